@@ -1,0 +1,1 @@
+"""What TENIOS posts: received, kept, merged into calls. Knows nothing of reports."""

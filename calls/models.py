@@ -1,0 +1,373 @@
+"""The tables a post goes into: numbers and their keys, calls, events, and the log of what must be counted again."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import phones, querysets
+
+
+class RequestType(models.TextChoices):
+    """The five posts, in TENIOS' words and in ours. Others are kept under the name they came with."""
+
+    CALL_START = "CALL_START", _("Call started")
+    BLOCK_END = "BLOCK_END", _("Block ended")
+    INITIATE_FORWARD = "INITIATE_FORWARD", _("Forward started")
+    FORWARD_ANSWER = "FORWARD_ANSWER", _("Forward answered")
+    CALL_END = "CALL_END", _("Plan ended")
+
+
+class Arrives(models.TextChoices):
+    """Whether a box is ticked in TENIOS, so that its absence means something."""
+
+    AUTOMATIC = "automatic", _("automatic")
+    ON = "on", _("on")
+    OFF = "off", _("off")
+
+
+def validate_e164(text: str) -> None:
+    if phones.e164(text) != text:
+        raise ValidationError(_("Write the number with its country code: +49 221 4710300."), code="e164")
+
+
+class DestinationNumber(models.Model):
+    """A number that is called, and how its calls are judged."""
+
+    e164 = models.CharField(
+        _("number"),
+        max_length=16,
+        unique=True,
+        validators=[validate_e164],
+        error_messages={"unique": _("This number is here already.")},
+    )
+    label = models.CharField(_("label"), max_length=100, blank=True, help_text=_("What people call it: Hotline Köln"))
+    customer_number = models.CharField(
+        _("customer number"),
+        max_length=40,
+        blank=True,
+        help_text=_("Your number at TENIOS. A post that says another is taken and flagged."),
+    )
+    expects_forward = models.BooleanField(
+        _("expects a forward"),
+        default=True,
+        help_text=_(
+            "Off for a number that only plays announcements or takes messages: its calls are served in the plan."
+        ),
+    )
+    short_call_s = models.PositiveIntegerField(
+        _("short call below"),
+        default=5,
+        validators=[MaxValueValidator(3600)],
+        help_text=_("Seconds. A shorter call that nobody answered counts as short; 0 turns this off."),
+    )
+    service_level_s = models.PositiveIntegerField(
+        _("service level within"),
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(3600)],
+        help_text=_("Seconds from the start of the call to the answer."),
+    )
+    silent_after_h = models.PositiveIntegerField(
+        _("silent after"),
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(168)],
+        help_text=_("Hours without a post after which a call counts as over."),
+    )
+    call_start = models.CharField(_("call started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    block_end = models.CharField(_("block ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    initiate_forward = models.CharField(_("forward started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    forward_answer = models.CharField(_("forward answered"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    call_end = models.CharField(_("plan ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    managers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("managers"),
+        blank=True,
+        related_name="destination_numbers",
+        help_text=_("Who sees the reports of this number. Staff see every number."),
+    )
+    created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
+
+    objects = querysets.DestinationNumberQuerySet.as_manager()
+
+    # Settings that decide what a call came to.
+    JUDGING = ("expects_forward", "short_call_s", "service_level_s", "silent_after_h")
+
+    class Meta:
+        verbose_name = _("number")
+        verbose_name_plural = _("numbers")
+        ordering = ["label", "e164"]
+        constraints = [
+            models.CheckConstraint(name="destination_number_is_e164", condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$")),
+            models.CheckConstraint(
+                name="destination_number_silent_after",
+                condition=Q(silent_after_h__gte=1, silent_after_h__lte=168),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.readable})" if self.label else self.readable
+
+    @transaction.atomic
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Save; where a setting that judges calls changed, have the number's whole history counted again."""
+        before = (
+            DestinationNumber.objects.select_for_update().filter(pk=self.pk).values(*self.JUDGING).first()
+            if self.pk
+            else None
+        )
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        if before and before != {name: getattr(self, name) for name in self.JUDGING}:
+            if before["silent_after_h"] != self.silent_after_h:
+                # Judged anew by close_silent_calls, under the new limit.
+                self.calls.filter(ended_at=None).exclude(silent_at=None).update(silent_at=None)
+            self.log_history()
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.label or self.readable
+
+    @property
+    def readable(self) -> str:
+        return phones.readable(self.e164)
+
+    def arrives(self, request_type: str) -> str:
+        """Return the setting (`Arrives`) of one of the five posts."""
+        return getattr(self, request_type.lower())
+
+    def clean_fields(self, exclude: object = None) -> None:
+        self.e164 = phones.e164(self.e164) or self.e164
+        super().clean_fields(exclude=exclude)  # type: ignore[arg-type]
+
+    def log_history(self) -> None:
+        """Log every quarter-hour that has a call of this number."""
+        quarter_hours = (
+            self.calls.annotate(quarter_hour=QUARTER_HOUR).values_list("quarter_hour", flat=True).distinct().order_by()
+        )
+        ChangedQuarterHour.objects.bulk_create(
+            [
+                ChangedQuarterHour(destination_number=self, quarter_hour=quarter_hour)
+                for quarter_hour in quarter_hours.iterator()
+            ],
+            batch_size=5000,
+        )
+
+
+class AccessKey(models.Model):
+    """What admits posts for a number. Only its fingerprint is kept."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber, on_delete=models.CASCADE, related_name="access_keys", verbose_name=_("number")
+    )
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, editable=False)
+    last4 = models.CharField(_("ends in"), max_length=4, editable=False)
+    valid_from = models.DateTimeField(_("valid from"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    # Derived when calls are counted, never written per post.
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("issued"), default=timezone.now, editable=False)
+
+    objects = querysets.AccessKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access key")
+        verbose_name_plural = _("access keys")
+        ordering = ["destination_number", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(name="access_key_once_per_number", fields=["destination_number", "fingerprint"]),
+        ]
+        indexes = [
+            # Which numbers does the key of this post open?
+            models.Index(name="access_key_fingerprint", fields=["fingerprint"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.last4}"
+
+    def is_live(self) -> bool:
+        now = timezone.now()
+        return (
+            self.valid_from <= now
+            and (self.expires_at is None or self.expires_at > now)
+            and (self.revoked_at is None or self.revoked_at > now)
+        )
+
+    @property
+    def state(self) -> str:
+        """Say in a word how the key stands."""
+        now = timezone.now()
+        if self.revoked_at is not None and self.revoked_at <= now:
+            return gettext("revoked")
+        if self.expires_at is not None and self.expires_at <= now:
+            return gettext("expired")
+        return gettext("live") if self.valid_from <= now else gettext("not yet valid")
+
+
+class Call(models.Model):
+    """One call, merged from its posts. Written by calls.writer only; every column merges by least or greatest,
+    so that any order of any posts gives the same row."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber, on_delete=models.PROTECT, related_name="calls", verbose_name=_("number")
+    )
+    call_uuid = models.TextField("call_uuid", blank=True)
+    # What stands for a call_uuid where no post named one: `correlation:…` or `post:…`. Blank otherwise.
+    weak_key = models.TextField(blank=True, editable=False)
+    correlation_id = models.TextField("correlation_id", blank=True)
+    callback_id = models.TextField("callback_id", blank=True)
+
+    first_post_at = models.DateTimeField(_("started"), help_text=_("Receipt of the earliest post"))
+    last_post_at = models.DateTimeField(_("last post"))
+    call_start_at = models.DateTimeField(_("call started"), null=True, help_text=_("First CALL_START"))
+    forwarded_at = models.DateTimeField(_("forwarded"), null=True, help_text=_("First INITIATE_FORWARD"))
+    answered_at = models.DateTimeField(_("answered"), null=True, help_text=_("First FORWARD_ANSWER"))
+    ended_at = models.DateTimeField(_("ended"), null=True, help_text=_("Last CALL_END"))
+    silent_at = models.DateTimeField(_("fell silent"), null=True, help_text=_("No post for the number's limit"))
+    # Where the call was counted before an older post moved it; set by the statement that moves it.
+    moved_from = models.DateTimeField(null=True, editable=False)
+
+    caller_id_number = models.TextField(
+        _("caller"), blank=True, help_text=_("In E.164 where it is a phone number; blank if withheld")
+    )
+    customer_number = models.TextField(_("customer number"), blank=True)
+    # [rank, received_at, ingest_id, caller, customer number] of the post that decides both: the earliest
+    # CALL_START, without one the earliest post that names a caller. The least wins, so order does not matter.
+    decided_by = ArrayField(models.TextField(), editable=False)
+    # The least and the greatest that any post named, null where none did: they differ where posts contradict
+    # each other. Null, not blank, because least() and greatest() pass over null.
+    caller_least = models.TextField(null=True, editable=False)  # noqa: DJ001
+    caller_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
+    customer_number_least = models.TextField(null=True, editable=False)  # noqa: DJ001
+    customer_number_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
+    weakly_identified = models.BooleanField(
+        _("weakly identified"), default=False, help_text=_("A post of it came without call_uuid")
+    )
+    has_odd_posts = models.BooleanField(
+        _("odd posts"), default=False, help_text=_("A post of it had unknown, missing or odd fields")
+    )
+
+    objects = querysets.CallQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        get_latest_by = "first_post_at"
+        constraints = [
+            # A call is unique per number: one number's key cannot write into another's call.
+            models.UniqueConstraint(
+                name="call_once_per_number", fields=["destination_number", "call_uuid", "weak_key"]
+            ),
+            models.CheckConstraint(name="call_is_identified", condition=~Q(call_uuid="") | ~Q(weak_key="")),
+        ]
+        indexes = [
+            # Which calls has this number in a period? Recounts and lists.
+            models.Index(name="call_number_time", fields=["destination_number", "first_post_at", "id"]),
+            # Which calls are there in a period, newest first?
+            models.Index(name="call_time", fields=["first_post_at", "id"]),
+            # Which calls did this caller make?
+            models.Index(name="call_caller_time", fields=["caller_id_number", "first_post_at"]),
+            # Which call belongs to a post that names no call_uuid?
+            models.Index(
+                name="call_correlation",
+                fields=["destination_number", "correlation_id"],
+                condition=~Q(correlation_id=""),
+            ),
+            # Which calls could fall silent, or take a post without any id?
+            models.Index(
+                name="call_open",
+                fields=["destination_number"],
+                condition=Q(ended_at=None, silent_at=None),
+            ),
+            # Which calls wait for one that names their call_uuid?
+            models.Index(name="call_weak", fields=["last_post_at"], condition=~Q(weak_key="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.call_uuid or self.correlation_id or gettext("call without id")
+
+    def get_absolute_url(self) -> str:
+        return reverse("call", args=[self.pk])
+
+    @property
+    def caller_differs(self) -> bool:
+        """Posts named two callers, or one where the deciding post withheld it."""
+        return self.caller_least != self.caller_greatest or (not self.caller_id_number and bool(self.caller_greatest))
+
+    @property
+    def customer_number_differs(self) -> bool:
+        """Posts named two customer numbers."""
+        return self.customer_number_least != self.customer_number_greatest
+
+
+class CallEvent(models.Model):
+    """What is stored of one post."""
+
+    # Made at receipt: the same post taken twice is one event.
+    ingest_id = models.UUIDField(unique=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="events", verbose_name=_("call"))
+    access_key = models.ForeignKey(
+        AccessKey,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("access key"),
+    )
+    received_at = models.DateTimeField(_("received"))
+    request_type = models.TextField("requestType", help_text=_("As TENIOS sent it"))
+    block_type = models.TextField("blockType", blank=True)
+    destination = models.TextField("destination", blank=True)
+    destination_type = models.TextField("destinationType", blank=True)
+    destination_number = models.TextField(_("number as received"), blank=True)
+    caller_id_number = models.TextField(_("caller as received"), blank=True)
+    customer_number = models.TextField(_("customer number"), blank=True)
+    flags = ArrayField(models.TextField(), default=list, blank=True, help_text=_("What was odd about the post"))
+    # ASCII JSON without the access key: NUL and lone surrogates stand in it as escapes.
+    payload = models.TextField(_("payload"))
+
+    objects = querysets.CallEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        get_latest_by = "received_at"
+
+    def __str__(self) -> str:
+        return f"{self.request_type} {self.block_type or self.destination}".strip()
+
+
+class ChangedQuarterHour(models.Model):
+    """An append-only log of what must be counted again. No unique key: writers never wait for each other."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    quarter_hour = models.DateTimeField()
+    logged_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("changed quarter-hour")
+        verbose_name_plural = _("changed quarter-hours")
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
+
+
+class QuarterHour(models.Func):
+    """The start of the quarter-hour (UTC) of a moment."""
+
+    template = "date_bin('15 minutes', %(expressions)s, '1970-01-01 00:00:00+00'::timestamptz)"
+    output_field = models.DateTimeField()
+
+
+# The quarter-hour a call belongs to: that of its earliest receipt.
+QUARTER_HOUR = QuarterHour(F("first_post_at"))

@@ -1,0 +1,239 @@
+"""TENIOS' JSON in, CallPost out: the only module that knows its spelling.
+
+Facts, gaps and samples: docs/posts.md. What is unknown is kept and flagged; only what cannot be read is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from calls import keys, phones
+from calls.models import RequestType
+
+MOST_BYTES = 64 * 1024
+DEEPEST_NESTING = 16
+MOST_DIGITS = 64
+LONGEST_TEXT = 200  # of what is searched and indexed; the payload keeps the whole
+
+KNOWN_REQUEST_TYPES = frozenset(RequestType.values)
+# What stands in `variables` under a name TENIOS documents; all else is an extra variable.
+NAMED_VARIABLES = ("destination_number", "correlation_id", "call_uuid", "caller_id_number", "callback_id")
+FORWARDS = (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER)
+
+
+class Refusal(Exception):  # noqa: N818 (a post is refused, nothing went wrong)
+    """A post that cannot be taken, with the code of the answer: `bad_json` or `bad_post`."""
+
+    def __init__(self, code: str, access_key: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.access_key = access_key
+
+
+@dataclass(frozen=True, slots=True)
+class CallPost:
+    """One post in our own words. Text is bounded and free of what PostgreSQL refuses; `payload` keeps all of it."""
+
+    ingest_id: uuid.UUID
+    received_at: datetime
+    fingerprint: str
+    destination_number: str | None  # E.164; None where the post named none
+    destination_number_received: str
+    call_uuid: str
+    correlation_id: str
+    callback_id: str
+    caller_id_number: str  # comparable form, blank if withheld
+    caller_received: str
+    customer_number: str
+    request_type: str
+    block_type: str
+    destination: str
+    destination_type: str
+    payload: str
+    flags: list[str] = field(default_factory=list)
+
+
+def new_ingest_id(received_at: datetime) -> uuid.UUID:
+    """Return a version-7 UUID (RFC 9562) whose order is that of receipt, to the microsecond."""
+    milliseconds, microseconds = divmod(round(received_at.timestamp() * 1_000_000), 1000)
+    # 48 bits of milliseconds, version, 12 bits of their fraction, variant, 62 random bits.
+    number = milliseconds << 80 | 0x7 << 76 | (microseconds * 4096 // 1000) << 64 | 0b10 << 62
+    return uuid.UUID(int=number | int.from_bytes(os.urandom(8)) >> 2)
+
+
+def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
+    """Read one post as TENIOS sends it. Raise Refusal for what cannot be read."""
+    posted = read_json(body)
+    access_key = posted.pop("accessKey", None)
+    if not isinstance(access_key, str) or not access_key.strip():
+        access_key = ""
+    access_key = access_key.strip()
+    payload, posted = without_key(posted, access_key)
+    request_type, variables = posted.get("requestType"), posted.get("variables")
+    if not isinstance(request_type, str) or not request_type.strip() or not isinstance(variables, dict):
+        raise Refusal("bad_post", access_key)
+
+    flags: set[str] = set()
+
+    def text(name: str, value: Any) -> str:
+        """Return a field as text; flag what is neither text nor a number."""
+        if value is None:
+            return ""
+        if isinstance(value, bool | dict | list):
+            flags.add(f"odd_{name}")
+            return ""
+        if not isinstance(value, str):
+            if name != "customer_number":
+                flags.add(f"odd_{name}")
+            value = str(value)
+        kept = bounded(value)
+        if kept != value.strip():
+            flags.add(f"odd_{name}")
+        return kept
+
+    request_type = text("request_type", request_type)
+    if request_type not in KNOWN_REQUEST_TYPES:
+        flags.add("unknown_request_type")
+    destination_number = text("destination_number", variables.get("destination_number"))
+    if not destination_number:
+        flags.add("no_destination_number")
+    caller = text("caller_id_number", variables.get("caller_id_number"))
+    block_type = text("block_type", posted.get("blockType"))
+    if request_type == RequestType.BLOCK_END and not block_type:
+        flags.add("no_block_type")
+    destination = text("destination", posted.get("destination"))
+    destination_type = text("destination_type", posted.get("destinationType"))
+    if request_type in FORWARDS and not destination:
+        flags.add("no_destination")
+    call_uuid = text("call_uuid", variables.get("call_uuid"))
+    if not call_uuid:
+        flags.add("no_call_uuid")
+
+    received_at = received_at or datetime.now(UTC)
+    return CallPost(
+        ingest_id=new_ingest_id(received_at),
+        received_at=received_at,
+        fingerprint=keys.fingerprint(access_key),
+        destination_number=(phones.e164(destination_number) or destination_number) or None,
+        destination_number_received=destination_number,
+        call_uuid=call_uuid,
+        correlation_id=text("correlation_id", variables.get("correlation_id")),
+        callback_id=text("callback_id", variables.get("callback_id")),
+        caller_id_number=phones.comparable(caller),
+        caller_received=caller,
+        customer_number=text("customer_number", posted.get("customerNumber")),
+        request_type=request_type,
+        block_type=block_type,
+        destination=destination,
+        destination_type=destination_type,
+        payload=payload,
+        flags=sorted(flags),
+    )
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body. Raise Refusal("bad_json") for anything a careful reader would not accept."""
+    try:
+        posted = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_object,
+            parse_int=_whole_number,
+            parse_float=_number,
+            parse_constant=_refuse,
+        )
+        if isinstance(posted, dict) and _is_flat_enough(posted):
+            return posted
+    except (ValueError, RecursionError) as error:
+        raise Refusal("bad_json") from error
+    raise Refusal("bad_json")
+
+
+def without_key(posted: dict[str, Any], access_key: str) -> tuple[str, dict[str, Any]]:
+    """Return a post as ASCII JSON and as an object, with the access key gone from wherever it stood."""
+    payload = json.dumps(posted, separators=(",", ":"))
+    if "access" in payload.casefold() or (access_key and json.dumps(access_key)[1:-1] in payload):
+        posted = _cleared(posted, access_key)
+        payload = json.dumps(posted, separators=(",", ":"))
+    return payload, posted
+
+
+def bounded(text: str) -> str:
+    """Return text as it is stored to be searched: without NUL and lone surrogates, stripped, of bounded length.
+
+    A longer text keeps its beginning and ends in its SHA-256, so that two different ones stay different."""
+    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    clean = clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
+    if len(clean) <= LONGEST_TEXT:
+        return clean
+    return f"{clean[:100]}… {hashlib.sha256(clean.encode()).hexdigest()}"
+
+
+def extra_variables(payload: str) -> dict[str, Any]:
+    """Return what a stored payload holds beyond the documented fields: digits typed, variables of one's own."""
+    try:
+        variables = json.loads(payload).get("variables", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {name: value for name, value in variables.items() if name not in NAMED_VARIABLES}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate key")
+    return members
+
+
+def _whole_number(literal: str) -> int:
+    if len(literal.lstrip("-")) > MOST_DIGITS:
+        raise ValueError("a number of too many digits")
+    return int(literal)
+
+
+def _number(literal: str) -> float | str:
+    if sum(c.isdigit() for c in literal) > MOST_DIGITS:
+        raise ValueError("a number of too many digits")
+    number = float(literal)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("infinity")
+    # What a float cannot hold is kept to the digit, as text.
+    return number if repr(number) == literal else literal
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _is_flat_enough(posted: Any) -> bool:
+    level, depth = [posted], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST_NESTING:
+            return False
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+    return True
+
+
+def _cleared(value: Any, access_key: str) -> Any:
+    if isinstance(value, dict):
+        return {
+            _cleared(name, access_key): _cleared(member, access_key)
+            for name, member in value.items()
+            if name.strip().casefold().replace("_", "") != "accesskey"
+        }
+    if isinstance(value, list):
+        return [_cleared(member, access_key) for member in value]
+    # A key of digits alone may well be part of a phone number: there only the whole value is the key.
+    if isinstance(value, str) and access_key and (value.strip() == access_key or not access_key.isdigit()):
+        return value.replace(access_key, "[access key]")
+    return value

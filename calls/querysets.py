@@ -1,0 +1,60 @@
+"""Named questions about numbers, keys, calls and events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+
+from calls import phones
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    User = AbstractBaseUser | AnonymousUser
+
+
+class DestinationNumberQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> DestinationNumberQuerySet:
+        """Keep the numbers this user manages; staff see all."""
+        return self if user.is_staff else self.filter(managers=user)
+
+
+class AccessKeyQuerySet(models.QuerySet):
+    def live_at(self, moment: datetime) -> AccessKeyQuerySet:
+        """Keep the keys that admit posts received at `moment`."""
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=moment),
+            Q(revoked_at=None) | Q(revoked_at__gt=moment),
+            valid_from__lte=moment,
+        )
+
+
+class CallQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> CallQuerySet:
+        """Keep the calls of the numbers this user manages; staff see all."""
+        return self if user.is_staff else self.filter(destination_number__managers=user)
+
+    def started_between(self, start: datetime, end: datetime) -> CallQuerySet:
+        """Half-open, so that an index serves it and no call falls in two periods."""
+        return self.filter(first_post_at__gte=start, first_post_at__lt=end)
+
+    def of_caller(self, text: str) -> CallQuerySet:
+        """Keep the calls of one caller, whatever the spelling of the number."""
+        return self.filter(caller_id_number=phones.comparable(text))
+
+    def contradicting(self) -> CallQuerySet:
+        """Keep the calls whose posts named two customer numbers or two callers."""
+        return self.filter(
+            Q(customer_number_least__lt=models.F("customer_number_greatest"))
+            | Q(caller_least__lt=models.F("caller_greatest"))
+            | Q(caller_id_number="", caller_greatest__isnull=False)
+        )
+
+
+class CallEventQuerySet(models.QuerySet):
+    def in_order(self) -> CallEventQuerySet:
+        """As they were received; posts of the same microsecond as they were taken."""
+        return self.order_by("received_at", "ingest_id")

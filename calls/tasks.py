@@ -1,0 +1,15 @@
+"""Celery's doors to what keeps calls in order. They carry no data, and may run twice or late."""
+
+from celery import shared_task
+
+from calls import writer
+
+
+@shared_task(ignore_result=True)
+def close_silent_calls() -> None:
+    writer.close_silent_calls()
+
+
+@shared_task(ignore_result=True)
+def reunite_calls() -> None:
+    writer.reunite_calls()

@@ -1,0 +1,9 @@
+from django.urls import path, re_path
+
+from calls.views import healthz, receive_post
+
+urlpatterns = [
+    # Both spellings, so that no post is ever answered with a redirect.
+    re_path(r"^tenios/posts/?$", receive_post, name="posts"),
+    path("healthz", healthz, name="healthz"),
+]

@@ -1,0 +1,210 @@
+"""Every setting of Calltally. Installations differ by environment variables only: docs/settings.md lists them."""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# What the embedded start keeps: data, secrets, broker, logs. CALLTALLY_HOME, else var/.
+HOME = embedded.home()
+environ.Env.read_env(HOME / "env")  # made by `manage.py quickstart`; the real environment wins
+
+# --- Secrets: no default, on purpose ---------------------------------------------------------
+
+
+def secret(name: str, least: int) -> str:
+    """Read a secret, or stop with a line that says what to set."""
+    value = env.str(name, default="")
+    if len(value) < least:
+        raise ImproperlyConfigured(
+            f"Set {name} to a secret of at least {least} characters, or run `make run` once: "
+            f"it makes one and keeps it in {HOME / 'env'}."
+        )
+    return value
+
+
+SECRET_KEY = secret("SECRET_KEY", 50)
+# Keys access-key fingerprints. Changing it makes every issued access key unknown.
+ACCESS_KEY_PEPPER = secret("ACCESS_KEY_PEPPER", 32)
+
+# --- Web -------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Where people and TENIOS reach this installation, as said in help texts: https://calls.example.com
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+# True when a proxy terminates TLS: cookies become Secure.
+BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "config",
+    "calls",
+    "reports",
+]
+
+MIDDLEWARE = [
+    "calls.middleware.posts_first",  # TENIOS' posts leave the chain here
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "font-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_HTTPS
+if BEHIND_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+
+# --- Database --------------------------------------------------------------------------------
+
+# Where no DATABASE_URL is set, the embedded PostgreSQL that `make run` starts is used.
+USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
+DATABASES = {
+    "default": env.db_url_config(embedded.saved_url(HOME)) if USES_EMBEDDED_DATABASE else env.db("DATABASE_URL")
+}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name")
+DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Calls -----------------------------------------------------------------------------------
+
+# National forms of phone numbers are read as numbers of this region (ISO 3166-1 alpha-2).
+PHONE_REGION = env.str("PHONE_REGION", default="DE")
+
+# --- Times and words -------------------------------------------------------------------------
+
+USE_TZ = True
+# Days, hours and weekdays of reports are those of this zone; changing it needs `manage.py rebuild_counts`.
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Berlin")
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_THOUSAND_SEPARATOR = True
+
+# --- DRF: the intake only --------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Celery ----------------------------------------------------------------------------------
+
+ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
+CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
+
+BROKER = HOME / "broker"
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
+if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER / "queue"),
+        "data_folder_out": str(BROKER / "queue"),
+        "processed_folder": str(BROKER / "processed"),
+        "control_folder": str(BROKER / "control"),
+        "store_processed": False,
+    }
+CELERY_BEAT_SCHEDULE_FILENAME = str(BROKER / "beat-schedule")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "roll-up": {
+        "task": "reports.tasks.roll_up",
+        "schedule": ROLL_UP_EVERY_S,
+        "options": {"expires": ROLL_UP_EVERY_S},
+    },
+    "reunite-calls": {
+        "task": "calls.tasks.reunite_calls",
+        "schedule": ROLL_UP_EVERY_S,
+        "options": {"expires": ROLL_UP_EVERY_S},
+    },
+    "close-silent-calls": {
+        "task": "calls.tasks.close_silent_calls",
+        "schedule": CLOSE_SILENT_CALLS_EVERY_S,
+        "options": {"expires": CLOSE_SILENT_CALLS_EVERY_S},
+    },
+}
+
+# --- Logs ------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

@@ -1,0 +1,18 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from calls import writer
+from reports import rollups
+
+
+class Command(BaseCommand):
+    help = "Counts everything that waits to be counted, now."
+
+    def handle(self, **options: Any) -> None:
+        writer.reunite_calls()
+        try:
+            counted = rollups.recount_changed(wait=True)
+        except rollups.ZoneChanged as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Counted {counted:,} quarter-hours.")

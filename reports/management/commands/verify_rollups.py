@@ -1,0 +1,30 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from reports import rollups
+
+
+class Command(BaseCommand):
+    help = "Recounts, in one snapshot, all that does not wait to be counted. Exit 1 and a list if any count differs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--fix", action="store_true", help="count again what differs")
+
+    def handle(self, *, fix: bool, **options: Any) -> None:
+        found = list(rollups.differences())
+        for difference in found:
+            self.stdout.write(str(difference))
+        if not found:
+            self.stdout.write(self.style.SUCCESS("Every count is what the calls add up to."))
+            return
+        self.stdout.write(f"{len(found):,} counts differ from what the calls add up to.")
+        if not fix:
+            self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
+            sys.exit(1)
+        rollups.mend(found)
+        if left := list(rollups.differences()):
+            self.stdout.write(f"{len(left):,} still differ.")
+            sys.exit(1)
+        self.stdout.write(self.style.SUCCESS("Counted again: every count is now what the calls add up to."))

@@ -1,0 +1,168 @@
+"""The counts: what calls add up to, per number (and block type), by quarter-hour UTC and by local day.
+
+Written by reports.rollups only. Counts are complete; what is not measured is hidden when shown."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from calls.models import DestinationNumber
+
+
+def _count(label: object, help_text: object = "") -> models.PositiveIntegerField:
+    return models.PositiveIntegerField(label, default=0, help_text=help_text)  # type: ignore[arg-type]
+
+
+def _sum(label: object) -> models.DecimalField:
+    """Seconds, exact to the microsecond, so that adding them in any order gives the same sum."""
+    return models.DecimalField(label, max_digits=20, decimal_places=6, default=0)  # type: ignore[arg-type]
+
+
+class Counts(models.Model):
+    """The figures of one number in one stretch of time."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    offered = _count(_("offered"))
+    answered = _count(_("answered"))
+    served_in_plan = _count(_("served in plan"))
+    missed = _count(_("missed"))
+    abandoned = _count(_("abandoned"))
+    short = _count(_("short"))
+    in_progress = _count(_("in progress"))
+    end_unknown = _count(_("end unknown"))
+    # The two sides of the service level, and the sums and counts that the means need.
+    answered_after_start = _count(_("answered, start seen"), _("Answered calls that have a CALL_START"))
+    answered_in_time = _count(_("answered in time"), _("Of these, within the number's service level"))
+    time_to_answer_s = _sum(_("time to answer, sum (s)"))
+    ring_s = _sum(_("ring time, sum (s)"))
+    ring_calls = _count(_("calls with a ring time"))
+    talk_s = _sum(_("talk time, sum (s)"))
+    talk_calls = _count(_("calls with a talk time"))
+
+    class Meta:
+        abstract = True
+
+
+class BlockCounts(models.Model):
+    """The figures of one block type of one number in one stretch of time."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    block_type = models.TextField("blockType")
+    blocks = _count(_("blocks"), _("BLOCK_END posts of this type"))
+    calls = _count(_("calls"), _("Calls with at least one of them"))
+    last_in_call = _count(_("last in call"), _("Ended calls without an answer whose last block was of this type"))
+    lost = _count(_("of these, lost"), _("Missed or abandoned"))
+
+    class Meta:
+        abstract = True
+
+
+class QuarterHourCounts(Counts):
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+
+    class Meta:
+        verbose_name = _("counts of a quarter-hour")
+        verbose_name_plural = _("counts by quarter-hour")
+        constraints = [
+            # Also answers: what are this number's counts in a period?
+            models.UniqueConstraint(name="counts_once_per_quarter_hour", fields=["destination_number", "quarter_hour"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
+
+
+class DayCounts(Counts):
+    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+
+    class Meta:
+        verbose_name = _("counts of a day")
+        verbose_name_plural = _("counts by day")
+        constraints = [models.UniqueConstraint(name="counts_once_per_day", fields=["destination_number", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.day}"
+
+
+class QuarterHourBlockCounts(BlockCounts):
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+
+    class Meta:
+        verbose_name = _("block counts of a quarter-hour")
+        verbose_name_plural = _("block counts by quarter-hour")
+        constraints = [
+            models.UniqueConstraint(
+                name="block_counts_once_per_quarter_hour",
+                fields=["destination_number", "quarter_hour", "block_type"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.block_type}"
+
+
+class DayBlockCounts(BlockCounts):
+    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+
+    class Meta:
+        verbose_name = _("block counts of a day")
+        verbose_name_plural = _("block counts by day")
+        constraints = [
+            models.UniqueConstraint(
+                name="block_counts_once_per_day", fields=["destination_number", "day", "block_type"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.day} {self.block_type}"
+
+
+class FirstPost(models.Model):
+    """Since when a kind of post arrives for a number: the quarter-hour of the call that brought the first one."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="first_posts",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    request_type = models.TextField("requestType")
+    quarter_hour = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("first post of a kind")
+        verbose_name_plural = _("first posts of a kind")
+        constraints = [
+            models.UniqueConstraint(name="first_post_once_per_kind", fields=["destination_number", "request_type"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.request_type}"
+
+
+class RollUp(models.Model):
+    """How far the counts reach, and the zone their days are of. One row, made by the first roll-up."""
+
+    counted_at = models.DateTimeField(_("counted up to"))
+    time_zone = models.TextField(_("zone of the days"))
+
+    class Meta:
+        verbose_name = _("roll-up")
+        constraints = [models.CheckConstraint(name="one_roll_up", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.counted_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,108 @@
+"""What a call came to, in words and in SQL, in one place. The definitions stand in docs/figures.md.
+
+By time of receipt: P the first post, L the last, S the first CALL_START, F the first INITIATE_FORWARD, A the first
+FORWARD_ANSWER, E the last CALL_END; Z: the call has fallen silent. Outcomes never read the clock, so counting the
+same rows twice gives the same counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Case, DurationField, ExpressionWrapper, F, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from calls.models import RequestType
+
+
+class Outcome(models.TextChoices):
+    """Every offered call has exactly one; listed as charts stack them."""
+
+    ANSWERED = "answered", _("Answered")
+    SERVED_IN_PLAN = "served_in_plan", _("Served in plan")
+    MISSED = "missed", _("Missed")
+    ABANDONED = "abandoned", _("Abandoned")
+    SHORT = "short", _("Short call")
+    IN_PROGRESS = "in_progress", _("In progress")
+    END_UNKNOWN = "end_unknown", _("End unknown")
+
+
+# A call that a callback started is kept and listed, and is not offered.
+CALLBACK = "callback"
+CALLBACK_LABEL = _("Callback")
+
+DEFINITIONS = {
+    Outcome.ANSWERED: _(
+        "At least one forward was answered, whether or not the call has ended. "
+        "An announcement or a queue picking up is no answer."
+    ),
+    Outcome.SERVED_IN_PLAN: _("Ended without a forward on a number that expects none: the plan itself served it."),
+    Outcome.MISSED: _("Forwarded at least once, never answered, ended or fallen silent."),
+    Outcome.ABANDONED: _(
+        "Hung up before any forward, on a number that expects one, and not within the short-call limit."
+    ),
+    Outcome.SHORT: _("Never answered and over within the number's short-call limit, even if it rang that briefly."),
+    Outcome.IN_PROGRESS: _("No end yet, and not fallen silent. An answered call that goes on is answered."),
+    Outcome.END_UNKNOWN: _("Fell silent without an end, an answer or a forward: nobody can say what it came to."),
+}
+
+# The posts each outcome rests on: where one of them does not arrive, the outcome is not measured.
+RESTS_ON: dict[str, tuple[RequestType, ...]] = {
+    Outcome.ANSWERED: (RequestType.FORWARD_ANSWER,),
+    Outcome.SERVED_IN_PLAN: (RequestType.CALL_END,),
+    Outcome.MISSED: (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER),
+    Outcome.ABANDONED: (RequestType.CALL_END, RequestType.INITIATE_FORWARD),
+    Outcome.SHORT: (RequestType.CALL_END, RequestType.CALL_START),
+    Outcome.IN_PROGRESS: (RequestType.CALL_END,),
+    Outcome.END_UNKNOWN: (RequestType.CALL_END,),
+}
+
+_seconds = Value(timedelta(seconds=1), output_field=DurationField())
+_hours = Value(timedelta(hours=1), output_field=DurationField())
+
+
+def _times(field: str, unit: Value) -> ExpressionWrapper:
+    """A number's setting as a duration."""
+    return ExpressionWrapper(F(f"destination_number__{field}") * unit, output_field=DurationField())
+
+
+def _between(start: str, end: str) -> ExpressionWrapper:
+    return ExpressionWrapper(F(end) - F(start), output_field=DurationField())
+
+
+_answered = Q(answered_at__isnull=False)
+_ended = Q(ended_at__isnull=False)
+_silent = Q(silent_at__isnull=False)
+_forwarded = Q(forwarded_at__isnull=False)
+_started = Q(call_start_at__isnull=False)
+_brief = Q(last_post_at__lt=F("first_post_at") + _times("short_call_s", _seconds))
+
+# The first line that applies.
+OUTCOME = Case(
+    When(_answered, then=Value(Outcome.ANSWERED)),
+    When(~_ended & ~_silent, then=Value(Outcome.IN_PROGRESS)),
+    When(~_ended & _forwarded, then=Value(Outcome.MISSED)),
+    When(~_ended, then=Value(Outcome.END_UNKNOWN)),
+    When(~_forwarded & Q(destination_number__expects_forward=False), then=Value(Outcome.SERVED_IN_PLAN)),
+    When(_started & _brief, then=Value(Outcome.SHORT)),
+    When(_forwarded, then=Value(Outcome.MISSED)),
+    default=Value(Outcome.ABANDONED),
+    output_field=models.TextField(),
+)
+
+IS_OFFERED = Q(callback_id="")
+
+# The caller's wait: A - P, of calls whose start we saw.
+TIME_TO_ANSWER = Case(When(_answered & _started, then=_between("first_post_at", "answered_at")))
+# A - F; none where the answer came first.
+RING_TIME = Case(When(forwarded_at__lte=F("answered_at"), then=_between("forwarded_at", "answered_at")))
+# E - A, approximate: E may be the end of the plan. None where E is missing, before A, or too far from it.
+TALK_TIME = Case(
+    When(
+        ended_at__gte=F("answered_at"),
+        ended_at__lte=F("answered_at") + _times("silent_after_h", _hours),
+        then=_between("answered_at", "ended_at"),
+    )
+)
+# Answered within the number's service level.
+IN_TIME = _answered & _started & Q(answered_at__lte=F("first_post_at") + _times("service_level_s", _seconds))

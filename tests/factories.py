@@ -1,0 +1,118 @@
+"""Plain functions that make what tests are about; a test names only what it is about.
+
+`send` posts through the front door with the tests' own key; `take` is for posts received at a given time.
+Both need `@pytest.mark.django_db(transaction=True)`: the intake writes on a connection of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.http import HttpResponse
+from django.test import Client
+
+from calls import keys, posts, writer
+from calls.models import AccessKey, DestinationNumber
+
+E164 = "+4922155400300"
+# Opens every number that `send` and `take` are given, so that most tests need not speak of keys.
+ACCESS_KEY = "the-key-of-the-tests-0123456789"
+PASSWORD = "correct horse battery"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+# What stands beside `variables` in a post; every other name that a test gives is a variable.
+TOP_LEVEL = frozenset(
+    {"customerNumber", "accessKey", "requestType", "blockType", "destination", "destinationType"}
+)
+
+
+def make_number(e164: str = E164, *, managers: Iterable[User] = (), **settings: Any) -> DestinationNumber:
+    """Make a number, without a key; `send` and `make_key` give it one."""
+    number = DestinationNumber.objects.create(e164=e164, **settings)
+    number.managers.set(managers)
+    return number
+
+
+def make_key(number: DestinationNumber, access_key: str = "", **fields: Any) -> str:
+    """Give a number a key, made up unless named, valid since long ago. Return the key."""
+    access_key = access_key or keys.generate()
+    fields.setdefault("valid_from", LONG_AGO)
+    AccessKey.objects.create(
+        destination_number=number, fingerprint=keys.fingerprint(access_key), last4=access_key[-4:], **fields
+    )
+    return access_key
+
+
+def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber] = (), **fields: Any) -> User:
+    """Make someone who signs in with PASSWORD and manages `numbers`."""
+    user = User.objects.create_user(username, password=PASSWORD, **fields)
+    for number in numbers:
+        number.managers.add(user)
+    return user
+
+
+def make_staff(username: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:
+    """Make a staff user: all-powerful, or with nothing but `permissions`, such as `calls.view_call`."""
+    user = User.objects.create_user(
+        username, password=PASSWORD, is_staff=True, is_superuser=permissions is None, **fields
+    )
+    for name in permissions or ():
+        app_label, codename = name.split(".")
+        user.user_permissions.add(
+            Permission.objects.get(content_type__app_label=app_label, codename=codename)
+        )
+    return user
+
+
+def post_body(
+    kind: str, number: DestinationNumber | str = E164, key: str = ACCESS_KEY, **variables: Any
+) -> dict[str, Any]:
+    """Return a post as TENIOS sends it.
+
+    `kind` may name the block type or destination too: `BLOCK_END QUEUE`, `INITIATE_FORWARD +492212345678`.
+    Names of TOP_LEVEL stand beside `variables`, others in them; None leaves one out."""
+    request_type, _, detail = kind.partition(" ")
+    body: dict[str, Any] = {"requestType": request_type, "customerNumber": 200000, "accessKey": key}
+    if request_type == "BLOCK_END":
+        body["blockType"] = detail or "ANNOUNCEMENT"
+    elif request_type in {"INITIATE_FORWARD", "FORWARD_ANSWER"}:
+        body |= {"destination": detail or "+492212345678", "destinationType": "EXTERNALNUMBER"}
+    named: dict[str, Any] = {
+        "destination_number": number if isinstance(number, str) else number.e164,
+        "correlation_id": "correlation-1",
+        "call_uuid": "call-1",
+        "caller_id_number": "+4917012345678",
+    }
+    for name, value in variables.items():
+        place = body if name in TOP_LEVEL else named
+        place[name] = value
+    body["variables"] = {name: value for name, value in named.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def post(client: Client, body: Any) -> HttpResponse:
+    """Post a body to the endpoint and return the answer."""
+    return client.post("/tenios/posts", json.dumps(body), content_type="application/json")  # type: ignore[return-value]
+
+
+def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", **more: Any) -> None:
+    """Post each kind in turn, all of one call, and see each taken; `more` is as for post_body."""
+    key = key or _key_of_the_tests(number)
+    for kind in kinds:
+        answer = post(client, post_body(kind, number, key, **more))
+        assert answer.status_code == 200, f"{kind}: {answer.status_code} {answer.content!r}"
+
+
+def take(number: DestinationNumber, kind: str, at: datetime, **more: Any) -> None:
+    """Have a post taken as if it had been received at `at`; `more` is as for post_body."""
+    body = post_body(kind, number, _key_of_the_tests(number), **more)
+    assert writer.keep(posts.parse(json.dumps(body).encode(), at))
+
+
+def _key_of_the_tests(number: DestinationNumber) -> str:
+    if not number.access_keys.filter(fingerprint=keys.fingerprint(ACCESS_KEY)).exists():
+        make_key(number, ACCESS_KEY)
+    return ACCESS_KEY
