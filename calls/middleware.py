@@ -8,7 +8,8 @@ from calls.views import healthz, receive_post
 
 
 def _answer_post(request: HttpRequest) -> HttpResponse:
-    return receive_post(request).render()  # nothing behind us renders it
+    answer: HttpResponse = receive_post(request).render()  # nothing behind us renders it
+    return answer
 
 
 DIRECT = {"/tenios/posts": _answer_post, "/tenios/posts/": _answer_post, "/healthz": healthz}

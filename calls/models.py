@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -141,7 +142,8 @@ class DestinationNumber(models.Model):
 
     def arrives(self, request_type: str) -> str:
         """Return the setting (`Arrives`) of one of the five posts."""
-        return getattr(self, request_type.lower())
+        setting: str = getattr(self, request_type.lower())
+        return setting
 
     def clean_fields(self, exclude: object = None) -> None:
         self.e164 = phones.e164(self.e164) or self.e164
@@ -352,7 +354,7 @@ class ChangedQuarterHour(models.Model):
         DestinationNumber, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     quarter_hour = models.DateTimeField()
-    logged_at = models.DateTimeField(db_default=models.functions.Now())
+    logged_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         verbose_name = _("changed quarter-hour")

@@ -11,7 +11,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import groupby
 
 import psycopg
@@ -225,7 +224,7 @@ def keep(post: CallPost) -> bool:
     future = _writer.submit(post)
     try:
         return future.result(LONGEST_WAIT_S)
-    except (TimeoutError, FutureTimeoutError) as error:
+    except TimeoutError as error:
         future.cancel()
         raise Unavailable("the database did not answer in time") from error
 
@@ -286,7 +285,7 @@ def close_silent_calls() -> int:
     """Store which calls have fallen silent and log their quarter-hours; return how many."""
     with django_connection.cursor() as cursor:
         cursor.execute(CLOSE_SILENT_CALLS)
-        return cursor.fetchone()[0]
+        return int(cursor.fetchone()[0])
 
 
 class GroupCommit:

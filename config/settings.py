@@ -19,7 +19,7 @@ environ.Env.read_env(HOME / "env")  # made by `manage.py quickstart`; the real e
 
 def secret(name: str, least: int) -> str:
     """Read a secret, or stop with a line that says what to set."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if len(value) < least:
         raise ImproperlyConfigured(
             f"Set {name} to a secret of at least {least} characters, or run `make run` once: "
@@ -123,7 +123,7 @@ if BEHIND_HTTPS:
 
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
-STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}}
 
 # --- Database --------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ USE_THOUSAND_SEPARATOR = True
 
 # --- DRF: the intake only --------------------------------------------------------------------
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,

@@ -70,8 +70,8 @@ def test_every_order_of_the_samples_makes_the_same_call(client):
     make_key(number, ACCESS_KEY)
 
     for index, order in enumerate(permutations(samples())):
-        for body in order:
-            body = body | {"variables": body["variables"] | {"call_uuid": f"order {index}"}}
+        for sample in order:
+            body = sample | {"variables": sample["variables"] | {"call_uuid": f"order {index}"}}
             assert post(client, body).status_code == 200
 
     assert Call.objects.count() == 120

@@ -1,0 +1,66 @@
+"""manage.py backfill: realistic history straight into the database."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from calls.traffic import characters, history
+
+REPORT_EVERY_S = 2.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes made-up calls of the last days straight into the database, as fast as it goes. "
+        "The next roll_up counts them. The same options again change nothing; another --seed adds."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--calls", type=int, required=True, help="how many calls")
+        parser.add_argument("--days", type=int, required=True, help="over how many days up to now")
+        parser.add_argument(
+            "--numbers",
+            type=int,
+            default=len(characters.CHARACTERS),
+            help="over how many numbers; default: %(default)s, one for each character. Missing numbers are created",
+        )
+        parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
+
+    def handle(self, *, calls: int, days: int, numbers: int, seed: str, **_: Any) -> None:
+        if calls < 1 or days < 1:
+            raise CommandError("--calls and --days must be at least 1.")
+        if not 1 <= numbers <= characters.MOST_NUMBERS:
+            raise CommandError(f"--numbers must be from 1 to {characters.MOST_NUMBERS}.")
+        until = timezone.now()
+        began = reported = time.monotonic()
+        done = history.Progress(0, 0, 0)
+        for done in history.write(
+            characters.cast(numbers),
+            calls=calls,
+            start=until - timedelta(days=days),
+            until=until,
+            # All options are part of it: with others, other calls are meant.
+            seed=f"{seed}/{calls}/{days}/{numbers}",
+        ):
+            if time.monotonic() - reported >= REPORT_EVERY_S:
+                reported = time.monotonic()
+                passed_s, share = reported - began, (done.calls + done.skipped) / calls
+                left_s = passed_s * (1 - share) / share if share else 0
+                self.stdout.write(
+                    f"{share:4.0%}  {done.calls + done.skipped:,} of {calls:,} calls, "
+                    f"{done.posts / passed_s:,.0f} posts/s, {left_s:,.0f} s left"
+                )
+        passed_s = time.monotonic() - began
+        self.stdout.write(
+            f"{done.calls:,} calls, {done.posts:,} posts in {passed_s:,.1f} s ({done.posts / passed_s:,.0f} posts/s)"
+            + (f"; {done.skipped:,} calls were there already" if done.skipped else "")
+        )
+        self.stdout.write(
+            "The next roll_up counts them: a running installation within seconds, else manage.py roll_up."
+        )

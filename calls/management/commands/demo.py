@@ -1,0 +1,124 @@
+"""manage.py demo: what `make demo` runs beside the servers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from calls.models import Call, DestinationNumber
+from calls.traffic import characters, history, living
+from calls.traffic.characters import CHARACTERS
+
+HISTORY = timedelta(days=60)
+CALLS_A_WEEK = round(sum(character.calls_a_week for character in CHARACTERS))
+FEW_CALLS = 1000  # with fewer, history is yet to be written
+SHORTEST_GAP = timedelta(minutes=15)
+MANAGER = "manager"
+MANAGES = 4  # the first so many characters
+
+
+class Command(BaseCommand):
+    help = (
+        "Fills an installation with made-up numbers and two months of their calls, makes a user who manages some of "
+        "them, and keeps posting through the endpoint until stopped. Not for an installation with real calls."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--url", default="http://127.0.0.1:8000", help="the site or its endpoint; default: %(default)s"
+        )
+        parser.add_argument("--once", action="store_true", help="stop when all is prepared, without posting")
+        parser.add_argument(
+            "--calls-a-week",
+            type=int,
+            default=CALLS_A_WEEK,
+            help="how many calls the history has in a week; default: %(default)s",
+        )
+
+    def handle(self, *, url: str, once: bool, calls_a_week: int, **_: Any) -> None:
+        with stopped_by_signals() as stopped:
+            numbers = characters.ensure_numbers(CHARACTERS)
+            self._ensure_manager([numbers[character.e164] for character in CHARACTERS[:MANAGES]])
+            self._ensure_history(numbers.values(), calls_a_week, stopped)
+            if once or stopped.is_set():
+                return
+            # The same in every run, so that runs do not use up the live keys a number may have.
+            access_keys = {
+                e164: salted_hmac("calls.traffic.demo", e164, algorithm="sha256").hexdigest() for e164 in numbers
+            }
+            for e164, access_key in access_keys.items():
+                history.ensure_key([numbers[e164]], access_key, timezone.now())
+            try:
+                traffic = living.Living(url, CHARACTERS, access_keys, seed=secrets.token_hex(8))
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+            self.stdout.write(f"demo: calls keep coming in at {url}")
+            connection.close()  # not needed any more
+            traffic.run(stopped, self.stdout.write)
+
+    def _ensure_manager(self, numbers: list[DestinationNumber]) -> None:
+        """Have a user who manages these numbers; print the password where it was made or set now."""
+        manager, is_new = get_user_model().objects.get_or_create(
+            username=MANAGER, defaults={"email": "manager@example.com"}
+        )
+        password = os.environ.get("DEMO_MANAGER_PASSWORD", "")
+        if is_new or password:
+            shown = "the password in DEMO_MANAGER_PASSWORD" if password else secrets.token_urlsafe(9)
+            manager.set_password(password or shown)
+            manager.save()
+            self.stdout.write(f"demo: sign in as {MANAGER} / {shown}  ({len(numbers)} of the numbers)")
+        for number in numbers:
+            number.managers.add(manager)
+
+    def _ensure_history(
+        self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event
+    ) -> None:
+        """Write two months of calls, or what is missing since the demo last ran; then count it."""
+        until = timezone.now()
+        start = self._history_ends(numbers) or until - HISTORY
+        calls = round(calls_a_week * ((until - start) / timedelta(weeks=1)))
+        if until - start < SHORTEST_GAP or not calls:
+            return
+        self.stdout.write(f"demo: writing {calls:,} made-up calls since {timezone.localtime(start):%d %b %Y, %H:%M}")
+        began = time.monotonic()
+        for _ in history.write(CHARACTERS, calls=calls, start=start, until=until, seed=f"demo {start.isoformat()}"):
+            if stopped.is_set():
+                return
+        call_command("roll_up", stdout=self.stdout)
+        self.stdout.write(f"demo: written and counted in {time.monotonic() - began:.0f} s")
+
+    def _history_ends(self, numbers: Iterable[DestinationNumber]) -> datetime | None:
+        """Return when the last call of an earlier run came in, None where there was none, or hardly one."""
+        calls = Call.objects.filter(destination_number__in=numbers)
+        if calls[:FEW_CALLS].count() < FEW_CALLS:
+            return None
+        last: datetime | None = calls.aggregate(last=Max("first_post_at"))["last"]
+        return last
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM and SIGINT set, instead of ending the process in the middle of something."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,119 @@
+"""Who is called in made-up traffic, and when. Names are made up, numbers of ranges that are kept free for fiction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from calls.models import DestinationNumber, RequestType
+from calls.traffic import scripts
+
+# Calls by local hour, 0 to 23, and by weekday from Monday, against each other.
+OFFICE_HOURS = (0, 0, 0, 0, 0, 0.1, 0.4, 2, 6, 10, 12, 10, 7, 8, 10, 8.5, 6.5, 4, 1.5, 0.5, 0.3, 0.1, 0, 0)
+SHOP_HOURS = (0, 0, 0, 0, 0, 0, 0.1, 0.6, 3, 8, 11, 10, 8, 9, 10, 9, 8.5, 8, 6, 1.5, 0.4, 0.2, 0, 0)
+ALL_HOURS = (2, 1.6, 1.4, 1.3, 1.5, 2.2, 3.5, 4.5, 5, 5.5, 6, 5.2, 5, 5.2, 5.6, 5, 5, 5.5, 6, 6.2, 5.5, 4.5, 3.5, 2.6)
+OFFICE_DAYS = (1.15, 1.05, 1.0, 0.95, 0.85, 0.08, 0.03)
+SHOP_DAYS = (1.0, 0.95, 1.0, 1.0, 1.1, 0.75, 0.06)
+ALL_DAYS = (1.0, 0.95, 0.95, 1.0, 1.1, 1.15, 1.05)
+
+
+@dataclass(frozen=True)
+class Character:
+    """A number of made-up traffic: how it is routed, what it sends, how often and when it is called."""
+
+    e164: str
+    label: str
+    plan: scripts.Plan
+    calls_a_week: float
+    by_hour: Sequence[float] = OFFICE_HOURS
+    by_weekday: Sequence[float] = OFFICE_DAYS
+    expects_forward: bool = True
+    service_level_s: int = 20
+    sends: frozenset[str] = scripts.ALL_BOXES
+    # Has the number sent nothing for so long, whatever happens? 0: it sends.
+    silent_for: timedelta = timedelta(0)
+
+    def calls_an_hour(self, local: datetime) -> float:
+        """Return the calls expected in the hour of a local time, in a usual week."""
+        share = self.by_hour[local.hour] / sum(self.by_hour) * self.by_weekday[local.weekday()] / sum(self.by_weekday)
+        return self.calls_a_week * share
+
+    def play(self, rng: Random, call_uuid: str, load: float = 1.0) -> list[scripts.Step]:
+        """Return the posts of one call of this number."""
+        return scripts.play(rng, self.plan, self.e164, call_uuid=call_uuid, sends=self.sends, load=load)
+
+
+CHARACTERS = (
+    Character("+492214710300", "Hotline Köln", scripts.hotline, 730, service_level_s=40),
+    Character(
+        "+498999998770",
+        "Shop München",
+        scripts.shop,
+        430,
+        by_hour=SHOP_HOURS,
+        by_weekday=SHOP_DAYS,
+        service_level_s=40,
+    ),
+    Character("+492214710399", "Ansage Öffnungszeiten", scripts.announcement, 230, SHOP_HOURS, SHOP_DAYS, False),
+    Character(
+        "+493023125187", "Service Berlin", scripts.service, 285, sends=scripts.ALL_BOXES - {RequestType.BLOCK_END}
+    ),
+    Character(
+        "+492214710310",
+        "Ersatzteile",
+        scripts.parts,
+        250,
+        sends=scripts.ALL_BOXES - {RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER},
+    ),
+    Character("+496990009550", "Notdienst 24 h", scripts.on_call, 110, ALL_HOURS, ALL_DAYS),
+    Character("+494066969220", "Filiale Hamburg", scripts.branch, 120, silent_for=timedelta(days=7)),
+)
+HOTLINE = CHARACTERS[0]
+SHORT_OF_PEOPLE = 2.6
+MOST_NUMBERS = len(CHARACTERS) + 1000
+
+
+def cast(numbers: int) -> list[Character]:
+    """Return so many characters: ours first, then numbered ones that are called like them."""
+    numbered = [
+        replace(
+            CHARACTERS[index % len(CHARACTERS)],
+            e164=f"+493023125{index:03d}",
+            label=f"Filiale {index + 1}",
+            silent_for=timedelta(0),
+        )
+        # 187 is taken by Service Berlin.
+        for index in (index for index in range(1000) if index != 187)
+    ]
+    return [*CHARACTERS, *numbered][:numbers]
+
+
+def character_of(e164: str) -> Character | None:
+    """Return the character that has this number."""
+    return next((character for character in CHARACTERS if character.e164 == e164), None)
+
+
+def load_at(local: datetime) -> float:
+    """Return how hard it is to get an answer at a local time: 1 as usual, more at the peaks.
+
+    On the morning of one Monday in four people are short, and it is much more."""
+    if local.weekday() == 0 and 8 <= local.hour < 12 and local.isocalendar().week % 4 == 2:
+        return SHORT_OF_PEOPLE
+    return 1.3 if local.hour in {10, 14} else 1.0
+
+
+def ensure_numbers(characters: Sequence[Character]) -> dict[str, DestinationNumber]:
+    """Create what is missing of the characters' numbers and return all by E.164; those that exist stay as they are."""
+    known = DestinationNumber.objects.in_bulk([character.e164 for character in characters], field_name="e164")
+    for character in characters:
+        if character.e164 not in known:
+            known[character.e164] = DestinationNumber.objects.create(
+                e164=character.e164,
+                label=character.label,
+                customer_number=str(scripts.CUSTOMER_NUMBER),
+                expects_forward=character.expects_forward,
+                service_level_s=character.service_level_s,
+            )
+    return known

@@ -1,0 +1,76 @@
+"""Made-up traffic that goes on: calls play out in real seconds and are posted through the real endpoint."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from django.utils import timezone
+
+from calls.traffic import scripts, sender
+from calls.traffic.characters import Character, load_at
+
+LONGEST_GAP_S = 15.0
+# Faster than history, or nobody would see anything happen.
+LIVELINESS = 5
+REPORT_EVERY_S = 60.0
+
+
+class Living:
+    """Lets numbers be called until told to stop."""
+
+    def __init__(self, url: str, cast: Sequence[Character], access_keys: Mapping[str, str], seed: str) -> None:
+        """`access_keys` holds a key for each number. Raise ValueError where `url` is no http(s) address."""
+        self.tally = sender.Tally()
+        self._endpoint = sender.Endpoint(url)
+        # Who has fallen silent stays so.
+        self._cast = [character for character in cast if not character.silent_for]
+        self._access_keys = access_keys
+        self._rng = Random(seed)  # noqa: S311 (made-up calls, not secrets)
+        self._calls = 0
+        # When, in which order, to which number, what.
+        self._due: list[tuple[float, int, str, scripts.Post]] = []
+        self._places = itertools.count()
+
+    def run(self, stopped: threading.Event, report: Callable[[str], object], speed: float = 1.0) -> None:
+        """Post until `stopped` is set; report one line a minute. At `speed` 2, calls are over in half the time."""
+        while not stopped.is_set() and not self._endpoint.is_up():
+            stopped.wait(0.5)
+        next_call_at = time.monotonic()
+        reported_at, sent, refused = next_call_at, 0, 0
+        while not stopped.is_set():
+            now = time.monotonic()
+            if now >= next_call_at:
+                self._call(now, speed)
+                next_call_at = now + self._gap_s() / speed
+            while self._due and self._due[0][0] <= now and not stopped.is_set():
+                _, _, e164, post = heapq.heappop(self._due)
+                self.tally.count(self._endpoint.post(post, self._access_keys[e164]))
+            if now - reported_at >= REPORT_EVERY_S:
+                line = f"demo: {self._calls} calls so far, {self.tally.sent - sent} posts in the last minute"
+                if unwell := self.tally.refused - refused:
+                    line += f"; {unwell} of them not answered 2xx: {dict(self.tally.codes)}"
+                report(line)
+                reported_at, sent, refused = now, self.tally.sent, self.tally.refused
+            next_at = min(next_call_at, self._due[0][0]) if self._due else next_call_at
+            stopped.wait(max(0.0, min(next_at - time.monotonic(), REPORT_EVERY_S)))
+        self._endpoint.close()
+
+    def _call(self, now: float, speed: float) -> None:
+        """Have somebody call one of the numbers: the likelier, the more it is called at this time of day."""
+        local = timezone.localtime()
+        weights = [character.calls_an_hour(local) + character.calls_a_week / 2000 for character in self._cast]
+        [character] = self._rng.choices(self._cast, weights)
+        for offset_s, post in character.play(self._rng, scripts.draw_uuid(self._rng), load_at(local)):
+            heapq.heappush(self._due, (now + offset_s / speed, next(self._places), character.e164, post))
+        self._calls += 1
+
+    def _gap_s(self) -> float:
+        local = timezone.localtime()
+        calls_an_hour = LIVELINESS * sum(character.calls_an_hour(local) for character in self._cast)
+        gap_s = min(LONGEST_GAP_S, 3600 / calls_an_hour) if calls_an_hour else LONGEST_GAP_S
+        return gap_s * self._rng.uniform(0.5, 1.3)

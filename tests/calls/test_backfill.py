@@ -1,0 +1,171 @@
+"""Made-up history has the same truth as the endpoint; the same options again change nothing. And the demo's set-up."""
+
+import json
+import signal
+from collections import defaultdict
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from calls.management.commands import demo
+from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour, DestinationNumber
+from calls.traffic import characters, history
+from tests.factories import make_key
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def backfill(**options):
+    call_command("backfill", **({"calls": 60, "days": 20, "stdout": StringIO()} | options))
+
+
+def everything():
+    """Every stored value of calls and events."""
+    return list(Call.objects.order_by("pk").values()), list(CallEvent.objects.order_by("pk").values())
+
+
+def what_calls_came_to():
+    """What does not depend on when the posts were received: of every call, and of its events in order."""
+    events = defaultdict(list)
+    for event in CallEvent.objects.in_order():
+        events[event.call_id].append(
+            (
+                event.request_type,
+                event.block_type,
+                event.destination,
+                event.destination_type,
+                event.destination_number,
+                event.caller_id_number,
+                event.customer_number,
+                event.flags,
+                event.payload,
+            )
+        )
+    plain = (
+        "destination_number__e164",
+        "correlation_id",
+        "callback_id",
+        "caller_id_number",
+        "customer_number",
+        "caller_least",
+        "caller_greatest",
+        "customer_number_least",
+        "customer_number_greatest",
+        "weakly_identified",
+        "has_odd_posts",
+    )
+    times = ("call_start_at", "forwarded_at", "answered_at", "ended_at")
+    return {
+        call["call_uuid"]: (
+            [call[name] for name in plain],
+            [call[name] is not None for name in times],
+            call["first_post_at"] == call["call_start_at"],
+            events[call["pk"]],
+        )
+        for call in Call.objects.values("pk", "call_uuid", "first_post_at", *plain, *times)
+    }
+
+
+def test_history_comes_to_the_same_as_the_same_posts_through_the_endpoint():
+    until = timezone.now()
+    start = until - timedelta(days=20)
+    span = {"calls": 300, "start": start, "until": until, "seed": "1"}
+    for _ in history.write(characters.CHARACTERS, **span):
+        pass
+    written = what_calls_came_to()
+    Call.objects.all().delete()
+    for number in DestinationNumber.objects.all():
+        make_key(number, "a-key-0123456789")
+
+    client = Client()
+    for call in history.plan(characters.CHARACTERS, **span):
+        for _, post, _ in history.enact(call, until):
+            body = json.dumps(post | {"accessKey": "a-key-0123456789"})
+            assert client.post("/tenios/posts", body, content_type="application/json").status_code == 200
+
+    assert len(written) == 300
+    assert what_calls_came_to() == written
+
+
+def test_the_same_options_again_change_nothing_and_another_seed_adds():
+    backfill(seed="1")
+    before = everything()
+    logged = ChangedQuarterHour.objects.count()
+    assert len(before[0]) == 60
+    assert logged
+
+    backfill(seed="1")
+
+    assert everything() == before
+    assert ChangedQuarterHour.objects.count() == logged
+
+    backfill(seed="2")
+
+    assert Call.objects.count() == 120
+
+
+def test_a_run_that_was_stopped_is_completed_by_the_next():
+    backfill()
+    complete = what_calls_came_to()
+    Call.objects.filter(pk__in=Call.objects.order_by("-pk").values("pk")[:20]).delete()
+
+    backfill()
+
+    assert what_calls_came_to() == complete
+
+
+def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
+    now = timezone.now()
+    backfill(calls=400)
+    assert not CallEvent.objects.filter(received_at__gt=now + timedelta(seconds=60)).exists()
+    old = Call.objects.filter(ended_at=None, last_post_at__lt=now - timedelta(hours=5))
+    assert old.exists()
+    assert not old.filter(silent_at=None).exists()
+
+
+def test_numbers_are_made_when_missing_and_no_key_stays_live():
+    kept = DestinationNumber.objects.create(e164=characters.HOTLINE.e164, label="Ours")
+
+    backfill(numbers=9)
+
+    assert DestinationNumber.objects.count() == 9
+    kept.refresh_from_db()
+    assert kept.label == "Ours"
+    assert not DestinationNumber.objects.get(label="Ansage Öffnungszeiten").expects_forward
+    assert AccessKey.objects.exists()
+    assert not AccessKey.objects.live_at(timezone.now()).exists()
+
+
+@pytest.mark.parametrize("options", [{"calls": 0}, {"days": 0}, {"numbers": 0}, {"numbers": 5000}])
+def test_options_that_make_no_sense_are_refused(options):
+    with pytest.raises(CommandError, match="must be"):
+        backfill(**options)
+
+
+def test_the_demo_prepares_numbers_history_and_a_manager_of_some(monkeypatch):
+    monkeypatch.setenv("DEMO_MANAGER_PASSWORD", "a password for the demo")
+    for _ in range(2):  # the second run finds all in place
+        call_command("demo", once=True, calls_a_week=120, stdout=StringIO())
+
+    manager = authenticate(username="manager", password="a password for the demo")
+    assert manager is not None
+    assert not manager.is_staff
+    assert 0 < DestinationNumber.objects.visible_to(manager).count() < DestinationNumber.objects.count()
+    assert Call.objects.count() > 1000
+    assert not ChangedQuarterHour.objects.exists()  # counted
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_demo_between_two_posts_and_is_given_back_afterwards(number):
+    before = signal.getsignal(number)
+    with demo.stopped_by_signals() as stopped:
+        assert not stopped.is_set()
+        signal.raise_signal(number)
+        assert stopped.is_set()
+        call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
+    assert signal.getsignal(number) is before

@@ -1,0 +1,87 @@
+"""The look-alike over HTTP, against a real server."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from calls.models import Call, CallEvent
+from calls.traffic import sender
+from tests.factories import make_key, make_number
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def number():
+    return make_number("+492214710300")
+
+
+def simulate(live_server, number, key, **options):
+    out = StringIO()
+    given = {"url": live_server.url, "number": number.e164, "key": key, "calls": 12, "rate": 0.0, "threads": 4}
+    call_command("simulate", stdout=out, **(given | options))
+    return out.getvalue()
+
+
+def test_every_post_is_answered_200_and_kept(live_server, number):
+    said = simulate(live_server, number, make_key(number))
+
+    made = list(sender.make_calls(number.e164, 12, "1/"))
+    posts = sum(len(steps) for steps in made)
+    assert f"200: {posts}" in said
+    assert CallEvent.objects.count() == posts
+    assert set(Call.objects.values_list("call_uuid", flat=True)) == {
+        steps[0].post["variables"]["call_uuid"] for steps in made
+    }
+
+
+def test_the_posts_of_a_call_keep_their_order(live_server, number):
+    simulate(live_server, number, make_key(number))
+
+    for steps in sender.make_calls(number.e164, 12, "1/"):
+        call = Call.objects.get(call_uuid=steps[0].post["variables"]["call_uuid"])
+        received = call.events.in_order().values_list("request_type", flat=True)
+        assert list(received) == [step.post["requestType"] for step in steps]
+
+
+def test_another_run_of_the_same_seed_makes_new_calls(live_server, number):
+    key = make_key(number)
+    simulate(live_server, number, key, calls=5)
+    simulate(live_server, number, key, calls=5)
+    assert Call.objects.count() == 5
+
+    simulate(live_server, number, key, calls=5, run="again")
+    assert Call.objects.count() == 10
+
+
+def test_a_rate_is_kept(live_server, number):
+    made = [[sender.scripts.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
+    due = sorted(due.at_s for call in sender.compress(made, rate=10) for due in call)
+    assert due == [place / 10 for place in range(20)]
+
+
+def test_a_wrong_key_ends_with_an_error_and_a_hint(live_server, number):
+    make_key(number)
+    out = StringIO()
+    with pytest.raises(CommandError, match="were not answered 2xx") as error:
+        call_command(
+            "simulate", url=live_server.url, number=number.e164, key="wrong-key", calls=2, rate=0.0, stdout=out
+        )
+    assert error.value.returncode == 1
+    assert "add_number +492214710300" in out.getvalue()
+    assert not CallEvent.objects.exists()
+
+
+def test_an_address_where_nobody_listens_is_said(number):
+    with pytest.raises(CommandError, match="not answered"):
+        call_command("simulate", url="http://127.0.0.1:9", number=number.e164, key="k", calls=1, stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    "options", [{"url": "ftp://example.com"}, {"url": "example.com"}, {"calls": 0}, {"rate": -1.0}]
+)
+def test_options_that_make_no_sense_are_refused(options):
+    given = {"url": "http://127.0.0.1:9", "number": "+492214710300", "key": "k"}
+    with pytest.raises(CommandError, match=r"at least|not an http"):
+        call_command("simulate", stdout=StringIO(), **(given | options))

@@ -1,0 +1,83 @@
+"""A real worker, a real beat and the default broker: what is posted is counted without anybody asking."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from reports.models import QuarterHourCounts, RollUp
+from tests.factories import make_number, send
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).parent.parent
+
+
+def wait_until(condition, seconds=60):
+    """Return what the condition gives as soon as it is true."""
+    give_up = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < give_up, "it did not come true in time"
+        time.sleep(0.05)
+    return answer
+
+
+@contextmanager
+def celery(home, *arguments):
+    """Run a process of Celery on the tests' database, with all it keeps under `home`; yield it; end it with a TERM."""
+    database = connection.settings_dict
+    password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
+    environment = os.environ | {
+        "CALLTALLY_HOME": str(home),
+        "DATABASE_URL": f"postgres://{database['USER']}{password}@{database['HOST']}:{database['PORT']}"
+        f"/{database['NAME']}",
+        "CELERY_BROKER_URL": "",
+        "ROLL_UP_EVERY_S": "1",
+        "LOG_LEVEL": "INFO",
+    }
+    for folder in ("queue", "processed", "control"):
+        (home / "broker" / folder).mkdir(parents=True, exist_ok=True)
+    log = (home / f"{arguments[0]}.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "config", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.close()
+
+
+WORKER = ("worker", "--pool", "prefork", "--concurrency", "2", "--without-mingle", "--without-gossip")
+
+
+def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_killed(client, tmp_path):
+    number = make_number()
+    send(client, number, "CALL_START")
+    with celery(tmp_path, "beat"):
+        with celery(tmp_path, *WORKER) as worker:
+            wait_until(lambda: QuarterHourCounts.objects.filter(in_progress=1).exists())
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+        send(client, number, "CALL_END")
+        with celery(tmp_path, *WORKER):
+            # An end within the short-call limit.
+            wait_until(lambda: QuarterHourCounts.objects.filter(in_progress=0, short=1).exists())
+            counted_at = RollUp.objects.get().counted_at
+            wait_until(lambda: RollUp.objects.get().counted_at > counted_at)
