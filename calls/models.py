@@ -120,7 +120,7 @@ class DestinationNumber(models.Model):
     def save(self, *args: object, **kwargs: object) -> None:
         """Save; where a setting that judges calls changed, have the number's whole history counted again."""
         before = (
-            DestinationNumber.objects.select_for_update().filter(pk=self.pk).values(*self.JUDGING).first()
+            DestinationNumber.objects.select_for_update(no_key=True).filter(pk=self.pk).values(*self.JUDGING).first()
             if self.pk
             else None
         )

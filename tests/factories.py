@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
@@ -24,9 +26,7 @@ PASSWORD = "correct horse battery"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 # What stands beside `variables` in a post; every other name that a test gives is a variable.
-TOP_LEVEL = frozenset(
-    {"customerNumber", "accessKey", "requestType", "blockType", "destination", "destinationType"}
-)
+TOP_LEVEL = frozenset({"customerNumber", "accessKey", "requestType", "blockType", "destination", "destinationType"})
 
 
 def make_number(e164: str = E164, *, managers: Iterable[User] = (), **settings: Any) -> DestinationNumber:
@@ -48,7 +48,7 @@ def make_key(number: DestinationNumber, access_key: str = "", **fields: Any) -> 
 
 def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber] = (), **fields: Any) -> User:
     """Make someone who signs in with PASSWORD and manages `numbers`."""
-    user = User.objects.create_user(username, password=PASSWORD, **fields)
+    user = User.objects.create(username=username, password=_hashed(), **fields)
     for number in numbers:
         number.managers.add(user)
     return user
@@ -56,14 +56,12 @@ def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber]
 
 def make_staff(username: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:
     """Make a staff user: all-powerful, or with nothing but `permissions`, such as `calls.view_call`."""
-    user = User.objects.create_user(
-        username, password=PASSWORD, is_staff=True, is_superuser=permissions is None, **fields
+    user = User.objects.create(
+        username=username, password=_hashed(), is_staff=True, is_superuser=permissions is None, **fields
     )
     for name in permissions or ():
         app_label, codename = name.split(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app_label, codename=codename)
-        )
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
     return user
 
 
@@ -110,6 +108,11 @@ def take(number: DestinationNumber, kind: str, at: datetime, **more: Any) -> Non
     """Have a post taken as if it had been received at `at`; `more` is as for post_body."""
     body = post_body(kind, number, _key_of_the_tests(number), **more)
     assert writer.keep(posts.parse(json.dumps(body).encode(), at))
+
+
+@cache
+def _hashed() -> str:
+    return make_password(PASSWORD)  # once a run: it takes long on purpose
 
 
 def _key_of_the_tests(number: DestinationNumber) -> str:

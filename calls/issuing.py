@@ -1,0 +1,112 @@
+"""Issues, rotates and revokes access keys. A key is returned once and kept as its fingerprint alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calls import keys, phones, posts
+from calls.models import AccessKey, DestinationNumber, RequestType
+
+MOST_LIVE_KEYS = 3
+OVERLAP = timedelta(days=14)
+
+# A key is cleared from payloads by its value: one that is a word of the posts would tear holes into them.
+WORDS_OF_POSTS = " ".join(
+    [
+        *RequestType.values,
+        *posts.NAMED_VARIABLES,
+        "requestType customerNumber variables blockType destination destinationType",
+        "ANNOUNCEMENT ROUTINGPLAN COLLECT_DIGITS COLLECT_SPEECH CALL_SETTINGS",
+        "EXTERNALNUMBER SIP_USER SIP_TRUNK anonymous unavailable restricted",
+    ]
+).casefold()
+
+
+@transaction.atomic
+def issue_key(
+    number: DestinationNumber,
+    *,
+    access_key: str = "",
+    valid_from: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Issue a key for a number, made by us unless one is brought. Return the key: it is never shown again.
+
+    Raise ValidationError where the key cannot be used, or where three keys of the number are live already."""
+    access_key = access_key.strip()
+    if access_key:
+        _validate_brought(access_key, number)
+    else:
+        access_key = keys.generate()
+    _lock(number)
+    now = timezone.now()
+    valid_from = valid_from or now
+    if expires_at is not None and expires_at <= max(valid_from, now):
+        raise ValidationError(_("A key cannot expire before it is valid, or in the past."), code="expires")
+    fingerprint = keys.fingerprint(access_key)
+    known = number.access_keys.filter(fingerprint=fingerprint).first()
+    if known is not None:
+        raise ValidationError(
+            _("This key was issued for %(number)s before and is %(state)s. Bring another, or have one made.")
+            % {"number": number.readable, "state": known.state},
+            code="known",
+        )
+    if _live_or_coming(number, now) >= MOST_LIVE_KEYS:
+        raise ValidationError(
+            _("%(number)s has %(most)d live keys, and more are not allowed. Revoke one first.")
+            % {"number": number.readable, "most": MOST_LIVE_KEYS},
+            code="most_live_keys",
+        )
+    number.access_keys.create(
+        fingerprint=fingerprint, last4=access_key[-4:], valid_from=valid_from, expires_at=expires_at
+    )
+    return access_key
+
+
+@transaction.atomic
+def rotate_key(number: DestinationNumber, *, access_key: str = "", overlap: timedelta = OVERLAP) -> str:
+    """Issue a new key and let the live ones run out after `overlap`, or earlier where they did already.
+
+    Return the new key: it is never shown again. Raise ValidationError as issue_key does."""
+    if overlap < timedelta(0):
+        raise ValidationError(_("The overlap cannot be negative."), code="overlap")
+    _lock(number)
+    now = timezone.now()
+    ends_at = now + overlap
+    number.access_keys.live_at(now).filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
+    # Counts what is still live: with an overlap of nothing, the three that were live make room.
+    return issue_key(number, access_key=access_key)
+
+
+def revoke_key(key: AccessKey) -> None:
+    """Refuse posts with this key from now on. A key that is revoked already stays as it is."""
+    now = timezone.now()
+    if AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+        key.revoked_at = now
+
+
+def _lock(number: DestinationNumber) -> None:
+    """Let one at a time issue keys of a number, until the transaction ends."""
+    # NO KEY: posts of the number go on meanwhile; a plain FOR UPDATE would hold up their foreign keys.
+    DestinationNumber.objects.select_for_update(no_key=True).get(pk=number.pk)
+
+
+def _live_or_coming(number: DestinationNumber, now: datetime) -> int:
+    return number.access_keys.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None).count()
+
+
+def _validate_brought(access_key: str, number: DestinationNumber) -> None:
+    keys.validate(access_key)
+    is_a_number = access_key.startswith(("+", "00")) and phones.e164(access_key)
+    if is_a_number or number.e164 in {phones.e164(access_key), phones.e164(f"+{access_key}")}:
+        raise ValidationError(_("A phone number cannot be an access key: it is no secret."), code="phone")
+    if access_key.casefold() in WORDS_OF_POSTS:
+        raise ValidationError(
+            _("This is a word that TENIOS uses in its posts; it cannot be an access key."), code="word"
+        )

@@ -1,0 +1,78 @@
+"""Creates or updates a number from the command line; a new one gets an access key, printed once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from calls import issuing, keys, phones
+from calls.models import DestinationNumber
+
+
+class Command(BaseCommand):
+    help = "Adds a number and prints its access key once; a number that is here already is changed as asked."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("number", help="in any spelling: 0221 4710300, +49 221 4710300")
+        parser.add_argument("--label", help="what people call it")
+        parser.add_argument("--key", help="an access key that stands in TENIOS already; otherwise one is made")
+        parser.add_argument(
+            "--expects-forward",
+            choices=["yes", "no"],
+            help="no: it only plays announcements or takes messages",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        text = options["number"]
+        e164 = phones.e164(text)
+        if e164 is None:
+            raise CommandError(f"“{text}” is no phone number. Write it with its country code: +49 221 4710300")
+        number = DestinationNumber.objects.filter(e164=e164).first()
+        is_new = number is None
+        number = number or DestinationNumber(e164=e164)
+        if options["label"] is not None:
+            number.label = options["label"]
+        if options["expects_forward"] is not None:
+            number.expects_forward = options["expects_forward"] == "yes"
+        try:
+            with transaction.atomic():  # a key that cannot be used leaves no number behind
+                number.full_clean()
+                number.save()
+                wanted = is_new or options["key"] is not None
+                issued = self.issue(number, options["key"]) if wanted else None
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.report(number, issued, is_new=is_new, brought=options["key"] is not None)
+
+    def issue(self, number: DestinationNumber, brought: str | None) -> str | None:
+        """Issue the number's key; None where the very key that was brought is live already."""
+        if brought is not None:
+            if not brought.strip():
+                raise CommandError("The access key is empty. Leave --key out to have one made.")
+            known = number.access_keys.filter(fingerprint=keys.fingerprint(brought.strip())).first()
+            if known is not None and known.is_live():
+                return None
+        return issuing.issue_key(number, access_key=brought or "")
+
+    def report(self, number: DestinationNumber, issued: str | None, *, is_new: bool, brought: bool) -> None:
+        self.stdout.write(f"{'Added' if is_new else 'Updated'} {number}.")
+        if issued is None:
+            if brought:
+                self.stdout.write("This access key is live for it already.")
+            return
+        self.stdout.write(f"Access key: {issued}")
+        address = f"{settings.PUBLIC_URL or 'https://<this installation>'}/tenios/posts"
+        self.stdout.write(
+            "It is not shown again. In TENIOS, open the routing plan of this number and, for each of the\n"
+            f"five posts, enter this key and the address {address}"
+        )
+        if brought and keys.is_weak(issued):
+            self.stderr.write(
+                f"This key is shorter than the {keys.ADVISED_LENGTH} characters we advise: "
+                "rotate it to a made one when you can."
+            )

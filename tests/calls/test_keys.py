@@ -1,0 +1,221 @@
+"""Access keys: issued once, shown once, rotated with an overlap, revoked at once."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection, connections
+from django.utils import timezone
+
+from calls import issuing, keys
+from tests.factories import E164, make_key, make_number, post, post_body
+
+OTHER = "+4922155400301"
+BROUGHT = "brought-key-0123456789"
+
+
+def answer(client, access_key, number=E164):
+    return post(client, post_body("CALL_START", number, access_key)).status_code
+
+
+@pytest.fixture
+def number(db):
+    return make_number()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_admits_posts_for_its_number_alone(client):
+    number, other = make_number(), make_number(OTHER)
+    access_key = issuing.issue_key(number)
+    issuing.issue_key(other)
+
+    assert answer(client, access_key) == 200
+    assert answer(client, access_key, OTHER) == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_may_serve_several_numbers(client):
+    for number in make_number(), make_number(OTHER):
+        issuing.issue_key(number, access_key=BROUGHT)
+
+    assert answer(client, BROUGHT) == 200
+    assert answer(client, BROUGHT, OTHER) == 200
+
+
+def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
+    access_key = issuing.issue_key(number)
+
+    key = number.access_keys.get()
+    assert len(access_key) == 32
+    assert (key.last4, key.fingerprint) == (access_key[-4:], keys.fingerprint(access_key))
+    assert key.is_live()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_table_holds_a_key_that_was_issued_and_posted_with(client):
+    access_key = issuing.issue_key(make_number())
+    assert post(client, post_body("CALL_START", key=access_key, note=f"my key is {access_key}")).status_code == 200
+
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            quoted = connection.ops.quote_name(table)
+            cursor.execute(f"SELECT count(*) FROM {quoted} AS r WHERE strpos(r::text, %s) > 0", [access_key])
+            assert cursor.fetchone() == (0,), table
+
+
+@pytest.mark.parametrize(
+    ("access_key", "code"),
+    [
+        ("1234567", "short"),
+        ("two\nlines-of-key", "spaces"),
+        ("+4917012345678", "phone"),
+        ("004917012345678", "phone"),
+        (E164.removeprefix("+"), "phone"),
+        ("022155400300", "phone"),
+        ("variables", "word"),
+        ("CALL_START", "word"),
+    ],
+)
+def test_a_key_that_cannot_serve_is_refused(number, access_key, code):
+    with pytest.raises(ValidationError) as refused:
+        issuing.issue_key(number, access_key=access_key)
+
+    assert refused.value.code == code
+    assert not number.access_keys.exists()
+
+
+@pytest.mark.parametrize("access_key", ["12345678", "XXXXXXXXX", "ein Schlüssel"])
+def test_a_key_that_stands_in_tenios_already_is_taken(number, access_key):
+    assert issuing.issue_key(number, access_key=access_key) == access_key
+
+
+def test_a_key_is_issued_once_per_number(number):
+    issuing.issue_key(number, access_key=BROUGHT)
+
+    with pytest.raises(ValidationError, match="is live"):
+        issuing.issue_key(number, access_key=BROUGHT)
+
+
+def test_a_key_cannot_expire_before_it_is_valid(number):
+    now = timezone.now()
+    with pytest.raises(ValidationError, match="cannot expire"):
+        issuing.issue_key(number, expires_at=now - timedelta(hours=1))
+    with pytest.raises(ValidationError, match="cannot expire"):
+        issuing.issue_key(number, valid_from=now + timedelta(days=2), expires_at=now + timedelta(days=1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_admits_nothing_before_it_is_valid_or_after_it_expired(client):
+    number, now = make_number(), timezone.now()
+    coming = issuing.issue_key(number, valid_from=now + timedelta(hours=1))
+    gone = make_key(number, expires_at=now - timedelta(seconds=1))
+
+    assert answer(client, coming) == 403
+    assert answer(client, gone) == 403
+
+
+def test_a_number_has_at_most_three_keys_that_are_live_or_will_be(number):
+    issuing.issue_key(number)
+    issuing.issue_key(number, valid_from=timezone.now() + timedelta(days=1))
+    issuing.issue_key(number, expires_at=timezone.now() + timedelta(days=1))
+
+    with pytest.raises(ValidationError, match="3 live keys"):
+        issuing.issue_key(number)
+
+    issuing.revoke_key(number.access_keys.first())
+    issuing.issue_key(number)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_not_get_past_the_limit():
+    number = make_number()
+    for _ in range(issuing.MOST_LIVE_KEYS - 1):
+        make_key(number)
+    barrier, refused = threading.Barrier(4), []
+
+    def issue():
+        try:
+            barrier.wait(10)
+            issuing.issue_key(number)
+        except ValidationError as error:
+            refused.append(error.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=issue) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert refused == ["most_live_keys"] * 3
+    assert number.access_keys.count() == issuing.MOST_LIVE_KEYS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_rotation_both_keys_work_until_the_overlap_is_over(client):
+    number = make_number()
+    old = issuing.issue_key(number)
+    new = issuing.rotate_key(number, overlap=timedelta(days=14))
+
+    assert answer(client, old) == 200
+    assert answer(client, new) == 200
+    ends_at = number.access_keys.get(fingerprint=keys.fingerprint(old)).expires_at
+    assert abs(ends_at - timezone.now() - timedelta(days=14)) < timedelta(minutes=1)
+    assert number.access_keys.get(fingerprint=keys.fingerprint(new)).expires_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rotation_without_overlap_ends_the_old_keys_at_once(client):
+    number = make_number()
+    old = [make_key(number) for _ in range(issuing.MOST_LIVE_KEYS)]
+    new = issuing.rotate_key(number, overlap=timedelta(0))
+
+    assert {answer(client, access_key) for access_key in old} == {403}
+    assert answer(client, new) == 200
+
+
+def test_a_rotation_never_lets_a_key_live_longer(number):
+    tomorrow = timezone.now() + timedelta(days=1)
+    issuing.issue_key(number, expires_at=tomorrow)
+    old = number.access_keys.get()
+
+    issuing.rotate_key(number)
+
+    old.refresh_from_db()
+    assert old.expires_at == tomorrow
+
+
+def test_a_rotation_that_would_make_four_live_keys_changes_nothing(number):
+    for _ in range(issuing.MOST_LIVE_KEYS):
+        issuing.issue_key(number)
+
+    with pytest.raises(ValidationError, match="Revoke one first"):
+        issuing.rotate_key(number)
+
+    assert set(number.access_keys.values_list("expires_at", flat=True)) == {None}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_revoked_key_is_refused_at_once_and_others_go_on(client):
+    number = make_number()
+    revoked, kept = issuing.issue_key(number), issuing.issue_key(number)
+    assert answer(client, revoked) == 200
+
+    issuing.revoke_key(number.access_keys.get(fingerprint=keys.fingerprint(revoked)))
+
+    assert answer(client, revoked) == 403
+    assert answer(client, kept) == 200
+
+
+def test_revoking_again_keeps_the_first_time(number):
+    issuing.issue_key(number)
+    key = number.access_keys.get()
+    issuing.revoke_key(key)
+    first = key.revoked_at
+
+    issuing.revoke_key(number.access_keys.get())
+
+    key.refresh_from_db()
+    assert key.revoked_at == first
