@@ -210,7 +210,7 @@ WHERE access_key.id = used.access_key_id
 TAKE_LOG = """
 WITH taken AS (
   DELETE FROM calls_changedquarterhour
-  WHERE id IN (SELECT id FROM calls_changedquarterhour ORDER BY id LIMIT %s)
+  WHERE id IN (SELECT id FROM calls_changedquarterhour WHERE id <= %s ORDER BY id LIMIT %s)
   RETURNING destination_number_id, quarter_hour
 )
 SELECT destination_number_id, quarter_hour FROM taken GROUP BY 1, 2 ORDER BY 1, 2"""
@@ -224,30 +224,31 @@ ON CONFLICT (id) DO UPDATE SET counted_at = excluded.counted_at, time_zone = exc
 
 
 def recount_changed(*, wait: bool = False) -> int:
-    """Empty the log and count its quarter-hours again; return how many were counted.
+    """Count again what the log holds now; return how many quarter-hours that were. What comes meanwhile is for next time.
 
     Where another roll-up is at work, wait for it, or leave the work to it. Raise ZoneChanged where days would mix
     two zones."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM calls_changedquarterhour")
+        last = cursor.fetchone()[0]
     counted = 0
-    while (taken := _recount_some(wait)) is not None:
+    while taken := _recount_some(last, wait):
         counted += taken
-        if not taken:
-            break
     return counted
 
 
 @transaction.atomic
-def _recount_some(wait: bool) -> int | None:
-    """Count what one helping of the log names; None where another roll-up is at work."""
+def _recount_some(last: int, wait: bool) -> int:
+    """Count what one helping of the log, up to a row, names; nothing where another roll-up is at work."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone()[0] is False:
-            return None
+            return 0
         cursor.execute("SELECT now(), (SELECT time_zone FROM reports_rollup)")
         now, zone = cursor.fetchone()
         if zone not in {None, settings.TIME_ZONE}:
             raise ZoneChanged(zone)
-        cursor.execute(TAKE_LOG, [MOST_LOG_ROWS])
+        cursor.execute(TAKE_LOG, [last, MOST_LOG_ROWS])
         changed = cursor.fetchall()
         _recount(cursor, changed)
         cursor.execute(NOTE_ROLL_UP, [now, settings.TIME_ZONE])

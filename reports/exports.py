@@ -1,0 +1,221 @@
+"""The three CSVs, by COPY straight into the response: flat memory, whatever the number of rows.
+
+Columns, formats and the guard: docs/csv.md. Each function reads what it needs to know beforehand and returns an
+iterator of pieces of the file; the statement runs when the first piece is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+
+from calls.models import Call, DestinationNumber
+from reports import outcomes, periods, querysets
+from reports.figures import Coverage
+from reports.outcomes import Outcome
+from reports.periods import Period
+from reports.querysets import Numbers
+
+PIECE_BYTES = 64 * 1024
+
+# A cell that a spreadsheet could take for a formula: one that begins with = + - @ (or their full-width twins), also
+# behind spaces or quotes, or with a tab or a line break. A plain E.164 number is let through.
+FORMULA = r"""^[\t\r\n]|^[\s"'']*[=+@＝＋－＠-]"""
+# What such a cell begins with, asked first: a pattern for every cell of a million calls would take seconds.
+SUSPECTS = ", ".join(str(ord(character)) for character in "\t\n\v\f\r \"'+-=@＋－＝＠")
+
+
+def safe(column: str) -> str:
+    """Return the SQL of a text cell that no spreadsheet runs as a formula; blank becomes empty."""
+    return (
+        f"CASE WHEN ascii({column}) NOT IN ({SUSPECTS}) THEN nullif({column}, '') "
+        f"WHEN ({is_e164(column)}) OR {column} !~ '{FORMULA}' THEN {column} "
+        f"ELSE '''' || {column} END"
+    )
+
+
+def is_e164(column: str) -> str:
+    """Return the SQL that says whether a text is a plain E.164 number; a pattern takes three times as long."""
+    return (
+        f"starts_with({column}, '+') AND length({column}) BETWEEN 3 AND 16 "
+        f"AND translate({column}, '0123456789', '') = '+' AND substr({column}, 2, 1) <> '0'"
+    )
+
+
+def moment(column: str) -> str:
+    """Return the SQL of a moment: ISO 8601 with offset, in the zone of the transaction, to the second."""
+    return f"to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM')"
+
+
+def exact_moment(column: str) -> str:
+    """Return the SQL of a moment to the millisecond."""
+    return f"to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.MSTZH:TZM')"
+
+
+def seconds(interval: str) -> str:
+    """Return the SQL of a duration in seconds, to the millisecond."""
+    return f"round(extract(epoch FROM {interval}), 3)"
+
+
+def mean(key: str) -> str:
+    return f"round({key} / nullif({key}_whole, 0), 1)"
+
+
+_BUCKET = f"""{moment(f"({querysets.EDGES})[bucket]")} AS start,
+  {moment(f"({querysets.EDGES})[bucket + 1]")} AS "end",
+  number.e164 AS destination_number, {safe("number.label")} AS label"""
+
+_OUTCOMES = [
+    Outcome.ANSWERED,
+    Outcome.MISSED,
+    Outcome.ABANDONED,
+    Outcome.SHORT,
+    Outcome.SERVED_IN_PLAN,
+    Outcome.IN_PROGRESS,
+    Outcome.END_UNKNOWN,
+]
+
+COUNTS = f"""{querysets.BY_BUCKET_AND_PART}
+SELECT {_BUCKET}, offered,
+  {", ".join(_OUTCOMES)},
+  round(service_level::numeric / nullif(service_level_whole, 0), 4) AS service_level,
+  {mean("time_to_answer")} AS time_to_answer_s, {mean("ring")} AS ring_s, {mean("talk")} AS talk_s,
+  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in _OUTCOMES)} AS unclassified
+FROM shown JOIN number USING (part)
+ORDER BY bucket, number.e164
+"""
+
+BLOCKS = f"""{querysets.BLOCKS_BY_BUCKET_AND_PART}
+SELECT {_BUCKET}, {safe("block_type")} AS block_type, blocks, block_calls AS calls, last_in_call
+FROM shown JOIN number USING (part)
+ORDER BY bucket, number.e164, block_type
+"""
+
+# What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
+# its outcome, `number` says since when each figure is shown.
+_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in querysets.ALL_KEYS}
+CALLS = f"""
+WITH {querysets.GIVEN}
+SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
+  {safe("call.customer_number")} AS customer_number,
+  number.e164 AS destination_number, {safe("number.label")} AS label,
+  {safe("call.caller_id_number")} AS caller_id_number,
+  {exact_moment("call.first_post_at")} AS started_at, {exact_moment("call.forwarded_at")} AS forwarded_at,
+  {exact_moment("call.answered_at")} AS answered_at, {exact_moment("call.ended_at")} AS ended_at,
+  CASE
+    WHEN call.callback_id <> '' THEN '{outcomes.CALLBACK}'
+    {" ".join(f"WHEN call.outcome = '{key}' AND {_MEASURED[key]} THEN '{key}'" for key in _OUTCOMES)}
+  END AS outcome,
+  CASE WHEN call.callback_id = '' AND {_MEASURED["time_to_answer"]} THEN {seconds("call.time_to_answer")} END
+    AS time_to_answer_s,
+  CASE WHEN call.callback_id = '' AND {_MEASURED["ring"]} THEN {seconds("call.ring")} END AS ring_s,
+  CASE WHEN call.callback_id = '' AND {_MEASURED["talk"]} THEN {seconds("call.talk")} END AS talk_s,
+  CASE WHEN {_MEASURED["blocks"]} THEN posted.blocks END AS blocks,
+  CASE WHEN {_MEASURED["blocks"]} THEN {safe("posted.last_block_type")} END AS last_block_type,
+  CASE WHEN call.first_post_at >= number.forwards_from THEN posted.forwards END AS forwards,
+  {safe("posted.answered_destination")} AS answered_destination,
+  {safe("posted.answered_destination_type")} AS answered_destination_type
+FROM ({{calls}}) AS call
+JOIN number ON number.id = call.destination_number_id
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE request_type = 'BLOCK_END') AS blocks,
+    count(*) FILTER (WHERE request_type = 'INITIATE_FORWARD') AS forwards,
+    (array_agg(block_type ORDER BY received_at DESC, ingest_id DESC)
+      FILTER (WHERE request_type = 'BLOCK_END'))[1] AS last_block_type,
+    (array_agg(destination ORDER BY received_at, ingest_id)
+      FILTER (WHERE request_type = 'FORWARD_ANSWER'))[1] AS answered_destination,
+    (array_agg(destination_type ORDER BY received_at, ingest_id)
+      FILTER (WHERE request_type = 'FORWARD_ANSWER'))[1] AS answered_destination_type
+  FROM calls_callevent WHERE call_id = call.id
+) AS posted ON true
+ORDER BY call.first_post_at, call.id
+"""
+
+CALL_COLUMNS = (
+    *("id", "call_uuid", "correlation_id", "callback_id", "customer_number", "caller_id_number"),
+    *("destination_number_id", "first_post_at", "forwarded_at", "answered_at", "ended_at"),
+    *("outcome", "time_to_answer", "ring", "talk"),
+)
+
+
+# --- The files ---------------------------------------------------------------------------------
+
+
+def counts_csv(numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+    """Return the figures of each number in each bucket in which it has calls, as CSV."""
+    return _counts(querysets.statement(COUNTS, "counts", grain), numbers, period, grain)
+
+
+def blocks_csv(numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+    """Return the figures of each block type of each number in each bucket, as CSV."""
+    return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain)
+
+
+def calls_csv(calls: QuerySet[Call]) -> Iterator[bytes]:
+    """Return calls as CSV, oldest first."""
+    if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
+        calls = Call.objects.filter(pk__in=calls.values("pk"))
+    question, given = (
+        calls.order_by()
+        .annotate(
+            outcome=outcomes.OUTCOME,
+            time_to_answer=outcomes.TIME_TO_ANSWER,
+            ring=outcomes.RING_TIME,
+            talk=outcomes.TALK_TIME,
+        )
+        .values(*CALL_COLUMNS)
+        .query.sql_with_params()
+    )
+    sql = CALLS.replace("{calls}", _rendered(question, given).replace("%", "%%"))
+    # Counts play no part here, so any period will do.
+    today = periods.today()
+    coverage = Coverage.of(DestinationNumber.objects.all())
+    parameters = querysets.parameters(coverage, Period(today, today), [], apart=True)
+    return _copy(_rendered(sql, parameters))
+
+
+def filename(what: str, period: Period) -> str:
+    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`."""
+    days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()])
+    return f"{'-'.join([what, *days])}.csv"
+
+
+def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
+    """Return a response that streams a file as it is made."""
+    return StreamingHttpResponse(
+        pieces,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
+    )
+
+
+def _counts(sql: str, numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+    edges = periods.edges(period, grain)
+    return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)))
+
+
+def _rendered(sql: str, parameters: Any) -> str:
+    """Return a statement with its parameters quoted into it: COPY takes none."""
+    connection.ensure_connection()
+    return psycopg.ClientCursor(connection.connection).mogrify(sql, parameters)
+
+
+def _copy(query: str) -> Generator[bytes, None, None]:
+    """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('TimeZone', %s, true)", [settings.TIME_ZONE])
+        with cursor.copy(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)") as rows:
+            pieces: list[bytes] = []
+            size = 0
+            for row in rows:
+                pieces.append(bytes(row))
+                size += len(row)
+                if size >= PIECE_BYTES:
+                    yield b"".join(pieces)
+                    pieces, size = [], 0
+        yield b"".join(pieces)

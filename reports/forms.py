@@ -1,0 +1,170 @@
+"""Reads a report's filters from a query string: `from`, `to`, `number`, `by`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.http import Http404, QueryDict
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+
+from calls import phones
+from calls.models import DestinationNumber
+from reports import periods
+from reports.periods import DAY, Grain, Period
+
+DEFAULT_DAYS = 7
+LONGEST_DAYS = 3 * 366
+# What a page draws of quarter-hours; downloads have no such limit.
+LONGEST_DAYS_BY_QUARTER_HOUR = 31
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A period that people ask for by name."""
+
+    label: str
+    period: Period
+    query: str
+    current: bool
+
+
+class ReportForm:
+    """What a person asked for, never outside what they may see.
+
+    What cannot be read is replaced by the default and said in `errors`, by name of the field. A number that is not
+    theirs is answered like one that does not exist: Http404."""
+
+    def __init__(self, query: QueryDict, user: Any, *, download: bool = False) -> None:
+        self.errors: dict[str, str] = {}
+        # All that the person may see, to choose from.
+        self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
+        self.selected = self._read_numbers(query.getlist("number"))
+        self.period = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
+        self.by = self._read_grain(query.get("by", "").strip(), download=download)
+        self.grain = self.by or (Grain.DAY if download else self._usual_grain())
+
+    @property
+    def numbers(self) -> list[DestinationNumber]:
+        """The numbers to report: those selected, or all that the person may see."""
+        return self.selected or self.choices
+
+    @property
+    def query(self) -> str:
+        """The query string that leads to the same filters."""
+        return self.query_with()
+
+    @property
+    def download_query(self) -> str:
+        """The query string of a download that is cut as the page is."""
+        return self.query_with(by=self.grain)
+
+    def query_with(self, period: Period | None = None, by: str | None = None) -> str:
+        """Return the query string of these filters, but for what is given."""
+        period = period or self.period
+        query = QueryDict(mutable=True)
+        query["from"], query["to"] = period.first.isoformat(), period.last.isoformat()
+        if self.selected:
+            query.setlist("number", [number.e164 for number in self.selected])
+        if by or self.by:
+            query["by"] = str(by or self.by)
+        return query.urlencode()
+
+    def presets(self) -> list[Preset]:
+        """Return the periods people ask for by name, as links that keep the other filters."""
+        today = periods.today()
+        month = today.replace(day=1)
+        before = (month - DAY).replace(day=1)
+        named = [
+            (_("Today"), Period(today, today)),
+            (_("Yesterday"), Period(today - DAY, today - DAY)),
+            (_("7 days"), Period(today - 6 * DAY, today)),
+            (_("28 days"), Period(today - 27 * DAY, today)),
+            (_("This month"), Period(month, today)),
+            (_("Last month"), Period(before, month - DAY)),
+        ]
+        return [
+            Preset(label, period, self.query_with(period), current=period == self.period) for label, period in named
+        ]
+
+    def earlier(self) -> str:
+        """Return the query string of the period before."""
+        return self.query_with(self.period.previous())
+
+    def later(self) -> str | None:
+        """Return the query string of the period after; None where that has not begun."""
+        following = self.period.following()
+        return self.query_with(following) if following.first <= periods.today() else None
+
+    def _read_numbers(self, texts: list[str]) -> list[DestinationNumber]:
+        visible = {number.e164: number for number in self.choices}
+        selected = {}
+        for text in texts:
+            # Nothing chosen in a list of choices.
+            if not text.strip():
+                continue
+            number = visible.get(phones.e164(text) or "")
+            if number is None:
+                raise Http404
+            selected[number.pk] = number
+        return list(selected.values())
+
+    def _read_period(self, first_text: str, last_text: str) -> Period:
+        today = periods.today()
+        default = Period(today - (DEFAULT_DAYS - 1) * DAY, today)
+        first, last = self._read_day("from", first_text), self._read_day("to", last_text)
+        if self.errors:
+            return default
+        if first is None and last is None:
+            return default
+        last = last or max(today, first or today)
+        first = first or last - timedelta(days=DEFAULT_DAYS - 1)
+        if first > last:
+            self.errors["from"] = _(
+                "The first day, %(first)s, is after the last, %(last)s. Swap them, or choose others."
+            ) % {"first": Period(first, first).label, "last": Period(last, last).label}
+            return default
+        period = Period(first, last)
+        if period.length > LONGEST_DAYS:
+            self.errors["from"] = _("A report covers three years at most. Choose a later first day.")
+            return default
+        return period
+
+    def _read_day(self, name: str, text: str) -> date | None:
+        if not text:
+            return None
+        try:
+            day = parse_date(text)
+        except ValueError:
+            day = None
+        if day is None or not FIRST_DAY <= day <= LAST_DAY:
+            self.errors[name] = _("“%(text)s” is no day we know. Write it as 2026-09-15.") % {"text": text[:40]}
+            return None
+        return day
+
+    def _read_grain(self, text: str, *, download: bool) -> Grain | None:
+        if not text:
+            return None
+        if text not in Grain.values:
+            self.errors["by"] = _("“%(text)s” is no way to cut a report. Choose one of: %(choices)s.") % {
+                "text": text[:40],
+                "choices": ", ".join(Grain.values),
+            }
+            return None
+        if text == Grain.QUARTER_HOUR and not download and self.period.length > LONGEST_DAYS_BY_QUARTER_HOUR:
+            self.errors["by"] = _(
+                "Quarter-hours are shown for up to %(days)d days. Choose a shorter period, or download them."
+            ) % {"days": LONGEST_DAYS_BY_QUARTER_HOUR}
+            return None
+        return Grain(text)
+
+    def _usual_grain(self) -> Grain:
+        """Return how a page cuts a period where nobody chose."""
+        if self.period.length == 1:
+            return Grain.HOUR
+        if self.period.length <= 92:
+            return Grain.DAY
+        return Grain.WEEK if self.period.length <= 366 else Grain.MONTH

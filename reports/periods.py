@@ -1,0 +1,212 @@
+"""Local days, quarter-hours, comparison periods: all that is known of clocks that are put forward and back.
+
+Moments are aware and in UTC; days, hours and weekdays are those of the reports' zone. The last Sunday in March has 92
+quarter-hours and the last in October 100; the hour that comes twice is told apart by its offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.dateformat import format as formatted
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+QUARTER_HOUR = timedelta(minutes=15)
+DAY = timedelta(days=1)
+
+
+class Grain(models.TextChoices):
+    """How finely a report is cut. The values are those of the query string."""
+
+    QUARTER_HOUR = "quarter-hour", gettext_lazy("Quarter-hour")
+    HOUR = "hour", gettext_lazy("Hour")
+    DAY = "day", gettext_lazy("Day")
+    WEEK = "week", gettext_lazy("Week")
+    MONTH = "month", gettext_lazy("Month")
+
+
+GRAINS = tuple(Grain)
+# Cut from counts of days; the others from counts of quarter-hours.
+OF_DAYS = frozenset({Grain.DAY, Grain.WEEK, Grain.MONTH})
+
+
+def zone() -> ZoneInfo:
+    """Return the zone of the reports' days."""
+    return ZoneInfo(settings.TIME_ZONE)
+
+
+def today() -> date:
+    """Return the day it is in the reports' zone."""
+    return timezone.localdate(timezone=zone())
+
+
+def day_start(day: date) -> datetime:
+    """Return the moment a local day begins, in UTC."""
+    return datetime.combine(day, time(), tzinfo=zone()).astimezone(UTC)
+
+
+def day_of(moment: datetime) -> date:
+    """Return the local day of a moment."""
+    return moment.astimezone(zone()).date()
+
+
+@dataclass(frozen=True)
+class Period:
+    """Whole local days, the first and the last included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError("a period ends before it begins")
+
+    def __contains__(self, when: date | datetime) -> bool:
+        if isinstance(when, datetime):
+            return self.start <= when < self.end
+        return self.first <= when <= self.last
+
+    @property
+    def start(self) -> datetime:
+        return day_start(self.first)
+
+    @property
+    def end(self) -> datetime:
+        """The moment after the last; half-open, so that nothing falls in two periods."""
+        return day_start(self.last + DAY)
+
+    @property
+    def length(self) -> int:
+        """Days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + n * DAY for n in range(self.length)]
+
+    def previous(self) -> Period:
+        """Return the period of the same length that ends the day before this one begins."""
+        return Period(self.first - self.length * DAY, self.first - DAY)
+
+    def following(self) -> Period:
+        """Return the period of the same length that begins the day after this one ends."""
+        return Period(self.last + DAY, self.last + self.length * DAY)
+
+    @property
+    def label(self) -> str:
+        """In full: `Wed 9 – Tue 15 Sep 2026`."""
+        last = formatted(self.last, "D j M Y")
+        if self.first == self.last:
+            return last
+        if self.first.year != self.last.year:
+            return f"{formatted(self.first, 'D j M Y')} – {last}"
+        return f"{formatted(self.first, 'D j' if self.first.month == self.last.month else 'D j M')} – {last}"
+
+    @property
+    def short_label(self) -> str:
+        """Beside others of its kind: `9–15 Sep`."""
+        if self.first == self.last:
+            return formatted(self.last, "j M")
+        if self.first.year != self.last.year:
+            return f"{formatted(self.first, 'j M Y')} – {formatted(self.last, 'j M Y')}"
+        if self.first.month != self.last.month:
+            return f"{formatted(self.first, 'j M')} – {formatted(self.last, 'j M')}"
+        return f"{self.first.day}–{formatted(self.last, 'j M')}"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One stretch of a report: half-open, in full words and as short as under a chart."""
+
+    start: datetime
+    end: datetime
+    label: str
+    tick: str
+
+
+def edges(period: Period, grain: str) -> list[datetime]:
+    """Return where the buckets of a period begin, and after them where the last one ends, in UTC."""
+    return [*_starts(period, grain), period.end]
+
+
+def buckets(period: Period, grain: str) -> list[Bucket]:
+    """Return the buckets of a period in order; weeks (from Monday) and months are cut off at its ends."""
+    words = _of_days if grain in OF_DAYS else _of_hours
+    return [Bucket(start, end, *words(period, grain, start, end)) for start, end in pairwise(edges(period, grain))]
+
+
+def whole(period: Period) -> Bucket:
+    """Return a period as one bucket."""
+    return Bucket(period.start, period.end, period.label, period.short_label)
+
+
+def moment_label(moment: datetime) -> str:
+    """Return a moment in words, in the reports' zone: `Tue 15 Sep 2026, 10:15`."""
+    local = moment.astimezone(zone())
+    return f"{formatted(local, 'D j M Y')}, {local:%H:%M}{_offset(local)}"
+
+
+def _starts(period: Period, grain: str) -> Iterator[datetime]:
+    if grain in OF_DAYS:
+        for day in period.days:
+            if (
+                day == period.first
+                or grain == Grain.DAY
+                or (grain == Grain.WEEK and day.weekday() == 0)
+                or (grain == Grain.MONTH and day.day == 1)
+            ):
+                yield day_start(day)
+        return
+    moment, end, local_zone, before = period.start, period.end, zone(), None
+    while moment < end:
+        local = moment.astimezone(local_zone)
+        # With the offset, so that the hour that comes twice is two.
+        hour = (local.day, local.hour, local.utcoffset())
+        if grain == Grain.QUARTER_HOUR or hour != before:
+            yield moment
+        moment, before = moment + QUARTER_HOUR, hour
+
+
+def _of_days(_period: Period, grain: str, start: datetime, end: datetime) -> tuple[str, str]:
+    days = Period(day_of(start), day_of(end) - DAY)
+    if grain == Grain.DAY:
+        return days.label, formatted(days.first, "D j")
+    if grain == Grain.WEEK:
+        number = days.first.isocalendar().week
+        return _("Week %(number)d, %(days)s") % {"number": number, "days": days.label}, days.short_label
+    month = formatted(days.first, "F Y")
+    if days.first.day == 1 and (days.last + DAY).day == 1:
+        return month, formatted(days.first, "M")
+    return f"{month} ({days.short_label})", formatted(days.first, "M")
+
+
+def _of_hours(period: Period, _grain: str, start: datetime, _end: datetime) -> tuple[str, str]:
+    local = start.astimezone(zone())
+    clock = f"{local:%H:%M}{_offset(local)}"
+    label, tick = _day_words(local.date(), get_language())
+    return f"{label}, {clock}", clock if period.length == 1 else f"{tick}, {clock}"
+
+
+@lru_cache(maxsize=128)
+def _day_words(day: date, _language: str | None) -> tuple[str, str]:
+    """Return a day in words, long and short; kept, for a month has thousands of quarter-hours."""
+    return formatted(day, "D j M Y"), formatted(day, "j M")
+
+
+def _offset(local: datetime) -> str:
+    """Name the offset where the clock alone would be ambiguous."""
+    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+        return ""
+    # In the hour that is left out in spring the two differ as well; no moment falls into it.
+    return f" ({local.isoformat()[-6:]})"

@@ -1,0 +1,426 @@
+"""Named questions about counts. They read counts only, never calls; each is one statement, however many rows.
+
+`numbers` are those that the person asking may see. Pass a Coverage where several questions are asked about the same
+numbers: then it is read once which posts ever came."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max
+
+from calls.models import DestinationNumber, RequestType
+from reports import figures, periods
+from reports.figures import ALWAYS, NEVER, BlockRow, Blocks, Cell, Coverage, Row, State
+from reports.models import DayCounts, RollUp
+from reports.periods import Bucket, Grain, Period
+
+Numbers = Iterable[DestinationNumber] | Coverage
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a figure is made from the counted columns: a sum, or one sum over another."""
+
+    above: str
+    below: str = ""
+
+
+_RIVALS = "missed + abandoned"
+FORMULAS = {
+    "answered": Formula("answered"),
+    "served_in_plan": Formula("served_in_plan"),
+    "missed": Formula("missed"),
+    "abandoned": Formula("abandoned"),
+    "short": Formula("short"),
+    "in_progress": Formula("in_progress"),
+    "end_unknown": Formula("end_unknown"),
+    "lost": Formula(_RIVALS),
+    "reached": Formula("answered", f"answered + {_RIVALS}"),
+    "service_level": Formula("answered_in_time", f"answered_after_start + {_RIVALS}"),
+    "time_to_answer": Formula("time_to_answer_s", "answered_after_start"),
+    "ring": Formula("ring_s", "ring_calls"),
+    "talk": Formula("talk_s", "talk_calls"),
+}
+BLOCK_FORMULAS = {
+    "blocks": Formula("blocks"),
+    "block_calls": Formula("calls"),
+    "last_in_call": Formula("last_in_call"),
+    "block_lost": Formula("lost"),
+}
+ALL_KEYS = (*FORMULAS, *BLOCK_FORMULAS)
+
+
+# --- The statements ----------------------------------------------------------------------------
+#
+# They promise: each figure covers the counts from the moment on from which it is measured for that number, to the
+# quarter-hour. Days are read from the counts of days, but for the days in which a figure begins to be measured
+# (`split`, five per number at most): those from the counts of their quarter-hours.
+#
+# Of each number and figure is given since when it is shown: -infinity always, infinity never, null does not apply.
+# So a comparison with null leaves a count out without calling it unmeasured.
+#
+# Numbers that are covered alike in the whole period are one `part`, and are summed in one go; where rows of single
+# numbers are asked for, every number is a part.
+
+GIVEN = f"""
+number AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
+    id bigint, part integer, e164 text, label text, forwards_from timestamptz,
+    {", ".join(f"{key}_from timestamptz" for key in ALL_KEYS)})
+), split AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%(split)s::json) AS split (
+    number_id bigint, day date, starts_at timestamptz, ends_at timestamptz)
+), edge AS MATERIALIZED (
+  -- Where buckets begin, and where the last one ends.
+  SELECT %(edges)s::timestamptz[] AS edges
+)"""
+EDGES = "(SELECT edges FROM edge)"
+
+FROM_DAYS = """
+SELECT counts.*, day::timestamp AT TIME ZONE %(zone)s AS at
+FROM (
+  SELECT destination_number_id AS number_id, day, {columns} FROM {days}
+  WHERE destination_number_id = ANY(%(ids)s) AND day BETWEEN %(first)s AND %(last)s
+) AS counts
+WHERE (number_id, day) NOT IN (SELECT number_id, day FROM split)
+UNION ALL
+SELECT number_id, day, {columns}, quarter_hour
+FROM split CROSS JOIN LATERAL (
+  SELECT * FROM {quarter_hours}
+  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at
+  OFFSET 0  -- by the index, split by split
+) AS quarter_hours
+"""
+FROM_QUARTER_HOURS = """
+SELECT destination_number_id AS number_id, {columns}, quarter_hour AS at
+FROM {quarter_hours}
+WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
+"""
+
+COUNTED = sorted(
+    {column for formula in FORMULAS.values() for side in (formula.above, formula.below) for column in side.split(" + ")}
+    - {""}
+)
+
+
+def _shown(formulas: dict[str, Formula]) -> str:
+    """Each figure's two sums over what is measured, null where it is not measured in the whole of the bucket."""
+    columns = []
+    for key, formula in formulas.items():
+        for side, suffix in ((formula.above, ""), (formula.below, "_whole")):
+            if side:
+                columns.append(
+                    f"CASE WHEN min({key}_from) < ({EDGES})[bucket + 1] "
+                    f"THEN coalesce(sum({side}) FILTER (WHERE at >= {key}_from), 0) END AS {key}{suffix}"
+                )
+    return ",\n  ".join(columns)
+
+
+def _hidden(keys: Iterable[str]) -> str:
+    return ",\n  ".join(
+        f"coalesce(sum(offered) FILTER (WHERE at < {key}_from), 0) AS {key}_hidden,\n"
+        f"  min({key}_from) >= ({EDGES})[bucket + 1] AS {key}_is_left_out"
+        for key in keys
+    )
+
+
+def _left_out(keys: Iterable[str]) -> str:
+    return ",\n  ".join(
+        f"sum({key}_hidden) AS {key}_hidden,\n"
+        f"  sum({key}_hidden) FILTER (WHERE NOT {key}_is_left_out) AS {key}_hidden_before,\n"
+        f"  sum(numbers) FILTER (WHERE {key}_is_left_out) AS {key}_left_out"
+        for key in keys
+    )
+
+
+BY_BUCKET_AND_PART = f"""
+WITH {GIVEN}, counts AS (
+  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+), shown AS (
+  SELECT bucket, part, sum(offered) AS offered, count(DISTINCT number_id) AS numbers,
+  {_shown(FORMULAS)},
+  {_hidden(ALL_KEYS)}
+  FROM counts JOIN number ON number.id = number_id
+  GROUP BY bucket, part
+)"""
+
+BY_NUMBER = f"{BY_BUCKET_AND_PART} SELECT * FROM shown ORDER BY bucket, part"
+
+BY_BUCKET = f"""{BY_BUCKET_AND_PART}
+SELECT bucket, sum(offered) AS offered,
+  {", ".join(f"sum({key}) AS {key}" for key in FORMULAS)},
+  {", ".join(f"sum({key}_whole) AS {key}_whole" for key, formula in FORMULAS.items() if formula.below)},
+  {_left_out(ALL_KEYS)}
+FROM shown GROUP BY bucket
+"""
+
+BLOCKS_BY_BUCKET_AND_PART = f"""
+WITH {GIVEN}, counts AS (
+  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+), shown AS (
+  SELECT bucket, part, block_type, {_shown(BLOCK_FORMULAS)}
+  FROM counts JOIN number ON number.id = number_id
+  GROUP BY bucket, part, block_type
+)"""
+
+BLOCKS = f"""{BLOCKS_BY_BUCKET_AND_PART}
+SELECT block_type, {", ".join(f"sum({key}) AS {key}" for key in BLOCK_FORMULAS)}
+FROM shown GROUP BY block_type
+HAVING sum(blocks) > 0
+ORDER BY sum(blocks) DESC, block_type
+"""
+
+SOURCES = {
+    (table, of_days): (FROM_DAYS if of_days else FROM_QUARTER_HOURS).format(
+        columns=columns,
+        days=f"reports_day{table}",
+        quarter_hours=f"reports_quarterhour{table}",
+    )
+    for table, columns in (
+        ("counts", ", ".join(["offered", *COUNTED])),
+        ("blockcounts", "block_type, blocks, calls, last_in_call, lost"),
+    )
+    for of_days in (True, False)
+}
+
+
+def statement(sql: str, table: str, grain: str) -> str:
+    """Return one of the statements above, reading the counts (`counts`, `blockcounts`) that serve a grain."""
+    return sql.replace("{source}", SOURCES[table, grain in periods.OF_DAYS])
+
+
+def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool) -> dict[str, Any]:
+    """Return what the statements take; `apart` makes every number a part, in the order given."""
+    parts: dict[object, int] = {}
+    return {
+        "numbers": json.dumps(
+            [
+                {
+                    "id": number.pk,
+                    "part": parts.setdefault(number if apart else _covered(coverage, number, period), len(parts)),
+                    "e164": number.e164,
+                    "label": number.label,
+                    "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
+                }
+                | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in ALL_KEYS}
+                for number in coverage
+            ]
+        ),
+        "split": json.dumps([row for number in coverage for row in _split_days(coverage, number, period)]),
+        "ids": [number.pk for number in coverage],
+        "zone": settings.TIME_ZONE,
+        "first": period.first,
+        "last": period.last,
+        "start": period.start,
+        "end": period.end,
+        "edges": list(edges),
+    }
+
+
+def _sql_moment(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return {ALWAYS: "-infinity", NEVER: "infinity"}.get(moment) or moment.isoformat()
+
+
+def _covered(coverage: Coverage, number: DestinationNumber, period: Period) -> tuple[datetime | None, ...]:
+    """Return since when each figure is shown, as far as a period can tell."""
+    start, end = period.start, period.end
+    return tuple(
+        moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER
+        for moment in (coverage.shown_from(number, key) for key in ALL_KEYS)
+    )
+
+
+def _split_days(coverage: Coverage, number: DestinationNumber, period: Period) -> Iterable[dict[str, object]]:
+    """Return the days of a period in the middle of which a figure begins to be measured."""
+    moments = {coverage.shown_from(number, key) for key in ALL_KEYS}
+    days = {
+        periods.day_of(moment)
+        for moment in moments
+        if moment not in (None, ALWAYS, NEVER)
+        and moment in period
+        and moment != periods.day_start(periods.day_of(moment))
+    }
+    for day in days:
+        starts_at, ends_at = periods.day_start(day), periods.day_start(day + timedelta(days=1))
+        yield {
+            "number_id": number.pk,
+            "day": day.isoformat(),
+            "starts_at": starts_at.isoformat(),
+            "ends_at": ends_at.isoformat(),
+        }
+
+
+# --- The questions -----------------------------------------------------------------------------
+
+
+def totals(numbers: Numbers, period: Period) -> Row:
+    """Return the figures of all numbers together over a whole period."""
+    coverage = Coverage.of(numbers)
+    bucket = periods.whole(period)
+    return _by_bucket(coverage, period, Grain.DAY, [bucket])[0]
+
+
+def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
+    """Return the figures of all numbers together, one row for every bucket, also where no call came."""
+    return _by_bucket(Coverage.of(numbers), period, grain, periods.buckets(period, grain))
+
+
+def by_number(numbers: Numbers, period: Period) -> list[Row]:
+    """Return the figures of each number over a whole period, also of those without calls, in the order given."""
+    coverage = Coverage.of(numbers)
+    bucket = periods.whole(period)
+    sql = statement(BY_NUMBER, "counts", Grain.DAY)
+    found = {counted["part"]: counted for counted in _ask(sql, coverage, period, [bucket], apart=True)}
+    return [
+        _Cells(coverage.only(number)).row(found.get(part, {}), bucket, number=number)
+        for part, number in enumerate(coverage)
+    ]
+
+
+def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[Row]:
+    """Return the figures of each number in each bucket in which it has calls, in the order of time."""
+    coverage = Coverage.of(numbers)
+    buckets = periods.buckets(period, grain)
+    cells = [_Cells(coverage.only(number)) for number in coverage]
+    return [
+        cells[counted["part"]].row(counted, buckets[counted["bucket"] - 1], number=coverage.numbers[counted["part"]])
+        for counted in _ask(statement(BY_NUMBER, "counts", grain), coverage, period, buckets, apart=True)
+    ]
+
+
+def blocks(numbers: Numbers, period: Period) -> Blocks:
+    """Return the figures of each block type over a whole period, the most frequent first."""
+    coverage = Coverage.of(numbers)
+    bucket = periods.whole(period)
+    # What is not measured is told by the calls of the numbers: those have no blocks to tell it by.
+    known = next(iter(_ask(statement(BY_BUCKET, "counts", Grain.DAY), coverage, period, [bucket])), {})
+    found = _ask(statement(BLOCKS, "blockcounts", Grain.DAY), coverage, period, [bucket])
+    cells = _Cells(coverage)
+    rows = [
+        BlockRow(
+            counted["block_type"],
+            figures.block_label(counted["block_type"]),
+            *(cells.cell(key, known | counted, bucket) for key in BLOCK_FORMULAS),
+        )
+        for counted in found
+    ]
+    total = known | {"blocks": sum(counted["blocks"] for counted in found)}
+    return Blocks(rows, cells.cell("blocks", total, bucket))
+
+
+def last_day_with_calls(numbers: Numbers, before: date | None = None) -> date | None:
+    """Return the latest day with an offered call, or the latest before a day; None where there is none."""
+    found = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers], offered__gt=0)
+    if before is not None:
+        found = found.filter(day__lt=before)
+    latest: date | None = found.aggregate(day=Max("day"))["day"]
+    return latest
+
+
+def counted_at() -> datetime | None:
+    """Return up to when calls are counted; None before the first roll-up."""
+    return RollUp.objects.values_list("counted_at", flat=True).first()
+
+
+def _by_bucket(coverage: Coverage, period: Period, grain: str, buckets: list[Bucket]) -> list[Row]:
+    found = {
+        counted["bucket"]: counted for counted in _ask(statement(BY_BUCKET, "counts", grain), coverage, period, buckets)
+    }
+    cells = _Cells(coverage)
+    return [cells.row(found.get(n, {}), bucket) for n, bucket in enumerate(buckets, start=1)]
+
+
+def _ask(
+    sql: str, coverage: Coverage, period: Period, buckets: Sequence[Bucket], *, apart: bool = False
+) -> list[dict[str, Any]]:
+    edges = [*(bucket.start for bucket in buckets), buckets[-1].end]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters(coverage, period, edges, apart=apart))
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+class _Cells:
+    """Turns counted sums into cells that know whether they are measured. Made once for many rows."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self.coverage = coverage
+        # Of each figure, the moments from which it is shown for the numbers it applies to.
+        self.moments = {
+            key: sorted(moment for number in coverage if (moment := coverage.shown_from(number, key)) is not None)
+            for key in ALL_KEYS
+        }
+        # Most rows of a long report are alike in what they do not say.
+        self.lacking: dict[tuple[str, int, int], tuple[str, tuple[str, ...]]] = {}
+        self.without_calls: dict[tuple[str, int], Cell] = {}
+
+    def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
+        offered = int(counted.get("offered") or 0)
+        cells = {"offered": Cell(offered)} | {key: self.cell(key, counted, bucket) for key in FORMULAS}
+        return Row(offered, cells, number, bucket)
+
+    def cell(self, key: str, counted: dict[str, Any], bucket: Bucket) -> Cell:
+        """Return a figure of a bucket; what was not counted there is 0 where it is measured."""
+        moments = self.moments[key]
+        measured = bisect_right(moments, bucket.end - _MOMENT)
+        if counted:
+            return self._cell(key, counted, bucket, measured)
+        if (key, measured) not in self.without_calls:
+            self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
+        return self.without_calls[key, measured]
+
+    def _cell(self, key: str, counted: dict[str, Any], bucket: Bucket, measured: int) -> Cell:
+        moments = self.moments[key]
+        if not moments:
+            # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.
+            return Cell(None, State.DOES_NOT_APPLY) if len(self.coverage) else Cell(0)
+        left_out = int(counted.get(f"{key}_left_out") or 0)
+        hidden = int(counted.get(f"{key}_hidden") or 0)
+        if not measured:
+            return Cell(
+                None,
+                State.NOT_MEASURED,
+                None,
+                left_out,
+                hidden,
+                *self._lacking(key, left_out, measured, bucket.end),
+            )
+        latest = moments[measured - 1]
+        hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
+        since = latest if hidden_before and latest > bucket.start else None
+        formula = FORMULAS.get(key) or BLOCK_FORMULAS[key]
+        above = counted.get(key) or 0
+        value: int | float | None = int(above)
+        state, whole = State.MEASURED, None
+        if formula.below:
+            whole = int(counted.get(f"{key}_whole") or 0)
+            value = float(above) / whole if whole else None
+            state = State.MEASURED if whole else State.EMPTY
+        reason, missing = self._lacking(key, left_out, measured, bucket.end) if left_out else ("", ())
+        return Cell(value, state, since, left_out, hidden, reason, missing, whole)
+
+    def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> tuple[str, tuple[str, ...]]:
+        """Return why a figure is not measured for all numbers before `end`, and the posts that are missing."""
+        place = (key, left_out, measured)
+        if place not in self.lacking:
+            posts = {
+                post.value: None
+                for number in self.coverage
+                if self.coverage.applies(number, key)
+                for post in self.coverage.missing(number, key, end)
+            }
+            self.lacking[place] = (self.coverage.reason_of_all(key, left_out, end), tuple(posts))
+        return self.lacking[place]
+
+
+_MOMENT = timedelta(microseconds=1)

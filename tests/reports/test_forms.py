@@ -1,0 +1,185 @@
+"""What a person may ask for, and what they are told when it cannot be read."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.http import Http404, QueryDict
+
+from reports import periods
+from reports.forms import ReportForm
+from reports.periods import Grain, Period
+from tests.factories import E164, make_number, make_staff, make_user
+
+pytestmark = pytest.mark.django_db
+
+OTHER = "+4922155400301"
+WEEK = "from=2026-09-09&to=2026-09-15"
+
+
+def days_ago(n: int) -> date:
+    return periods.today() - timedelta(days=n)
+
+
+@pytest.fixture
+def number():
+    return make_number()
+
+
+@pytest.fixture
+def manager(number):
+    return make_user(numbers=[number])
+
+
+def form(query: str, user, **options) -> ReportForm:
+    return ReportForm(QueryDict(query), user, **options)
+
+
+def test_without_a_period_it_is_the_last_seven_days_today_included(manager):
+    asked = form("", manager)
+
+    assert asked.period == Period(days_ago(6), days_ago(0))
+    assert asked.errors == {}
+    assert [preset.label for preset in asked.presets() if preset.current] == ["7 days"]
+
+
+def test_both_days_are_included(manager):
+    assert form(WEEK, manager).period == Period(date(2026, 9, 9), date(2026, 9, 15))
+
+
+def test_one_day_alone_is_completed(manager):
+    assert form(f"from={days_ago(2)}", manager).period == Period(days_ago(2), days_ago(0))
+    assert form("to=2026-09-15", manager).period == Period(date(2026, 9, 9), date(2026, 9, 15))
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("from=2026-09-16&to=2026-09-15", "from", "Wed 16 Sep 2026, is after the last, Tue 15 Sep 2026"),
+        ("from=yesterday&to=2026-09-15", "from", "“yesterday” is no day"),
+        ("from=2026-02-29", "from", "“2026-02-29” is no day"),
+        ("to=0001-01-01", "to", "“0001-01-01” is no day"),
+        ("to=9999-12-31", "to", "“9999-12-31” is no day"),
+        ("from=2020-01-01&to=2026-01-01", "from", "three years"),
+        ("from=\x00", "from", "is no day"),
+    ],
+)
+def test_a_period_that_cannot_be_read_is_said_and_replaced(manager, query, field, words):
+    asked = form(query, manager)
+
+    assert list(asked.errors) == [field]
+    assert words in asked.errors[field]
+    assert asked.period == Period(days_ago(6), days_ago(0))
+
+
+def test_a_manager_reports_their_own_numbers_and_staff_all(manager, number):
+    other = make_number(OTHER)
+
+    assert form("", manager).numbers == [number]
+    assert set(form("", make_staff()).numbers) == {number, other}
+    assert form("", make_user("nobody")).numbers == []
+
+
+@pytest.mark.parametrize(
+    "text", ["%2B4922155400300", "+4922155400300", "004922155400300", "022155400300", "0221 55400300"]
+)
+def test_a_number_is_read_in_every_form(manager, number, text):
+    # A + in a query string is a space.
+    assert form(f"number={text}", manager).selected == [number]
+
+
+@pytest.mark.parametrize("text", [OTHER, "%2B4922155400301", "%2B49221999", "x", "%00"])
+def test_the_number_of_others_and_one_that_does_not_exist_are_answered_alike(manager, text):
+    make_number(OTHER)
+
+    with pytest.raises(Http404):
+        form(f"number={text}", manager)
+
+
+def test_one_number_of_others_among_ones_own_is_refused_too(manager):
+    make_number(OTHER)
+
+    with pytest.raises(Http404):
+        form(f"number=%2B4922155400300&number={OTHER}", manager)
+
+
+def test_several_numbers_may_be_chosen_each_once(number):
+    other = make_number(OTHER)
+    make_number("+4922155400302")
+
+    asked = form(f"number={OTHER}&number={E164}&number=022155400301&number=", make_staff())
+
+    assert asked.selected == asked.numbers == [other, number]
+
+
+def test_an_unknown_grain_is_said(manager):
+    asked = form(f"{WEEK}&by=fortnight", manager)
+
+    assert "“fortnight”" in asked.errors["by"]
+    assert (asked.by, asked.grain) == (None, Grain.DAY)
+
+
+def test_quarter_hours_of_a_long_period_are_for_downloads_only(manager):
+    query = "from=2026-09-01&to=2026-10-02&by=quarter-hour"
+
+    assert "31 days" in form(query, manager).errors["by"]
+    assert form(query, manager).grain == Grain.DAY
+    download = form(query, manager, download=True)
+    assert (download.errors, download.grain) == ({}, Grain.QUARTER_HOUR)
+    assert form("from=2026-09-01&to=2026-10-01&by=quarter-hour", manager).grain == Grain.QUARTER_HOUR
+
+
+@pytest.mark.parametrize(
+    ("last", "page", "download"),
+    [
+        ("2026-01-01", Grain.HOUR, Grain.DAY),
+        ("2026-01-31", Grain.DAY, Grain.DAY),
+        ("2026-06-30", Grain.WEEK, Grain.DAY),
+        ("2027-12-31", Grain.MONTH, Grain.DAY),
+    ],
+)
+def test_where_nobody_chose_a_page_is_cut_as_it_can_be_read_and_a_download_by_day(manager, last, page, download):
+    query = f"from=2026-01-01&to={last}"
+
+    assert form(query, manager).grain == page
+    assert form(query, manager, download=True).grain == download
+
+
+def test_links_keep_the_filters(manager, number):
+    asked = form(f"{WEEK}&number=022155400300&by=hour", manager)
+
+    assert asked.query == "from=2026-09-09&to=2026-09-15&number=%2B4922155400300&by=hour"
+    again = form(asked.query, manager)
+    assert (again.period, again.selected, again.by) == (asked.period, asked.selected, asked.by)
+    assert form(asked.earlier(), manager).period == Period(date(2026, 9, 2), date(2026, 9, 8))
+    assert form(asked.later(), manager).period == Period(date(2026, 9, 16), date(2026, 9, 22))
+    assert form(asked.later(), manager).selected == [number]
+
+
+def test_a_grain_that_nobody_chose_is_named_to_downloads_only(manager):
+    asked = form("from=2026-09-15&to=2026-09-15", manager)
+
+    assert asked.query == "from=2026-09-15&to=2026-09-15"
+    assert asked.download_query == "from=2026-09-15&to=2026-09-15&by=hour"
+
+
+def test_there_is_no_later_period_than_now(manager):
+    assert form("", manager).later() is None
+    assert form(f"from={days_ago(1)}&to={days_ago(1)}", manager).later() is not None
+
+
+def test_named_periods_lead_to_what_they_say(manager):
+    named = {preset.label: form(preset.query, manager).period for preset in form(WEEK, manager).presets()}
+
+    assert named["Today"] == Period(days_ago(0), days_ago(0))
+    assert named["Yesterday"] == Period(days_ago(1), days_ago(1))
+    assert named["28 days"] == Period(days_ago(27), days_ago(0))
+    assert named["This month"] == Period(days_ago(0).replace(day=1), days_ago(0))
+    assert named["Last month"].last == named["This month"].first - timedelta(days=1)
+    assert named["Last month"].first.day == 1
+
+
+def test_a_form_asks_for_the_numbers_once(manager, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        asked = form(f"{WEEK}&number={E164}", manager)
+        assert asked.numbers
+        asked.presets()

@@ -1,0 +1,332 @@
+"""What is not measured is said, never shown as 0: boxes that are on, off, or looked for."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from reports import querysets, rollups
+from reports.figures import ALWAYS, NEVER, Coverage, State
+from reports.outcomes import Outcome
+from reports.periods import Grain, Period
+from tests.factories import make_number
+from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TODAY = Period(DAY, DAY)
+MORNING = NOON - timedelta(hours=3)  # 09:00 in Berlin
+
+
+def states(row, *keys):
+    return {key: (row[key].value, row[key].state.name) for key in keys}
+
+
+def test_a_figure_is_measured_from_the_first_post_it_rests_on():
+    number = make_number()
+    call(number, "starts only 1", MORNING, S=0)
+    call(number, "starts only 2", MORNING + timedelta(minutes=20), S=0)
+    call(number, "whole", NOON + timedelta(minutes=7), S=0, F=2, A=12, E=112)
+    call(number, "lost", NOON + timedelta(minutes=30), S=0, F=5, E=60)
+    rollups.recount_changed()
+
+    row = querysets.totals([number], TODAY)
+
+    assert row.offered == 4
+    assert (row["answered"].value, row["missed"].value, row["in_progress"].value) == (1, 1, 0)
+    assert row.unclassified == 2
+    for key in ("answered", "missed", "reached", "service_level", "talk", "in_progress"):
+        # The quarter-hour of the call that brought the post; two calls before it are left out.
+        assert (row[key].since, row[key].hidden) == (NOON, 2)
+    assert row["reached"].value == pytest.approx(1 / 2)
+
+
+def test_each_figure_begins_with_the_last_of_the_posts_it_rests_on():
+    number = make_number()
+    call(number, "start", MORNING, S=0)
+    call(number, "end", MORNING + timedelta(hours=1), S=0, E=30)
+    call(number, "forward", MORNING + timedelta(hours=2), S=0, F=5, E=60)
+    call(number, "answer", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    coverage = Coverage.of([number])
+
+    assert coverage.measured_from(number, "offered") == ALWAYS
+    assert coverage.measured_from(number, "short") == MORNING + timedelta(hours=1)
+    assert coverage.measured_from(number, "abandoned") == MORNING + timedelta(hours=2)
+    assert coverage.measured_from(number, "missed") == NOON
+    assert coverage.measured_from(number, "service_level") == NOON
+    assert coverage.measured_from(number, "blocks") == NEVER
+    row = querysets.totals(coverage, TODAY)
+    # "end" was abandoned before a forward was ever seen, "forward" missed before an answer was: neither is told.
+    assert states(row, "abandoned", "missed", "answered", "in_progress") == {
+        "abandoned": (0, "MEASURED"),
+        "missed": (0, "MEASURED"),
+        "answered": (1, "MEASURED"),
+        "in_progress": (0, "MEASURED"),
+    }
+    assert row.unclassified == 3
+
+
+def test_hours_before_the_first_post_are_not_measured_and_say_since_when_it_came():
+    number = make_number()
+    call(number, "before", MORNING, S=0, E=30)
+    call(number, "after", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+
+    hours = {row.bucket.tick: row["answered"] for row in querysets.by_bucket([number], TODAY, Grain.HOUR)}
+
+    assert (hours["09:00"].value, hours["09:00"].state) == (None, State.NOT_MEASURED)
+    assert hours["09:00"].reason == "+49 221 55400300 sent no FORWARD_ANSWER before Tue 15 Sep 2026, 12:00."
+    assert hours["11:00"].state is State.NOT_MEASURED
+    assert (hours["12:00"].value, hours["12:00"].since) == (1, None)
+    assert (hours["13:00"].value, hours["13:00"].state) == (0, State.MEASURED)
+
+
+def test_days_before_are_not_measured_the_day_itself_in_part_and_days_after_whole():
+    number = make_number()
+    for day in (-1, 0, 1):
+        call(number, f"early {day}", MORNING + timedelta(days=day), S=0, E=30)
+    for day in (0, 1):
+        call(number, f"late {day}", NOON + timedelta(days=day), S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    period = Period(DAY - timedelta(days=1), DAY + timedelta(days=1))
+
+    days = querysets.by_bucket([number], period, Grain.DAY)
+
+    assert [row.offered for row in days] == [1, 2, 2]
+    assert [row["answered"].value for row in days] == [None, 1, 1]
+    assert [row["abandoned"].value for row in days] == [None, 0, 1]
+    assert [row["answered"].since for row in days] == [None, NOON, None]
+    assert [row.unclassified for row in days] == [1, 1, 0]
+    assert querysets.totals([number], period).unclassified == 2
+
+
+def test_a_row_that_hides_nothing_does_not_say_since_when():
+    number = make_number()
+    call(number, "the first ever", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+
+    cell = querysets.totals([number], TODAY)["answered"]
+
+    assert (cell.value, cell.since, cell.hidden) == (1, None, 0)
+
+
+def test_a_box_that_is_on_is_measured_even_where_no_post_came():
+    number = make_number(**ALL_ON)
+    call(number, "only a start", NOON, S=0)
+    rollups.recount_changed()
+
+    row = querysets.totals([number], TODAY)
+
+    assert states(row, "answered", "in_progress", "reached") == {
+        "answered": (0, "MEASURED"),
+        "in_progress": (1, "MEASURED"),
+        "reached": (None, "EMPTY"),
+    }
+
+
+def test_a_box_that_is_off_is_not_measured_even_where_posts_came():
+    number = make_number(**ALL_ON | {"call_end": "off"})
+    call(number, "one", NOON, S=0, F=2, A=12, E=112)
+    call(number, "two", NOON, S=0, F=2, E=50)
+    rollups.recount_changed()
+
+    row = querysets.totals([number], TODAY)
+
+    assert states(row, "answered", "missed", "abandoned", "short", "talk", "reached", "ring") == {
+        "answered": (1, "MEASURED"),
+        "missed": (1, "MEASURED"),
+        "abandoned": (None, "NOT_MEASURED"),
+        "short": (None, "NOT_MEASURED"),
+        "talk": (None, "NOT_MEASURED"),
+        "reached": (None, "NOT_MEASURED"),
+        "ring": (10.0, "MEASURED"),
+    }
+    assert row["talk"].missing == ("CALL_END",)
+    assert row["talk"].reason == (
+        "The box ‘at the end of the plan’ is off for +49 221 55400300: CALL_END is set not to arrive."
+    )
+
+
+def test_until_the_first_answer_the_reason_leaves_open_why():
+    number = make_number()
+    call(number, "one", NOON, S=0, F=2, E=50)
+    rollups.recount_changed()
+
+    cell = querysets.totals([number], TODAY)["answered"]
+
+    assert (cell.state, cell.missing) == (State.NOT_MEASURED, ("FORWARD_ANSWER",))
+    assert cell.reason == (
+        "FORWARD_ANSWER has never arrived for +49 221 55400300: nobody has answered yet, or the box is off."
+    )
+
+
+def test_a_post_that_was_never_seen_names_its_box():
+    number = make_number()
+    call(number, "one", NOON, S=0, F=2, A=4, E=50)
+    rollups.recount_changed()
+
+    found = querysets.blocks([number], TODAY)
+
+    assert (len(found), found.left_out, found.total.state) == (0, 1, State.NOT_MEASURED)
+    assert found.total.reason == (
+        "BLOCK_END has never arrived for +49 221 55400300: the box ‘after each block’ is off."
+    )
+
+
+def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_others():
+    whole, no_answers = make_number(**ALL_ON), make_number(OTHER, **ALL_ON | {"forward_answer": "off"})
+    idle = make_number("+4922155400302", **ALL_ON | {"forward_answer": "off"})
+    call(whole, "one", NOON, S=0, F=2, A=12, E=112)
+    call(whole, "two", NOON, S=0, F=2, E=50)
+    call(no_answers, "three", NOON, S=0, F=2, E=50)
+    call(no_answers, "four", NOON, S=0, E=50)
+    rollups.recount_changed()
+
+    row = querysets.totals([whole, no_answers, idle], TODAY)
+
+    assert row.offered == 4
+    # Missed of the first only; abandoned rests on no answer, so both count.
+    assert states(row, "answered", "missed", "abandoned") == {
+        "answered": (1, "MEASURED"),
+        "missed": (1, "MEASURED"),
+        "abandoned": (1, "MEASURED"),
+    }
+    assert (row["missed"].left_out, row["missed"].hidden, row["abandoned"].left_out) == (1, 2, 0)
+    assert row["missed"].since is None
+    assert row["missed"].missing == ("FORWARD_ANSWER",)
+    assert row.unclassified == 1
+    # Above and below the line stand the same numbers.
+    assert (row["reached"].value, row["reached"].whole, row["reached"].left_out) == (0.5, 2, 1)
+    by_number = querysets.by_number([whole, no_answers], TODAY)
+    assert [each["missed"].state for each in by_number] == [State.MEASURED, State.NOT_MEASURED]
+
+
+def test_a_total_where_no_number_is_measured_is_not_measured():
+    numbers = [make_number(), make_number(OTHER)]
+    for number in numbers:
+        call(number, "one", NOON, S=0, E=50)
+    rollups.recount_changed()
+
+    cell = querysets.totals(numbers, TODAY)["answered"]
+
+    assert (cell.value, cell.state, cell.left_out) == (None, State.NOT_MEASURED, 2)
+    assert "2 numbers" in cell.reason
+    assert "FORWARD_ANSWER" in cell.reason
+
+
+def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_does_not_apply():
+    number = make_number(expects_forward=False)
+    call(number, "one", NOON, S=0, B=10, E=30)
+    rollups.recount_changed()
+
+    row = querysets.totals([number], TODAY)
+
+    for key in ("answered", "missed", "abandoned", "lost", "reached", "service_level"):
+        assert (row[key].value, row[key].state) == (None, State.DOES_NOT_APPLY)
+    for key in ("time_to_answer", "ring", "talk"):
+        assert row[key].state is State.DOES_NOT_APPLY
+    assert states(row, "served_in_plan", "short", "in_progress") == {
+        "served_in_plan": (1, "MEASURED"),
+        "short": (0, "MEASURED"),
+        "in_progress": (0, "MEASURED"),
+    }
+    assert row.unclassified == 0
+    [block] = querysets.blocks([number], TODAY)
+    assert (block.last_in_call.value, block.lost.state) == (1, State.DOES_NOT_APPLY)
+
+
+@pytest.mark.parametrize("posts", [{"F": 2}, {"A": 2}])
+def test_where_no_forward_is_expected_but_one_was_sent_the_figures_apply(posts):
+    number = make_number(expects_forward=False)
+    call(number, "one", NOON, S=0, E=30, **posts)
+    rollups.recount_changed()
+
+    assert Coverage.of([number]).applies(number, "missed")
+    assert querysets.totals([number], TODAY)["answered"].state is not State.DOES_NOT_APPLY
+
+
+def test_a_number_without_forwards_is_not_left_out_of_a_total():
+    hotline, announcements = make_number(**ALL_ON), make_number(OTHER, expects_forward=False)
+    call(hotline, "one", NOON, S=0, F=2, A=12, E=112)
+    call(announcements, "two", NOON, S=0, E=30)
+    rollups.recount_changed()
+
+    row = querysets.totals([hotline, announcements], TODAY)
+
+    assert (row["answered"].value, row["answered"].left_out, row["answered"].hidden) == (1, 0, 0)
+    assert (row["served_in_plan"].value, row.unclassified) == (1, 0)
+
+
+def test_two_numbers_that_begin_at_different_times_are_each_covered_from_their_own():
+    early, late = make_number(), make_number(OTHER)
+    call(early, "e0", MORNING - timedelta(hours=1), S=0)
+    call(early, "e1", MORNING, S=0, F=2, A=12, E=112)
+    call(early, "e2", NOON, S=0, F=2, A=12, E=112)
+    call(late, "l0", MORNING, S=0)
+    call(late, "l1", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+
+    row = querysets.totals([early, late], TODAY)
+
+    assert (row["answered"].value, row["in_progress"].value) == (3, 0)
+    assert (row["answered"].since, row["answered"].hidden, row.unclassified) == (NOON, 2, 2)
+    ten = querysets.by_bucket([early, late], TODAY, Grain.HOUR)[9]
+    assert (ten.bucket.tick, ten["answered"].value, ten["answered"].left_out) == ("09:00", 1, 1)
+
+
+def test_a_figure_that_begins_with_the_day_covers_the_whole_day():
+    number = make_number()
+    midnight = datetime(2026, 9, 14, 22, tzinfo=UTC)
+    call(number, "first", midnight, S=0, F=2, A=12, E=112)
+    call(number, "later", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+
+    cell = querysets.totals([number], TODAY)["answered"]
+
+    assert (cell.value, cell.since) == (2, None)
+
+
+def test_a_figure_that_begins_on_a_day_whose_clock_jumps_covers_what_follows():
+    number = make_number()
+    # In the second of the two hours that begin at 02:00.
+    boundary = datetime(2026, 10, 25, 1, 15, tzinfo=UTC)
+    call(number, "before", boundary - timedelta(minutes=30), S=0)
+    call(number, "the first", boundary, S=0, F=2, A=12, E=112)
+    call(number, "last of the day", datetime(2026, 10, 25, 22, 59, tzinfo=UTC), S=0, F=2, A=12, E=112)
+    call(number, "of the next", datetime(2026, 10, 25, 23, 0, tzinfo=UTC), S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    day = Period(date(2026, 10, 25), date(2026, 10, 25))
+
+    row = querysets.totals([number], day)
+
+    assert (row.offered, row["answered"].value, row["answered"].since) == (3, 2, boundary)
+    quarter_hours = querysets.by_bucket([number], day, Grain.QUARTER_HOUR)
+    assert sum(row["answered"].value or 0 for row in quarter_hours) == 2
+    assert sum(row["answered"].state is State.NOT_MEASURED for row in quarter_hours) == 3 * 4 + 1
+
+
+def test_outcomes_shown_and_unclassified_always_add_up_to_offered():
+    numbers = [
+        make_number(f"+4922155400{n:03}", expects_forward=bool(n % 2), **dict.fromkeys(boxes, setting))
+        for n, (boxes, setting) in enumerate(
+            (boxes, setting)
+            for boxes in (("call_end",), ("forward_answer",), ("initiate_forward", "call_start"), ())
+            for setting in ("on", "off")
+        )
+    ]
+    for number in numbers:
+        call(number, "a", MORNING, S=0, F=2, A=12, E=112)
+        call(number, "b", NOON, S=0, F=2, E=50)
+        call(number, "c", NOON, S=0, E=2)
+    rollups.recount_changed()
+
+    rows = [
+        querysets.totals(numbers, TODAY),
+        *querysets.by_number(numbers, TODAY),
+        *querysets.by_bucket(numbers, TODAY, Grain.HOUR),
+    ]
+
+    for row in rows:
+        shown = sum(row[outcome].value or 0 for outcome in Outcome.values)
+        assert shown + row.unclassified == row.offered
+        assert row.unclassified >= 0
