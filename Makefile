@@ -1,0 +1,49 @@
+# The commands of Calltally. `make run` needs Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
+# Words for one run: make test ARGS="-k embedded"
+ARGS ?=
+
+.PHONY: run demo test lint format
+
+run: $(VENV)/installed
+	@$(IN_VENV) manage.py quickstart
+
+demo: $(VENV)/installed
+	@$(IN_VENV) manage.py quickstart --demo
+
+test: $(VENV)/installed-dev
+	@$(IN_VENV) -m pytest -n 2 $(ARGS)
+
+# Reading the settings takes secrets; these open nothing.
+lint: export SECRET_KEY = only to read the settings while the code is being checked
+lint: export ACCESS_KEY_PEPPER = only to read the settings while checking
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+	@# Without a database it cannot look at what was applied, and says so; the check is about the files.
+	$(IN_VENV) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
+
+format: $(VENV)/installed-dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+$(VENV)/installed: requirements.txt | $(IN_VENV)
+	@echo "Installing what Calltally needs into $(VENV) …"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@echo "Installing what its tests need …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(IN_VENV):
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Calltally needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Choose another: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments here. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

@@ -1,0 +1,326 @@
+"""The one-command start: everything Calltally needs, on this machine, with one Ctrl-C to end it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import io
+import os
+import secrets
+import shlex
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, connection
+
+from config import embedded
+from config.embedded import EmbeddedError, Server
+from config.processes import Child, note, stop_all, stop_left_over
+
+HOST = "127.0.0.1"
+WEB_PROCESSES = 2
+THREADS_PER_PROCESS = 8
+UP_WITHIN_S = 60
+WATCH_EVERY_S = 0.5
+FIRST_NUMBER = "+4922155400300"
+
+
+class Stopped(Exception):  # noqa: N818 (asked for, nothing went wrong)
+    """Somebody pressed Ctrl-C, or sent TERM."""
+
+
+class Command(BaseCommand):
+    help = "Starts database, web server, worker and beat on this machine, and stops them with Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="with made-up traffic that keeps flowing")
+
+    def handle(self, *args: Any, demo: bool = False, **options: Any) -> None:
+        with stop_signals():
+            try:
+                with embedded.only_start(settings.HOME):
+                    self.run(demo=demo)
+            except Stopped:
+                self.say("Stopped.")
+            except EmbeddedError as error:
+                sys.exit(str(error))
+            except OperationalError as error:
+                sys.exit(f"The database does not answer as it should: {str(error).strip()}")
+
+    def say(self, line: str = "") -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def run(self, *, demo: bool) -> None:
+        """Start everything, watch it, and stop it in the opposite order, whatever happens."""
+        port = web_port()
+        if stop_left_over(settings.HOME / "processes"):
+            self.say("Stopped what an earlier start had left running.")
+        if not is_free(port):
+            raise EmbeddedError(
+                f"Port {port} is taken by another program. Stop that, or choose another: PORT={port + 1} make run"
+            )
+        make_folders()
+        server = Server(settings.HOME, say=self.say) if settings.USES_EMBEDDED_DATABASE else None
+        children = [Child(name, command, log_of(name)) for name, command in services(port).items()]
+        try:
+            if server:
+                server.start()
+                # Settings were read before the server had its port.
+                connection.settings_dict.update(environ.Env.db_url_config(server.url))
+            hello = self.prepare(port)
+            for child in children:
+                child.start()
+            note(settings.HOME / "processes", children)
+            wait_until_up(children, port)
+            self.say(hello)
+            if demo:
+                traffic = [sys.executable, "-u", str(settings.BASE_DIR / "manage.py"), "demo", "--url", address(port)]
+                children.append(Child("demo", traffic, None))
+                children[-1].start()
+                note(settings.HOME / "processes", children)
+            self.watch(server, children)
+        finally:
+            ignore_stop_signals()
+            self.say("\nStopping …")
+            stop_all(reversed(children))
+            (settings.HOME / "processes").unlink(missing_ok=True)
+            if server:
+                server.stop()
+
+    def prepare(self, port: int) -> str:
+        """Bring tables, static files, superuser and first number up to date. Return what to tell the person."""
+        call_command("migrate", verbosity=0, interactive=False)
+        collect_static()
+        login = make_superuser()
+        e164, access_key = first_number()
+        connection.close()
+        return "\n".join(
+            [
+                "",
+                f"Calltally is up:  {address(port)}/",
+                f"Admin:            {address(port)}/admin/",
+                f"Sign in:          {login}",
+                f"Logs:             {settings.HOME / 'logs'}",
+                "",
+                "Send it a first post, from another terminal (the key is shown only now):"
+                if access_key
+                else "Send it a post (keys are issued in the admin, or by `.venv/bin/python manage.py add_number`):",
+                "",
+                first_post(port, e164, access_key or "YOUR-KEY"),
+                "",
+                "The overview counts it within 15 seconds. Ctrl-C stops everything; the data stays.",
+                "",
+            ]
+        )
+
+    def watch(self, server: Server | None, children: list[Child]) -> None:
+        """Keep everything running until somebody stops it."""
+        while True:
+            time.sleep(WATCH_EVERY_S)
+            if server and not server.is_alive():
+                self.say(f"The database server stopped by itself; it is started again. See {server.log}.")
+                server.start()
+            for child in list(children):
+                if child.log is None and not child.is_alive():
+                    self.say(f"The {child.name} has ended ({child.why_it_ended()}); all else goes on.")
+                    stop_all([child])
+                    children.remove(child)
+                elif child.revive(self.say):
+                    note(settings.HOME / "processes", children)
+
+
+# --- What is started -------------------------------------------------------------------------
+
+
+def services(port: int) -> dict[str, list[str]]:
+    """Return the commands that run beside the database, by what people call them."""
+    python = [sys.executable, "-m"]
+    celery = [*python, "celery", "--quiet", "-A", "config"]
+    return {
+        "web": [
+            *python,
+            "granian",
+            "--interface=wsgi",
+            f"--host={HOST}",
+            f"--port={port}",
+            f"--workers={WEB_PROCESSES}",
+            f"--blocking-threads={THREADS_PER_PROCESS}",
+            "--respawn-failed-workers",
+            "--workers-kill-timeout=5",
+            "--no-ws",
+            "config.wsgi:application",
+        ],
+        # The broker in a folder cannot do what workers tell each other.
+        "worker": [
+            *celery,
+            "worker",
+            "--pool=threads",
+            "--concurrency=2",
+            "--without-mingle",
+            "--without-gossip",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ],
+        "beat": [*celery, "beat", "--loglevel=WARNING"],
+    }
+
+
+def log_of(name: str) -> Path:
+    return Path(settings.HOME) / "logs" / f"{name}.log"
+
+
+def address(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def web_port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise EmbeddedError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def make_folders() -> None:
+    """Make the folders that children expect, and hand them the home as an absolute path."""
+    os.umask(0o077)
+    os.environ["CALLTALLY_HOME"] = str(settings.HOME)
+    os.chdir(settings.BASE_DIR)
+    folders = [settings.HOME / "logs", settings.BROKER]
+    for option in ("data_folder_in", "processed_folder", "control_folder"):
+        folder = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(option)
+        folders += [Path(folder)] if folder else []
+    for folder in folders:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def wait_until_up(children: list[Child], port: int) -> None:
+    """Wait until the web server answers; raise EmbeddedError where a child dies before, or it takes too long."""
+    until = time.monotonic() + UP_WITHIN_S
+    while not answers(port):
+        for child in children:
+            if not child.is_alive():
+                raise EmbeddedError(
+                    f"The {child.name} did not start ({child.why_it_ended()}). {child.where_to_look()}\n"
+                    f"{child.last_lines()}"
+                )
+        if time.monotonic() > until:
+            raise EmbeddedError(f"The web server does not answer at {address(port)}. See {log_of('web')}.")
+        time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    """Say whether anything answers HTTP; /healthz says the rest, once it can be asked."""
+    web = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        web.request("GET", "/healthz")
+        web.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        web.close()
+    return True
+
+
+# --- What is made before ---------------------------------------------------------------------
+
+
+def collect_static() -> None:
+    """Collect static files where one has changed since the last time: hashing and compressing them takes seconds."""
+    digest = hashlib.sha256(repr(settings.STORAGES).encode())
+    for finder in finders.get_finders():
+        for path, storage in finder.list(ignore_patterns=None):
+            known = Path(storage.path(path)).stat()
+            digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode())
+    stamp = Path(settings.HOME) / "static-collected"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest() and Path(settings.STATIC_ROOT).is_dir():
+        return
+    call_command("collectstatic", verbosity=0, interactive=False)
+    stamp.write_text(digest.hexdigest())
+
+
+def make_superuser() -> str:
+    """Make the superuser where there is none. Return how to sign in; a made-up password is never shown again."""
+    users = get_user_model().objects
+    asked_for = os.environ.get("DJANGO_SUPERUSER_USERNAME")
+    username = asked_for or "admin"
+    known = users.filter(is_superuser=True)
+    if asked_for:
+        known = users.filter(username=asked_for)
+    if user := known.order_by("pk").first():
+        return f"{user.get_username()}, with its password (forgotten: `.venv/bin/python manage.py changepassword`)"
+    given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    password = given or secrets.token_urlsafe(12)
+    users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)
+    if given:
+        return f"{username}, with the password of DJANGO_SUPERUSER_PASSWORD"
+    return f"{username}   Password: {password}   (shown only now)"
+
+
+def first_number() -> tuple[str, str | None]:
+    """Return a number to post to; on the very first start a new one, with the key that opens it."""
+    known = apps.get_model("calls.DestinationNumber").objects.order_by("pk").values_list("e164", flat=True)
+    if e164 := known.first():
+        return e164, None
+    access_key = secrets.token_urlsafe(24)
+    call_command("add_number", FIRST_NUMBER, label="My first number", key=access_key, stdout=io.StringIO())
+    return FIRST_NUMBER, access_key
+
+
+def first_post(port: int, e164: str, access_key: str) -> str:
+    """Return a command that sends a CALL_START, ready to paste."""
+    body = (
+        f'{{"requestType": "CALL_START", "customerNumber": 200000, "accessKey": "{access_key}", "variables": '
+        f'{{"destination_number": "{e164}", "call_uuid": "{uuid.uuid4()}", "caller_id_number": "+4917012345678"}}}}'
+    )
+    return shlex.join(["curl", "-H", "Content-Type: application/json", "-d", body, f"{address(port)}/tenios/posts"])
+
+
+# --- Being stopped ---------------------------------------------------------------------------
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[None]:
+    """Turn Ctrl-C, TERM and a closed terminal into Stopped; give the handlers back afterwards."""
+
+    def stop(number: int, frame: object) -> None:
+        ignore_stop_signals()  # stopping is under way; impatience must not cut it short
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_stop_signals() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

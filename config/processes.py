@@ -1,0 +1,134 @@
+"""Starts, watches and stops the processes of `quickstart`.
+
+Each child has its own session, so that Ctrl-C in the terminal reaches only us; it gets one TERM (a second one can
+hang a Celery worker), and KILL where that was not enough."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from config.embedded import command_line
+
+TERM_WITHIN_S = 10
+LARGEST_LOG = 10 * 1024 * 1024
+LONGEST_PAUSE_S = 30
+STEADY_AFTER_S = 60  # a child that ran this long is started again without a pause
+
+
+class Child:
+    """One process, with its log; started again, with growing pauses, when it dies."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path | None) -> None:
+        """Without a `log` it writes to the terminal."""
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self.pause_s = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._due: float | None = None
+
+    def start(self) -> None:
+        self._started, self._due = time.monotonic(), None
+        if self.log is None:
+            self._process = self._spawn(None)
+            return
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+            self._process = self._spawn(output.fileno())
+
+    def _spawn(self, output: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 (our own commands)
+            self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def revive(self, say: Callable[[str], None]) -> bool:
+        """Start the child again where it died and its pause is over. True when a new process was started."""
+        if self._process is None or self.is_alive():
+            return False
+        now = time.monotonic()
+        if self._due is None:
+            steady = now - self._started > STEADY_AFTER_S
+            self.pause_s = 0.0 if steady else min(max(1.0, self.pause_s * 2), LONGEST_PAUSE_S)
+            self._due = now + self.pause_s
+            say(f"The {self.name} stopped ({self.why_it_ended()}); it is started again. {self.where_to_look()}")
+        if now < self._due:
+            return False
+        _kill_group(self._process.pid)  # what the dead one may have left
+        self.start()
+        return True
+
+    def why_it_ended(self) -> str:
+        code = self._process.returncode if self._process else None
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+    def where_to_look(self) -> str:
+        return f"See {self.log}." if self.log else ""
+
+    def last_lines(self) -> str:
+        if self.log is None:
+            return ""
+        lines = self.log.read_text(errors="replace").strip().splitlines()[-10:]
+        return "\n".join(f"  {line}" for line in lines)
+
+
+def stop_all(children: Iterable[Child]) -> None:
+    """Stop children at once: one TERM each, and KILL after 10 s. They, and what they started, are gone afterwards."""
+    processes = [child._process for child in children if child._process is not None]
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    until = time.monotonic() + TERM_WITHIN_S
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until - time.monotonic()))
+        _kill_group(process.pid)
+        process.wait()
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def note(path: Path, children: Iterable[Child]) -> None:
+    """Keep which processes run, so that the next start finds those that a killed one left."""
+    path.write_text("".join(f"{child.pid} {' '.join(child.command)}\n" for child in children if child.is_alive()))
+
+
+def stop_left_over(path: Path) -> list[str]:
+    """Stop what a killed start left running. Return the command lines of what was stopped."""
+    try:
+        noted = [line.partition(" ") for line in path.read_text().splitlines()]
+    except OSError:
+        return []
+    # A number alone proves nothing: it may be another process' by now.
+    left = [(int(pid), command) for pid, _, command in noted if pid.isdigit() and _is(int(pid), command)]
+    for pid, _ in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + TERM_WITHIN_S
+    for pid, command in left:
+        while _is(pid, command) and time.monotonic() < until:
+            time.sleep(0.05)
+        _kill_group(pid)
+    path.unlink(missing_ok=True)
+    return [command for _, command in left]
+
+
+def _is(pid: int, command: str) -> bool:
+    return command_line(pid).strip() == command

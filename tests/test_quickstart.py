@@ -1,0 +1,189 @@
+"""What `make run` starts: real processes, from the first start to Ctrl-C and on to the next."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config import embedded
+from config.embedded import Server, command_line
+
+MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
+OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a new user's shell holds."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OURS and not name.startswith("DJANGO_SUPERUSER")
+    }
+    return inherited | {"CALLTALLY_HOME": str(home)} | more
+
+
+def manage(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, MANAGE, *arguments],
+        env=environment(home, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Start:
+    """One `manage.py quickstart`, up when this returns."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        began = time.monotonic()
+        self.home = home
+        self.process = subprocess.Popen(
+            [sys.executable, MANAGE, "quickstart"],
+            env=environment(home, PORT=str(port)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if "Ctrl-C stops everything" in line:
+                break
+        else:
+            self.stop(signal.SIGKILL)
+            pytest.fail(f"quickstart ended: {self.said}")
+        self.took_s = time.monotonic() - began
+
+    def pids(self) -> dict[str, int]:
+        """Return its processes, by what their command line holds."""
+        lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
+        children = {re.search(r"granian|worker|beat", command)[0]: int(pid) for pid, command in lines}
+        return {"postgres": Server(self.home)._running_pid(), **children}
+
+    def stop(self, number: int) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            self.said += self.process.stdout.read()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("quickstart") / "var"
+    yield home
+    Server(home).remove()
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def calls(home: Path) -> int:
+    with psycopg.connect(embedded.saved_url(home)) as connection:
+        return connection.execute("SELECT count(*) FROM calls_call").fetchone()[0]
+
+
+def paste(said: str) -> int:
+    """Send the post of the printed curl. Return the status of the answer."""
+    (line,) = [line for line in said.splitlines() if line.startswith("curl ")]
+    _, _, header, _, body, url = shlex.split(line)
+    name, value = header.split(": ")
+    request = urllib.request.Request(url, body.encode(), {name: value})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status
+
+
+def gone(pid: int) -> bool:
+    return not command_line(pid)
+
+
+def test_from_the_first_start_to_the_next(home, port):
+    first = Start(home, port)
+    try:
+        left = first.pids()
+        assert set(left) == {"postgres", "granian", "worker", "beat"}
+        assert f"http://127.0.0.1:{port}/" in first.said
+        assert re.search(r"admin +Password: \S{12,}", first.said)
+        assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
+        secrets = (home / "env").read_text()
+
+        assert paste(first.said) == 200
+        assert calls(home) == 1
+
+        # A second terminal, and a second start.
+        assert manage(home, "migrate", "--check").returncode == 0
+        second = manage(home, "quickstart", PORT=str(port))
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1
+        assert "running already" in second.stderr
+    finally:
+        # The worst way to end: all that it started goes on running.
+        first.stop(signal.SIGKILL)
+    assert not gone(left["granian"])
+
+    again = Start(home, port)
+    try:
+        assert again.took_s < 10
+        assert "Stopped what an earlier start had left running." in again.said
+        assert all(gone(left[name]) for name in ("granian", "worker", "beat"))
+        assert again.pids()["postgres"] == left["postgres"]
+        assert calls(home) == 1
+        assert "Password:" not in again.said
+        assert "YOUR-KEY" in again.said
+        assert (home / "env").read_text() == secrets
+
+        # One of them dies, and comes back.
+        beat = again.pids()["beat"]
+        os.kill(beat, signal.SIGKILL)
+        assert embedded._wait(lambda: again.pids().get("beat", beat) != beat, 10)
+        pids = again.pids()
+    finally:
+        again.stop(signal.SIGINT)
+    assert again.process.returncode == 0
+    assert "The beat stopped (signal 9)" in again.said
+    assert again.said.endswith("Stopped.\n")
+    assert all(gone(pid) for pid in pids.values())
+
+    stopped = manage(home, "showmigrations")
+    assert stopped.returncode == 1
+    assert stopped.stderr.splitlines() == [
+        "The embedded database is not running: start it with `make run` in another terminal, or set DATABASE_URL."
+    ]
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+
+        done = manage(tmp_path / "var", "quickstart", PORT=str(taken))
+
+    assert done.returncode == 1
+    assert f"Port {taken} is taken" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_secrets_a_command_says_what_to_set(tmp_path):
+    done = manage(tmp_path / "var", "check")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Set SECRET_KEY to a secret of at least 50 characters, or run `make run` once")
+    assert done.stderr.count("\n") == 1
