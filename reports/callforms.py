@@ -1,0 +1,349 @@
+"""Reads the filter of the list of calls, keeps a search out of the address, and pages without counting everything."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, QueryDict
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from calls import phones
+from calls.models import Call, CallEvent, DestinationNumber, RequestType
+from reports import outcomes, periods
+from reports.outcomes import Outcome
+from reports.periods import Period
+
+CALLS_ON_A_PAGE = 50
+SEARCHES_KEPT = 20
+LONGEST_SEARCH = 200
+
+LOST = (Outcome.MISSED, Outcome.ABANDONED)
+# What in an address lists exactly the calls that a count is of.
+COUNTED_AS: dict[str, list[tuple[str, str]]] = {
+    "offered": [("callbacks", "no")],
+    **{outcome.value: [("outcome", outcome.value)] for outcome in Outcome},
+    "lost": [("outcome", outcome.value) for outcome in LOST],
+    "block_calls": [("callbacks", "no")],
+    "last_in_call": [("callbacks", "no")],
+    "block_lost": [("outcome", outcome.value) for outcome in LOST],
+}
+
+# What may stand in an address.
+ADDRESSED = (
+    "from", "to", "start", "end", "number", "outcome", "flag", "callbacks", "block", "last_block", "search",
+)  # fmt: skip
+
+FLAGS = {
+    "contradicts": gettext_lazy("Posts contradict each other"),
+    "weak": gettext_lazy("Weakly identified"),
+    "odd": gettext_lazy("Odd posts"),
+}
+
+_block_ends = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestType.BLOCK_END)
+LAST_BLOCK = Subquery(_block_ends.order_by("-received_at", "-ingest_id").values("block_type")[:1])
+
+
+def _count_of(request_type: str) -> Coalesce:
+    events = CallEvent.objects.filter(call=OuterRef("pk"), request_type=request_type).order_by()
+    return Coalesce(Subquery(events.values("call").annotate(n=Count("pk")).values("n")), 0)
+
+
+def days_of(start: datetime, end: datetime) -> tuple[date, date] | None:
+    """Return the first and the last local day of a stretch; None where it is not of whole days."""
+    first, after = periods.day_of(start), periods.day_of(end)
+    if periods.day_start(first) != start or periods.day_start(after) != end:
+        return None
+    return first, after - periods.DAY
+
+
+def as_offered(calls: QuerySet[Call]) -> QuerySet[Call]:
+    """Annotate calls with what a list shows of them."""
+    return calls.select_related("destination_number").annotate(
+        outcome=outcomes.OUTCOME,
+        time_to_answer=outcomes.TIME_TO_ANSWER,
+        ring_time=outcomes.RING_TIME,
+        talk_time=outcomes.TALK_TIME,
+        lasted=F("last_post_at") - F("first_post_at"),
+        last_block=LAST_BLOCK,
+        blocks=_count_of(RequestType.BLOCK_END),
+        forwards=_count_of(RequestType.INITIATE_FORWARD),
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some calls, newest first, and the query strings that lead on; empty where there is nothing more."""
+
+    calls: Sequence[Call]
+    newer: str
+    older: str
+
+
+class CallFilter:
+    """What a person asked for, never outside what they may see.
+
+    What cannot be read is left out and said in `errors`, by name of the field; the list is then empty, for a list that
+    ignores a filter would mislead. A number that is not theirs is answered like one that does not exist: Http404."""
+
+    def __init__(self, query: QueryDict, user: Any, session: SessionBase) -> None:
+        self.errors: dict[str, str] = {}
+        self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
+        self.numbers = self._read_numbers(query.getlist("number"))
+        self.first = self._read_day("from", query.get("from", ""))
+        self.last = self._read_day("to", query.get("to", ""))
+        if self.first and self.last and self.first > self.last:
+            self.errors["from"] = _("The first day is after the last. Swap them, or choose others.")
+        self.start = self._read_moment("start", query.get("start", ""))
+        self.end = self._read_moment("end", query.get("end", ""))
+        self.outcomes = self._read_choices("outcome", query.getlist("outcome"), [*Outcome.values, outcomes.CALLBACK])
+        self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
+        self.without_callbacks = query.get("callbacks") == "no"
+        self.block = query.get("block", "")[:200]
+        self.last_block = query.get("last_block", "")[:200]
+        self.token = query.get("search", "")[:40]
+        self.search = self._read_search(session)
+
+    # --- What it says -------------------------------------------------------------------------
+
+    def pairs(self, *without: str) -> list[tuple[str, str]]:
+        """Return the filters as an address holds them. A search is a token there, never what was searched for."""
+        pairs: list[tuple[str, str]] = []
+        for name, day in (("from", self.first), ("to", self.last)):
+            if day:
+                pairs.append((name, day.isoformat()))
+        for name, moment in (("start", self.start), ("end", self.end)):
+            if moment:
+                pairs.append((name, moment.isoformat()))
+        pairs += [("number", number.e164) for number in self.numbers]
+        pairs += [("outcome", outcome) for outcome in self.outcomes]
+        pairs += [("flag", flag) for flag in self.flags]
+        if self.without_callbacks:
+            pairs.append(("callbacks", "no"))
+        for name, text in (("block", self.block), ("last_block", self.last_block), ("search", self.token)):
+            if text:
+                pairs.append((name, text))
+        return [pair for pair in pairs if pair[0] not in without]
+
+    def query(self, *without: str, **more: str) -> str:
+        """Return the query string of these filters."""
+        query = QueryDict(mutable=True)
+        for name, value in [*self.pairs(*without), *more.items()]:
+            query.appendlist(name, value)
+        return query.urlencode()
+
+    @property
+    def query_without_search(self) -> str:
+        return self.query("search")
+
+    @property
+    def query_without_block(self) -> str:
+        return self.query("block", "last_block")
+
+    @property
+    def query_without_moments(self) -> str:
+        return self.query("start", "end")
+
+    @staticmethod
+    def raw_query(posted: QueryDict) -> str:
+        """Return the query string of filters as they were posted, also of those that cannot be read, so that the
+        page says so; nothing else that was posted gets into an address."""
+        query = QueryDict(mutable=True)
+        for name in ADDRESSED:
+            query.setlist(name, [value for value in posted.getlist(name) if value.strip()])
+        return query.urlencode()
+
+    @property
+    def period(self) -> Period | None:
+        """The days asked for, where both ends are."""
+        return Period(self.first, self.last) if self.first and self.last and not self.errors else None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.pairs() and not self.errors
+
+    @property
+    def period_label(self) -> str:
+        """Say the days and times asked for, in words."""
+        if self.start or self.end:
+            words = [periods.moment_label(moment) for moment in (self.start, self.end) if moment]
+            if self.start and self.end:
+                return " – ".join(words)
+            return (_("from %(moment)s") if self.start else _("before %(moment)s")) % {"moment": words[0]}
+        if self.first and self.last and self.first <= self.last:
+            return Period(self.first, self.last).label
+        if self.first:
+            return _("from %(day)s") % {"day": Period(self.first, self.first).label}
+        return _("to %(day)s") % {"day": Period(self.last, self.last).label} if self.last else ""
+
+    # --- What it finds ------------------------------------------------------------------------
+
+    def calls(self) -> QuerySet[Call]:
+        """Return the calls that were asked for, in no order."""
+        if self.errors:
+            return Call.objects.none()
+        calls = Call.objects.filter(destination_number__in=self.numbers or self.choices)
+        start, end = self._moments()
+        if start:
+            calls = calls.filter(first_post_at__gte=start)
+        if end:
+            calls = calls.filter(first_post_at__lt=end)
+        if self.without_callbacks:
+            calls = calls.filter(outcomes.IS_OFFERED)
+        if self.outcomes:
+            wanted = Q(outcomes.IS_OFFERED, came_to__in=self.outcomes)
+            if outcomes.CALLBACK in self.outcomes:
+                wanted |= ~outcomes.IS_OFFERED
+            calls = calls.alias(came_to=outcomes.OUTCOME).filter(wanted)
+        if "weak" in self.flags:
+            calls = calls.filter(weakly_identified=True)
+        if "odd" in self.flags:
+            calls = calls.filter(has_odd_posts=True)
+        if "contradicts" in self.flags:
+            calls = calls.contradicting()
+        if self.block:
+            calls = calls.filter(Exists(_block_ends.filter(block_type=self.block)))
+        if self.last_block:
+            calls = calls.filter(ended_at__isnull=False, answered_at=None)
+            calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
+        return calls.filter(self._searched()) if self.search else calls
+
+    def page(self, cursor: QueryDict) -> Page:
+        """Return the calls before or after a cursor. It names a call, so no call is shown twice or left out."""
+        calls = as_offered(self.calls())
+        newest_first = ("-first_post_at", "-id")
+        if place := _place(cursor.get("after", "")):
+            at, pk = place
+            newer_ones = calls.filter(first_post_at__gte=at).exclude(first_post_at=at, id__lte=pk)
+            found = list(newer_ones.order_by("first_post_at", "id")[: CALLS_ON_A_PAGE + 1])
+            if len(found) > CALLS_ON_A_PAGE:
+                found = found[CALLS_ON_A_PAGE - 1 :: -1]
+                return Page(found, self.query(after=_cursor(found[0])), self.query(before=_cursor(found[-1])))
+            # Less than a page above: show the first page whole.
+            place = None
+        elif place := _place(cursor.get("before", "")):
+            at, pk = place
+            calls = calls.filter(first_post_at__lte=at).exclude(first_post_at=at, id__gte=pk)
+        found = list(calls.order_by(*newest_first)[: CALLS_ON_A_PAGE + 1])
+        more, found = len(found) > CALLS_ON_A_PAGE, found[:CALLS_ON_A_PAGE]
+        return Page(
+            found,
+            self.query(after=_cursor(found[0])) if found and place else "",
+            self.query(before=_cursor(found[-1])) if more else "",
+        )
+
+    def _moments(self) -> tuple[datetime | None, datetime | None]:
+        starts = [self.start, periods.day_start(self.first) if self.first else None]
+        ends = [self.end, periods.day_start(self.last + periods.DAY) if self.last else None]
+        return (
+            max((moment for moment in starts if moment), default=None),
+            min((moment for moment in ends if moment), default=None),
+        )
+
+    def _searched(self) -> Q:
+        """A caller in any spelling, or the beginning of an id."""
+        text = self.search.strip()
+        if phones.is_withheld(text):
+            return Q(caller_id_number="")
+        caller = phones.e164(text)
+        is_number_alone = caller is not None and not text.isdigit()
+        found = Q(caller_id_number=caller or text)
+        if not is_number_alone:
+            found |= Q(call_uuid__startswith=text) | Q(correlation_id__startswith=text)
+        return found
+
+    # --- How it is read -----------------------------------------------------------------------
+
+    def _read_numbers(self, texts: list[str]) -> list[DestinationNumber]:
+        visible = {number.e164: number for number in self.choices}
+        chosen = {}
+        for text in texts:
+            if not text.strip():
+                continue
+            number = visible.get(phones.e164(text) or "")
+            if number is None:
+                raise Http404
+            chosen[number.pk] = number
+        return list(chosen.values())
+
+    def _read_day(self, name: str, text: str) -> date | None:
+        if not text.strip():
+            return None
+        try:
+            day = parse_date(text.strip())
+        except ValueError:
+            day = None
+        if day is None or not 2000 <= day.year < 2200:
+            self.errors[name] = _("“%(text)s” is no day we know. Write it as 2026-09-15.") % {"text": text[:40]}
+            return None
+        return day
+
+    def _read_moment(self, name: str, text: str) -> datetime | None:
+        if not text.strip():
+            return None
+        try:
+            # A plus that crossed a query string unquoted arrives as a space.
+            moment = parse_datetime(text.strip().replace(" ", "+"))
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None or not 2000 <= moment.year < 2200:
+            self.errors[name] = _("“%(text)s” is no time we know.") % {"text": text[:40]}
+            return None
+        return moment.astimezone(UTC)
+
+    def _read_choices(self, name: str, texts: list[str], known: list[str]) -> list[str]:
+        if unknown := [text for text in texts if text not in known]:
+            self.errors[name] = _("“%(text)s” is none of: %(known)s.") % {
+                "text": unknown[0][:40],
+                "known": ", ".join(known),
+            }
+        return [text for text in known if text in texts]
+
+    def _read_search(self, session: SessionBase) -> str:
+        if not self.token:
+            return ""
+        search: str = dict(session.get("searches", [])).get(self.token, "")
+        if not search:
+            self.errors["search"] = _("That search is no longer known here. Search again.")
+        return search
+
+
+def keep_search(session: SessionBase, text: str) -> str:
+    """Keep what was searched for in the session; return the token that stands for it in the address."""
+    text = text.replace("\0", "").strip()[:LONGEST_SEARCH]
+    if not text:
+        return ""
+    kept = session.get("searches", [])
+    for token, before in kept:
+        if before == text:
+            return str(token)
+    token = secrets.token_urlsafe(9)
+    session["searches"] = [*kept, [token, text]][-SEARCHES_KEPT:]
+    return token
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _cursor(call: Call) -> str:
+    return f"{(call.first_post_at - _EPOCH) // _MICROSECOND}-{call.pk}"
+
+
+def _place(cursor: str) -> tuple[datetime, int] | None:
+    """Return the moment and id a cursor names; None for what is no cursor, which leads to the first page."""
+    at, _dash, pk = cursor.partition("-")
+    if not (at.isascii() and at.isdigit() and len(at) < 18 and pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return None
+    try:
+        return _EPOCH + int(at) * _MICROSECOND, int(pk)
+    except OverflowError:
+        return None

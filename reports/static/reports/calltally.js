@@ -1,0 +1,139 @@
+/* Menus, copy buttons, and counts that renew themselves without moving anything. */
+(() => {
+  /* --- menus are details elements: Esc or a click elsewhere closes them --- */
+  const openMenus = () => [...document.querySelectorAll("details.menu[open]")];
+
+  document.addEventListener("click", (event) => {
+    for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of openMenus()) {
+      const within = menu.contains(document.activeElement);
+      menu.open = false;
+      if (within) menu.querySelector("summary").focus();
+    }
+  });
+
+  /* --- buttons that need this script are hidden without it --- */
+  const start = (part) => {
+    for (const button of part.querySelectorAll("[data-copy], [data-show-password]")) button.hidden = false;
+  };
+
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      const text = document.getElementById(copy.dataset.copy).textContent.trim();
+      const said = copy.querySelector("[data-said]");
+      const before = said.textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        said.textContent = copy.dataset.done;
+      } catch {
+        // Without a secure address there is no clipboard: select the text, so that one key press copies it.
+        getSelection().selectAllChildren(document.getElementById(copy.dataset.copy));
+        said.textContent = copy.dataset.selected;
+      }
+      setTimeout(() => { said.textContent = before; }, 2500);
+    }
+    const show = event.target.closest("[data-show-password]");
+    if (show) {
+      const field = document.getElementById(show.dataset.showPassword);
+      const hidden = field.type === "password";
+      field.type = hidden ? "text" : "password";
+      show.setAttribute("aria-pressed", String(hidden));
+    }
+  });
+
+  /* --- phone: long tables start closed, so that the next card is near --- */
+  const closeOnPhone = (part) => {
+    if (!matchMedia("(max-width: 760px)").matches) return;
+    for (const table of part.querySelectorAll("details.tab[data-phone-closed]")) table.open = false;
+  };
+
+  /* --- paper: every table open --- */
+  addEventListener("beforeprint", () => {
+    for (const table of document.querySelectorAll("details.tab:not([open])")) {
+      table.open = true;
+      table.dataset.openedToPrint = "1";
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const table of document.querySelectorAll("details[data-opened-to-print]")) {
+      table.open = false;
+      delete table.dataset.openedToPrint;
+    }
+  });
+
+  /* --- #live renews itself while its period includes today --- */
+  const busy = (live) =>
+    document.hidden || live.querySelector(".explained:hover, .explained:focus-within, details.menu[open]") !== null;
+  let kept = null;
+
+  const words = (part) => part.textContent.replace(/\s+/g, " ").trim();
+  const saysTheSame = (live, html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("live");
+    return fresh !== null && fresh.matches("[data-waits]") && words(fresh) === words(live);
+  };
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "live" && busy(event.detail.elt)) event.preventDefault();
+    else document.getElementById("main")?.setAttribute("aria-busy", "true");
+  });
+
+  document.addEventListener("htmx:afterRequest", () => document.getElementById("main")?.removeAttribute("aria-busy"));
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
+    // A session that ran out answers with the sign-in page: go there instead of swapping nothing in.
+    if (event.detail.xhr.responseURL.includes("/accounts/login/")) {
+      event.detail.shouldSwap = false;
+      location.reload();
+      return;
+    }
+    if (event.detail.xhr.status >= 400) {
+      event.detail.shouldSwap = elt?.id !== "live";
+    }
+    kept = null;
+    if (elt?.matches("[data-waits]") && saysTheSame(elt, event.detail.xhr.responseText)) {
+      event.detail.shouldSwap = false; // somebody may be selecting text in it
+    }
+    if (target?.id !== "live") return;
+    kept = {
+      open: [...target.querySelectorAll("details[id]")].map((one) => [one.id, one.open]),
+      focus: target.contains(document.activeElement) ? pathTo(document.activeElement, target) : null,
+      scrolled: [...target.querySelectorAll(".table-responsive")].map((one) => one.scrollLeft),
+    };
+  });
+
+  /* Where an element stands: the nearest id and its place among the links and buttons beneath. */
+  const controls = (part) => [...part.querySelectorAll("a[href], button, summary, input, select, [tabindex]")];
+  const pathTo = (element, live) => {
+    const home = element.closest("[id]:not(#live)") || live;
+    return home === element ? [element.id, -1] : [home.id, controls(home).indexOf(element)];
+  };
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    start(document);
+    if (!kept) {
+      closeOnPhone(document);
+      return;
+    }
+    for (const [id, open] of kept.open) {
+      const one = document.getElementById(id);
+      if (one) one.open = open;
+    }
+    document.querySelectorAll("#live .table-responsive").forEach((one, i) => { one.scrollLeft = kept.scrolled[i] || 0; });
+    if (kept.focus) {
+      const [id, index] = kept.focus;
+      const home = document.getElementById(id);
+      const again = home && (index < 0 ? home : controls(home)[index]);
+      again?.focus({ preventScroll: true });
+    }
+    kept = null;
+  });
+
+  start(document);
+  closeOnPhone(document);
+})();

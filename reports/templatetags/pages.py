@@ -1,0 +1,395 @@
+"""What the pages' templates say often: icons, outcomes, counts with their links, times, definitions."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateformat import format as formatted
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from calls import phones
+from reports import callforms, outcomes, periods
+from reports.figures import FIGURES, Cell, Row, State, block_label
+from reports.outcomes import Outcome
+
+register = template.Library()
+
+EN_DASH = "–"
+OF_BLOCKS = frozenset({"blocks", "block_calls", "last_in_call", "block_lost"})
+
+
+# --- Marks -------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; the word beside it says the same."""
+    href = f"{static('reports/vendor/bootstrap-icons/icons.svg')}#{name}"
+    return format_html('<svg class="i" aria-hidden="true"><use href="{}"></use></svg>', href)
+
+
+@register.simple_tag
+def swatch(kind: str) -> SafeString:
+    """The colour and pattern of an outcome, or of `nm` (not measured)."""
+    frame = (2, 10) if kind == Outcome.IN_PROGRESS else (1, 11) if kind == "nm" else (0, 12)
+    return format_html(
+        '<svg class="sw" viewBox="0 0 12 12" aria-hidden="true"><rect class="f-{kind}" x="{at}" y="{at}" '
+        'width="{side}" height="{side}"/></svg>',
+        kind=kind,
+        at=frame[0] / 2 if frame[0] else 0,
+        side=frame[1],
+    )
+
+
+@register.simple_tag
+def outcome(kind: str) -> SafeString:
+    """An outcome as colour, pattern and word."""
+    if kind == outcomes.CALLBACK:
+        return format_html('<span class="out">{}</span>', outcomes.CALLBACK_LABEL)
+    return format_html('<span class="out">{}{}</span>', swatch(kind), Outcome(kind).label)
+
+
+@register.simple_tag
+def label(key: str) -> str:
+    return str(FIGURES[key].label)
+
+
+@register.simple_tag
+def explained(place: str, word: object, text: object) -> SafeString:
+    """A word with its definition: open on hover and focus, closed with Esc. `place` keeps ids apart."""
+    return format_html(
+        '<span class="explained"><button type="button" class="term" aria-describedby="tip-{place}">{word}</button>'
+        '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{text}</span></span>',
+        place=place,
+        word=word,
+        text=text,
+    )
+
+
+@register.simple_tag
+def term(place: str, key: str, word: object = "") -> SafeString:
+    """A figure's name with its definition."""
+    return explained(f"{place}-{key}", word or FIGURES[key].label, FIGURES[key].definition)
+
+
+# --- Values ------------------------------------------------------------------------------------
+
+
+def clock(seconds: float) -> str:
+    """Return a time span as people say it: `21 s`, `4:18 min`, `2:05:00 h`."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h"
+
+
+def shown(value: Any, kind: str) -> str:
+    if kind == "share":
+        return f"{round(value * 100)} %"
+    if kind == "seconds":
+        return clock(value)
+    return str(localize(value))
+
+
+@register.filter
+def seconds(value: Any) -> str:
+    """A number of seconds or a timedelta in words; nothing as a dash."""
+    if value is None:
+        return EN_DASH
+    return clock(value.total_seconds() if hasattr(value, "total_seconds") else value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return EN_DASH if value is None else f"{round(value * 100)} %"
+
+
+@register.filter
+def readable(number: str) -> str:
+    """A phone number as people write it; what is none comes back unchanged."""
+    return phones.readable(number)
+
+
+@register.filter
+def day(moment: datetime) -> str:
+    return formatted(moment.astimezone(periods.zone()), "D j M Y")
+
+
+@register.filter
+def precise(moment: datetime) -> str:
+    """The time of day to the tenth of a second, in the reports' zone."""
+    local = moment.astimezone(periods.zone())
+    return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+
+
+@register.filter
+def time_of_day(moment: datetime) -> str:
+    return f"{moment.astimezone(periods.zone()):%H:%M:%S}"
+
+
+@register.filter
+def moment(value: datetime) -> str:
+    return periods.moment_label(value)
+
+
+@register.filter
+def iso(moment: datetime) -> str:
+    return moment.astimezone(periods.zone()).isoformat()
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """How long ago, in the largest whole unit."""
+    past = max(0, int((timezone.now() - moment).total_seconds()))
+    if past < 120:
+        return ngettext("%(n)d second ago", "%(n)d seconds ago", past) % {"n": past}
+    if past < 7200:
+        return ngettext("%(n)d minute ago", "%(n)d minutes ago", past // 60) % {"n": past // 60}
+    if past < 172_800:
+        return ngettext("%(n)d hour ago", "%(n)d hours ago", past // 3600) % {"n": past // 3600}
+    return ngettext("%(n)d day ago", "%(n)d days ago", past // 86_400) % {"n": past // 86_400}
+
+
+@register.filter
+def pretty_json(payload: str) -> str:
+    """A stored payload, indented; what is no JSON comes back as it is."""
+    try:
+        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    except ValueError:
+        return payload
+
+
+# --- Cells -------------------------------------------------------------------------------------
+
+
+def calls_url(page: dict[str, Any], key: str, cell: Cell, row: Row | None, block_type: str | None = None) -> str:
+    """Return the address of exactly the calls that a count is of, or nothing where no filter says it."""
+    wanted = callforms.COUNTED_AS.get(key)
+    if wanted is None or not cell.value:
+        return ""
+    number = row.number if row is not None and row.number is not None else page.get("number")
+    since = cell.since
+    if (since is not None and number is None) or cell.left_out:
+        return ""  # each number has its own moment, or some numbers are not counted
+    if not block_type and key in OF_BLOCKS:
+        return ""
+    start, end = (
+        (row.bucket.start, row.bucket.end) if row and row.bucket else (page["period"].start, page["period"].end)
+    )
+    days = callforms.days_of(start, end)
+    if since is not None:
+        query = [("start", since.isoformat()), ("end", end.isoformat())]
+    elif days is None:
+        query = [("start", start.isoformat()), ("end", end.isoformat())]
+    else:
+        query = [("from", days[0].isoformat()), ("to", days[1].isoformat())]
+    if number is not None:
+        query.append(("number", number.e164))
+    else:
+        query += [("number", chosen.e164) for chosen in page.get("chosen", ())]
+    query += wanted
+    if block_type:
+        query.append(("last_block" if key in ("last_in_call", "block_lost") else "block", block_type))
+    return f"{reverse('calls')}?{urlencode(query)}"
+
+
+@register.simple_tag(takes_context=True)
+def cell(  # noqa: PLR0917 (a template names them in this order)
+    context: template.Context,
+    key: str,
+    one: Cell,
+    row: Row | None = None,
+    kind: str = "count",
+    place: str = "",
+    block_type: str | None = None,
+) -> SafeString:
+    """A figure in a table: its value with a link to its calls, or why there is none."""
+    if one.state is State.DOES_NOT_APPLY:
+        return format_html('<span class="nil" title="{}">–</span>', _("does not apply"))
+    if one.state is State.NOT_MEASURED:
+        return _not_measured(context, key, one, row, place)
+    if one.value is None:
+        return mark_safe('<span class="nil">–</span>')
+    text = shown(one.value, kind)
+    if not one.value and kind == "count":
+        return format_html('<span class="zero">{}</span>', text)
+    href = calls_url(context["page"], key, one, row, block_type) if kind == "count" else ""
+    value = format_html('<a href="{}">{}</a>', href, text) if href else format_html("{}", text)
+    if one.since is not None:
+        since = format_html(
+            '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
+            '<span class="visually-hidden">{word}</span></button>'
+            '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{reason}</span></span>',
+            place=f"since-{place}-{key}",
+            word=_("since %(moment)s") % {"moment": periods.moment_label(one.since)},
+            reason=one.reason,
+        )
+        value = format_html("{}{}", value, since)
+    return value
+
+
+def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
+    number = row.number if row is not None and row.number is not None else context["page"].get("number")
+    link = SafeString("")
+    if number is not None and context["user"].is_staff:
+        link = format_html(
+            ' <a href="{}">{}</a>',
+            reverse("admin:calls_destinationnumber_change", args=[number.pk]),
+            _("Settings of this number"),
+        )
+    return format_html(
+        '<span class="explained"><button type="button" class="term nm" aria-describedby="tip-{place}">{word}</button>'
+        '<span class="tip" role="tooltip" id="tip-{place}"><b>{figure}</b>{reason}{link}</span></span>',
+        place=f"nm-{place}-{key}",
+        word=_("not measured"),
+        figure=FIGURES[key].label,
+        reason=one.reason,
+        link=link,
+    )
+
+
+@register.simple_tag
+def share_of(row: Row, key: str) -> SafeString:
+    """An outcome's share of offered, small and quiet."""
+    share = row.share(key)
+    if share is None:
+        return mark_safe('<span class="pc"></span>')
+    return format_html('<span class="pc">{}</span>', f"{round(share * 100)} %")
+
+
+@register.simple_tag
+def before(now: Cell, then: Cell, kind: str = "count") -> SafeString:
+    """The same figure of the period before, and the change: in percent, rates in points, times in seconds."""
+    if not then.is_measured or then.value is None or not now.is_measured:
+        return format_html("{}", _("before: –"))
+    text = format_html("{} <b>{}</b>", _("before"), shown(then.value, kind))
+    if now.value is None:
+        return text
+    return format_html("{}, {}", text, change(now.value, then.value, kind)) if then.value else text
+
+
+def change(now: float, then: float, kind: str) -> str:
+    if kind == "share":
+        return _signed(round(now * 100) - round(then * 100), _(" pt"))
+    if kind == "seconds":
+        return _signed(round(now) - round(then), " s")
+    return _signed(round((now - then) / then * 100), " %")
+
+
+def _signed(difference: int, unit: str) -> str:
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{sign}{abs(difference)}{unit}"
+
+
+# --- Small things templates cannot say ------------------------------------------------------------
+
+
+@register.filter
+def of(row: Row, key: str) -> Cell:
+    return row[key]
+
+
+@register.filter
+def plain(value: float | None) -> str:
+    """A number as machines read it; nothing as nothing, which a chart draws as a gap."""
+    return "" if value is None else str(value)
+
+
+@register.filter
+def raw(value: float) -> str:
+    """A number in an SVG attribute: no thousands separator, a point before the fraction."""
+    return f"{value:g}"
+
+
+@register.filter
+def place(value: object, prefix: str) -> str:
+    """Part of an id: a row's key after a prefix, nothing in it but letters, digits and dashes."""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return prefix + "-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
+
+
+@register.filter
+def block(block_type: str) -> str:
+    return block_label(block_type)
+
+
+@register.filter
+def zero(count: int) -> SafeString:
+    """A count with a quiet 0."""
+    return format_html('<span class="zero">0</span>' if not count else "{}", localize(count))
+
+
+@register.filter
+def day_short(moment: datetime) -> str:
+    local = moment.astimezone(periods.zone())
+    return formatted(local, "D j M" if local.year == periods.today().year else "D j M Y")
+
+
+@register.filter
+def exact_seconds(span: Any) -> str:
+    """A gap between posts: to the tenth while that matters."""
+    total = span.total_seconds()
+    return f"{total:.1f} s" if total < 100 else clock(total)
+
+
+@register.simple_tag
+def mark(kind: str) -> SafeString:
+    """The mark of a post on the timeline."""
+    shapes = {
+        "ring": '<circle class="e0" cx="7" cy="7" r="5"/>',
+        "arrow": '<path class="e2" d="M1.5 7H12M8 3l4 4-4 4"/>',
+        "disc": '<circle class="e3" cx="7" cy="7" r="6"/>',
+    }
+    shape = shapes.get(kind, '<rect class="e1" x="3.5" y="3.5" width="7" height="7" rx="1.5"/>')
+    return format_html('<svg class="ev" viewBox="0 0 14 14" aria-hidden="true">{}</svg>', mark_safe(shape))  # noqa: S308 (constants)
+
+
+@register.simple_tag(takes_context=True)
+def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeString:
+    """Calls in progress and calls whose end is unknown, each with its link; 0 where there is neither."""
+    going, unknown = row["in_progress"], row["end_unknown"]
+    if not going.is_measured or not unknown.is_measured:
+        return cell(context, "in_progress", going, row, "count", place)
+    if not going.value and not unknown.value:
+        return mark_safe('<span class="zero">0</span>')
+    parts = []
+    if going.value:
+        parts.append(cell(context, "in_progress", going, row, "count", place))
+    if unknown.value:
+        parts.append(cell(context, "end_unknown", unknown, row, "count", place))
+    words = [_("open")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
+    return format_html_join(
+        "", '<span class="d-block">{} <span class="pc wide">{}</span></span>', zip(parts, words, strict=True)
+    )
+
+
+@register.simple_tag
+def filter_in_words(asked: callforms.CallFilter) -> SafeString:
+    """What a list of calls was narrowed to, as one phrase."""
+    parts: list[str] = []
+    if asked.outcomes:
+        names = {**dict(Outcome.choices), outcomes.CALLBACK: outcomes.CALLBACK_LABEL}
+        parts.append(_(" or ").join(str(names[kind]).lower() for kind in asked.outcomes))
+    elif asked.without_callbacks:
+        parts.append(_("all but callbacks"))
+    parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
+    if asked.period_label:
+        parts.append(asked.period_label)
+    if asked.numbers:
+        parts.append(", ".join(one.name for one in asked.numbers))
+    return format_html("{}.", ", ".join(parts) or _("those you searched for"))

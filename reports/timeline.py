@@ -1,0 +1,228 @@
+"""One call, told from its posts: what happened when, how long each part took, and what is odd about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from calls import posts
+from calls.models import Call, CallEvent, RequestType
+from reports.figures import block_label
+
+# A call of more posts than that is no call to look at in a page; the rest is said to be left out.
+MOST_EVENTS = 500
+
+MARKS = {
+    RequestType.CALL_START: "ring",
+    RequestType.CALL_END: "ring",
+    RequestType.INITIATE_FORWARD: "arrow",
+    RequestType.FORWARD_ANSWER: "disc",
+}
+
+
+def flag_in_words(flag: str) -> str:
+    """Say what was odd about a post; a flag nobody described comes back under its own name."""
+    known = {
+        "unknown_request_type": _("Its kind is none of the five that are documented."),
+        "no_destination_number": _("It named no number; the access key told which one it was for."),
+        "no_block_type": _("It named no block type."),
+        "no_destination": _("It named no destination."),
+        "no_call_uuid": _("It carried no call_uuid; it was matched by other fields."),
+    }
+    if flag in known:
+        return known[flag]
+    if flag.startswith("odd_"):
+        return _("Its field %(field)s was of an unusual form, or longer than what is searched.") % {
+            "field": flag.removeprefix("odd_")
+        }
+    return flag
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One post as a line of the timeline."""
+
+    event: CallEvent
+    heading: str
+    detail: str
+    offset: timedelta
+    gap: timedelta | None
+    mark: str
+    oddities: Sequence[str]
+
+    @property
+    def request_type(self) -> str:
+        return self.event.request_type
+
+    @property
+    def destination(self) -> str:
+        return self.event.destination
+
+
+def events_of(call: Call) -> list[Happening]:
+    """Return the posts of a call in the order they arrived, each with the time since the one before."""
+    happenings: list[Happening] = []
+    before = None
+    forwards = 0
+    for event in call.events.in_order()[:MOST_EVENTS]:
+        forwards += event.request_type == RequestType.INITIATE_FORWARD
+        heading, detail = _in_words(event, forwards)
+        happenings.append(
+            Happening(
+                event,
+                heading,
+                detail,
+                event.received_at - call.first_post_at,
+                event.received_at - before if before else None,
+                MARKS.get(event.request_type, "square"),
+                [flag_in_words(flag) for flag in event.flags],
+            )
+        )
+        before = event.received_at
+    return happenings
+
+
+def _in_words(event: CallEvent, forwards: int) -> tuple[str, str]:
+    kind = event.request_type
+    if kind == RequestType.BLOCK_END:
+        return _("%(block)s ended") % {"block": block_label(event.block_type)}, event.block_type
+    destination = event.destination or _("a destination without a name")
+    if kind == RequestType.INITIATE_FORWARD:
+        return (
+            _("Forward %(n)d to %(destination)s") % {"n": forwards, "destination": destination},
+            event.destination_type,
+        )
+    if kind == RequestType.FORWARD_ANSWER:
+        return _("%(destination)s answered") % {"destination": destination}, event.destination_type
+    if kind in RequestType.values:
+        return str(RequestType(kind).label), kind
+    # What we do not know keeps its own name.
+    return kind, event.block_type or event.destination
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the bar: where it begins and how wide it is, of 1000."""
+
+    kind: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class ScaleBar:
+    parts: Sequence[Part]
+    before: timedelta | None
+    ring: timedelta | None
+    talk: timedelta | None
+
+
+def scale_bar(call: Any) -> ScaleBar | None:
+    """Return an annotated call to scale: before a forward, ringing, talking. None where there is no length."""
+    length = (call.last_post_at - call.first_post_at) / timedelta(seconds=1)
+    if length <= 0:
+        return None
+    end = call.ended_at or call.last_post_at
+    if call.answered_at and end < call.answered_at:
+        end = call.last_post_at
+    first_ring = call.forwarded_at
+    if call.answered_at and first_ring and first_ring > call.answered_at:
+        first_ring = None
+    ring_end = call.answered_at or (end if first_ring else None)
+    edges = [
+        ("before", call.first_post_at, first_ring or ring_end or end),
+        ("ring", first_ring, ring_end),
+        ("talk", call.answered_at, end if call.answered_at else None),
+        ("after", end, call.last_post_at),
+    ]
+    parts = []
+    for kind, start, stop in edges:
+        if start is None or stop is None or stop <= start:
+            continue
+        at = (start - call.first_post_at) / timedelta(seconds=1)
+        parts.append(
+            Part(kind, round(at / length * 1000, 2), round((stop - start) / timedelta(seconds=1) / length * 1000, 2))
+        )
+    return ScaleBar(
+        parts,
+        (first_ring or ring_end or end) - call.first_post_at,
+        ring_end - first_ring if first_ring and ring_end and ring_end > first_ring else None,
+        end - call.answered_at if call.answered_at else None,
+    )
+
+
+def variables_of(happenings: Iterable[Happening]) -> dict[str, list[str]]:
+    """Return what the posts carried beyond the documented fields: every value a variable had, in order."""
+    found: dict[str, list[str]] = {}
+    for happening in happenings:
+        for name, value in posts.extra_variables(happening.event.payload).items():
+            values = found.setdefault(name, [])
+            text = value if isinstance(value, str) else str(value)
+            if text not in values:
+                values.append(text)
+    return found
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something worth knowing of a call: what, and the particulars."""
+
+    heading: str
+    text: str
+
+
+def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
+    """Return contradictions, weak identification, odd and unknown things; the figures are not touched by any."""
+    remarks = []
+    if call.callback_id:
+        remarks.append(
+            Remark(
+                _("A callback."),
+                _("Started by callback %(id)s; it is kept and listed, and not counted as offered.")
+                % {"id": call.callback_id},
+            )
+        )
+    if call.customer_number_differs:
+        said = _who_said(happenings, lambda event: event.customer_number)
+        remarks.append(
+            Remark(_("Customer number differs."), f"{said} {_('Kept as sent; the figures are not touched.')}")
+        )
+    if call.caller_differs:
+        said = _who_said(happenings, lambda event: event.caller_id_number)
+        remarks.append(
+            Remark(_("Caller differs."), f"{said} {_('The start of the call decides; the others are kept as sent.')}")
+        )
+    if call.weakly_identified:
+        remarks.append(
+            Remark(
+                _("Weakly identified."),
+                _("A post came without call_uuid and was matched by correlation_id, or by number and caller."),
+            )
+        )
+    unknown = {happening.request_type for happening in happenings} - set(RequestType.values)
+    if unknown:
+        remarks.append(
+            Remark(
+                _("A kind of post nobody documents."),
+                _("%(kinds)s: kept and shown under its own name.") % {"kinds": ", ".join(sorted(unknown))},
+            )
+        )
+    return remarks
+
+
+def _who_said(happenings: Iterable[Happening], what: Any) -> str:
+    """Say which kinds of post named which value."""
+    kinds: dict[str, dict[str, None]] = {}
+    for happening in happenings:
+        kinds.setdefault(what(happening.event) or _("nothing"), {})[happening.request_type] = None
+    return (
+        "; ".join(
+            _("%(kinds)s said %(value)s") % {"kinds": ", ".join(names), "value": value}
+            for value, names in kinds.items()
+        )
+        + "."
+    )

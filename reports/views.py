@@ -1,0 +1,403 @@
+"""Dashboards and downloads. Each view reads the request, asks, answers; what is personal is never stored on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
+
+from calls.models import Call, DestinationNumber, RequestType
+from reports import callforms, exports, figures, periods, querysets, timeline
+from reports.callforms import CallFilter
+from reports.figures import Blocks, Cell, Coverage, Row
+from reports.forms import ReportForm
+from reports.models import FirstPost
+from reports.outcomes import CALLBACK, Outcome
+from reports.periods import Grain, Period
+
+STALE_AFTER = timedelta(minutes=2)
+NUMBERS_IN_NAVIGATION = 12
+# What people see is theirs alone, and gone from every cache on the way once they sign out.
+personal = cache_control(private=True, no_store=True)
+
+CHART_HEADINGS = {
+    Grain.QUARTER_HOUR: _("Calls by quarter-hour"),
+    Grain.HOUR: _("Calls by hour"),
+    Grain.DAY: _("Calls by day"),
+    Grain.WEEK: _("Calls by week"),
+    Grain.MONTH: _("Calls by month"),
+}
+OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
+
+
+@require_safe
+def home(_request: HttpRequest) -> HttpResponse:
+    return redirect("overview")
+
+
+@require_safe
+@login_required
+@personal
+def overview(request: HttpRequest) -> HttpResponse:
+    form = ReportForm(request.GET, request.user)
+    if not Call.objects.filter(destination_number__in=form.choices).exists():
+        return _first_run(request, form.choices)
+    coverage = Coverage.of(form.numbers)
+    now = querysets.totals(coverage, form.period)
+    rows = querysets.by_number(coverage, form.period)
+    page = _report(form, coverage, now) | {
+        "numbers": sorted(rows, key=_most_lost_first),
+        "figures": _figures(
+            now,
+            querysets.totals(coverage, form.period.previous()),
+            "offered",
+            Outcome.ANSWERED,
+            Outcome.MISSED,
+            Outcome.ABANDONED,
+            "service_level",
+            "time_to_answer",
+        ),
+        "chosen": form.selected,
+        "calls_query": form.query_with(),
+        "number_query": urlencode({"from": form.period.first, "to": form.period.last}),
+        "left_out": _left_out(rows),
+    }
+    return _page(request, "reports/overview.html", page, form.choices)
+
+
+@require_safe
+@login_required
+@personal
+def number(request: HttpRequest, pk: int) -> HttpResponse:
+    destination_number = get_object_or_404(DestinationNumber.objects.visible_to(request.user), pk=pk)
+    query = request.GET.copy()
+    # The number stands in the path; one in the query string would name another.
+    query.pop("number", None)
+    form = ReportForm(query, request.user)
+    coverage = Coverage.of([destination_number])
+    now = querysets.totals(coverage, form.period)
+    then = querysets.totals(coverage, form.period.previous())
+    page = _report(form, coverage, now) | {
+        "number": destination_number,
+        "figures": _figures(
+            now,
+            then,
+            "offered",
+            *_outcomes_of(coverage, destination_number),
+            "talk",
+        ),
+        "then": then,
+        "in_time": _in_time(now),
+        "without_start": _without_start(now),
+        "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
+        "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
+        "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
+        "times": ["time_to_answer", "ring", "talk"],
+        "posts": _posts(destination_number, coverage),
+    }
+    return _page(request, "reports/number.html", page, form.choices)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@personal
+def calls(request: HttpRequest) -> HttpResponse:
+    """List calls. A search is posted, kept in the session, and stands in the address as a token only."""
+    if request.method == "POST":
+        posted = request.POST.copy()
+        posted["search"] = callforms.keep_search(request.session, request.POST.get("q", ""))
+        query = CallFilter.raw_query(posted)
+        return redirect(f"{reverse('calls')}?{query}" if query else "calls")
+    asked = CallFilter(request.GET, request.user, request.session)
+    found = asked.page(request.GET)
+    coverage = Coverage.of(asked.choices)
+    page = {
+        "filter": asked,
+        "found": found,
+        "rows": [(call, _shown_outcome(call, coverage)) for call in found.calls],
+        "outcomes": OUTCOMES,
+        "callback": CALLBACK,
+        "flags": callforms.FLAGS.items(),
+        "block": figures.block_label(asked.block or asked.last_block),
+        "zone": settings.TIME_ZONE,
+    }
+    return _page(request, "reports/calls.html", page, asked.choices)
+
+
+@require_safe
+@login_required
+@personal
+def call(request: HttpRequest, pk: int) -> HttpResponse:
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    visible = callforms.as_offered(Call.objects.filter(destination_number__in=choices))
+    one = get_object_or_404(visible, pk=pk)
+    events = timeline.events_of(one)
+    page = {
+        "call": one,
+        "outcome": _shown_outcome(one, Coverage.of([one.destination_number])),
+        "events": events,
+        "bar": timeline.scale_bar(one),
+        "variables": timeline.variables_of(events),
+        "remarks": timeline.remarks_on(one, events),
+        "answered_by": next((e.destination for e in events if e.request_type == RequestType.FORWARD_ANSWER), ""),
+        "most": timeline.MOST_EVENTS,
+        "zone": settings.TIME_ZONE,
+        **_neighbours(one),
+    }
+    return _page(request, "reports/call.html", page, choices)
+
+
+# --- Downloads ---------------------------------------------------------------------------------
+
+
+@require_safe
+@login_required
+@personal
+def counts_csv(request: HttpRequest) -> HttpResponseBase:
+    form = ReportForm(request.GET, request.user, download=True)
+    if form.errors:
+        return _bad_query(form.errors)
+    return exports.download(
+        exports.filename("counts", form.period), exports.counts_csv(form.numbers, form.period, form.grain)
+    )
+
+
+@require_safe
+@login_required
+@personal
+def blocks_csv(request: HttpRequest) -> HttpResponseBase:
+    form = ReportForm(request.GET, request.user, download=True)
+    if form.errors:
+        return _bad_query(form.errors)
+    return exports.download(
+        exports.filename("blocks", form.period), exports.blocks_csv(form.numbers, form.period, form.grain)
+    )
+
+
+@require_safe
+@login_required
+@personal
+def calls_csv(request: HttpRequest) -> HttpResponseBase:
+    asked = CallFilter(request.GET, request.user, request.session)
+    if asked.errors:
+        return _bad_query(asked.errors)
+    return exports.download(
+        exports.filename("calls", asked.period) if asked.period else "calls.csv", exports.calls_csv(asked.calls())
+    )
+
+
+def _bad_query(errors: dict[str, str]) -> HttpResponse:
+    """A download that ignored a filter would be taken for another; so it says what it could not read."""
+    return HttpResponse("\n".join(errors.values()) + "\n", status=400, content_type="text/plain; charset=utf-8")
+
+
+# --- What the pages are made of ------------------------------------------------------------------
+
+
+def _page(
+    request: HttpRequest, template: str, page: dict[str, Any], choices: Sequence[DestinationNumber]
+) -> HttpResponse:
+    navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
+    return render(request, template, {"page": page, "navigation": navigation, "choices": choices})
+
+
+def _report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
+    """What every page of counts shows: the filters, the period, how far is counted, the chart and the blocks."""
+    counted_at = querysets.counted_at()
+    blocks = querysets.blocks(coverage, form.period)
+    last_day = None if now.offered else querysets.last_day_with_calls(coverage)
+    return {
+        "form": form,
+        "period": form.period,
+        "previous": form.period.previous(),
+        "zone": settings.TIME_ZONE,
+        "counted_at": counted_at,
+        "is_stale": counted_at is None or timezone.now() - counted_at > STALE_AFTER,
+        "includes_today": periods.today() in form.period,
+        "now": now,
+        "buckets": querysets.by_bucket(coverage, form.period, form.grain),
+        "outcomes": _shown_outcomes(now),
+        "chart_heading": CHART_HEADINGS[form.grain],
+        "blocks": blocks,
+        "block_sums": {key: _sum_of(blocks, key) for key in ("blocks", "last_in_call", "lost")},
+        "when": _when(form),
+        "unclassified_word": _("Not measured"),
+        "unclassified_text": _("Offered calls of which it is not measured what they came to; so that rows add up."),
+        "how_reached": _("How it is counted"),
+        "own_period": not any(preset.current for preset in form.presets()),
+        "last_day": last_day,
+        "last_day_query": form.query_with(Period(last_day, last_day)) if last_day else "",
+    }
+
+
+def _when(form: ReportForm) -> str:
+    """The period as the end of a sentence."""
+    first, last, today = form.period.first, form.period.last, periods.today()
+    if first == last == today:
+        return gettext("today")
+    if first == last == today - periods.DAY:
+        return gettext("yesterday")
+    if last == today and form.period.length > 1:
+        return gettext("in the last %(n)d days") % {"n": form.period.length}
+    if first == last:
+        return gettext("on %(day)s") % {"day": form.period.label}
+    return gettext("from %(period)s") % {"period": form.period.label}
+
+
+def _sum_of(blocks: Blocks, key: str) -> Cell:
+    """Return the sum of a column; where a row of it is not measured, so is the sum."""
+    cells: list[Cell] = [getattr(row, key) for row in blocks]
+    unknown = next((cell for cell in cells if cell.value is None), None)
+    return unknown or Cell(sum(int(cell.value or 0) for cell in cells))
+
+
+def _left_out(rows: list[Row]) -> list[str]:
+    """Say which numbers totals leave out, and for want of which posts."""
+    found = []
+    for row in rows:
+        posts = dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing)
+        if posts and row.offered and row.number:
+            found.append(
+                gettext("%(number)s sends no %(posts)s") % {"number": row.number.name, "posts": ", ".join(posts)}
+            )
+    return found
+
+
+def _shown_outcomes(now: Row) -> list[tuple[str, Any]]:
+    """The outcomes as a chart stacks them; those that do not apply to any of the numbers are left away."""
+    return [(key, label) for key, label in OUTCOMES if now[key].applies]
+
+
+def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+    """The four outcomes that tell most of a number."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
+    return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
+
+
+KINDS = {
+    "service_level": "share",
+    "reached": "share",
+    "time_to_answer": "seconds",
+    "ring": "seconds",
+    "talk": "seconds",
+}
+
+
+def _figures(now: Row, before: Row, *keys: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": str(key),
+            "now": now[key],
+            "before": before[key],
+            "kind": KINDS.get(key, "count"),
+            "is_outcome": key in Outcome.values,
+        }
+        for key in keys
+    ]
+
+
+def _in_time(now: Row) -> int | None:
+    """The calls above the line of the service level."""
+    level = now["service_level"]
+    return None if level.value is None else round(level.value * (level.whole or 0))
+
+
+def _without_start(now: Row) -> int:
+    """The answered calls that stand on neither side of the service level; 0 where it covers other calls than they."""
+    level, answered, lost = now["service_level"], now["answered"], now["lost"]
+    if level.value is None or level.since or answered.since or lost.since or None in (answered.value, lost.value):
+        return 0
+    return int((answered.value or 0) + (lost.value or 0)) - (level.whole or 0)
+
+
+def _grains_for(period: Period) -> list[Grain]:
+    """Return the ways to cut a period that leave something to look at."""
+    if period.length == 1:
+        return [Grain.HOUR, Grain.QUARTER_HOUR]
+    if period.length <= 7:
+        return [Grain.DAY, Grain.HOUR, Grain.QUARTER_HOUR]
+    return [Grain.DAY, Grain.WEEK, Grain.MONTH]
+
+
+def _most_lost_first(row: Row) -> tuple[float, int, str]:
+    return -(row.lost.value or 0), -row.offered, row.number.name.casefold() if row.number else ""
+
+
+def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[dict[str, Any]]:
+    """Which of the five posts of a number arrive, and since when."""
+    rows = []
+    for post in RequestType:
+        since = coverage.arrives_from(destination_number, post)
+        rows.append(
+            {
+                "post": post.value,
+                "box": figures.BOXES[post],
+                "arrives": since != figures.NEVER,
+                "since": since if since not in (figures.ALWAYS, figures.NEVER) else None,
+                "setting": destination_number.arrives(post),
+            }
+        )
+    return rows
+
+
+def _shown_outcome(one: Any, coverage: Coverage) -> str:
+    """Return the outcome of an annotated call; blank where it is not measured for its number at that time."""
+    if one.callback_id:
+        return CALLBACK
+    since = coverage.shown_from(one.destination_number, one.outcome)
+    return one.outcome if since is not None and one.first_post_at >= since else ""
+
+
+def _neighbours(one: Call) -> dict[str, int | None]:
+    """Return the calls of the same number before and after this one."""
+    same: QuerySet[Call] = Call.objects.filter(destination_number=one.destination_number_id)
+    at, pk = one.first_post_at, one.pk
+    earlier = same.filter(first_post_at__lte=at).exclude(first_post_at=at, id__gte=pk)
+    later = same.filter(first_post_at__gte=at).exclude(first_post_at=at, id__lte=pk)
+    return {
+        "earlier": earlier.order_by("-first_post_at", "-id").values_list("pk", flat=True).first(),
+        "later": later.order_by("first_post_at", "id").values_list("pk", flat=True).first(),
+    }
+
+
+# What cannot be seen without each of the five posts.
+UNSEEN_WITHOUT = {
+    RequestType.CALL_START: _("calls that never get further; the caller's whole wait"),
+    RequestType.BLOCK_END: _("where callers give up"),
+    RequestType.INITIATE_FORWARD: _("missed, abandoned, ring time, service level"),
+    RequestType.FORWARD_ANSWER: _("answered, service level, every time"),
+    RequestType.CALL_END: _("missed, abandoned, short calls, talk time"),
+}
+
+
+def _first_run(request: HttpRequest, choices: list[DestinationNumber]) -> HttpResponse:
+    """The page before the first call: for staff the next step, for others whom to ask."""
+    newest = max(choices, key=lambda choice: choice.created_at, default=None)
+    seen: dict[str, datetime] = dict(
+        FirstPost.objects.filter(destination_number=newest).values_list("request_type", "quarter_hour")
+    )
+    page = {
+        "newest": newest,
+        "keys": [key for key in newest.access_keys.all() if key.is_live()] if newest else [],
+        "posts_url": f"{settings.PUBLIC_URL}/tenios/posts" if settings.PUBLIC_URL else "",
+        "here_url": request.build_absolute_uri("/tenios/posts"),
+        "boxes": [
+            {"box": figures.BOXES[post], "post": post.value, "unseen": UNSEEN_WITHOUT[post], "seen": post.value in seen}
+            for post in RequestType
+        ],
+    }
+    return _page(request, "reports/first_run.html", page, choices)

@@ -1,0 +1,255 @@
+"""Overview, number, first run, sign-in and errors, through the front door."""
+
+import hashlib
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.utils import timezone
+
+from calls.models import Call, DestinationNumber
+from reports import rollups
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGES = ("/reports/", "/reports/calls/")
+
+
+def sign_in(client, user):
+    assert client.login(username=user.username, password=PASSWORD)
+    return client
+
+
+def counted(number, *kinds, at=None, **more):
+    """Have a call taken, its posts seconds apart, and counted."""
+    at = at or timezone.now() - timedelta(days=1)
+    for n, kind in enumerate(kinds):
+        take(number, kind, at + timedelta(seconds=10 * n), **more)
+    rollups.recount_changed()
+
+
+class Attributes(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.tags = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def tags(answer):
+    return Attributes(answer.content.decode()).tags
+
+
+def test_the_front_door_leads_to_the_overview_and_a_stranger_to_sign_in(client):
+    assert client.get("/")["Location"] == "/reports/"
+    for page in (*PAGES, "/reports/counts.csv", "/reports/calls/1/", "/reports/numbers/1/"):
+        assert client.get(page)["Location"].startswith("/accounts/login/?next=/reports/")
+
+
+def test_signing_in_says_what_went_wrong_and_leads_on(client):
+    make_user("mona")
+    answer = client.post("/accounts/login/", {"username": "mona", "password": "no"})
+    assert "Name or password is not right" in answer.content.decode()
+    answer = client.post("/accounts/login/", {"username": "mona", "password": PASSWORD, "next": "/reports/calls/"})
+    assert answer["Location"] == "/reports/calls/"
+    assert client.post("/accounts/logout/")["Location"] == "/accounts/login/"
+    assert client.get("/accounts/logout/").status_code == 405
+
+
+def test_a_password_can_be_changed(client):
+    sign_in(client, make_user("mona"))
+    assert client.get("/accounts/password_change/").status_code == 200
+    new = "a wholly other staple"
+    answer = client.post(
+        "/accounts/password_change/",
+        {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
+        follow=True,
+    )
+    assert "Password changed" in answer.content.decode()
+    assert client.login(username="mona", password=new)
+
+
+def test_personal_pages_are_stored_nowhere(client):
+    number = make_number()
+    counted(number, "CALL_START")
+    sign_in(client, make_staff())
+    for page in (*PAGES, f"/reports/numbers/{number.pk}/", Call.objects.get().get_absolute_url(), "/reports/calls.csv"):
+        assert set(client.get(page)["Cache-Control"].split(", ")) == {"private", "no-store"}, page
+
+
+def test_pages_are_read_with_get_only(client):
+    sign_in(client, make_staff())
+    assert client.post("/reports/").status_code == 405
+    assert client.post("/reports/counts.csv").status_code == 405
+
+
+def test_before_the_first_call_staff_see_the_next_step(client, settings):
+    settings.PUBLIC_URL = "https://calls.example.com"
+    sign_in(client, make_staff())
+    assert "/admin/calls/destinationnumber/add/" in client.get("/reports/").content.decode()
+    make_number("+492214710300")
+    html = client.get("/reports/").content.decode()
+    assert "https://calls.example.com/tenios/posts" in html
+    assert "&quot;" not in html.partition("<pre")[0].partition("htmx-config")[0]
+    assert "+492214710300" in html
+    assert html.count("not yet") == 5
+
+
+def test_before_the_first_call_a_manager_is_told_whom_to_ask(client):
+    sign_in(client, make_user("mona"))
+    html = client.get("/reports/").content.decode()
+    assert "No number is assigned to you" in html
+    assert "curl" not in html
+
+
+def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
+    number = make_number(label="Hotline")
+    at = timezone.now() - timedelta(days=1)
+    counted(number, "CALL_START", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END", at=at, call_uuid="a")
+    counted(number, "CALL_START", "INITIATE_FORWARD", "CALL_END", at=at, call_uuid="b")
+    counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END", at=at, call_uuid="c")
+    counted(number, "CALL_START", "CALL_END", at=at, call_uuid="d", callback_id="7")
+    sign_in(client, make_staff())
+
+    for page in ("/reports/", f"/reports/numbers/{number.pk}/", f"/reports/numbers/{number.pk}/?by=quarter-hour"):
+        answer = client.get(page)
+        html = answer.content.decode()
+        assert "<b>3 calls</b>" in html
+        assert "we reached 33 %" in html
+        counts = re.findall(r'<a href="(/reports/calls/\?[^"]+)">([\d,]+)</a>', html)
+        assert len(counts) > 8
+        for href, count in counts:
+            rows = client.get(href.replace("&amp;", "&")).context["page"]["rows"]
+            assert len(rows) == int(count), href
+
+
+def test_what_is_not_measured_is_said_with_the_reason_and_never_0(client):
+    number = make_number(label="Ersatzteile")
+    counted(number, "CALL_START", "CALL_END")
+    user = make_user(numbers=[number])
+    html = sign_in(client, user).get("/reports/").content.decode()
+    assert "not measured" in html
+    assert "FORWARD_ANSWER has never arrived" in html
+    assert "/admin/" not in html
+    html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
+    assert f"/admin/calls/destinationnumber/{number.pk}/change/" in html
+
+
+def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
+    number = make_number(label="Ansage", expects_forward=False)
+    counted(number, "CALL_START", "CALL_END")
+    html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
+    assert "Does not apply" in html
+    assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-posts"')[0]
+
+
+def test_an_empty_period_leads_to_the_last_day_with_calls(client):
+    number = make_number()
+    counted(number, "CALL_START", "CALL_END", at=timezone.now() - timedelta(days=40))
+    sign_in(client, make_staff())
+    for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
+        answer = client.get(page)
+        assert "No calls in this period" in answer.content.decode()
+        onward = answer.context["page"]["last_day_query"]
+        assert "<b>1 call</b>" in client.get(f"{page}?{onward}").content.decode()
+
+
+def test_a_filter_that_cannot_be_read_is_said(client):
+    counted(make_number(), "CALL_START", "CALL_END")
+    sign_in(client, make_staff())
+    assert "is no day we know" in client.get("/reports/?from=yesterday").content.decode()
+    assert client.get("/reports/counts.csv?from=yesterday").status_code == 400
+
+
+def test_another_managers_number_is_not_found(client):
+    mine, other = make_number("+4922155400300"), make_number("+4922155400301")
+    counted(mine, "CALL_START")
+    sign_in(client, make_user(numbers=[mine]))
+    assert client.get(f"/reports/numbers/{mine.pk}/").status_code == 200
+    assert client.get(f"/reports/numbers/{other.pk}/").status_code == 404
+    assert client.get("/reports/", {"number": other.e164}).status_code == 404
+    assert client.get("/reports/counts.csv", {"number": other.e164}).status_code == 404
+    assert other.readable not in client.get("/reports/").content.decode()
+
+
+def test_downloads_carry_the_filters_of_the_page(client):
+    number = make_number()
+    counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END")
+    sign_in(client, make_staff())
+    for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
+        hrefs = [attrs["href"] for tag, attrs in tags(client.get(page)) if tag == "a" and "download" in attrs]
+        assert [href.partition("?")[0] for href in hrefs] == [
+            "/reports/counts.csv",
+            "/reports/blocks.csv",
+            "/reports/calls.csv",
+        ]
+        for href in hrefs:
+            lines = b"".join(client.get(href).streaming_content).decode().splitlines()
+            assert len(lines) == 2, href
+
+
+@pytest.mark.parametrize("many", [3, 30])
+def test_no_question_is_asked_per_number(client, django_assert_max_num_queries, many):
+    for n in range(many):
+        counted(make_number(f"+4922155400{n:03}"), "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid=f"call-{n}")
+    sign_in(client, make_staff())
+    with django_assert_max_num_queries(13):
+        client.get("/reports/")
+    with django_assert_max_num_queries(13):
+        client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/")
+
+
+def test_no_page_needs_what_the_content_policy_forbids(client):
+    number = make_number()
+    counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END")
+    login = client.get("/accounts/login/")
+    sign_in(client, make_staff())
+    answers = [
+        client.get(page)
+        for page in (*PAGES, f"/reports/numbers/{number.pk}/", "/nowhere/", "/accounts/password_change/")
+    ]
+    for answer in [login, *answers]:
+        ids = [attrs["id"] for _tag, attrs in tags(answer) if "id" in attrs]
+        assert len(ids) == len(set(ids)), {one for one in ids if ids.count(one) > 1}
+        for tag, attrs in tags(answer):
+            assert "style" not in attrs
+            assert tag != "style"
+            assert not [name for name in attrs if name.startswith("on")]
+            assert tag != "script" or attrs.get("src", "").startswith("/static/")
+            assert tag != "th" or "scope" in attrs
+
+
+def test_an_error_page_says_so_in_words_and_leads_back(client):
+    answer = client.get("/nowhere/")
+    assert answer.status_code == 404
+    html = answer.content.decode()
+    assert "There is nothing at this address" in html
+    assert 'href="/reports/"' in html
+
+
+def test_files_of_others_are_those_that_were_vendored():
+    vendor = Path(finders.find("reports/vendor/README.md")).parent
+    said = dict(
+        reversed(line.split("  "))
+        for line in re.findall(r"^[0-9a-f]{64}  .+$", (vendor / "README.md").read_text(), re.M)
+    )
+    there = {
+        str(path.relative_to(vendor)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in vendor.rglob("*")
+        if path.is_file() and path.name != "README.md"
+    }
+    assert there == said
+
+
+def test_static_files_can_be_collected(tmp_path, settings):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}}
+    call_command("collectstatic", "--noinput", verbosity=0)
+    assert (tmp_path / "staticfiles.json").exists()
