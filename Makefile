@@ -7,7 +7,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test lint format
+.PHONY: run demo test lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -17,6 +17,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -n 2 $(ARGS)
+
+# The pictures of docs/screenshots, made anew; needs a Chromium.
+screenshots: $(VENV)/installed-dev
+	@CALLTALLY_SCREENSHOTS=docs/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
 
 # Reading the settings takes secrets; these open nothing.
 lint: export SECRET_KEY = only to read the settings while the code is being checked

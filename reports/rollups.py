@@ -224,7 +224,7 @@ ON CONFLICT (id) DO UPDATE SET counted_at = excluded.counted_at, time_zone = exc
 
 
 def recount_changed(*, wait: bool = False) -> int:
-    """Count again what the log holds now; return how many quarter-hours that were. What comes meanwhile is for next time.
+    """Count again what the log holds now; return how many quarter-hours that were. What comes meanwhile is for later.
 
     Where another roll-up is at work, wait for it, or leave the work to it. Raise ZoneChanged where days would mix
     two zones."""

@@ -12,7 +12,6 @@ import calls.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -21,173 +20,397 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='AccessKey',
+            name="AccessKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(editable=False, max_length=64, verbose_name='fingerprint')),
-                ('last4', models.CharField(editable=False, max_length=4, verbose_name='ends in')),
-                ('valid_from', models.DateTimeField(default=django.utils.timezone.now, verbose_name='valid from')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
-                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='issued')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fingerprint", models.CharField(editable=False, max_length=64, verbose_name="fingerprint")),
+                ("last4", models.CharField(editable=False, max_length=4, verbose_name="ends in")),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now, verbose_name="valid from")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked")),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="issued"),
+                ),
             ],
             options={
-                'verbose_name': 'access key',
-                'verbose_name_plural': 'access keys',
-                'ordering': ['destination_number', '-created_at'],
+                "verbose_name": "access key",
+                "verbose_name_plural": "access keys",
+                "ordering": ["destination_number", "-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Call',
+            name="Call",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('call_uuid', models.TextField(blank=True, verbose_name='call_uuid')),
-                ('weak_key', models.TextField(blank=True, editable=False)),
-                ('correlation_id', models.TextField(blank=True, verbose_name='correlation_id')),
-                ('callback_id', models.TextField(blank=True, verbose_name='callback_id')),
-                ('first_post_at', models.DateTimeField(help_text='Receipt of the earliest post', verbose_name='started')),
-                ('last_post_at', models.DateTimeField(verbose_name='last post')),
-                ('call_start_at', models.DateTimeField(help_text='First CALL_START', null=True, verbose_name='call started')),
-                ('forwarded_at', models.DateTimeField(help_text='First INITIATE_FORWARD', null=True, verbose_name='forwarded')),
-                ('answered_at', models.DateTimeField(help_text='First FORWARD_ANSWER', null=True, verbose_name='answered')),
-                ('ended_at', models.DateTimeField(help_text='Last CALL_END', null=True, verbose_name='ended')),
-                ('silent_at', models.DateTimeField(help_text="No post for the number's limit", null=True, verbose_name='fell silent')),
-                ('moved_from', models.DateTimeField(editable=False, null=True)),
-                ('caller_id_number', models.TextField(blank=True, help_text='In E.164 where it is a phone number; blank if withheld', verbose_name='caller')),
-                ('customer_number', models.TextField(blank=True, verbose_name='customer number')),
-                ('decided_by', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), editable=False, size=None)),
-                ('caller_least', models.TextField(editable=False, null=True)),
-                ('caller_greatest', models.TextField(editable=False, null=True)),
-                ('customer_number_least', models.TextField(editable=False, null=True)),
-                ('customer_number_greatest', models.TextField(editable=False, null=True)),
-                ('weakly_identified', models.BooleanField(default=False, help_text='A post of it came without call_uuid', verbose_name='weakly identified')),
-                ('has_odd_posts', models.BooleanField(default=False, help_text='A post of it had unknown, missing or odd fields', verbose_name='odd posts')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("call_uuid", models.TextField(blank=True, verbose_name="call_uuid")),
+                ("weak_key", models.TextField(blank=True, editable=False)),
+                ("correlation_id", models.TextField(blank=True, verbose_name="correlation_id")),
+                ("callback_id", models.TextField(blank=True, verbose_name="callback_id")),
+                (
+                    "first_post_at",
+                    models.DateTimeField(help_text="Receipt of the earliest post", verbose_name="started"),
+                ),
+                ("last_post_at", models.DateTimeField(verbose_name="last post")),
+                (
+                    "call_start_at",
+                    models.DateTimeField(help_text="First CALL_START", null=True, verbose_name="call started"),
+                ),
+                (
+                    "forwarded_at",
+                    models.DateTimeField(help_text="First INITIATE_FORWARD", null=True, verbose_name="forwarded"),
+                ),
+                (
+                    "answered_at",
+                    models.DateTimeField(help_text="First FORWARD_ANSWER", null=True, verbose_name="answered"),
+                ),
+                ("ended_at", models.DateTimeField(help_text="Last CALL_END", null=True, verbose_name="ended")),
+                (
+                    "silent_at",
+                    models.DateTimeField(
+                        help_text="No post for the number's limit", null=True, verbose_name="fell silent"
+                    ),
+                ),
+                ("moved_from", models.DateTimeField(editable=False, null=True)),
+                (
+                    "caller_id_number",
+                    models.TextField(
+                        blank=True,
+                        help_text="In E.164 where it is a phone number; blank if withheld",
+                        verbose_name="caller",
+                    ),
+                ),
+                ("customer_number", models.TextField(blank=True, verbose_name="customer number")),
+                (
+                    "decided_by",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), editable=False, size=None),
+                ),
+                ("caller_least", models.TextField(editable=False, null=True)),
+                ("caller_greatest", models.TextField(editable=False, null=True)),
+                ("customer_number_least", models.TextField(editable=False, null=True)),
+                ("customer_number_greatest", models.TextField(editable=False, null=True)),
+                (
+                    "weakly_identified",
+                    models.BooleanField(
+                        default=False, help_text="A post of it came without call_uuid", verbose_name="weakly identified"
+                    ),
+                ),
+                (
+                    "has_odd_posts",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A post of it had unknown, missing or odd fields",
+                        verbose_name="odd posts",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'call',
-                'verbose_name_plural': 'calls',
-                'get_latest_by': 'first_post_at',
+                "verbose_name": "call",
+                "verbose_name_plural": "calls",
+                "get_latest_by": "first_post_at",
             },
         ),
         migrations.CreateModel(
-            name='CallEvent',
+            name="CallEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ingest_id', models.UUIDField(editable=False, unique=True)),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('request_type', models.TextField(help_text='As TENIOS sent it', verbose_name='requestType')),
-                ('block_type', models.TextField(blank=True, verbose_name='blockType')),
-                ('destination', models.TextField(blank=True, verbose_name='destination')),
-                ('destination_type', models.TextField(blank=True, verbose_name='destinationType')),
-                ('destination_number', models.TextField(blank=True, verbose_name='number as received')),
-                ('caller_id_number', models.TextField(blank=True, verbose_name='caller as received')),
-                ('customer_number', models.TextField(blank=True, verbose_name='customer number')),
-                ('flags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, help_text='What was odd about the post', size=None)),
-                ('payload', models.TextField(verbose_name='payload')),
-                ('access_key', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='calls.accesskey', verbose_name='access key')),
-                ('call', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='calls.call', verbose_name='call')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ingest_id", models.UUIDField(editable=False, unique=True)),
+                ("received_at", models.DateTimeField(verbose_name="received")),
+                ("request_type", models.TextField(help_text="As TENIOS sent it", verbose_name="requestType")),
+                ("block_type", models.TextField(blank=True, verbose_name="blockType")),
+                ("destination", models.TextField(blank=True, verbose_name="destination")),
+                ("destination_type", models.TextField(blank=True, verbose_name="destinationType")),
+                ("destination_number", models.TextField(blank=True, verbose_name="number as received")),
+                ("caller_id_number", models.TextField(blank=True, verbose_name="caller as received")),
+                ("customer_number", models.TextField(blank=True, verbose_name="customer number")),
+                (
+                    "flags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(),
+                        blank=True,
+                        default=list,
+                        help_text="What was odd about the post",
+                        size=None,
+                    ),
+                ),
+                ("payload", models.TextField(verbose_name="payload")),
+                (
+                    "access_key",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="calls.accesskey",
+                        verbose_name="access key",
+                    ),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="calls.call",
+                        verbose_name="call",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'get_latest_by': 'received_at',
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "get_latest_by": "received_at",
             },
         ),
         migrations.CreateModel(
-            name='DestinationNumber',
+            name="DestinationNumber",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('e164', models.CharField(error_messages={'unique': 'This number is here already.'}, max_length=16, unique=True, validators=[calls.models.validate_e164], verbose_name='number')),
-                ('label', models.CharField(blank=True, help_text='What people call it: Hotline Köln', max_length=100, verbose_name='label')),
-                ('customer_number', models.CharField(blank=True, help_text='Your number at TENIOS. A post that says another is taken and flagged.', max_length=40, verbose_name='customer number')),
-                ('expects_forward', models.BooleanField(default=True, help_text='Off for a number that only plays announcements or takes messages: its calls are served in the plan.', verbose_name='expects a forward')),
-                ('short_call_s', models.PositiveIntegerField(default=5, help_text='Seconds. A shorter call that nobody answered counts as short; 0 turns this off.', validators=[django.core.validators.MaxValueValidator(3600)], verbose_name='short call below')),
-                ('service_level_s', models.PositiveIntegerField(default=20, help_text='Seconds from the start of the call to the answer.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3600)], verbose_name='service level within')),
-                ('silent_after_h', models.PositiveIntegerField(default=4, help_text='Hours without a post after which a call counts as over.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(168)], verbose_name='silent after')),
-                ('call_start', models.CharField(choices=[('automatic', 'automatic'), ('on', 'on'), ('off', 'off')], default='automatic', max_length=9, verbose_name='call started')),
-                ('block_end', models.CharField(choices=[('automatic', 'automatic'), ('on', 'on'), ('off', 'off')], default='automatic', max_length=9, verbose_name='block ended')),
-                ('initiate_forward', models.CharField(choices=[('automatic', 'automatic'), ('on', 'on'), ('off', 'off')], default='automatic', max_length=9, verbose_name='forward started')),
-                ('forward_answer', models.CharField(choices=[('automatic', 'automatic'), ('on', 'on'), ('off', 'off')], default='automatic', max_length=9, verbose_name='forward answered')),
-                ('call_end', models.CharField(choices=[('automatic', 'automatic'), ('on', 'on'), ('off', 'off')], default='automatic', max_length=9, verbose_name='plan ended')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='added')),
-                ('managers', models.ManyToManyField(blank=True, help_text='Who sees the reports of this number. Staff see every number.', related_name='destination_numbers', to=settings.AUTH_USER_MODEL, verbose_name='managers')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "e164",
+                    models.CharField(
+                        error_messages={"unique": "This number is here already."},
+                        max_length=16,
+                        unique=True,
+                        validators=[calls.models.validate_e164],
+                        verbose_name="number",
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, help_text="What people call it: Hotline Köln", max_length=100, verbose_name="label"
+                    ),
+                ),
+                (
+                    "customer_number",
+                    models.CharField(
+                        blank=True,
+                        help_text="Your number at TENIOS. A post that says another is taken and flagged.",
+                        max_length=40,
+                        verbose_name="customer number",
+                    ),
+                ),
+                (
+                    "expects_forward",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Off for a number that only plays announcements or takes messages: its calls are served in the plan.",
+                        verbose_name="expects a forward",
+                    ),
+                ),
+                (
+                    "short_call_s",
+                    models.PositiveIntegerField(
+                        default=5,
+                        help_text="Seconds. A shorter call that nobody answered counts as short; 0 turns this off.",
+                        validators=[django.core.validators.MaxValueValidator(3600)],
+                        verbose_name="short call below",
+                    ),
+                ),
+                (
+                    "service_level_s",
+                    models.PositiveIntegerField(
+                        default=20,
+                        help_text="Seconds from the start of the call to the answer.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3600),
+                        ],
+                        verbose_name="service level within",
+                    ),
+                ),
+                (
+                    "silent_after_h",
+                    models.PositiveIntegerField(
+                        default=4,
+                        help_text="Hours without a post after which a call counts as over.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(168),
+                        ],
+                        verbose_name="silent after",
+                    ),
+                ),
+                (
+                    "call_start",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on", "on"), ("off", "off")],
+                        default="automatic",
+                        max_length=9,
+                        verbose_name="call started",
+                    ),
+                ),
+                (
+                    "block_end",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on", "on"), ("off", "off")],
+                        default="automatic",
+                        max_length=9,
+                        verbose_name="block ended",
+                    ),
+                ),
+                (
+                    "initiate_forward",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on", "on"), ("off", "off")],
+                        default="automatic",
+                        max_length=9,
+                        verbose_name="forward started",
+                    ),
+                ),
+                (
+                    "forward_answer",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on", "on"), ("off", "off")],
+                        default="automatic",
+                        max_length=9,
+                        verbose_name="forward answered",
+                    ),
+                ),
+                (
+                    "call_end",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on", "on"), ("off", "off")],
+                        default="automatic",
+                        max_length=9,
+                        verbose_name="plan ended",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="added"),
+                ),
+                (
+                    "managers",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Who sees the reports of this number. Staff see every number.",
+                        related_name="destination_numbers",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="managers",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'number',
-                'verbose_name_plural': 'numbers',
-                'ordering': ['label', 'e164'],
+                "verbose_name": "number",
+                "verbose_name_plural": "numbers",
+                "ordering": ["label", "e164"],
             },
         ),
         migrations.CreateModel(
-            name='ChangedQuarterHour',
+            name="ChangedQuarterHour",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quarter_hour', models.DateTimeField()),
-                ('logged_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('destination_number', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='calls.destinationnumber')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quarter_hour", models.DateTimeField()),
+                ("logged_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "destination_number",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="calls.destinationnumber",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'changed quarter-hour',
-                'verbose_name_plural': 'changed quarter-hours',
+                "verbose_name": "changed quarter-hour",
+                "verbose_name_plural": "changed quarter-hours",
             },
         ),
         migrations.AddField(
-            model_name='call',
-            name='destination_number',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='calls', to='calls.destinationnumber', verbose_name='number'),
+            model_name="call",
+            name="destination_number",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="calls",
+                to="calls.destinationnumber",
+                verbose_name="number",
+            ),
         ),
         migrations.AddField(
-            model_name='accesskey',
-            name='destination_number',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access_keys', to='calls.destinationnumber', verbose_name='number'),
+            model_name="accesskey",
+            name="destination_number",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="access_keys",
+                to="calls.destinationnumber",
+                verbose_name="number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='destinationnumber',
-            constraint=models.CheckConstraint(condition=models.Q(('e164__regex', '^\\+[1-9][0-9]{1,14}$')), name='destination_number_is_e164'),
+            model_name="destinationnumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("e164__regex", "^\\+[1-9][0-9]{1,14}$")), name="destination_number_is_e164"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='destinationnumber',
-            constraint=models.CheckConstraint(condition=models.Q(('silent_after_h__gte', 1), ('silent_after_h__lte', 168)), name='destination_number_silent_after'),
+            model_name="destinationnumber",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("silent_after_h__gte", 1), ("silent_after_h__lte", 168)),
+                name="destination_number_silent_after",
+            ),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(fields=['destination_number', 'first_post_at', 'id'], name='call_number_time'),
+            model_name="call",
+            index=models.Index(fields=["destination_number", "first_post_at", "id"], name="call_number_time"),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(fields=['first_post_at', 'id'], name='call_time'),
+            model_name="call",
+            index=models.Index(fields=["first_post_at", "id"], name="call_time"),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(fields=['caller_id_number', 'first_post_at'], name='call_caller_time'),
+            model_name="call",
+            index=models.Index(fields=["caller_id_number", "first_post_at"], name="call_caller_time"),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(condition=models.Q(('correlation_id', ''), _negated=True), fields=['destination_number', 'correlation_id'], name='call_correlation'),
+            model_name="call",
+            index=models.Index(
+                condition=models.Q(("correlation_id", ""), _negated=True),
+                fields=["destination_number", "correlation_id"],
+                name="call_correlation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(condition=models.Q(('ended_at', None), ('silent_at', None)), fields=['destination_number'], name='call_open'),
+            model_name="call",
+            index=models.Index(
+                condition=models.Q(("ended_at", None), ("silent_at", None)),
+                fields=["destination_number"],
+                name="call_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='call',
-            index=models.Index(condition=models.Q(('weak_key', ''), _negated=True), fields=['last_post_at'], name='call_weak'),
+            model_name="call",
+            index=models.Index(
+                condition=models.Q(("weak_key", ""), _negated=True), fields=["last_post_at"], name="call_weak"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='call',
-            constraint=models.UniqueConstraint(fields=('destination_number', 'call_uuid', 'weak_key'), name='call_once_per_number'),
+            model_name="call",
+            constraint=models.UniqueConstraint(
+                fields=("destination_number", "call_uuid", "weak_key"), name="call_once_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='call',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('call_uuid', ''), _negated=True), models.Q(('weak_key', ''), _negated=True), _connector='OR'), name='call_is_identified'),
+            model_name="call",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("call_uuid", ""), _negated=True),
+                    models.Q(("weak_key", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="call_is_identified",
+            ),
         ),
         migrations.AddIndex(
-            model_name='accesskey',
-            index=models.Index(fields=['fingerprint'], name='access_key_fingerprint'),
+            model_name="accesskey",
+            index=models.Index(fields=["fingerprint"], name="access_key_fingerprint"),
         ),
         migrations.AddConstraint(
-            model_name='accesskey',
-            constraint=models.UniqueConstraint(fields=('destination_number', 'fingerprint'), name='access_key_once_per_number'),
+            model_name="accesskey",
+            constraint=models.UniqueConstraint(
+                fields=("destination_number", "fingerprint"), name="access_key_once_per_number"
+            ),
         ),
     ]

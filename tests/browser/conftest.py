@@ -1,0 +1,72 @@
+"""A real Chromium. A page that writes an error to its console, or breaks its Content-Security-Policy, fails."""
+
+import os
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import find_browser
+
+# Playwright's own event loop runs in this thread; the database is not asked from within it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_window(chromium):
+    """Open a window as somebody else would: its own cookies. All windows are watched for errors."""
+    contexts, complaints = [], []
+
+    def opened(width=1440, height=900, scheme="light"):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True, locale="en-GB"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: complain(page, message.type, message.text))
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        return page
+
+    def complain(page, kind, text):
+        # The browser itself calls every answer of 4xx an error; where one is expected the test says so.
+        if kind in {"error", "warning"} and "Failed to load resource" not in text:
+            complaints.append(f"{page.url}: {text}")
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def sign_in(open_window, live_server):
+    """Sign somebody in at the door; return their window."""
+
+    def signed_in(username, password, page=None, **window):
+        page = page or open_window(**window)
+        page.goto(f"{live_server.url}/")
+        page.get_by_label("User name").fill(username)
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/reports/**")
+        return page
+
+    return signed_in

@@ -1,0 +1,76 @@
+"""Every page at 390 and 1440 px, light and dark, empty and full: nothing sticks out sideways, no error is written.
+
+`make screenshots` keeps the pictures under docs/screenshots; otherwise they are thrown away."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from calls.models import Call, DestinationNumber
+from reports.periods import today
+from tests.factories import PASSWORD, make_staff, make_user
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+KEEP = os.environ.get("CALLTALLY_SCREENSHOTS", "")
+CALLS_A_WEEK = 2_000 if KEEP else 300
+WINDOWS = [(1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light"), (390, 844, "dark")]
+
+
+@pytest.fixture
+def picture(tmp_path, live_server):
+    """Look at an address in a window: keep the picture, see that nothing sticks out."""
+    folder = Path(KEEP) if KEEP else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    wide = []
+
+    def taken(page, name, address=None):
+        if address:
+            page.goto(f"{live_server.url}{address}")
+        page.wait_for_load_state("networkidle")
+        if page.locator("canvas").count():
+            page.wait_for_selector("html[data-ready]")
+        size, scheme = page.viewport_size, page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        name = f"{name}-{size['width']}-{'dark' if scheme else 'light'}"
+        if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
+            wide.append(name)
+        # As high as the page, so that what sticks to the window's edges stands at the page's.
+        page.set_viewport_size(size | {"height": max(size["height"], page.evaluate("document.body.scrollHeight"))})
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        page.set_viewport_size(size)
+
+    yield taken
+    assert not wide, f"wider than the window: {wide}"
+
+
+def test_pages_without_any_call(live_server, open_window, sign_in, picture):
+    make_staff("admin")
+    make_user("manager")
+    for width, height, scheme in WINDOWS:
+        page = open_window(width, height, scheme)
+        picture(page, "sign-in", "/accounts/login/")
+        staff = sign_in("admin", PASSWORD, page)
+        picture(staff, "overview-empty")
+        picture(staff, "calls-empty", "/reports/calls/")
+        manager = sign_in("manager", PASSWORD, width=width, height=height, scheme=scheme)
+        picture(manager, "overview-no-numbers")
+
+
+def test_pages_full_of_calls(live_server, sign_in, picture, capsys):
+    call_command("demo", url=live_server.url, once=True, calls_a_week=CALLS_A_WEEK)
+    make_staff("admin")
+    number = DestinationNumber.objects.get(label="Hotline Köln")
+    call = Call.objects.filter(destination_number=number, events__request_type="FORWARD_ANSWER", ended_at__isnull=False)
+    call = call.order_by("-first_post_at").first()
+    week = f"from={today() - timedelta(days=7)}&to={today() - timedelta(days=1)}"
+    for width, height, scheme in WINDOWS:
+        page = sign_in("admin", PASSWORD, width=width, height=height, scheme=scheme)
+        picture(page, "overview", f"/reports/?{week}")
+        picture(page, "number", f"/reports/numbers/{number.pk}/?{week}")
+        picture(page, "calls", f"/reports/calls/?{week}&outcome=missed")
+        picture(page, "call", f"/reports/calls/{call.pk}/")
+        if scheme == "light":
+            picture(page, "admin-number", f"/admin/calls/destinationnumber/{number.pk}/change/")
