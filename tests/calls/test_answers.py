@@ -293,7 +293,8 @@ def test_a_connection_that_was_cut_is_made_anew_and_no_post_is_refused(client, n
         assert post(client, post_body("CALL_START", number)).status_code == 200
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'calltally writer'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'calltally writer' AND datname = current_database()"
             )
 
     assert post(client, post_body("CALL_START", number)).status_code == 200
