@@ -128,7 +128,10 @@ class DestinationNumber(models.Model):
         if before and before != {name: getattr(self, name) for name in self.JUDGING}:
             if before["silent_after_h"] != self.silent_after_h:
                 # Judged anew by close_silent_calls, under the new limit.
-                self.calls.filter(ended_at=None).exclude(silent_at=None).update(silent_at=None)
+                silent = self.calls.filter(ended_at=None).exclude(silent_at=None)
+                # Locked in the order in which posts lock calls: in another one the two could deadlock.
+                len(silent.select_for_update(no_key=True).order_by("call_uuid", "weak_key").values_list("pk"))
+                silent.update(silent_at=None)
             self.log_history()
 
     @property
@@ -219,7 +222,11 @@ class Call(models.Model):
     so that any order of any posts gives the same row."""
 
     destination_number = models.ForeignKey(
-        DestinationNumber, on_delete=models.PROTECT, related_name="calls", verbose_name=_("number")
+        DestinationNumber,
+        on_delete=models.PROTECT,
+        related_name="calls",
+        verbose_name=_("number"),
+        db_index=False,  # call_number_time begins with it
     )
     call_uuid = models.TextField("call_uuid", blank=True)
     # What stands for a call_uuid where no post named one: `correlation:…` or `post:…`. Blank otherwise.
@@ -306,8 +313,9 @@ class Call(models.Model):
 
     @property
     def customer_number_differs(self) -> bool:
-        """Posts named two customer numbers."""
-        return self.customer_number_least != self.customer_number_greatest
+        """Posts named two customer numbers, or another than the number's own."""
+        own = self.destination_number.customer_number or None
+        return len({self.customer_number_least, self.customer_number_greatest, own} - {None}) > 1
 
 
 class CallEvent(models.Model):

@@ -5,6 +5,8 @@ from functools import lru_cache
 import phonenumbers
 from django.conf import settings
 
+# A shorter one is an extension or a service (1001, 110): it would parse, as a number it is not.
+FEWEST_DIGITS = 7
 WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
 
 
@@ -13,7 +15,10 @@ def e164(text: str) -> str | None:
     """Return `text` in E.164 (`+49…`, `0049…` and national forms are one number), or None if it is no number."""
     # A plus that crossed a query string unquoted arrives as a space.
     candidate = "+" + text.strip() if text.startswith(" ") and text.strip().isdigit() else text.strip()
-    if len(candidate) > 40 or not any(c.isdigit() for c in candidate) or any(c.isalpha() for c in candidate):
+    digits = sum(c.isdigit() for c in candidate)
+    if len(candidate) > 40 or not digits or any(c.isalpha() for c in candidate):
+        return None
+    if digits < FEWEST_DIGITS and not candidate.startswith("+"):
         return None
     try:
         number = phonenumbers.parse(candidate, settings.PHONE_REGION)
@@ -27,7 +32,7 @@ def e164(text: str) -> str | None:
 def is_withheld(caller_id_number: str) -> bool:
     """Say whether a caller hid their number; asked before parsing, for `0000000000` would parse."""
     text = caller_id_number.strip().casefold()
-    return text in WITHHELD or (text.startswith("0") and not text.strip("0"))
+    return text in WITHHELD or not text.strip("+0 ")
 
 
 def comparable(caller_id_number: str) -> str:

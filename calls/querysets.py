@@ -46,11 +46,13 @@ class CallQuerySet(models.QuerySet):
         return self.filter(caller_id_number=phones.comparable(text))
 
     def contradicting(self) -> CallQuerySet:
-        """Keep the calls whose posts named two customer numbers or two callers."""
+        """Keep the calls whose posts named two callers, two customer numbers, or another than the number's own."""
         return self.filter(
             Q(customer_number_least__lt=models.F("customer_number_greatest"))
             | Q(caller_least__lt=models.F("caller_greatest"))
             | Q(caller_id_number="", caller_greatest__isnull=False)
+            | Q(customer_number_greatest__isnull=False, destination_number__customer_number__gt="")
+            & ~Q(customer_number_greatest=models.F("destination_number__customer_number"))
         )
 
 

@@ -101,8 +101,11 @@ def read_body(request: HttpRequest) -> bytes:
     if request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
         raise NotJson
     stream = request.META["wsgi.input"]
+    length = request.META.get("CONTENT_LENGTH")
     chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    left = MOST_READ if chunked else min(int(request.META.get("CONTENT_LENGTH") or 0), MOST_READ)
+    # HTTP/2 needs neither a length nor chunks.
+    unmeasured = chunked or (not length and request.META.get("SERVER_PROTOCOL", "").startswith("HTTP/2"))
+    left = MOST_READ if unmeasured else min(int(length or 0), MOST_READ)
     body = bytearray()
     while left > 0 and (part := stream.read(min(left, 65536))):
         left -= len(part)

@@ -16,7 +16,6 @@ from itertools import groupby
 import psycopg
 from django.db import connection as django_connection
 from django.db import transaction
-from psycopg.conninfo import make_conninfo
 
 from calls.posts import CallPost
 
@@ -87,12 +86,14 @@ WITH given AS (
     SELECT known.call_uuid, known.weak_key FROM calls_call AS known
     WHERE opened.call_uuid = '' AND opened.correlation_id <> ''
       AND known.destination_number_id = opened.number_id AND known.correlation_id = opened.correlation_id
+      AND known.correlation_id <> ''  -- said of this side too, or the index that leaves out blanks is not used
     ORDER BY known.weak_key = '' DESC, known.first_post_at DESC, known.id DESC LIMIT 1
   ) AS correlated ON true
   LEFT JOIN LATERAL (
     SELECT known.call_uuid, known.weak_key FROM calls_call AS known
     WHERE opened.call_uuid = '' AND opened.correlation_id = ''
-      AND known.destination_number_id = opened.number_id AND known.caller_id_number = opened.caller_id_number
+      AND known.destination_number_id = opened.number_id
+      AND known.caller_id_number || '' = opened.caller_id_number  -- not by index: half the table may be withheld
       AND known.ended_at IS NULL AND known.silent_at IS NULL
       AND known.last_post_at BETWEEN opened.received_at - opened.silent_after
                                  AND opened.received_at + opened.silent_after
@@ -175,7 +176,7 @@ FROM calls_call AS weak
 JOIN LATERAL (
   SELECT id FROM calls_call AS known
   WHERE known.destination_number_id = weak.destination_number_id AND known.correlation_id = weak.correlation_id
-    AND known.weak_key = '' ORDER BY known.first_post_at DESC, known.id DESC LIMIT 1
+    AND known.correlation_id <> '' AND known.weak_key = '' ORDER BY known.first_post_at DESC, known.id DESC LIMIT 1
 ) AS strong ON true
 WHERE weak.weak_key LIKE 'correlation:%' AND weak.weak_key <> '' AND weak.correlation_id <> ''
   AND weak.last_post_at > (SELECT max(last_post_at) FROM calls_call WHERE weak_key <> '') - interval '8 days'
@@ -201,14 +202,18 @@ FROM calls_call CROSS JOIN LATERAL (VALUES (first_post_at), (moved_from)) AS mom
 WHERE id = ANY(%(ids)s) AND moment IS NOT NULL
 """
 
-# Stores that calls have fallen silent and logs their quarter-hours, in one statement. A post that arrives
-# meanwhile locks the row first; PostgreSQL then looks at the condition again.
+# Stores that calls have fallen silent and logs their quarter-hours, in one statement. It waits for nobody, so it can
+# be in no deadlock: a call that a post is being written to is not silent, and where a number's limit is being changed
+# the next run judges by the new one.
 CLOSE_SILENT_CALLS = """
-WITH fallen AS (
-  UPDATE calls_call AS call SET silent_at = now()
-  FROM calls_destinationnumber AS number
-  WHERE number.id = call.destination_number_id AND call.ended_at IS NULL AND call.silent_at IS NULL
+WITH quiet AS MATERIALIZED (
+  SELECT call.id FROM calls_call AS call
+  JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
+  WHERE call.ended_at IS NULL AND call.silent_at IS NULL
     AND call.last_post_at < now() - make_interval(hours => number.silent_after_h)
+  FOR NO KEY UPDATE OF call SKIP LOCKED FOR SHARE OF number SKIP LOCKED
+), fallen AS (
+  UPDATE calls_call AS call SET silent_at = now() FROM quiet WHERE call.id = quiet.id
   RETURNING call.destination_number_id, call.first_post_at
 ), logged AS (
   INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
@@ -267,9 +272,10 @@ def reunite_calls() -> int:
     joined = 0
     for weak_id, strong_id in pairs:
         with transaction.atomic(), django_connection.cursor() as cursor:
-            # In the order of ids, as nobody else locks two calls at once but in the order of their keys.
+            # In the order of their keys, as a batch of posts does: in another one the two could deadlock.
             cursor.execute(
-                "SELECT id FROM calls_call WHERE id IN (%s, %s) ORDER BY id FOR UPDATE", [weak_id, strong_id]
+                "SELECT id FROM calls_call WHERE id IN (%s, %s) ORDER BY call_uuid, weak_key FOR UPDATE",
+                [weak_id, strong_id],
             )
             if len(cursor.fetchall()) == 2:
                 ids = {"weak_id": weak_id, "strong_id": strong_id}
@@ -360,10 +366,12 @@ class GroupCommit:
                 future.set_result(str(post.ingest_id) in taken)
 
     def _attempt(self, posts: list[CallPost]) -> set[str]:
-        """Write posts; where the connection turns out to be dead, once more on a new one."""
+        """Write posts; once more where they were chosen to end a deadlock, or on a new connection where it is dead."""
         fresh = self._connection is None
         try:
             return write(self._connected(), posts)
+        except psycopg.errors.DeadlockDetected:
+            return write(self._connected(), posts)  # ended with ours; the other one goes on
         except psycopg.OperationalError:
             if fresh or not self._is_dead():
                 raise
@@ -381,26 +389,16 @@ class GroupCommit:
 def connect() -> psycopg.Connection:
     """Open a connection of the writer's own: autocommit, every statement prepared, never waiting long."""
     settings = django_connection.get_connection_params()
-    names = (
-        "host",
-        "port",
-        "dbname",
-        "user",
-        "password",
-        "sslmode",
-        "sslrootcert",
-        "sslcert",
-        "sslkey",
-        "service",
-    )
-    return psycopg.connect(
-        make_conninfo("", **{name: settings[name] for name in names if settings.get(name)}),
+    for its_own in ("context", "cursor_factory", "prepare_threshold"):
+        del settings[its_own]  # Django's ways with values and statements; the rest says where and how to connect
+    limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC"
+    settings |= {"options": f"{settings.get('options', '')} {limits}".strip()}
+    connection: psycopg.Connection = psycopg.connect(
+        **settings | {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "calltally writer"},
         autocommit=True,
         prepare_threshold=0,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        application_name="calltally writer",
-        options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC",
     )
+    return connection
 
 
 _writer = GroupCommit()

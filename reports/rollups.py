@@ -158,15 +158,19 @@ ON CONFLICT ({", ".join(keys)}) DO UPDATE SET {", ".join(f"{name} = excluded.{na
 
 
 def _sum_days(table: str, keys: str, figures: tuple[str, ...]) -> str:
-    """Days add up from their quarter-hours: in every zone in use a day begins with a quarter-hour."""
+    """Days add up from their quarter-hours: in every zone in use a day begins with a quarter-hour.
+
+    Where the clock goes back over midnight a day has two beginnings, of which PostgreSQL takes the later: so the
+    index gives three hours more at either end, and the local date of each quarter-hour decides."""
     return f"""
 SELECT {keys}, {", ".join(f"sum({name}) AS {name}" for name in figures)}
 FROM (
   SELECT scope.day, counts.* FROM changed_day AS scope CROSS JOIN LATERAL (
     SELECT * FROM {table} AS counts
     WHERE counts.destination_number_id = scope.destination_number_id
-      AND counts.quarter_hour >= scope.day::timestamp AT TIME ZONE scope.time_zone
-      AND counts.quarter_hour < (scope.day + 1)::timestamp AT TIME ZONE scope.time_zone {FENCE}
+      AND counts.quarter_hour >= scope.day::timestamp AT TIME ZONE scope.time_zone - interval '3 hours'
+      AND counts.quarter_hour < (scope.day + 1)::timestamp AT TIME ZONE scope.time_zone + interval '3 hours'
+      AND (counts.quarter_hour AT TIME ZONE scope.time_zone)::date = scope.day {FENCE}
   ) AS counts
 ) AS quarter_hour_of_day
 GROUP BY {keys}"""
@@ -346,11 +350,16 @@ EXISTS (
 
 
 def differences() -> Iterator[Difference]:
-    """Recount everything that does not wait in the log, in one snapshot, and yield the counts that differ."""
+    """Recount everything that does not wait in the log, in one snapshot, and yield the counts that differ.
+
+    Raise ZoneChanged where the days are of another zone than the reports' zone now is."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         judged, parameters = _judged()
         zone = settings.TIME_ZONE
+        cursor.execute("SELECT time_zone FROM reports_rollup WHERE time_zone <> %s", [zone])
+        for (counted_in,) in cursor.fetchall():
+            raise ZoneChanged(counted_in)
         all_days = """changed_day AS (
             SELECT DISTINCT destination_number_id, (quarter_hour AT TIME ZONE %s)::date AS day, %s AS time_zone
             FROM reports_quarterhourcounts)"""

@@ -188,6 +188,8 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
         )
     if call.customer_number_differs:
         said = _who_said(happenings, lambda event: event.customer_number)
+        if own := call.destination_number.customer_number:
+            said = f"{said} {_('The number is set to %(own)s.') % {'own': own}}"
         remarks.append(
             Remark(_("Customer number differs."), f"{said} {_('Kept as sent; the figures are not touched.')}")
         )

@@ -1,6 +1,7 @@
 """What a post is answered: the table of docs/posts.md, line by line. A 2xx means that it is on disk."""
 
 import json
+from io import BytesIO
 
 import pytest
 from django.db import connection
@@ -221,6 +222,18 @@ def test_64_kib_are_read_and_one_byte_more_is_too_large(client, number):
     answer = raw(client, filled + b" ")
     assert (answer.status_code, answer.content) == (413, b'{"error":"too_large"}')
     assert raw(client, b"x" * 1_500_000).status_code == 413
+    assert stored() == 1
+
+
+@pytest.mark.parametrize("framing", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"SERVER_PROTOCOL": "HTTP/2"}])
+def test_a_body_whose_length_is_not_given_beforehand_is_read(client, number, framing):
+    def send_unmeasured(body):
+        environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/tenios/posts", "wsgi.input": BytesIO(body)}
+        return client.request(**environ, **framing)
+
+    assert send_unmeasured(json.dumps(post_body("CALL_START", number)).encode()).status_code == 200
+    assert send_unmeasured(b" " * 65537).status_code == 413
+    assert send_unmeasured(b"").status_code == 400
     assert stored() == 1
 
 

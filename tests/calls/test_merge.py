@@ -1,13 +1,15 @@
 """Any subset of the posts, in any order, any number of times, one after another or at once, gives the same call."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from random import Random
+from time import monotonic
 
 import pytest
+from django.db import connection as django_connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -211,6 +213,19 @@ def test_without_a_start_the_caller_is_that_of_the_earliest_post_that_names_one(
     assert Call.objects.get().caller_id_number == "+491702222222"
 
 
+def test_a_customer_number_other_than_the_numbers_own_is_a_contradiction(number):
+    take(number, "CALL_START", TEN, customerNumber=200000)
+    assert not Call.objects.contradicting().exists()
+    assert not Call.objects.get().customer_number_differs
+
+    DestinationNumber.objects.update(customer_number="300000")
+    assert Call.objects.contradicting().get().customer_number_differs
+
+    DestinationNumber.objects.update(customer_number="200000")
+    assert not Call.objects.contradicting().exists()
+    assert not Call.objects.get().customer_number_differs
+
+
 def test_two_spellings_of_a_caller_are_no_contradiction(number):
     take(number, "CALL_START", TEN, caller_id_number="+4917012345678")
     take(number, "CALL_END", TEN, caller_id_number="0170 12345678")
@@ -222,7 +237,21 @@ def test_two_spellings_of_a_caller_are_no_contradiction(number):
 
 @pytest.mark.parametrize(
     "withheld",
-    [None, "", " ", "anonymous", "Anonymous", "unknown", "restricted", "unavailable", "private", "0", "0000000000"],
+    [
+        None,
+        "",
+        " ",
+        "anonymous",
+        "Anonymous",
+        "unknown",
+        "restricted",
+        "unavailable",
+        "private",
+        "0",
+        "0000000000",
+        "+0000",
+        "000 000",
+    ],
 )
 def test_withheld_callers_are_blank(number, withheld):
     take(number, "CALL_START", TEN, caller_id_number=withheld)
@@ -255,12 +284,95 @@ def test_a_post_without_call_uuid_joins_the_call_of_its_correlation_id_in_any_or
     assert (counts.quarter_hour, counts.offered, counts.answered) == (TEN, 1, 1)
 
 
+def plan_among_many_calls(number, statement):
+    """Return how PostgreSQL would run a statement where the number has 20,000 calls, every tenth withheld."""
+    with writer.connect() as connection:
+        connection.execute(
+            """INSERT INTO calls_call (destination_number_id, call_uuid, weak_key, correlation_id, callback_id,
+              first_post_at, last_post_at, ended_at, decided_by, caller_id_number, customer_number,
+              weakly_identified, has_odd_posts)
+            SELECT %s, 'call ' || n, '', 'c ' || n, '', moment, moment, CASE WHEN n > 100 THEN moment END, '{}',
+              CASE WHEN n %% 10 > 0 THEN 'caller ' || n ELSE '' END, '', false, false
+            FROM generate_series(1, 20000) AS n, (SELECT now() AS moment) AS clock""",
+            [number.id],
+        )
+        connection.execute("ANALYZE calls_call")
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        post = parsed(post_body("CALL_START", number), None, datetime.now(UTC))
+        parameters = {"posts": json.dumps([writer._row(post)])} if "%(posts)s" in statement else None
+        return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", parameters))
+
+
+@pytest.mark.parametrize("statement", [writer.KEEP_POSTS, writer.WAITING_CALLS], ids=["keep", "reunite"])
+def test_a_call_is_looked_up_by_its_correlation_id_not_among_all_of_its_number(number, statement):
+    assert "Scan using call_correlation" in plan_among_many_calls(number, statement)
+
+
+def test_the_open_call_of_a_caller_is_looked_up_among_the_open_ones_not_among_all_withheld(number):
+    plan = plan_among_many_calls(number, writer.KEEP_POSTS)
+
+    assert "call_open" in plan
+    assert "call_caller_time" not in plan
+
+
 def test_posts_known_by_a_correlation_id_alone_are_one_call_until_one_names_its_call_uuid(number):
     for second, kind in enumerate(["CALL_START", "BLOCK_END", "CALL_END"]):
         take(number, kind, TEN + timedelta(seconds=second), call_uuid=None, correlation_id="c")
 
     call = Call.objects.get()
     assert (call.call_uuid, call.correlation_id, call.events.count()) == ("", "c", 3)
+
+
+def test_calls_are_reunited_in_the_order_in_which_posts_lock_them(number):
+    take(number, "CALL_START", TEN, call_uuid="u", correlation_id="z")
+    take(number, "CALL_START", TEN, call_uuid=None, correlation_id="c")
+    take(number, "CALL_END", TEN, call_uuid="u", correlation_id="c")
+    lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
+    with writer.connect() as batch, writer.connect() as watch, ThreadPoolExecutor(1) as pool:
+        with batch.transaction():
+            batch.execute(lock, [""])  # as a batch does: in the order of keys, the weak one first
+            reunited = pool.submit(in_thread, writer.reunite_calls)
+            wait_until_one_waits(watch)
+            batch.execute(lock, ["u"])
+        assert reunited.result() == 1
+
+    assert Call.objects.get().events.count() == 3
+
+
+def in_thread(task):
+    try:
+        return task()
+    finally:
+        django_connection.close()
+
+
+def wait_until_one_waits(watch):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = monotonic() + 20
+    while watch.execute(waiting).fetchone() == (0,):
+        assert monotonic() < until
+
+
+def test_a_post_whose_statement_was_chosen_to_end_a_deadlock_is_written_all_the_same(number):
+    for call_uuid in ("a", "b"):
+        take(number, "CALL_START", TEN, call_uuid=call_uuid, correlation_id=call_uuid)
+    group = writer.GroupCommit()
+    lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
+    with writer.connect() as other, writer.connect() as watch, other.transaction():
+        other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that it is the batch that is chosen
+        other.execute(lock, ["b"])
+        ends = [parsed(post_body("CALL_END", number), call_uuid, TEN + timedelta(minutes=1)) for call_uuid in "ab"]
+        with group._starting:  # so that both are of one batch
+            futures = [Future(), Future()]
+            for pair in zip(ends, futures, strict=True):
+                group._queue.put(pair)
+        taken = group.submit(parsed(post_body("BLOCK_END", number), "a", TEN + timedelta(minutes=1)))
+        wait_until_one_waits(watch)
+        other.execute(lock, ["a"])
+    assert all(future.result(20) for future in [taken, *futures])
+    group.close()
+
+    assert Call.objects.exclude(ended_at=None).count() == 2
 
 
 def test_a_post_without_any_id_joins_the_open_call_of_its_caller(number):
@@ -325,3 +437,45 @@ def test_a_call_without_posts_for_the_limit_falls_silent_and_is_counted_again(nu
 
     assert Call.objects.exclude(silent_at=None).get().call_uuid == "old"
     assert sum(counts.end_unknown for counts in QuarterHourCounts.objects.all()) == 1
+
+
+def test_closing_silent_calls_does_not_wait_for_posts_nor_for_a_limit_that_is_being_changed(number):
+    silent = datetime.now(UTC) - timedelta(hours=5)
+    for call_uuid in ("a", "b"):
+        take(number, "CALL_START", silent, call_uuid=call_uuid, correlation_id=call_uuid)
+    with writer.connect() as other:
+        with other.transaction():
+            other.execute("UPDATE calls_destinationnumber SET silent_after_h = 6")
+            assert writer.close_silent_calls() == 0
+            other.execute("UPDATE calls_destinationnumber SET silent_after_h = 4")
+        with other.transaction():
+            other.execute("SELECT FROM calls_call WHERE call_uuid = 'a' FOR UPDATE")
+            assert writer.close_silent_calls() == 1
+
+    assert writer.close_silent_calls() == 1
+
+
+def test_a_changed_silence_limit_locks_calls_in_the_order_in_which_posts_do(number):
+    for call_uuid in ("b", "a"):
+        take(number, "CALL_START", datetime.now(UTC) - timedelta(hours=5), call_uuid=call_uuid)
+    writer.close_silent_calls()
+    number.silent_after_h = 6
+    lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
+    with writer.connect() as batch, writer.connect() as watch, ThreadPoolExecutor(1) as pool:
+        with batch.transaction():
+            batch.execute(lock, ["a"])
+            saved = pool.submit(in_thread, number.save)
+            wait_until_one_waits(watch)
+            batch.execute(lock, ["b"])
+        saved.result()
+
+    assert Call.objects.filter(silent_at=None).count() == 2
+
+
+def test_the_writer_connects_with_every_option_of_the_database(db, monkeypatch):
+    options = {"options": "-c search_path=elsewhere,public", "keepalives_idle": 7, "sslmode": "prefer"}
+    monkeypatch.setitem(django_connection.settings_dict, "OPTIONS", options)
+    with writer.connect() as connection:
+        assert connection.execute("SHOW search_path").fetchone() == ("elsewhere,public",)
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("2s",)
+        assert connection.info.get_parameters()["keepalives_idle"] == "7"

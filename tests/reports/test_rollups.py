@@ -117,6 +117,29 @@ def test_the_quarter_hours_of_a_short_and_a_long_day_add_up_to_the_day(number, d
     assert QuarterHourCounts.objects.count() == quarter_hours + 4
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "first_midnight"),
+    [
+        # The clock goes back from 01:00 to 00:00, or from 00:00 to 23:00, or on from 00:00 to 01:00.
+        ("Atlantic/Azores", date(2026, 10, 25), datetime(2026, 10, 25, 0, 0, tzinfo=UTC)),
+        ("America/Santiago", date(2026, 4, 5), datetime(2026, 4, 5, 4, 0, tzinfo=UTC)),
+        ("Africa/Cairo", date(2026, 4, 24), datetime(2026, 4, 23, 22, 0, tzinfo=UTC)),
+        ("Australia/Lord_Howe", date(2026, 4, 5), datetime(2026, 4, 4, 13, 0, tzinfo=UTC)),
+        ("Asia/Kathmandu", date(2026, 4, 5), datetime(2026, 4, 4, 18, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_day_is_counted_whole_wherever_the_clock_changes(number, settings, zone, day, first_midnight):
+    settings.TIME_ZONE = zone
+    for minutes in (-70, -10, 5, 50, 70, 130, 600):
+        at = first_midnight + timedelta(minutes=minutes)
+        take(number, "CALL_START", at, call_uuid=f"call {minutes}", correlation_id=f"call {minutes}")
+        roll_up()
+
+    counts = dict(DayCounts.objects.values_list("day", "offered"))
+    assert counts == {day - timedelta(days=1): 2, day: 5}
+    assert verify()[0] == 0
+
+
 def send_history(number, calls, seed=1, pause=None):
     """Have a number take calls of all kinds, shuffled, some of their posts late and some twice."""
     chance = Random(seed)
@@ -256,6 +279,8 @@ def test_rebuild_counts_everything_again_in_the_zone_that_now_is(number, setting
     settings.TIME_ZONE = "Pacific/Auckland"
     with pytest.raises(CommandError, match="rebuild_counts"):
         call_command("roll_up")
+    with pytest.raises(CommandError, match="rebuild_counts"):
+        call_command("verify_rollups")
 
     call_command("rebuild_counts", stdout=StringIO())
 

@@ -1,7 +1,7 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from reports import rollups
 
@@ -13,7 +13,10 @@ class Command(BaseCommand):
         parser.add_argument("--fix", action="store_true", help="count again what differs")
 
     def handle(self, *, fix: bool, **options: Any) -> None:
-        found = list(rollups.differences())
+        try:
+            found = list(rollups.differences())
+        except rollups.ZoneChanged as error:
+            raise CommandError(str(error)) from error
         for difference in found:
             self.stdout.write(str(difference))
         if not found:

@@ -1,0 +1,14 @@
+"""What the web server hands on before Django has a request."""
+
+from django.test import RequestFactory
+
+from config.wsgi import application
+
+
+def test_a_header_that_nobody_can_read_is_the_senders_fault():
+    environ = RequestFactory().post("/tenios/posts").environ | {"CONTENT_TYPE": "application/json; charset*=bogus''%41"}
+    answered = []
+
+    body = b"".join(application(environ, lambda status, headers: answered.append(status)))
+
+    assert (answered, body) == (["400 Bad Request"], b'{"error":"bad_header"}')
