@@ -1,4 +1,4 @@
-# The commands of Calltally. `make run` needs Python 3.11 or newer and nothing else.
+# The commands of Calltally. They need Python 3.11 or newer and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,7 +37,9 @@ format: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check --fix .
 
 $(VENV)/installed: requirements.txt | $(IN_VENV)
-	@echo "Installing what Calltally needs into $(VENV) …"
+	@# Where making the environment was interrupted, it has no pip yet.
+	@$(IN_VENV) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	@echo "Installing what Calltally needs into $(VENV), which may take a minute or two …"
 	@$(PIP) -r requirements.txt
 	@touch $@
 

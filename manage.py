@@ -1,13 +1,15 @@
 #!/usr/bin/env python
 """Django's command line. docs/running.md lists our own commands."""
 
+import errno
 import os
 import sys
+from pathlib import Path
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from config import embedded
 
@@ -25,16 +27,39 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(str(error))
-    except PermissionError as error:
-        if "--traceback" in sys.argv or not str(error.filename).startswith(str(embedded.home())):
+    except OSError as error:
+        if "--traceback" in sys.argv or not is_about_home(error):
             raise
-        sys.exit(f"{error.filename} belongs to another user: start as that user, or set CALLTALLY_HOME.")
-    except (OperationalError, psycopg.OperationalError):
+        sys.exit(
+            f"{error.filename or embedded.home()}: {error.strerror}. Calltally keeps everything in {embedded.home()}: "
+            "start as the user whose it is, or set CALLTALLY_HOME to a folder of your own."
+        )
+    except (OperationalError, psycopg.OperationalError) as error:
         from django.conf import settings  # noqa: PLC0415 (not before execute_from_command_line has looked at them)
 
-        if "--traceback" in sys.argv or not settings.USES_EMBEDDED_DATABASE or embedded.is_running(settings.HOME):
+        # With a database that can be reached something else is wrong, and its place is worth knowing.
+        if "--traceback" in sys.argv or can_connect():
             raise
-        sys.exit(NOT_RUNNING)
+        if settings.USES_EMBEDDED_DATABASE:
+            sys.exit(NOT_RUNNING)
+        sys.exit(f"The database of DATABASE_URL does not answer: {str(error).strip()}")
+
+
+def can_connect() -> bool:
+    connection.close()
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        return False
+    return True
+
+
+def is_about_home(error: OSError) -> bool:
+    """Say whether the folder that Calltally keeps everything in cannot be used: another user's, no folder, full."""
+    if error.errno == errno.ENOSPC:
+        return True
+    home, place = embedded.home(), Path(str(error.filename))
+    return error.filename is not None and (place.is_relative_to(home) or home.is_relative_to(place))
 
 
 if __name__ == "__main__":

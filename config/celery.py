@@ -1,11 +1,26 @@
 """The Celery application: `celery -A config worker`, `celery -A config beat`."""
 
+import contextlib
 import os
+from pathlib import Path
+from typing import Any
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("calltally")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def make_folders(**of_the_signal: Any) -> None:
+    """Make the folders that beat keeps its timetable in, and the broker in files its messages."""
+    options = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
+    folders = [options[name] for name in ("data_folder_in", "processed_folder", "control_folder") if name in options]
+    # Where they cannot be made and are needed, whoever needs them says so.
+    with contextlib.suppress(OSError):
+        for folder in [settings.BROKER, *folders]:
+            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)

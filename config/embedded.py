@@ -78,7 +78,11 @@ def make_secrets(home: Path) -> None:
         missing = {name: secrets.token_urlsafe(size) for name, size in SECRETS.items() if name not in known}
         if not missing:
             return
-        text = path.read_text() if path.exists() else "# Made by the first start. Keep it: see docs/settings.md.\n"
+        text = (
+            path.read_text().rstrip("\n") + "\n"
+            if path.exists()
+            else "# Made by the first start. Keep it: see docs/settings.md.\n"
+        )
         text += "".join(f"{name}={value}\n" for name, value in missing.items())
         _write_private(path, text)
 
@@ -140,16 +144,6 @@ def saved_url(home: Path) -> str:
     """Return the address of the embedded database of `home`, as a DATABASE_URL. Where it was never started, one
     that nothing listens at."""
     return _url(_read_state(home).get("port", 1), read_secrets(home).get("EMBEDDED_DATABASE_PASSWORD", ""))
-
-
-def is_running(home: Path) -> bool:
-    """Say whether something listens where the embedded database of `home` was started last."""
-    port = _read_state(home).get("port")
-    if port is None:
-        return False
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=ANSWER_WITHIN_S):
-        return True
-    return False
 
 
 def _url(port: int, password: str) -> str:

@@ -117,18 +117,31 @@ def stop_left_over(path: Path) -> list[str]:
     except OSError:
         return []
     # A number alone proves nothing: it may be another process' by now.
-    left = [(int(pid), command) for pid, _, command in noted if pid.isdigit() and _is(int(pid), command)]
-    for pid, _ in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+    left = [(int(pid), command) for pid, _, command in noted if pid.isdigit() and _left_of(int(pid), command)]
+    for leader, command in left:
+        members = _left_of(leader, command)
+        # Its own children are the leader's to stop; without it (killed, out of memory) they get their TERM from us.
+        for pid in [leader] if leader in members else members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     until = time.monotonic() + TERM_WITHIN_S
-    for pid, command in left:
-        while _is(pid, command) and time.monotonic() < until:
+    for leader, command in left:
+        while _left_of(leader, command) and time.monotonic() < until:
             time.sleep(0.05)
-        _kill_group(pid)
+        _kill_group(leader)
     path.unlink(missing_ok=True)
     return [command for _, command in left]
 
 
-def _is(pid: int, command: str) -> bool:
-    return command_line(pid).strip() == command
+def _left_of(leader: int, command: str) -> list[int]:
+    """Return what runs of a child's process group: itself, and the forks that outlived it (Linux only)."""
+    folders = Path("/proc").glob("[0-9]*") if Path("/proc/self").exists() else []
+    group = {leader, *(int(folder.name) for folder in folders if _group_of(int(folder.name)) == leader)}
+    return [pid for pid in sorted(group) if command_line(pid).strip() == command]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None

@@ -129,11 +129,10 @@ STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}
 
 # Where no DATABASE_URL is set, the embedded PostgreSQL that `make run` starts is used.
 USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
-DATABASES = {
-    "default": env.db_url_config(embedded.saved_url(HOME)) if USES_EMBEDDED_DATABASE else env.db("DATABASE_URL")
-}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+DATABASE_URL = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
+if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured("DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name")
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -41,8 +41,6 @@ def celery(home, *arguments):
         "ROLL_UP_EVERY_S": "1",
         "LOG_LEVEL": "INFO",
     }
-    for folder in ("queue", "processed", "control"):
-        (home / "broker" / folder).mkdir(parents=True, exist_ok=True)
     log = (home / f"{arguments[0]}.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "config", *arguments],

@@ -1,5 +1,6 @@
 """What `make run` starts: real processes, from the first start to Ctrl-C and on to the next."""
 
+import http.server
 import os
 import re
 import shlex
@@ -12,12 +13,15 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import psycopg
 import pytest
 
-from config import embedded
+from config import embedded, processes
 from config.embedded import Server, command_line
+from config.management.commands.quickstart import is_up
 
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
@@ -136,16 +140,23 @@ def test_from_the_first_start_to_the_next(home, port):
     finally:
         # The worst way to end: all that it started goes on running.
         first.stop(signal.SIGKILL)
-    assert not gone(left["granian"])
+    assert not gone(left["worker"])
+    # Without its leader the web server's own processes still hold the port.
+    os.kill(left["granian"], signal.SIGKILL)
+    assert embedded._wait(lambda: gone(left["granian"]), 10)
+    (web,) = [line.partition(" ") for line in (home / "processes").read_text().splitlines() if "granian" in line]
+    assert processes._left_of(left["granian"], web[2])
 
     again = Start(home, port)
     try:
         assert again.took_s < 10
         assert "Stopped what an earlier start had left running." in again.said
         assert all(gone(left[name]) for name in ("granian", "worker", "beat"))
+        assert not processes._left_of(left["granian"], web[2])
         assert again.pids()["postgres"] == left["postgres"]
         assert calls(home) == 1
         assert "Password:" not in again.said
+        assert "manage.py changepassword admin" in again.said
         assert "YOUR-KEY" in again.said
         assert (home / "env").read_text() == secrets
 
@@ -179,6 +190,60 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert done.returncode == 1
     assert f"Port {taken} is taken" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def refused(home: Path, *arguments: str, **more: str) -> str:
+    """Return the one thing that a command says before it ends with 1."""
+    done = manage(home, *arguments, **more)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Stopping" not in done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", ["quickstart", "roll_up"])
+def test_a_database_that_is_none_is_said(tmp_path, command):
+    secrets = {"SECRET_KEY": "s" * 50, "ACCESS_KEY_PEPPER": "p" * 32}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else gets it
+        away = f"postgres://somebody:secret@127.0.0.1:{free.getsockname()[1]}/calls"
+        said = refused(tmp_path, command, DATABASE_URL=away, **secrets)
+
+    assert said.startswith("The database of DATABASE_URL does not answer")
+    assert "secret" not in said
+    for nonsense in ("nonsense", "mysql://somebody@there/calls"):
+        said = refused(tmp_path, command, DATABASE_URL=nonsense, **secrets)
+        assert said == "DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name\n"
+
+
+def test_a_home_that_is_none_is_said(tmp_path):
+    home = tmp_path / "file"
+    home.touch()
+
+    said = refused(home, "quickstart")
+
+    assert said.startswith(f"{home}: File exists. Calltally keeps everything in {home}")
+    assert said.count("\n") == 1
+
+
+class Unready(http.server.BaseHTTPRequestHandler):
+    answers: ClassVar[list[int]] = []
+
+    def do_GET(self):
+        self.send_response(self.answers.pop(0))
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def test_the_web_server_is_up_once_it_can_keep_posts():
+    with http.server.HTTPServer(("127.0.0.1", 0), Unready) as web:
+        Thread(target=web.serve_forever, args=[0.01], daemon=True).start()
+        Unready.answers = [404, 503, 200]
+        assert [is_up(web.server_port) for _ in range(3)] == [False, False, True]
+        web.shutdown()
+    assert not is_up(web.server_port)
 
 
 def test_without_secrets_a_command_says_what_to_set(tmp_path):

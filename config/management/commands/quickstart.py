@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http
 import http.client
 import io
 import os
@@ -59,7 +60,8 @@ class Command(BaseCommand):
             except EmbeddedError as error:
                 sys.exit(str(error))
             except OperationalError as error:
-                sys.exit(f"The database does not answer as it should: {str(error).strip()}")
+                whose = "The embedded database" if settings.USES_EMBEDDED_DATABASE else "The database of DATABASE_URL"
+                sys.exit(f"{whose} does not answer as it should: {str(error).strip()}")
 
     def say(self, line: str = "") -> None:
         self.stdout.write(line)
@@ -75,6 +77,7 @@ class Command(BaseCommand):
                 f"Port {port} is taken by another program. Stop that, or choose another: PORT={port + 1} make run"
             )
         make_folders()
+        self.say("Starting …")
         server = Server(settings.HOME, say=self.say) if settings.USES_EMBEDDED_DATABASE else None
         children = [Child(name, command, log_of(name)) for name, command in services(port).items()]
         try:
@@ -96,7 +99,8 @@ class Command(BaseCommand):
             self.watch(server, children)
         finally:
             ignore_stop_signals()
-            self.say("\nStopping …")
+            if any(child.pid for child in children):
+                self.say("\nStopping …")
             stop_all(reversed(children))
             (settings.HOME / "processes").unlink(missing_ok=True)
             if server:
@@ -119,11 +123,12 @@ class Command(BaseCommand):
                 "",
                 "Send it a first post, from another terminal (the key is shown only now):"
                 if access_key
-                else "Send it a post (keys are issued in the admin, or by `.venv/bin/python manage.py add_number`):",
+                else "Send it a post, from another terminal (put a key that the admin issued in place of YOUR-KEY):",
                 "",
                 first_post(port, e164, access_key or "YOUR-KEY"),
                 "",
-                "The overview counts it within 15 seconds. Ctrl-C stops everything; the data stays.",
+                "It answers {}, and within 15 seconds the overview counts the call.",
+                "Ctrl-C stops everything; the data stays.",
                 "",
             ]
         )
@@ -206,22 +211,17 @@ def is_free(port: int) -> bool:
 
 
 def make_folders() -> None:
-    """Make the folders that children expect, and hand them the home as an absolute path."""
+    """Make the folder of the logs, and hand children the home as an absolute path."""
     os.umask(0o077)
     os.environ["CALLTALLY_HOME"] = str(settings.HOME)
     os.chdir(settings.BASE_DIR)
-    folders = [settings.HOME / "logs", settings.BROKER]
-    for option in ("data_folder_in", "processed_folder", "control_folder"):
-        folder = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}).get(option)
-        folders += [Path(folder)] if folder else []
-    for folder in folders:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (settings.HOME / "logs").mkdir(mode=0o700, exist_ok=True)
 
 
 def wait_until_up(children: list[Child], port: int) -> None:
-    """Wait until the web server answers; raise EmbeddedError where a child dies before, or it takes too long."""
+    """Wait until the web server can keep posts; raise EmbeddedError where a child dies before, or it takes too long."""
     until = time.monotonic() + UP_WITHIN_S
-    while not answers(port):
+    while not is_up(port):
         for child in children:
             if not child.is_alive():
                 raise EmbeddedError(
@@ -229,21 +229,22 @@ def wait_until_up(children: list[Child], port: int) -> None:
                     f"{child.last_lines()}"
                 )
         if time.monotonic() > until:
-            raise EmbeddedError(f"The web server does not answer at {address(port)}. See {log_of('web')}.")
+            raise EmbeddedError(
+                f"{address(port)}/healthz did not answer 200 within {UP_WITHIN_S} seconds. See {log_of('web')}."
+            )
         time.sleep(0.05)
 
 
-def answers(port: int) -> bool:
-    """Say whether anything answers HTTP; /healthz says the rest, once it can be asked."""
+def is_up(port: int) -> bool:
+    """Say whether the web server answers, and its database with it."""
     web = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         web.request("GET", "/healthz")
-        web.getresponse().read()
+        return web.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
         web.close()
-    return True
 
 
 # --- What is made before ---------------------------------------------------------------------
@@ -272,7 +273,9 @@ def make_superuser() -> str:
     if asked_for:
         known = users.filter(username=asked_for)
     if user := known.order_by("pk").first():
-        return f"{user.get_username()}, with its password (forgotten: `.venv/bin/python manage.py changepassword`)"
+        name = user.get_username()
+        again = shlex.join([".venv/bin/python", "manage.py", "changepassword", name])
+        return f"{name}, with its password (forgotten: `{again}`)"
     given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
     password = given or secrets.token_urlsafe(12)
     users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)
