@@ -276,7 +276,7 @@ def share_of(row: Row, key: str) -> SafeString:
 def before(now: Cell, then: Cell, kind: str = "count") -> SafeString:
     """The same figure of the period before, and the change: in percent, rates in points, times in seconds."""
     if not then.is_measured or then.value is None or not now.is_measured:
-        return format_html("{}", _("before: –"))
+        return format_html("{}", _("before –"))
     text = format_html("{} <b>{}</b>", _("before"), shown(then.value, kind))
     if now.value is None:
         return text

@@ -148,6 +148,17 @@ def test_a_link_from_a_count_is_not_narrowed_by_an_earlier_search(client):
     assert len(listed(client.get(CALLS))) == 1
 
 
+def test_a_call_whose_posts_contradict_each_other_is_marked(client):
+    number = make_number()
+    take(number, "CALL_START", NOON)
+    sign_in(client, make_staff())
+    assert "Something is odd" not in client.get(CALLS).content.decode()
+
+    take(number, "CALL_END", NOON + timedelta(seconds=9), caller_id_number="+4917099999999")
+
+    assert "Something is odd" in client.get(CALLS).content.decode()
+
+
 def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
     bare_call(make_number(), NOON, 1).save()
     sign_in(client, make_staff())
@@ -160,6 +171,7 @@ def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
         answer = client.get(CALLS, query)
         assert answer.status_code == 200
         assert listed(answer) == [], query
+        assert "Nothing is listed." in answer.content.decode()
         assert client.get("/reports/calls.csv", query).status_code == 400
 
 

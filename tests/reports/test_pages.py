@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
@@ -164,8 +165,34 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
 def test_a_filter_that_cannot_be_read_is_said(client):
     counted(make_number(), "CALL_START", "CALL_END")
     sign_in(client, make_staff())
-    assert "is no day we know" in client.get("/reports/?from=yesterday").content.decode()
+    answer = client.get("/reports/?from=yesterday")
+    assert "is no day we know" in answer.content.decode()
+    fields = {attrs["id"]: attrs for tag, attrs in tags(answer) if tag == "input" and "id" in attrs}
+    assert fields["from"]["aria-invalid"] == "true"
+    assert "autofocus" in fields["from"]
+    assert "aria-invalid" not in fields["to"]
     assert client.get("/reports/counts.csv?from=yesterday").status_code == 400
+
+
+def test_no_id_is_printed_with_a_thousands_separator(client):
+    number = make_number(pk=1_234_567)
+    with connection.cursor() as cursor:
+        for table in ("calls_call", "calls_callevent"):
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 7654321)", [table])
+    sign_in(client, make_staff())
+    pages = [client.get("/reports/")]
+    counted(number, "CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "CALL_END")
+    call = Call.objects.get()
+    pages += [
+        client.get(page)
+        for page in (*PAGES, f"/reports/numbers/{number.pk}/", call.get_absolute_url(), "/reports/?by=day")
+    ]
+    assert call.pk > 999
+    for answer in pages:
+        assert answer.status_code == 200
+        for tag, attrs in tags(answer):
+            separated = {name: value for name, value in attrs.items() if re.search(r"\d,\d{3}", value or "")}
+            assert not separated, tag
 
 
 def test_another_managers_number_is_not_found(client):

@@ -7,6 +7,18 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  /* One that would stick out at the right opens to the left. */
+  const keepInside = (menu) => {
+    const pop = menu.querySelector(":scope > .pop");
+    if (menu.open && pop && pop.getBoundingClientRect().right > document.documentElement.clientWidth) {
+      menu.classList.add("to-left");
+    }
+  };
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details.menu")) keepInside(event.target);
+  }, true);
+  openMenus().forEach(keepInside);
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     for (const menu of openMenus()) {
@@ -68,7 +80,10 @@
 
   /* --- #live renews itself while its period includes today --- */
   const busy = (live) =>
-    document.hidden || live.querySelector(".explained:hover, .explained:focus-within, details.menu[open]") !== null;
+    document.hidden ||
+    live.querySelector("details.menu[open]") !== null ||
+    // The sentence above #live is renewed with it.
+    document.querySelector("main .explained:hover, main .explained:focus-within") !== null;
   let kept = null;
 
   const words = (part) => part.textContent.replace(/\s+/g, " ").trim();
@@ -95,6 +110,8 @@
     if (event.detail.xhr.status >= 400) {
       event.detail.shouldSwap = elt?.id !== "live";
     }
+    // A definition may have been opened while the answer was on its way.
+    if (elt?.id === "live" && busy(elt)) event.detail.shouldSwap = false;
     kept = null;
     if (elt?.matches("[data-waits]") && saysTheSame(elt, event.detail.xhr.responseText)) {
       event.detail.shouldSwap = false; // somebody may be selecting text in it

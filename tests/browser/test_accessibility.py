@@ -1,0 +1,92 @@
+"""What axe-core finds on every page, in both schemes, on a desk and on a phone: nothing serious, nothing critical."""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from calls.models import Call
+from reports import rollups
+from reports.periods import today
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+VENDOR = Path(__file__).parent / "vendor"
+AXE = VENDOR / "axe-core" / "axe.min.js"
+SERIOUS = {"serious", "critical"}
+FULL = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD +492212345678", "FORWARD_ANSWER +492212345678", "CALL_END")
+
+
+def findings(page):
+    """What is wrong with the page as it stands, one line each."""
+    # Evaluated by the browser's own protocol, which the pages' Content-Security-Policy does not forbid.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [
+        f"{page.url}: {one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations if one["impact"] in SERIOUS
+    ]
+
+
+@pytest.fixture
+def addresses():
+    """A page of each kind, with calls that were answered, lost, odd, and of a number whose posts do not all arrive."""
+    make_staff("admin")
+    hotline = make_number(label="Hotline")
+    quiet = make_number("+4922155400301", label="Without forwards", initiate_forward="off")
+    at = timezone.now() - timedelta(hours=2)
+    for n, kinds in enumerate((FULL, FULL[:3] + FULL[4:], (FULL[0], FULL[4]), ("SOMETHING_NEW",), FULL[:1])):
+        for i, kind in enumerate(kinds):
+            moment = at + timedelta(minutes=n, seconds=10 * i)
+            take(hotline, kind, moment, call_uuid=f"a{n}", correlation_id=f"a{n}", customerNumber=i, menu="1")
+            take(quiet, kind, moment, call_uuid=f"b{n}", correlation_id=f"b{n}")
+    rollups.recount_changed(wait=True)
+    call, odd = (Call.objects.get(destination_number=hotline, call_uuid=uuid) for uuid in ("a0", "a3"))
+    return [
+        "/reports/",
+        "/reports/?from=2001-01-01&to=2001-01-02",
+        "/reports/?from=never",
+        f"/reports/numbers/{hotline.pk}/?from={today()}&to={today()}&by=hour",
+        f"/reports/numbers/{quiet.pk}/",
+        "/reports/calls/",
+        "/reports/calls/?from=never",
+        "/reports/calls/?outcome=missed&from=2001-01-01",
+        f"/reports/calls/{call.pk}/",
+        f"/reports/calls/{odd.pk}/",
+        "/reports/calls/999999999/",
+        "/accounts/password_change/",
+    ]
+
+
+@pytest.mark.parametrize("window", [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (768, "light")])
+def test_no_page_shuts_anybody_out(live_server, sign_in, addresses, window):
+    width, scheme = window
+    page = sign_in("admin", PASSWORD, width=width, scheme=scheme)
+    found = []
+    for address in addresses:
+        page.goto(f"{live_server.url}{address}")
+        found += findings(page)
+    assert not found, "\n".join(found)
+
+
+def test_sign_in_and_first_run_shut_nobody_out(live_server, open_window, sign_in):
+    make_staff("admin")
+    make_user("manager")
+    door = open_window()
+    door.goto(f"{live_server.url}/accounts/login/")
+    found = findings(door)
+    found += [line for name in ("admin", "manager") for line in findings(sign_in(name, PASSWORD))]
+    make_number()
+    found += findings(sign_in("admin", PASSWORD))
+    assert not found, "\n".join(found)
+
+
+def test_axe_is_the_one_that_was_vendored():
+    text = (VENDOR / "README.md").read_text(encoding="utf-8")
+    sums = dict(reversed(line.split("  ")) for line in text.splitlines() if len(line.split("  ")[0]) == 64)
+    kept = {str(path.relative_to(VENDOR)): path for path in VENDOR.glob("*/*")}
+    assert set(sums) == set(kept)
+    for name, path in kept.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == sums[name]

@@ -1,0 +1,149 @@
+"""What fits where: tables on a small laptop, menus and definitions in any window, everything on paper."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from calls.models import Call
+from reports import rollups
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabteilungshotline"
+FULL = (
+    "CALL_START",
+    "BLOCK_END " + "X" * 120,
+    "INITIATE_FORWARD +492212345678",
+    "FORWARD_ANSWER +492212345678",
+    "CALL_END",
+)
+
+STICKS_OUT = "document.documentElement.scrollWidth - innerWidth"
+SCROLLS = "table => table.parentElement.scrollWidth - table.parentElement.clientWidth"
+# Every definition of the page, opened by focus as the keyboard does; those that are not wholly in the window.
+OUTSIDE = """async () => {
+    const outside = [];
+    for (const term of document.querySelectorAll("main .term")) {
+        if (!term.checkVisibility({contentVisibilityAuto: true})) continue;
+        term.scrollIntoView({block: "center", behavior: "instant"});
+        term.focus();
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+        const tip = term.nextElementSibling.getBoundingClientRect();
+        if (!tip.width || tip.left < 0 || tip.top < 0 || tip.right > innerWidth || tip.bottom > innerHeight) {
+            outside.push(term.nextElementSibling.id);
+        }
+    }
+    return outside;
+}"""
+
+
+def take_call(number, n=0, kinds=FULL, **more):
+    """Have a call taken an hour ago and counted."""
+    at = timezone.now() - timedelta(hours=1)
+    for i, kind in enumerate(kinds):
+        moment = at + timedelta(minutes=n, seconds=10 * i)
+        take(number, kind, moment, call_uuid=f"c{n}", correlation_id=f"c{n}", **more)
+    rollups.recount_changed(wait=True)
+
+
+@pytest.fixture
+def number():
+    make_staff("admin")
+    number = make_number(label=LONG)
+    make_number("+4922155400301", label="Nothing has come yet")
+    take_call(number)
+    take_call(number, 1, caller_id_number="nobody could call this a number " * 3)
+    return number
+
+
+def test_tables_fit_a_small_laptop(live_server, sign_in, number):
+    page = sign_in("admin", PASSWORD, width=1280, height=800)
+    assert page.locator("#t-numbers").evaluate(SCROLLS) == 0
+    assert page.locator("#t-blocks").evaluate(SCROLLS) == 0
+    page.goto(f"{live_server.url}/reports/calls/")
+    assert page.locator("#t-list").evaluate(SCROLLS) == 0
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 1023, 768, 720, 390, 320])
+def test_no_page_is_wider_than_the_window(live_server, sign_in, number, width):
+    page = sign_in("admin", PASSWORD, width=width, height=800)
+    call = Call.objects.first()
+    wide = {}
+    for address in (
+        "/reports/",
+        "/reports/?from=never",  # opens the days' menu
+        f"/reports/numbers/{number.pk}/",
+        "/reports/calls/",
+        f"/reports/calls/{call.pk}/",
+        "/accounts/password_change/",
+    ):
+        page.goto(f"{live_server.url}{address}")
+        if page.evaluate(STICKS_OUT) > 0:
+            wide[address] = page.evaluate(STICKS_OUT)
+    assert not wide
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 768, 390])
+def test_menus_and_definitions_open_inside_the_window(live_server, sign_in, number, width):
+    page = sign_in("admin", PASSWORD, width=width, height=800)
+    assert page.evaluate(OUTSIDE) == []
+    page.goto(f"{live_server.url}/reports/")
+    for menu in ("#own-period", "#which-numbers"):
+        page.locator(f"{menu} summary").click()
+        page.wait_for_function(
+            f"(pop => pop.left >= 0 && pop.right <= {width})"
+            f"(document.querySelector('{menu} .pop').getBoundingClientRect())"
+        )
+        page.keyboard.press("Escape")
+        expect(page.locator(f"{menu} .pop")).not_to_be_visible()
+
+
+def test_a_day_that_cannot_be_read_is_said_in_sight_and_its_field_has_the_focus(live_server, sign_in, number):
+    page = sign_in("admin", PASSWORD)
+    page.goto(f"{live_server.url}/reports/?from=2026-09-01&to=never")
+
+    expect(page.locator("#to")).to_be_focused()
+    alert = page.locator("#filter-error")
+    expect(alert).to_contain_text("never")
+    below = alert.bounding_box()
+    assert below["y"] + below["height"] <= page.locator("#own-period .pop").bounding_box()["y"]
+
+
+def test_counts_renew_themselves_but_not_under_somebody_who_reads_a_definition(sign_in, open_window):
+    number = make_number(label="Hotline", managers=[make_user("manager")])
+    take_call(number)
+    page = open_window()
+    page.clock.install()
+    sign_in("manager", PASSWORD, page)
+    sentence = page.locator("#sentence")
+    expect(sentence).to_contain_text("1 call")
+    take_call(number, 1)
+
+    # The sentence stands outside of what renews itself, and is renewed with it.
+    page.get_by_role("button", name="How it is counted").focus()
+    page.clock.run_for(11_000)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#sentence .tip")).to_be_visible()
+    expect(sentence).to_contain_text("1 call")
+
+    page.evaluate("document.activeElement.blur()")
+    with page.expect_response("**/reports/**"):
+        page.clock.run_for(11_000)
+    expect(sentence).to_contain_text("2 calls")
+
+
+def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign_in, number):
+    page = sign_in("admin", PASSWORD, width=390, scheme="dark")
+    page.goto(f"{live_server.url}/reports/calls/")
+    hidden = page.locator("#t-list thead th", has_text="Lasted")
+    expect(hidden).not_to_be_visible()
+
+    page.emulate_media(media="print")
+
+    expect(hidden).to_be_visible()
+    expect(page.locator(".only-print")).to_contain_text("Times in Europe/Berlin")
+    for navigation in (".mtop", ".mbar", ".side", "form .chips"):
+        expect(page.locator(navigation).first).not_to_be_visible()
