@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+    # Signing in is tested often, how long a password withstands guessing never.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def start_database(config: pytest.Config) -> None:
@@ -79,6 +81,11 @@ def _sweep() -> None:
         embedded.Server(held.parent).remove()
         shutil.rmtree(held.parent, ignore_errors=True)
         os.close(descriptor)
+
+
+def and_in_full(short: list, *more: object) -> list:
+    """Return the cases of the short form, which every run takes, and with CALLTALLY_TEST_FULL the others too."""
+    return [*short, *more] if os.environ.get("CALLTALLY_TEST_FULL") else short
 
 
 def find_browser() -> str | None:

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from calls.models import Call
 from reports import rollups
+from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +68,7 @@ def test_tables_fit_a_small_laptop(live_server, sign_in, number):
     assert page.locator("#t-list").evaluate(SCROLLS) == 0
 
 
-@pytest.mark.parametrize("width", [1280, 1024, 1023, 768, 720, 390, 320])
+@pytest.mark.parametrize("width", and_in_full([1280, 1023, 390], 1024, 768, 720, 320))
 def test_no_page_is_wider_than_the_window(live_server, sign_in, number, width):
     page = sign_in("admin", PASSWORD, width=width, height=800)
     call = Call.objects.first()
@@ -86,7 +87,7 @@ def test_no_page_is_wider_than_the_window(live_server, sign_in, number, width):
     assert not wide
 
 
-@pytest.mark.parametrize("width", [1280, 1024, 768, 390])
+@pytest.mark.parametrize("width", and_in_full([1280, 390], 1024, 768))
 def test_menus_and_definitions_open_inside_the_window(live_server, sign_in, number, width):
     page = sign_in("admin", PASSWORD, width=width, height=800)
     assert page.evaluate(OUTSIDE) == []

@@ -1,0 +1,140 @@
+"""README and docs/ against what is there: variables and defaults, commands, targets of make, columns, links."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from calls.models import Call, DestinationNumber
+from reports import exports
+from reports.periods import Grain, Period, today
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+OUR_APPS = ("config", "calls", "reports")
+READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
+# Their default is a behaviour, told in words.
+TOLD_IN_WORDS = {"SECRET_KEY", "ACCESS_KEY_PEPPER", "DATABASE_URL", "CELERY_BROKER_URL", "PORT"}
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+
+
+def python_files(*folders):
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def reads(path):
+    """Yield (variable, default) for every variable of the environment that a file reads; `...` without a default."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Call(func=func, args=[ast.Constant(value=str() as name), *_]) if ast.unparse(func) in READERS:
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
+                yield name, ast.literal_eval(given[0]) if given else ...
+            case ast.Subscript(value=value, slice=ast.Constant(value=str() as name)):
+                if ast.unparse(value) == "os.environ":
+                    yield name, ...
+
+
+def documented():
+    """Return the default that docs/settings.md tells of each variable."""
+    told = {}
+    for line in (ROOT / "docs/settings.md").read_text().splitlines():
+        if re.match(r"\| `[A-Z]", line):
+            names, default, _ = (cell.strip() for cell in line.strip("|").split(" | ", 2))
+            told |= dict.fromkeys(re.findall(r"`([A-Z_]+)`", names), default)
+    return told
+
+
+def as_told(default):
+    if default in ("", []):
+        return "empty"
+    if isinstance(default, list):
+        return f"`{','.join(default)}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def fences(page):
+    return re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def anchors(page):
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_variable_is_documented_and_every_documented_one_is_read():
+    read = {name for path in python_files(*OUR_APPS, "tests") for name, _ in reads(path)} - NOT_OURS
+    of_make = set(re.findall(r"^([A-Z]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert {"SECRET_KEY", "DATABASE_URL", "PORT", "CALLTALLY_HOME"} <= read
+    assert set(documented()) == read | of_make | {"EMBEDDED_DATABASE_PASSWORD"}
+
+
+def test_every_default_is_the_one_that_the_settings_have():
+    told = documented()
+    defaults = {name: default for name, default in reads(ROOT / "config/settings.py") if default is not ...}
+
+    assert len(defaults) > 10
+    for name, default in defaults.items():
+        if name not in TOLD_IN_WORDS:
+            assert told[name] == as_told(default), name
+
+
+def test_every_command_of_ours_is_told_and_every_told_command_exists():
+    known = get_commands()
+    told = {page.name: set(re.findall(r"manage\.py ([a-z_]+)", page.read_text())) for page in PAGES}
+    running = (ROOT / "docs/running.md").read_text()
+
+    for page, names in told.items():
+        assert names <= set(known), page
+    for name, app in known.items():
+        if app in OUR_APPS:
+            assert f"`{name}`" in running or name in told["running.md"], name
+
+
+@pytest.mark.django_db
+def test_the_columns_are_those_of_the_files():
+    columns = dict(
+        re.findall(r"^## (\w+)\.csv\n\n`([^`]+)`$", (ROOT / "docs/csv.md").read_text(), re.MULTILINE),
+    )
+    day = Period(today(), today())
+    none = DestinationNumber.objects.none()
+    made = {
+        "counts": exports.counts_csv(none, day, Grain.DAY),
+        "blocks": exports.blocks_csv(none, day, Grain.DAY),
+        "calls": exports.calls_csv(Call.objects.all()),
+    }
+
+    assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {
+        name: told.replace(", ", ",") + "\n" for name, told in columns.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_every_told_target_of_make_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        lines = [line for fence in fences(page) for line in fence.splitlines()]
+        told = {word for line in lines for word in re.findall(r"(?:^|\s)make ([a-z]+)", line)}
+        told |= set(re.findall(r"`(?:[A-Z]+=\S+ )*make ([a-z]+)", page.read_text()))
+        assert told <= targets, page.name
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("requirements*.txt")), ids=lambda page: page.name)
+def test_what_is_installed_is_locked_by_hash_and_comes_from_no_particular_place(page):
+    text = page.read_text()
+
+    assert "--hash=sha256:" in text
+    assert "://" not in text
+    assert not re.search(r"^-(i|f)|^--(index|extra|find)", text, re.MULTILINE)
