@@ -148,3 +148,14 @@ def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign
     expect(page.locator(".only-print")).to_contain_text("Times in Europe/Berlin")
     for navigation in (".mtop", ".mbar", ".side", "form .chips"):
         expect(page.locator(navigation).first).not_to_be_visible()
+
+
+def test_a_phone_can_export_too(live_server, sign_in, number):
+    page = sign_in("admin", PASSWORD, width=390, height=844)
+    for address, files in (("/reports/", 3), (f"/reports/numbers/{number.pk}/", 3), ("/reports/calls/", 1)):
+        page.goto(f"{live_server.url}{address}")
+        links = page.locator("a[download]:visible")
+        assert links.count() == files
+        with page.expect_download() as download:
+            links.first.click()
+        assert download.value.suggested_filename.endswith(".csv")

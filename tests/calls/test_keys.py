@@ -43,6 +43,10 @@ def test_the_same_key_may_serve_several_numbers(client):
     assert answer(client, BROUGHT, OTHER) == 200
 
 
+def test_a_made_key_can_be_given_to_any_command_line():
+    assert all(len(key) == 32 and key.isalnum() and key.isascii() for key in (keys.generate() for _ in range(500)))
+
+
 def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
     access_key = issuing.issue_key(number)
 

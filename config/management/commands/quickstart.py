@@ -289,7 +289,7 @@ def first_number() -> tuple[str, str | None]:
     known = apps.get_model("calls.DestinationNumber").objects.order_by("pk").values_list("e164", flat=True)
     if e164 := known.first():
         return e164, None
-    access_key = secrets.token_urlsafe(24)
+    access_key = secrets.token_hex(16)
     call_command("add_number", FIRST_NUMBER, label="My first number", key=access_key, stdout=io.StringIO())
     return FIRST_NUMBER, access_key
 
