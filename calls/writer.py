@@ -9,6 +9,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import groupby
@@ -22,6 +23,7 @@ from calls.posts import CallPost
 logger = logging.getLogger(__name__)
 
 LARGEST_BATCH = 128
+PAUSES_AFTER_DEADLOCKS_S = (0.05, 0.2)
 LONGEST_WAIT_S = 3.0  # of a request; TENIOS' own client gives up after 4
 LOCK_TIMEOUT_MS = 2_000
 STATEMENT_TIMEOUT_MS = 2_500
@@ -366,12 +368,17 @@ class GroupCommit:
                 future.set_result(str(post.ingest_id) in taken)
 
     def _attempt(self, posts: list[CallPost]) -> set[str]:
-        """Write posts; once more where they were chosen to end a deadlock, or on a new connection where it is dead."""
+        """Write posts; again where they were chosen to end a deadlock, once on a new connection where it is dead."""
         fresh = self._connection is None
         try:
+            for pause_s in PAUSES_AFTER_DEADLOCKS_S:
+                try:
+                    return write(self._connected(), posts)
+                except psycopg.errors.DeadlockDetected:
+                    time.sleep(
+                        pause_s
+                    )  # ended with ours: so that the other one gets what it waited for before we ask again
             return write(self._connected(), posts)
-        except psycopg.errors.DeadlockDetected:
-            return write(self._connected(), posts)  # ended with ours; the other one goes on
         except psycopg.OperationalError:
             if fresh or not self._is_dead():
                 raise

@@ -369,8 +369,10 @@ def test_a_post_whose_statement_was_chosen_to_end_a_deadlock_is_written_all_the_
         taken = group.submit(parsed(post_body("BLOCK_END", number), "a", TEN + timedelta(minutes=1)))
         wait_until_one_waits(watch)
         other.execute(lock, ["a"])
-    assert all(future.result(20) for future in [taken, *futures])
-    group.close()
+    try:
+        assert all(future.result(20) for future in [taken, *futures])
+    finally:
+        group.close()
 
     assert Call.objects.exclude(ended_at=None).count() == 2
 

@@ -212,11 +212,10 @@ def test_downloads_carry_the_filters_of_the_page(client):
     sign_in(client, make_staff())
     for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
         hrefs = [attrs["href"] for tag, attrs in tags(client.get(page)) if tag == "a" and "download" in attrs]
-        assert [href.partition("?")[0] for href in hrefs] == [
-            "/reports/counts.csv",
-            "/reports/blocks.csv",
-            "/reports/calls.csv",
-        ]
+        # In the menu, and again at the end for those whose window is too narrow for it.
+        files = ["/reports/counts.csv", "/reports/blocks.csv", "/reports/calls.csv"]
+        assert [href.partition("?")[0] for href in hrefs] == files * 2
+        assert hrefs[:3] == hrefs[3:]
         for href in hrefs:
             lines = b"".join(client.get(href).streaming_content).decode().splitlines()
             assert len(lines) == 2, href
