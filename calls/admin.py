@@ -17,7 +17,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -349,6 +349,13 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
         # Keys are never deleted by themselves, but they go with their number.
         return to_delete, counts, lacking - {AccessKey._meta.verbose_name}, protected
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except IntegrityError:
+            # Sent twice at once: the second time, the check finds the number and says so on the form.
+            return super().add_view(request, form_url, extra_context)
 
     # Keys
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +15,8 @@ from calls.models import AccessKey, DestinationNumber, RequestType
 
 MOST_LIVE_KEYS = 3
 OVERLAP = timedelta(days=14)
+# PostgreSQL keeps times that Python cannot read again: one slip in a year would close every page that shows the key.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 # A key is cleared from payloads by its value: one that is a word of the posts would tear holes into them.
 WORDS_OF_POSTS = " ".join(
@@ -47,6 +49,8 @@ def issue_key(
     _lock(number)
     now = timezone.now()
     valid_from = valid_from or now
+    if not all(EARLIEST <= moment <= LATEST for moment in (valid_from, expires_at or now)):
+        raise ValidationError(_("A key is valid between the years 2000 and 2200; leave empty for never."), code="times")
     if expires_at is not None and expires_at <= max(valid_from, now):
         raise ValidationError(_("A key cannot expire before it is valid, or in the past."), code="expires")
     fingerprint = keys.fingerprint(access_key)

@@ -35,7 +35,10 @@ def validate(access_key: str) -> None:
             code="short",
         )
     if access_key != access_key.strip() or not access_key.isprintable():
-        raise ValidationError(_("An access key cannot begin or end with a space or hold a line break."), code="spaces")
+        raise ValidationError(
+            _("An access key cannot begin or end with a space, or hold a line break or anything else invisible."),
+            code="spaces",
+        )
 
 
 def is_weak(access_key: str) -> bool:

@@ -535,6 +535,10 @@ class Server:
             "log_timezone": "UTC",
             "lc_messages": "C",
             "logging_collector": "off",
+            # The log says what went wrong, not with what: statements and details hold callers.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
+            "log_parameter_max_length_on_error": "0",
             **self.options,
         }
         settings = (part for name, value in options.items() for part in ("-c", f"{name}={value}"))

@@ -129,10 +129,10 @@ STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}
 
 # Where no DATABASE_URL is set, the embedded PostgreSQL that `make run` starts is used.
 USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
-DATABASE_URL = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
-if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+_database_url = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
+if not _database_url.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured("DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name")
-DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES = {"default": env.db_url_config(_database_url)}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -164,6 +164,7 @@ REST_FRAMEWORK: dict[str, object] = {
 
 ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
+CLEAR_SESSIONS_EVERY_S = 3600
 
 BROKER = HOME / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
@@ -195,6 +196,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "calls.tasks.close_silent_calls",
         "schedule": CLOSE_SILENT_CALLS_EVERY_S,
         "options": {"expires": CLOSE_SILENT_CALLS_EVERY_S},
+    },
+    "clear-sessions": {
+        "task": "config.tasks.clear_sessions",
+        "schedule": CLEAR_SESSIONS_EVERY_S,
+        "options": {"expires": CLEAR_SESSIONS_EVERY_S},
     },
 }
 

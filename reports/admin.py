@@ -6,10 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from itertools import pairwise
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import F, Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.html import format_html_join
@@ -175,7 +174,8 @@ class CallAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         found = Q(caller_id_number=phones.comparable(term))
-        if not phones.e164(term):
+        # Digits alone may be a caller or the beginning of an id; with a plus they can be a caller only.
+        if not (term.startswith("+") and phones.e164(term)):
             # Named with their number, the ids are found by the indexes that keep them unique.
             numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
             found |= Q(destination_number__in=numbers, call_uuid__startswith=term)
@@ -196,10 +196,14 @@ class CallAdmin(ReadOnlyAdmin):
 
 def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
     """Return posts in order, each with the seconds since the one before, the words for it and its payload."""
-    gaps = [None, *((after.received_at - before.received_at).total_seconds() for before, after in pairwise(events))]
+    before: list[CallEvent | None] = [None, *events[:-1]]
     return [
-        {"event": event, "gap_s": gap, "payload": pretty(event.payload)}
-        for event, gap in zip(events, gaps, strict=True)
+        {
+            "event": event,
+            "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
+            "payload": pretty(event.payload),
+        }
+        for earlier, event in zip(before, events, strict=False)  # of no posts there is none before
     ]
 
 
@@ -229,9 +233,13 @@ class CountsAdmin(ReadOnlyAdmin):
         return [self.time_field]
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:
+    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase | None:
         """Export the chosen rows as the reports do: in their columns, what is not measured left empty."""
         reach = queryset.aggregate(first=Min(self.time_field), last=Max(self.time_field))
+        if reach["first"] is None:
+            text = gettext("These calls were counted again since the list was opened. Choose them again.")
+            self.message_user(request, text, messages.WARNING)
+            return None
         period = periods.Period(*(day_of(moment) for moment in (reach["first"], reach["last"])))
         ids = queryset.order_by().values("destination_number").distinct()
         pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from config.celery import app
 from reports.models import QuarterHourCounts, RollUp
 from tests.factories import make_number, send
 
@@ -79,3 +80,9 @@ def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_kill
             wait_until(lambda: QuarterHourCounts.objects.filter(in_progress=0, short=1).exists())
             counted_at = RollUp.objects.get().counted_at
             wait_until(lambda: RollUp.objects.get().counted_at > counted_at)
+
+
+def test_every_task_of_the_timetable_exists_and_can_be_called(settings):
+    app.loader.import_default_modules()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        app.tasks[entry["task"]]()

@@ -301,3 +301,20 @@ def test_below_a_closed_folder_the_data_goes_where_the_server_reaches_it(tmp_pat
     finally:
         server.remove()
     assert not server.base.exists()
+
+
+def test_its_log_holds_nothing_of_what_statements_were_about(server):
+    server.start()
+    run(server, "CREATE TABLE caller (e164 text PRIMARY KEY)")
+    run(server, "INSERT INTO caller VALUES ('+49301112223')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run(server, "INSERT INTO caller VALUES ('+49301112223')")
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        run(server, """SELECT '{"caller": "+49301112223", }'::json""")
+    with pytest.raises(psycopg.OperationalError):
+        run(server, "SELECT pg_terminate_backend(pg_backend_pid()), '+49301112223'")
+
+    said = server.log.read_text()
+
+    assert "duplicate key value" in said
+    assert "+49301112223" not in said

@@ -21,6 +21,7 @@ from calls.traffic.characters import Character
 PATH = "/tenios/posts"
 TIMEOUT_S = 10.0
 NO_ANSWER = "no answer"
+MOST_UNANSWERED = 10  # posts in a row without any answer, after which nobody is taken to be there
 KEEP_ALIVE_S = 2.0  # a connection that idled longer is not trusted to be still there
 
 
@@ -81,11 +82,19 @@ class Tally:
     """What was answered so far; read while threads still count."""
 
     codes: Counter[str] = field(default_factory=Counter)
+    unanswered: int = 0  # in a row, up to now
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, code: str) -> None:
         with self.lock:
             self.codes[code] += 1
+            self.unanswered = self.unanswered + 1 if code == NO_ANSWER else 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Say whether nobody seems to be there."""
+        with self.lock:
+            return self.unanswered >= MOST_UNANSWERED
 
     @property
     def sent(self) -> int:
@@ -130,10 +139,13 @@ def compress(calls: Sequence[list[scripts.Step]], rate: float) -> list[list[Due]
 
 
 class Sending:
-    """Sends calls from several threads, each call from one of them, so that its posts keep their order."""
+    """Sends calls from several threads, each call from one of them, so that its posts keep their order.
+
+    Gives up where nobody answers."""
 
     def __init__(self, url: str, access_key: str, calls: Sequence[list[Due]], threads: int) -> None:
         self.tally = Tally()
+        self.gave_up = False
         self._access_key = access_key
         self._stopped = threading.Event()
         self._threads = []
@@ -163,4 +175,7 @@ class Sending:
             if self._stopped.wait(max(0.0, self._began + at_s - time.monotonic())):
                 break
             self.tally.count(endpoint.post(post, self._access_key))
+            if self.tally.is_hopeless:
+                self.gave_up = True
+                self._stopped.set()
         endpoint.close()

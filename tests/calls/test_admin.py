@@ -1,11 +1,12 @@
 """Numbers, keys and events in the admin, through its own pages."""
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -76,6 +77,37 @@ def test_a_number_that_cannot_be_is_refused_in_words(staff, e164, said):
     assert page.status_code == 200
     assert said in page.content.decode()
     assert DestinationNumber.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_that_is_sent_twice_at_once_is_added_once(client):
+    client.force_login(make_staff())
+    answers = []
+
+    def add():
+        try:
+            answers.append(client.post(NUMBERS + "add/", SETTINGS | {"e164": E164, "_save": "Save"}))
+        finally:
+            connections.close_all()
+
+    second = threading.Thread(target=add, daemon=True)
+    with transaction.atomic():
+        make_number()  # not yet to be seen by the other
+        second.start()
+        while second.is_alive() and not waiting_for_a_lock():
+            second.join(0.01)
+    second.join()
+
+    assert answers[0].status_code == 200
+    assert "This number is here already." in answers[0].content.decode()
+    assert DestinationNumber.objects.count() == 1
+
+
+def waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction goes on seeing what it saw first
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.fetchone()
 
 
 def test_managers_are_assigned_on_the_number_and_listed_on_the_user(staff):

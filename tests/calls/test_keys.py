@@ -1,7 +1,8 @@
 """Access keys: issued once, shown once, rotated with an overlap, revoked at once."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -223,3 +224,19 @@ def test_revoking_again_keeps_the_first_time(number):
 
     key.refresh_from_db()
     assert key.revoked_at == first
+
+
+@pytest.mark.parametrize("field", ["valid_from", "expires_at"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime.min.replace(tzinfo=ZoneInfo("Europe/Berlin")),
+        datetime.max.replace(tzinfo=ZoneInfo("America/New_York")),
+    ],
+    ids=["before the year 1", "after the year 9999"],
+)
+def test_a_time_that_could_not_be_read_again_is_refused(number, field, moment):
+    with pytest.raises(ValidationError):
+        issuing.issue_key(number, **{field: moment})
+
+    assert not number.access_keys.exists()

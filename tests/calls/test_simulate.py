@@ -85,3 +85,29 @@ def test_options_that_make_no_sense_are_refused(options):
     given = {"url": "http://127.0.0.1:9", "number": "+492214710300", "key": "k"}
     with pytest.raises(CommandError, match=r"at least|not an http"):
         call_command("simulate", stdout=StringIO(), **(given | options))
+
+
+def test_where_nobody_answers_it_gives_up_after_a_few_posts(number):
+    out = StringIO()
+    with pytest.raises(CommandError, match="were not answered 2xx"):
+        call_command(
+            "simulate",
+            url="http://127.0.0.1:9",
+            number=number.e164,
+            key="k",
+            calls=200,
+            rate=0.0,
+            threads=1,
+            stdout=out,
+        )
+    assert f"{sender.NO_ANSWER}: 10\n" in out.getvalue()
+    assert "Given up" in out.getvalue()
+
+
+def test_an_answer_in_between_keeps_it_going():
+    tally = sender.Tally()
+    for code in [*[sender.NO_ANSWER] * 9, "403", *[sender.NO_ANSWER] * 9]:
+        tally.count(code)
+    assert not tally.is_hopeless
+    tally.count(sender.NO_ANSWER)
+    assert tally.is_hopeless

@@ -3,6 +3,7 @@
 import csv
 import re
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
@@ -217,3 +218,49 @@ def test_chosen_block_counts_are_exported(staff):
     rows = export(staff, "/admin/reports/dayblockcounts/", DayBlockCounts.objects.filter(block_type="=QUEUE"))
 
     assert [(row["block_type"], row["blocks"]) for row in rows] == [("'=QUEUE", "1")]
+
+
+def test_counts_that_are_gone_by_the_time_they_are_exported_say_so(staff):
+    make_call(make_number())
+    call_command("roll_up")
+    gone = DayCounts.objects.get()
+    call_command("rebuild_counts", stdout=StringIO())  # the same counts, in rows of their own
+    assert DayCounts.objects.get().pk != gone.pk
+
+    answer = staff.post(
+        "/admin/reports/daycounts/", {"action": "export_csv", "_selected_action": [gone.pk]}, follow=True
+    )
+
+    assert answer.status_code == 200
+    assert "Choose them again" in answer.content.decode()
+
+
+def test_a_call_of_which_no_post_is_kept_opens(staff):
+    make_call(make_number())
+    call = Call.objects.get()
+    call.events.all().delete()
+
+    page = staff.get(f"{CALLS}{call.pk}/change/")
+
+    assert page.status_code == 200
+    assert "No posts are kept of this call." in page.content.decode()
+
+
+@pytest.mark.parametrize("which", ["0", "abc", "99999999999999999999999"])
+def test_a_call_that_is_not_there_leads_back(staff, which):
+    assert staff.get(f"{CALLS}{which}/change/").status_code == 302
+
+
+def test_who_may_not_see_calls_is_refused_one(client):
+    make_call(make_number())
+    client.force_login(make_staff(permissions=["calls.view_destinationnumber"]))
+
+    assert client.get(f"{CALLS}{Call.objects.get().pk}/change/").status_code == 403
+
+
+def test_the_beginning_of_an_id_is_found_though_it_reads_like_a_phone_number(staff):
+    make_call(make_number(), call_uuid="22147103-0000-11f1-8000-000000000000")
+    make_call(make_number(OTHER), call_uuid="another", correlation_id="something-else")
+
+    assert "22147103-0000-11f1" in rows_of(staff.get(f"{CALLS}?q=22147103"))
+    assert "another" not in rows_of(staff.get(f"{CALLS}?q=22147103"))

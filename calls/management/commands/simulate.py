@@ -55,6 +55,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             sending.stop()
             self.stdout.write("Stopped.")
+        if sending.gave_up:
+            self.stdout.write(f"Given up: {sender.MOST_UNANSWERED} posts in a row had no answer.")
         self._summarise(sending.tally, time.monotonic() - began, number)
 
     def _summarise(self, tally: sender.Tally, passed_s: float, number: str) -> None:
