@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calls import phones
+from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from reports import outcomes, periods
 from reports.outcomes import Outcome
@@ -107,8 +107,9 @@ class CallFilter:
         self.outcomes = self._read_choices("outcome", query.getlist("outcome"), [*Outcome.values, outcomes.CALLBACK])
         self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
         self.without_callbacks = query.get("callbacks") == "no"
-        self.block = query.get("block", "")[:200]
-        self.last_block = query.get("last_block", "")[:200]
+        # As they are stored, so that what was posted is found.
+        self.block = posts.bounded(query.get("block", ""))
+        self.last_block = posts.bounded(query.get("last_block", ""))
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 

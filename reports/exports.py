@@ -169,7 +169,9 @@ def calls_csv(calls: QuerySet[Call]) -> Iterator[bytes]:
             talk=outcomes.TALK_TIME,
         )
         .values(*CALL_COLUMNS)
-        .query.sql_with_params()
+        # Also of nothing at all, such as the calls of no numbers: a file of the header alone.
+        .query.get_compiler(connection=connection, elide_empty=False)
+        .as_sql()
     )
     sql = CALLS.replace("{calls}", _rendered(question, given).replace("%", "%%"))
     # Counts play no part here, so any period will do.

@@ -17,8 +17,9 @@ from reports.periods import DAY, Grain, Period
 
 DEFAULT_DAYS = 7
 LONGEST_DAYS = 3 * 366
-# What a page draws of quarter-hours; downloads have no such limit.
+# What a page draws of quarter-hours and of hours; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
+LONGEST_DAYS_BY_HOUR = 92
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
@@ -158,6 +159,11 @@ class ReportForm:
             self.errors["by"] = _(
                 "Quarter-hours are shown for up to %(days)d days. Choose a shorter period, or download them."
             ) % {"days": LONGEST_DAYS_BY_QUARTER_HOUR}
+            return None
+        if text == Grain.HOUR and not download and self.period.length > LONGEST_DAYS_BY_HOUR:
+            self.errors["by"] = _(
+                "Hours are shown for up to %(days)d days. Choose a shorter period, or download them."
+            ) % {"days": LONGEST_DAYS_BY_HOUR}
             return None
         return Grain(text)
 

@@ -223,13 +223,15 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
         return format_html('<span class="nil" title="{}">–</span>', _("does not apply"))
     if one.state is State.NOT_MEASURED:
         return _not_measured(context, key, one, row, place)
-    if one.value is None:
-        return mark_safe('<span class="nil">–</span>')
-    text = shown(one.value, kind)
-    if not one.value and kind == "count":
-        return format_html('<span class="zero">{}</span>', text)
     href = calls_url(context["page"], key, one, row, block_type) if kind == "count" else ""
-    value = format_html('<a href="{}">{}</a>', href, text) if href else format_html("{}", text)
+    if one.value is None:
+        value = mark_safe('<span class="nil">–</span>')
+    elif not one.value and kind == "count":
+        value = format_html('<span class="zero">{}</span>', shown(one.value, kind))
+    elif href:
+        value = format_html('<a href="{}">{}</a>', href, shown(one.value, kind))
+    else:
+        value = format_html("{}", shown(one.value, kind))
     if one.since is not None:
         since = format_html(
             '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
@@ -366,7 +368,7 @@ def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeStri
     if not going.is_measured or not unknown.is_measured:
         return cell(context, "in_progress", going, row, "count", place)
     if not going.value and not unknown.value:
-        return mark_safe('<span class="zero">0</span>')
+        return cell(context, "in_progress", going, row, "count", place)
     parts = []
     if going.value:
         parts.append(cell(context, "in_progress", going, row, "count", place))

@@ -189,6 +189,29 @@ def test_a_manager_sees_the_calls_of_their_numbers_only(client):
     assert client.get("/reports/calls.csv", {"number": other.e164}).status_code == 404
 
 
+def test_who_has_no_numbers_gets_an_empty_file(client):
+    bare_call(make_number(), NOON, 1).save()
+    sign_in(client, make_user())
+
+    answer = client.get("/reports/calls.csv")
+
+    assert answer.status_code == 200
+    [header] = b"".join(answer.streaming_content).decode().splitlines()
+    assert header.startswith("call_uuid,")
+
+
+@pytest.mark.parametrize("name", ["block", "last_block"])
+def test_a_block_type_is_looked_for_as_it_is_stored(client, name):
+    number = make_number()
+    take(number, "BLOCK_END", NOON, blockType="A\0B")
+    take(number, "CALL_END", NOON + timedelta(seconds=9))
+    sign_in(client, make_staff())
+
+    assert len(listed(client.get(CALLS, {name: "A\0B"}))) == 1
+    assert listed(client.get(CALLS, {name: "\0"})) == []
+    assert client.get("/reports/calls.csv", {name: "\0"}).status_code == 200
+
+
 def test_the_csv_of_the_list_holds_what_the_list_holds(client):
     number = make_number()
     bare_call(number, NOON, 1, caller_id_number="+491712345678").save()

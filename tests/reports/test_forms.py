@@ -128,6 +128,16 @@ def test_quarter_hours_of_a_long_period_are_for_downloads_only(manager):
     assert form("from=2026-09-01&to=2026-10-01&by=quarter-hour", manager).grain == Grain.QUARTER_HOUR
 
 
+def test_hours_of_a_very_long_period_are_for_downloads_only(manager):
+    query = "from=2026-07-01&to=2026-10-01&by=hour"
+
+    assert "92 days" in form(query, manager).errors["by"]
+    assert form(query, manager).grain == Grain.WEEK
+    download = form(query, manager, download=True)
+    assert (download.errors, download.grain) == ({}, Grain.HOUR)
+    assert form("from=2026-07-01&to=2026-09-30&by=hour", manager).grain == Grain.HOUR
+
+
 @pytest.mark.parametrize(
     ("last", "page", "download"),
     [

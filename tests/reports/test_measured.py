@@ -8,7 +8,7 @@ from reports import querysets, rollups
 from reports.figures import ALWAYS, NEVER, Coverage, State
 from reports.outcomes import Outcome
 from reports.periods import Grain, Period
-from tests.factories import make_number
+from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -330,3 +330,21 @@ def test_outcomes_shown_and_unclassified_always_add_up_to_offered():
         shown = sum(row[outcome].value or 0 for outcome in Outcome.values)
         assert shown + row.unclassified == row.offered
         assert row.unclassified >= 0
+
+
+def test_a_zero_and_a_share_of_nothing_say_since_when_too(client):
+    number = make_number(short_call_s=0)
+    call(number, "start", MORNING, S=0)
+    call(number, "before", MORNING + timedelta(hours=1), S=0, E=30)
+    call(number, "forward", MORNING + timedelta(hours=2), F=0, A=5, E=60)
+    rollups.recount_changed()
+    client.force_login(make_staff())
+
+    page = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    overview = client.get(f"/reports/?from={DAY}&to={DAY}").content.decode()
+
+    assert querysets.totals([number], TODAY)["missed"].value == 0
+    assert 'id="tip-since-fig-missed"' in page
+    assert querysets.totals([number], TODAY)["time_to_answer"].state is State.EMPTY
+    assert 'id="tip-since-tm-time_to_answer"' in page
+    assert f'id="tip-since-n-{number.pk}-in_progress"' in overview
