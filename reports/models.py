@@ -142,6 +142,7 @@ class FirstPost(models.Model):
     )
     request_type = models.TextField("requestType")
     quarter_hour = models.DateTimeField(_("since"))
+    received_at = models.DateTimeField(_("received"), help_text=_("Of the first such post"))
 
     class Meta:
         verbose_name = _("first post of a kind")

@@ -46,7 +46,7 @@ KEYS = ("destination_number_id", "quarter_hour")
 BLOCK_KEYS = (*KEYS, "block_type")
 DAY_KEYS = ("destination_number_id", "day")
 DAY_BLOCK_KEYS = (*DAY_KEYS, "block_type")
-FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type")
+FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type", "received_at")
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
@@ -191,14 +191,17 @@ changed CROSS JOIN LATERAL (
   SELECT request_type, access_key_id, received_at FROM calls_callevent WHERE call_id = call.id {FENCE}
 ) AS event"""
 
+# The first by receipt decides, and of two at once that of the earlier call; a call that moves takes it along.
 NOTE_FIRST_POSTS = f"""
 WITH {CHANGED}
-INSERT INTO reports_firstpost AS known (destination_number_id, request_type, quarter_hour)
-SELECT changed.destination_number_id, event.request_type, min(changed.quarter_hour)
+INSERT INTO reports_firstpost AS known (destination_number_id, request_type, quarter_hour, received_at)
+SELECT DISTINCT ON (changed.destination_number_id, event.request_type)
+  changed.destination_number_id, event.request_type, changed.quarter_hour, event.received_at
 FROM {EVENTS_OF_CHANGED} WHERE event.request_type = ANY(%s)
-GROUP BY changed.destination_number_id, event.request_type
+ORDER BY changed.destination_number_id, event.request_type, event.received_at, changed.quarter_hour
 ON CONFLICT (destination_number_id, request_type) DO UPDATE
-  SET quarter_hour = excluded.quarter_hour WHERE known.quarter_hour > excluded.quarter_hour"""
+  SET quarter_hour = excluded.quarter_hour, received_at = excluded.received_at
+  WHERE (known.received_at, known.quarter_hour) > (excluded.received_at, excluded.quarter_hour)"""
 
 NOTE_KEYS_USED = f"""
 WITH {CHANGED}
@@ -336,11 +339,12 @@ class Difference:
 
 
 FIRST_POSTS = """
-SELECT call.destination_number_id, event.request_type,
-  date_bin('15 minutes', min(call.first_post_at), '1970-01-01 00:00:00+00') AS quarter_hour
+SELECT DISTINCT ON (call.destination_number_id, event.request_type)
+  call.destination_number_id, event.request_type,
+  date_bin('15 minutes', call.first_post_at, '1970-01-01 00:00:00+00') AS quarter_hour, event.received_at
 FROM calls_call AS call JOIN calls_callevent AS event ON event.call_id = call.id
 WHERE event.request_type = ANY(%s)
-GROUP BY 1, 2"""
+ORDER BY 1, 2, event.received_at, quarter_hour"""
 
 WAITING = """
 EXISTS (
@@ -435,7 +439,8 @@ def mend(found: list[Difference]) -> None:
         if any(difference.table == "firstpost" for difference in found):
             cursor.execute("DELETE FROM reports_firstpost")
             cursor.execute(
-                f"INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour) {FIRST_POSTS}",
+                "INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour, received_at) "
+                + FIRST_POSTS,
                 [RequestType.values],
             )
 

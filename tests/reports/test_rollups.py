@@ -305,6 +305,24 @@ def test_since_when_each_post_arrives(number):
     assert FirstPost.objects.get(request_type="CALL_END").quarter_hour == TEN
 
 
+def test_a_box_ticked_during_a_long_call_counts_from_the_call_that_brought_the_first_post(number):
+    take(number, "CALL_START", TEN, call_uuid="long", correlation_id="long")
+    take(number, "CALL_START", TEN + timedelta(minutes=20), call_uuid="brief", correlation_id="brief")
+    take(number, "CALL_END", TEN + timedelta(minutes=21), call_uuid="brief", correlation_id="brief")
+    take(number, "CALL_END", TEN + timedelta(minutes=40), call_uuid="long", correlation_id="long")
+    roll_up()
+
+    first = FirstPost.objects.get(request_type="CALL_END")
+    assert (first.quarter_hour, first.received_at) == (TEN + timedelta(minutes=15), TEN + timedelta(minutes=21))
+    assert verify()[0] == 0
+
+    # A post that was received before it, and arrives late.
+    take(number, "CALL_END", TEN + timedelta(minutes=1), call_uuid="late", correlation_id="late")
+    roll_up()
+    assert FirstPost.objects.get(request_type="CALL_END").quarter_hour == TEN
+    assert verify()[0] == 0
+
+
 def test_when_a_key_was_last_used_is_derived_when_counting(client, number):
     send(client, number, "CALL_START", "CALL_END")
     assert AccessKey.objects.get().last_used_at is None
