@@ -300,7 +300,9 @@ def first_post(port: int, e164: str, access_key: str) -> str:
         f'{{"requestType": "CALL_START", "customerNumber": 200000, "accessKey": "{access_key}", "variables": '
         f'{{"destination_number": "{e164}", "call_uuid": "{uuid.uuid4()}", "caller_id_number": "+4917012345678"}}}}'
     )
-    return shlex.join(["curl", "-H", "Content-Type: application/json", "-d", body, f"{address(port)}/tenios/posts"])
+    return shlex.join(
+        ["curl", "-sS", "-H", "Content-Type: application/json", "-d", body, f"{address(port)}/tenios/posts"]
+    )
 
 
 # --- Being stopped ---------------------------------------------------------------------------
