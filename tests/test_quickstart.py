@@ -107,7 +107,8 @@ def calls(home: Path) -> int:
 def paste(said: str) -> int:
     """Send the post of the printed curl. Return the status of the answer."""
     (line,) = [line for line in said.splitlines() if line.startswith("curl ")]
-    _, _, header, _, body, url = shlex.split(line)
+    _, quiet, _, header, _, body, url = shlex.split(line)
+    assert quiet == "-sS"
     name, value = header.split(": ")
     request = urllib.request.Request(url, body.encode(), {name: value})
     with urllib.request.urlopen(request, timeout=10) as answer:
