@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, QueryDict
+from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from reports import outcomes, periods
+from reports.forms import read_numbers
 from reports.outcomes import Outcome
 from reports.periods import Period
 
@@ -97,7 +98,7 @@ class CallFilter:
     def __init__(self, query: QueryDict, user: Any, session: SessionBase) -> None:
         self.errors: dict[str, str] = {}
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
-        self.numbers = self._read_numbers(query.getlist("number"))
+        self.numbers = read_numbers(query.getlist("number"), self.choices)
         self.first = self._read_day("from", query.get("from", ""))
         self.last = self._read_day("to", query.get("to", ""))
         if self.first and self.last and self.first > self.last:
@@ -262,18 +263,6 @@ class CallFilter:
         return found
 
     # --- How it is read -----------------------------------------------------------------------
-
-    def _read_numbers(self, texts: list[str]) -> list[DestinationNumber]:
-        visible = {number.e164: number for number in self.choices}
-        chosen = {}
-        for text in texts:
-            if not text.strip():
-                continue
-            number = visible.get(phones.e164(text) or "")
-            if number is None:
-                raise Http404
-            chosen[number.pk] = number
-        return list(chosen.values())
 
     def _read_day(self, name: str, text: str) -> date | None:
         if not text.strip():

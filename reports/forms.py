@@ -23,6 +23,23 @@ LONGEST_DAYS_BY_HOUR = 92
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
+def read_numbers(texts: list[str], choices: list[DestinationNumber]) -> list[DestinationNumber]:
+    """Return the numbers that were named, in any spelling, once each.
+
+    Raise Http404 for one that is not among the choices: another's is answered like one that does not exist."""
+    known = {number.e164: number for number in choices}
+    chosen = {}
+    for text in texts:
+        # Nothing chosen in a list of choices.
+        if not text.strip():
+            continue
+        number = known.get(phones.e164(text) or "")
+        if number is None:
+            raise Http404
+        chosen[number.pk] = number
+    return list(chosen.values())
+
+
 @dataclass(frozen=True)
 class Preset:
     """A period that people ask for by name."""
@@ -43,7 +60,7 @@ class ReportForm:
         self.errors: dict[str, str] = {}
         # All that the person may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
-        self.selected = self._read_numbers(query.getlist("number"))
+        self.selected = read_numbers(query.getlist("number"), self.choices)
         self.period = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
         self.by = self._read_grain(query.get("by", "").strip(), download=download)
         self.grain = self.by or (Grain.DAY if download else self._usual_grain())
@@ -99,19 +116,6 @@ class ReportForm:
         """Return the query string of the period after; None where that has not begun."""
         following = self.period.following()
         return self.query_with(following) if following.first <= periods.today() else None
-
-    def _read_numbers(self, texts: list[str]) -> list[DestinationNumber]:
-        visible = {number.e164: number for number in self.choices}
-        selected = {}
-        for text in texts:
-            # Nothing chosen in a list of choices.
-            if not text.strip():
-                continue
-            number = visible.get(phones.e164(text) or "")
-            if number is None:
-                raise Http404
-            selected[number.pk] = number
-        return list(selected.values())
 
     def _read_period(self, first_text: str, last_text: str) -> Period:
         today = periods.today()
