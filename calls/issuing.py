@@ -11,23 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calls import keys, phones, posts
-from calls.models import AccessKey, DestinationNumber, RequestType
+from calls.models import AccessKey, DestinationNumber
 
 MOST_LIVE_KEYS = 3
 OVERLAP = timedelta(days=14)
 # PostgreSQL keeps times that Python cannot read again: one slip in a year would close every page that shows the key.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-# A key is cleared from payloads by its value: one that is a word of the posts would tear holes into them.
-WORDS_OF_POSTS = " ".join(
-    [
-        *RequestType.values,
-        *posts.NAMED_VARIABLES,
-        "requestType customerNumber variables blockType destination destinationType",
-        "ANNOUNCEMENT ROUTINGPLAN COLLECT_DIGITS COLLECT_SPEECH CALL_SETTINGS",
-        "EXTERNALNUMBER SIP_USER SIP_TRUNK anonymous unavailable restricted",
-    ]
-).casefold()
 
 
 @transaction.atomic
@@ -110,7 +99,8 @@ def _validate_brought(access_key: str, number: DestinationNumber) -> None:
     is_a_number = access_key.startswith(("+", "00")) and phones.e164(access_key)
     if is_a_number or number.e164 in {phones.e164(access_key), phones.e164(f"+{access_key}")}:
         raise ValidationError(_("A phone number cannot be an access key: it is no secret."), code="phone")
-    if access_key.casefold() in WORDS_OF_POSTS:
+    # A key is cleared from payloads by its value: a word of the posts would tear holes into them.
+    if access_key.casefold() in posts.WORDS:
         raise ValidationError(
             _("This is a word that TENIOS uses in its posts; it cannot be an access key."), code="word"
         )

@@ -23,6 +23,16 @@ LONGEST_TEXT = 200  # of what is searched and indexed; the payload keeps the who
 KNOWN_REQUEST_TYPES = frozenset(RequestType.values)
 # What stands in `variables` under a name TENIOS documents; all else is an extra variable.
 NAMED_VARIABLES = ("destination_number", "correlation_id", "call_uuid", "caller_id_number", "callback_id")
+# What posts are made of, in one line: names of fields, and values that are documented or usual.
+WORDS = " ".join(
+    [
+        *RequestType.values,
+        *NAMED_VARIABLES,
+        "requestType customerNumber variables blockType destination destinationType",
+        "ANNOUNCEMENT ROUTINGPLAN COLLECT_DIGITS COLLECT_SPEECH CALL_SETTINGS",
+        "EXTERNALNUMBER SIP_USER SIP_TRUNK anonymous unavailable restricted",
+    ]
+).casefold()
 FORWARDS = (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER)
 
 

@@ -29,6 +29,8 @@ LOCK_TIMEOUT_MS = 2_000
 STATEMENT_TIMEOUT_MS = 2_500
 CONNECT_TIMEOUT_S = 2
 
+LOCK_OF_POSTS_WITHOUT_ID = 0x63616C6C
+
 CONTENT_IS_BAD = (
     psycopg.errors.DataError,
     psycopg.errors.IntegrityError,
@@ -251,9 +253,6 @@ def write(connection: psycopg.Connection, posts: Sequence[CallPost]) -> set[str]
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_POSTS_WITHOUT_ID])
                 taken |= _keep(connection, [post])
     return taken
-
-
-LOCK_OF_POSTS_WITHOUT_ID = 0x63616C6C
 
 
 def _keep(connection: psycopg.Connection, posts: list[CallPost]) -> set[str]:

@@ -89,6 +89,7 @@ class Start:
 def home(tmp_path_factory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("quickstart") / "var"
     yield home
+    processes.stop_left_over(home / "processes")  # of a test that failed half-way
     Server(home).remove()
 
 

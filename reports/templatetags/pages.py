@@ -61,11 +61,6 @@ def outcome(kind: str) -> SafeString:
 
 
 @register.simple_tag
-def label(key: str) -> str:
-    return str(FIGURES[key].label)
-
-
-@register.simple_tag
 def explained(place: str, word: object, text: object) -> SafeString:
     """A word with its definition: open on hover and focus, closed with Esc. `place` keeps ids apart."""
     return format_html(
