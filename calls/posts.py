@@ -146,6 +146,26 @@ def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
     )
 
 
+def as_row(post: CallPost) -> dict[str, Any]:
+    """Return a post as what JSON can hold: what the database's statement reads, and what the spool keeps."""
+    row = {name: getattr(post, name) for name in CallPost.__slots__}
+    return row | {"ingest_id": str(post.ingest_id), "received_at": post.received_at.isoformat()}
+
+
+def from_row(row: dict[str, Any]) -> CallPost:
+    """Return the post that as_row made a row of. Raise ValueError where it is none of this version's."""
+    try:
+        return CallPost(
+            **row
+            | {
+                "ingest_id": uuid.UUID(row["ingest_id"]),
+                "received_at": datetime.fromisoformat(row["received_at"]),
+            }
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("not a post of this version") from error
+
+
 def read_json(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body. Raise Refusal("bad_json") for anything a careful reader would not accept."""
     try:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
 
-from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -17,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from calls import keys, posts, writer
-from calls.models import AccessKey
+from calls import intake, posts
+from calls.spool import SpoolError
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +58,9 @@ class PostView(APIView):
         body = read_body(request._request)
         try:
             post = posts.parse(body, received_at)
-            return Response({}) if writer.keep(post) else refuse("forbidden", status.HTTP_403_FORBIDDEN)
+            return Response({}) if intake.keep(post) else refuse("forbidden", status.HTTP_403_FORBIDDEN)
         except posts.Refusal as refusal:
-            if refusal.code == "bad_post" and not opens_any_number(refusal.access_key, received_at):
+            if refusal.code == "bad_post" and not intake.opens_any_number(refusal.access_key, received_at):
                 return refuse("forbidden", status.HTTP_403_FORBIDDEN)
             return refuse(refusal.code, status.HTTP_400_BAD_REQUEST)
 
@@ -73,21 +72,25 @@ receive_post = PostView.as_view()
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Say whether posts can be kept: 200, or 503 where the database does not take part."""
+    """Say whether posts can be kept: 200 where database or spool can, else 503; and what waits in the spool."""
+    answer: dict[str, object] = {"status": "ok", "database": "ok" if intake.has_database() else "away", "spool": "ok"}
     try:
-        AccessKey.objects.exists()
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable"}, status=503)
-    return JsonResponse({"status": "ok"})
+        held = intake.held_in_spool()
+        answer |= {"spooled": held.waiting, "oldest_spooled_s": round(held.oldest_s), "set_aside": held.set_aside}
+        if held.oldest_s > intake.OLD_S:
+            answer["spool"] = f"posts have waited for more than {intake.OLD_S:.0f} s"
+        if answer["database"] == "away":
+            intake.prove_spool()
+    except SpoolError as error:
+        logger.error("the spool cannot keep posts: %s", error)
+        answer["spool"] = "cannot keep posts"
+        if answer["database"] == "away":
+            return JsonResponse(answer | {"status": "unavailable"}, status=503)
+    return JsonResponse(answer)
 
 
 def refuse(code: str, status_code: int, **headers: str) -> Response:
     return Response({"error": code}, status=status_code, headers=headers)
-
-
-def opens_any_number(access_key: str, moment: datetime) -> bool:
-    """Say whether a key admitted posts for some number at `moment`."""
-    return AccessKey.objects.live_at(moment).filter(fingerprint=keys.fingerprint(access_key)).exists()
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -121,7 +124,7 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, APIException):
         headers = {"Allow": "POST"} if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED else {}
         return refuse(str(error.default_code), error.status_code, **headers)
-    if not isinstance(error, writer.Unavailable | DatabaseError):
+    if not isinstance(error, intake.Unavailable):
         # Named, not shown: a traceback would hold the post.
         logger.error("a post could not be taken: %s", type(error).__name__)
     return refuse("unavailable", status.HTTP_503_SERVICE_UNAVAILABLE, **{"Retry-After": str(RETRY_AFTER_S)})

@@ -1,35 +1,32 @@
 """The only writer of calls: batches of posts, one statement each, committed before the answer.
 
-Request threads hand their post to one writer thread per process, started at first use; it writes all that queued up
-while the last batch was committing. docs/architecture.md says why."""
+calls.intake hands it what queued up while the last batch was committing; docs/architecture.md says why."""
 
 from __future__ import annotations
 
 import json
-import logging
-import queue
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection as django_connection
 from django.db import transaction
 
-from calls.posts import CallPost
+from calls.posts import CallPost, as_row
 
-logger = logging.getLogger(__name__)
-
-LARGEST_BATCH = 128
 PAUSES_AFTER_DEADLOCKS_S = (0.05, 0.2)
-LONGEST_WAIT_S = 3.0  # of a request; TENIOS' own client gives up after 4
-LOCK_TIMEOUT_MS = 2_000
+SHORTEST_REST_S, LONGEST_REST_S = 0.5, 4.0
+# On the server's side; nobody waits that long on ours.
+LOCK_TIMEOUT_MS = 1_500
 STATEMENT_TIMEOUT_MS = 2_500
 CONNECT_TIMEOUT_S = 2
+# A database host that vanished without a word is noticed after so long.
+HOST_IS_GONE_AFTER_S = 10
 
-LOCK_OF_POSTS_WITHOUT_ID = 0x63616C6C
+LOCK_OF_POSTS_WITHOUT_UUID = 0x63616C6C
 
 CONTENT_IS_BAD = (
     psycopg.errors.DataError,
@@ -38,8 +35,11 @@ CONTENT_IS_BAD = (
 )
 
 
-class Unavailable(Exception):  # noqa: N818 (the database is away; the post is at no fault)
-    """The database cannot take the post now."""
+T = TypeVar("T")
+
+
+class Unwritable(Exception):  # noqa: N818 (named for what the post is)
+    """The database refused what a post holds, whoever asks and whenever; with the SQLSTATE."""
 
 
 # One statement per batch. It promises: a post whose key is live and opens its number is an event of exactly one
@@ -228,41 +228,31 @@ SELECT count(*) FROM fallen
 """
 
 
-def keep(post: CallPost) -> bool:
-    """Write one post; return whether its key was live and opened its number. Raise Unavailable if it is not on disk."""
-    future = _writer.submit(post)
-    try:
-        return future.result(LONGEST_WAIT_S)
-    except TimeoutError as error:
-        future.cancel()
-        raise Unavailable("the database did not answer in time") from error
-
-
 def write(connection: psycopg.Connection, posts: Sequence[CallPost]) -> set[str]:
     """Write posts, each committed when this returns; return the ingest ids of those that were taken, as text.
 
     Writing the same posts again changes nothing, so a failure half-way is answered by trying all of them again."""
     taken: set[str] = set()
-    for has_id, group in groupby(posts, key=lambda post: bool(post.call_uuid or post.correlation_id)):
-        if has_id:
+    for has_uuid, group in groupby(posts, key=lambda post: bool(post.call_uuid)):
+        if has_uuid:
             taken |= _keep(connection, list(group))
             continue
-        # Posts without any id find their call by looking: one at a time, or two at once would both make one.
+        # Posts without call_uuid find their call by looking: one at a time, or two at once would both make one; and
+        # one that is kept already is left alone, for it might find another call than it did then.
         for post in group:
             with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_POSTS_WITHOUT_ID])
-                taken |= _keep(connection, [post])
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_POSTS_WITHOUT_UUID])
+                known = "SELECT FROM calls_callevent WHERE ingest_id = %s"
+                if connection.execute(known, [post.ingest_id]).fetchone() is not None:
+                    taken.add(str(post.ingest_id))
+                else:
+                    taken |= _keep(connection, [post])
     return taken
 
 
 def _keep(connection: psycopg.Connection, posts: list[CallPost]) -> set[str]:
-    rows = json.dumps([_row(post) for post in posts])
+    rows = json.dumps([as_row(post) for post in posts])
     return {ingest_id for (ingest_id,) in connection.execute(KEEP_POSTS, {"posts": rows})}
-
-
-def _row(post: CallPost) -> dict[str, object]:
-    row = {name: getattr(post, name) for name in CallPost.__slots__}
-    return row | {"ingest_id": str(post.ingest_id), "received_at": post.received_at.isoformat()}
 
 
 def reunite_calls() -> int:
@@ -295,104 +285,101 @@ def close_silent_calls() -> int:
         return int(cursor.fetchone()[0])
 
 
-class GroupCommit:
-    """One thread that writes all posts that queued up while its last batch was committing. No waiting timer."""
+class Writer:
+    """A connection of its own that batches of posts are written on, made at first use and anew when it breaks.
 
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[CallPost, Future[bool]] | None] = queue.SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+    After a failure it rests: then one batch is tried at a time, with growing pauses, until one succeeds. Used by one
+    thread at a time, but for `is_resting`."""
+
+    def __init__(self, application_name: str) -> None:
+        self._application_name = application_name
         self._connection: psycopg.Connection | None = None
+        self._pause_s = 0.0  # none while all is well
+        self._next_try_at = 0.0
+        self._trying = threading.Lock()
 
-    def submit(self, post: CallPost) -> Future[bool]:
-        """Queue a post; the future tells whether it was taken, or raises Unavailable."""
-        future: Future[bool] = Future()
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-                self._thread.start()
-            self._queue.put((post, future))
-        return future
+    def is_resting(self) -> bool:
+        """Say whether to leave it alone now. While it rests, the first to ask after each pause is told to try."""
+        if not self._pause_s:
+            return False
+        with self._trying:
+            if not self._pause_s:
+                return False
+            now = time.monotonic()
+            if now < self._next_try_at:
+                return True
+            self._next_try_at = now + self._pause_s
+            return False
+
+    def write(self, posts: Sequence[CallPost]) -> list[bool | Exception]:
+        """Write a batch; for each post return whether it was taken, or Unwritable where its content was refused.
+
+        Raise what went wrong otherwise: the database away, slow, locked, full, without a table. Some of the batch may
+        have been written then; writing it again does no harm."""
+        try:
+            taken = self._taken(posts)
+        except CONTENT_IS_BAD as error:
+            if len(posts) > 1:
+                # One bad row must not take the others with it: halves find it in fewer statements than single rows.
+                middle = len(posts) // 2
+                return self.write(posts[:middle]) + self.write(posts[middle:])
+            return [Unwritable(f"SQLSTATE {error.sqlstate}")]
+        except Exception:
+            self._rest()
+            raise
+        self._pause_s = 0.0
+        return [str(post.ingest_id) in taken for post in posts]
+
+    def execute(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Ask something on the same connection. Raises as `write` does."""
+        try:
+            rows = self._once_more_if_cut(lambda connection: connection.execute(statement, parameters).fetchall())
+        except Exception:
+            self._rest()
+            raise
+        self._pause_s = 0.0
+        return rows
 
     def close(self) -> None:
-        """End the thread and its connection once all that is queued is written; the next post starts them again."""
-        with self._starting:
-            thread, self._thread = self._thread, None
-            if thread is not None:
-                self._queue.put(None)
-                thread.join()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _run(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            waiting = [(post, future) for post, future in batch if future.set_running_or_notify_cancel()]
-            if waiting:
-                self._write(waiting)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _next_batch(self) -> list[tuple[CallPost, Future[bool]]] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < LARGEST_BATCH:
+    def _taken(self, posts: Sequence[CallPost]) -> set[str]:
+        """Write posts, again where they were chosen to end a deadlock."""
+        for pause_s in PAUSES_AFTER_DEADLOCKS_S:
             try:
-                following = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if following is None:
-                self._queue.put(None)  # end after this batch
-                break
-            batch.append(following)
-        return batch
+                return self._once_more_if_cut(lambda connection: write(connection, posts))
+            except psycopg.errors.DeadlockDetected:
+                # So that the other one gets what it waited for before we ask again.
+                time.sleep(pause_s)
+        return self._once_more_if_cut(lambda connection: write(connection, posts))
 
-    def _write(self, batch: list[tuple[CallPost, Future[bool]]]) -> None:
+    def _once_more_if_cut(self, ask: Callable[[psycopg.Connection], T]) -> T:
+        """Ask; once more, on a new connection, where the one we had turns out to be dead."""
+        was_there = self._connection is not None and not self._connection.closed
         try:
-            taken = self._attempt([post for post, _ in batch])
-        except CONTENT_IS_BAD as error:
-            if len(batch) > 1:
-                # One bad row must not take the others with it.
-                for single in batch:
-                    self._write([single])
-                return
-            logger.error("a post was refused by the database: SQLSTATE %s", error.sqlstate)
-            batch[0][1].set_exception(Unavailable("the database refused the post"))
-        except Exception as error:  # noqa: BLE001 (the thread must live on, whatever it was)
-            logger.error("posts could not be written: %s", type(error).__name__)
-            for _, future in batch:
-                future.set_exception(Unavailable(type(error).__name__))
-        else:
-            for post, future in batch:
-                future.set_result(str(post.ingest_id) in taken)
-
-    def _attempt(self, posts: list[CallPost]) -> set[str]:
-        """Write posts; again where they were chosen to end a deadlock, once on a new connection where it is dead."""
-        fresh = self._connection is None
-        try:
-            for pause_s in PAUSES_AFTER_DEADLOCKS_S:
-                try:
-                    return write(self._connected(), posts)
-                except psycopg.errors.DeadlockDetected:
-                    time.sleep(
-                        pause_s
-                    )  # ended with ours: so that the other one gets what it waited for before we ask again
-            return write(self._connected(), posts)
+            return ask(self._connected())
         except psycopg.OperationalError:
-            if fresh or not self._is_dead():
+            if not was_there or not self._connected_is_dead():
                 raise
-            return write(self._connected(), posts)
-
-    def _is_dead(self) -> bool:
-        return self._connection is None or self._connection.closed
+            return ask(self._connected())
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect()
+            self._connection = connect(self._application_name)
         return self._connection
 
+    def _connected_is_dead(self) -> bool:
+        return self._connection is None or self._connection.closed
 
-def connect() -> psycopg.Connection:
+    def _rest(self) -> None:
+        with self._trying:
+            self._pause_s = min(max(SHORTEST_REST_S, self._pause_s * 2), LONGEST_REST_S)
+            self._next_try_at = time.monotonic() + self._pause_s
+
+
+def connect(application_name: str = "calltally writer") -> psycopg.Connection:
     """Open a connection of the writer's own: autocommit, every statement prepared, never waiting long."""
     settings = django_connection.get_connection_params()
     for its_own in ("context", "cursor_factory", "prepare_threshold"):
@@ -400,12 +387,16 @@ def connect() -> psycopg.Connection:
     limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC"
     settings |= {"options": f"{settings.get('options', '')} {limits}".strip()}
     connection: psycopg.Connection = psycopg.connect(
-        **settings | {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "calltally writer"},
+        **settings
+        | {
+            "application_name": application_name,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "keepalives_idle": HOST_IS_GONE_AFTER_S,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": HOST_IS_GONE_AFTER_S * 1000,
+        },
         autocommit=True,
         prepare_threshold=0,
     )
     return connection
-
-
-_writer = GroupCommit()
-close = _writer.close

@@ -141,6 +141,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # National forms of phone numbers are read as numbers of this region (ISO 3166-1 alpha-2).
 PHONE_REGION = env.str("PHONE_REGION", default="DE")
+# Where posts are kept while the database is away: a folder of this host, synced to its disk.
+SPOOL_FOLDER = Path(env.str("SPOOL_FOLDER", default="") or HOME / "spool")
+SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
+if SPOOL_MOST_MB < 1:
+    raise ImproperlyConfigured("SPOOL_MOST_MB is how large the spool may grow, in megabytes: at least 1.")
 
 # --- Times and words -------------------------------------------------------------------------
 

@@ -111,6 +111,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _close_writer(django_db_setup):
     """After the last test and before its database goes."""
     yield
-    from calls import writer
+    from calls import intake
 
-    writer.close()
+    intake.close()

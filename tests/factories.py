@@ -16,7 +16,7 @@ from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 
-from calls import keys, posts, writer
+from calls import intake, keys, posts
 from calls.models import AccessKey, DestinationNumber
 
 E164 = "+4922155400300"
@@ -107,7 +107,7 @@ def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", 
 def take(number: DestinationNumber, kind: str, at: datetime, **more: Any) -> None:
     """Have a post taken as if it had been received at `at`; `more` is as for post_body."""
     body = post_body(kind, number, _key_of_the_tests(number), **more)
-    assert writer.keep(posts.parse(json.dumps(body).encode(), at))
+    assert intake.keep(posts.parse(json.dumps(body).encode(), at))
 
 
 @cache

@@ -12,11 +12,12 @@ LAYERS = {
     "calls": [
         {"urls", "middleware"},
         {"views", "tasks", "admin", "commands"},
-        {"writer", "issuing", "traffic"},
+        {"intake", "draining", "issuing", "traffic"},
+        {"writer", "spool", "keyring"},
         {"posts"},
         {"models"},
         {"querysets"},
-        {"keys", "phones"},
+        {"keys", "phones", "groupcommit"},
     ],
     "reports": [
         {"urls"},

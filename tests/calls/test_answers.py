@@ -6,7 +6,6 @@ from io import BytesIO
 import pytest
 from django.db import connection
 
-from calls import writer
 from calls.models import Call, CallEvent
 from tests.factories import ACCESS_KEY, make_key, make_number, post, post_body
 
@@ -287,18 +286,6 @@ def test_the_key_is_nowhere_in_what_is_stored(client, number):
 
 def test_health_is_200_while_posts_can_be_kept(client, db):
     assert client.get("/healthz", headers={"host": "10.0.0.1"}).status_code == 200
-
-
-def test_while_the_database_is_away_posts_are_answered_503_and_taken_as_soon_as_it_is_back(client, number, monkeypatch):
-    writer.close()
-    with monkeypatch.context() as away:
-        away.setitem(connection.settings_dict, "PORT", "1")
-        answer = post(client, post_body("CALL_START", number))
-        assert (answer.status_code, answer.content) == (503, b'{"error":"unavailable"}')
-        assert int(answer["Retry-After"]) > 0
-
-    assert post(client, post_body("CALL_START", number)).status_code == 200
-    assert stored() == 1
 
 
 def test_a_connection_that_was_cut_is_made_anew_and_no_post_is_refused(client, number):

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls import posts, writer
+from calls.groupcommit import GroupCommit
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import rollups
 from reports.models import DayBlockCounts, QuarterHourBlockCounts, QuarterHourCounts
@@ -299,7 +300,7 @@ def plan_among_many_calls(number, statement):
         connection.execute("ANALYZE calls_call")
         connection.execute("SET plan_cache_mode = force_generic_plan")
         post = parsed(post_body("CALL_START", number), None, datetime.now(UTC))
-        parameters = {"posts": json.dumps([writer._row(post)])} if "%(posts)s" in statement else None
+        parameters = {"posts": json.dumps([posts.as_row(post)])} if "%(posts)s" in statement else None
         return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", parameters))
 
 
@@ -356,7 +357,8 @@ def wait_until_one_waits(watch):
 def test_a_post_whose_statement_was_chosen_to_end_a_deadlock_is_written_all_the_same(number):
     for call_uuid in ("a", "b"):
         take(number, "CALL_START", TEN, call_uuid=call_uuid, correlation_id=call_uuid)
-    group = writer.GroupCommit()
+    batches = writer.Writer("calltally writer")
+    group = GroupCommit("writer", batches.write, batches.close)
     lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
     with writer.connect() as other, writer.connect() as watch, other.transaction():
         other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that it is the batch that is chosen
@@ -479,5 +481,5 @@ def test_the_writer_connects_with_every_option_of_the_database(db, monkeypatch):
     monkeypatch.setitem(django_connection.settings_dict, "OPTIONS", options)
     with writer.connect() as connection:
         assert connection.execute("SHOW search_path").fetchone() == ("elsewhere,public",)
-        assert connection.execute("SHOW lock_timeout").fetchone() == ("2s",)
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("1500ms",)
         assert connection.info.get_parameters()["keepalives_idle"] == "7"

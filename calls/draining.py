@@ -1,0 +1,82 @@
+"""Moves spooled posts into the database: written and committed first, taken out of the spool afterwards.
+
+A drainer that is killed in between writes them once more, which changes nothing; so do two drainers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from calls.posts import CallPost
+from calls.spool import Spool, Spooled
+from calls.writer import Unwritable, Writer
+
+BATCH = 128
+WRONG_KEY = "no live key of its number"
+UNREADABLE = "not a post that this version can read"
+# SQLSTATE classes in which the database takes nothing from anybody: connection lost, out of resources, being stopped.
+AWAY = ("08", "53", "57P")
+
+
+@dataclass
+class Drained:
+    """What came of one batch."""
+
+    written: int = 0
+    set_aside: int = 0
+    failed: str = ""  # what stood in the way of more
+
+
+def drain_some(spool: Spool, writer: Writer) -> Drained:
+    """Move the posts that wait longest, a batch at most. Raise SpoolError where the spool cannot be used.
+
+    What the database refuses for good is set aside. Where it cannot take a batch now, a smaller one is tried: one post
+    that it cannot take waits on behind the others."""
+    drained = Drained()
+    posts: list[tuple[Spooled, CallPost]] = []
+    for spooled in spool.waiting(BATCH):
+        try:
+            posts.append((spooled, spooled.read()))
+        except ValueError:
+            spool.set_aside([spooled], UNREADABLE)
+            drained.set_aside += 1
+    while posts:
+        try:
+            answers = writer.write([post for _, post in posts])
+        except Exception as error:  # noqa: BLE001 (whatever it was: the posts are kept)
+            drained.failed = type(error).__name__
+            if _is_away(error):
+                break
+            if len(posts) == 1:
+                spool.note_tries([posts[0][0]])
+                break
+            posts = posts[: len(posts) // 2]
+        else:
+            _settle(spool, posts, answers, drained)
+            break
+    return drained
+
+
+def _settle(
+    spool: Spool, posts: Sequence[tuple[Spooled, CallPost]], answers: Sequence[bool | Exception], drained: Drained
+) -> None:
+    """Take out of the spool what is in the database, and set the rest aside."""
+    refused: dict[str, list[Spooled]] = {}
+    written = []
+    for (spooled, _), answer in zip(posts, answers, strict=True):
+        if answer is True:
+            written.append(spooled)
+        else:
+            reason = f"refused by the database, {answer}" if isinstance(answer, Unwritable) else WRONG_KEY
+            refused.setdefault(reason, []).append(spooled)
+    for reason, group in refused.items():
+        spool.set_aside(group, reason)
+    spool.remove(written)
+    drained.written, drained.set_aside = len(written), drained.set_aside + len(posts) - len(written)
+
+
+def _is_away(error: Exception) -> bool:
+    state = getattr(error, "sqlstate", None)
+    return isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(AWAY))

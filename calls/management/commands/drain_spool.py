@@ -1,0 +1,108 @@
+"""Moves posts that were spooled while the database was away into it: a process of its own beside the web server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from calls.draining import Drained, drain_some
+from calls.intake import OLD_S, SAY_AGAIN_AFTER_S
+from calls.spool import Spool, SpoolError, of_this_host
+from calls.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.25
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
+MOST_SHOWN = 50
+
+
+class Command(BaseCommand):
+    help = "Moves spooled posts into the database. Runs until it is stopped, unless told otherwise."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--once", action="store_true", help="end once nothing waits, with 1 where something has to")
+        what.add_argument("--show", action="store_true", help="only say what waits and what was set aside, and why")
+        parser.add_argument("--try-again", action="store_true", help="first let what was set aside wait once more")
+
+    def handle(
+        self, *args: Any, once: bool = False, show: bool = False, try_again: bool = False, **options: Any
+    ) -> None:
+        with contextlib.closing(of_this_host()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
+            try:
+                if try_again:
+                    self.stdout.write(f"{spool.try_again()} posts that had been set aside are tried again.")
+                if show:
+                    self.show(spool)
+                elif once:
+                    self.drain_once(spool, writer)
+                else:
+                    drain_until_stopped(spool, writer)
+            except SpoolError as error:
+                sys.exit(f"The spool cannot be used: {error}")
+
+    def drain_once(self, spool: Spool, writer: Writer) -> None:
+        total = Drained()
+        while (drained := drain_some(spool, writer)).written or drained.set_aside:
+            total.written += drained.written
+            total.set_aside += drained.set_aside
+        held = spool.held()
+        if total.written or total.set_aside or held.waiting:
+            self.stdout.write(f"{total.written} posts moved into the database, {total.set_aside} set aside.")
+        if held.waiting:
+            sys.exit(f"{held.waiting} posts still wait: the database cannot take them now ({drained.failed}).")
+
+    def show(self, spool: Spool) -> None:
+        held = spool.held()
+        since = f", the oldest for {held.oldest_s:.0f} s" if held.waiting else ""
+        self.stdout.write(f"{held.waiting} posts wait{since}; {held.set_aside} were set aside.")
+        for post in spool.shown(MOST_SHOWN):
+            moment = datetime.fromtimestamp(post.set_aside_at, UTC).isoformat(timespec="seconds")
+            self.stdout.write(
+                f"{moment}  {post.reason}: {post.request_type} for {post.destination_number or 'no number'}, "
+                f"received {post.received_at}"
+            )
+        if held.set_aside > MOST_SHOWN:
+            self.stdout.write(f"… and {held.set_aside - MOST_SHOWN} before these.")
+
+
+def drain_until_stopped(spool: Spool, writer: Writer) -> None:
+    """Move whatever comes into the spool, until a TERM or Ctrl-C; say in the log what is worth knowing."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    pause_s, say_at = SHORTEST_PAUSE_S, 0.0
+    while True:
+        try:
+            drained = drain_some(spool, writer)
+            held = spool.held()
+            if not held.waiting and (drained.written or drained.set_aside):
+                spool.shrink()
+        except SpoolError as error:
+            logger.error("the spool cannot be used: %s", error)
+            time.sleep(LONGEST_PAUSE_S)
+            continue
+        if drained.written or drained.set_aside:
+            logger.info("%d spooled posts written, %d set aside", drained.written, drained.set_aside)
+        if held.oldest_s > OLD_S and time.monotonic() >= say_at:
+            say_at = time.monotonic() + SAY_AGAIN_AFTER_S
+            logger.error("%d posts wait in the spool, the oldest for %.0f s", held.waiting, held.oldest_s)
+        if drained.failed:
+            logger.warning("spooled posts cannot be written now: %s", drained.failed)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        else:
+            pause_s = SHORTEST_PAUSE_S
+            if not held.waiting:
+                time.sleep(LOOK_EVERY_S)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(0)  # wherever it is: a post that was written and not yet taken out is written again

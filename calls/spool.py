@@ -1,0 +1,326 @@
+"""Keeps posts on this host's disk while the database is away: a SQLite file, synced before a post is answered.
+
+Web processes add; `manage.py drain_spool` takes out. docs/reliability.md says what it holds on to, and what not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from calls.posts import CallPost, as_row, from_row
+
+logger = logging.getLogger(__name__)
+
+WAIT_FOR_OTHERS_S = 0.5  # for another process that is just writing to the file
+PAGE = 4096
+ROOM_FOR_A_POST = 40  # pages: the longest post and its share of the indexes
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# Posts whose key nobody could judge, and posts set aside, may each fill so much: the rest is for those known good.
+SHARE = 4
+SET_ASIDE_FOR_S = 30 * 24 * 3600
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS post (
+  id integer PRIMARY KEY,
+  ingest_id text NOT NULL UNIQUE,
+  post text NOT NULL,                    -- a row of calls.posts.as_row, as JSON: no access key
+  is_verified integer NOT NULL,          -- whether its key was known to be live
+  spooled_at real NOT NULL,              -- seconds since 1970
+  tries integer NOT NULL DEFAULT 0,      -- how often the database could not take it for a reason that may pass
+  set_aside_at real,
+  reason text NOT NULL DEFAULT ''        -- why it was set aside
+);
+CREATE INDEX IF NOT EXISTS post_waiting ON post (tries, id) WHERE set_aside_at IS NULL;
+CREATE INDEX IF NOT EXISTS post_oldest ON post (spooled_at) WHERE set_aside_at IS NULL;
+CREATE INDEX IF NOT EXISTS post_set_aside ON post (set_aside_at) WHERE set_aside_at IS NOT NULL;
+-- What is held, kept up to date by the file itself: counting millions of rows for every look would take seconds.
+CREATE TABLE IF NOT EXISTS held (state text PRIMARY KEY, posts integer NOT NULL, bytes integer NOT NULL);
+INSERT OR IGNORE INTO held VALUES ('verified', 0, 0), ('unverified', 0, 0), ('set aside', 0, 0);
+CREATE TRIGGER IF NOT EXISTS post_came AFTER INSERT ON post BEGIN
+  UPDATE held SET posts = posts + 1, bytes = bytes + length(new.post) WHERE state = {state_of_new};
+END;
+CREATE TRIGGER IF NOT EXISTS post_went AFTER DELETE ON post BEGIN
+  UPDATE held SET posts = posts - 1, bytes = bytes - length(old.post) WHERE state = {state_of_old};
+END;
+CREATE TRIGGER IF NOT EXISTS post_changed AFTER UPDATE OF set_aside_at ON post BEGIN
+  UPDATE held SET posts = posts - 1, bytes = bytes - length(old.post) WHERE state = {state_of_old};
+  UPDATE held SET posts = posts + 1, bytes = bytes + length(new.post) WHERE state = {state_of_new};
+END;
+"""
+STATE = "iif({row}.set_aside_at IS NOT NULL, 'set aside', iif({row}.is_verified, 'verified', 'unverified'))"
+TABLES = TABLES.replace("{state_of_new}", STATE.format(row="new")).replace("{state_of_old}", STATE.format(row="old"))
+
+
+class SpoolError(Exception):
+    """The spool cannot keep a post: it is full, its disk is, or its folder cannot be used. Says which."""
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A post as it waits."""
+
+    id: int
+    row: str
+
+    def read(self) -> CallPost:
+        """Return the post. Raise ValueError where it cannot be read."""
+        row = json.loads(self.row)
+        if not isinstance(row, dict):
+            raise ValueError("no object")  # noqa: TRY004 (one error for whatever cannot be read)
+        return from_row(row)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a spool holds."""
+
+    waiting: int = 0
+    unverified: int = 0
+    set_aside: int = 0
+    bytes: int = 0
+    oldest_s: float = 0.0  # how long the oldest has waited
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A post that the database refused for good, as shown to people: without whom it was from."""
+
+    ingest_id: str
+    set_aside_at: float
+    reason: str
+    received_at: str
+    request_type: str
+    destination_number: str
+
+
+class Spool:
+    """The file of one host. An instance belongs to one thread; any number of them, in any process, may be open."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        self.path = path
+        self._most_bytes = most_bytes
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    # --- Adding ---
+
+    def add(self, posts: Sequence[tuple[CallPost, bool]]) -> list[Exception | None]:
+        """Keep posts, each with whether its key is known to be live; on disk when this returns.
+
+        Those for which there is no room any more get a SpoolError instead. Raise it where none can be kept."""
+        now = time.time()
+        with self._transaction() as connection:
+            room = self._most_bytes // SHARE - self._bytes("unverified")
+            answers: list[Exception | None] = []
+            rows = []
+            for post, is_verified in posts:
+                row = json.dumps(as_row(post), separators=(",", ":"))
+                if not is_verified:
+                    room -= len(row)
+                    if room < 0:
+                        answers.append(SpoolError("as many posts with keys that nobody could judge wait as may"))
+                        continue
+                rows.append((str(post.ingest_id), row, is_verified, now))
+                answers.append(None)
+            connection.executemany(
+                "INSERT INTO post (ingest_id, post, is_verified, spooled_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (ingest_id) DO NOTHING",
+                rows,
+            )
+        return answers
+
+    # --- Draining ---
+
+    def waiting(self, most: int) -> list[Spooled]:
+        """Return posts that wait, in the order they came; those that were tried in vain after the others."""
+        rows = self._connected().execute(
+            "SELECT id, post FROM post WHERE set_aside_at IS NULL ORDER BY tries, id LIMIT ?", [most]
+        )
+        return [Spooled(*row) for row in rows]
+
+    def remove(self, posts: Sequence[Spooled]) -> None:
+        """Forget posts that are in the database."""
+        if posts:
+            with self._transaction() as connection:
+                connection.executemany("DELETE FROM post WHERE id = ?", [[post.id] for post in posts])
+
+    def set_aside(self, posts: Sequence[Spooled], reason: str) -> None:
+        """Keep posts that the database refused, out of the way of the others.
+
+        What was set aside 30 days ago goes, and the oldest where it would fill more than its share."""
+        if not posts:
+            return
+        with self._transaction() as connection:
+            now = time.time()
+            connection.executemany(
+                "UPDATE post SET set_aside_at = ?, reason = ? WHERE id = ? AND set_aside_at IS NULL",
+                [[now, reason, post.id] for post in posts],
+            )
+            gone = connection.execute("DELETE FROM post WHERE set_aside_at < ?", [now - SET_ASIDE_FOR_S]).rowcount
+            while self._bytes("set aside") > self._most_bytes // SHARE:
+                gone += connection.execute(
+                    "DELETE FROM post WHERE id IN (SELECT id FROM post WHERE set_aside_at IS NOT NULL "
+                    "ORDER BY set_aside_at, id LIMIT 100)"
+                ).rowcount
+        if gone:
+            logger.warning("%s posts that had been set aside were deleted: too old, or too many", gone)
+
+    def note_tries(self, posts: Sequence[Spooled]) -> None:
+        """Let posts that could not be written now wait behind the others."""
+        with self._transaction() as connection:
+            connection.executemany("UPDATE post SET tries = tries + 1 WHERE id = ?", [[post.id] for post in posts])
+
+    def try_again(self) -> int:
+        """Let all that was set aside wait once more; return how many."""
+        with self._transaction() as connection:
+            again = "UPDATE post SET set_aside_at = NULL, reason = '', tries = 0 WHERE set_aside_at IS NOT NULL"
+            return connection.execute(again).rowcount
+
+    # --- Looking ---
+
+    def held(self) -> Held:
+        """Say what it holds; nothing where it was never used. Raise SpoolError where that cannot be told."""
+        if not self.path.exists():
+            return Held()
+        with self._errors_named():
+            connection = self._connected()
+            held = {state: rest for state, *rest in connection.execute("SELECT state, posts, bytes FROM held")}
+            (oldest,) = connection.execute("SELECT min(spooled_at) FROM post WHERE set_aside_at IS NULL").fetchone()
+        return Held(
+            waiting=held["verified"][0] + held["unverified"][0],
+            unverified=held["unverified"][0],
+            set_aside=held["set aside"][0],
+            bytes=sum(size for _, size in held.values()),
+            oldest_s=max(0.0, time.time() - oldest) if oldest else 0.0,
+        )
+
+    def shown(self, most: int) -> list[SetAside]:
+        """Return what was set aside last."""
+        found = self._connected().execute(
+            "SELECT ingest_id, set_aside_at, reason, post FROM post WHERE set_aside_at IS NOT NULL "
+            "ORDER BY set_aside_at DESC, id DESC LIMIT ?",
+            [most],
+        )
+        shown = []
+        for ingest_id, set_aside_at, reason, row in found:
+            try:
+                post = json.loads(row)
+                words = [str(post[name]) for name in ("received_at", "request_type", "destination_number")]
+            except (ValueError, KeyError, TypeError):
+                words = ["", "", ""]
+            shown.append(SetAside(ingest_id, set_aside_at, reason, *words))
+        return shown
+
+    def prove(self) -> None:
+        """Write and sync something. Raise SpoolError where it could keep no post."""
+        with self._transaction() as connection:
+            used, free, most = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "max_page_count")
+            )
+            if used - free > most - ROOM_FOR_A_POST:
+                raise SpoolError(f"{self.path}: it is full")
+            connection.execute("UPDATE held SET posts = posts WHERE state = 'verified'")
+
+    def shrink(self) -> None:
+        """Give back to the disk what an outage took."""
+        with self._errors_named():
+            self._connected().execute("PRAGMA incremental_vacuum").fetchall()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    # --- The file ---
+
+    def _bytes(self, state: str) -> int:
+        (size,) = self._connected().execute("SELECT bytes FROM held WHERE state = ?", [state]).fetchone()
+        return int(size)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors_named():
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            with contextlib.suppress(sqlite3.Error):
+                self.close()  # whatever it was, the next try begins afresh
+            if getattr(error, "sqlite_errorcode", None) in BROKEN:
+                self._put_away()
+            raise SpoolError(f"{self.path}: {error}") from error
+
+    def _put_away(self) -> None:
+        """Move a file that SQLite cannot read any more out of the way, so that posts can be kept again."""
+        if self._file != _identity(self.path):
+            return  # another process has done so
+        away = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+        with contextlib.suppress(OSError):
+            for ending in ("", "-wal", "-shm"):
+                part = self.path.with_name(self.path.name + ending)
+                if part.exists():
+                    part.rename(f"{away}{ending}")
+            logger.critical("the spool %s cannot be read; it was moved to %s, and a new one is begun", self.path, away)
+
+    def _connected(self) -> sqlite3.Connection:
+        """Return a connection to the file that lies at our path now: one that was moved away is nobody's to drain."""
+        if self._connection is not None and self._file != _identity(self.path):
+            self.close()
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's other files take after this one
+        self._file = _identity(self.path)
+        connection = sqlite3.connect(
+            self.path, timeout=WAIT_FOR_OTHERS_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE}")  # this and the next are heeded by a new file alone
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")  # callers do not linger in freed pages
+            connection.execute(f"PRAGMA max_page_count = {self._most_bytes // PAGE}")
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'post_changed'").fetchone():
+                connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        known = path.stat()
+    except FileNotFoundError:
+        return None
+    return known.st_dev, known.st_ino
+
+
+def of_this_host() -> Spool:
+    """Return the spool of this host, on a connection of its own."""
+    return Spool(Path(settings.SPOOL_FOLDER) / "posts.sqlite3", settings.SPOOL_MOST_MB * 1024 * 1024)
