@@ -386,16 +386,16 @@ def connect(application_name: str = "calltally writer") -> psycopg.Connection:
         del settings[its_own]  # Django's ways with values and statements; the rest says where and how to connect
     limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC"
     settings |= {"options": f"{settings.get('options', '')} {limits}".strip()}
+    noticing_a_gone_host = {
+        "keepalives_idle": HOST_IS_GONE_AFTER_S,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": HOST_IS_GONE_AFTER_S * 1000,
+    }
     connection: psycopg.Connection = psycopg.connect(
-        **settings
-        | {
-            "application_name": application_name,
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "keepalives_idle": HOST_IS_GONE_AFTER_S,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": HOST_IS_GONE_AFTER_S * 1000,
-        },
+        **noticing_a_gone_host
+        | settings
+        | {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": application_name},
         autocommit=True,
         prepare_threshold=0,
     )

@@ -9,15 +9,18 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from config.embedded import command_line
+import psycopg
+
+from config.embedded import EmbeddedError, Server, command_line
 
 TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
-LONGEST_PAUSE_S = 30
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_AFTER_S = 60  # a child that ran this long is started again without a pause
 
 
@@ -63,7 +66,7 @@ class Child:
         now = time.monotonic()
         if self._due is None:
             steady = now - self._started > STEADY_AFTER_S
-            self.pause_s = 0.0 if steady else min(max(1.0, self.pause_s * 2), LONGEST_PAUSE_S)
+            self.pause_s = 0.0 if steady else longer(self.pause_s)
             self._due = now + self.pause_s
             say(f"The {self.name} stopped ({self.why_it_ended()}); it is started again. {self.where_to_look()}")
         if now < self._due:
@@ -84,6 +87,66 @@ class Child:
             return ""
         lines = self.log.read_text(errors="replace").strip().splitlines()[-10:]
         return "\n".join(f"  {line}" for line in lines)
+
+
+class Database:
+    """The embedded server, started again in the background when it dies: all else goes on meanwhile.
+
+    Where it cannot be started (its disk is full, say), that is said once, and it is tried again and again."""
+
+    def __init__(self, server: Server, say: Callable[[str], None]) -> None:
+        self._server = server
+        self._say = say
+        self._starting: threading.Thread | None = None
+        self._started = time.monotonic()
+        self._pause_s = 0.0
+        self._due = 0.0
+        self._complaint = ""
+
+    def revive(self) -> bool:
+        """Look after the server; True where it is back since the last look."""
+        if self._starting is not None:
+            if self._starting.is_alive():
+                return False
+            self._starting = None
+            if not self._complaint:
+                self._started = time.monotonic()
+                self._say("The database server is back.")
+                return True
+            self._pause_s = longer(self._pause_s)
+            self._due = time.monotonic() + self._pause_s
+        if self._server.is_alive() or time.monotonic() < self._due:
+            return False
+        if not self._complaint:
+            if time.monotonic() - self._started > STEADY_AFTER_S:
+                self._pause_s = 0.0
+            self._say(f"The database server stopped; it is started again. See {self._server.log}.")
+        self._starting = threading.Thread(target=self._start, name="database", daemon=True)
+        self._starting.start()
+        return False
+
+    def stop(self) -> None:
+        """Stop the server, also where it is just being started; it is gone when this returns."""
+        self._server.stop()
+        while self._starting is not None and self._starting.is_alive():
+            self._starting.join(0.2)
+            self._server.stop()
+
+    def _start(self) -> None:
+        try:
+            self._server.start()
+        except (EmbeddedError, OSError, psycopg.Error) as error:
+            complaint = str(error).strip()
+            if not self._complaint:
+                self._say(f"{complaint}\nIt is tried again until it works; posts are kept in the spool meanwhile.")
+            self._complaint = complaint
+        else:
+            self._complaint = ""
+
+
+def longer(pause_s: float) -> float:
+    """Return the next pause of a row that grows."""
+    return min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
 
 
 def stop_all(children: Iterable[Child]) -> None:

@@ -39,6 +39,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Where people and TENIOS reach this installation, as said in help texts: https://calls.example.com
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+# What `make run` serves with. A post may hold its thread for a second while the database is slow.
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
+WEB_THREADS = env.int("WEB_THREADS", default=16)
+if WEB_PROCESSES < 1 or WEB_THREADS < 1:
+    raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS, of each process, must be at least 1.")
 # True when a proxy terminates TLS: cookies become Secure.
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 
@@ -181,7 +186,8 @@ if CELERY_BROKER_URL == "filesystem://":
         "control_folder": str(BROKER / "control"),
         "store_processed": False,
     }
-CELERY_BEAT_SCHEDULE_FILENAME = str(BROKER / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "config.beat:SteadyScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until it notices that the clock was set back
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"

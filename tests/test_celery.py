@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
+from config.beat import SteadyScheduler
 from config.celery import app
 from reports.models import QuarterHourCounts, RollUp
 from tests.factories import make_number, send
@@ -82,7 +85,33 @@ def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_kill
             wait_until(lambda: RollUp.objects.get().counted_at > counted_at)
 
 
-def test_every_task_of_the_timetable_exists_and_can_be_called(settings):
+def test_every_task_of_the_timetable_exists_and_can_be_called():
     app.loader.import_default_modules()
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         app.tasks[entry["task"]]()
+
+
+def test_a_clock_that_is_set_back_or_on_does_not_stop_the_timetable(monkeypatch):
+    """Every task is sent at once after the step, and at its interval from then on."""
+    sent = []
+    monkeypatch.setattr(SteadyScheduler, "apply_async", lambda self, entry, **how: sent.append(entry.name))
+    now = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+    monkeypatch.setattr(app, "now", lambda: now)
+    monkeypatch.setattr("celery.schedules.schedule.now", lambda self: now)
+    monkeypatch.setattr("celery.beat.ScheduleEntry.default_now", lambda self: now)
+    scheduler = SteadyScheduler(app=app)
+    names = {name for name, entry in scheduler.schedule.items() if entry.schedule.run_every < timedelta(hours=1)}
+
+    def ticked():
+        sent.clear()
+        for _ in range(10):
+            scheduler.tick()
+        return set(sent)
+
+    for step in (timedelta(hours=-1), timedelta(hours=1), timedelta(hours=-3)):
+        ticked()
+        assert not ticked()
+        now += step
+        assert names <= ticked(), step
+        now += timedelta(seconds=settings.ROLL_UP_EVERY_S + 1)
+        assert "roll-up" in ticked()

@@ -74,7 +74,7 @@ class Start:
     def pids(self) -> dict[str, int]:
         """Return its processes, by what their command line holds."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
-        children = {re.search(r"granian|worker|beat", command)[0]: int(pid) for pid, command in lines}
+        children = {re.search(r"granian|drain_spool|worker|beat", command)[0]: int(pid) for pid, command in lines}
         return {"postgres": Server(self.home)._running_pid(), **children}
 
     def stop(self, number: int) -> None:
@@ -105,6 +105,19 @@ def calls(home: Path) -> int:
         return connection.execute("SELECT count(*) FROM calls_call").fetchone()[0]
 
 
+def events(home: Path) -> int:
+    with psycopg.connect(embedded.saved_url(home)) as connection:
+        return connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0]
+
+
+def answers(home: Path) -> bool:
+    try:
+        psycopg.connect(embedded.saved_url(home)).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def paste(said: str) -> int:
     """Send the post of the printed curl. Return the status of the answer."""
     (line,) = [line for line in said.splitlines() if line.startswith("curl ")]
@@ -124,7 +137,7 @@ def test_from_the_first_start_to_the_next(home, port):
     first = Start(home, port)
     try:
         left = first.pids()
-        assert set(left) == {"postgres", "granian", "worker", "beat"}
+        assert set(left) == {"postgres", "granian", "drain_spool", "worker", "beat"}
         assert f"http://127.0.0.1:{port}/" in first.said
         assert re.search(r"admin +Password: \S{12,}", first.said)
         assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
@@ -153,7 +166,7 @@ def test_from_the_first_start_to_the_next(home, port):
     try:
         assert again.took_s < 10
         assert "Stopped what an earlier start had left running." in again.said
-        assert all(gone(left[name]) for name in ("granian", "worker", "beat"))
+        assert all(gone(left[name]) for name in ("granian", "drain_spool", "worker", "beat"))
         assert not processes._left_of(left["granian"], web[2])
         assert again.pids()["postgres"] == left["postgres"]
         assert calls(home) == 1
@@ -166,11 +179,20 @@ def test_from_the_first_start_to_the_next(home, port):
         beat = again.pids()["beat"]
         os.kill(beat, signal.SIGKILL)
         assert embedded._wait(lambda: again.pids().get("beat", beat) != beat, 10)
+        # The database too, and all else goes on meanwhile: what is posted is kept, and moved into it afterwards.
+        postgres = again.pids()["postgres"]
+        os.killpg(postgres, signal.SIGKILL)
+        assert paste(first.said) == 200
+        assert embedded._wait(lambda: again.pids()["postgres"] not in {None, postgres}, 20)
+        assert embedded._wait(lambda: answers(home), 20)
+        assert embedded._wait(lambda: events(home) == 2, 20)
         pids = again.pids()
     finally:
         again.stop(signal.SIGINT)
     assert again.process.returncode == 0
     assert "The beat stopped (signal 9)" in again.said
+    assert "The database server stopped; it is started again." in again.said
+    assert "The database server is back." in again.said
     assert again.said.endswith("Stopped.\n")
     assert all(gone(pid) for pid in pids.values())
 
@@ -254,3 +276,40 @@ def test_without_secrets_a_command_says_what_to_set(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("Set SECRET_KEY to a secret of at least 50 characters, or run `make run` once")
     assert done.stderr.count("\n") == 1
+
+
+class Unstartable:
+    """A server that cannot be started until it is told to."""
+
+    log = Path("postgres.log")
+
+    def __init__(self) -> None:
+        self.works = False
+        self.tries = 0
+
+    def is_alive(self) -> bool:
+        return self.works
+
+    def start(self) -> None:
+        self.tries += 1
+        if self.tries == 3:
+            self.works = True
+            return
+        raise embedded.EmbeddedError("The database server did not start. No space left on device")
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works():
+    said: list[str] = []
+    server = Unstartable()
+    database = processes.Database(server, said.append)
+
+    assert embedded._wait(database.revive, 20)
+
+    assert server.tries == 3
+    assert len(said) == 3
+    assert said[0].startswith("The database server stopped; it is started again.")
+    assert "No space left on device" in said[1]
+    assert said[2] == "The database server is back."

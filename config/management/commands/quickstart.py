@@ -30,13 +30,11 @@ from django.db import OperationalError, connection
 
 from config import embedded
 from config.embedded import EmbeddedError, Server
-from config.processes import Child, note, stop_all, stop_left_over
+from config.processes import Child, Database, note, stop_all, stop_left_over
 
 HOST = "127.0.0.1"
-WEB_PROCESSES = 2
-THREADS_PER_PROCESS = 8
 UP_WITHIN_S = 60
-WATCH_EVERY_S = 0.5
+WATCH_EVERY_S = 0.2
 FIRST_NUMBER = "+4922155400300"
 
 
@@ -45,7 +43,7 @@ class Stopped(Exception):  # noqa: N818 (asked for, nothing went wrong)
 
 
 class Command(BaseCommand):
-    help = "Starts database, web server, worker and beat on this machine, and stops them with Ctrl-C."
+    help = "Starts database, web server, drainer, worker and beat on this machine, and stops them with Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="with made-up traffic that keeps flowing")
@@ -79,6 +77,7 @@ class Command(BaseCommand):
         make_folders()
         self.say("Starting …")
         server = Server(settings.HOME, say=self.say) if settings.USES_EMBEDDED_DATABASE else None
+        database = Database(server, self.say) if server else None
         children = [Child(name, command, log_of(name)) for name, command in services(port).items()]
         try:
             if server:
@@ -96,15 +95,15 @@ class Command(BaseCommand):
                 children.append(Child("demo", traffic, None))
                 children[-1].start()
                 note(settings.HOME / "processes", children)
-            self.watch(server, children)
+            self.watch(server, database, children)
         finally:
             ignore_stop_signals()
             if any(child.pid for child in children):
                 self.say("\nStopping …")
             stop_all(reversed(children))
             (settings.HOME / "processes").unlink(missing_ok=True)
-            if server:
-                server.stop()
+            if database:
+                database.stop()
 
     def prepare(self, port: int) -> str:
         """Bring tables, static files, superuser and first number up to date. Return what to tell the person."""
@@ -133,13 +132,15 @@ class Command(BaseCommand):
             ]
         )
 
-    def watch(self, server: Server | None, children: list[Child]) -> None:
+    def watch(self, server: Server | None, database: Database | None, children: list[Child]) -> None:
         """Keep everything running until somebody stops it."""
+        served_at = server.port if server else None
         while True:
             time.sleep(WATCH_EVERY_S)
-            if server and not server.is_alive():
-                self.say(f"The database server stopped by itself; it is started again. See {server.log}.")
-                server.start()
+            if server and database and database.revive() and server.port != served_at:
+                self.say("Its port was taken, so it has another now; all that asks it is started again.")
+                served_at = server.port
+                stop_all(children)
             for child in list(children):
                 if child.log is None and not child.is_alive():
                     self.say(f"The {child.name} has ended ({child.why_it_ended()}); all else goes on.")
@@ -163,13 +164,14 @@ def services(port: int) -> dict[str, list[str]]:
             "--interface=wsgi",
             f"--host={HOST}",
             f"--port={port}",
-            f"--workers={WEB_PROCESSES}",
-            f"--blocking-threads={THREADS_PER_PROCESS}",
+            f"--workers={settings.WEB_PROCESSES}",
+            f"--blocking-threads={settings.WEB_THREADS}",
             "--respawn-failed-workers",
             "--workers-kill-timeout=5",
             "--no-ws",
             "config.wsgi:application",
         ],
+        "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
         # The broker in a folder cannot do what workers tell each other.
         "worker": [
             *celery,
