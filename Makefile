@@ -3,11 +3,13 @@
 PYTHON ?= python3
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
+# What only `make bench` needs.
+BENCH := .venv-bench
 PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test lint format screenshots
+.PHONY: run demo test test-faults bench lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -17,6 +19,14 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -n 2 $(ARGS)
+
+# Kills, freezes and fills a Calltally of its own; with CALLTALLY_TEST_FULL=1 for hours. Linux, as root for full disks.
+test-faults: $(VENV)/installed-dev
+	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/faults)
+
+# The figures of docs/performance.md: the intake beside others that run its statement. About six minutes.
+bench: $(VENV)/installed $(BENCH)/installed
+	@$(IN_VENV) -m tests.benchmarks $(ARGS)
 
 # The pictures of docs/screenshots, made anew; needs a Chromium.
 screenshots: $(VENV)/installed-dev
@@ -46,6 +56,12 @@ $(VENV)/installed: requirements.txt | $(IN_VENV)
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@echo "Installing what its tests need …"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(BENCH)/installed: tests/benchmarks/requirements.txt | $(IN_VENV)
+	@echo "Installing what Calltally is measured against into $(BENCH) …"
+	@$(IN_VENV) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(IN_VENV):

@@ -1,0 +1,7 @@
+"""Calltally's own settings, but for the way of a post."""
+
+from config.settings import *  # noqa: F403 (all of them, on purpose)
+
+ROOT_URLCONF = "tests.benchmarks.naive_drf.urls"
+WSGI_APPLICATION = "tests.benchmarks.naive_drf.wsgi.application"
+MIDDLEWARE = [name for name in MIDDLEWARE if name != "calls.middleware.posts_first"]  # noqa: F405

@@ -1,0 +1,223 @@
+"""A sender of posts at a steady rate, each post once and never again, and the ledger of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+
+HOST = "127.0.0.1"
+PATH = "/tenios/posts"
+GIVES_UP_AFTER_S = 5.0
+KEEPS_IDLE_S = 1.0
+# Of the posts that are sent on a connection of their own, beside those on connections that are kept.
+FRESH = 0.2
+KINDS = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+
+NOT_CONNECTED = "not connected"  # it never left
+BROKEN_OFF = "broken off"  # it was sent, or a part of it, and the connection broke
+TIMED_OUT = "timed out"
+UNKNOWN = {BROKEN_OFF, TIMED_OUT}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One line of the ledger."""
+
+    post_id: str
+    at: float  # on the monotonic clock
+    took_s: float
+    answer: str  # the status, or why there is none
+    retry_after: str = ""
+
+
+class Client:
+    """Sends posts from a thread of its own until it is stopped. `name` begins the id of each post."""
+
+    def __init__(self, port: int, e164: str, access_key: str, *, rate: float, name: str) -> None:
+        self.port = port
+        self.name = name
+        self.sent: list[Sent] = []
+        self.started = 0  # posts begun
+        self.connects: list[tuple[float, bool]] = []  # when a connection was asked for, and whether it was accepted
+        self._e164 = e164
+        self._access_key = access_key
+        self._rate = rate
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._random = random.Random(name)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="client", daemon=True)
+
+    # --- For the test's thread ---
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more, and wait until all that was sent is answered or given up."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join(GIVES_UP_AFTER_S + 5)
+            assert not self._thread.is_alive()
+
+    def hold(self, seconds: float, posts: int = 60) -> None:
+        """Keep things as they are for so long, and until so many posts more were begun."""
+        began, before = time.monotonic(), self.started
+        while time.monotonic() < began + seconds or self.started < before + posts:
+            assert self._thread.is_alive(), "the client has ended"
+            time.sleep(0.02)
+
+    def answered_since(self, moment: float) -> int:
+        return sum(line.at >= moment and line.answer == "200" for line in list(self.sent))
+
+    # --- In its own thread ---
+
+    async def _run(self) -> None:
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as under_way:
+            for index in count():
+                # Behind time after a pause of ours: what is due goes out now, and the rate is the same again.
+                due = began + index / self._rate
+                if (early := due - time.monotonic()) > 0:
+                    await asyncio.sleep(early)
+                elif early < -0.5:
+                    began -= early
+                if self._stopped.is_set():
+                    break
+                under_way.create_task(self._post(index))
+        for _, _, writer in self._idle:
+            await _close(writer)
+
+    async def _post(self, index: int) -> None:
+        self.started += 1
+        post_id = f"{self.name}-{index}"
+        at = time.monotonic()
+        answer, retry_after = await self._exchange(self._body(index, post_id), fresh=self._random.random() < FRESH)
+        self.sent.append(Sent(post_id, at, time.monotonic() - at, answer, retry_after))
+
+    def _body(self, index: int, post_id: str) -> bytes:
+        call, kind = divmod(index, len(KINDS))
+        post = {"requestType": KINDS[kind], "customerNumber": 200000, "accessKey": self._access_key}
+        if KINDS[kind] == "BLOCK_END":
+            post["blockType"] = "ANNOUNCEMENT"
+        elif "FORWARD" in KINDS[kind]:
+            post |= {"destination": "+492212345678", "destinationType": "EXTERNALNUMBER"}
+        call_id = f"{self.name}-call-{call}"
+        post["variables"] = {
+            "destination_number": self._e164,
+            "call_uuid": call_id,
+            "correlation_id": call_id,
+            "caller_id_number": f"+49170{call % 10**7:07}",
+            "post_id": post_id,
+        }
+        return json.dumps(post).encode()
+
+    async def _exchange(self, body: bytes, *, fresh: bool) -> tuple[str, str]:
+        writer = None
+        try:
+            async with asyncio.timeout(GIVES_UP_AFTER_S):
+                kept = None if fresh else self._take_kept()
+                if kept is None:
+                    try:
+                        reader, writer = await self._connect()
+                    except OSError:
+                        return NOT_CONNECTED, ""
+                else:
+                    reader, writer = kept
+                head = f"POST {PATH} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+                head += "Connection: close\r\n" if fresh else ""
+                head += f"Content-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+                status, headers = await _read_answer(reader)
+        except TimeoutError:
+            answer = TIMED_OUT, ""
+        except (OSError, asyncio.IncompleteReadError):
+            answer = BROKEN_OFF, ""
+        else:
+            if not fresh and headers.get("connection", "").lower() != "close":
+                self._idle.append((time.monotonic(), reader, writer))
+                writer = None
+            answer = status, headers.get("retry-after", "")
+        if writer is not None:
+            await _close(writer)
+        return answer
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        at = time.monotonic()
+        try:
+            streams = await asyncio.open_connection(HOST, self.port)
+        except OSError:
+            self.connects.append((at, False))
+            raise
+        self.connects.append((at, True))
+        return streams
+
+    def _take_kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a connection that was kept and that the other side has not closed."""
+        while self._idle:
+            since, reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing() and time.monotonic() - since < KEEPS_IDLE_S:
+                return reader, writer
+            writer.close()
+        return None
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    status = head[0].split(" ")[1]
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        while size := int((await reader.readuntil(b"\r\n")).strip() or b"0", 16):
+            await reader.readexactly(size + 2)
+        await reader.readexactly(2)
+    else:
+        await reader.readexactly(int(headers.get("content-length", 0)))
+    return status, headers
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+
+
+def longest_refusal_s(connects: list[tuple[float, bool]]) -> float:
+    """Return the longest stretch in which no connection was accepted, from the first that was refused on."""
+    longest, since = 0.0, None
+    for at, is_accepted in sorted(connects):
+        if not is_accepted and since is None:
+            since = at
+        if since is not None:
+            longest = max(longest, at - since)
+        if is_accepted:
+            since = None
+    return longest
+
+
+def at_once(client: Client, posts: int, connections: int) -> float:
+    """Send so many posts as fast as they are answered, on so many connections; return how long all took, in seconds."""
+
+    async def run() -> None:
+        indexes = iter(range(posts))
+
+        async def one_after_the_other() -> None:
+            for index in indexes:
+                await client._post(index)
+
+        lanes: list[Callable[[], Awaitable[None]]] = [one_after_the_other] * connections
+        async with asyncio.TaskGroup() as under_way:
+            for lane in lanes:
+                under_way.create_task(lane())  # type: ignore[arg-type]
+        for _, _, writer in client._idle:
+            await _close(writer)
+
+    began = time.monotonic()
+    asyncio.run(run())
+    return time.monotonic() - began

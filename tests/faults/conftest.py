@@ -1,0 +1,74 @@
+"""Real processes under load, and what kills them. `make test-faults`; with CALLTALLY_TEST_FULL=1 every round."""
+
+import os
+import time
+
+import pytest
+
+from tests.faults.system import LEAST_INSIDE, Round, System, judge, under_load
+
+FULL = bool(os.environ.get("CALLTALLY_TEST_FULL"))
+REQUIRED = os.environ.get("CALLTALLY_REQUIRE_FAULTS") == "1"
+SHORT_ROUNDS = 2
+
+_figures: list[str] = []
+
+
+def rounds(full):
+    """Return the numbers of the rounds of a fault, as parameters."""
+    return pytest.mark.parametrize("number", range(full if FULL else SHORT_ROUNDS))
+
+
+def full_or(full, short):
+    return full if FULL else short
+
+
+def demand(is_there, what):
+    """Skip where this machine lacks what a fault needs, or fail where all of them are demanded."""
+    if not is_there:
+        if REQUIRED:
+            pytest.fail(f"{what}, and CALLTALLY_REQUIRE_FAULTS=1 demands it", pytrace=False)
+        pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory):
+    system = System(tmp_path_factory.mktemp("faults") / "var")
+    try:
+        system.start()
+        yield system
+    finally:
+        system.stop()
+
+
+@pytest.fixture
+def note(request):
+    """Keep a line of figures for the end of the run."""
+    return lambda figures: _figures.append(f"{request.node.name}: {figures}")
+
+
+@pytest.fixture
+def endure(note):
+    """Have a system endure a fault under load, and judge what came of it."""
+
+    def endured(system, fault, hold_s=1.0, allowed=(), until=None):
+        with under_load(system, "round") as client:
+            of = Round("round", client, allowed=set(allowed))
+            of.began = time.monotonic()
+            with fault(system):
+                client.hold(hold_s, posts=LEAST_INSIDE + 20)
+            if until:
+                until(system)
+            of.ended = time.monotonic()
+        note(judge(system, of))
+        assert of.inside() >= LEAST_INSIDE, of.figures()
+        return of
+
+    return endured
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _figures:
+        terminalreporter.section("what was endured")
+        for line in _figures:
+            terminalreporter.write_line(line)

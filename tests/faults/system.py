@@ -1,0 +1,235 @@
+"""Calltally as an operator has it, on a database of its own, and what is asked of it after each fault."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from config import embedded, processes
+from config.embedded import Server, command_line
+from tests.faults.client import UNKNOWN, Client, longest_refusal_s
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+E164, ACCESS_KEY = "+4922155400300", "the-key-of-the-faults-0123456789"
+RATE = 100.0
+LONGEST_ANSWER_S = 2.0
+LEAST_INSIDE = 50
+DATABASE = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
+
+
+def wait_until(is_so: Callable[[], Any], within_s: float = 60.0, what: str = "it") -> Any:
+    """Return what `is_so` gives as soon as that is true."""
+    until = time.monotonic() + within_s
+    while not (answer := is_so()):
+        assert time.monotonic() < until, f"{what} did not come true within {within_s:.0f} s"
+        time.sleep(0.02)
+    return answer
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+class System:
+    """What `make run` starts, in a home of its own. Up when `start` returns."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.port = free_port()
+        inherited = {name: value for name, value in os.environ.items() if name not in DATABASE}
+        self.environment = inherited | {
+            "CALLTALLY_HOME": str(home),
+            "PORT": str(self.port),
+            "ROLL_UP_EVERY_S": "1",
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.home.parent.chmod(0o711)
+        log = self.home.with_name(f"{self.home.name}.log")
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "quickstart"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(lambda: b"Ctrl-C stops everything" in log.read_bytes() or self.process.poll() is not None)
+        assert self.process.poll() is None, log.read_text()
+        self.manage("add_number", E164, "--key", ACCESS_KEY)
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        processes.stop_left_over(self.home / "processes")
+        Server(self.home).remove()
+
+    # --- Its parts ---
+
+    def pid(self, name: str) -> int:
+        """Return the process of `granian`, `drain_spool`, `worker` or `beat`."""
+        lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
+        (pid,) = [int(pid) for pid, command in lines if re.search(rf"\b{name}\b", command)]
+        return pid
+
+    def postmaster(self) -> int:
+        return wait_until(lambda: Server(self.home)._running_pid(), what="a database server")
+
+    def web_workers(self) -> list[int]:
+        return [pid for pid in children_of(self.pid("granian")) if "resource_tracker" not in command_line(pid)]
+
+    def popen(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start another process with the system's environment and a log of its own."""
+        log = self.home / "logs" / f"extra-{time.monotonic_ns()}.log"
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.environment | environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done
+
+    def database(self, **how: Any) -> psycopg.Connection:
+        how = {"autocommit": True, "connect_timeout": 5, "application_name": "faults"} | how
+        return psycopg.connect(embedded.saved_url(self.home), **how)
+
+    def has_database(self) -> bool:
+        try:
+            self.database().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def health(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
+            health: dict[str, Any] = json.load(answer)
+        return health
+
+    # --- What must hold ---
+
+    def settle(self) -> None:
+        """Wait until the database is there, nothing waits in the spool, and all is counted."""
+        wait_until(self.has_database, what="the database")
+        wait_until(lambda: self.manage("drain_spool", "--once", check=False).returncode == 0, 90, "an empty spool")
+        wait_until(lambda: self.manage("roll_up", check=False).returncode == 0, 60, "a roll-up")
+
+    def kept(self, name: str) -> Counter[str]:
+        """Return how often each post of a client is in the database."""
+        with self.database() as connection:
+            rows = connection.execute(
+                "SELECT payload::json -> 'variables' ->> 'post_id' FROM calls_callevent WHERE payload LIKE %s",
+                [f'%"post_id":"{name}-%'],
+            )
+            return Counter(post_id for (post_id,) in rows)
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the living children of a process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+def tree_of(parent: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    return [parent, *(pid for child in children_of(parent) for pid in tree_of(child))]
+
+
+@dataclass
+class Round:
+    """One fault under load: what was sent, what was answered, what is kept."""
+
+    name: str
+    client: Client
+    began: float = 0.0
+    ended: float = 0.0
+    allowed: set[str] = field(default_factory=set)  # answers that are right here, beside 200
+
+    def inside(self) -> int:
+        """Return how many posts were under way between the fault's beginning and its end."""
+        return sum(line.at <= self.ended and line.at + line.took_s >= self.began for line in self.client.sent)
+
+    def figures(self) -> str:
+        answers = Counter(line.answer for line in self.client.sent)
+        longest = max(line.took_s for line in self.client.sent)
+        others = ", ".join(f"{count} {answer}" for answer, count in answers.items() if answer != "200")
+        return (
+            f"{len(self.client.sent)} sent, {answers['200']} answered 200{', ' + others if others else ''}; "
+            f"{self.inside()} inside the fault, longest answer {longest:.2f} s, "
+            f"no connection for {longest_refusal_s(self.client.connects):.2f} s"
+        )
+
+
+@contextlib.contextmanager
+def under_load(system: System, name: str, rate: float = RATE) -> Iterator[Client]:
+    client = Client(system.port, E164, ACCESS_KEY, rate=rate, name=f"{name}-{time.monotonic_ns()}")
+    client.start()
+    try:
+        client.hold(0.3, posts=30)
+        yield client
+        client.hold(0.5, posts=30)
+    finally:
+        client.stop()
+
+
+def judge(system: System, of: Round) -> str:
+    """Fail unless nothing that was answered is lost, nothing is there twice, and nobody waited long; return figures."""
+    system.settle()
+    figures = of.figures()
+    kept = system.kept(of.client.name)
+    lines = of.client.sent
+    lost = [line for line in lines if line.answer == "200" and not kept[line.post_id]]
+    twice = {post_id: times for post_id, times in kept.items() if times > 1}
+    answered = {line.answer for line in lines} - {"200"} - UNKNOWN - {"not connected"} - of.allowed
+    slow = [line for line in lines if line.took_s > LONGEST_ANSWER_S]
+    assert not lost, f"{len(lost)} answered and lost: {lost[:3]} ({figures})"
+    assert not twice, f"kept twice: {list(twice)[:3]} ({figures})"
+    assert not answered, f"answered {answered} ({figures})"
+    assert not slow, f"{len(slow)} answers took long: {slow[:3]} ({figures})"
+    assert all(line.retry_after for line in lines if line.answer == "503"), figures
+    system.manage("verify_rollups")
+    return figures

@@ -1,0 +1,62 @@
+"""The clock is set forward and back by an hour under load: posts are kept, and counting goes on."""
+
+import contextlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import demand, rounds
+from tests.faults.system import System, wait_until
+from tests.faults.test_counting import all_counted
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory):
+    """A system whose clock is off by the seconds that a file says; and that file."""
+    compiler = shutil.which("cc")
+    demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
+    folder = tmp_path_factory.mktemp("clock")
+    clock, library = folder / "clock", folder / "clock.so"
+    clock.write_text("0")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name("clock.c")], check=True)
+    system = System(folder / "var", LD_PRELOAD=str(library), SHIFTED_CLOCK=str(clock))
+    try:
+        system.start()
+        yield system, clock
+    finally:
+        system.stop()
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@rounds(3)
+def test_the_clock_is_set(stepped, endure, hours, number):
+    system, clock = stepped
+    counted_at = "SELECT counted_at FROM reports_rollup"
+    with system.database() as connection:
+        # A key long in use: one that was issued within the hour is not yet valid by a clock that is set back.
+        connection.execute("UPDATE calls_accesskey SET valid_from = valid_from - interval '1 day'")
+        (before,) = wait_until(lambda: connection.execute(counted_at).fetchone(), what="a first count")
+
+    @contextlib.contextmanager
+    def fault(system):
+        clock.write_text(str(hours * 3600))
+        yield
+
+    def counted_by_itself(system):
+        all_counted(system)
+        with system.database() as connection:
+            assert connection.execute(counted_at).fetchone()[0] > before
+
+    try:
+        endure(system, fault, 3, until=counted_by_itself)
+        with system.database() as connection:
+            newest = (
+                "SELECT extract(epoch FROM received_at - now()) / 3600 FROM calls_callevent ORDER BY id DESC LIMIT 1"
+            )
+            assert round(connection.execute(newest).fetchone()[0]) == hours
+    finally:
+        clock.write_text("0")

@@ -1,0 +1,70 @@
+"""Drainers are killed at the worst moment, or run twice: each post is in the database once."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.faults.conftest import full_or, rounds
+from tests.faults.system import wait_until
+
+pytestmark = pytest.mark.faults
+
+
+@contextlib.contextmanager
+def locked(system):
+    with system.database() as connection, connection.transaction():
+        connection.execute("LOCK TABLE calls_callevent IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@rounds(50)
+def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
+    spool = running.home / "spool" / "posts.sqlite3"
+
+    def killed(system):
+        """While the drainer is frozen posts pile up; then it may write them, but not delete them, and is killed."""
+        drainer = system.pid("drain_spool")
+        file = sqlite3.connect(spool, timeout=10, isolation_level=None)
+        waiting = {row[0] for row in file.execute("SELECT ingest_id FROM post WHERE set_aside_at IS NULL")}
+        assert len(waiting) >= 50
+        file.execute("BEGIN IMMEDIATE")
+        os.kill(drainer, signal.SIGCONT)
+        with system.database() as connection:
+            written = "SELECT count(*) FROM calls_callevent WHERE ingest_id = ANY(%s)"
+            wait_until(lambda: connection.execute(written, [list(waiting)]).fetchone()[0] > 0, 10, "a written post")
+        os.kill(drainer, signal.SIGKILL)
+        file.execute("ROLLBACK")
+        left = {row[0] for row in file.execute("SELECT ingest_id FROM post WHERE set_aside_at IS NULL")}
+        file.close()
+        assert waiting <= left  # nothing was deleted
+        wait_until(lambda: system.pid("drain_spool") != drainer)
+
+    @contextlib.contextmanager
+    def fault(system):
+        os.kill(system.pid("drain_spool"), signal.SIGSTOP)
+        with locked(system):
+            yield
+
+    def until(system):
+        # Until posts go into the database again: none of them must meet the locked file.
+        spooled = -1
+        while (now := system.health()["spooled"]) != spooled:
+            spooled = now
+            time.sleep(1.0)
+        killed(system)
+
+    endure(running, fault, 1.5, until=until)
+
+
+@pytest.mark.parametrize("number", range(full_or(60, 2)))
+def test_two_drainers_at_once(running, endure, number):
+    second = running.popen("manage.py", "drain_spool")
+    try:
+        endure(running, locked, full_or(8, 2))
+    finally:
+        second.terminate()
+        second.wait(20)

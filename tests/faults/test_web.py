@@ -1,0 +1,66 @@
+"""Web processes are killed and restarted under load: what was answered is kept, and hardly anybody is turned away."""
+
+import contextlib
+import os
+import signal
+
+import pytest
+
+from tests.faults.client import longest_refusal_s
+from tests.faults.conftest import rounds
+from tests.faults.system import wait_until
+
+pytestmark = pytest.mark.faults
+
+BLINK_S = 0.5
+
+
+@rounds(50)
+def test_a_worker_is_killed(running, endure, number):
+    @contextlib.contextmanager
+    def fault(system):
+        before = system.web_workers()
+        assert len(before) == 2
+        os.kill(before[number % 2], signal.SIGKILL)
+        yield
+        # Longer than what granian takes for a crash loop, and two of them again.
+        wait_until(lambda: len(system.web_workers()) == 2 and system.web_workers() != before)
+
+    of = endure(running, fault, 6.5)
+    assert longest_refusal_s(of.client.connects) < BLINK_S
+
+
+@rounds(20)
+def test_a_rolling_restart(running, endure, number):
+    @contextlib.contextmanager
+    def fault(system):
+        before = set(system.web_workers())
+        os.kill(system.pid("granian"), signal.SIGHUP)
+        yield
+        wait_until(lambda: len(now := set(system.web_workers())) == 2 and not now & before)
+
+    of = endure(running, fault, 1)
+    assert longest_refusal_s(of.client.connects) < BLINK_S
+    assert {line.answer for line in of.client.sent} == {"200"}
+
+
+@rounds(5)
+def test_a_term_under_load_finishes_what_it_has_begun(running, endure, number):
+    """Connections are refused until the web server is there again; what was taken is answered."""
+
+    @contextlib.contextmanager
+    def fault(system):
+        before = system.pid("granian")
+        os.kill(before, signal.SIGTERM)
+        yield
+        wait_until(lambda: system.pid("granian") != before)
+        wait_until(lambda: _is_up(system))
+
+    of = endure(running, fault, 1)
+    assert {line.answer for line in of.client.sent} <= {"200", "not connected", "broken off"}
+
+
+def _is_up(system) -> bool:
+    with contextlib.suppress(OSError):
+        return system.health()["status"] == "ok"
+    return False
