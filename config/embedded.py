@@ -188,7 +188,8 @@ def find_binaries(major: int | None = None) -> Binaries:
     if major is not None and found:
         raise EmbeddedError(
             f"The data was written by PostgreSQL {major}; this machine has {', '.join(map(str, sorted(set(found))))}. "
-            f"Install PostgreSQL {major}, or set DATABASE_URL to a server that has the data."
+            f"Install PostgreSQL {major}; then `manage.py backup FILE` and `manage.py restore FILE --yes` take the data "
+            "along to the newer one."
         )
     raise EmbeddedError(
         f"No PostgreSQL {OLDEST} to {NEWEST} was found. Install one (Debian: apt-get install postgresql), "

@@ -1,0 +1,197 @@
+"""Writes the database into a file and back, with PostgreSQL's own tools. All or nothing, either way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.db import OperationalError, connection
+from psycopg.conninfo import make_conninfo
+
+from config import embedded
+from config.embedded import Binaries, EmbeddedError, Server
+
+# Settings that the tools of a newer version write and an older server does not know.
+UNKNOWN_TO_OLDER = {b"SET transaction_timeout = 0;\n"}
+
+DROP_ALL_TABLES = b"""
+DO $$
+DECLARE name text;
+BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('DROP TABLE IF EXISTS public.%I CASCADE', name);
+  END LOOP;
+END $$;
+"""
+
+
+class BackupError(Exception):
+    """What went wrong, in words for the person at the command line."""
+
+
+@contextlib.contextmanager
+def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> Iterator[None]:
+    """Have a database to talk to: the one that runs, else the embedded one, started for as long as this lasts.
+
+    With `upgrade`, embedded data of an older major version is set aside first, and new data made."""
+    if not settings.USES_EMBEDDED_DATABASE or _is_there():
+        yield
+        return
+    embedded.make_home(settings.HOME)
+    with embedded.only_start(settings.HOME):
+        server = Server(settings.HOME, say=say)
+        if upgrade:
+            _set_aside_older(server, say)
+        try:
+            server.start()
+            connection.close()
+            connection.settings_dict.update(environ.Env.db_url_config(server.url))
+            yield
+        finally:
+            connection.close()
+            server.stop()
+
+
+def write(file: Path, *, overwrite: bool = False) -> int:
+    """Write a dump of the database in PostgreSQL's custom format, readable by its owner alone; return its bytes.
+
+    `file` is there whole or not at all. Raise BackupError."""
+    if file.exists() and not overwrite:
+        raise BackupError(f"{file} is there already. Choose another name, or say --overwrite.")
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={draft}", _conninfo())
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(file)
+    except OSError as error:
+        raise BackupError(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def describe(file: Path) -> str:
+    """Say when a dump was made, and of which PostgreSQL. Raise BackupError where it is none, or not whole."""
+    if not file.is_file():
+        raise BackupError(f"There is no file {file}.")
+    listed = _run("pg_restore", "--list", file).stdout
+    _run("pg_restore", f"--file={os.devnull}", file)  # reads all of it
+    made = re.search(r"Archive created at (.*)", listed)
+    version = re.search(r"Dumped from database version: (\S+)", listed)
+    return f"made at {made[1] if made else '?'}, of PostgreSQL {version[1] if version else '?'}"
+
+
+def read(file: Path) -> None:
+    """Replace all tables of the database by those of a dump, in one transaction. Raise BackupError: nothing changed."""
+    environment = _environment()
+    is_older = _server_major() < 17
+    with (
+        subprocess.Popen(  # noqa: S603 (PostgreSQL's own tools)
+            [_tools().path("pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as reading,
+        subprocess.Popen(  # noqa: S603
+            [_tools().path("psql"), "-X", "--quiet", "--set=ON_ERROR_STOP=1", "--output", os.devnull, _conninfo()],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        ) as writing,
+    ):
+        if not (reading.stdout and reading.stderr and writing.stdin):
+            raise AssertionError("each is a pipe")
+        # An error ends the writer early; what it says of it is read below.
+        with contextlib.suppress(BrokenPipeError):
+            writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + DROP_ALL_TABLES)
+            for line in reading.stdout:
+                if not (is_older and line in UNKNOWN_TO_OLDER):
+                    writing.stdin.write(line)
+            # Only a dump that was read to its end is committed.
+            writing.stdin.write(b"COMMIT;\n" if reading.wait() == 0 else b"ROLLBACK;\n")
+            writing.stdin.flush()
+        reading.stdout.close()
+        _, said = writing.communicate()
+        if writing.returncode or reading.wait():
+            why = said.decode(errors="replace") or reading.stderr.read().decode(errors="replace")
+            raise BackupError(f"It could not be restored, and nothing was changed:\n{_first_lines(why)}")
+
+
+# --- Inside ------------------------------------------------------------------------------------------
+
+
+def _is_there() -> bool:
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        connection.close()
+        return False
+    return True
+
+
+def _set_aside_older(server: Server, say: Callable[[str], None]) -> None:
+    """Rename embedded data of an older major version than the newest that is here; the next start makes new data."""
+    version = server.data / "PG_VERSION"
+    if not version.exists():
+        return
+    major = version.read_text().strip()
+    if int(major) < embedded.find_binaries().major:
+        aside = server.data.with_name(f"data-{major}-{time.strftime('%Y%m%d-%H%M%S')}")
+        server.data.rename(aside)
+        say(f"The data of PostgreSQL {major} was set aside: {aside}. Delete it once you are content with the new one.")
+
+
+def _tools() -> Binaries:
+    try:
+        return embedded.find_binaries()
+    except EmbeddedError as error:
+        raise BackupError("PostgreSQL's tools pg_dump, pg_restore and psql were not found on this machine.") from error
+
+
+def _server_major() -> int:
+    connection.ensure_connection()
+    return int(connection.connection.info.server_version // 10000)
+
+
+def _conninfo() -> str:
+    """Return where the database is, without the password, which others could read off the command line."""
+    return make_conninfo(**{name: value for name, value in _parameters().items() if name != "password"})
+
+
+def _parameters() -> dict[str, Any]:
+    ways_of_python = ("context", "cursor_factory", "prepare_threshold")
+    known = connection.get_connection_params()
+    return {name: value for name, value in known.items() if name not in ways_of_python}
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return inherited | {"PGPASSWORD": str(_parameters().get("password") or ""), "LC_ALL": "C"}
+
+
+def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's tools. Raise BackupError with what it said."""
+    tools = _tools()
+    if tool == "pg_dump" and (server := _server_major()) > tools.major:
+        raise BackupError(
+            f"The database is PostgreSQL {server}, and the tools here are of {tools.major}: too old for it."
+        )
+    done = subprocess.run(  # noqa: S603 (PostgreSQL's own tools)
+        [tools.path(tool), *map(str, arguments)], env=_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BackupError(f"{tool} could not do it:\n{_first_lines(done.stderr)}")
+    return done
+
+
+def _first_lines(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[:5])

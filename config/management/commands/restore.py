@@ -1,0 +1,45 @@
+"""Replaces everything the database holds by what a backup holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+
+from config import backups
+from config.embedded import EmbeddedError
+
+
+class Command(BaseCommand):
+    help = "Replaces all that the database holds by a backup, or leaves it as it is. Only looks, unless given --yes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--yes", action="store_true", help="do it: what the database holds now is gone afterwards")
+
+    def handle(self, *args: Any, file: Path, yes: bool = False, **options: Any) -> None:
+        try:
+            self.stdout.write(f"{file}: {backups.describe(file)}.")
+            with backups.reachable_database(self.stdout.write, upgrade=yes):
+                if not yes:
+                    self.stdout.write(f"It would replace a database of {calls()} calls. To do that: --yes")
+                    return
+                backups.read(file)
+                call_command("migrate", verbosity=0, interactive=False)
+                self.stdout.write(f"The database holds what the backup held: {calls()} calls.")
+                call_command("verify_rollups", stdout=self.stdout)
+        except (backups.BackupError, EmbeddedError) as error:
+            sys.exit(str(error))
+
+
+def calls() -> int:
+    """Return how many calls the database holds."""
+    if "calls_call" not in connection.introspection.table_names():
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM calls_call")
+        return int(cursor.fetchone()[0])
