@@ -35,7 +35,7 @@ NAME = "calltally"  # of the database and of its owner
 # Below the ports that systems lend to outgoing connections, so that ours is still free after a restart.
 PORTS = range(15432, 25432)
 UNPRIVILEGED_USER = "nobody"
-START_WITHIN_S = 180  # crash recovery reads what was written since the last checkpoint
+START_WITHIN_S = 180  # unless it says that it is recovering
 ANSWER_WITHIN_S = 5
 ORPHANS_GONE_WITHIN_S = 15
 # How a server is stopped: politely, at once, by force; and how long each is waited for.
@@ -188,8 +188,8 @@ def find_binaries(major: int | None = None) -> Binaries:
     if major is not None and found:
         raise EmbeddedError(
             f"The data was written by PostgreSQL {major}; this machine has {', '.join(map(str, sorted(set(found))))}. "
-            f"Install PostgreSQL {major}; then `manage.py backup FILE` and `manage.py restore FILE --yes` take the data "
-            "along to the newer one."
+            f"Install PostgreSQL {major}; then `manage.py backup FILE` and `manage.py restore FILE --yes` take the "
+            "data along to the newer one."
         )
     raise EmbeddedError(
         f"No PostgreSQL {OLDEST} to {NEWEST} was found. Install one (Debian: apt-get install postgresql), "
@@ -306,6 +306,7 @@ class Server:
         self.port = 0
         self.log = home / "logs" / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_recovering = False
 
     @property
     def base(self) -> Path:
@@ -510,7 +511,7 @@ class Server:
                     self._command(binaries, port), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **user.popen()
                 )
             self._process, self.port = process, port
-            if _wait(lambda: process.poll() is not None or self._answers(port), START_WITHIN_S):  # noqa: B023
+            if self._comes_up(process):
                 if process.poll() is None:
                     self._remember()
                     return
@@ -526,6 +527,15 @@ class Server:
                     f"The database server did not start. Its last words, from {self.log}:\n{_last_lines(said)}"
                 )
         raise EmbeddedError(f"The database server found no free port between {PORTS[0]} and {PORTS[-1]}.")
+
+    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until a server answers or has ended; False where it does neither in time.
+
+        One that recovers from a crash is given all the time it needs: killed, it would have to begin anew."""
+        while not _wait(lambda: process.poll() is not None or self._answers(self.port), START_WITHIN_S):
+            if not self._is_recovering:
+                return False
+        return True
 
     def _command(self, binaries: Binaries, port: int) -> list[str]:
         options = {
@@ -559,7 +569,9 @@ class Server:
         try:
             with self._connect(port, "postgres") as connection:
                 row = connection.execute("SHOW data_directory").fetchone()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            # "… is starting up", "… is not yet accepting connections", "… is in recovery mode"
+            self._is_recovering = "the database system is " in str(error)
             return False
         return row is not None and Path(row[0]).resolve() == self.data.resolve()
 
