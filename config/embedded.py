@@ -20,6 +20,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ NAME = "calltally"  # of the database and of its owner
 PORTS = range(15432, 25432)
 UNPRIVILEGED_USER = "nobody"
 START_WITHIN_S = 180  # unless it says that it is recovering
+USUALLY_STARTS_WITHIN_S = 20
 ANSWER_WITHIN_S = 5
 ORPHANS_GONE_WITHIN_S = 15
 # How a server is stopped: politely, at once, by force; and how long each is waited for.
@@ -307,6 +309,7 @@ class Server:
         self.log = home / "logs" / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._is_recovering = False
+        self._given_up = threading.Event()
 
     @property
     def base(self) -> Path:
@@ -351,6 +354,10 @@ class Server:
         self._forget_stale_pid()
         self._launch(binaries, user)
         self._make_database()
+
+    def give_up(self) -> None:
+        """Have a `start` that is under way in another thread end soon, with EmbeddedError: the server is not wanted."""
+        self._given_up.set()
 
     def stop(self) -> None:
         """Stop the server, politely first; it is gone when this returns. Stopping twice does no harm."""
@@ -504,6 +511,8 @@ class Server:
         """Start the server and wait until it answers."""
         patience = time.monotonic() + ORPHANS_GONE_WITHIN_S
         for port in self._ports():
+            if self._given_up.is_set():
+                raise EmbeddedError("The database server is not wanted any more.")
             self._rotate_log()
             with self.log.open("ab") as log:
                 said_before = log.tell()
@@ -511,7 +520,7 @@ class Server:
                     self._command(binaries, port), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **user.popen()
                 )
             self._process, self.port = process, port
-            if self._comes_up(process):
+            if self._wait_for(process):
                 if process.poll() is None:
                     self._remember()
                     return
@@ -528,14 +537,20 @@ class Server:
                 )
         raise EmbeddedError(f"The database server found no free port between {PORTS[0]} and {PORTS[-1]}.")
 
-    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until a server answers or has ended; False where it does neither in time.
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until a server answers or has ended; False where it does neither in time, or is not wanted any more.
 
-        One that recovers from a crash is given all the time it needs: killed, it would have to begin anew."""
-        while not _wait(lambda: process.poll() is not None or self._answers(self.port), START_WITHIN_S):
-            if not self._is_recovering:
-                return False
-        return True
+        One that recovers is given all the time it needs: killed, it would have to begin anew."""
+
+        def is_over() -> bool:
+            return self._given_up.is_set() or process.poll() is not None or self._answers(self.port)
+
+        if not _wait(is_over, USUALLY_STARTS_WITHIN_S):
+            self.say(f"The database server takes its time. After a crash it first recovers its data: see {self.log}.")
+            while not _wait(is_over, START_WITHIN_S):
+                if not self._is_recovering:
+                    return False
+        return not self._given_up.is_set()
 
     def _command(self, binaries: Binaries, port: int) -> list[str]:
         options = {

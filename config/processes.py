@@ -14,14 +14,26 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import psycopg
-
-from config.embedded import EmbeddedError, Server, command_line
+from config.embedded import Server, _write_private, command_line
 
 TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-STEADY_AFTER_S = 60  # a child that ran this long is started again without a pause
+STEADY_AFTER_S = 10  # a child that ran this long is started again without a pause
+HAND_OVER_S = 6  # a web server that is started again serves by then
+
+
+class BackOff:
+    """The pauses before what died is started again: none after a steady run, then half a second, doubling to 30."""
+
+    def __init__(self) -> None:
+        self._pause_s = 0.0
+
+    def after(self, ran_s: float) -> float:
+        self._pause_s = (
+            0.0 if ran_s > STEADY_AFTER_S else min(max(SHORTEST_PAUSE_S, self._pause_s * 2), LONGEST_PAUSE_S)
+        )
+        return self._pause_s
 
 
 class Child:
@@ -32,10 +44,12 @@ class Child:
         self.name = name
         self.command = list(command)
         self.log = log
-        self.pause_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
+        self._back_off = BackOff()
         self._started = 0.0
         self._due: float | None = None
+        # Process groups whose leader died; when each gets which signal.
+        self._left: dict[int, tuple[float, signal.Signals]] = {}
 
     def start(self) -> None:
         self._started, self._due = time.monotonic(), None
@@ -56,24 +70,52 @@ class Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def groups(self) -> list[int]:
+        """The process groups that may run: its own, and those that a dead leader left."""
+        return [*self._left, *([self._process.pid] if self._process else [])]
+
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def revive(self, say: Callable[[str], None]) -> bool:
-        """Start the child again where it died and its pause is over. True when a new process was started."""
-        if self._process is None or self.is_alive():
+        """Start the child again where it died and its pause is over. True when what runs has changed."""
+        if self._process is None:
             return False
         now = time.monotonic()
+        has_changed = self._relieve(now)
+        if self.is_alive():
+            return has_changed
         if self._due is None:
-            steady = now - self._started > STEADY_AFTER_S
-            self.pause_s = 0.0 if steady else longer(self.pause_s)
-            self._due = now + self.pause_s
+            self._due = now + self._back_off.after(now - self._started)
             say(f"The {self.name} stopped ({self.why_it_ended()}); it is started again. {self.where_to_look()}")
         if now < self._due:
-            return False
-        _kill_group(self._process.pid)  # what the dead one may have left
-        self.start()
+            return has_changed
+        dead = self._process.pid
+        try:
+            self.start()
+        except OSError as error:
+            say(f"The {self.name} could not be started: {error}.")
+            return has_changed
+        # The processes of a web server that was killed serve on until the new one does.
+        self._left[dead] = (now + HAND_OVER_S, signal.SIGTERM)
         return True
+
+    def _relieve(self, now: float) -> bool:
+        """Stop what a dead leader left, once its successor has had the time to take over. True when it is gone."""
+        due = {group: number for group, (at, number) in self._left.items() if now > at}
+        for group, number in due.items():
+            _signal_group(group, number)
+            if number == signal.SIGKILL:
+                del self._left[group]
+            else:
+                self._left[group] = (now + TERM_WITHIN_S, signal.SIGKILL)
+        return signal.SIGKILL in due.values()
+
+    def renew(self) -> None:
+        """Have the child begin anew with the settings of now: a web server process by process, refusing nobody."""
+        if self.is_alive() and self._process:
+            self._process.send_signal(signal.SIGHUP if self.name == "web" else signal.SIGTERM)
 
     def why_it_ended(self) -> str:
         code = self._process.returncode if self._process else None
@@ -90,68 +132,69 @@ class Child:
 
 
 class Database:
-    """The embedded server, started again in the background when it dies: all else goes on meanwhile.
+    """The embedded server, started again in the background when it dies: nothing waits for it.
 
-    Where it cannot be started (its disk is full, say), that is said once, and it is tried again and again."""
+    Where it cannot be started (its disk is full, say), that is said once, and it is tried again until it works."""
 
     def __init__(self, server: Server, say: Callable[[str], None]) -> None:
         self._server = server
         self._say = say
-        self._starting: threading.Thread | None = None
+        self._back_off = BackOff()
         self._started = time.monotonic()
-        self._pause_s = 0.0
-        self._due = 0.0
+        self._due: float | None = None  # None while it runs
+        self._starting: threading.Thread | None = None
         self._complaint = ""
+        self._has_complained = False
 
     def revive(self) -> bool:
-        """Look after the server; True where it is back since the last look."""
+        """Look after the server, without waiting; True where it is back since the last look."""
+        now = time.monotonic()
         if self._starting is not None:
             if self._starting.is_alive():
                 return False
             self._starting = None
             if not self._complaint:
-                self._started = time.monotonic()
+                self._started, self._due, self._has_complained = now, None, False
                 self._say("The database server is back.")
                 return True
-            self._pause_s = longer(self._pause_s)
-            self._due = time.monotonic() + self._pause_s
-        if self._server.is_alive() or time.monotonic() < self._due:
-            return False
-        if not self._complaint:
-            if time.monotonic() - self._started > STEADY_AFTER_S:
-                self._pause_s = 0.0
+            if not self._has_complained:
+                self._say(
+                    f"{self._complaint}\nIt is tried again until it works; posts are kept in the spool meanwhile."
+                )
+            self._has_complained = True
+            self._due = now + self._back_off.after(0)
+        if self._due is None:
+            if self._server.is_alive():
+                return False
             self._say(f"The database server stopped; it is started again. See {self._server.log}.")
-        self._starting = threading.Thread(target=self._start, name="database", daemon=True)
-        self._starting.start()
+            self._due = now + self._back_off.after(now - self._started)
+        if now >= self._due:
+            self._starting = threading.Thread(target=self._start, name="database", daemon=True)
+            self._starting.start()
         return False
 
     def stop(self) -> None:
         """Stop the server, also where it is just being started; it is gone when this returns."""
+        self._server.give_up()
+        if self._starting is not None:
+            self._starting.join()
         self._server.stop()
-        while self._starting is not None and self._starting.is_alive():
-            self._starting.join(0.2)
-            self._server.stop()
 
     def _start(self) -> None:
         try:
             self._server.start()
-        except (EmbeddedError, OSError, psycopg.Error) as error:
-            complaint = str(error).strip()
-            if not self._complaint:
-                self._say(f"{complaint}\nIt is tried again until it works; posts are kept in the spool meanwhile.")
-            self._complaint = complaint
+        except Exception as error:  # noqa: BLE001 (whatever it is: it is said, and tried again)
+            self._complaint = str(error).strip() or repr(error)
         else:
             self._complaint = ""
 
 
-def longer(pause_s: float) -> float:
-    """Return the next pause of a row that grows."""
-    return min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
-
-
 def stop_all(children: Iterable[Child]) -> None:
     """Stop children at once: one TERM each, and KILL after 10 s. They, and what they started, are gone afterwards."""
+    children = list(children)
     processes = [child._process for child in children if child._process is not None]
+    for group in [group for child in children for group in child._left]:
+        _signal_group(group, signal.SIGTERM)
     for process in processes:
         if process.poll() is None:
             process.terminate()
@@ -159,18 +202,23 @@ def stop_all(children: Iterable[Child]) -> None:
     for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, until - time.monotonic()))
-        _kill_group(process.pid)
+    for group in [group for child in children for group in child.groups]:
+        _signal_group(group, signal.SIGKILL)
+    for process in processes:
         process.wait()
 
 
-def _kill_group(leader: int) -> None:
+def _signal_group(leader: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+        os.killpg(leader, number)
 
 
 def note(path: Path, children: Iterable[Child]) -> None:
     """Keep which processes run, so that the next start finds those that a killed one left."""
-    path.write_text("".join(f"{child.pid} {' '.join(child.command)}\n" for child in children if child.is_alive()))
+    lines = [f"{group} {' '.join(child.command)}\n" for child in children for group in child.groups]
+    # A full disk must not end the watching of what runs; the next change is noted again.
+    with contextlib.suppress(OSError):
+        _write_private(path, "".join(lines))
 
 
 def stop_left_over(path: Path) -> list[str]:
@@ -191,7 +239,7 @@ def stop_left_over(path: Path) -> list[str]:
     for leader, command in left:
         while _left_of(leader, command) and time.monotonic() < until:
             time.sleep(0.05)
-        _kill_group(leader)
+        _signal_group(leader, signal.SIGKILL)
     path.unlink(missing_ok=True)
     return [command for _, command in left]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from kombu import Connection
 
 from config.beat import SteadyScheduler
 from config.celery import app
@@ -115,3 +116,22 @@ def test_a_clock_that_is_set_back_or_on_does_not_stop_the_timetable(monkeypatch)
         assert names <= ticked(), step
         now += timedelta(seconds=settings.ROLL_UP_EVERY_S + 1)
         assert "roll-up" in ticked()
+
+
+def test_broken_files_of_the_broker_are_passed_over(tmp_path):
+    folders = {name: str(tmp_path) for name in ("data_folder_in", "data_folder_out", "control_folder")}
+    for name, content in {"01": b"", "02": b'{"body": "half', "03": b"\xff", "04": b"5"}.items():
+        (tmp_path / f"{name}_x.counting.msg").write_bytes(content)
+    (tmp_path / "counting.exchange").touch()
+
+    transport = settings.CELERY_BROKER_TRANSPORT
+    with Connection("filesystem://", transport=transport, transport_options=folders) as connection:
+        queue = connection.SimpleQueue("counting")
+        queue.put("count")
+        message = queue.get(timeout=5)
+        assert message.payload == "count"
+        message.ack()
+        queue.close()
+
+    assert not list(tmp_path.glob("*.msg"))
+    assert "counting" in (tmp_path / "counting.exchange").read_text()

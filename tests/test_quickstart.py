@@ -22,6 +22,7 @@ import pytest
 from config import embedded, processes
 from config.embedded import Server, command_line
 from config.management.commands.quickstart import is_up
+from tests.conftest import FAST_AND_LOOSE
 
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
@@ -186,6 +187,15 @@ def test_from_the_first_start_to_the_next(home, port):
         assert embedded._wait(lambda: again.pids()["postgres"] not in {None, postgres}, 20)
         assert embedded._wait(lambda: answers(home), 20)
         assert embedded._wait(lambda: events(home) == 2, 20)
+        # The web server's leader: its processes serve on until there are new ones, and go then.
+        web = again.pids()["granian"]
+        (command,) = [
+            line.partition(" ")[2] for line in (home / "processes").read_text().splitlines() if str(web) in line
+        ]
+        os.kill(web, signal.SIGKILL)
+        assert embedded._wait(lambda: again.pids()["granian"] != web, 10)
+        assert embedded._wait(lambda: not (is_up(port) or is_up(port)) or not processes._left_of(web, command), 20)
+        assert is_up(port)
         pids = again.pids()
     finally:
         again.stop(signal.SIGINT)
@@ -278,38 +288,80 @@ def test_without_secrets_a_command_says_what_to_set(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-class Unstartable:
-    """A server that cannot be started until it is told to."""
-
-    log = Path("postgres.log")
-
-    def __init__(self) -> None:
-        self.works = False
-        self.tries = 0
-
-    def is_alive(self) -> bool:
-        return self.works
-
-    def start(self) -> None:
-        self.tries += 1
-        if self.tries == 3:
-            self.works = True
-            return
-        raise embedded.EmbeddedError("The database server did not start. No space left on device")
-
-    def stop(self) -> None:
-        pass
+@pytest.fixture
+def server(tmp_path) -> Iterator[Server]:
+    server = Server(tmp_path / "var", FAST_AND_LOOSE)
+    server.start()
+    yield server
+    server.remove()
 
 
-def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works():
+def bound(other: socket.socket, port: int) -> bool:
+    try:
+        other.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def kill(server: Server) -> None:
+    os.killpg(server._running_pid(), signal.SIGKILL)
+
+
+def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works(server):
     said: list[str] = []
-    server = Unstartable()
     database = processes.Database(server, said.append)
+    options = server.data / "postgresql.auto.conf"
+    options.write_text("no_such_option = 1\n")
+    kill(server)
 
+    def has_been_tried_thrice() -> bool:
+        began = time.monotonic()
+        assert not database.revive()
+        assert time.monotonic() - began < 0.5  # nothing waits for it
+        return tries("no_such_option") >= 3
+
+    def tries(words: str) -> int:
+        return server.log.read_text().count(words)
+
+    assert embedded._wait(has_been_tried_thrice, 20)
+    options.write_text("")
     assert embedded._wait(database.revive, 20)
 
-    assert server.tries == 3
-    assert len(said) == 3
-    assert said[0].startswith("The database server stopped; it is started again.")
-    assert "No space left on device" in said[1]
-    assert said[2] == "The database server is back."
+    assert server.is_alive()
+    assert not database.revive()
+    assert [line.split(";")[0].split(".")[0] for line in said] == [
+        "The database server stopped",
+        "The database server did not start",
+        "The database server is back",
+    ]
+    assert "no_such_option" in said[1]
+
+
+def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
+    said: list[str] = []
+    database = processes.Database(server, said.append)
+    # Without hot_standby one that follows another server answers nobody: it recovers for ever.
+    (server.data / "standby.signal").touch()
+    (server.data / "postgresql.auto.conf").write_text("hot_standby = off\n")
+    kill(server)
+    assert embedded._wait(lambda: database.revive() or server._is_recovering, 20)
+
+    database.stop()
+
+    assert server._running_pid() is None
+    assert not server.is_alive()
+    assert len(said) == 1
+
+
+def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server):
+    database = processes.Database(server, lambda line: None)
+    before = server.port
+    kill(server)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        assert embedded._wait(lambda: bound(other, before), 10)
+        other.listen()
+        assert embedded._wait(database.revive, 20)
+    assert server.port != before
+    assert embedded.saved_url(server.home) == server.url

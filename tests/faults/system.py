@@ -92,10 +92,9 @@ class System:
     # --- Its parts ---
 
     def pid(self, name: str) -> int:
-        """Return the process of `granian`, `drain_spool`, `worker` or `beat`."""
+        """Return the process of `granian`, `drain_spool`, `worker` or `beat`, the newest of its kind."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
-        (pid,) = [int(pid) for pid, command in lines if re.search(rf"\b{name}\b", command)]
-        return pid
+        return [int(pid) for pid, command in lines if re.search(rf"\b{name}\b", command)][-1]
 
     def postmaster(self) -> int:
         return wait_until(lambda: Server(self.home)._running_pid(), what="a database server")
@@ -161,6 +160,13 @@ class System:
                 [f'%"post_id":"{name}-%'],
             )
             return Counter(post_id for (post_id,) in rows)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and waits to be reaped does not."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def children_of(parent: int) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.client import longest_refusal_s
 from tests.faults.conftest import rounds
-from tests.faults.system import wait_until
+from tests.faults.system import is_alive, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -27,6 +27,23 @@ def test_a_worker_is_killed(running, endure, number):
         wait_until(lambda: len(system.web_workers()) == 2 and system.web_workers() != before)
 
     of = endure(running, fault, 6.5)
+    assert longest_refusal_s(of.client.connects) < BLINK_S
+
+
+@rounds(20)
+def test_its_first_process_is_killed(running, endure, number):
+    """Its workers serve on until those of the next one do."""
+
+    @contextlib.contextmanager
+    def fault(system):
+        before = system.pid("granian")
+        workers = system.web_workers()
+        os.kill(before, signal.SIGKILL)
+        yield
+        wait_until(lambda: system.pid("granian") != before)
+        wait_until(lambda: len(system.web_workers()) == 2 and not any(map(is_alive, workers)))
+
+    of = endure(running, fault, 2)
     assert longest_refusal_s(of.client.connects) < BLINK_S
 
 

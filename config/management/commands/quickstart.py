@@ -62,8 +62,10 @@ class Command(BaseCommand):
                 sys.exit(f"{whose} does not answer as it should: {str(error).strip()}")
 
     def say(self, line: str = "") -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        # Neither a terminal that is gone nor a full disk under a redirected output ends what runs.
+        with contextlib.suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
 
     def run(self, *, demo: bool) -> None:
         """Start everything, watch it, and stop it in the opposite order, whatever happens."""
@@ -76,7 +78,7 @@ class Command(BaseCommand):
             )
         make_folders()
         self.say("Starting …")
-        server = Server(settings.HOME, say=self.say) if settings.USES_EMBEDDED_DATABASE else None
+        server = Server(settings.HOME, server_options(), self.say) if settings.USES_EMBEDDED_DATABASE else None
         database = Database(server, self.say) if server else None
         children = [Child(name, command, log_of(name)) for name, command in services(port).items()]
         try:
@@ -140,7 +142,8 @@ class Command(BaseCommand):
             if server and database and database.revive() and server.port != served_at:
                 self.say("Its port was taken, so it has another now; all that asks it is started again.")
                 served_at = server.port
-                stop_all(children)
+                for child in children:
+                    child.renew()
             for child in list(children):
                 if child.log is None and not child.is_alive():
                     self.say(f"The {child.name} has ended ({child.why_it_ended()}); all else goes on.")
@@ -167,6 +170,8 @@ def services(port: int) -> dict[str, list[str]]:
             f"--workers={settings.WEB_PROCESSES}",
             f"--blocking-threads={settings.WEB_THREADS}",
             "--respawn-failed-workers",
+            # After a HUP each process is replaced; this many seconds after the new one was started the old one ends.
+            "--respawn-interval=5",
             "--workers-kill-timeout=5",
             "--no-ws",
             "config.wsgi:application",
@@ -185,6 +190,11 @@ def services(port: int) -> dict[str, list[str]]:
         ],
         "beat": [*celery, "beat", "--loglevel=WARNING"],
     }
+
+
+def server_options() -> dict[str, str]:
+    """Return what the server is told: every thread of the web server may hold a connection, and others need some."""
+    return {"max_connections": str(max(100, settings.WEB_PROCESSES * (settings.WEB_THREADS + 4) + 30))}
 
 
 def log_of(name: str) -> Path:
