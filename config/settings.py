@@ -1,5 +1,6 @@
 """Every setting of Calltally. Installations differ by environment variables only: docs/settings.md lists them."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -44,6 +45,14 @@ WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=16)
 if WEB_PROCESSES < 1 or WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS, of each process, must be at least 1.")
+# Addresses and networks of the proxies in front, whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+try:
+    TRUSTED_PROXIES = [ip_network(text.strip()) for text in TRUSTED_PROXIES]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"TRUSTED_PROXIES takes addresses and networks, with commas between them: 127.0.0.1,10.0.0.0/8. {error}"
+    ) from error
 # True when a proxy terminates TLS: cookies become Secure.
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 

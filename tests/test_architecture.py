@@ -17,7 +17,7 @@ LAYERS = {
         {"posts"},
         {"models"},
         {"querysets"},
-        {"keys", "phones", "groupcommit"},
+        {"keys", "phones", "groupcommit", "addresses"},
     ],
     "reports": [
         {"urls"},

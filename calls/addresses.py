@@ -1,0 +1,76 @@
+"""Who sent a request: the client behind the proxies we trust, and the networks it may belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def client_of(meta: Mapping[str, str], proxies: Iterable[Network]) -> Address | None:
+    """Return the right-most hop of a request that is none of our proxies; None where nobody can say which that is.
+
+    Each proxy appends whom it was asked by to X-Forwarded-For: what stands left of the hop that we do not trust is
+    that hop's own claim. The header is looked at only where a trusted proxy handed on the request."""
+    proxies = list(proxies)
+    forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
+    hops = forwarded.split(",") if forwarded.strip() else []
+    client = read_address(meta.get("REMOTE_ADDR", ""))
+    while client is not None and hops and is_in(client, proxies):
+        client = read_address(hops.pop())
+    return client
+
+
+def read_address(text: str) -> Address | None:
+    """Return an address as proxies write it: with or without port, brackets and zone. None where it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text, closed, port = text[1:].partition("]")
+        if not closed or (port and not _is_port(port)):
+            return None
+    elif text.count(":") == 1:
+        text, colon, port = text.partition(":")
+        if not _is_port(colon + port):
+            return None
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def read_network(text: str) -> Network:
+    """Return the network of `192.0.2.1` or `192.0.2.0/24`. Raise ValueError that says what to write instead."""
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{text.strip()!r} is no address and no network such as 192.0.2.0/24 or 2001:db8::/32"
+        ) from error
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        network = ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
+    if "/" in text and network.prefixlen < network.max_prefixlen and not _is_its_own(text, network):
+        raise ValueError(f"{text.strip()} names a host within a network: write {network}, or the host alone")
+    return network
+
+
+def is_in(address: Address, networks: Iterable[Network]) -> bool:
+    """Say whether one of the networks has the address."""
+    return any(address in network for network in networks)
+
+
+def neighbourhood(address: Address) -> Address | Network:
+    """Return whom to hold responsible for an address: one who has an IPv6 address has 2⁶⁴ of them."""
+    return ip_network(f"{address}/64", strict=False) if isinstance(address, IPv6Address) else address
+
+
+def _is_port(text: str) -> bool:
+    return text.startswith(":") and text[1:].isascii() and text[1:].isdigit() and int(text[1:]) < 65536
+
+
+def _is_its_own(text: str, network: Network) -> bool:
+    host = read_address(text.strip().partition("/")[0])
+    return host == network.network_address
