@@ -9,6 +9,13 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
+# No addresses of the internet: this machine, private networks, those of one link.
+OUR_WALLS = [
+    ip_network(text)
+    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7", "fe80::/10")
+]
+
+
 def client_of(meta: Mapping[str, str], proxies: Iterable[Network]) -> Address | None:
     """Return the right-most hop of a request that is none of our proxies; None where nobody can say which that is.
 
@@ -55,6 +62,12 @@ def read_network(text: str) -> Network:
     if "/" in text and network.prefixlen < network.max_prefixlen and not _is_its_own(text, network):
         raise ValueError(f"{text.strip()} names a host within a network: write {network}, or the host alone")
     return network
+
+
+def read_networks(text: str) -> list[Network]:
+    """Return the networks of a text, one a line; what follows a `#` is a remark. Raise ValueError as read_network."""
+    written = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [read_network(line) for line in written if line]
 
 
 def is_in(address: Address, networks: Iterable[Network]) -> bool:

@@ -4,14 +4,18 @@ A drainer that is killed in between writes them once more, which changes nothing
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 
+from calls import refusals
 from calls.posts import CallPost
 from calls.spool import Spool, Spooled
-from calls.writer import Unwritable, Writer
+from calls.writer import CONTENT_IS_BAD, Unwritable, Writer
+
+logger = logging.getLogger(__name__)
 
 BATCH = 128
 WRONG_KEY = "no live key of its number"
@@ -57,6 +61,24 @@ def drain_some(spool: Spool, writer: Writer) -> Drained:
             _settle(spool, posts, answers, drained)
             break
     return drained
+
+
+def drain_refused(spool: Spool, writer: Writer) -> int:
+    """Move refused posts, a batch at most; return how many. They are evidence: whatever hinders them, they wait.
+
+    Raise SpoolError where the spool cannot be used."""
+    waiting = spool.refused(BATCH)
+    readable = [refused for refused in waiting.values() if refused is not None]
+    if readable:
+        try:
+            writer.run(lambda connection: refusals.keep(connection, readable))
+        except CONTENT_IS_BAD as error:
+            logger.error("refused posts could not be kept: SQLSTATE %s", error.sqlstate)
+        except Exception:  # noqa: BLE001 (the database is away, say)
+            return 0
+    if waiting:
+        spool.remove_refused(list(waiting))
+    return len(waiting)
 
 
 def _settle(

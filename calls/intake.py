@@ -6,15 +6,20 @@ import contextlib
 import logging
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import NoReturn
 
-from calls import keyring, keys
+from calls import keyring, keys, refusals, senders
+from calls.addresses import neighbourhood
 from calls.groupcommit import Busy, GroupCommit
 from calls.keyring import Keyring, Verdict
 from calls.posts import CallPost
+from calls.refusals import Refused
+from calls.senders import Policy, Sender
 from calls.spool import Held, Spool, SpoolError, of_this_host
+from calls.throttle import Throttle
 from calls.writer import Unwritable, Writer
 
 logger = logging.getLogger(__name__)
@@ -33,18 +38,26 @@ class Unavailable(Exception):  # noqa: N818 (the post is at no fault)
 
 
 class Intake:
-    """What one process has for keeping posts: a thread for the database, one for the spool, one that reads keys.
+    """What one process has for keeping posts: a thread for the database, one for the spool, one that reads keys and
+    from where posts may come, and two for posts that were refused.
 
     Each starts at first use. Everything here may be called from any thread."""
 
     def __init__(self, spool: Spool) -> None:
+        other = Spool(spool.path, spool.most_bytes)
         self._writer = Writer("calltally writer")
+        self._refusals = Writer("calltally refusals")
         self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._writer.write, self._writer.close)
         self._disk: GroupCommit[tuple[CallPost, bool], None] = GroupCommit("spool", spool.add, spool.close)
+        self._refused: GroupCommit[Refused, None] = GroupCommit("refused", self._keep_refused, self._refusals.close)
+        self._refused_disk: GroupCommit[Refused, None] = GroupCommit("refused spool", other.add_refused, other.close)
+        self._throttle = Throttle()
+        self._policy = Policy()
         self._keyring = Keyring()
         self._key_reader = Writer("calltally key reader")
         self._keys: GroupCommit[str | None, None] = GroupCommit("keys", self._read_keys, self._key_reader.close)
         self._read_keys_at = 0.0
+        self._has_read = False
         self._said: dict[str, float] = {}
         self._deciding = threading.Lock()
 
@@ -52,7 +65,7 @@ class Intake:
         """Keep a post; return whether its key was live and opened its number, as far as that can be said now.
 
         It is on disk when this returns True. Raise Unavailable where it cannot be, within 1.75 seconds."""
-        self._remember_keys()
+        self._remember()
         if not self._writer.is_resting():
             try:
                 return self._database.ask(post, WAIT_FOR_DATABASE_S)
@@ -65,9 +78,58 @@ class Intake:
                 self._say(f"the database takes no posts ({type(error).__name__}); they go to the spool")
         return self._keep_on_disk(post)
 
-    def opens_any_number(self, access_key: str, moment: datetime) -> bool:
+    # --- Who sends ---
+
+    def sender_of(self, meta: Mapping[str, str]) -> Sender:
+        """Say who sent a request, by its META."""
+        self._remember()
+        return self._policy.judge(meta)
+
+    def wait_s(self, sender: Sender) -> int:
+        """Return the seconds until a sender may post again, 0 where it may now. Listed ones always may."""
+        return 0 if sender.is_trustworthy else self._throttle.wait_s(_responsible(sender))
+
+    def note_taken(self, sender: Sender) -> None:
+        """Note that a post of a sender was taken: whatever it was slowed down for is forgiven."""
+        if not sender.is_trustworthy:
+            self._throttle.taken(_responsible(sender))
+
+    def keep_refused(self, refused: Refused, sender: Sender) -> None:
+        """Keep a post that was refused, where it is worth it: it came from a listed address, or with a live key.
+
+        On disk when this returns for a listed address, if it can be at all. For others nobody waits: how long an
+        answer takes must not tell whether a key is known."""
+        if sender.is_trustworthy:
+            if not self._refusals.is_resting():
+                with contextlib.suppress(Exception):  # whatever it is: there is the spool
+                    return self._refused.ask(refused, WAIT_FOR_DATABASE_S)
+            wait([self._spool_refused(refused)], WAIT_FOR_SPOOL_S)
+            return None
+        self._throttle.refused(_responsible(sender))
+        verdict = self._keyring.judge(refused.fingerprint, None, datetime.fromisoformat(refused.received_at))
+        if verdict is Verdict.LIVE:
+            self._refused.submit(refused).add_done_callback(
+                lambda kept: self._spool_refused(refused) if kept.exception() else None
+            )
+        return None
+
+    def _keep_refused(self, refused: list[Refused]) -> list[None]:
+        self._refusals.run(lambda connection: refusals.keep(connection, refused))
+        return [None] * len(refused)
+
+    def _spool_refused(self, refused: Refused) -> Future[None]:
+        future = self._refused_disk.submit(refused)
+        future.add_done_callback(
+            lambda kept: (
+                self._say(f"a refused post could not be kept: {kept.exception()}") if kept.exception() else None
+            )
+        )
+        return future
+
+    # --- Keys ---
+
+    def opens_any_number(self, fingerprint: str, moment: datetime) -> bool:
         """Say whether a key admits posts for some number at a moment, as far as that can be said now."""
-        fingerprint = keys.fingerprint(access_key)
         verdict = self._keyring.judge(fingerprint, None, moment)
         if verdict is Verdict.UNKNOWN and fingerprint != NO_KEY and not self._key_reader.is_resting():
             with contextlib.suppress(Exception):  # then it stays unknown
@@ -85,8 +147,12 @@ class Intake:
 
     def close(self) -> None:
         """End the threads and their connections; the next post starts them again."""
-        for thread in (self._database, self._disk, self._keys):
+        for thread in (self._database, self._disk, self._keys, self._refused, self._refused_disk):
             thread.close()
+
+    def read_again(self) -> None:
+        """Have keys and policy read again before the next post is judged."""
+        self._read_keys_at, self._has_read = 0.0, False
 
     def _keep_on_disk(self, post: CallPost) -> bool:
         verdict = self._keyring.judge(post.fingerprint, post.destination_number, post.received_at)
@@ -104,8 +170,8 @@ class Intake:
         self._say(f"posts can be kept neither in the database nor in the spool: {why}", logging.CRITICAL)
         raise Unavailable(why)
 
-    def _remember_keys(self) -> None:
-        """Have all keys read again once what is remembered is a minute old; nobody waits for it."""
+    def _remember(self) -> None:
+        """Have keys and policy read again once what is remembered is a minute old. Only the very first post waits."""
         now = time.monotonic()
         if now < self._read_keys_at:
             return
@@ -113,16 +179,22 @@ class Intake:
             if now < self._read_keys_at:
                 return
             self._read_keys_at = now + READ_KEYS_EVERY_S
-        self._keys.submit(None).add_done_callback(self._try_sooner_after_failure)
+        reading = self._keys.submit(None)
+        reading.add_done_callback(self._try_sooner_after_failure)
+        if not self._has_read and not self._key_reader.is_resting():
+            with contextlib.suppress(Exception):  # then with what is known
+                reading.result(WAIT_FOR_DATABASE_S)
 
     def _try_sooner_after_failure(self, reading: Future[None]) -> None:
         if reading.exception() is not None:
             self._read_keys_at = time.monotonic() + READ_KEYS_AFTER_FAILURE_S
 
     def _read_keys(self, asked_for: list[str | None]) -> list[None]:
-        """Read all keys anew where None asks for that, else those of the fingerprints."""
+        """Read all keys and the policy anew where None asks for that, else the keys of the fingerprints."""
         if None in asked_for:
             self._keyring.replace(self._key_reader.execute(keyring.KEYS, []))
+            self._policy = Policy.of(self._key_reader.execute(senders.POLICY, []))
+            self._has_read = True
         else:
             self._keyring.add(self._key_reader.execute(keyring.KEYS_OF, [asked_for]))
         return [None] * len(asked_for)
@@ -133,6 +205,10 @@ class Intake:
         if now >= self._said.get(what, 0.0):
             self._said[what] = now + SAY_AGAIN_AFTER_S
             logger.log(level, "%s", what)
+
+
+def _responsible(sender: Sender) -> Hashable:
+    return None if sender.address is None else neighbourhood(sender.address)
 
 
 def held_in_spool() -> Held:
@@ -154,4 +230,9 @@ _of_this_process = Intake(of_this_host())
 keep = _of_this_process.keep
 opens_any_number = _of_this_process.opens_any_number
 has_database = _of_this_process.has_database
+sender_of = _of_this_process.sender_of
+wait_s = _of_this_process.wait_s
+note_taken = _of_this_process.note_taken
+keep_refused = _of_this_process.keep_refused
+read_again = _of_this_process.read_again
 close = _of_this_process.close

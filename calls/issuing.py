@@ -50,12 +50,7 @@ def issue_key(
             % {"number": number.readable, "state": known.state},
             code="known",
         )
-    if _live_or_coming(number, now) >= MOST_LIVE_KEYS:
-        raise ValidationError(
-            _("%(number)s has %(most)d live keys, and more are not allowed. Revoke one first.")
-            % {"number": number.readable, "most": MOST_LIVE_KEYS},
-            code="most_live_keys",
-        )
+    _make_room(number, now)
     number.access_keys.create(
         fingerprint=fingerprint, last4=access_key[-4:], valid_from=valid_from, expires_at=expires_at
     )
@@ -77,6 +72,32 @@ def rotate_key(number: DestinationNumber, *, access_key: str = "", overlap: time
     return issue_key(number, access_key=access_key)
 
 
+@transaction.atomic
+def admit_key(number: DestinationNumber, fingerprint: str, *, since: datetime) -> None:
+    """Let a key that posts came with open a number from `since` on, though we know no more of it than its fingerprint.
+
+    One of the number's own that had run out goes on for 14 days. Raise ValidationError where it was revoked, or where
+    three keys of the number are live already."""
+    _lock(number)
+    now = timezone.now()
+    known = number.access_keys.filter(fingerprint=fingerprint).first()
+    if known is None:
+        _make_room(number, now)
+        number.access_keys.create(fingerprint=fingerprint, last4="", valid_from=since)
+        return
+    if known.revoked_at is not None:
+        raise ValidationError(
+            _("The key %(key)s was revoked, which cannot be undone. Issue another, and enter that in TENIOS.")
+            % {"key": known},
+            code="revoked",
+        )
+    if not known.is_live():
+        _make_room(number, now)
+        known.expires_at = known.expires_at and now + OVERLAP
+    known.valid_from = min(known.valid_from, since)
+    known.save()
+
+
 def revoke_key(key: AccessKey) -> None:
     """Refuse posts with this key from now on. A key that is revoked already stays as it is."""
     now = timezone.now()
@@ -88,6 +109,15 @@ def _lock(number: DestinationNumber) -> None:
     """Let one at a time issue keys of a number, until the transaction ends."""
     # NO KEY: posts of the number go on meanwhile; a plain FOR UPDATE would hold up their foreign keys.
     DestinationNumber.objects.select_for_update(no_key=True).get(pk=number.pk)
+
+
+def _make_room(number: DestinationNumber, now: datetime) -> None:
+    if _live_or_coming(number, now) >= MOST_LIVE_KEYS:
+        raise ValidationError(
+            _("%(number)s has %(most)d live keys, and more are not allowed. Revoke one first.")
+            % {"number": number.readable, "most": MOST_LIVE_KEYS},
+            code="most_live_keys",
+        )
 
 
 def _live_or_coming(number: DestinationNumber, now: datetime) -> int:

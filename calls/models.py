@@ -14,7 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import phones, querysets
+from calls import addresses, phones, querysets
+
+# The one address that TENIOS posts from.
+TENIOS_NETWORKS = "80.239.139.193"
 
 
 class RequestType(models.TextChoices):
@@ -196,7 +199,8 @@ class AccessKey(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"…{self.last4}"
+        # Of a key that was admitted as posts came with it, we never saw the end.
+        return f"…{self.last4}" if self.last4 else gettext("as TENIOS sent it")
 
     def is_live(self) -> bool:
         now = timezone.now()
@@ -381,3 +385,97 @@ class QuarterHour(models.Func):
 
 # The quarter-hour a call belongs to: that of its earliest receipt.
 QUARTER_HOUR = QuarterHour(F("first_post_at"))
+
+
+class SenderMode(models.TextChoices):
+    """What becomes of a post from an address that is not listed."""
+
+    OFF = "off", _("take it, and say nothing")
+    REPORT = "report", _("take it, and flag it")
+    ENFORCE = "enforce", _("refuse it, and keep it to be counted later")
+
+
+def validate_networks(text: str) -> None:
+    try:
+        networks = addresses.read_networks(text)
+    except ValueError as error:
+        raise ValidationError(str(error), code="network") from error
+    if not networks:
+        raise ValidationError(
+            _("Without any address nobody could post. TENIOS posts from %(address)s.") % {"address": TENIOS_NETWORKS},
+            code="none",
+        )
+
+
+class SenderPolicy(models.Model):
+    """From where posts may come. One row; without it the defaults hold."""
+
+    mode = models.CharField(_("a post from elsewhere"), max_length=7, choices=SenderMode, default=SenderMode.REPORT)
+    networks = models.TextField(
+        _("addresses of the sender"),
+        default=TENIOS_NETWORKS,
+        validators=[validate_networks],
+        help_text=_("One a line, such as 192.0.2.1 or 192.0.2.0/24; what follows a # is a remark."),
+    )
+
+    class Meta:
+        verbose_name = _("sender's address")
+        verbose_name_plural = _("sender's address")
+        constraints = [models.CheckConstraint(name="sender_policy_is_one", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return gettext("From where posts may come")
+
+
+class Reason(models.TextChoices):
+    """Why a post was refused."""
+
+    UNKNOWN_NUMBER = "unknown_number", _("unknown number")
+    UNKNOWN_KEY = "unknown_key", _("unknown access key")
+    KEY_OVER = "key_over", _("access key expired, revoked or not yet valid")
+    KEY_OF_ANOTHER = "key_of_another", _("access key of another number")
+    NO_KEY = "no_key", _("no access key")
+    NO_NUMBER = "no_number", _("no number named, and the key opens several")
+    FOREIGN_ADDRESS = "foreign_address", _("address that is not listed")
+    BAD_POST = "bad_post", _("no requestType, or no variables")
+    BAD_JSON = "bad_json", _("no proper JSON")
+    TOO_LARGE = "too_large", _("too large")
+    MEDIA_TYPE = "unsupported_media_type", _("not sent as JSON")
+
+
+class RefusedPost(models.Model):
+    """A post that was refused, kept so that it can be counted once what was wrong is mended. Written by
+    calls.refusals only, for senders that are listed or hold a live key of some number."""
+
+    # Of answer, address, key and body: identical ones are one row.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    reason = models.CharField(_("reason"), max_length=32, choices=Reason)
+    status = models.PositiveSmallIntegerField(_("answered"))
+    received_at = models.DateTimeField(_("first received"))
+    last_received_at = models.DateTimeField(_("last received"))
+    count = models.PositiveIntegerField(_("times"), help_text=_("How many identical ones there were"))
+    address = models.GenericIPAddressField(_("sent from"), null=True)
+    destination_number = models.TextField(_("number"), blank=True)
+    request_type = models.TextField("requestType", blank=True)
+    fingerprint = models.CharField(_("fingerprint of the key"), max_length=64, editable=False)
+    # ASCII, without the access key. Blank where it was not read, or where the key could not be told from the rest.
+    body = models.TextField(_("body"), blank=True)
+    # Of the first hundred receipts: what makes each of them one event, however often it is replayed.
+    ingest_ids = ArrayField(models.UUIDField(), editable=False)
+    receipts = ArrayField(models.DateTimeField(), editable=False)
+    replayed_at = models.DateTimeField(_("counted since"), null=True)
+
+    objects = querysets.RefusedPostQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("refused post")
+        verbose_name_plural = _("refused posts")
+        ordering = ["-last_received_at", "-id"]
+        get_latest_by = "last_received_at"
+
+    def __str__(self) -> str:
+        return f"{self.request_type or gettext('post')} · {self.get_reason_display()}"
+
+    @property
+    def can_be_replayed(self) -> bool:
+        return bool(self.body) and self.reason not in {Reason.BAD_JSON, Reason.BAD_POST}

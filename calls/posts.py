@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,12 +38,15 @@ FORWARDS = (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER)
 
 
 class Refusal(Exception):  # noqa: N818 (a post is refused, nothing went wrong)
-    """A post that cannot be taken, with the code of the answer: `bad_json` or `bad_post`."""
+    """A post that cannot be read, with the code of the answer, `bad_json` or `bad_post`, and what is known of it."""
 
-    def __init__(self, code: str, access_key: str = "") -> None:
+    def __init__(self, code: str, fingerprint: str = "", payload: str = "", variables: Any = None) -> None:
         super().__init__(code)
         self.code = code
-        self.access_key = access_key
+        self.fingerprint = fingerprint or keys.fingerprint("")
+        self.payload = payload
+        named = variables.get("destination_number") if isinstance(variables, dict) else None
+        self.destination_number = number_of(bounded(named)) if isinstance(named, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,23 @@ def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
     """Read one post as TENIOS sends it. Raise Refusal for what cannot be read."""
     posted = read_json(body)
     access_key = posted.pop("accessKey", None)
-    if not isinstance(access_key, str) or not access_key.strip():
-        access_key = ""
-    access_key = access_key.strip()
+    access_key = access_key.strip() if isinstance(access_key, str) else ""
     payload, posted = without_key(posted, access_key)
+    received_at = received_at or datetime.now(UTC)
+    return _read(posted, payload, keys.fingerprint(access_key), received_at, new_ingest_id(received_at))
+
+
+def parse_again(payload: str, fingerprint: str, received_at: datetime, ingest_id: uuid.UUID) -> CallPost:
+    """Read a post that was kept without its key. Raise Refusal for what cannot be read."""
+    return _read(read_json(payload.encode()), payload, fingerprint, received_at, ingest_id)
+
+
+def _read(
+    posted: dict[str, Any], payload: str, fingerprint: str, received_at: datetime, ingest_id: uuid.UUID
+) -> CallPost:
     request_type, variables = posted.get("requestType"), posted.get("variables")
     if not isinstance(request_type, str) or not request_type.strip() or not isinstance(variables, dict):
-        raise Refusal("bad_post", access_key)
+        raise Refusal("bad_post", fingerprint, payload, variables)
 
     flags: set[str] = set()
 
@@ -124,12 +138,11 @@ def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
     if not call_uuid:
         flags.add("no_call_uuid")
 
-    received_at = received_at or datetime.now(UTC)
     return CallPost(
-        ingest_id=new_ingest_id(received_at),
+        ingest_id=ingest_id,
         received_at=received_at,
-        fingerprint=keys.fingerprint(access_key),
-        destination_number=(phones.e164(destination_number) or destination_number) or None,
+        fingerprint=fingerprint,
+        destination_number=number_of(destination_number) or None,
         destination_number_received=destination_number,
         call_uuid=call_uuid,
         correlation_id=text("correlation_id", variables.get("correlation_id")),
@@ -144,6 +157,11 @@ def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
         payload=payload,
         flags=sorted(flags),
     )
+
+
+def number_of(text: str) -> str:
+    """Return the number that a post names, in E.164 where it is one."""
+    return phones.e164(text) or text
 
 
 def as_row(post: CallPost) -> dict[str, Any]:
@@ -190,6 +208,23 @@ def without_key(posted: dict[str, Any], access_key: str) -> tuple[str, dict[str,
         posted = _cleared(posted, access_key)
         payload = json.dumps(posted, separators=(",", ":"))
     return payload, posted
+
+
+# A member by the name of the key, as far as its value goes, in what is no JSON.
+_KEY = re.compile(r"""(access_?key["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&}\]]*)""", re.IGNORECASE)
+
+
+def text_without_key(body: bytes) -> str:
+    """Return a body that is no JSON as printable ASCII without the key; blank where that may hide in it."""
+    if len(body) > MOST_BYTES or b"\\u" in body or b"\0" in body:  # spelled in escapes or wide characters
+        return ""
+    text = body.decode("latin-1")
+    for name, value in {match.groups() for match in _KEY.finditer(text)}:
+        access_key = value.strip("\"'")
+        text = text.replace(name + value, f"{name}[access key]")
+        if len(access_key) >= keys.LEAST_LENGTH:
+            text = text.replace(access_key, "[access key]")
+    return text.encode("unicode_escape").decode()
 
 
 def bounded(text: str) -> str:

@@ -60,3 +60,22 @@ class CallEventQuerySet(models.QuerySet):
     def in_order(self) -> CallEventQuerySet:
         """As they were received; posts of the same microsecond as they were taken."""
         return self.order_by("received_at", "ingest_id")
+
+
+class RefusedPostQuerySet(models.QuerySet):
+    def waiting(self) -> RefusedPostQuerySet:
+        """Keep those that are not counted yet."""
+        return self.filter(replayed_at=None)
+
+    def for_number(self, e164: str) -> RefusedPostQuerySet:
+        """Keep those that named a number."""
+        return self.filter(destination_number=e164)
+
+    def summed_up(self) -> models.QuerySet[Any, Any]:
+        """Return dicts of reason, destination_number, posts and last_at: one for each number and reason, most first."""
+        return (
+            self.order_by()
+            .values("reason", "destination_number")
+            .annotate(posts=models.Sum("count"), last_at=models.Max("last_received_at"))
+            .order_by("-posts", "reason", "destination_number")
+        )

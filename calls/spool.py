@@ -11,12 +11,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
 
 from calls.posts import CallPost, as_row, from_row
+from calls.refusals import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # Posts whose key nobody could judge, and posts set aside, may each fill so much: the rest is for those known good.
 SHARE = 4
 SET_ASIDE_FOR_S = 30 * 24 * 3600
+# Refused posts that wait: as many as the database would keep, and no more of the file than this share.
+MOST_REFUSED = 2_000
+SHARE_OF_REFUSED = 16
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS post (
@@ -45,6 +49,11 @@ CREATE INDEX IF NOT EXISTS post_set_aside ON post (set_aside_at) WHERE set_aside
 -- What is held, kept up to date by the file itself: counting millions of rows for every look would take seconds.
 CREATE TABLE IF NOT EXISTS held (state text PRIMARY KEY, posts integer NOT NULL, bytes integer NOT NULL);
 INSERT OR IGNORE INTO held VALUES ('verified', 0, 0), ('unverified', 0, 0), ('set aside', 0, 0);
+CREATE TABLE IF NOT EXISTS refused (
+  id integer PRIMARY KEY,
+  ingest_id text NOT NULL UNIQUE,
+  refused blob NOT NULL                  -- a calls.refusals.Refused as JSON: no access key
+);
 CREATE TRIGGER IF NOT EXISTS post_came AFTER INSERT ON post BEGIN
   UPDATE held SET posts = posts + 1, bytes = bytes + length(new.post) WHERE state = {state_of_new};
 END;
@@ -86,6 +95,7 @@ class Held:
     waiting: int = 0
     unverified: int = 0
     set_aside: int = 0
+    refused: int = 0
     bytes: int = 0
     oldest_s: float = 0.0  # how long the oldest has waited
 
@@ -107,7 +117,7 @@ class Spool:
 
     def __init__(self, path: Path, most_bytes: int) -> None:
         self.path = path
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
 
@@ -119,7 +129,7 @@ class Spool:
         Those for which there is no room any more get a SpoolError instead. Raise it where none can be kept."""
         now = time.time()
         with self._transaction() as connection:
-            room = self._most_bytes // SHARE - self._bytes("unverified")
+            room = self.most_bytes // SHARE - self._bytes("unverified")
             answers: list[Exception | None] = []
             rows = []
             for post, is_verified in posts:
@@ -137,6 +147,21 @@ class Spool:
                 rows,
             )
         return answers
+
+    def add_refused(self, refused: Sequence[Refused]) -> list[None]:
+        """Keep posts that were refused; the oldest of too many go. Raise SpoolError where none can be kept."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO refused (ingest_id, refused) VALUES (?, ?) ON CONFLICT (ingest_id) DO NOTHING",
+                [(one.ingest_id, json.dumps(asdict(one)).encode()) for one in refused],
+            )
+            connection.execute(
+                "DELETE FROM refused WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER newest_first AS rank, "
+                "sum(length(refused)) OVER newest_first AS bytes FROM refused WINDOW newest_first AS (ORDER BY id DESC)"
+                ") WHERE rank > ? OR bytes > ?)",
+                [MOST_REFUSED, self.most_bytes // SHARE_OF_REFUSED],
+            )
+        return [None] * len(refused)
 
     # --- Draining ---
 
@@ -166,7 +191,7 @@ class Spool:
                 [[now, reason, post.id] for post in posts],
             )
             gone = connection.execute("DELETE FROM post WHERE set_aside_at < ?", [now - SET_ASIDE_FOR_S]).rowcount
-            while self._bytes("set aside") > self._most_bytes // SHARE:
+            while self._bytes("set aside") > self.most_bytes // SHARE:
                 gone += connection.execute(
                     "DELETE FROM post WHERE id IN (SELECT id FROM post WHERE set_aside_at IS NOT NULL "
                     "ORDER BY set_aside_at, id LIMIT 100)"
@@ -185,6 +210,15 @@ class Spool:
             again = "UPDATE post SET set_aside_at = NULL, reason = '', tries = 0 WHERE set_aside_at IS NOT NULL"
             return connection.execute(again).rowcount
 
+    def refused(self, most: int) -> dict[int, Refused | None]:
+        """Return refused posts that wait, by their place; None for one that cannot be read."""
+        rows = self._connected().execute("SELECT id, refused FROM refused ORDER BY id LIMIT ?", [most])
+        return {place: _refused_of(row) for place, row in rows}
+
+    def remove_refused(self, places: Sequence[int]) -> None:
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM refused WHERE id = ?", [[place] for place in places])
+
     # --- Looking ---
 
     def held(self) -> Held:
@@ -194,11 +228,13 @@ class Spool:
         with self._errors_named():
             connection = self._connected()
             held = {state: rest for state, *rest in connection.execute("SELECT state, posts, bytes FROM held")}
+            (refused,) = connection.execute("SELECT count(*) FROM refused").fetchone()
             (oldest,) = connection.execute("SELECT min(spooled_at) FROM post WHERE set_aside_at IS NULL").fetchone()
         return Held(
             waiting=held["verified"][0] + held["unverified"][0],
             unverified=held["unverified"][0],
             set_aside=held["set aside"][0],
+            refused=refused,
             bytes=sum(size for _, size in held.values()),
             oldest_s=max(0.0, time.time() - oldest) if oldest else 0.0,
         )
@@ -304,13 +340,20 @@ class Spool:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")  # callers do not linger in freed pages
-            connection.execute(f"PRAGMA max_page_count = {self._most_bytes // PAGE}")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'post_changed'").fetchone():
+            connection.execute(f"PRAGMA max_page_count = {self.most_bytes // PAGE}")
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refused'").fetchone():
                 connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _refused_of(row: bytes) -> Refused | None:
+    try:
+        return Refused(**json.loads(row))
+    except (ValueError, TypeError):
+        return None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
@@ -17,6 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from calls import intake, posts
+from calls.refusals import Refused
+from calls.senders import FOREIGN, Sender
 from calls.spool import SpoolError
 
 logger = logging.getLogger(__name__)
@@ -55,20 +58,55 @@ class PostView(APIView):
 
     def post(self, request: Request) -> Response:
         received_at = datetime.now(UTC)
-        body = read_body(request._request)
-        try:
-            post = posts.parse(body, received_at)
-            return Response({}) if intake.keep(post) else refuse("forbidden", status.HTTP_403_FORBIDDEN)
-        except posts.Refusal as refusal:
-            if refusal.code == "bad_post" and not intake.opens_any_number(refusal.access_key, received_at):
-                return refuse("forbidden", status.HTTP_403_FORBIDDEN)
-            return refuse(refusal.code, status.HTTP_400_BAD_REQUEST)
+        sender = intake.sender_of(request.META)
+        if wait_s := intake.wait_s(sender):
+            return refuse("too_many", status.HTTP_429_TOO_MANY_REQUESTS, **{"Retry-After": str(wait_s)})
+        answer, refused = take(request._request, sender, received_at)
+        if refused is None:
+            intake.note_taken(sender)
+        else:
+            intake.keep_refused(refused, sender)
+        return answer
 
     def get_exception_handler(self) -> Any:
         return answer_exception
 
 
 receive_post = PostView.as_view()
+
+
+def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[Response, Refused | None]:
+    """Take a post; return the answer, and what is known of the post where it is refused. Raise Unavailable."""
+    body = b""
+    about = {"address": sender.address and str(sender.address), "is_listed": sender.is_trustworthy}
+    try:
+        body = read_body(request)
+        post = posts.parse(body, received_at)
+        if sender.is_foreign:
+            post = replace(post, flags=[*post.flags, f"{FOREIGN}{sender.address or 'unknown'}"])
+        if not sender.is_refused and intake.keep(post):
+            return Response({}), None
+        code = "foreign_address" if sender.is_refused else "forbidden"
+        refused = Refused.of_post(post, code, status=status.HTTP_403_FORBIDDEN, **about)
+    except (posts.Refusal, TooLarge, NotJson) as error:
+        refusal = error if isinstance(error, posts.Refusal) else posts.Refusal(str(error.default_code))
+        status_code = getattr(error, "status_code", status.HTTP_400_BAD_REQUEST)
+        code = refusal.code
+        if sender.is_refused:
+            status_code, code = status.HTTP_403_FORBIDDEN, "foreign_address"
+        elif code == "bad_post" and not intake.opens_any_number(refusal.fingerprint, received_at):
+            status_code = status.HTTP_403_FORBIDDEN
+        refused = Refused.of_refusal(
+            refusal,
+            received_at,
+            posts.new_ingest_id(received_at),
+            status=status_code,
+            code=code,
+            body=refusal.payload or posts.text_without_key(body),
+            **about,
+        )
+    is_forbidden = refused.status == status.HTTP_403_FORBIDDEN
+    return refuse("forbidden" if is_forbidden else refused.code, refused.status), refused
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

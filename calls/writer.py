@@ -332,13 +332,17 @@ class Writer:
 
     def execute(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """Ask something on the same connection. Raises as `write` does."""
+        return self.run(lambda connection: connection.execute(statement, parameters).fetchall())
+
+    def run(self, ask: Callable[[psycopg.Connection], T]) -> T:
+        """Do something that may be done twice on the same connection. Raises as `write` does."""
         try:
-            rows = self._once_more_if_cut(lambda connection: connection.execute(statement, parameters).fetchall())
+            answer = self._once_more_if_cut(ask)
         except Exception:
             self._rest()
             raise
         self._pause_s = 0.0
-        return rows
+        return answer
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import phones, posts
-from calls.admin import ReadOnlyAdmin, exactly, pretty, printable
+from calls.admin.base import ReadOnlyAdmin, exactly, pretty, printable
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import exports, periods
 from reports.models import (

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from calls import posts
 from calls.models import Call, CallEvent, RequestType
+from calls.senders import FOREIGN
 from reports.figures import block_label
 
 # A call of more posts than that is no call to look at in a page; the rest is said to be left out.
@@ -35,6 +36,10 @@ def flag_in_words(flag: str) -> str:
     }
     if flag in known:
         return known[flag]
+    if flag.startswith(FOREIGN):
+        return _("It came from %(address)s, which is not listed as an address of TENIOS.") % {
+            "address": flag.removeprefix(FOREIGN)
+        }
     if flag.startswith("odd_"):
         return _("Its field %(field)s was of an unusual form, or longer than what is searched.") % {
             "field": flag.removeprefix("odd_")

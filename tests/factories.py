@@ -91,9 +91,9 @@ def post_body(
     return {name: value for name, value in body.items() if value is not None}
 
 
-def post(client: Client, body: Any) -> HttpResponse:
-    """Post a body to the endpoint and return the answer."""
-    return client.post("/tenios/posts", json.dumps(body), content_type="application/json")  # type: ignore[return-value]
+def post(client: Client, body: Any, **environ: str) -> HttpResponse:
+    """Post a body to the endpoint and return the answer; `environ` is that of WSGI: `REMOTE_ADDR`."""
+    return client.post("/tenios/posts", json.dumps(body), content_type="application/json", **environ)  # type: ignore
 
 
 def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", **more: Any) -> None:

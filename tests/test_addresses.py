@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, get_resolver
 
-from calls.models import Call, CallEvent
+from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
 from reports import rollups
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
-from tests.factories import make_number, make_staff, make_user, take
+from tests.factories import make_number, make_staff, make_user, post, post_body, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +44,7 @@ admin/auth/user/<id>/password/        login      login    login          200
 admin/calls/destinationnumber/keys/issue/   login  login  login          200
 admin/calls/destinationnumber/keys/rotate/  login  login  login          200
 admin/calls/accesskey/revoke/         login      login    login          200
+admin/calls/refusedpost/<int:pk>/mend/  login    login    login          200
 admin/^(?P<app_label>auth|calls|reports)/$  login  login  login          200
 admin/(?P<url>.*)$                    login      login    login          404
 """
@@ -56,6 +57,8 @@ calls/destinationnumber           200   200  200      200     200
 calls/accesskey                   200   403  200      403     200
 calls/call                        200   403  200      403     200
 calls/callevent                   200   403  200      403     200
+calls/refusedpost                 200   403  200      403     200
+calls/senderpolicy                ->    403  200      403     200
 reports/quarterhourcounts         200   403  200      403     200
 reports/daycounts                 200   403  200      403     200
 reports/quarterhourblockcounts    200   403  200      403     200
@@ -102,6 +105,9 @@ def test_everybody_gets_what_they_may_see(client):
     tables = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, FirstPost, Call, CallEvent)
     ids = {f"{table._meta.app_label}/{table._meta.model_name}": table.objects.first().pk for table in tables}
     ids |= {"calls/destinationnumber": number.pk, "calls/accesskey": number.access_keys.get().pk}
+    assert post(client, post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
+    ids |= {"calls/refusedpost": RefusedPost.objects.get().pk, "calls/senderpolicy": 1}
+    SenderPolicy.objects.create(pk=1)
     group = number.managers.get().groups.create(name="Team")
     ids |= {"auth/user": staff.pk, "auth/group": group.pk}
 
@@ -111,6 +117,7 @@ def test_everybody_gets_what_they_may_see(client):
         what = ids["calls/call"] if address.startswith("admin/r/") else ids.get(table)
         for name in ("<path:object_id>", "<id>"):
             address = address.replace(name, str(what))
+        address = address.replace("refusedpost/<int:pk>", f"refusedpost/{ids['calls/refusedpost']}")
         address = address.replace("numbers/<int:pk>", f"numbers/{number.pk}")
         address = address.replace("calls/<int:pk>", f"calls/{ids['calls/call']}")
         address = address.replace("<path:content_type_id>", str(ContentType.objects.get_for_model(Call).pk))

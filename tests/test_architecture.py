@@ -12,12 +12,14 @@ LAYERS = {
     "calls": [
         {"urls", "middleware"},
         {"views", "tasks", "admin", "commands"},
-        {"intake", "draining", "issuing", "traffic"},
-        {"writer", "spool", "keyring"},
+        {"notices"},
+        {"intake", "draining", "replaying", "issuing", "traffic"},
+        {"writer", "spool", "keyring", "senders"},
+        {"refusals"},
         {"posts"},
         {"models"},
         {"querysets"},
-        {"keys", "phones", "groupcommit", "addresses"},
+        {"keys", "phones", "groupcommit", "addresses", "throttle"},
     ],
     "reports": [
         {"urls"},

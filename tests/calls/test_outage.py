@@ -18,18 +18,7 @@ from calls.models import AccessKey, Call, CallEvent
 from calls.spool import Spool, SpoolError, of_this_host
 from tests.factories import ACCESS_KEY, make_key, make_number, post, post_body
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def own_intake(tmp_path, settings, monkeypatch):
-    """An intake and a spool of the test's own, as of a process that has just started."""
-    settings.SPOOL_FOLDER = tmp_path / "spool"
-    own = intake.Intake(of_this_host())
-    for name in ("keep", "opens_any_number", "has_database"):
-        monkeypatch.setattr(intake, name, getattr(own, name))
-    yield own
-    own.close()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
 
 @pytest.fixture

@@ -40,7 +40,16 @@ class Sent:
 class Client:
     """Sends posts from a thread of its own until it is stopped. `name` begins the id of each post."""
 
-    def __init__(self, port: int, e164: str, access_key: str, *, rate: float, name: str) -> None:
+    def __init__(
+        self,
+        port: int,
+        e164: str,
+        access_key: str,
+        *,
+        rate: float,
+        name: str,
+        sender: Callable[[int], str] | None = None,  # the address that a proxy would say a post came from
+    ) -> None:
         self.port = port
         self.name = name
         self.sent: list[Sent] = []
@@ -49,6 +58,7 @@ class Client:
         self._e164 = e164
         self._access_key = access_key
         self._rate = rate
+        self._sender = sender
         self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._random = random.Random(name)
         self._stopped = threading.Event()
@@ -98,7 +108,9 @@ class Client:
         self.started += 1
         post_id = f"{self.name}-{index}"
         at = time.monotonic()
-        answer, retry_after = await self._exchange(self._body(index, post_id), fresh=self._random.random() < FRESH)
+        fresh = self._random.random() < FRESH
+        sender = self._sender(index) if self._sender else ""
+        answer, retry_after = await self._exchange(self._body(index, post_id), fresh=fresh, sender=sender)
         self.sent.append(Sent(post_id, at, time.monotonic() - at, answer, retry_after))
 
     def _body(self, index: int, post_id: str) -> bytes:
@@ -118,7 +130,7 @@ class Client:
         }
         return json.dumps(post).encode()
 
-    async def _exchange(self, body: bytes, *, fresh: bool) -> tuple[str, str]:
+    async def _exchange(self, body: bytes, *, fresh: bool, sender: str) -> tuple[str, str]:
         writer = None
         try:
             async with asyncio.timeout(GIVES_UP_AFTER_S):
@@ -131,6 +143,7 @@ class Client:
                 else:
                     reader, writer = kept
                 head = f"POST {PATH} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+                head += f"X-Forwarded-For: {sender}\r\n" if sender else ""
                 head += "Connection: close\r\n" if fresh else ""
                 head += f"Content-Length: {len(body)}\r\n\r\n"
                 writer.write(head.encode() + body)

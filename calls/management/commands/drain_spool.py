@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from calls.draining import Drained, drain_some
+from calls.draining import Drained, drain_refused, drain_some
 from calls.intake import OLD_S, SAY_AGAIN_AFTER_S
 from calls.spool import Spool, SpoolError, of_this_host
 from calls.writer import Writer
@@ -54,6 +54,8 @@ class Command(BaseCommand):
         while (drained := drain_some(spool, writer)).written or drained.set_aside:
             total.written += drained.written
             total.set_aside += drained.set_aside
+        while drain_refused(spool, writer):
+            pass
         held = spool.held()
         if total.written or total.set_aside or held.waiting:
             self.stdout.write(f"{total.written} posts moved into the database, {total.set_aside} set aside.")
@@ -82,6 +84,8 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
     while True:
         try:
             drained = drain_some(spool, writer)
+            if not drained.failed:
+                drain_refused(spool, writer)
             held = spool.held()
             if not held.waiting and (drained.written or drained.set_aside):
                 spool.shrink()

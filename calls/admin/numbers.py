@@ -1,22 +1,16 @@
-"""Numbers and their access keys, and the posts behind a call. Calls and counts stand in reports.admin."""
+"""Numbers, and the pages that issue and rotate their access keys."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -25,96 +19,22 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.functional import cached_property
-from django.utils.html import format_html, format_html_join
-from django.utils.text import capfirst
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from calls import issuing, keys, phones
-from calls.models import AccessKey, Call, CallEvent, DestinationNumber, RequestType
-
-admin.site.site_title = admin.site.site_header = "Calltally"
-admin.site.index_title = _("Numbers, keys and calls")
-
-# Where each of the five boxes stands in TENIOS' portal, in the order in which their posts arrive.
-BOXES = {
-    RequestType.CALL_START: _("at the start of the plan"),
-    RequestType.BLOCK_END: _("after each block"),
-    RequestType.INITIATE_FORWARD: _("when a forward starts"),
-    RequestType.FORWARD_ANSWER: _("when a forward is answered"),
-    RequestType.CALL_END: _("at the end of the plan"),
-}
-MOST_AT_ONCE = 100
-
-
-class CappedPaginator(Paginator):
-    """Counts no further than it lets people turn pages, so that a list of millions opens as fast as a short one."""
-
-    MOST = 5_000
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[: self.MOST].count())
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """For what posts and roll-ups write: to be looked at, never changed by hand."""
-
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-def may_issue_keys(request: HttpRequest) -> bool:
-    """Who may change numbers may issue, rotate and revoke their keys."""
-    return request.user.has_perm("calls.change_destinationnumber")
-
-
-def posts_address(request: HttpRequest) -> str:
-    """Return the address that TENIOS is given."""
-    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + "/tenios/posts"
-
-
-def with_query(name: str, **lists: list[int]) -> str:
-    return f"{reverse(name)}?{urlencode(lists, doseq=True)}"
-
-
-def ids_of(request: HttpRequest, name: str) -> list[int]:
-    """Return the ids of a query string, those that can be one."""
-    return [int(text) for text in request.GET.getlist(name) if re.fullmatch(r"[0-9]{1,18}", text)]
-
-
-def printable(text: str) -> str:
-    """Return text with what is invisible, turns the line around or cannot be UTF-8 written as an escape."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
-    )
-
-
-def pretty(payload: str) -> str:
-    """Return a stored payload with line breaks and its umlauts."""
-    return printable(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
-
-
-def exactly(moment: datetime | None) -> str:
-    """Return a moment to the second, in the reports' zone."""
-    return "-" if moment is None else f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
-
-
-# --- Numbers ---------------------------------------------------------------------------------
+from calls.admin.base import (
+    BOXES,
+    MOST_AT_ONCE,
+    exactly,
+    ids_of,
+    may_issue_keys,
+    posts_address,
+    with_query,
+)
+from calls.models import AccessKey, Call, DestinationNumber
 
 
 class NumberForm(forms.ModelForm):
@@ -461,228 +381,3 @@ class DestinationNumberAdmin(admin.ModelAdmin):
 
 def newest_key_of(numbers: list[DestinationNumber]) -> int:
     return AccessKey.objects.filter(destination_number__in=numbers).aggregate(newest=Max("pk"))["newest"] or 0
-
-
-# --- Keys ------------------------------------------------------------------------------------
-
-
-class KeyState(admin.SimpleListFilter):
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("live")), ("expired", _("expired")), ("revoked", _("revoked"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        now = timezone.now()
-        if self.value() == "live":
-            return queryset.live_at(now)
-        if self.value() == "expired":
-            return queryset.filter(expires_at__lte=now, revoked_at=None)
-        return queryset.filter(revoked_at__lte=now) if self.value() == "revoked" else queryset
-
-
-@admin.register(AccessKey)
-class AccessKeyAdmin(ReadOnlyAdmin):
-    """To find a key and revoke it; issued and rotated where its number is."""
-
-    list_display = [
-        "ends_in",
-        "destination_number",
-        "state",
-        "valid_from",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-    ]
-    list_filter = [KeyState, "destination_number"]
-    list_select_related = ["destination_number"]
-    search_fields = ["last4", "destination_number__label", "destination_number__e164"]
-    search_help_text = _("The last four characters, or the number")
-    fields = [
-        "destination_number",
-        "ends_in",
-        "state",
-        "valid_from",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-        "created_at",
-    ]
-    readonly_fields = ["ends_in", "state"]
-    actions = ["revoke_keys"]
-    ordering = ["destination_number", "-created_at", "-pk"]
-
-    @admin.display(description=_("ends in"), ordering="last4")
-    def ends_in(self, key: AccessKey) -> str:
-        return str(key)
-
-    @admin.display(description=_("state"))
-    def state(self, key: AccessKey) -> str:
-        return key.state
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            path("revoke/", self.admin_site.admin_view(self.revoke_view), name="calls_accesskey_revoke"),
-            *super().get_urls(),
-        ]
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return may_issue_keys(request)
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        context["may_revoke"] = may_issue_keys(request)
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    @admin.action(description=_("Revoke keys…"), permissions=["revoke"])
-    def revoke_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        chosen = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(chosen) > MOST_AT_ONCE:
-            text = gettext("Choose at most %(most)d keys at once.") % {"most": MOST_AT_ONCE}
-            self.message_user(request, text, messages.ERROR)
-            return None
-        return HttpResponseRedirect(with_query("admin:calls_accesskey_revoke", key=chosen))
-
-    def revoke_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask whether to revoke keys, and do so: posts with them are refused from then on."""
-        if not may_issue_keys(request):
-            raise PermissionDenied
-        chosen = list(
-            AccessKey.objects.filter(pk__in=ids_of(request, "key")[:MOST_AT_ONCE], revoked_at=None)
-            .select_related("destination_number")
-            .order_by("destination_number", "pk")
-        )
-        numbers = {key.destination_number_id for key in chosen}
-        back = (
-            reverse("admin:calls_destinationnumber_change", args=[*numbers])
-            if len(numbers) == 1
-            else reverse("admin:calls_accesskey_changelist")
-        )
-        if not chosen:
-            self.message_user(request, gettext("There is no key left to revoke here."), messages.WARNING)
-            return HttpResponseRedirect(back)
-        if request.method == "POST":
-            self._revoke(request, chosen)
-            return HttpResponseRedirect(back)
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": ngettext("Revoke this access key?", "Revoke these access keys?", len(chosen)),
-            "chosen": chosen,
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/calls/accesskey/revoke.html", context)
-
-    @transaction.atomic
-    def _revoke(self, request: HttpRequest, chosen: list[AccessKey]) -> None:
-        for key in chosen:
-            issuing.revoke_key(key)
-            self.log_change(request, key, "Revoked.")
-            self.log_change(request, key.destination_number, f"Revoked the key that ends in {key.last4}.")
-        told = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))
-        self.message_user(request, told % {"count": len(chosen)}, messages.SUCCESS)
-
-
-# --- Events ----------------------------------------------------------------------------------
-
-
-class KindOfPost(admin.SimpleListFilter):
-    title = "requestType"
-    parameter_name = "request_type"
-    OTHER = "other"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*((kind.value, kind.value) for kind in RequestType), (self.OTHER, _("any other"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() == self.OTHER:
-            return queryset.exclude(request_type__in=RequestType.values)
-        return queryset.filter(request_type=self.value()) if self.value() in RequestType.values else queryset
-
-
-@admin.register(CallEvent)
-class CallEventAdmin(ReadOnlyAdmin):
-    list_display = [
-        "received",
-        "request_type",
-        "detail",
-        "destination_number",
-        "caller_id_number",
-        "flags",
-        "of_call",
-    ]
-    list_filter = [KindOfPost]
-    list_select_related = ["call"]
-    search_fields = ["caller_id_number"]
-    search_help_text = _("Caller, in any spelling")
-    # Version-7 ids are in the order of receipt, and indexed.
-    ordering = ["-ingest_id"]
-    sortable_by = ()
-    fields = [
-        "of_call",
-        "received",
-        "request_type",
-        "block_type",
-        "destination",
-        "destination_type",
-        "destination_number",
-        "caller_id_number",
-        "customer_number",
-        "access_key",
-        "flags",
-        "pretty_payload",
-    ]
-    readonly_fields = ["of_call", "received", "pretty_payload"]
-
-    # Calls of one caller whose posts are listed: enough to find one, few enough to stay quick.
-    MOST_CALLS = 1_000
-
-    @admin.display(description=_("received"))
-    def received(self, event: CallEvent) -> str:
-        return exactly(event.received_at)
-
-    @admin.display(description=_("block or destination"))
-    def detail(self, event: CallEvent) -> str:
-        return event.block_type or event.destination
-
-    @admin.display(description=_("call"))
-    def of_call(self, event: CallEvent) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("admin:calls_call_change", args=[event.call_id]), event.call)
-
-    @admin.display(description=_("payload"))
-    def pretty_payload(self, event: CallEvent) -> str:
-        return format_html("<pre>{}</pre>", pretty(event.payload))
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        if not search_term.strip():
-            return queryset, False
-        calls = Call.objects.of_caller(search_term).order_by("-first_post_at").values_list("pk", flat=True)
-        return queryset.filter(call__in=list(calls[: self.MOST_CALLS])), False
-
-
-# --- Users -----------------------------------------------------------------------------------
-
-
-class ManagerAdmin(UserAdmin):
-    """Django's page of users, with the numbers each one manages."""
-
-    readonly_fields = ["managed_numbers"]
-    fieldsets = [
-        *(UserAdmin.fieldsets or ()),
-        (_("Numbers"), {"fields": ["managed_numbers"]}),
-    ]
-
-    @admin.display(description=_("manages"))
-    def managed_numbers(self, user: User) -> str:
-        numbers = format_html_join(
-            ", ",
-            '<a href="{}">{}</a>',
-            (
-                (reverse("admin:calls_destinationnumber_change", args=[number.pk]), number)
-                for number in user.destination_numbers.all()
-            ),
-        )
-        return numbers or capfirst(gettext("none yet: a number's page says who manages it"))
-
-
-admin.site.unregister(User)
-admin.site.register(User, ManagerAdmin)

@@ -1,0 +1,142 @@
+"""Access keys: to find one and revoke it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import issuing
+from calls.admin.base import (
+    MOST_AT_ONCE,
+    ReadOnlyAdmin,
+    ids_of,
+    may_issue_keys,
+    with_query,
+)
+from calls.models import AccessKey
+
+
+class KeyState(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("live", _("live")), ("expired", _("expired")), ("revoked", _("revoked"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        now = timezone.now()
+        if self.value() == "live":
+            return queryset.live_at(now)
+        if self.value() == "expired":
+            return queryset.filter(expires_at__lte=now, revoked_at=None)
+        return queryset.filter(revoked_at__lte=now) if self.value() == "revoked" else queryset
+
+
+@admin.register(AccessKey)
+class AccessKeyAdmin(ReadOnlyAdmin):
+    """To find a key and revoke it; issued and rotated where its number is."""
+
+    list_display = [
+        "ends_in",
+        "destination_number",
+        "state",
+        "valid_from",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    ]
+    list_filter = [KeyState, "destination_number"]
+    list_select_related = ["destination_number"]
+    search_fields = ["last4", "destination_number__label", "destination_number__e164"]
+    search_help_text = _("The last four characters, or the number")
+    fields = [
+        "destination_number",
+        "ends_in",
+        "state",
+        "valid_from",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "created_at",
+    ]
+    readonly_fields = ["ends_in", "state"]
+    actions = ["revoke_keys"]
+    ordering = ["destination_number", "-created_at", "-pk"]
+
+    @admin.display(description=_("ends in"), ordering="last4")
+    def ends_in(self, key: AccessKey) -> str:
+        return str(key)
+
+    @admin.display(description=_("state"))
+    def state(self, key: AccessKey) -> str:
+        return key.state
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("revoke/", self.admin_site.admin_view(self.revoke_view), name="calls_accesskey_revoke"),
+            *super().get_urls(),
+        ]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return may_issue_keys(request)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["may_revoke"] = may_issue_keys(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description=_("Revoke keys…"), permissions=["revoke"])
+    def revoke_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        chosen = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        if len(chosen) > MOST_AT_ONCE:
+            text = gettext("Choose at most %(most)d keys at once.") % {"most": MOST_AT_ONCE}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return HttpResponseRedirect(with_query("admin:calls_accesskey_revoke", key=chosen))
+
+    def revoke_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask whether to revoke keys, and do so: posts with them are refused from then on."""
+        if not may_issue_keys(request):
+            raise PermissionDenied
+        chosen = list(
+            AccessKey.objects.filter(pk__in=ids_of(request, "key")[:MOST_AT_ONCE], revoked_at=None)
+            .select_related("destination_number")
+            .order_by("destination_number", "pk")
+        )
+        numbers = {key.destination_number_id for key in chosen}
+        back = (
+            reverse("admin:calls_destinationnumber_change", args=[*numbers])
+            if len(numbers) == 1
+            else reverse("admin:calls_accesskey_changelist")
+        )
+        if not chosen:
+            self.message_user(request, gettext("There is no key left to revoke here."), messages.WARNING)
+            return HttpResponseRedirect(back)
+        if request.method == "POST":
+            self._revoke(request, chosen)
+            return HttpResponseRedirect(back)
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": ngettext("Revoke this access key?", "Revoke these access keys?", len(chosen)),
+            "chosen": chosen,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/calls/accesskey/revoke.html", context)
+
+    @transaction.atomic
+    def _revoke(self, request: HttpRequest, chosen: list[AccessKey]) -> None:
+        for key in chosen:
+            issuing.revoke_key(key)
+            self.log_change(request, key, "Revoked.")
+            self.log_change(request, key.destination_number, f"Revoked the key that ends in {key.last4}.")
+        told = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))
+        self.message_user(request, told % {"count": len(chosen)}, messages.SUCCESS)

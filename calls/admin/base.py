@@ -1,0 +1,98 @@
+"""What the pages of the admin share."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from calls.models import RequestType
+
+admin.site.site_title = admin.site.site_header = "Calltally"
+admin.site.index_title = _("Numbers, keys and calls")
+
+# Where each of the five boxes stands in TENIOS' portal, in the order in which their posts arrive.
+BOXES = {
+    RequestType.CALL_START: _("at the start of the plan"),
+    RequestType.BLOCK_END: _("after each block"),
+    RequestType.INITIATE_FORWARD: _("when a forward starts"),
+    RequestType.FORWARD_ANSWER: _("when a forward is answered"),
+    RequestType.CALL_END: _("at the end of the plan"),
+}
+MOST_AT_ONCE = 100
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than it lets people turn pages, so that a list of millions opens as fast as a short one."""
+
+    MOST = 5_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.MOST].count())
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """For what posts and roll-ups write: to be looked at, never changed by hand."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def may_issue_keys(request: HttpRequest) -> bool:
+    """Who may change numbers may issue, rotate and revoke their keys."""
+    return request.user.has_perm("calls.change_destinationnumber")
+
+
+def posts_address(request: HttpRequest) -> str:
+    """Return the address that TENIOS is given."""
+    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + "/tenios/posts"
+
+
+def with_query(name: str, **lists: list[int]) -> str:
+    return f"{reverse(name)}?{urlencode(lists, doseq=True)}"
+
+
+def ids_of(request: HttpRequest, name: str) -> list[int]:
+    """Return the ids of a query string, those that can be one."""
+    return [int(text) for text in request.GET.getlist(name) if re.fullmatch(r"[0-9]{1,18}", text)]
+
+
+def printable(text: str) -> str:
+    """Return text with what is invisible, turns the line around or cannot be UTF-8 written as an escape."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def pretty(payload: str) -> str:
+    """Return a stored payload with line breaks and its umlauts."""
+    return printable(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
+
+
+def exactly(moment: datetime | None) -> str:
+    """Return a moment to the second, in the reports' zone."""
+    return "-" if moment is None else f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"

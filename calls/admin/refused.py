@@ -1,0 +1,228 @@
+"""Refused posts: what was wrong, how to mend it, and to have them counted after all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import intake, issuing, phones, replaying
+from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys, pretty, printable
+from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
+
+# What can be done about each reason that can be mended from here.
+MENDS = {
+    Reason.UNKNOWN_NUMBER: _("Add this number, and admit the key"),
+    Reason.UNKNOWN_KEY: _("Admit the key for this number"),
+    Reason.KEY_OF_ANOTHER: _("Admit the key for this number"),
+    Reason.KEY_OVER: _("Let the key go on for 14 days"),
+    Reason.FOREIGN_ADDRESS: _("List this address"),
+}
+# And what to do elsewhere about the others.
+ADVICE = {
+    Reason.NO_KEY: _("Enter the number's access key in TENIOS, in each of the five boxes."),
+    Reason.NO_NUMBER: _("Several numbers have this key, so the post must name its own: see destination_number."),
+    Reason.BAD_POST: _("A post without requestType or variables is none of TENIOS' calls."),
+    Reason.BAD_JSON: _("Something on the way has changed the post, or somebody else sent it."),
+    Reason.TOO_LARGE: _("A post has 64 KiB at most. Name fewer variables in the routing plan."),
+    Reason.MEDIA_TYPE: _("Posts are sent as application/json. Something on the way has changed this one."),
+}
+
+
+class State(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("waiting", _("not counted")), ("counted", _("counted since"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "waiting":
+            return queryset.waiting()
+        return queryset.exclude(replayed_at=None) if self.value() == "counted" else queryset
+
+
+class NewNumberForm(forms.ModelForm):
+    class Meta:
+        model = DestinationNumber
+        fields = ["label"]
+
+
+@dataclass
+class Mending:
+    """What is about to be done for the sake of refused posts."""
+
+    post: RefusedPost
+    number: DestinationNumber | None
+
+    @property
+    def concerned(self) -> QuerySet[RefusedPost]:
+        """Those that wait for the same thing."""
+        waiting = RefusedPost.objects.waiting()
+        if self.post.reason == Reason.FOREIGN_ADDRESS:
+            return waiting.filter(reason=Reason.FOREIGN_ADDRESS, address=self.post.address)
+        return waiting.for_number(self.post.destination_number)
+
+    @transaction.atomic
+    def do(self, request: HttpRequest, form: NewNumberForm | None) -> str:
+        """Change what was wrong. Return what to note of it. Raise ValidationError where that cannot be done."""
+        if self.post.reason == Reason.FOREIGN_ADDRESS:
+            policy = SenderPolicy.objects.filter(pk=1).first() or SenderPolicy(pk=1)
+            policy.networks = f"{policy.networks.rstrip()}\n{self.post.address}"
+            policy.full_clean(exclude=["id"])
+            policy.save()
+            return f"Listed {self.post.address}."
+        number = self.number
+        if number is None and form is not None:
+            number = form.save(commit=False)
+            number.e164 = self.post.destination_number
+            number.full_clean()
+            number.save()
+        if number is None:
+            raise ValidationError(gettext("The number is not there any more."))
+        since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
+        issuing.admit_key(number, self.post.fingerprint, since=since)
+        return "Admitted the key that refused posts came with."
+
+
+@admin.register(RefusedPost)
+class RefusedPostAdmin(ReadOnlyAdmin):
+    list_display = ["received", "reason", "number", "request_type", "count", "address", "counted"]
+    list_filter = [State, "reason"]
+    search_fields = ["destination_number"]
+    search_help_text = _("Number")
+    ordering = ["-last_received_at", "-pk"]
+    sortable_by = ()
+    actions = ["replay"]
+    fields = [
+        "reason",
+        "status",
+        "number",
+        "request_type",
+        "address",
+        "first_received",
+        "received",
+        "count",
+        "counted",
+        "fingerprint",
+        "pretty_payload",
+    ]
+    readonly_fields = ["number", "first_received", "received", "counted", "pretty_payload"]
+
+    @admin.display(description=_("last received"))
+    def received(self, post: RefusedPost) -> str:
+        return exactly(post.last_received_at)
+
+    @admin.display(description=_("first received"))
+    def first_received(self, post: RefusedPost) -> str:
+        return exactly(post.received_at)
+
+    @admin.display(description=_("counted since"))
+    def counted(self, post: RefusedPost) -> str:
+        return exactly(post.replayed_at)
+
+    @admin.display(description=_("number"))
+    def number(self, post: RefusedPost) -> str:
+        return phones.readable(post.destination_number) if post.destination_number else "-"
+
+    @admin.display(description=_("body"))
+    def pretty_payload(self, post: RefusedPost) -> str:
+        if not post.body:
+            return "-"
+        return format_html(
+            "<pre>{}</pre>", printable(post.body) if post.reason == Reason.BAD_JSON else pretty(post.body)
+        )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "destination_number" or super().lookup_allowed(lookup, value, request)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("<int:pk>/mend/", self.admin_site.admin_view(self.mend_view), name="calls_refusedpost_mend"),
+            *super().get_urls(),
+        ]
+
+    def has_mend_permission(self, request: HttpRequest) -> bool:
+        return may_issue_keys(request)
+
+    @admin.action(description=_("Take again, and count"), permissions=["mend"])
+    def replay(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._replay(request, queryset)
+
+    def _replay(self, request: HttpRequest, queryset: QuerySet) -> None:
+        try:
+            came_of_it = replaying.replay(queryset)
+        except replaying.ReplayError as error:
+            self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
+            return
+        if came_of_it.taken:
+            text = ngettext(
+                "%(posts)d post is taken now, and will be counted within seconds.",
+                "%(posts)d posts are taken now, and will be counted within seconds.",
+                came_of_it.taken,
+            )
+            self.message_user(request, text % {"posts": came_of_it.taken}, messages.SUCCESS)
+        if came_of_it.refused:
+            text = ngettext(
+                "%(posts)d post is still refused: its page says why.",
+                "%(posts)d posts are still refused: their pages say why.",
+                came_of_it.refused,
+            )
+            self.message_user(request, text % {"posts": came_of_it.refused}, messages.WARNING)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        post: RefusedPost = context["original"]
+        if post.replayed_at is None:
+            context["advice"] = ADVICE.get(Reason(post.reason))
+            if may_issue_keys(request):
+                context["mend"] = MENDS.get(Reason(post.reason))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def mend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask whether to change what was wrong, do so, and take again all that waited for it."""
+        if not may_issue_keys(request):
+            raise PermissionDenied
+        post = get_object_or_404(RefusedPost, pk=pk)
+        back = reverse("admin:calls_refusedpost_change", args=[pk])
+        title = MENDS.get(Reason(post.reason))
+        if title is None or post.replayed_at is not None:
+            self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
+            return HttpResponseRedirect(back)
+        mending = Mending(post, DestinationNumber.objects.filter(e164=post.destination_number).first())
+        is_new = post.reason == Reason.UNKNOWN_NUMBER and mending.number is None
+        form = NewNumberForm(request.POST or None) if is_new else None
+        errors: list[str] = []
+        if request.method == "POST" and (form is None or form.is_valid()):
+            try:
+                noted = mending.do(request, form)
+            except ValidationError as error:
+                errors = error.messages
+            else:
+                intake.read_again()
+                self.log_change(request, post, noted)
+                self._replay(request, mending.concerned)
+                return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": title,
+            "post": post,
+            "number": self.number(post),
+            "posts": sum(mending.concerned.values_list("count", flat=True)),
+            "form": form,
+            "asked": form.visible_fields() if form else [],
+            "errors": errors,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/calls/refusedpost/mend.html", context)

@@ -1,0 +1,45 @@
+"""From where posts may come: one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from calls import intake
+from calls.models import SenderPolicy
+
+
+@admin.register(SenderPolicy)
+class SenderPolicyAdmin(admin.ModelAdmin):
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["networks", "mode"],
+                "description": _(
+                    "TENIOS posts from 80.239.139.193. A change holds within a minute. Listed addresses are never "
+                    "slowed down; others are, once many of their posts were refused. Behind a proxy, TRUSTED_PROXIES "
+                    "must name it, or every post seems to come from there."
+                ),
+            },
+        )
+    ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is one: straight to it."""
+        SenderPolicy.objects.get_or_create(pk=1)
+        return HttpResponseRedirect(reverse("admin:calls_senderpolicy_change", args=[1]))
+
+    def save_model(self, request: HttpRequest, obj: SenderPolicy, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        intake.read_again()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

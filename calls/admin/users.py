@@ -1,0 +1,38 @@
+"""Users, with the numbers each one manages."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+
+class ManagerAdmin(UserAdmin):
+    """Django's page of users, with the numbers each one manages."""
+
+    readonly_fields = ["managed_numbers"]
+    fieldsets = [
+        *(UserAdmin.fieldsets or ()),
+        (_("Numbers"), {"fields": ["managed_numbers"]}),
+    ]
+
+    @admin.display(description=_("manages"))
+    def managed_numbers(self, user: User) -> str:
+        numbers = format_html_join(
+            ", ",
+            '<a href="{}">{}</a>',
+            (
+                (reverse("admin:calls_destinationnumber_change", args=[number.pk]), number)
+                for number in user.destination_numbers.all()
+            ),
+        )
+        return numbers or capfirst(gettext("none yet: a number's page says who manages it"))
+
+
+admin.site.unregister(User)
+admin.site.register(User, ManagerAdmin)

@@ -1,0 +1,53 @@
+"""Takes refused posts again once what was wrong is mended: a number added, a key issued, an address listed."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from calls import phones, replaying
+from calls.models import Reason, RefusedPost
+
+
+class Command(BaseCommand):
+    help = "Takes refused posts again, with their time of receipt. Those that are still refused stay as they are."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--reason", action="append", choices=Reason.values, help="only these; may be repeated")
+        parser.add_argument("--number", help="only those that named this number")
+        parser.add_argument("--since", type=moment, help="only those received since then: 2026-03-29, 2026-03-29T14:30")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        refused = RefusedPost.objects.waiting()
+        if options["reason"]:
+            refused = refused.filter(reason__in=options["reason"])
+        if options["number"]:
+            e164 = phones.e164(options["number"])
+            if e164 is None:
+                raise CommandError(f"“{options['number']}” is no phone number. Write it so: +49 221 4710300")
+            refused = refused.for_number(e164)
+        if options["since"]:
+            refused = refused.filter(last_received_at__gte=options["since"])
+        asked = set(refused.values_list("pk", flat=True))
+        try:
+            came_of_it = replaying.replay(RefusedPost.objects.filter(pk__in=asked))
+        except replaying.ReplayError as error:
+            sys.exit(f"{error} What was taken so far stays; run this again later.")
+        self.stdout.write(f"{came_of_it.taken} posts taken, {came_of_it.refused} still refused.")
+        for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():
+            number = row["destination_number"] or "no number"
+            self.stdout.write(f"  {row['posts']} for {number}: {Reason(row['reason']).label}")
+
+
+def moment(text: str) -> datetime:
+    """Read a local day or time. Raise ValueError, which argparse says in its own words."""
+    found = parse_datetime(text)  # a day alone is its midnight
+    if found is None:
+        raise ValueError(text)
+    return found if timezone.is_aware(found) else timezone.make_aware(found)

@@ -1,0 +1,91 @@
+"""What staff should look at: posts that were refused, came from elsewhere, or could not be counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+
+from calls import intake, phones
+from calls.models import Reason, RefusedPost
+from calls.senders import FOREIGN
+from calls.spool import SpoolError
+
+MOST_SHOWN = 3
+LOOKED_AT = 1_000  # newest posts
+# From which addresses that are not listed did the newest posts come?
+FOREIGN_POSTS = """
+SELECT flag, count(*) FROM (SELECT flags FROM calls_callevent ORDER BY ingest_id DESC LIMIT %s) AS newest
+CROSS JOIN unnest(flags) AS flag WHERE flag LIKE 'foreign_address %%' GROUP BY flag ORDER BY count(*) DESC, flag
+"""
+
+
+@dataclass(frozen=True)
+class Notice:
+    text: str
+    address: str = ""  # where to see and mend it
+
+
+def for_user(user: Any) -> list[Notice]:
+    """Return what is worth a word to this user: nothing unless they may do something about it."""
+    found = []
+    if user.has_perm("calls.view_refusedpost"):
+        found += [*_refused()]
+    if user.has_perm("calls.view_senderpolicy"):
+        found += _foreign()
+    if user.is_staff:
+        found += _in_spool()
+    return found
+
+
+def _refused() -> list[Notice]:
+    summed_up = list(RefusedPost.objects.waiting().summed_up()[: MOST_SHOWN + 1])
+    page = reverse("admin:calls_refusedpost_changelist")
+    found = []
+    for row in summed_up[:MOST_SHOWN]:
+        number = phones.readable(row["destination_number"]) if row["destination_number"] else gettext("no number")
+        text = ngettext(
+            "%(posts)d post for %(number)s was refused: %(reason)s.",
+            "%(posts)d posts for %(number)s were refused: %(reason)s.",
+            row["posts"],
+        ) % {"posts": row["posts"], "number": number, "reason": Reason(row["reason"]).label}
+        chosen = {"state": "waiting", "reason": row["reason"], "destination_number": row["destination_number"]}
+        found.append(Notice(text, f"{page}?{urlencode(chosen)}"))
+    if len(summed_up) > MOST_SHOWN:
+        found.append(Notice(gettext("More posts were refused."), f"{page}?state=waiting"))
+    return found
+
+
+def _foreign() -> list[Notice]:
+    with connection.cursor() as cursor:
+        cursor.execute(FOREIGN_POSTS, [LOOKED_AT])
+        rows = cursor.fetchall()
+    return [
+        Notice(
+            gettext("%(posts)d of the newest %(all)d posts came from %(address)s, which is not listed.")
+            % {"posts": posts, "all": LOOKED_AT, "address": flag.removeprefix(FOREIGN)},
+            reverse("admin:calls_senderpolicy_changelist"),
+        )
+        for flag, posts in rows[:MOST_SHOWN]
+    ]
+
+
+def _in_spool() -> list[Notice]:
+    try:
+        held = intake.held_in_spool()
+    except SpoolError as error:
+        return [Notice(gettext("The spool cannot be used: %(error)s.") % {"error": error})]
+    found = []
+    if held.oldest_s > intake.OLD_S:
+        text = gettext(
+            "%(posts)d posts wait in the spool, the oldest for %(minutes)d minutes: see `drain_spool --show`."
+        )
+        found.append(Notice(text % {"posts": held.waiting, "minutes": held.oldest_s // 60}))
+    if held.set_aside:
+        text = gettext("%(posts)d posts were taken, but the database refused them: see `drain_spool --show`.")
+        found.append(Notice(text % {"posts": held.set_aside}))
+    return found

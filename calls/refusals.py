@@ -1,0 +1,171 @@
+"""Keeps posts that were refused, so that they can be counted once a wrong setting is mended; and never many of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection as django_connection
+
+from calls import keys
+from calls.posts import CallPost, Refusal
+
+MOST_DAYS = 30
+MOST_ROWS = 2_000
+MOST_BYTES = 64 * 1024 * 1024
+ROW_BYTES = 1024  # what a row takes beside its body, at most
+MOST_RECEIPTS = 100
+LOCK_OF_REFUSED_POSTS = 0x63616C72
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A post that was refused, on its way to be kept: `code` is that of the answer, or what is said of the address."""
+
+    ingest_id: str
+    received_at: str  # ISO 8601
+    status: int
+    code: str
+    address: str | None
+    is_listed: bool
+    fingerprint: str
+    destination_number: str
+    request_type: str
+    body: str
+
+    @property
+    def digest(self) -> str:
+        """The same for posts that differ in nothing but when they came."""
+        alike = [self.status, self.code, self.address, self.fingerprint, self.destination_number, self.body]
+        return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
+
+    @classmethod
+    def of_post(cls, post: CallPost, code: str, **more: Any) -> Refused:
+        return cls(
+            ingest_id=str(post.ingest_id),
+            received_at=post.received_at.isoformat(),
+            code=code,
+            fingerprint=post.fingerprint,
+            destination_number=post.destination_number or "",
+            request_type=post.request_type,
+            body=post.payload,
+            **more,
+        )
+
+    @classmethod
+    def of_refusal(cls, refusal: Refusal, received_at: datetime, ingest_id: uuid.UUID, **more: Any) -> Refused:
+        return cls(
+            ingest_id=str(ingest_id),
+            received_at=received_at.isoformat(),
+            fingerprint=refusal.fingerprint,
+            destination_number=refusal.destination_number,
+            request_type="",
+            **more,
+        )
+
+
+# Why a post was refused, told from the keys and numbers of now: of a table `given` with the columns of Refused.
+REASONS = """
+SELECT given.*, opens_any, CASE
+  WHEN given.code <> 'forbidden' THEN given.code
+  WHEN given.fingerprint = %(no_key)s THEN 'no_key'
+  WHEN given.destination_number = '' THEN CASE WHEN opens_any THEN 'no_number' ELSE 'unknown_key' END
+  WHEN number.id IS NULL THEN 'unknown_number'
+  WHEN is_of_number THEN 'key_over'
+  WHEN is_known THEN 'key_of_another'
+  ELSE 'unknown_key'
+END AS reason
+FROM given
+LEFT JOIN calls_destinationnumber AS number ON number.e164 = given.destination_number
+CROSS JOIN LATERAL (
+  SELECT count(*) > 0 AS is_known, coalesce(bool_or(destination_number_id = number.id), false) AS is_of_number,
+    coalesce(bool_or(valid_from <= given.received_at
+      AND (expires_at IS NULL OR expires_at > given.received_at)
+      AND (revoked_at IS NULL OR revoked_at > given.received_at)), false) AS opens_any
+  FROM calls_accesskey WHERE fingerprint = given.fingerprint
+) AS access_key
+"""
+# Keeps those that came from a listed address or with a live key; identical ones in one row, and none of them twice.
+KEEP = f"""
+WITH given AS (
+  SELECT * FROM json_to_recordset(%(refused)s::json) AS given (
+    digest text, ingest_id uuid, received_at timestamptz, status smallint, code text, address inet,
+    is_listed boolean, fingerprint text, destination_number text, request_type text, body text)
+), judged AS ({REASONS})
+INSERT INTO calls_refusedpost AS known (
+  digest, reason, status, received_at, last_received_at, count, address, destination_number, request_type,
+  fingerprint, body, ingest_ids, receipts)
+SELECT digest, min(reason), min(status), min(received_at), max(received_at), count(*), min(address),
+  min(destination_number), min(request_type), min(fingerprint), min(body),
+  (array_agg(ingest_id ORDER BY ingest_id))[:%(most_receipts)s],
+  (array_agg(received_at ORDER BY ingest_id))[:%(most_receipts)s]
+FROM judged
+WHERE (is_listed OR opens_any) AND NOT EXISTS (
+  SELECT FROM calls_refusedpost AS other WHERE other.digest = judged.digest AND ingest_id = ANY(other.ingest_ids))
+GROUP BY digest
+ON CONFLICT (digest) DO UPDATE SET
+  reason = excluded.reason,
+  received_at = least(known.received_at, excluded.received_at),
+  last_received_at = greatest(known.last_received_at, excluded.last_received_at),
+  count = known.count + excluded.count,
+  ingest_ids = (known.ingest_ids || excluded.ingest_ids)[:%(most_receipts)s],
+  receipts = (known.receipts || excluded.receipts)[:%(most_receipts)s],
+  replayed_at = NULL
+"""
+# Each reason may fill an equal share, and what others leave: rows are ranked by their place within their reason, the
+# newest and those not counted yet first, so that a flood of one kind pushes out its own alone.
+PRUNE = """
+WITH placed AS (
+  SELECT id, last_received_at, length(body) + %(row_bytes)s AS size,
+    row_number() OVER newest_first AS place,
+    sum(length(body) + %(row_bytes)s) OVER newest_first AS bytes_to_here
+  FROM calls_refusedpost
+  WINDOW newest_first AS (PARTITION BY reason ORDER BY replayed_at IS NOT NULL, last_received_at DESC, id DESC)
+), ranked AS (
+  SELECT id, last_received_at, row_number() OVER (ORDER BY place, id) AS rank,
+    sum(size) OVER (ORDER BY bytes_to_here, id) AS bytes
+  FROM placed
+)
+DELETE FROM calls_refusedpost WHERE id IN (
+  SELECT id FROM ranked
+  WHERE rank > %(most_rows)s OR bytes > %(most_bytes)s
+    OR last_received_at < now() - make_interval(days => %(most_days)s))
+"""
+# Says anew why posts are still refused.
+JUDGE_AGAIN = f"""
+WITH given AS (
+  SELECT id, 'forbidden' AS code, received_at, fingerprint, destination_number FROM calls_refusedpost
+  WHERE id = ANY(%(ids)s)
+), judged AS ({REASONS})
+UPDATE calls_refusedpost AS known SET reason = judged.reason FROM judged WHERE known.id = judged.id
+"""
+
+
+def keep(connection: psycopg.Connection, refused: Sequence[Refused]) -> None:
+    """Keep refused posts, those that are worth it; the oldest of too many go. Doing so twice changes nothing."""
+    rows = json.dumps([asdict(one) | {"digest": one.digest} for one in refused])
+    with connection.transaction():
+        # One at a time: two that write and prune different rows in different orders would wait for each other for ever.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])
+        connection.execute(KEEP, {"refused": rows, "no_key": keys.fingerprint(""), "most_receipts": MOST_RECEIPTS})
+        connection.execute(
+            PRUNE,
+            {
+                "row_bytes": ROW_BYTES,
+                "most_rows": MOST_ROWS,
+                "most_bytes": MOST_BYTES,
+                "most_days": MOST_DAYS,
+            },
+        )
+
+
+def judge_again(ids: Sequence[int]) -> None:
+    """Bring the reasons of posts that were refused for their key or number up to date."""
+    with django_connection.cursor() as cursor:
+        cursor.execute(JUDGE_AGAIN, {"ids": list(ids), "no_key": keys.fingerprint("")})

@@ -1,0 +1,99 @@
+"""Takes refused posts again, once what was wrong is mended: as every post, with its first time of receipt."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from calls import posts, refusals
+from calls.addresses import is_in, read_address, read_networks
+from calls.groupcommit import LARGEST_BATCH
+from calls.models import Reason, RefusedPost, SenderMode, SenderPolicy
+from calls.posts import CallPost
+from calls.writer import Writer
+
+BATCH = 100
+
+
+class ReplayError(Exception):
+    """The database could not take posts just now; those that were taken stay so."""
+
+
+@dataclass
+class Replayed:
+    """What came of a replay, in posts."""
+
+    taken: int = 0
+    refused: int = 0
+
+
+def replay(refused: QuerySet[RefusedPost]) -> Replayed:
+    """Take posts that were refused, oldest first; those that are still refused say why now. Raise ReplayError.
+
+    A post that was taken before, then or now, is the same event: doing this twice changes nothing."""
+    came_of_it = Replayed()
+    admitted = _addresses()
+    with contextlib.closing(Writer("calltally replay")) as writer:
+        for batch in _batches(refused.order_by("received_at", "id").iterator(BATCH)):
+            readable = [(row, _posts_of(row)) for row in batch if row.can_be_replayed and admitted(row)]
+            taken = _write(writer, [post for _, of_row in readable for post in of_row])
+            done = [
+                row.pk for row, of_row in readable if of_row and all(str(post.ingest_id) in taken for post in of_row)
+            ]
+            RefusedPost.objects.filter(pk__in=done).update(replayed_at=timezone.now())
+            refusals.judge_again([row.pk for row, _ in readable if row.pk not in done])
+            came_of_it.taken += len(taken)
+            came_of_it.refused += sum(row.count for row in batch if row.pk not in done)
+    return came_of_it
+
+
+def _posts_of(row: RefusedPost) -> list[CallPost]:
+    try:
+        return [
+            posts.parse_again(row.body, row.fingerprint, received_at, ingest_id)
+            for ingest_id, received_at in zip(row.ingest_ids, row.receipts, strict=True)
+        ]
+    except posts.Refusal:
+        return []
+
+
+def _write(writer: Writer, of_batch: list[CallPost]) -> set[str]:
+    """Write posts; return the ingest ids of those that were taken, as text."""
+    taken = set()
+    for first in range(0, len(of_batch), LARGEST_BATCH):
+        part = of_batch[first : first + LARGEST_BATCH]
+        try:
+            answers = writer.write(part)
+        except Exception as error:
+            raise ReplayError(f"The database takes no posts now ({type(error).__name__}).") from error
+        taken |= {str(post.ingest_id) for post, answer in zip(part, answers, strict=True) if answer is True}
+    return taken
+
+
+def _addresses() -> Callable[[RefusedPost], bool]:
+    """Return what says whether a row's address may post now."""
+    policy = SenderPolicy.objects.filter(pk=1).first() or SenderPolicy()
+    networks = read_networks(policy.networks)
+
+    def may_post(row: RefusedPost) -> bool:
+        if row.reason != Reason.FOREIGN_ADDRESS or policy.mode != SenderMode.ENFORCE:
+            return True
+        address = read_address(row.address or "")
+        return address is not None and is_in(address, networks)
+
+    return may_post
+
+
+def _batches(rows: Iterable[RefusedPost]) -> Iterator[list[RefusedPost]]:
+    batch: list[RefusedPost] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,18 @@
+"""An intake of a test's own, for tests about what a process remembers."""
+
+import pytest
+
+
+@pytest.fixture
+def own_intake(tmp_path, settings, monkeypatch):
+    """An intake and a spool of the test's own, as of a process that has just started."""
+    from calls import intake
+    from calls.spool import of_this_host
+
+    settings.SPOOL_FOLDER = tmp_path / "spool"
+    own = intake.Intake(of_this_host())
+    for name, door in vars(intake).copy().items():
+        if getattr(door, "__self__", None) is intake._of_this_process:
+            monkeypatch.setattr(intake, name, getattr(own, name))
+    yield own
+    own.close()

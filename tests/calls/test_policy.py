@@ -1,0 +1,133 @@
+"""From where posts may come, what becomes of the others, and who is slowed down."""
+
+import pytest
+
+from calls import throttle
+from calls.addresses import read_network
+from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
+from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, start
+from tests.factories import ACCESS_KEY, make_key, make_number, make_staff
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
+
+
+@pytest.fixture
+def number():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    return number
+
+
+FORBIDDEN = b'{"error":"forbidden"}'
+
+
+def test_unless_changed_foreign_addresses_are_taken_and_flagged(client, number):
+    assert send(client, start(), STRANGER).status_code == 200
+    assert send(client, start(), TENIOS).status_code == 200
+
+    assert [event.flags for event in CallEvent.objects.order_by("ingest_id")] == [[f"foreign_address {STRANGER}"], []]
+    client.force_login(make_staff())
+    assert f"came from {STRANGER}, which is not listed" in client.get("/reports/").content.decode()
+    assert f"It came from {STRANGER}" in client.get(Call.objects.get().get_absolute_url()).content.decode()
+
+
+def test_off_says_nothing_of_addresses(client, number):
+    set_policy("off")
+
+    assert send(client, start(), STRANGER).status_code == 200
+    assert CallEvent.objects.get().flags == []
+
+
+@pytest.mark.parametrize("raw", [None, b"{", b"", b"x" * 70_000])
+def test_enforce_answers_every_post_from_elsewhere_alike(client, number, raw):
+    set_policy("enforce")
+    if raw is None:
+        answer = send(client, start(), STRANGER)
+    else:
+        answer = client.post("/tenios/posts", raw, content_type="application/json", REMOTE_ADDR=STRANGER)
+
+    assert (answer.status_code, answer.content) == (403, FORBIDDEN)
+    assert not CallEvent.objects.exists()
+    assert send(client, start(), TENIOS).status_code == 200
+
+
+def test_enforce_takes_the_listed_networks_in_every_spelling(client, number):
+    set_policy("enforce", "# ours\n192.0.2.0/24\n\n2001:db8::/32 # and theirs\n")
+
+    for sender, status in [("192.0.2.77", 200), ("::ffff:192.0.2.1", 200), ("2001:db8::5", 200), (TENIOS, 403)]:
+        assert send(client, start(), sender).status_code == status, sender
+
+
+def test_somebody_on_this_machine_is_not_flagged_but_a_proxy_nobody_told_of_is(client, number, settings):
+    send(client, start(), "127.0.0.1")
+    client.post("/tenios/posts", start(), content_type="application/json", headers={"x-forwarded-for": TENIOS})
+    settings.TRUSTED_PROXIES = [read_network("127.0.0.1")]
+    client.post("/tenios/posts", start(), content_type="application/json", headers={"x-forwarded-for": TENIOS})
+
+    flags = [event.flags for event in CallEvent.objects.order_by("ingest_id")]
+    assert flags == [[], ["foreign_address 127.0.0.1"], []]
+
+
+def test_a_stranger_whose_posts_are_refused_is_slowed_down_and_others_are_not(client, number):
+    for _ in range(throttle.REFUSED_AT_ONCE):
+        assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
+    answer = send(client, start(key="wrong-key-wrong"), STRANGER)
+
+    assert (answer.status_code, answer.content) == (429, b'{"error":"too_many"}')
+    assert int(answer["Retry-After"]) >= 1
+    assert send(client, start(), STRANGER).status_code == 429
+    assert send(client, start(), "203.0.113.10").status_code == 200
+
+
+@pytest.mark.parametrize("sender", [TENIOS, "127.0.0.1", "10.1.2.3"])
+def test_listed_and_near_addresses_are_never_slowed_down(client, number, sender):
+    for _ in range(throttle.REFUSED_AT_ONCE + 5):
+        assert send(client, start(key="wrong-key-wrong"), sender).status_code == 403
+
+
+def test_a_post_that_is_taken_makes_up_for_those_that_were_refused(client, number):
+    for _ in range(3):
+        for _ in range(throttle.REFUSED_AT_ONCE - 1):
+            assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
+        assert send(client, start(), STRANGER).status_code == 200
+
+
+def test_the_many_addresses_of_one_ipv6_network_are_one_sender(client, number):
+    for place in range(throttle.REFUSED_AT_ONCE):
+        send(client, start(key="wrong-key-wrong"), f"2001:db8:5::{place:x}")
+
+    assert send(client, start(), "2001:db8:5::ffff").status_code == 429
+    assert send(client, start(), "2001:db8:5:1::1").status_code == 200
+
+
+def test_a_throttle_forgets_with_time_and_holds_no_more_senders_than_it_may(monkeypatch):
+    monkeypatch.setattr(throttle, "MOST_SENDERS", 3)
+    slow = throttle.Throttle()
+    for _ in range(throttle.REFUSED_AT_ONCE + 30):
+        slow.refused("one")
+    assert 30 <= slow.wait_s("one") <= 32
+    monkeypatch.setattr(throttle, "REFUSED_PER_S", 1e9)
+    assert slow.wait_s("one") == 0
+    for other in "abcd":
+        slow.refused(other)
+    assert len(slow._spent) == 3
+
+
+def test_staff_edit_addresses_and_mode_and_mistakes_are_named(client, number):
+    client.force_login(make_staff())
+    page = client.get("/admin/calls/senderpolicy/", follow=True)
+    assert TENIOS in page.content.decode()
+    address = page.redirect_chain[-1][0]
+
+    for wrong, told in [
+        ("192.0.2.7/24", "write 192.0.2.0/24, or the host alone"),
+        ("tenios", "&#x27;tenios&#x27; is no address"),
+        ("# nobody", "Without any address nobody could post."),
+    ]:
+        assert told in client.post(address, {"networks": wrong, "mode": "enforce"}).content.decode()
+    client.post(address, {"networks": f"{TENIOS}\n{STRANGER}", "mode": "enforce"})
+
+    assert SenderPolicy.objects.get().mode == "enforce"
+    assert send(client, start(), STRANGER).status_code == 200
+    assert send(client, start(), "203.0.113.10").status_code == 403
+    assert not RefusedPost.objects.filter(address="203.0.113.10").exclude(reason="foreign_address").exists()

@@ -1,0 +1,370 @@
+"""Refused posts are kept for those worth it, shown to staff, mended, and counted with their time of receipt."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from calls import intake, refusals
+from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
+from calls.refusals import Refused
+from calls.writer import connect
+from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, make_user, post, post_body
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
+
+TENIOS = "80.239.139.193"
+STRANGER = "203.0.113.9"
+OTHER = "+4930123456"
+
+
+@pytest.fixture
+def number():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    return number
+
+
+def send(client, body, sender=TENIOS):
+    return post(client, body, REMOTE_ADDR=sender)
+
+
+def start(number=E164, key=ACCESS_KEY, **more):
+    return post_body("CALL_START", number, key, **more)
+
+
+def settled():
+    """Wait until what nobody waited for is kept too."""
+    intake.close()
+    return RefusedPost.objects.order_by("pk")
+
+
+def set_policy(mode, networks=TENIOS):
+    SenderPolicy.objects.update_or_create(pk=1, defaults={"mode": mode, "networks": networks})
+    intake.read_again()
+
+
+# --- Which, and why --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (start("+4940555555"), 403, Reason.UNKNOWN_NUMBER),
+        (start("+4940555555", "a-key-nobody-knows"), 403, Reason.UNKNOWN_NUMBER),
+        (start(key="a-key-nobody-knows"), 403, Reason.UNKNOWN_KEY),
+        (start(OTHER), 403, Reason.KEY_OF_ANOTHER),
+        (start(key="the-key-that-expired"), 403, Reason.KEY_OVER),
+        (start(key="the-key-that-was-revoked"), 403, Reason.KEY_OVER),
+        (start(key="the-key-of-tomorrow"), 403, Reason.KEY_OVER),
+        (start(key=None), 403, Reason.NO_KEY),
+        (start(key="  "), 403, Reason.NO_KEY),
+        (start(key="the-key-of-two-numbers", destination_number=None), 403, Reason.NO_NUMBER),
+        (start(key="a-key-nobody-knows", destination_number=None), 403, Reason.UNKNOWN_KEY),
+        (start(requestType=None), 400, Reason.BAD_POST),
+    ],
+)
+def test_a_post_from_a_listed_address_is_kept_with_the_reason(client, number, body, status, reason):
+    now = timezone.now()
+    make_key(number, "the-key-that-expired", expires_at=now - timedelta(days=1))
+    make_key(number, "the-key-that-was-revoked", revoked_at=now - timedelta(days=1))
+    make_key(number, "the-key-of-tomorrow", valid_from=now + timedelta(days=1))
+    for one in (number, make_number(OTHER)):
+        make_key(one, "the-key-of-two-numbers")
+
+    assert send(client, body).status_code == status
+
+    (kept,) = settled()
+    assert (kept.reason, kept.status, kept.address, kept.count) == (reason, status, TENIOS, 1)
+    named = body["variables"].get("destination_number") or ""
+    assert kept.destination_number == named
+    assert "accessKey" not in kept.body
+    assert body.get("accessKey", "").strip() not in kept.body or not body.get("accessKey", "").strip()
+    assert json.loads(kept.body)["variables"] == body["variables"]
+    assert abs(kept.received_at - now) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept_body"),
+    [
+        (b'{"accessKey": "the-key-of-the-tests-0123456789", broken', '{"accessKey": [access key], broken'),
+        (b"{'accessKey': 'the-key-of-the-tests-0123456789'}", "{'accessKey': [access key]}"),
+        (b'{"a": 1, "a": "\xff\n"}', r'{"a": 1, "a": "\xff\n"}'),
+        (b'{"\\u0061ccessKey": "the-key-of-the-tests-0123456789", ', ""),
+        ('{"accessKey": "the-key-of-the-tests-0123456789"'.encode("utf-16"), ""),
+    ],
+)
+def test_what_is_no_json_is_kept_as_far_as_it_surely_holds_no_key(client, number, raw, kept_body):
+    answer = client.post("/tenios/posts", raw, content_type="application/json", REMOTE_ADDR=TENIOS)
+
+    assert answer.status_code == 400
+    (kept,) = settled()
+    assert (kept.reason, kept.body) == (Reason.BAD_JSON, kept_body)
+    assert not kept.can_be_replayed
+
+
+def test_a_stranger_is_kept_with_a_live_key_of_some_number_and_not_without(client, number):
+    for body in (start(key="a-key-nobody-knows"), start(key=None), start(requestType=None, key="also-unknown")):
+        assert send(client, body, STRANGER).status_code == 403
+    assert client.post("/tenios/posts", b"{", content_type="application/json", REMOTE_ADDR=STRANGER).status_code == 400
+    assert not settled()
+
+    assert send(client, start("+4940555555"), STRANGER).status_code == 403
+
+    (kept,) = settled()
+    assert (kept.reason, kept.address) == (Reason.UNKNOWN_NUMBER, STRANGER)
+
+
+def test_identical_posts_are_one_row_and_each_of_them_is_replayed(client):
+    body = start()
+    for _ in range(3):
+        send(client, body)
+    send(client, start(call_uuid="another"))
+
+    first, second = settled()
+    assert (first.count, len(first.ingest_ids), second.count) == (3, 3, 1)
+    assert first.received_at < first.last_received_at
+
+    make_key(make_number(), ACCESS_KEY)
+    call_command("replay_refused")
+    assert CallEvent.objects.count() == 4
+
+
+def test_refused_posts_wait_in_the_spool_while_the_database_is_away(client, number, monkeypatch):
+    assert send(client, start()).status_code == 200  # keys are known from here on
+    there = connection.settings_dict["PORT"]
+    intake.close()
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    try:
+        assert send(client, start(key=None)).status_code == 403
+        assert send(client, start(requestType=None)).status_code == 400
+        assert intake.held_in_spool().refused == 2
+    finally:
+        intake.close()
+        monkeypatch.setitem(connection.settings_dict, "PORT", there)
+        connection.close()
+    call_command("drain_spool", "--once")
+
+    assert intake.held_in_spool().refused == 0
+    assert {kept.reason for kept in RefusedPost.objects.all()} == {Reason.NO_KEY, Reason.BAD_POST}
+
+
+# --- Never many of them ----------------------------------------------------------------------
+
+
+def made_up(place, code="forbidden", body="{}", **more):
+    at = timezone.now() - timedelta(days=1) + timedelta(seconds=place)
+    fields = {
+        "ingest_id": f"00000000-0000-7000-8000-{place:012d}",
+        "received_at": at.isoformat(),
+        "status": 403,
+        "code": code,
+        "address": TENIOS,
+        "is_listed": True,
+        "fingerprint": f"{place:064d}",
+        "destination_number": "",
+        "request_type": "CALL_START",
+        "body": body,
+    }
+    return Refused(**fields | more)
+
+
+@pytest.fixture
+def writing():
+    with connect("tests") as connection:
+        yield connection
+
+
+def test_a_flood_of_one_kind_pushes_out_its_own_alone(writing, monkeypatch):
+    monkeypatch.setattr(refusals, "MOST_ROWS", 30)
+    refusals.keep(writing, [made_up(place, "bad_post") for place in range(10)])
+    for flood in range(5):
+        refusals.keep(writing, [made_up(place) for place in range(100 + flood * 100, 200 + flood * 100)])
+
+    kept = RefusedPost.objects
+    assert kept.filter(reason=Reason.BAD_POST).count() == 10
+    newest = kept.filter(reason=Reason.UNKNOWN_KEY)
+    assert sorted(int(row.fingerprint) for row in newest) == list(range(580, 600))
+
+
+def test_a_few_large_ones_leave_room_for_the_others(writing, monkeypatch):
+    monkeypatch.setattr(refusals, "MOST_BYTES", 100_000)
+    refusals.keep(writing, [made_up(place, "bad_post") for place in range(10)])
+    refusals.keep(writing, [made_up(place, body="x" * 40_000) for place in range(100, 110)])
+
+    assert RefusedPost.objects.filter(reason=Reason.BAD_POST).count() == 10
+    assert RefusedPost.objects.filter(reason=Reason.UNKNOWN_KEY).count() == 2
+
+
+def test_what_is_older_than_thirty_days_goes(writing):
+    long_ago = (timezone.now() - timedelta(days=31)).isoformat()
+    refusals.keep(writing, [made_up(1, received_at=long_ago), made_up(2)])
+
+    assert RefusedPost.objects.count() == 1
+
+
+def test_keeping_the_same_twice_changes_nothing(writing):
+    alike = {"fingerprint": "f" * 64}
+    refusals.keep(writing, [made_up(1, **alike)])
+    refusals.keep(writing, [made_up(1, **alike), made_up(2, **alike)])
+
+    assert (RefusedPost.objects.get().count, len(RefusedPost.objects.get().ingest_ids)) == (2, 2)
+
+
+# --- Counted after all -----------------------------------------------------------------------
+
+
+def test_a_replay_keeps_the_time_of_receipt_and_a_second_one_changes_nothing(client, capsys):
+    for kind in ("CALL_START", "INITIATE_FORWARD", "CALL_END"):
+        send(client, post_body(kind, E164, ACCESS_KEY))
+    receipts = [row.received_at for row in settled()]
+    make_key(make_number(), ACCESS_KEY)
+
+    call_command("replay_refused", "--reason", "unknown_number", "--since", "2020-01-01", "--number", "0221 55400300")
+    assert capsys.readouterr().out == "3 posts taken, 0 still refused.\n"
+    call = Call.objects.get()
+    assert (call.first_post_at, call.ended_at) == (receipts[0], receipts[2])
+    RefusedPost.objects.update(replayed_at=None)
+    call_command("replay_refused")
+
+    assert CallEvent.objects.count() == 3
+    assert Call.objects.get().last_post_at == receipts[2]
+
+
+def test_what_is_still_refused_says_why_now(client, capsys):
+    send(client, start())
+    settled()
+    make_number()
+
+    call_command("replay_refused", "--reason", "unknown_number")
+
+    assert capsys.readouterr().out == ("0 posts taken, 1 still refused.\n  1 for +4922155400300: unknown access key\n")
+    assert RefusedPost.objects.get().reason == Reason.UNKNOWN_KEY
+    call_command("replay_refused", "--since", "2999-01-01")
+    assert capsys.readouterr().out == "0 posts taken, 0 still refused.\n"
+
+
+def test_a_post_from_a_refused_address_waits_until_the_address_is_listed(client, number):
+    set_policy("enforce")
+    assert send(client, start(), STRANGER).status_code == 403
+    assert settled().get().reason == Reason.FOREIGN_ADDRESS
+    call_command("replay_refused")
+    assert not CallEvent.objects.exists()
+
+    set_policy("enforce", f"{TENIOS}  # theirs\n{STRANGER}")
+    call_command("replay_refused")
+
+    assert CallEvent.objects.count() == 1
+    assert send(client, start(), STRANGER).status_code == 200
+
+
+# --- Staff -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def staff(client):
+    client.force_login(make_staff())
+    return client
+
+
+def mend(client, row, **fields):
+    page = reverse("admin:calls_refusedpost_mend", args=[row.pk])
+    assert client.get(page).status_code == 200
+    return client.post(page, fields, follow=True)
+
+
+def test_staff_are_told_and_add_the_number_with_the_key_its_posts_came_with(staff):
+    for kind in ("CALL_START", "CALL_END"):
+        send(staff, post_body(kind, E164, ACCESS_KEY))
+    row = settled().first()
+    for page in ("/reports/", "/admin/"):
+        assert "2 posts for +49 221 55400300 were refused: unknown number." in staff.get(page).content.decode()
+    listed = staff.get(
+        "/admin/calls/refusedpost/?state=waiting&reason=unknown_number&destination_number=%2B4922155400300"
+    )
+    assert listed.content.decode().count("+49 221 55400300</td>") == 2
+    assert (
+        "Add this number, and admit the key" in staff.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode()
+    )
+
+    answer = mend(staff, row, label="Hotline")
+
+    assert "2 posts are taken now" in answer.content.decode()
+    assert DestinationNumber.objects.get().label == "Hotline"
+    assert CallEvent.objects.count() == 2
+    assert send(staff, start(call_uuid="new")).status_code == 200
+    assert "refused" not in staff.get("/reports/").content.decode()
+
+
+def test_a_key_that_ran_out_goes_on_for_two_weeks(staff, number):
+    AccessKey.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    send(staff, start())
+
+    mend(staff, settled().get())
+
+    assert CallEvent.objects.count() == 1
+    assert AccessKey.objects.get().expires_at > timezone.now() + timedelta(days=13)
+
+
+def test_a_key_of_another_number_is_admitted_for_this_one_too(staff, number):
+    make_number(OTHER)
+    send(staff, start(OTHER))
+
+    mend(staff, settled().get())
+
+    assert CallEvent.objects.get().call.destination_number.e164 == OTHER
+
+
+def test_a_revoked_key_stays_revoked(staff, number):
+    AccessKey.objects.update(revoked_at=timezone.now())
+    send(staff, start())
+
+    answer = mend(staff, settled().get())
+
+    assert "was revoked, which cannot be undone" in answer.content.decode()
+    assert not CallEvent.objects.exists()
+
+
+def test_an_address_is_listed_from_the_post_that_was_refused_for_it(staff, number):
+    set_policy("enforce")
+    send(staff, start(), STRANGER)
+
+    mend(staff, settled().get())
+
+    assert STRANGER in SenderPolicy.objects.get().networks
+    assert send(staff, start(), STRANGER).status_code == 200
+    assert CallEvent.objects.count() == 2
+
+
+def test_the_list_takes_chosen_posts_again(staff):
+    send(staff, start())
+    row = settled().get()
+    make_key(make_number(), ACCESS_KEY)
+
+    chosen = {"action": "replay", "_selected_action": [row.pk]}
+    answer = staff.post("/admin/calls/refusedpost/", chosen, follow=True)
+
+    assert "1 post is taken now" in answer.content.decode()
+    assert CallEvent.objects.count() == 1
+
+
+def test_who_may_not_issue_keys_looks_and_mends_nothing(client):
+    send(client, start())
+    row = settled().get()
+    client.force_login(make_staff(permissions=["calls.view_refusedpost"]))
+
+    assert client.get(f"/admin/calls/refusedpost/{row.pk}/change/").status_code == 200
+    assert client.get(reverse("admin:calls_refusedpost_mend", args=[row.pk])).status_code == 403
+    assert "replay" not in client.get("/admin/calls/refusedpost/").content.decode()
+
+
+def test_managers_hear_nothing_of_refused_posts(client, number):
+    send(client, start("+4940555555"))
+    settled()
+    client.force_login(make_user(numbers=[number]))
+
+    assert "refused" not in client.get("/reports/").content.decode()
