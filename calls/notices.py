@@ -47,14 +47,22 @@ def _refused() -> list[Notice]:
     page = reverse("admin:calls_refusedpost_changelist")
     found = []
     for row in summed_up[:MOST_SHOWN]:
-        number = phones.readable(row["destination_number"]) if row["destination_number"] else gettext("no number")
-        text = ngettext(
-            "%(posts)d post for %(number)s was refused: %(reason)s.",
-            "%(posts)d posts for %(number)s were refused: %(reason)s.",
-            row["posts"],
-        ) % {"posts": row["posts"], "number": number, "reason": Reason(row["reason"]).label}
+        about = {"posts": row["posts"], "reason": Reason(row["reason"]).label}
+        if row["destination_number"]:
+            about["number"] = phones.readable(row["destination_number"])
+            text = ngettext(
+                "%(posts)d post for %(number)s was refused: %(reason)s.",
+                "%(posts)d posts for %(number)s were refused: %(reason)s.",
+                row["posts"],
+            )
+        else:
+            text = ngettext(
+                "%(posts)d post that named no number was refused: %(reason)s.",
+                "%(posts)d posts that named no number were refused: %(reason)s.",
+                row["posts"],
+            )
         chosen = {"state": "waiting", "reason": row["reason"], "destination_number": row["destination_number"]}
-        found.append(Notice(text, f"{page}?{urlencode(chosen)}"))
+        found.append(Notice(text % about, f"{page}?{urlencode(chosen)}"))
     if len(summed_up) > MOST_SHOWN:
         found.append(Notice(gettext("More posts were refused."), f"{page}?state=waiting"))
     return found
@@ -66,8 +74,12 @@ def _foreign() -> list[Notice]:
         rows = cursor.fetchall()
     return [
         Notice(
-            gettext("%(posts)d of the newest %(all)d posts came from %(address)s, which is not listed.")
-            % {"posts": posts, "all": LOOKED_AT, "address": flag.removeprefix(FOREIGN)},
+            ngettext(
+                "%(posts)d of the newest posts came from %(address)s, which is not listed.",
+                "%(posts)d of the newest posts came from %(address)s, which is not listed.",
+                posts,
+            )
+            % {"posts": posts, "address": flag.removeprefix(FOREIGN)},
             reverse("admin:calls_senderpolicy_changelist"),
         )
         for flag, posts in rows[:MOST_SHOWN]

@@ -41,6 +41,13 @@ ADVICE = {
 }
 
 
+def mend_of(post: RefusedPost) -> Any:
+    """Return what can be done about a refused post from here, in words; None for nothing."""
+    if post.replayed_at is not None or (post.reason == Reason.FOREIGN_ADDRESS and post.address is None):
+        return None
+    return MENDS.get(Reason(post.reason))
+
+
 class State(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
@@ -99,7 +106,7 @@ class Mending:
 
 @admin.register(RefusedPost)
 class RefusedPostAdmin(ReadOnlyAdmin):
-    list_display = ["received", "reason", "number", "request_type", "count", "address", "counted"]
+    list_display = ["received", "reason", "number", "request_type", "count", "address"]
     list_filter = [State, "reason"]
     search_fields = ["destination_number"]
     search_help_text = _("Number")
@@ -186,8 +193,8 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         post: RefusedPost = context["original"]
         if post.replayed_at is None:
             context["advice"] = ADVICE.get(Reason(post.reason))
-            if may_issue_keys(request):
-                context["mend"] = MENDS.get(Reason(post.reason))
+        if may_issue_keys(request):
+            context["mend"] = mend_of(post)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def mend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -196,8 +203,8 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         post = get_object_or_404(RefusedPost, pk=pk)
         back = reverse("admin:calls_refusedpost_change", args=[pk])
-        title = MENDS.get(Reason(post.reason))
-        if title is None or post.replayed_at is not None:
+        title = mend_of(post)
+        if title is None:
             self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
             return HttpResponseRedirect(back)
         mending = Mending(post, DestinationNumber.objects.filter(e164=post.destination_number).first())
