@@ -1,0 +1,38 @@
+"""A backup that is written while posts arrive holds what was answered before it, and verifies where it is restored."""
+
+import contextlib
+
+import pytest
+
+from tests.faults.conftest import rounds
+from tests.faults.system import System
+
+pytestmark = pytest.mark.faults
+
+
+@rounds(3)
+def test_a_backup_while_posts_arrive(running, endure, number, tmp_path):
+    file = tmp_path / "calls.dump"
+    before = []
+
+    @contextlib.contextmanager
+    def fault(system):
+        yield
+        with system.database() as connection:
+            before.append(connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0])
+        system.manage("backup", str(file))
+
+    endure(running, fault, 1)
+
+    other = System(tmp_path / "other" / "var")
+    other.home.parent.mkdir()
+    try:
+        other.start()
+        done = other.manage("restore", str(file), "--yes")
+        assert "The database holds what the backup held" in done.stdout
+        with other.database() as connection:
+            assert connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0] >= before[0] > 0
+        other.manage("roll_up")
+        other.manage("verify_rollups")
+    finally:
+        other.stop()
