@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import NoReturn
 
-from calls import keyring, keys, refusals, senders
+from calls import keyring, keys, metrics, postlog, refusals, senders
 from calls.addresses import neighbourhood
 from calls.groupcommit import Busy, GroupCommit
 from calls.keyring import Keyring, Verdict
@@ -47,7 +47,7 @@ class Intake:
         other = Spool(spool.path, spool.most_bytes)
         self._writer = Writer("calltally writer")
         self._refusals = Writer("calltally refusals")
-        self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._writer.write, self._writer.close)
+        self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._write, self._writer.close)
         self._disk: GroupCommit[tuple[CallPost, bool], None] = GroupCommit("spool", spool.add, spool.close)
         self._refused: GroupCommit[Refused, None] = GroupCommit("refused", self._keep_refused, self._refusals.close)
         self._refused_disk: GroupCommit[Refused, None] = GroupCommit("refused spool", other.add_refused, other.close)
@@ -128,6 +128,10 @@ class Intake:
 
     # --- Keys ---
 
+    def _write(self, posts: list[CallPost]) -> list[bool | Exception]:
+        metrics.BATCH.observe(len(posts))
+        return self._writer.write(posts)
+
     def opens_any_number(self, fingerprint: str, moment: datetime) -> bool:
         """Say whether a key admits posts for some number at a moment, as far as that can be said now."""
         verdict = self._keyring.judge(fingerprint, None, moment)
@@ -164,6 +168,8 @@ class Intake:
             self._give_up("the disk did not answer in time")
         except SpoolError as error:
             self._give_up(str(error))
+        metrics.SPOOLED.inc()
+        postlog.spooled(post)
         return True
 
     def _give_up(self, why: str) -> NoReturn:

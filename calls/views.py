@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from calls import intake, posts
+from calls import intake, postlog, posts
 from calls.refusals import Refused
 from calls.senders import FOREIGN, Sender
 from calls.spool import SpoolError
@@ -65,6 +65,7 @@ class PostView(APIView):
         if refused is None:
             intake.note_taken(sender)
         else:
+            postlog.refused(refused)
             intake.keep_refused(refused, sender)
         return answer
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from config.embedded import Server, _write_private, command_line
@@ -39,11 +39,14 @@ class BackOff:
 class Child:
     """One process, with its log; started again, with growing pauses, when it dies."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path | None) -> None:
-        """Without a `log` it writes to the terminal."""
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path | None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Without a `log` it writes to the terminal; `environment` is what it gets beside ours."""
         self.name = name
         self.command = list(command)
         self.log = log
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._back_off = BackOff()
         self._started = 0.0
@@ -63,7 +66,12 @@ class Child:
 
     def _spawn(self, output: int | None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 (our own commands)
-            self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            self.command,
+            env=os.environ | self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
 
     @property

@@ -1,5 +1,6 @@
 """Every setting of Calltally. Installations differ by environment variables only: docs/settings.md lists them."""
 
+import tomllib
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 env = environ.Env()
 
 # What the embedded start keeps: data, secrets, broker, logs. CALLTALLY_HOME, else var/.
@@ -53,6 +55,8 @@ except ValueError as error:
     raise ImproperlyConfigured(
         f"TRUSTED_PROXIES takes addresses and networks, with commas between them: 127.0.0.1,10.0.0.0/8. {error}"
     ) from error
+# Who may read /metrics from elsewhere than this machine: whoever has this token. None without.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # True when a proxy terminates TLS: cookies become Secure.
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 
@@ -72,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "calls.middleware.posts_first",  # TENIOS' posts leave the chain here
+    "reports.monitoring.metrics_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -227,10 +232,13 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Logs ------------------------------------------------------------------------------------
 
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+if LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT is line, for people, or json, for machines.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "config.logs.Line"}, "json": {"()": "config.logs.Json"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

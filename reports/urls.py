@@ -9,6 +9,7 @@ urlpatterns = [
     path("reports/numbers/<int:pk>/", views.number, name="number"),
     path("reports/calls/", views.calls, name="calls"),
     path("reports/calls/<int:pk>/", views.call, name="call"),
+    path("reports/system/", views.system, name="system"),
     path("reports/counts.csv", views.counts_csv, name="counts_csv"),
     path("reports/blocks.csv", views.blocks_csv, name="blocks_csv"),
     path("reports/calls.csv", views.calls_csv, name="calls_csv"),

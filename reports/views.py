@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,7 +21,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import callforms, exports, figures, periods, querysets, timeline
+from reports import callforms, exports, figures, monitoring, periods, querysets, timeline
 from reports.callforms import CallFilter
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
@@ -158,6 +159,25 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
         **_neighbours(one),
     }
     return _page(request, "reports/call.html", page, choices)
+
+
+@require_safe
+@login_required
+@personal
+def system(request: HttpRequest) -> HttpResponse:
+    """How the installation stands, for staff."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    state = monitoring.State.now()
+    findings = monitoring.findings(state)
+    page = {
+        "findings": findings,
+        "troubles": [finding for finding in findings if not finding.is_well],
+        "version": settings.VERSION,
+        "zone": settings.TIME_ZONE,
+        "asked_at": timezone.now(),
+    }
+    return _page(request, "reports/system.html", page, list(DestinationNumber.objects.visible_to(request.user)))
 
 
 # --- Downloads ---------------------------------------------------------------------------------

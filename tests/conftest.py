@@ -112,5 +112,7 @@ def _close_writer(django_db_setup):
     """After the last test and before its database goes."""
     yield
     from calls import intake
+    from reports import monitoring
 
     intake.close()
+    monitoring.close()

@@ -10,6 +10,7 @@ import io
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ from config.processes import Child, Database, note, stop_all, stop_left_over
 HOST = "127.0.0.1"
 UP_WITHIN_S = 60
 WATCH_EVERY_S = 0.2
+METRICS = Path(settings.HOME) / "metrics"  # where web processes count, each in a file of its own
 FIRST_NUMBER = "+4922155400300"
 
 
@@ -80,7 +82,10 @@ class Command(BaseCommand):
         self.say("Starting …")
         server = Server(settings.HOME, server_options(), self.say) if settings.USES_EMBEDDED_DATABASE else None
         database = Database(server, self.say) if server else None
-        children = [Child(name, command, log_of(name)) for name, command in services(port).items()]
+        children = [
+            Child(name, command, log_of(name), {"PROMETHEUS_MULTIPROC_DIR": str(METRICS)} if name == "web" else {})
+            for name, command in services(port).items()
+        ]
         try:
             if server:
                 server.start()
@@ -228,6 +233,9 @@ def make_folders() -> None:
     os.environ["CALLTALLY_HOME"] = str(settings.HOME)
     os.chdir(settings.BASE_DIR)
     (settings.HOME / "logs").mkdir(mode=0o700, exist_ok=True)
+    # Counts begin anew with every start.
+    shutil.rmtree(METRICS, ignore_errors=True)
+    METRICS.mkdir(mode=0o700)
 
 
 def wait_until_up(children: list[Child], port: int) -> None:

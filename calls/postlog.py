@@ -1,0 +1,60 @@
+"""One line in the log for each post that was refused or spooled; nothing of who called, and none of what was sent."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from calls import phones
+from calls.posts import KNOWN_REQUEST_TYPES, CallPost
+from calls.refusals import Refused
+
+LINES_PER_S = 20  # of each process: a flood fills no disk
+
+logger = logging.getLogger("calltally.posts")
+
+
+class Sparing(logging.Filter):
+    """Lets so many lines a second through, and says how many it held back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second, self._lines, self._held_back = 0, 0, 0
+        self._counting = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        with self._counting:
+            now = int(time.monotonic())
+            if now != self._second:
+                self._second, self._lines = now, 0
+            self._lines += 1
+            if self._lines > LINES_PER_S:
+                self._held_back += 1
+                return False
+            if self._held_back:
+                record.held_back, self._held_back = self._held_back, 0
+            return True
+
+
+logger.addFilter(Sparing())
+
+
+def refused(post: Refused) -> None:
+    known = {"ingest_id": post.ingest_id, "status": post.status, "code": post.code}
+    _write("refused", post.destination_number, post.request_type, known)
+
+
+def spooled(post: CallPost) -> None:
+    known = {"ingest_id": str(post.ingest_id), "status": 200}
+    _write("spooled", post.destination_number or "", post.request_type, known)
+
+
+def _write(what: str, number: str, request_type: str, known: dict[str, Any]) -> None:
+    # What is no number, or of no kind that we know, may be anything: it stays out.
+    if phones.e164(number) == number:
+        known["number"] = number
+    if request_type in KNOWN_REQUEST_TYPES:
+        known["request_type"] = request_type
+    logger.warning("%s", what, extra={"fields": known})

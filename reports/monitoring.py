@@ -1,0 +1,263 @@
+"""How the installation stands: for Prometheus at /metrics, and for staff on a page."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext, ngettext
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from calls import intake
+from calls.addresses import read_address
+from calls.groupcommit import GroupCommit
+from calls.spool import Held, SpoolError
+from calls.writer import Writer
+
+WAIT_FOR_DATABASE_S = 0.75
+# How far is counted, what waits to be counted, what came in, what was refused.
+STATE = """
+SELECT
+  (SELECT counted_at FROM reports_rollup) AS counted_at,
+  (SELECT count(*) FROM calls_changedquarterhour) AS changed,
+  (SELECT min(logged_at) FROM calls_changedquarterhour) AS changed_since,
+  (SELECT received_at FROM calls_callevent ORDER BY ingest_id DESC LIMIT 1) AS newest_post_at,
+  (SELECT coalesce(sum(count), 0) FROM calls_refusedpost WHERE replayed_at IS NULL) AS refused,
+  now() AS asked_at
+"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the database tells."""
+
+    counted_at: datetime | None
+    changed: int  # log rows that wait to be counted
+    changed_since: datetime | None
+    newest_post_at: datetime | None
+    refused: int
+    asked_at: datetime
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """How long ago the worker last counted, which beat has it do every few seconds; None where it never did."""
+        return None if self.counted_at is None else self._age_s(self.counted_at)
+
+    @property
+    def lag_s(self) -> float:
+        """How long the oldest change has waited to be counted."""
+        return 0.0 if self.changed_since is None else self._age_s(self.changed_since)
+
+    def _age_s(self, moment: datetime) -> float:
+        return max(0.0, (self.asked_at - moment).total_seconds())
+
+
+@dataclass(frozen=True)
+class State:
+    """How all of it stands; None for what cannot be told now."""
+
+    counted: Counted | None
+    held: Held | None
+
+    @classmethod
+    def now(cls) -> State:
+        """Ask database and spool, within a second: a database that does not answer is away."""
+        try:
+            counted = _database.ask(None, WAIT_FOR_DATABASE_S)
+        except Exception:  # noqa: BLE001 (whatever it is: nothing can be told)
+            counted = None
+        try:
+            return cls(counted, intake.held_in_spool())
+        except SpoolError:
+            return cls(counted, None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the page for staff."""
+
+    name: str
+    is_well: bool
+    says: str
+    advice: str = ""  # what to do where it is not well
+    address: str = ""  # where to do it
+
+
+BEHIND_S = 120.0
+
+
+def findings(state: State) -> list[Finding]:
+    """Say of each part how it stands, and what to do where it does not."""
+    return [_database_line(state), *_spool_lines(state), *_counting_lines(state), *_refused_lines(state)]
+
+
+def _database_line(state: State) -> Finding:
+    if state.counted is None:
+        return Finding(
+            gettext("Database"),
+            False,
+            gettext("It does not answer. Posts are kept in the spool meanwhile, and none is lost."),
+            gettext("Look whether PostgreSQL runs; its log says why not."),
+        )
+    newest = state.counted.newest_post_at
+    if newest is None:
+        return Finding(gettext("Database"), True, gettext("It answers. No post has been kept yet."))
+    says = gettext("It answers. The newest post was received %(when)s.") % {"when": moment(newest)}
+    return Finding(gettext("Database"), True, says)
+
+
+def _spool_lines(state: State) -> list[Finding]:
+    name, held = gettext("Spool"), state.held
+    if held is None:
+        advice = gettext("Look at the folder that SPOOL_FOLDER names, and at the room on its disk.")
+        return [Finding(name, False, gettext("It cannot be used: without a database posts would be refused."), advice)]
+    lines = []
+    if not held.waiting:
+        lines.append(Finding(name, True, gettext("Empty: every post went straight into the database.")))
+    else:
+        says = ngettext(
+            "%(posts)d post waits for the database, for %(seconds)d s.",
+            "%(posts)d posts wait for the database, the oldest for %(seconds)d s.",
+            held.waiting,
+        ) % {"posts": held.waiting, "seconds": held.oldest_s}
+        advice = gettext("While the database answers, the drainer moves them: look whether `drain_spool` runs.")
+        lines.append(Finding(name, held.oldest_s <= intake.OLD_S, says, advice))
+    if held.set_aside:
+        says = ngettext(
+            "%(posts)d post was taken, and refused by the database afterwards. It is kept for 30 days.",
+            "%(posts)d posts were taken, and refused by the database afterwards. They are kept for 30 days.",
+            held.set_aside,
+        ) % {"posts": held.set_aside}
+        advice = gettext("`manage.py drain_spool --show` says why; `--try-again` lets them wait once more.")
+        lines.append(Finding(gettext("Set aside"), False, says, advice))
+    return lines
+
+
+def _counting_lines(state: State) -> list[Finding]:
+    name, counted = gettext("Counting"), state.counted
+    if counted is None:
+        return []
+    if counted.heartbeat_age_s is None:
+        says, advice = gettext("Nothing was ever counted."), gettext("Look whether worker and beat run.")
+        return [Finding(name, False, says, advice)]
+    ages = {"seconds": counted.heartbeat_age_s, "when": moment(counted.counted_at)}
+    if counted.heartbeat_age_s > BEHIND_S:
+        says = gettext("Last counted %(when)s, %(seconds)d s ago: nobody does it now.") % ages
+        return [
+            Finding(name, False, says, gettext("Look whether worker, beat and broker run; their logs say why not."))
+        ]
+    if counted.lag_s > BEHIND_S:
+        says = gettext("At work, but the oldest change has waited for %(seconds)d s.") % {"seconds": counted.lag_s}
+        advice = gettext("After a long history was added this takes a while. Otherwise the worker's log says why.")
+        return [Finding(name, False, says, advice)]
+    return [Finding(name, True, gettext("Up to date: last counted %(seconds)d s ago.") % ages)]
+
+
+def _refused_lines(state: State) -> list[Finding]:
+    name, counted = gettext("Refused posts"), state.counted
+    if counted is None:
+        return []
+    if not counted.refused:
+        return [Finding(name, True, gettext("None that could be TENIOS'."))]
+    says = ngettext(
+        "%(posts)d post that could be TENIOS' was refused, and is kept to be counted.",
+        "%(posts)d posts that could be TENIOS' were refused, and are kept to be counted.",
+        counted.refused,
+    ) % {"posts": counted.refused}
+    return [Finding(name, False, says, address=reverse("admin:calls_refusedpost_changelist") + "?state=waiting")]
+
+
+def moment(of: datetime | None) -> str:
+    """Return a time of today, or day and time, in the reports' zone."""
+    if of is None:
+        return "–"
+    local = timezone.localtime(of)
+    is_today = local.date() == timezone.localdate()
+    return formats.date_format(local, "H:i:s" if is_today else "j M Y, H:i:s")
+
+
+_writer = Writer("calltally monitoring")
+
+
+def _ask(asked: list[None]) -> list[Counted]:
+    (row,) = _writer.execute(STATE, [])
+    return [Counted(*row)] * len(asked)
+
+
+_database: GroupCommit[None, Counted] = GroupCommit("monitoring", _ask, _writer.close)
+close = _database.close
+
+
+class StateCollector(Collector):
+    """What is asked at the moment of the scrape. A figure that cannot be told is left out."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        state = State.now()
+        build = GaugeMetricFamily("calltally_build_info", "The version that runs.", labels=["version"])
+        build.add_metric([settings.VERSION], 1)
+        yield build
+        yield _gauge("calltally_database_up", "Whether the database answers.", state.counted is not None)
+        yield _gauge("calltally_spool_up", "Whether the spool can be read.", state.held is not None)
+        if held := state.held:
+            yield _gauge("calltally_spool_posts", "Posts that wait in this host's spool.", held.waiting)
+            yield _gauge("calltally_spool_oldest_seconds", "How long the oldest of them has waited.", held.oldest_s)
+            yield _gauge("calltally_spool_set_aside_posts", "Posts that the database refused for good.", held.set_aside)
+            yield _gauge("calltally_spool_bytes", "What the posts in the spool take.", held.bytes)
+        if counted := state.counted:
+            yield _gauge("calltally_changed_quarter_hours", "Changes that wait to be counted.", counted.changed)
+            yield _gauge("calltally_roll_up_lag_seconds", "How long the oldest of them has waited.", counted.lag_s)
+            yield _gauge("calltally_refused_posts", "Refused posts that are kept and not counted.", counted.refused)
+            if counted.heartbeat_age_s is not None:
+                yield _gauge(
+                    "calltally_worker_heartbeat_age_seconds",
+                    "How long ago beat last had a worker count.",
+                    counted.heartbeat_age_s,
+                )
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+# --- /metrics --------------------------------------------------------------------------------
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Tell Prometheus; 404 for anybody but this machine itself, or who has the token."""
+    if not may_scrape(request):
+        return HttpResponseNotFound()
+    registry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # the counters of all web processes
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    asked_now = CollectorRegistry()
+    asked_now.register(StateCollector())
+    return HttpResponse(generate_latest(registry) + generate_latest(asked_now), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_scrape(request: HttpRequest) -> bool:
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
+    peer = read_address(request.META.get("REMOTE_ADDR", ""))
+    return peer is not None and peer.is_loopback and "HTTP_X_FORWARDED_FOR" not in request.META
+
+
+def metrics_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """The middleware that answers /metrics before hosts, sessions and redirects are looked at."""
+
+    def middleware(request: HttpRequest) -> Any:
+        return metrics(request) if request.path_info == "/metrics" else get_response(request)
+
+    return middleware

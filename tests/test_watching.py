@@ -1,0 +1,261 @@
+"""What Prometheus, staff and the log are told of the installation; and who may ask."""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from calls import postlog
+from calls.models import ChangedQuarterHour
+from calls.spool import of_this_host
+from config.logs import Json, Line
+from reports import monitoring
+from reports.models import RollUp
+from tests.factories import ACCESS_KEY, make_key, make_number, make_staff, make_user, post, post_body
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEPLOY = django_settings.BASE_DIR / "deploy"
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    monitoring.close()
+
+
+@pytest.fixture
+def number():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    return number
+
+
+def scrape(client):
+    """Return the samples: (name, labels) -> value."""
+    answer = client.get("/metrics", headers={"host": "10.0.0.1:8000"})
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain")
+    families = text_string_to_metric_families(answer.content.decode())
+    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+
+def test_posts_are_counted_by_their_answers(client, number):
+    before = scrape(client)
+    for body in (
+        post_body("CALL_START", number),
+        post_body("CALL_END", number),
+        post_body("CALL_END", number, "wrong"),
+    ):
+        post(client, body)
+    client.get("/tenios/posts")
+    after = scrape(client)
+
+    def grown(*name):
+        return after.get(name, 0) - before.get(name, 0)
+
+    counted = {answer: grown("calltally_posts_total", answer) for answer in ("200", "403", "405")}
+    assert counted == {"200": 2, "403": 1, "405": 1}
+    assert grown("calltally_post_seconds_count") == 4
+    assert grown("calltally_batch_posts_count") == grown("calltally_batch_posts_sum") == 3
+
+
+def test_what_waits_is_told_at_the_scrape(client, number, own_spool):
+    now = timezone.now()
+    RollUp.objects.create(pk=1, counted_at=now - timedelta(seconds=40), time_zone="Europe/Berlin")
+    for age in (0, 90):
+        row = ChangedQuarterHour.objects.create(destination_number=number, quarter_hour=now)
+        ChangedQuarterHour.objects.filter(pk=row.pk).update(logged_at=now - timedelta(seconds=age))
+    post(client, post_body("CALL_START", "+4940555555"))
+
+    told = scrape(client)
+
+    assert told["calltally_database_up",] == told["calltally_spool_up",] == 1
+    assert told["calltally_changed_quarter_hours",] == 2
+    assert 90 <= told["calltally_roll_up_lag_seconds",] < 150
+    assert 40 <= told["calltally_worker_heartbeat_age_seconds",] < 100
+    assert told["calltally_refused_posts",] == 1
+    assert told["calltally_spool_posts",] == 0
+    assert told["calltally_build_info", django_settings.VERSION] == 1
+
+
+@pytest.fixture
+def own_spool(tmp_path, settings):
+    settings.SPOOL_FOLDER = tmp_path / "spool"
+    return of_this_host()
+
+
+def test_the_scrape_goes_on_while_the_database_is_away(client, db, own_spool, monkeypatch):
+    monitoring.close()
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+
+    told = scrape(client)
+
+    assert told["calltally_database_up",] == 0
+    assert told["calltally_spool_posts",] == 0
+    assert ("calltally_roll_up_lag_seconds",) not in told
+
+
+@pytest.mark.parametrize(
+    ("environ", "token", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, "", 200),
+        ({"REMOTE_ADDR": "::1"}, "", 200),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "127.0.0.1"}, "", 404),
+        ({"REMOTE_ADDR": "10.0.0.7"}, "", 404),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer "}, "", 404),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer secret-token"}, "", 404),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer secret-token"}, "secret-token", 200),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "bearer  secret-token"}, "secret-token", 200),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer wrong"}, "secret-token", 404),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_AUTHORIZATION": "Bearer wröng"}, "secret-token", 404),
+    ],
+)
+def test_metrics_are_for_this_machine_and_who_has_the_token(client, settings, environ, token, status):
+    settings.METRICS_TOKEN = token
+
+    assert client.get("/metrics", **environ).status_code == status
+
+
+def test_alerts_and_board_ask_for_what_is_told_and_all_of_it_is_described(client, number, own_spool):
+    RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
+    post(client, post_body("CALL_START", number))
+    told = {name for name, *_ in scrape(client) if not name.endswith("_created")}
+    told = {name for name in told if name.startswith("calltally_")}
+    asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
+    json.loads((DEPLOY / "grafana/calltally.json").read_text())
+    described = (django_settings.BASE_DIR / "docs/watching.md").read_text()
+
+    assert set(re.findall(r"calltally_\w+", asked)) <= told
+    bases = {re.sub("_(bucket|sum|count)$", "", name) for name in told}
+    assert {name for name in bases if name not in described} == set()
+    alerts = set(re.findall(r"alert: (\w+)", asked))
+    assert alerts
+    assert {alert for alert in alerts if f"`{alert}`" not in described} == set()
+
+
+# --- The log ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines():
+    """What calltally.posts writes."""
+    handler, written = logging.Handler(), []
+    handler.emit = written.append
+    postlog.logger.addHandler(handler)
+    yield written
+    postlog.logger.removeHandler(handler)
+
+
+def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, number, lines, caplog):
+    body = post_body("CALL_START", "+4940555555", "a-key-nobody-knows", caller_id_number="+4917055555")
+    post(client, body)
+    post(client, post_body("X\nforged=1", "no\nnumber", "a-key-nobody-knows"))
+
+    first, second = lines
+    line = Line().format(first)
+    assert re.search(
+        r"WARNING calltally.posts: refused ingest_id=[0-9a-f-]{36} status=403 code=forbidden "
+        r"number=\+4940555555 request_type=CALL_START$",
+        line,
+    )
+    assert "forged" not in Line().format(second) + Json().format(second)
+    assert "number" not in second.fields
+    told = json.loads(Json().format(first))
+    assert (told["message"], told["status"], told["level"]) == ("refused", 403, "WARNING")
+    written = caplog.text + line + str(told)
+    for hidden in ("a-key-nobody-knows", "+4917055555", "Forbidden: /tenios"):
+        assert hidden not in written
+
+
+def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(postlog.time, "monotonic", lambda: now[0])
+    for _ in range(500):
+        postlog.logger.warning("refused", extra={"fields": {}})
+    now[0] += 1
+    postlog.logger.warning("refused", extra={"fields": {}})
+
+    assert len(lines) == postlog.LINES_PER_S + 1
+    assert Line().format(lines[-1]).endswith(f"refused held_back={500 - postlog.LINES_PER_S}")
+
+
+# --- The page --------------------------------------------------------------------------------
+
+
+def test_the_page_says_that_all_is_well(client, number, own_spool):
+    client.force_login(make_staff())
+    post(client, post_body("CALL_START", number))
+    RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
+
+    page = client.get("/reports/system/").content.decode()
+
+    assert "All is well: posts are kept and counted." in page
+    assert "The newest post was received" in page
+
+
+def test_the_page_says_what_is_wrong_and_what_to_do(client, number, own_spool):
+    client.force_login(make_staff())
+    RollUp.objects.create(pk=1, counted_at=timezone.now() - timedelta(minutes=5), time_zone="Europe/Berlin")
+    post(client, post_body("CALL_START", "+4940555555"))
+
+    page = client.get("/reports/system/").content.decode()
+
+    assert "2 things need you." in page
+    assert "Look whether worker, beat and broker run" in page
+    assert "1 post that could be TENIOS&#x27; was refused" in page
+
+
+def test_a_spool_that_cannot_be_used_is_named(client, number, settings, tmp_path):
+    (tmp_path / "posts.sqlite3").mkdir()
+    settings.SPOOL_FOLDER = tmp_path
+    client.force_login(make_staff())
+
+    assert (
+        "It cannot be used: without a database posts would be refused."
+        in client.get("/reports/system/").content.decode()
+    )
+    assert scrape(client)["calltally_spool_up",] == 0
+
+
+def test_managers_are_not_shown_the_system(client, number):
+    client.force_login(make_user(numbers=[number]))
+
+    assert client.get("/reports/system/").status_code == 403
+    assert "/reports/system/" not in client.get("/reports/").content.decode()
+
+
+def test_web_processes_count_together(tmp_path):
+    """In files, as prometheus_client does it where PROMETHEUS_MULTIPROC_DIR is set."""
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    count = "from calls import metrics; metrics.count_post(200, 0.01); metrics.count_post(503, 1.5)"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", count], env=environment, check=True, cwd=Path(__file__).parent.parent)
+    tell = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; django.setup();"
+        "from django.test import RequestFactory; from reports.monitoring import metrics;"
+        "print(metrics(RequestFactory().get('/metrics')).content.decode())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", tell],
+        env=environment,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert 'calltally_posts_total{answer="200"} 2.0' in told
+    assert 'calltally_posts_total{answer="503"} 2.0' in told
+    assert 'calltally_post_seconds_bucket{le="0.01"} 2.0' in told
