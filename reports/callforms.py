@@ -10,8 +10,9 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay
 from django.http import QueryDict
+from django.utils.dateformat import format as formatted
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -40,7 +41,8 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 
 # What may stand in an address.
 ADDRESSED = (
-    "from", "to", "start", "end", "number", "outcome", "flag", "callbacks", "block", "last_block", "search",
+    "from", "to", "start", "end", "weekday", "hour", "number", "outcome", "flag", "callbacks", "block", "last_block",
+    "search",
 )  # fmt: skip
 
 FLAGS = {
@@ -105,6 +107,9 @@ class CallFilter:
             self.errors["from"] = _("The first day is after the last. Swap them, or choose others.")
         self.start = self._read_moment("start", query.get("start", ""))
         self.end = self._read_moment("end", query.get("end", ""))
+        # Of the reports' zone: 1 is Monday, 9 is from nine to ten.
+        self.weekdays = self._read_choices("weekday", query.getlist("weekday"), [str(n) for n in range(1, 8)])
+        self.hours = self._read_choices("hour", query.getlist("hour"), [str(n) for n in range(24)])
         self.outcomes = self._read_choices("outcome", query.getlist("outcome"), [*Outcome.values, outcomes.CALLBACK])
         self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
         self.without_callbacks = query.get("callbacks") == "no"
@@ -125,6 +130,8 @@ class CallFilter:
         for name, moment in (("start", self.start), ("end", self.end)):
             if moment:
                 pairs.append((name, moment.isoformat()))
+        pairs += [("weekday", weekday) for weekday in self.weekdays]
+        pairs += [("hour", hour) for hour in self.hours]
         pairs += [("number", number.e164) for number in self.numbers]
         pairs += [("outcome", outcome) for outcome in self.outcomes]
         pairs += [("flag", flag) for flag in self.flags]
@@ -152,7 +159,14 @@ class CallFilter:
 
     @property
     def query_without_moments(self) -> str:
-        return self.query("start", "end")
+        return self.query("start", "end", "weekday", "hour")
+
+    @property
+    def hours_label(self) -> str:
+        """Say the weekdays and hours asked for, in words."""
+        days = [formatted(date(2024, 1, int(weekday)), "l") for weekday in self.weekdays]  # that January began on one
+        clocks = [f"{int(hour):02}:00 – {int(hour) + 1:02}:00" for hour in self.hours]
+        return ", ".join([*days, *clocks])
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
@@ -198,6 +212,7 @@ class CallFilter:
             calls = calls.filter(first_post_at__gte=start)
         if end:
             calls = calls.filter(first_post_at__lt=end)
+        calls = self._of_the_week(calls)
         if self.without_callbacks:
             calls = calls.filter(outcomes.IS_OFFERED)
         if self.outcomes:
@@ -249,6 +264,16 @@ class CallFilter:
             max((moment for moment in starts if moment), default=None),
             min((moment for moment in ends if moment), default=None),
         )
+
+    def _of_the_week(self, calls: QuerySet[Call]) -> QuerySet[Call]:
+        """Keep the calls of the weekdays and hours asked for, local time."""
+        if self.weekdays:
+            weekday = ExtractIsoWeekDay("first_post_at", tzinfo=periods.zone())
+            calls = calls.alias(weekday=weekday).filter(weekday__in=[int(text) for text in self.weekdays])
+        if self.hours:
+            hour = ExtractHour("first_post_at", tzinfo=periods.zone())
+            calls = calls.alias(hour=hour).filter(hour__in=[int(text) for text in self.hours])
+        return calls
 
     def _searched(self) -> Q:
         """A caller in any spelling, or the beginning of an id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from reports.periods import DAY, Grain, Period
 
 DEFAULT_DAYS = 7
 LONGEST_DAYS = 3 * 366
-# What a page draws of quarter-hours and of hours; downloads have no such limit.
+# What a page draws of quarter-hours, half-hours and hours; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
 LONGEST_DAYS_BY_HOUR = 92
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
@@ -56,13 +57,24 @@ class ReportForm:
     What cannot be read is replaced by the default and said in `errors`, by name of the field. A number that is not
     theirs is answered like one that does not exist: Http404."""
 
-    def __init__(self, query: QueryDict, user: Any, *, download: bool = False) -> None:
+    def __init__(
+        self,
+        query: QueryDict,
+        user: Any,
+        *,
+        download: bool = False,
+        unbounded: bool = False,
+        kept: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """`unbounded` takes any grain for any period; `kept` stands in every address beside the filters."""
         self.errors: dict[str, str] = {}
+        self.unbounded = download or unbounded
+        self.kept = kept
         # All that the person may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         self.selected = read_numbers(query.getlist("number"), self.choices)
         self.period = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
-        self.by = self._read_grain(query.get("by", "").strip(), download=download)
+        self.by = self._read_grain(query.get("by", "").strip())
         self.grain = self.by or (Grain.DAY if download else self._usual_grain())
 
     @property
@@ -80,7 +92,9 @@ class ReportForm:
         """The query string of a download that is cut as the page is."""
         return self.query_with(by=self.grain)
 
-    def query_with(self, period: Period | None = None, by: str | None = None) -> str:
+    def query_with(
+        self, period: Period | None = None, by: str | None = None, kept: Sequence[tuple[str, str]] | None = None
+    ) -> str:
         """Return the query string of these filters, but for what is given."""
         period = period or self.period
         query = QueryDict(mutable=True)
@@ -89,6 +103,8 @@ class ReportForm:
             query.setlist("number", [number.e164 for number in self.selected])
         if by or self.by:
             query["by"] = str(by or self.by)
+        for name, value in self.kept if kept is None else kept:
+            query[name] = value
         return query.urlencode()
 
     def presets(self) -> list[Preset]:
@@ -150,7 +166,7 @@ class ReportForm:
             return None
         return day
 
-    def _read_grain(self, text: str, *, download: bool) -> Grain | None:
+    def _read_grain(self, text: str) -> Grain | None:
         if not text:
             return None
         if text not in Grain.values:
@@ -159,12 +175,13 @@ class ReportForm:
                 "choices": ", ".join(Grain.values),
             }
             return None
-        if text == Grain.QUARTER_HOUR and not download and self.period.length > LONGEST_DAYS_BY_QUARTER_HOUR:
+        quarters = (Grain.QUARTER_HOUR, Grain.HALF_HOUR)
+        if text in quarters and not self.unbounded and self.period.length > LONGEST_DAYS_BY_QUARTER_HOUR:
             self.errors["by"] = _(
                 "Quarter-hours are shown for up to %(days)d days. Choose a shorter period, or download them."
             ) % {"days": LONGEST_DAYS_BY_QUARTER_HOUR}
             return None
-        if text == Grain.HOUR and not download and self.period.length > LONGEST_DAYS_BY_HOUR:
+        if text == Grain.HOUR and not self.unbounded and self.period.length > LONGEST_DAYS_BY_HOUR:
             self.errors["by"] = _(
                 "Hours are shown for up to %(days)d days. Choose a shorter period, or download them."
             ) % {"days": LONGEST_DAYS_BY_HOUR}

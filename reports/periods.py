@@ -27,6 +27,7 @@ class Grain(models.TextChoices):
     """How finely a report is cut. The values are those of the query string."""
 
     QUARTER_HOUR = "quarter-hour", gettext_lazy("Quarter-hour")
+    HALF_HOUR = "half-hour", gettext_lazy("Half-hour")
     HOUR = "hour", gettext_lazy("Hour")
     DAY = "day", gettext_lazy("Day")
     WEEK = "week", gettext_lazy("Week")
@@ -173,7 +174,8 @@ def _starts(period: Period, grain: str) -> Iterator[datetime]:
         local = moment.astimezone(local_zone)
         # With the offset, so that the hour that comes twice is two.
         hour = (local.day, local.hour, local.utcoffset())
-        if grain == Grain.QUARTER_HOUR or hour != before:
+        is_half = grain == Grain.HALF_HOUR and local.minute == 30
+        if grain == Grain.QUARTER_HOUR or is_half or hour != before:
             yield moment
         moment, before = moment + QUARTER_HOUR, hour
 

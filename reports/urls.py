@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("reports/", views.overview, name="overview"),
     path("reports/numbers/<int:pk>/", views.number, name="number"),
+    path("reports/when/", views.when, name="when"),
     path("reports/calls/", views.calls, name="calls"),
     path("reports/calls/<int:pk>/", views.call, name="call"),
     path("reports/system/", views.system, name="system"),

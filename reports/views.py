@@ -21,10 +21,11 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import callforms, exports, figures, monitoring, periods, querysets, timeline
+from reports import callforms, exports, figures, hours, monitoring, periods, querysets, timeline
 from reports.callforms import CallFilter
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
+from reports.hours import HourOfWeek, Shown, Week
 from reports.models import FirstPost
 from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Period
@@ -110,6 +111,116 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "posts": _posts(destination_number, coverage),
     }
     return _page(request, "reports/number.html", page, form.choices)
+
+
+@require_safe
+@login_required
+@personal
+def when(request: HttpRequest) -> HttpResponse:
+    """The week by its hours, and the period by its intervals."""
+    shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
+    form = ReportForm(request.GET, request.user, unbounded=True, kept=[("show", shown.value)])
+    grain = form.by or Grain.HALF_HOUR
+    coverage = Coverage.of(form.numbers)
+    now = querysets.totals(coverage, form.period)
+    week = hours.of_week(coverage, form.period, now, timezone.now())
+    of_day = grain not in periods.OF_DAYS and form.period.length > 1
+    listed = hours.last_day(form.period, timezone.now()) if of_day else form.period
+    intervals = querysets.by_bucket(coverage, listed, grain)
+    page = {
+        "form": form,
+        "period": form.period,
+        "previous": form.period.previous(),
+        "zone": settings.TIME_ZONE,
+        **_counted(),
+        "own_period": not any(preset.current for preset in form.presets()),
+        "now": now,
+        "week": week,
+        "shown": shown,
+        "shows": [(one, SHOWN[one], form.query_with(kept=[("show", one.value)])) for one in Shown],
+        "map": _map(week, shown, form, now),
+        "figure": MAPPED[shown],
+        "busiest": week.busiest(),
+        "worst": week.worst(),
+        "grain": grain,
+        "grains": [(one, INTERVALS[one], form.query_with(by=one)) for one in Grain],
+        "listed": listed,
+        "is_one_day": of_day or form.period.length == 1,
+        "sum": querysets.totals(coverage, listed) if of_day else now,
+        "intervals": _without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
+        "folded": grain not in periods.OF_DAYS,
+        "chosen": form.selected,
+        "outcomes": _shown_outcomes(now),
+        "download_query": form.query_with(listed, by=grain, kept=[]),
+        **_last_day(form, coverage, now),
+    }
+    return _page(request, "reports/when.html", page, form.choices)
+
+
+SHOWN = {
+    Shown.OFFERED: _("Offered"),
+    Shown.REACHED: _("Reached, %"),
+    Shown.MISSED: _("Missed"),
+    Shown.LOST: _("Lost"),
+}
+# The figure whose calls a cell of the map leads to.
+MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "missed", Shown.LOST: "lost"}
+INTERVALS = {
+    Grain.QUARTER_HOUR: _("15 min"),
+    Grain.HALF_HOUR: _("30 min"),
+    Grain.HOUR: _("60 min"),
+    Grain.DAY: _("Day"),
+    Grain.WEEK: _("Week"),
+    Grain.MONTH: _("Month"),
+}
+
+
+def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str, Any]]:
+    """The cells of the map, row by row: words, colour, and the address of their calls."""
+    # Where some numbers, or some of the time, are left out, no address says which calls were counted.
+    is_whole = not (now[MAPPED[shown]].left_out or now[MAPPED[shown]].since)
+
+    def cell(one: HourOfWeek) -> dict[str, Any]:
+        query = _query_of(one, shown, form) if is_whole else ""
+        calls = one.calls(shown)
+        return {"cell": one, "step": week.step(one, shown), "calls": calls, **_words_of(one, shown), "query": query}
+
+    return [
+        {
+            "name": hours.WEEKDAYS[weekday - 1],
+            "cells": [cell(one) for one in cells],
+            "sum": cell(week.of_days[weekday]),
+        }
+        for weekday, cells in week.rows
+    ] + [{"name": _("Week"), "cells": [cell(week.of_hours[hour]) for hour in week.hours], "sum": cell(week.whole)}]
+
+
+def _words_of(one: HourOfWeek, shown: Shown) -> dict[str, Any]:
+    if one.calls(shown) is None:
+        return {"text": "–", "title": gettext("not measured")}
+    if shown is Shown.REACHED:
+        share = one.reached
+        text = "–" if share is None else f"{round(share * 100)}"
+        return {"text": text, "title": gettext("%(n)d of %(all)d") % {"n": one.answered or 0, "all": one.wanted or 0}}
+    mean = one.mean(shown) or 0.0
+    text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
+    return {"text": text, "title": gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}}
+
+
+def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm) -> str:
+    """Return the address of exactly the calls that a cell is of; nothing where there are none to list."""
+    if not one.calls(shown):
+        return ""
+    pairs = [("from", form.period.first.isoformat()), ("to", form.period.last.isoformat())]
+    pairs += [("weekday", str(one.weekday))] * bool(one.weekday) + [("hour", str(one.hour))] * (one.hour >= 0)
+    pairs += [("number", number.e164) for number in form.selected]
+    return urlencode(pairs + callforms.COUNTED_AS[MAPPED[shown]])
+
+
+def _without_empty_ends(rows: list[Row]) -> list[Row]:
+    """Leave out what lies before the first call and after the last one."""
+    with_calls = [n for n, row in enumerate(rows) if row.offered]
+    return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -236,16 +347,13 @@ def _page(
 
 def _report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     """What every page of counts shows: the filters, the period, how far is counted, the chart and the blocks."""
-    counted_at = querysets.counted_at()
     blocks = querysets.blocks(coverage, form.period)
-    last_day = None if now.offered else querysets.last_day_with_calls(coverage)
     return {
         "form": form,
         "period": form.period,
         "previous": form.period.previous(),
         "zone": settings.TIME_ZONE,
-        "counted_at": counted_at,
-        "is_stale": counted_at is None or timezone.now() - counted_at > STALE_AFTER,
+        **_counted(),
         "includes_today": periods.today() in form.period,
         "now": now,
         "buckets": querysets.by_bucket(coverage, form.period, form.grain),
@@ -258,8 +366,22 @@ def _report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
         "unclassified_text": _("Offered calls of which it is not measured what they came to; so that rows add up."),
         "how_reached": _("How it is counted"),
         "own_period": not any(preset.current for preset in form.presets()),
-        "last_day": last_day,
-        "last_day_query": form.query_with(Period(last_day, last_day)) if last_day else "",
+        **_last_day(form, coverage, now),
+    }
+
+
+def _last_day(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
+    """Where a period has no calls, the last day that has."""
+    day = None if now.offered else querysets.last_day_with_calls(coverage)
+    return {"last_day": day, "last_day_query": form.query_with(Period(day, day)) if day else ""}
+
+
+def _counted() -> dict[str, Any]:
+    """How far is counted, which every page of counts says."""
+    counted_at = querysets.counted_at()
+    return {
+        "counted_at": counted_at,
+        "is_stale": counted_at is None or timezone.now() - counted_at > STALE_AFTER,
     }
 
 

@@ -137,6 +137,12 @@ def time_of_day(moment: datetime) -> str:
     return f"{moment.astimezone(periods.zone()):%H:%M:%S}"
 
 
+@register.filter("clock")
+def clock_of(moment: datetime) -> str:
+    """The time of day to the minute; of an hour that comes twice with its offset."""
+    return periods.moment_label(moment).rpartition(", ")[2]
+
+
 @register.filter
 def moment(value: datetime) -> str:
     return periods.moment_label(value)
@@ -224,7 +230,9 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     elif not one.value and kind == "count":
         value = format_html('<span class="zero">{}</span>', shown(one.value, kind))
     elif href:
-        value = format_html('<a href="{}">{}</a>', href, shown(one.value, kind))
+        value = format_html(
+            '<a href="{}" data-figure="{}" data-calls="{}">{}</a>', href, key, int(one.value), shown(one.value, kind)
+        )
     else:
         value = format_html("{}", shown(one.value, kind))
     if one.since is not None:
@@ -385,8 +393,7 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))
     parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
-    if asked.period_label:
-        parts.append(asked.period_label)
+    parts += [label for label in (asked.period_label, asked.hours_label) if label]
     if asked.numbers:
         parts.append(", ".join(one.name for one in asked.numbers))
     return format_html("{}.", ", ".join(parts) or _("those you searched for"))

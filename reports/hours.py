@@ -1,0 +1,175 @@
+"""The week by its hours: how many calls come on a Monday between nine and ten, and how many of them are reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+
+from reports import periods, querysets
+from reports.figures import Coverage, Row
+from reports.periods import Grain, Period
+
+# A share says little on fewer calls; below this one of the callers who wanted a person too few were reached.
+LEAST_WANTED, REACHED_AIM = 30, 0.8
+STEPS = 8  # of blue, beside the one for none
+
+
+class Shown(StrEnum):
+    """What a cell of the map says. The values are those of the query string."""
+
+    OFFERED = "offered"
+    REACHED = "reached"
+    MISSED = "missed"
+    LOST = "lost"
+
+
+WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
+
+# Sums over the quarter-hours of each hour of the week, local time; of a figure over those in which it is measured.
+BY_HOUR = f"""
+WITH {querysets.GIVEN}
+SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, sum(offered) AS offered,
+  sum(answered) FILTER (WHERE at >= reached_from) AS answered,
+  sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from) AS wanted,
+  sum(missed) FILTER (WHERE at >= missed_from) AS missed,
+  sum(missed + abandoned) FILTER (WHERE at >= lost_from) AS lost
+FROM ({{source}}) AS counts
+JOIN number ON number.id = number_id
+CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
+GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class HourOfWeek:
+    """One hour of the week over a period: sums, and how often it occurred. None for what is not measured."""
+
+    weekday: int  # 1 is Monday
+    hour: int
+    times: int
+    offered: int = 0
+    answered: int | None = None
+    wanted: int | None = None
+    missed: int | None = None
+    lost: int | None = None
+
+    @property
+    def clock(self) -> str:
+        """The hour in words: `09 – 10`."""
+        return f"{self.hour:02} – {self.hour + 1:02}"
+
+    @property
+    def day(self) -> str:
+        return str(WEEKDAYS[self.weekday - 1])
+
+    @property
+    def reached(self) -> float | None:
+        """Of those who wanted a person, the share that was reached; None on fewer than one of them."""
+        return None if not self.wanted or self.answered is None else self.answered / self.wanted
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there were too few people to answer."""
+        return self.reached is not None and (self.wanted or 0) >= LEAST_WANTED and self.reached < REACHED_AIM
+
+    def calls(self, shown: Shown) -> int | None:
+        """Return the calls that a cell is of."""
+        sums = {Shown.OFFERED: self.offered, Shown.REACHED: self.answered, Shown.MISSED: self.missed}
+        return sums.get(shown, self.lost)
+
+    def mean(self, shown: Shown) -> float | None:
+        """Return the calls of an hour, on average over the times that hour occurred."""
+        calls = self.calls(shown)
+        return None if calls is None or not self.times else calls / self.times
+
+
+@dataclass(frozen=True)
+class Week:
+    """The hours that have calls in a period, and those between them; with each weekday's and hour's sums."""
+
+    hours: Sequence[int]
+    rows: Sequence[tuple[int, Sequence[HourOfWeek]]]  # by weekday
+    of_days: dict[int, HourOfWeek]
+    of_hours: dict[int, HourOfWeek]
+    whole: HourOfWeek
+
+    @property
+    def cells(self) -> list[HourOfWeek]:
+        return [cell for _weekday, cells in self.rows for cell in cells]
+
+    def busiest(self) -> HourOfWeek | None:
+        return max(
+            (cell for cell in self.cells if cell.offered), key=lambda cell: cell.offered / cell.times, default=None
+        )
+
+    def worst(self) -> HourOfWeek | None:
+        """The hour in which most callers found nobody, of those with too few people."""
+        return max((cell for cell in self.cells if cell.is_short), key=lambda cell: cell.lost or 0, default=None)
+
+    def most(self, shown: Shown) -> float:
+        """Return the largest of the cells, which the darkest blue stands for."""
+        if shown is Shown.REACHED:
+            return 1.0
+        return max((cell.mean(shown) or 0.0 for cell in self.cells), default=0.0)
+
+    def step(self, cell: HourOfWeek, shown: Shown) -> int:
+        """Return how dark a cell is: 0 for none, then 1 to 8."""
+        value = cell.reached if shown is Shown.REACHED else cell.mean(shown)
+        most = self.most(shown)
+        return 0 if not value or not most else min(STEPS, 1 + int(value / most * (STEPS - 0.001)))
+
+
+def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> Week:
+    """Return the week of a period by its hours, of which `totals` are the sums.
+
+    An hour that has not begun by `now` has not occurred."""
+    measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
+    times = _times(period, now)
+    sql = BY_HOUR.replace("{source}", querysets.SOURCES["counts", False])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
+        found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
+    with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
+    hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []
+
+    def together(weekday: int, hour: int, places: Sequence[tuple[int, int]], occurred: int) -> HourOfWeek:
+        sums = [
+            sum(int(found[place][n] or 0) for place in places if place in found) if is_measured else None
+            for n, is_measured in enumerate(measured)
+        ]
+        return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
+
+    days = {weekday: max((times[weekday, hour] for hour in range(24)), default=0) for weekday in range(1, 8)}
+    return Week(
+        hours,
+        [
+            (weekday, [together(weekday, hour, [(weekday, hour)], times[weekday, hour]) for hour in hours])
+            for weekday in range(1, 8)
+        ],
+        {weekday: together(weekday, -1, [(weekday, hour) for hour in range(24)], days[weekday]) for weekday in days},
+        {
+            hour: together(0, hour, [(day, hour) for day in days], sum(times[day, hour] for day in days))
+            for hour in hours
+        },
+        together(0, -1, list(found), sum(days.values())),
+    )
+
+
+def _times(period: Period, now: datetime) -> Counter[tuple[int, int]]:
+    """Return how often each (weekday, hour) began in a period by now: the hour that comes twice counts twice."""
+    edges = periods.edges(period, Grain.HOUR)
+    local = [start.astimezone(periods.zone()) for start, _end in pairwise(edges) if start <= now]
+    return Counter((moment.isoweekday(), moment.hour) for moment in local)
+
+
+def last_day(period: Period, now: datetime) -> Period:
+    """Return the last day of a period that has begun."""
+    last = max(period.first, min(period.last, periods.day_of(now)))
+    return Period(last, last)

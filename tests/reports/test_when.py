@@ -1,0 +1,189 @@
+"""The week by its hours and the period by its intervals: local hours, averages over the times an hour occurred."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports import hours, querysets, rollups
+from reports.figures import Coverage
+from reports.hours import Shown
+from reports.periods import Period
+from tests.factories import make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OCTOBER = Period(datetime(2026, 10, 19).date(), datetime(2026, 11, 1).date())  # noqa: DTZ001 (a day)
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def local(day, hour, minute=0, month=10, fold=0):
+    return datetime(2026, month, day, hour, minute, tzinfo=BERLIN, fold=fold).astimezone(UTC)
+
+
+def call(number, at, answered=False, n=0):
+    """A call that starts then; answered, or abandoned after a forward that nobody took."""
+    uuid = f"{at:%d%H%M}-{number.pk}-{n}"
+    for kind, after in [
+        ("CALL_START", 0),
+        ("INITIATE_FORWARD", 3),
+        *([("FORWARD_ANSWER", 9)] * answered),
+        ("CALL_END", 30),
+    ]:
+        take(number, kind, at + timedelta(seconds=after), call_uuid=uuid)
+
+
+def week_of(*numbers, period=OCTOBER, now=LATER):
+    rollups.recount_changed(wait=True)
+    coverage = Coverage.of(numbers)
+    return hours.of_week(coverage, period, querysets.totals(coverage, period), now)
+
+
+def at(week, weekday, hour):
+    return next(cell for cell in week.cells if (cell.weekday, cell.hour) == (weekday, hour))
+
+
+def test_hours_are_local_and_means_are_over_the_times_they_occurred():
+    number = make_number()
+    for day in (19, 26):  # two Mondays, the second after the clock went back
+        call(number, local(day, 9, 5), answered=True)
+    call(number, local(19, 9, 40))
+
+    monday = at(week_of(number), 1, 9)
+
+    assert (monday.times, monday.offered, monday.answered, monday.wanted, monday.missed) == (2, 3, 2, 3, 1)
+    assert monday.mean(Shown.OFFERED) == 1.5
+    assert monday.reached == 2 / 3
+
+
+def test_the_hour_that_comes_twice_occurred_once_more_and_the_one_that_is_left_out_once_less():
+    number = make_number()
+    call(number, local(25, 2, 10, fold=0))
+    call(number, local(25, 2, 10, fold=1))
+    october = at(week_of(number), 7, 2)
+    march = Period(datetime(2026, 3, 23).date(), datetime(2026, 3, 29).date())  # noqa: DTZ001
+    call(number, local(29, 1, 10, month=3))
+    call(number, local(29, 3, 10, month=3))
+    spring = week_of(number, period=march)
+
+    assert (october.offered, october.times) == (2, 3)  # two Sundays, one of them with two such hours
+    assert (at(spring, 7, 1).times, at(spring, 7, 2).times, at(spring, 7, 3).times) == (1, 0, 1)
+    assert at(spring, 7, 2).mean(Shown.OFFERED) is None
+
+
+def test_an_hour_that_has_not_begun_has_not_occurred():
+    number = make_number()
+    call(number, local(19, 9))
+
+    week = week_of(number, now=local(26, 8, 59))
+
+    assert at(week, 1, 9).times == 1
+    assert week.of_days[1].times == 2
+
+
+def test_too_few_people_are_said_of_thirty_callers_at_least():
+    number = make_number()
+    for n in range(29):
+        call(number, local(19, 9, n), answered=n < 20, n=n)
+    assert not at(week_of(number), 1, 9).is_short
+    call(number, local(26, 9, 1))
+
+    week = week_of(number)
+
+    assert at(week, 1, 9).is_short
+    assert week.worst() == at(week, 1, 9)
+    assert week.step(at(week, 1, 9), Shown.OFFERED) == hours.STEPS
+
+
+def test_what_is_not_measured_is_none_and_never_zero():
+    number = make_number(forward_answer="off")
+    call(number, local(19, 9))
+
+    monday = at(week_of(number), 1, 9)
+
+    assert (monday.offered, monday.answered, monday.missed, monday.reached) == (1, None, None, None)
+
+
+# --- The page ----------------------------------------------------------------------------------
+
+
+def page(client, query=""):
+    answer = client.get(f"/reports/when/?from=2026-10-19&to=2026-11-01{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def traffic():
+    one, other = make_number(label="Hotline"), make_number("+4930123456", label="Berlin")
+    for n, moment in enumerate([local(19, 9, 5), local(19, 9, 40), local(20, 14, 59), local(25, 2, 30, fold=1)]):
+        call(one, moment, answered=n % 2 == 0)
+    call(other, local(19, 9, 20), answered=True)
+    rollups.recount_changed(wait=True)
+    return one, other
+
+
+@pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
+def test_every_cell_leads_to_exactly_its_calls(client, traffic, show):
+    client.force_login(make_staff())
+    shown = page(client, f"&show={show}&by=half-hour")
+
+    links = re.findall(r'<a href="(/reports/calls/[^"]+)"[^>]*data-figure="(\w+)" data-calls="(\d+)"', shown)
+
+    assert len(links) > 4
+    for href, figure, calls in dict.fromkeys(links):
+        listed = client.get(href.replace("&amp;", "&")).content.decode()
+        assert len(set(re.findall(r'href="/reports/calls/(\d+)/', listed))) == int(calls), (figure, href)
+
+
+def test_the_map_adds_up_to_the_calls_of_the_period(client, traffic):
+    client.force_login(make_staff())
+    shown = page(client)
+    table = shown[shown.index('id="t-map"') : shown.index("</tbody>", shown.index('id="t-map"'))]
+    cells = re.findall(r'weekday=(\d)&amp;hour=(\d+)[^"]*"[^>]*data-calls="(\d+)"', table)
+
+    assert Counter({(int(day), int(hour)): int(calls) for day, hour, calls in cells}) == {
+        (1, 9): 3,
+        (2, 14): 1,
+        (7, 2): 1,
+    }
+
+
+def test_managers_see_the_hours_of_their_numbers_alone(client, traffic):
+    client.force_login(make_user(numbers=[traffic[1]]))
+
+    assert sum(map(int, re.findall(r'weekday=\d&amp;hour=\d+[^"]*"[^>]*data-calls="(\d+)"', page(client)))) == 1
+
+
+def test_intervals_are_those_of_the_last_day_and_whole_days_those_of_the_period(client, traffic):
+    client.force_login(make_staff())
+    answer = client.get("/reports/when/?from=2026-10-19&to=2026-10-19&by=half-hour").content.decode()
+    intervals = answer[answer.index('id="t-intervals"') :]
+    assert re.findall(r'<th scope="row">([\d:]+)</th>', intervals) == ["09:00", "09:30"]
+
+    days = page(client, "&by=day")
+    assert days[days.index('id="t-intervals"') :].count('<tr><th scope="row">') == 14 + 1
+
+
+def test_a_period_without_calls_leads_to_the_last_day_that_has_some(client, traffic):
+    client.force_login(make_staff())
+
+    answer = client.get("/reports/when/?from=2026-11-10&to=2026-11-10").content.decode()
+
+    assert "The last calls came on Sun 25 Oct 2026" in answer
+
+
+def test_half_hours_are_downloaded_too(client, traffic):
+    client.force_login(make_staff())
+
+    answer = client.get("/reports/counts.csv?from=2026-10-19&to=2026-10-19&by=half-hour")
+
+    rows = b"".join(answer.streaming_content).decode().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [
+        "2026-10-19T09:00:00+02:00",
+        "2026-10-19T09:00:00+02:00",
+        "2026-10-19T09:30:00+02:00",
+    ]
