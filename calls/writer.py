@@ -389,6 +389,7 @@ def connect(application_name: str = "calltally writer") -> psycopg.Connection:
     for its_own in ("context", "cursor_factory", "prepare_threshold"):
         del settings[its_own]  # Django's ways with values and statements; the rest says where and how to connect
     limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC"
+    limits += " -c log_parameter_max_length_on_error=0"  # no value of a post stands in the server's log
     settings |= {"options": f"{settings.get('options', '')} {limits}".strip()}
     noticing_a_gone_host = {
         "keepalives_idle": HOST_IS_GONE_AFTER_S,

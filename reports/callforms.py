@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
+from calls.querysets import CallQuerySet
 from reports import outcomes, periods
 from reports.forms import read_numbers
 from reports.outcomes import Outcome
@@ -265,7 +266,7 @@ class CallFilter:
             min((moment for moment in ends if moment), default=None),
         )
 
-    def _of_the_week(self, calls: QuerySet[Call]) -> QuerySet[Call]:
+    def _of_the_week(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls of the weekdays and hours asked for, local time."""
         if self.weekdays:
             weekday = ExtractIsoWeekDay("first_post_at", tzinfo=periods.zone())

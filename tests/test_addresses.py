@@ -67,6 +67,14 @@ reports/quarterhourblockcounts    200   403  200      403     200
 reports/dayblockcounts            200   403  200      403     200
 reports/firstpost                 200   403  200      403     200
 """
+HEADERS = (
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Permissions-Policy",
+)
 ACTIONS = ("", "add/", "<path:object_id>/history/", "<path:object_id>/delete/", "<path:object_id>/change/")
 WHO = ("anonymous", "manager", "other", "staff")
 
@@ -142,6 +150,10 @@ def test_everybody_gets_what_they_may_see(client):
             if who != "anonymous":
                 client.force_login(User.objects.get(username=who))
             response = client.get(filled(address))
+            if not address.startswith(("^tenios", "healthz")):
+                lacking = [name for name in HEADERS if name not in response.headers]
+                assert not lacking, f"{filled(address)} as {who}: no {lacking}"
+                assert "no-store" in response["Cache-Control"], filled(address)
             got = str(response.status_code)
             if got == "302":
                 got = "login" if "/login/" in response["Location"] else "->"

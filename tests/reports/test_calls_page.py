@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from calls.models import Call, RequestType
 from reports import callforms, rollups
-from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +44,7 @@ def listed(answer):
 
 
 def sign_in(client, user):
-    assert client.login(username=user.username, password=PASSWORD)
+    client.force_login(user)
     return client
 
 

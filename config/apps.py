@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from config import checks
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        register(checks.spool, Tags.security)
+        register(checks.secrets, Tags.security)
+        register(checks.database, Tags.database)
+        register(checks.migrations, Tags.database, deploy=True)
+        register(checks.production, Tags.security, deploy=True)
+        register(checks.broker, Tags.security, deploy=True)

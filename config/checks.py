@@ -1,0 +1,165 @@
+"""What is wrong with an installation before it loses a post: each check with an id, and what to type.
+
+Run by `manage.py check`, those of the database with `--database default`, those of production with `--deploy`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
+from django.db import OperationalError, connections
+from django.db.migrations.executor import MigrationExecutor
+from kombu import Connection
+
+OLDEST, NEWEST = 15, 18
+BROKER_WITHIN_S = 3
+# What PostgreSQL must be set to, why, and how it is set.
+SAFE = {
+    "fsync": ({"on"}, "calltally.W011", "A power cut may lose posts that were answered, or the whole database."),
+    "full_page_writes": ({"on"}, "calltally.W012", "A power cut may leave pages half-written."),
+    "synchronous_commit": (
+        {"on", "remote_write", "remote_apply", "local"},
+        "calltally.W013",
+        "A crash may lose posts that were answered.",
+    ),
+}
+
+
+def spool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The spool's folder takes a file that is synced, and is nobody else's to read."""
+    folder = Path(settings.SPOOL_FOLDER)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"probe")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return [
+            Error(
+                f"Posts cannot be kept in the spool's folder {folder}: {error}.",
+                hint=f"mkdir -p -m 700 {folder}; chown it to the user that runs Calltally; or set SPOOL_FOLDER.",
+                id="calltally.E001",
+            )
+        ]
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        return [
+            Caution(
+                f"Others on this machine may look into the spool's folder {folder}, which holds callers' numbers.",
+                hint=f"chmod 700 {folder}",
+                id="calltally.W002",
+            )
+        ]
+    return []
+
+
+def secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Secrets are no words that somebody typed to get on. That they are long enough, the settings see to."""
+    return [
+        Caution(
+            f"{name} has few different characters: it looks made by hand.",
+            hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))' makes one. A new ACCESS_KEY_PEPPER "
+            "makes every issued access key unknown.",
+            id="calltally.W003",
+        )
+        for name in ("SECRET_KEY", "ACCESS_KEY_PEPPER")
+        if len(set(getattr(settings, name))) < 12
+    ]
+
+
+def database(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """PostgreSQL keeps what it has committed, and writes no caller into its log."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        connection = connections[alias]
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)",
+                    [[*SAFE, "data_checksums", "log_min_error_statement", "server_version_num"]],
+                )
+                found += of_postgresql(dict(cursor.fetchall()), connection.settings_dict["USER"])
+        except OperationalError as error:
+            hint = "Start it, or look at DATABASE_URL. The embedded one runs while `make run` does."
+            found.append(Error(f"The database does not answer: {str(error).strip()}", hint=hint, id="calltally.E010"))
+    return found
+
+
+def of_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
+    """Judge a server by its settings, those of `pg_settings` by name."""
+    found: list[CheckMessage] = []
+    major = int(known["server_version_num"]) // 10_000
+    if not OLDEST <= major <= NEWEST:
+        text = f"PostgreSQL {major} was never tried with Calltally: {OLDEST} to {NEWEST} were."
+        found.append(Caution(text, hint="See `backup` and `restore` for how to move.", id="calltally.W014"))
+    for name, (safe, check_id, why) in SAFE.items():
+        if known[name] not in safe:
+            hint = f"psql -U postgres -c 'ALTER SYSTEM SET {name} = on' -c 'SELECT pg_reload_conf()'"
+            found.append(Caution(f"PostgreSQL runs with {name} = {known[name]}. {why}", hint=hint, id=check_id))
+    if known["data_checksums"] != "on":
+        text = "PostgreSQL keeps no checksums of its pages: a disk that goes bad is noticed late."
+        found.append(Caution(text, hint="Stop the server, then: pg_checksums --enable -D DATA", id="calltally.W015"))
+    if known["log_min_error_statement"] not in {"panic", "fatal"}:
+        text = "PostgreSQL writes statements that fail into its log, and with them callers' numbers."
+        hint = f"psql -U postgres -c \"ALTER ROLE {user} SET log_min_error_statement = 'panic'\""
+        found.append(Caution(text, hint=hint, id="calltally.W016"))
+    return found
+
+
+def migrations(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """All our tables are there. Not asked by `migrate` itself, which would never begin."""
+    missing: list[Any] = []
+    for alias in databases or ():
+        with contextlib.suppress(OperationalError):  # said already
+            executor = MigrationExecutor(connections[alias])
+            missing += [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if not missing:
+        return []
+    names = ", ".join(f"{migration.app_label}.{migration.name}" for migration in missing[:5])
+    text = f"{len(missing)} migrations are not applied: {names}{', …' if len(missing) > 5 else ''}."
+    return [Error(text, hint="manage.py migrate", id="calltally.E017")]
+
+
+def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """What must be set where others can reach it."""
+    local = {"127.0.0.1", "localhost", "[::1]"}
+    found: list[CheckMessage] = []
+    if settings.DEBUG:
+        text = "DEBUG shows settings and posts to whoever meets an error."
+        found.append(Error(text, hint="Leave DEBUG out.", id="calltally.E020"))
+    if not set(settings.ALLOWED_HOSTS) - local or "*" in settings.ALLOWED_HOSTS:
+        text = "ALLOWED_HOSTS does not name under which host pages are served."
+        found.append(Caution(text, hint="ALLOWED_HOSTS=calls.example.com", id="calltally.W021"))
+    if not settings.BEHIND_HTTPS:
+        text = "Cookies and passwords travel as they are: nothing says that a proxy terminates TLS."
+        found.append(Caution(text, hint="BEHIND_HTTPS=true, behind a proxy as in deploy/nginx", id="calltally.W022"))
+    elif not settings.TRUSTED_PROXIES:
+        text = "Every post and every sign-in seems to come from the proxy: no proxy is trusted to say from where."
+        found.append(Caution(text, hint="TRUSTED_PROXIES=127.0.0.1", id="calltally.W023"))
+    if not settings.PUBLIC_URL.startswith("https://"):
+        text = "Help texts do not know the address that TENIOS is given."
+        found.append(Caution(text, hint="PUBLIC_URL=https://calls.example.com", id="calltally.W024"))
+    return found
+
+
+def broker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Worker and beat reach each other."""
+    url, options = settings.CELERY_BROKER_URL, getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
+    if url == "filesystem://":
+        return []  # a folder of ours, made when it is needed
+    try:
+        with Connection(url, transport_options=options, connect_timeout=BROKER_WITHIN_S) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WITHIN_S)
+    except Exception as error:  # noqa: BLE001 (each broker has its own)
+        text = f"The broker does not answer ({type(error).__name__}): nothing would be counted."
+        hint = "Start it, or look at CELERY_BROKER_URL. systemctl status redis-server"
+        return [Error(text, hint=hint, id="calltally.E025")]
+    return []

@@ -1,0 +1,38 @@
+"""Who tries to sign in, and what they are told once they have tried too often. django-axes counts the tries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import IPv6Network
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from calls.addresses import client_of, neighbourhood
+
+NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an address that nobody can tell)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that answers for a try: the client's behind our proxies, its `/64` where that is IPv6."""
+    client = client_of(request.META, settings.TRUSTED_PROXIES)
+    if client is None:
+        return NOWHERE
+    responsible = neighbourhood(client)
+    return str(responsible.network_address if isinstance(responsible, IPv6Network) else responsible)
+
+
+def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: Any) -> HttpResponse:
+    """Answer a try of a name or an address that is locked: the sign-in page, with what to do; 429."""
+    cool_off: timedelta = settings.AXES_COOLOFF_TIME
+    page = {
+        "form": AuthenticationForm(request),
+        "locked_for_min": int(cool_off.total_seconds() // 60),
+        "next": request.POST.get("next", ""),
+    }
+    answer = render(request, "registration/login.html", page, status=429)
+    answer["Retry-After"] = str(int(cool_off.total_seconds()))
+    return answer

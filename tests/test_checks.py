@@ -1,0 +1,210 @@
+"""Start-up checks: each fires where it should, says what to type, and all are content with a sound production."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings as django_settings
+from django.core import checks as django_checks
+from django.db import connection
+
+from config import checks
+from config.embedded import Server
+
+PRODUCTION = {
+    "BEHIND_HTTPS": "true",
+    "ALLOWED_HOSTS": "calls.example.com",
+    "PUBLIC_URL": "https://calls.example.com",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "SECRET_KEY": "a-secret-of-the-tests-7Fq2Lx0vB9sKd8RmT4yWz1QhJc6NuEp5G",
+    "ACCESS_KEY_PEPPER": "a-pepper-of-the-tests-Zx81kQpW3n7",
+}
+SOUND = {
+    "server_version_num": "180001",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "data_checksums": "on",
+    "log_min_error_statement": "panic",
+}
+
+
+def manage(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=django_settings.BASE_DIR,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def ids(found):
+    assert all(one.hint for one in found)
+    return [one.id for one in found]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("checked") / "var")
+    server.start()
+    yield server
+    server.remove()
+
+
+def test_a_sound_production_has_nothing_to_complain_of(server):
+    url = {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home), **PRODUCTION}
+    every = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
+
+    before = manage(*every, **url)
+    assert before.returncode == 1
+    assert "calltally.E017" in before.stderr
+    assert "HINT: manage.py migrate" in before.stderr
+    assert manage("migrate", **url).returncode == 0
+    after = manage(*every, **url)
+
+    assert (after.returncode, after.stderr) == (0, "")
+
+
+def test_what_make_run_starts_has_nothing_to_complain_of_either(server):
+    done = manage("check", "--fail-level", "WARNING", DATABASE_URL=server.url, CALLTALLY_HOME=str(server.home))
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "check_id"),
+    [
+        ({"server_version_num": "140010"}, "calltally.W014"),
+        ({"server_version_num": "190000"}, "calltally.W014"),
+        ({"fsync": "off"}, "calltally.W011"),
+        ({"full_page_writes": "off"}, "calltally.W012"),
+        ({"synchronous_commit": "off"}, "calltally.W013"),
+        ({"data_checksums": "off"}, "calltally.W015"),
+        ({"log_min_error_statement": "error"}, "calltally.W016"),
+    ],
+)
+def test_a_server_that_may_lose_or_tell_something_is_named(change, check_id):
+    assert ids(checks.of_postgresql(SOUND | change, "calltally")) == [check_id]
+    assert not checks.of_postgresql(SOUND, "calltally")
+
+
+@pytest.mark.django_db
+def test_the_tests_own_server_is_found_to_be_fast_and_loose():
+    found = checks.database(databases=["default"])
+
+    assert {"calltally.W011", "calltally.W012", "calltally.W013"} <= set(ids(found))
+    assert not {"calltally.E010", "calltally.W016"} & set(ids(found))
+    assert not checks.migrations(databases=["default"])
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_an_error_that_says_what_to_do(monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    try:
+        assert ids(checks.database(databases=["default"])) == ["calltally.E010"]
+    finally:
+        connection.close()
+
+
+def test_a_spool_that_keeps_nothing_and_one_that_others_read_are_named(settings, tmp_path):
+    settings.SPOOL_FOLDER = tmp_path / "spool"
+    assert not checks.spool()
+    settings.SPOOL_FOLDER.chmod(0o755)
+    assert ids(checks.spool()) == ["calltally.W002"]
+
+    (tmp_path / "file").touch()
+    settings.SPOOL_FOLDER = tmp_path / "file"
+    assert ids(checks.spool()) == ["calltally.E001"]
+
+
+def test_secrets_that_somebody_typed_are_named(settings):
+    assert not checks.secrets()
+    settings.SECRET_KEY = "secret" * 10
+    assert ids(checks.secrets()) == ["calltally.W003"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check_id"),
+    [
+        ("DEBUG", True, "calltally.E020"),
+        ("ALLOWED_HOSTS", ["localhost"], "calltally.W021"),
+        ("ALLOWED_HOSTS", ["*"], "calltally.W021"),
+        ("BEHIND_HTTPS", False, "calltally.W022"),
+        ("TRUSTED_PROXIES", [], "calltally.W023"),
+        ("PUBLIC_URL", "http://calls.example.com", "calltally.W024"),
+    ],
+)
+def test_what_production_needs_is_named(settings, name, value, check_id):
+    settings.DEBUG, settings.BEHIND_HTTPS, settings.TRUSTED_PROXIES = False, True, ["127.0.0.1"]
+    settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["calls.example.com"], "https://calls.example.com"
+    assert not checks.production()
+
+    setattr(settings, name, value)
+
+    assert ids(checks.production()) == [check_id]
+
+
+def test_a_broker_that_does_not_answer_is_named(settings):
+    assert not checks.broker()
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
+
+    assert ids(checks.broker()) == ["calltally.E025"]
+
+
+def test_every_check_is_registered_and_described():
+    described = (django_settings.BASE_DIR / "docs/running.md").read_text()
+    source = (django_settings.BASE_DIR / "config/checks.py").read_text()
+    known = {word.strip('",)') for word in source.split() if "calltally." in word and word.strip('",)')[-3:].isdigit()}
+    known = {word[word.index("calltally.") :] for word in known}
+
+    assert len(known) == 15
+    assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
+    registered = django_checks.registry.registry
+    assert {checks.spool, checks.secrets, checks.database} <= set(registered.registered_checks)
+    assert {checks.production, checks.broker} <= set(registered.deployment_checks)
+
+
+HEADERS = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+from django.test import Client
+client = Client(headers={"host": "calls.example.com"})
+page = client.get("/accounts/login/", secure=True)
+cookie = page.cookies["__Host-csrftoken"]
+print(page.status_code, page["Strict-Transport-Security"], cookie["secure"], cookie["httponly"], cookie["samesite"])
+print(cookie["path"], repr(cookie["domain"]))
+print(client.get("/accounts/login/").status_code, client.get("/accounts/login/")["Location"])
+for path in ("/tenios/posts", "/tenios/posts/"):
+    print(client.put(path).status_code)
+print(client.get("/metrics", headers={"host": "127.0.0.1"}).status_code)
+"""
+
+
+def test_behind_https_pages_and_cookies_are_for_https_alone_and_no_post_is_redirected(server):
+    environment = os.environ | PRODUCTION | {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home)}
+    for command in (("migrate",), ("collectstatic", "--noinput")):
+        assert manage(*command, **environment).returncode == 0
+    told = subprocess.run(
+        [sys.executable, "-c", HEADERS],
+        cwd=django_settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert told.splitlines() == [
+        "200 max-age=31536000 True True Lax",
+        "/ ''",
+        "301 https://calls.example.com/accounts/login/",
+        "405",
+        "405",
+        "200",
+    ]
