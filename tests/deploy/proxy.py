@@ -92,7 +92,7 @@ class Nginx:
             (r"/etc/letsencrypt/live/calls\.example\.com/fullchain\.pem", str(certificate.full_chain), 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/privkey\.pem", str(certificate.key), 1),
             (r"/var/log/nginx/", f"{self.folder}/", 3),
-            (r"/var/www/acme", f"{self.folder}/acme", 1),
+            (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
             text, found = re.subn(old, new, text, flags=re.MULTILINE)
             assert found == times, f"{old} stands {found} times in {CONF.name}, not {times}"
@@ -104,7 +104,9 @@ class Nginx:
         said = self.folder / "said.log"
         with said.open("ab") as output:
             self.process = subprocess.Popen(
-                [nginx, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")], stdout=output, stderr=output
+                [nginx, "-p", self.folder, "-c", self.folder / "nginx.conf", "-e", self.folder / "error.log"],
+                stdout=output,
+                stderr=output,
             )
         is_up = (self.folder / "nginx.pid").exists
         wait_until(lambda: is_up() or self.process.poll() is not None, what="nginx")
