@@ -16,7 +16,7 @@ from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
 from config.management.commands.quickstart import services
-from tests.test_docs import OUR_APPS, ROOT, documented
+from tests.test_docs import OUR_APPS, ROOT, documented, fences
 
 DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
@@ -211,7 +211,7 @@ def test_calltally_starts_with_the_example(tmp_path):
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "CALLTALLY_HOME": str(tmp_path)} | environment,
+        env={"CALLTALLY_HOME": str(tmp_path)} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -318,3 +318,26 @@ def test_the_address_of_tenios_is_the_documented_one():
     (address,) = re.findall(r'^ +([\d.]+) "";', (DEPLOY / "nginx/calltally.conf").read_text(), re.MULTILINE)
 
     assert f"The posts come from one address, {address}" in (ROOT / "docs/posts.md").read_text()
+
+
+# --- The page ---
+
+
+def test_the_page_names_files_and_commands_that_are_there():
+    lines = [line for fence in fences(ROOT / "docs/deploying.md") for line in fence.splitlines()]
+    files = {path for line in lines for path in re.findall(r"(?:(?<=\s)|(?<=opt/calltally/))deploy/[\w./-]+", line)}
+    commands = {line.split()[1] for line in lines if line.startswith("calltally ")}
+
+    assert {"deploy/env.example", "deploy/systemd/.", "deploy/nginx/calltally.conf", "deploy/compose.yaml"} <= files
+    assert all((ROOT / path).exists() for path in files)
+    assert {"migrate", "add_number"} <= commands
+    assert commands <= set(get_commands())
+
+
+def test_the_page_fills_in_what_the_example_leaves_open():
+    page, example = (ROOT / "docs/deploying.md").read_text(), (DEPLOY / "env.example").read_text()
+
+    for name, value in read_env(example).items():
+        if not value:
+            assert f"s/^{name}=$/{name}=$(openssl rand -hex 32)/" in page
+    assert "calls.example.com" in example
