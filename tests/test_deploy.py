@@ -23,8 +23,8 @@ UNITS = DEPLOY / "systemd"
 COMMON = UNITS / "calltally-.service.d/common.conf"
 IN_PLACE = "/opt/calltally"
 PYTHON = f"{IN_PLACE}/.venv/bin/python"
-# Of the first start, or never for production.
-NOT_IN_PRODUCTION = {"EMBEDDED_DATABASE_PASSWORD", "DEBUG"}
+# Of the first start, never for production, or set by the web server's unit itself.
+NOT_FOR_OPERATORS = {"EMBEDDED_DATABASE_PASSWORD", "DEBUG", "PROMETHEUS_MULTIPROC_DIR"}
 
 
 def read_unit(path):
@@ -149,9 +149,11 @@ def test_a_service_that_ends_is_started_again_for_ever_and_stopped_by_one_term()
     assert not [name for path in UNITS.glob("*.service") for name, _ in read_unit(path)["Unit"] if name == "Requires"]
 
 
-def test_the_web_server_is_renewed_by_a_hup():
+def test_the_web_server_is_renewed_by_a_hup_and_counts_in_a_folder_that_is_empty_at_every_start():
     unit = read_unit(UNITS / "calltally-web.service")
 
+    folder = value_of(unit, "Service", "RuntimeDirectory")
+    assert value_of(unit, "Service", "Environment") == f"PROMETHEUS_MULTIPROC_DIR=/run/{folder}"
     assert value_of(unit, "Service", "ExecReload") == "/bin/kill -HUP $MAINPID"
 
 
@@ -182,7 +184,7 @@ def test_every_setting_of_production_stands_in_the_example_with_its_default():
     given, left_out = read_env(text), read_env(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
     told = documented()
     of_settings = (ROOT / "docs/settings.md").read_text().partition("## Of the commands alone")[0]
-    ours = {name for name in told if f"| `{name}` |" in of_settings} - NOT_IN_PRODUCTION
+    ours = {name for name in told if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
 
     assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}
     for name in ours - given.keys():
@@ -236,9 +238,9 @@ def test_the_command_of_an_installation_uses_the_places_of_its_services():
 
 def test_what_is_copied_into_the_image_is_there_and_is_all_of_calltally():
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
-    copied = {line.split()[1] for line in lines if line.startswith("COPY ")}
+    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
 
-    assert copied == {"requirements.txt", "manage.py", "templates", *OUR_APPS}
+    assert copied == {"requirements.txt", "manage.py", "pyproject.toml", "templates", *OUR_APPS}
     assert all((ROOT / name).exists() for name in copied)
 
 

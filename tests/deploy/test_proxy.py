@@ -140,6 +140,15 @@ def test_what_a_sender_claims_of_itself_is_overwritten(echo, tmp_path, certifica
     assert not [name for name in handed_on if "_" in name]
 
 
+def test_calltally_knows_a_sender_by_its_own_address_whatever_it_claims(wire, system):
+    with wire.connect(source="127.0.0.7") as connection:
+        assert wire.post("X-Forwarded-For: 80.239.139.193", via=connection).status == 200
+
+    with system.database() as database:
+        (flags,) = database.execute("SELECT flags FROM calls_callevent ORDER BY id DESC LIMIT 1").fetchone()
+    assert "foreign_address 127.0.0.7" in flags
+
+
 def test_no_log_holds_a_caller_or_a_key(wire, tmp_path, certificate):
     secret = "+4917012345678"
     with proxy_before(free_port(), tmp_path, certificate) as dead:
