@@ -9,7 +9,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-faults bench lint format screenshots
+.PHONY: run demo test test-faults test-deploy bench lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -23,6 +23,10 @@ test: $(VENV)/installed-dev
 # Kills, freezes and fills a Calltally of its own; with CALLTALLY_TEST_FULL=1 for hours. Linux, as root for full disks.
 test-faults: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/faults)
+
+# Posts over HTTPS through nginx with deploy/nginx/calltally.conf. Needs nginx and openssl.
+test-deploy: $(VENV)/installed-dev
+	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/deploy)
 
 # The figures of docs/performance.md: the intake beside others that run its statement. About six minutes.
 bench: $(VENV)/installed $(BENCH)/installed

@@ -1,0 +1,185 @@
+"""What the proxy adds: pages over HTTPS alone, headers nobody can forge, a log without callers, and nothing lost."""
+
+import contextlib
+import http.server
+import json
+import os
+import re
+import signal
+import threading
+import urllib.parse
+
+import pytest
+
+from tests.deploy.conftest import PASSWORD
+from tests.deploy.proxy import NAME, Nginx
+from tests.deploy.wire import JSON, Wire
+from tests.faults.system import ACCESS_KEY, free_port, wait_until
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the headers it was sent, each as often as it came."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def proxy_before(port, folder, certificate):
+    """Run an nginx of its own in front of a port, and give what posts through it."""
+    nginx = Nginx(folder / "nginx", certificate, port)
+    try:
+        nginx.start()
+        yield Wire(nginx, certificate)
+    finally:
+        nginx.stop()
+
+
+@pytest.fixture
+def echo():
+    """A stand-in for Calltally that shows what nginx hands on; return its port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def cookies(answer):
+    return {line.partition("=")[0]: line for line in answer.all("Set-Cookie")}
+
+
+# --- Pages ---
+
+
+def test_pages_are_led_from_http_to_https_under_the_one_name(wire):
+    answer = wire.ask("/reports/?from=2026-11-01", over_tls=False)
+
+    assert (answer.status, answer.all("Location")) == (301, [f"https://{NAME}/reports/?from=2026-11-01"])
+
+
+@pytest.mark.parametrize("over_tls", [True, False])
+def test_pages_are_shown_under_no_other_name(wire, over_tls):
+    assert wire.ask("/accounts/login/", host="another.example", over_tls=over_tls).status == 421
+
+
+def test_signing_in_over_https_sets_cookies_that_travel_over_https_alone(wire):
+    page = wire.ask("/accounts/login/")
+    token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.body).group(1).decode()
+    form = urllib.parse.urlencode({"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token}).encode()
+    csrf = cookies(page)["csrftoken"]
+
+    answer = wire.ask(
+        "/accounts/login/",
+        f"Cookie: {csrf.partition(';')[0]}",
+        f"Origin: https://{NAME}",
+        body=form,
+        method="POST",
+        media_type=FORM,
+    )
+
+    assert answer.status == 302
+    assert not urllib.parse.urlsplit(answer.all("Location")[0]).scheme
+    assert "; Secure" in csrf
+    assert "; Secure" in cookies(answer)["sessionid"]
+
+
+def test_a_static_file_is_served(wire):
+    sheet = re.search(rb'href="(/static/[^"]+\.css)"', wire.ask("/accounts/login/").body).group(1).decode()
+
+    assert wire.ask(sheet).status == 200
+
+
+def test_health_is_shown_to_whoever_watches(wire):
+    assert json.loads(wire.ask("/healthz").body)["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics?x", "//metrics", "/%6detrics", "/x/../metrics"])
+def test_measurements_are_shown_to_nobody_outside(wire, path):
+    for over_tls in (True, False):
+        assert wire.ask(path, over_tls=over_tls).status in ({404} if over_tls else {301})
+
+
+def test_an_answer_names_no_version_and_a_post_gets_no_cookie(wire):
+    answer = wire.post(media_type=f"{JSON}; charset=utf-8")
+
+    assert (answer.status, answer.all("Server"), answer.all("Set-Cookie")) == (200, ["nginx"], [])
+
+
+# --- What is handed on ---
+
+
+def test_what_a_sender_claims_of_itself_is_overwritten(echo, tmp_path, certificate):
+    claims = [
+        "X-Forwarded-For: 80.239.139.193",
+        "x-forwarded-for: 10.0.0.1, 10.0.0.2",
+        "X_Forwarded_For: 80.239.139.193",
+        "X-Forwarded-Proto: http",
+        "X_Forwarded_Proto: http",
+        "Connection: keep-alive, X-Forwarded-For",
+    ]
+    with proxy_before(echo, tmp_path, certificate) as wire, wire.connect(source="127.0.0.7") as connection:
+        said = json.loads(wire.post(*claims, via=connection).body)
+
+    handed_on = {name: [value for other, value in said if other == name] for name, _ in said}
+    assert handed_on["x-forwarded-for"] == ["127.0.0.7"]
+    assert handed_on["x-forwarded-proto"] == ["https"]
+    assert handed_on["host"] == [NAME]
+    assert handed_on["connection"] == ["close"]
+    assert not [name for name in handed_on if "_" in name]
+
+
+def test_calltally_knows_a_sender_by_its_own_address_whatever_it_claims(wire, system):
+    with wire.connect(source="127.0.0.7") as connection:
+        assert wire.post("X-Forwarded-For: 80.239.139.193", via=connection).status == 200
+
+    with system.database() as database:
+        (flags,) = database.execute("SELECT flags FROM calls_callevent ORDER BY id DESC LIMIT 1").fetchone()
+    assert "foreign_address 127.0.0.7" in flags
+
+
+def test_no_log_holds_a_caller_or_a_key(wire, tmp_path, certificate):
+    secret = "+4917012345678"
+    with proxy_before(free_port(), tmp_path, certificate) as dead:
+        for each in (wire, dead):
+            for over_tls in (True, False):
+                each.ask(f"/reports/calls/?caller={secret}", f"Referer: https://{NAME}/?{secret}", over_tls=over_tls)
+        assert dead.post().status == 502
+    wire.post()
+
+    for nginx in (wire.nginx, dead.nginx):
+        logs = {path.name: path.read_text() for path in nginx.folder.glob("*.log")}
+        assert "POST /tenios/posts" in logs["calltally.log"]
+        assert "GET /reports/calls/" in logs["calltally.log"]
+        for name, text in logs.items():
+            assert secret not in text, name
+            assert ACCESS_KEY not in text, name
+    assert "Connection refused" in logs["error.log"]  # of the post: what went wrong can be read
+
+
+# --- While Calltally is renewed ---
+
+
+@pytest.mark.slow
+def test_no_post_is_refused_while_the_web_server_is_renewed(wire, system):
+    before = set(system.web_workers())
+    os.kill(system.pid("granian"), signal.SIGHUP)
+    answers = []
+
+    def is_renewed():
+        answers.extend(wire.post().status for _ in range(10))
+        return not before & set(system.web_workers())
+
+    wait_until(is_renewed, what="new processes")
+    assert set(answers) == {200}

@@ -1,0 +1,345 @@
+"""deploy/ against the code: the same commands as `make run`, files that exist, settings that are documented.
+
+No systemd and no container engine are needed; tests/deploy tries the nginx configuration."""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from calls.posts import MOST_BYTES
+from config.management.commands.quickstart import services
+from tests.test_docs import OUR_APPS, ROOT, documented, fences
+
+DEPLOY = ROOT / "deploy"
+UNITS = DEPLOY / "systemd"
+COMMON = UNITS / "calltally-.service.d/common.conf"
+IN_PLACE = "/opt/calltally"
+PYTHON = f"{IN_PLACE}/.venv/bin/python"
+# Of the first start, never for production, or set by the web server's unit itself.
+NOT_FOR_OPERATORS = {"EMBEDDED_DATABASE_PASSWORD", "DEBUG", "PROMETHEUS_MULTIPROC_DIR"}
+
+
+def read_unit(path):
+    """Return {section: [(name, value)]} of a file of systemd."""
+    sections = {}
+    for line in path.read_text().replace("\\\n", " ").splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            entries = sections.setdefault(header[1], [])
+        elif line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            entries.append((name, value))
+    return sections
+
+
+def value_of(sections, section, name):
+    (value,) = [value for other, value in sections[section] if other == name]
+    return value
+
+
+def read_env(text):
+    """Return what a file of NAME=value lines sets."""
+    return dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z_]+=", line))
+
+
+def read_yaml(text):
+    """Read as much of YAML as compose.yaml is written in; PyYAML is none of our dependencies."""
+    lines = [(len(line) - len(line.lstrip()), line.strip()) for line in text.splitlines()]
+    lines = [(indent, line) for indent, line in lines if line and not line.startswith("#")]
+    anchors = {}
+
+    def scalar(text):
+        if text.startswith("["):
+            return [quoted or bare.strip() for quoted, bare in re.findall(r'"([^"]*)"|([^\s,"\[\]][^,\]]*)', text)]
+        return text[1:-1] if text.startswith('"') else text
+
+    def block():
+        indent = lines[0][0]
+        is_list = lines[0][1].startswith("- ")
+        items, pairs = [], {}
+        while lines and lines[0][0] == indent:
+            _, line = lines.pop(0)
+            if is_list:
+                line = line.removeprefix("- ")
+                if re.match(r"\w+: ", line):
+                    lines.insert(0, (indent + 2, line))
+                    items.append(block())
+                else:
+                    items.append(scalar(line))
+                continue
+            key, _, rest = (part.strip() for part in line.partition(":"))
+            if key == "<<":
+                pairs |= anchors[rest.removeprefix("*")]
+            elif rest and not rest.startswith("&"):
+                pairs[key] = scalar(rest)
+            else:
+                pairs[key] = block() if lines and lines[0][0] > indent else None
+                if rest:
+                    anchors[rest.removeprefix("&")] = pairs[key]
+        return items if is_list else pairs
+
+    return block()
+
+
+@pytest.fixture
+def commands(settings):
+    """What `make run` runs, by name, as it reads where Calltally lies in /opt/calltally."""
+    settings.WEB_PROCESSES, settings.WEB_THREADS = "${WEB_PROCESSES}", "${WEB_THREADS}"
+    places = {sys.executable: PYTHON, str(ROOT / "manage.py"): f"{IN_PLACE}/manage.py"}
+    return {name: [places.get(word, word) for word in words] for name, words in services(8000).items()}
+
+
+@pytest.fixture
+def compose():
+    return read_yaml((DEPLOY / "compose.yaml").read_text())
+
+
+def of_calltally(compose):
+    return {name: service for name, service in compose["services"].items() if service["image"] == "calltally"}
+
+
+# --- systemd ---
+
+
+def test_systemd_runs_what_make_run_does(commands):
+    units = {path.stem.removeprefix("calltally-"): read_unit(path) for path in UNITS.glob("*.service")}
+
+    assert {name: shlex.split(value_of(unit, "Service", "ExecStart")) for name, unit in units.items()} == commands
+
+
+def test_every_command_that_systemd_runs_is_there(commands):
+    for words in commands.values():
+        if words[1] == "-m":
+            assert importlib.util.find_spec(words[2]), words[2]
+        else:
+            assert (ROOT / Path(words[1]).relative_to(IN_PLACE)).exists()
+            assert words[2] in get_commands()
+
+
+def test_one_target_starts_and_stops_them_all():
+    target = read_unit(UNITS / "calltally.target")
+
+    assert set(value_of(target, "Unit", "Wants").split()) == {path.name for path in UNITS.glob("*.service")}
+    assert value_of(target, "Install", "WantedBy") == "multi-user.target"
+    assert value_of(read_unit(COMMON), "Unit", "PartOf") == "calltally.target"
+
+
+def test_what_systemd_starts_is_nobody_special_and_writes_to_one_place():
+    service = dict(read_unit(COMMON)["Service"])
+
+    assert (service["User"], service["NoNewPrivileges"], service["CapabilityBoundingSet"]) == ("calltally", "yes", "")
+    assert service["ProtectSystem"] == "strict"
+    assert f"CALLTALLY_HOME=/var/lib/{service['StateDirectory']}" in service["Environment"].split()
+    assert not {"ReadWritePaths", "ReadWriteDirectories"} & service.keys()
+
+
+def test_a_service_that_ends_is_started_again_for_ever_and_stopped_by_one_term():
+    common = read_unit(COMMON)
+
+    assert value_of(common, "Service", "Restart") == "always"
+    assert value_of(common, "Unit", "StartLimitIntervalSec") == "0"
+    assert value_of(common, "Service", "KillMode") == "mixed"
+    assert not [name for path in UNITS.glob("*.service") for name, _ in read_unit(path)["Unit"] if name == "Requires"]
+
+
+def test_the_web_server_is_renewed_by_a_hup_and_counts_in_a_folder_that_is_empty_at_every_start():
+    unit = read_unit(UNITS / "calltally-web.service")
+
+    folder = value_of(unit, "Service", "RuntimeDirectory")
+    assert value_of(unit, "Service", "Environment") == f"PROMETHEUS_MULTIPROC_DIR=/run/{folder}"
+    assert value_of(unit, "Service", "ExecReload") == "/bin/kill -HUP $MAINPID"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine")
+def test_systemd_understands_the_units_and_calls_them_safe(tmp_path):
+    shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
+    units = sorted([*tmp_path.glob("*.service"), *tmp_path.glob("*.target")])
+    for path in units:  # it looks whether the programs are there
+        path.write_text(path.read_text().replace(PYTHON, sys.executable).replace(IN_PLACE, str(ROOT)))
+
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    for path in tmp_path.glob("*.service"):
+        scored = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--threshold=20", path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert scored.returncode == 0, scored.stdout + scored.stderr
+
+
+# --- Settings ---
+
+
+def test_every_setting_of_production_stands_in_the_example_with_its_default():
+    text = (DEPLOY / "env.example").read_text()
+    given, left_out = read_env(text), read_env(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
+    told = documented()
+    of_settings = (ROOT / "docs/settings.md").read_text().partition("## Of the commands alone")[0]
+    ours = {name for name in told if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
+
+    assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}
+    for name in ours - given.keys():
+        assert told[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
+
+
+def test_the_example_is_read_alike_by_systemd_and_a_shell():
+    path = DEPLOY / "env.example"
+    said = subprocess.run(
+        ["sh", "-c", f"set -a; . {shlex.quote(str(path))}; exec env"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    given = read_env(path.read_text())
+
+    assert given.items() <= read_env(said.stdout).items()
+    assert not re.search(r"[\"'\\$`;&|<> ]", "".join(given.values()))
+
+
+def test_calltally_starts_with_the_example(tmp_path):
+    environment = read_env((DEPLOY / "env.example").read_text()) | dict.fromkeys(
+        ["SECRET_KEY", "ACCESS_KEY_PEPPER"], "0123456789abcdef" * 4
+    )
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"CALLTALLY_HOME": str(tmp_path)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_of_an_installation_uses_the_places_of_its_services():
+    script = (DEPLOY / "calltally").read_text()
+    service = dict(read_unit(COMMON)["Service"])
+
+    assert subprocess.run(["sh", "-n", DEPLOY / "calltally"], check=False).returncode == 0
+    assert os.access(DEPLOY / "calltally", os.X_OK)
+    assert f"cd {service['WorkingDirectory']}\n" in script
+    assert f". {service['EnvironmentFile']}\n" in script
+    assert f"CALLTALLY_HOME=/var/lib/{service['StateDirectory']}\n" in script
+    assert f"-u {service['User']} " in script
+
+
+# --- Containers ---
+
+
+def test_what_is_copied_into_the_image_is_there_and_is_all_of_calltally():
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
+
+    assert copied == {"requirements.txt", "manage.py", "pyproject.toml", "templates", *OUR_APPS}
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_image_is_pinned_locked_and_run_by_nobody_special():
+    text = (DEPLOY / "Dockerfile").read_text()
+
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["python:3.11-slim-bookworm"]
+    assert "--require-hashes -r requirements.txt" in text
+    assert re.findall(r"^USER (\S+)", text, re.MULTILINE) == ["calltally"]
+    assert f"WORKDIR {IN_PLACE}\n" in text
+
+
+def test_containers_run_what_make_run_does(compose, commands):
+    commands["web"] = [word.replace("--host=127.0.0.1", "--host=0.0.0.0") for word in commands["web"]]
+    run = {name: service["command"] for name, service in of_calltally(compose).items() if name != "migrate"}
+    run["web"] = [re.sub(r"\$\{(\w+):-\d+\}", r"${\1}", word) for word in run["web"]]
+    defaults = dict(re.findall(r"\$\{(\w+):-(\d+)\}", " ".join(compose["services"]["web"]["command"])))
+
+    assert run == commands
+    assert {name: f"`{number}`" for name, number in defaults.items()} == {
+        name: documented()[name] for name in ("WEB_PROCESSES", "WEB_THREADS")
+    }
+
+
+def test_tables_and_static_files_are_brought_up_to_date_before_containers_start(compose):
+    for name, service in of_calltally(compose).items():
+        if name != "migrate":
+            assert service["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert re.findall(r"manage\.py (\w+)", compose["services"]["migrate"]["command"][-1]) == [
+        "migrate",
+        "collectstatic",
+    ]
+
+
+def test_containers_hold_no_secret_and_keep_what_they_keep_in_volumes(compose):
+    for service in of_calltally(compose).values():
+        assert service["env_file"] == "/etc/calltally/env"
+        assert service["environment"].keys() <= documented().keys()
+        assert "home:/var/lib/calltally" in service["volumes"]
+        assert (service["read_only"], service["cap_drop"]) == ("true", ["ALL"])
+    assert not re.findall(r"(?:PASSWORD|SECRET|PEPPER)\w*: (?!\"\$\{)", (DEPLOY / "compose.yaml").read_text())
+    assert compose["volumes"].keys() == {"home", "postgres"}
+
+
+def test_only_the_host_reaches_the_containers_and_is_believed(compose):
+    published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    network = compose["networks"]["default"]["ipam"]["config"][0]
+
+    assert published == {"web": ["127.0.0.1:8000:8000"]}
+    assert of_calltally(compose)["web"]["environment"]["TRUSTED_PROXIES"] == network["gateway"]
+
+
+def test_a_container_is_healthy_once_it_can_keep_posts(compose):
+    assert "http://127.0.0.1:8000/healthz" in compose["services"]["web"]["healthcheck"]["test"][-1]
+
+
+def test_other_images_are_pinned_to_a_version_that_is_supported(compose):
+    images = [service["image"] for service in compose["services"].values() if service["image"] != "calltally"]
+    versions = dict(image.rsplit(":", 1) for image in images)
+
+    assert versions.keys() == {"postgres", "valkey/valkey"}
+    assert int(versions["postgres"]) in range(15, 19)
+
+
+# --- nginx ---
+
+
+def test_nginx_hands_on_to_where_calltally_listens_what_calltally_takes(commands):
+    conf = (DEPLOY / "nginx/calltally.conf").read_text()
+
+    assert re.findall(r"^ +server ([\d.:]+);", conf, re.MULTILINE) == ["127.0.0.1:8000"]
+    assert {"--host=127.0.0.1", "--port=8000"} <= set(commands["web"])
+    assert re.findall(r"client_max_body_size +(\w+);", conf) == [f"{MOST_BYTES // 1024}k"]
+
+
+def test_the_address_of_tenios_is_the_documented_one():
+    (address,) = re.findall(r'^ +([\d.]+) "";', (DEPLOY / "nginx/calltally.conf").read_text(), re.MULTILINE)
+
+    assert f"The posts come from one address, {address}" in (ROOT / "docs/posts.md").read_text()
+
+
+# --- The page ---
+
+
+def test_the_page_names_files_and_commands_that_are_there():
+    lines = [line for fence in fences(ROOT / "docs/deploying.md") for line in fence.splitlines()]
+    files = {path for line in lines for path in re.findall(r"(?:(?<=\s)|(?<=opt/calltally/))deploy/[\w./-]+", line)}
+    commands = {line.split()[1] for line in lines if line.startswith("calltally ")}
+
+    assert {"deploy/env.example", "deploy/systemd/.", "deploy/nginx/calltally.conf", "deploy/compose.yaml"} <= files
+    assert all((ROOT / path).exists() for path in files)
+    assert {"migrate", "add_number"} <= commands
+    assert commands <= set(get_commands())
+
+
+def test_the_page_fills_in_what_the_example_leaves_open():
+    page, example = (ROOT / "docs/deploying.md").read_text(), (DEPLOY / "env.example").read_text()
+
+    for name, value in read_env(example).items():
+        if not value:
+            assert f"s/^{name}=$/{name}=$(openssl rand -hex 32)/" in page
+    assert "calls.example.com" in example
