@@ -78,7 +78,7 @@ def test_signing_in_over_https_sets_cookies_that_travel_over_https_alone(wire):
     page = wire.ask("/accounts/login/")
     token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.body).group(1).decode()
     form = urllib.parse.urlencode({"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token}).encode()
-    csrf = cookies(page)["csrftoken"]
+    csrf = cookies(page)["__Host-csrftoken"]
 
     answer = wire.ask(
         "/accounts/login/",
@@ -92,7 +92,7 @@ def test_signing_in_over_https_sets_cookies_that_travel_over_https_alone(wire):
     assert answer.status == 302
     assert not urllib.parse.urlsplit(answer.all("Location")[0]).scheme
     assert "; Secure" in csrf
-    assert "; Secure" in cookies(answer)["sessionid"]
+    assert "; Secure" in cookies(answer)["__Host-sessionid"]
 
 
 def test_a_static_file_is_served(wire):
