@@ -238,6 +238,21 @@ def bounded(text: str) -> str:
     return f"{clean[:100]}… {hashlib.sha256(clean.encode()).hexdigest()}"
 
 
+def printable(text: str) -> str:
+    """Return text as pages may show it: what is invisible, turns the line around or is no character, as an escape."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
+def pretty(payload: str) -> str:
+    """Return a stored payload with line breaks and its umlauts, fit to be shown; what is no JSON as it is."""
+    try:
+        return printable(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
+    except ValueError:
+        return printable(payload)
+
+
 def extra_variables(payload: str) -> dict[str, Any]:
     """Return what a stored payload holds beyond the documented fields: digits typed, variables of one's own."""
     try:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import phones, posts
-from calls.admin.base import ReadOnlyAdmin, exactly, pretty, printable
+from calls.admin.base import ReadOnlyAdmin, exactly
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import exports, periods
 from reports.models import (
@@ -162,7 +162,7 @@ class CallAdmin(ReadOnlyAdmin):
         found: dict[tuple[str, str], None] = {}
         for payload in call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]:
             for name, value in posts.extra_variables(payload).items():
-                found[printable(name), printable(str(value))] = None
+                found[posts.printable(name), posts.printable(str(value))] = None
         return format_html_join(", ", "{}: {}", found)
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
@@ -201,7 +201,7 @@ def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
         {
             "event": event,
             "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
-            "payload": pretty(event.payload),
+            "payload": posts.pretty(event.payload),
         }
         for earlier, event in zip(before, events, strict=False)  # of no posts there is none before
     ]

@@ -165,8 +165,8 @@ def variables_of(happenings: Iterable[Happening]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for happening in happenings:
         for name, value in posts.extra_variables(happening.event.payload).items():
-            values = found.setdefault(name, [])
-            text = value if isinstance(value, str) else str(value)
+            values = found.setdefault(posts.printable(name), [])
+            text = posts.printable(value if isinstance(value, str) else str(value))
             if text not in values:
                 values.append(text)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from typing import Any
@@ -79,18 +78,6 @@ def with_query(name: str, **lists: list[int]) -> str:
 def ids_of(request: HttpRequest, name: str) -> list[int]:
     """Return the ids of a query string, those that can be one."""
     return [int(text) for text in request.GET.getlist(name) if re.fullmatch(r"[0-9]{1,18}", text)]
-
-
-def printable(text: str) -> str:
-    """Return text with what is invisible, turns the line around or cannot be UTF-8 written as an escape."""
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
-    )
-
-
-def pretty(payload: str) -> str:
-    """Return a stored payload with line breaks and its umlauts."""
-    return printable(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
 
 
 def exactly(moment: datetime | None) -> str:

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from calls import posts
 from calls.admin.base import (
     ReadOnlyAdmin,
     exactly,
-    pretty,
 )
 from calls.models import Call, CallEvent, RequestType
 
@@ -84,7 +84,7 @@ class CallEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("payload"))
     def pretty_payload(self, event: CallEvent) -> str:
-        return format_html("<pre>{}</pre>", pretty(event.payload))
+        return format_html("<pre>{}</pre>", posts.pretty(event.payload))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():

@@ -18,8 +18,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import intake, issuing, phones, replaying
-from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys, pretty, printable
+from calls import intake, issuing, phones, posts, replaying
+from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys
 from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 
 # What can be done about each reason that can be mended from here.
@@ -148,9 +148,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def pretty_payload(self, post: RefusedPost) -> str:
         if not post.body:
             return "-"
-        return format_html(
-            "<pre>{}</pre>", printable(post.body) if post.reason == Reason.BAD_JSON else pretty(post.body)
-        )
+        return format_html("<pre>{}</pre>", posts.pretty(post.body))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "destination_number" or super().lookup_allowed(lookup, value, request)

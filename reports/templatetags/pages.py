@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calls import phones
+from calls import phones, posts
 from reports import callforms, outcomes, periods
 from reports.figures import FIGURES, Cell, Row, State, block_label
 from reports.outcomes import Outcome
@@ -168,11 +167,8 @@ def age(moment: datetime) -> str:
 
 @register.filter
 def pretty_json(payload: str) -> str:
-    """A stored payload, indented; what is no JSON comes back as it is."""
-    try:
-        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
-    except ValueError:
-        return payload
+    """A stored payload, indented."""
+    return posts.pretty(payload)
 
 
 # --- Cells -------------------------------------------------------------------------------------

@@ -21,6 +21,19 @@ def locked(system):
         yield
 
 
+def is_frozen(drainer, spool):
+    """Freeze a drainer, but never while it holds the file: then nobody else could write."""
+    os.kill(drainer, signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(spool, timeout=0.2, isolation_level=None)) as file:
+        try:
+            file.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            os.kill(drainer, signal.SIGCONT)
+            return False
+        file.execute("ROLLBACK")
+    return True
+
+
 @rounds(50)
 def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     spool = running.home / "spool" / "posts.sqlite3"
@@ -45,17 +58,22 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
 
     @contextlib.contextmanager
     def fault(system):
-        os.kill(system.pid("drain_spool"), signal.SIGSTOP)
+        wait_until(lambda: is_frozen(system.pid("drain_spool"), spool))
         with locked(system):
             yield
 
     def until(system):
-        # Until posts go into the database again: none of them must meet the locked file.
-        spooled = -1
-        while (now := system.health()["spooled"]) != spooled:
-            spooled = now
-            time.sleep(1.0)
-        killed(system)
+        drainer = system.pid("drain_spool")
+        try:
+            # Until posts go into the database again: none of them must meet the locked file.
+            spooled = -1
+            while (now := system.health()["spooled"]) != spooled:
+                spooled = now
+                time.sleep(1.0)
+            killed(system)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(drainer, signal.SIGCONT)
 
     endure(running, fault, 1.5, until=until)
 

@@ -1,0 +1,243 @@
+"""Whatever is sent to the endpoint: an honest answer, nothing told, nothing half kept, and good posts are taken."""
+
+import copy
+import csv
+import io
+import json
+import logging
+import os
+import random
+import re
+from itertools import count
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from calls import intake
+from calls.models import Call, CallEvent, RefusedPost
+from tests.calls.corpus import CASES, TEXTS, case, start
+from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, post_body
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Bodies in all. More than CI sends are other ones in every run.
+IN_CI = 20_000
+BODIES = int(os.environ.get("CALLTALLY_FUZZ_BODIES") or 2_000)
+A_BATCH = 25
+
+ANSWERS = {
+    200: {None},
+    400: {"bad_json", "bad_post"},
+    403: {"forbidden"},
+    413: {"too_large"},
+}
+_sender = count()
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """A line for each of thousands of refused posts tells nothing here."""
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def number():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    return number
+
+
+def send(client, body):
+    """Post a body, each from a stranger of its own: no one is slowed down for another."""
+    n = next(_sender)
+    stranger = f"45.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
+    return client.generic("POST", "/tenios/posts", body, content_type="application/json", REMOTE_ADDR=stranger)
+
+
+def code_of(answer):
+    """Return the code of an answer; it has one of the documented shapes and tells nothing else."""
+    told = json.loads(answer.content)
+    assert told == {} or set(told) == {"error"}
+    assert ACCESS_KEY not in str(answer.headers) + answer.content.decode()
+    return told.get("error")
+
+
+def judge(client, bodies):
+    """Send bodies and see that each is answered as documented, and that what was answered 200 is kept, and no more."""
+    before, taken = CallEvent.objects.count(), 0
+    for body in bodies:
+        answer = send(client, body)
+        assert code_of(answer) in ANSWERS.get(answer.status_code, ()), (answer.status_code, body[:200])
+        taken += answer.status_code == 200
+    assert send(client, json.dumps(start()).encode()).status_code == 200
+    assert CallEvent.objects.count() == before + taken + 1
+
+
+def nothing_is_odd_about_what_is_kept():
+    """Every payload is ASCII JSON, and neither it nor anything else holds the key."""
+    intake.close()
+    for payload in CallEvent.objects.values_list("payload", flat=True).iterator():
+        assert payload.isascii()
+        json.loads(payload)
+        assert ACCESS_KEY not in json.dumps(json.loads(payload), ensure_ascii=False)
+    with connection.cursor() as cursor:
+        for table in ("calls_call", "calls_callevent", "calls_refusedpost"):
+            cursor.execute(f"SELECT count(*) FROM {table} AS kept WHERE kept::text LIKE %s", [f"%{ACCESS_KEY}%"])
+            assert cursor.fetchone() == (0,), table
+
+
+# --- Bodies by name --------------------------------------------------------------------------
+
+
+def test_every_body_of_the_corpus_is_answered_as_documented_and_the_next_good_post_is_taken(client, number):
+    assert len({one.name for one in CASES}) == len(CASES) > 500
+    wrong, taken = [], 0
+    for one in CASES:
+        answer = send(client, one.body)
+        if (answer.status_code, code_of(answer)) != (one.status, one.code):
+            wrong.append(f"{one.name}: {answer.status_code} {answer.content.decode()}, not {one.status}")
+        taken += answer.status_code == 200
+        assert send(client, json.dumps(start()).encode()).status_code == 200, f"after {one.name}"
+    assert not wrong, "\n".join(wrong)
+    assert CallEvent.objects.count() == taken + len(CASES)
+    nothing_is_odd_about_what_is_kept()
+
+
+def test_what_was_kept_shows_harmlessly_everywhere(client, number):
+    for n, text in enumerate(TEXTS.values()):
+        shown = dict.fromkeys(("correlation_id", "caller_id_number", "callback_id", "digits"), text)
+        body = start(call_uuid=f"{n} {text}", blockType=text, destination=text, destinationType=text, **shown)
+        body |= {"requestType": text if n % 2 else "FORWARD_ANSWER", "customerNumber": text}
+        assert send(client, json.dumps(body).encode()).status_code == 200
+    client.force_login(make_staff())
+    pages = ["/reports/", "/reports/calls/", "/admin/calls/call/", "/admin/calls/callevent/", "/reports/when/"]
+    pages += [call.get_absolute_url() for call in Call.objects.all()]
+    pages += [f"/admin/calls/callevent/{event.pk}/change/" for event in CallEvent.objects.all()]
+    for page in pages:
+        answer = client.get(page)
+        assert answer.status_code == 200, page
+        html = answer.content.decode()
+        assert not re.search(r"<script>|<svg onload|\bonmouseover=\"alert", html), page
+        assert "49{% debug" not in html
+
+    answer = client.get("/reports/calls.csv")
+    file = b"".join(answer.streaming_content).decode()
+    for row in csv.reader(io.StringIO(file)):
+        for one in row:
+            assert re.fullmatch(r"\+[1-9]\d{1,14}", one) or not re.match(r"[\t\r\n]|[\s\"]*[=+@＝＋－＠-]", one), one
+
+
+def test_refused_bodies_show_harmlessly_to_staff(client, number):
+    client.force_login(make_staff())
+    for text in TEXTS.values():
+        body = post_body("CALL_START", text, "some-other-key-0123", call_uuid=text, requestType=text)
+        client.generic("POST", "/tenios/posts", json.dumps(body), content_type="application/json")
+    for raw in (b"<script>alert(1)</script>", b"\xff\x1b[31m=1+1", "{'a': '\u202e'}".encode()):
+        client.generic("POST", "/tenios/posts", raw, content_type="application/json")
+
+    assert RefusedPost.objects.count() > len(TEXTS)
+    pages = ["/reports/", "/admin/", "/admin/calls/refusedpost/", "/reports/system/"]
+    for page in pages + [f"/admin/calls/refusedpost/{row.pk}/change/" for row in RefusedPost.objects.all()]:
+        html = client.get(page).content.decode()
+        assert not re.search(r"<script>|<svg onload|\bonmouseover=\"alert", html), page
+
+
+def test_all_that_is_forbidden_is_answered_alike_to_the_byte_and_by_the_same_way(client, number):
+    other = make_number("+4930123456")
+    make_key(other, "the-key-of-another-0123")
+    bodies = {
+        "wrong": post_body("CALL_START", E164, "a-wrong-key-0123456789"),
+        "none": post_body("CALL_START", E164, None),
+        "another's": post_body("CALL_START", E164, "the-key-of-another-0123"),
+        "unknown number": post_body("CALL_START", "+4930999999", ACCESS_KEY),
+        "nonsense": post_body("CALL_START", "nonsense", ACCESS_KEY),
+        "wrong and unusable": post_body("CALL_START", E164, "a-wrong-key-0123456789", requestType=None),
+    }
+    answers = {name: send(client, json.dumps(body).encode()) for name, body in bodies.items()}
+
+    told = {(answer.status_code, answer.content, str(sorted(answer.headers.items()))) for answer in answers.values()}
+    assert len(told) == 1
+    assert next(iter(told))[:2] == (403, b'{"error":"forbidden"}')
+
+
+# --- Bodies that nobody thought of -----------------------------------------------------------
+
+TEXT = st.one_of(st.text(max_size=40), st.sampled_from([*TEXTS.values()][:-1]), st.sampled_from([ACCESS_KEY, E164, ""]))
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.integers(-(10**70), 10**70), st.floats(), TEXT)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4)),
+    max_leaves=12,
+)
+PLACES = [
+    ("requestType",), ("customerNumber",), ("accessKey",), ("blockType",), ("destination",), ("variables",),
+    *(("variables", name) for name in ("destination_number", "call_uuid", "correlation_id", "caller_id_number", "x")),
+]  # fmt: skip
+
+
+@st.composite
+def near_posts(draw):
+    """A good post of which one to three things were changed: a value, a name, a member gone, a byte."""
+    post = copy.deepcopy(draw(st.sampled_from([start(), post_body("BLOCK_END QUEUE"), post_body("FORWARD_ANSWER")])))
+    for _ in range(draw(st.integers(1, 3))):
+        *parents, name = draw(st.sampled_from(PLACES))
+        place = post
+        for parent in parents:
+            place = place.get(parent)
+        if not isinstance(place, dict):
+            continue
+        change = draw(st.sampled_from(["value", "gone", "renamed", "wrapped"]))
+        if change == "value":
+            place[name] = draw(ANYTHING)
+        elif change == "gone":
+            place.pop(name, None)
+        elif change == "renamed":
+            place[draw(TEXT)] = place.pop(name, 1)
+        else:
+            place[name] = [place.get(name)]
+    body = bytearray(json.dumps(post, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
+        at = draw(st.integers(0, len(body) - 1))
+        body[at] ^= 1 << draw(st.integers(0, 7))
+    return bytes(body)
+
+
+KINDS = {
+    "bytes": st.binary(max_size=300),
+    "json": ANYTHING.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")),
+    "near": near_posts(),
+}
+SHARES = {"bytes": 0.1, "json": 0.2, "near": 0.7}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("half", [0, 1])
+def test_bodies_that_nobody_thought_of(client, number, kind, half):
+    batches = max(1, int(BODIES * SHARES[kind]) // A_BATCH // 2)
+
+    @seed(half if BODIES <= IN_CI else random.randrange(2**32))
+    @settings(
+        max_examples=batches, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.lists(KINDS[kind], min_size=A_BATCH, max_size=A_BATCH))
+    def withstands(bodies):
+        judge(client, bodies)
+
+    withstands()
+    nothing_is_odd_about_what_is_kept()
+
+
+def test_the_seams_of_the_corpus_hold_together():
+    """A case is what it says: a body as bytes, and one of the documented answers."""
+    assert case("x", {}, (403, "forbidden")).body == b"{}"
+    assert {(one.status, one.code) for one in CASES} == {
+        (200, None),
+        (400, "bad_json"),
+        (400, "bad_post"),
+        (403, "forbidden"),
+        (413, "too_large"),
+    }
