@@ -9,7 +9,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         register(checks.spool, Tags.security)
-        register(checks.secrets, Tags.security)
+        register(checks.secrets, Tags.security, deploy=True)
         register(checks.database, Tags.database)
         register(checks.migrations, Tags.database, deploy=True)
         register(checks.production, Tags.security, deploy=True)

@@ -37,7 +37,8 @@ def spool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """The spool's folder takes a file that is synced, and is nobody else's to read."""
     folder = Path(settings.SPOOL_FOLDER)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.exists():  # made with its first post, by the user who takes it
+            return []
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"probe")
             file.flush()

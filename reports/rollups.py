@@ -203,6 +203,17 @@ ON CONFLICT (destination_number_id, request_type) DO UPDATE
   SET quarter_hour = excluded.quarter_hour, received_at = excluded.received_at
   WHERE (known.received_at, known.quarter_hour) > (excluded.received_at, excluded.quarter_hour)"""
 
+NOTE_LAST_POSTS = f"""
+WITH {CHANGED}
+UPDATE reports_firstpost AS known SET last_received_at = seen.received_at
+FROM (
+  SELECT changed.destination_number_id, event.request_type, max(event.received_at) AS received_at
+  FROM {EVENTS_OF_CHANGED}
+  GROUP BY 1, 2
+) AS seen
+WHERE known.destination_number_id = seen.destination_number_id AND known.request_type = seen.request_type
+  AND (known.last_received_at IS NULL OR known.last_received_at < seen.received_at)"""
+
 NOTE_KEYS_USED = f"""
 WITH {CHANGED}
 UPDATE calls_accesskey AS access_key SET last_used_at = used.received_at
@@ -288,6 +299,7 @@ def _recount(cursor: Any, changed: list[tuple[int, datetime]]) -> None:
             [*pairs, settings.TIME_ZONE],
         )
     cursor.execute(NOTE_FIRST_POSTS, [*pairs, RequestType.values])
+    cursor.execute(NOTE_LAST_POSTS, pairs)
     cursor.execute(NOTE_KEYS_USED, pairs)
 
 

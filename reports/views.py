@@ -15,13 +15,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import callforms, exports, figures, hours, monitoring, periods, querysets, timeline
+from reports import arrivals, callforms, exports, figures, hours, monitoring, periods, querysets, timeline
 from reports.callforms import CallFilter
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
@@ -32,6 +32,7 @@ from reports.periods import Grain, Period
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
+MOST_ATTENTION = 4
 # What people see is theirs alone, and gone from every cache on the way once they sign out.
 personal = cache_control(private=True, no_store=True)
 
@@ -61,6 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = querysets.totals(coverage, form.period)
     rows = querysets.by_number(coverage, form.period)
     page = _report(form, coverage, now) | {
+        "attention": _attention(form.choices),
         "numbers": sorted(rows, key=_most_lost_first),
         "figures": _figures(
             now,
@@ -111,6 +113,49 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "posts": _posts(destination_number, coverage),
     }
     return _page(request, "reports/number.html", page, form.choices)
+
+
+@require_safe
+@login_required
+@personal
+def coverage(request: HttpRequest) -> HttpResponse:
+    """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    covered = Coverage.of(choices)
+    arriving = arrivals.of_numbers(covered)
+    silent = arrivals.silent(choices, timezone.now())
+    page = {
+        "numbers": [
+            {
+                "number": one,
+                "arrivals": arriving[one],
+                "silence": next((silence for silence in silent if silence.number == one), None),
+                "unmeasured": [
+                    figure.label
+                    for figure in figures.FIGURES.values()
+                    if covered.shown_from(one, figure.key) == figures.NEVER
+                ],
+            }
+            for one in choices
+        ],
+        "needing": sum(one.needs_somebody for rows in arriving.values() for one in rows) + len(silent),
+        "zone": settings.TIME_ZONE,
+        **_counted(),
+    }
+    return _page(request, "reports/coverage.html", page, choices)
+
+
+@require_safe
+@login_required
+@personal
+def definitions(request: HttpRequest) -> HttpResponse:
+    """Every figure in words, and the posts it rests on."""
+    page = {
+        "figures": [
+            {"figure": figure, "posts": [post.value for post in figure.rests_on]} for figure in figures.FIGURES.values()
+        ]
+    }
+    return _page(request, "reports/definitions.html", page, list(DestinationNumber.objects.visible_to(request.user)))
 
 
 @require_safe
@@ -289,6 +334,21 @@ def system(request: HttpRequest) -> HttpResponse:
         "asked_at": timezone.now(),
     }
     return _page(request, "reports/system.html", page, list(DestinationNumber.objects.visible_to(request.user)))
+
+
+def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
+    """What a manager should look at, whatever the filters: numbers gone silent, posts that do not arrive."""
+    coverage = Coverage.of(choices)
+    address = reverse("coverage")
+    silent = arrivals.silent(choices, timezone.now())
+    lacking = [one for rows in arrivals.of_numbers(coverage).values() for one in rows if one.needs_somebody]
+    found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
+    found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
+    more = len(found) - MOST_ATTENTION
+    if more > 0:
+        text = ngettext("%(n)d thing more.", "%(n)d things more.", more) % {"n": more}
+        found = [*found[:MOST_ATTENTION], {"text": text, "do": "", "href": address}]
+    return found
 
 
 # --- Downloads ---------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ reports/numbers/<int:pk>/             login      200      404            200
 reports/calls/                        login      200      200            200
 reports/calls/<int:pk>/               login      200      404            200
 reports/system/                       login      403      403            200
+reports/coverage/                     login      200      200            200
+reports/definitions/                  login      200      200            200
 reports/when/                         login      200      200            200
 reports/counts.csv                    login      200      404            200
 reports/blocks.csv                    login      200      404            200

@@ -5,13 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from calls.models import Call
 from reports import rollups
 from reports.periods import today
 from tests.conftest import and_in_full
-from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.factories import PASSWORD, make_number, make_staff, make_user, post, post_body, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +46,7 @@ def addresses():
             take(quiet, kind, moment, call_uuid=f"b{n}", correlation_id=f"b{n}")
     rollups.recount_changed(wait=True)
     call, odd = (Call.objects.get(destination_number=hotline, call_uuid=uuid) for uuid in ("a0", "a3"))
+    assert post(Client(), post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
     return [
         "/reports/",
         "/reports/?from=2001-01-01&to=2001-01-02",
@@ -57,6 +59,11 @@ def addresses():
         f"/reports/calls/{call.pk}/",
         f"/reports/calls/{odd.pk}/",
         "/reports/calls/999999999/",
+        f"/reports/when/?from={today()}&to={today()}",
+        "/reports/when/?show=reached&by=day",
+        "/reports/coverage/",
+        "/reports/definitions/",
+        "/reports/system/",
         "/accounts/password_change/",
     ]
 

@@ -72,7 +72,11 @@ def test_pages_full_of_calls(live_server, sign_in, picture, capsys):
         page = sign_in("admin", PASSWORD, width=width, height=height, scheme=scheme)
         picture(page, "overview", f"/reports/?{week}")
         picture(page, "number", f"/reports/numbers/{number.pk}/?{week}")
+        picture(page, "when", f"/reports/when/?{week}")
         picture(page, "calls", f"/reports/calls/?{week}&outcome=missed")
         picture(page, "call", f"/reports/calls/{call.pk}/")
+        picture(page, "coverage", "/reports/coverage/")
+        picture(page, "definitions", "/reports/definitions/")
+        picture(page, "system", "/reports/system/")
         if scheme == "light":
             picture(page, "admin-number", f"/admin/calls/destinationnumber/{number.pk}/change/")

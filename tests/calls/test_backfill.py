@@ -3,11 +3,11 @@
 import json
 import signal
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -20,8 +20,12 @@ from tests.factories import make_key
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+# The same end for all of a test's histories: with another one, other calls are meant.
+UNTIL = timezone.make_aware(datetime(2026, 9, 16, 14, 40))  # noqa: DTZ001 (made aware)
+
+
 def backfill(**options):
-    call_command("backfill", **({"calls": 60, "days": 20, "stdout": StringIO()} | options))
+    call_command("backfill", **({"calls": 60, "days": 20, "until": UNTIL, "stdout": StringIO()} | options))
 
 
 def everything():
@@ -120,10 +124,9 @@ def test_a_run_that_was_stopped_is_completed_by_the_next():
 
 
 def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
-    now = timezone.now()
     backfill(calls=400)
-    assert not CallEvent.objects.filter(received_at__gt=now + timedelta(seconds=60)).exists()
-    old = Call.objects.filter(ended_at=None, last_post_at__lt=now - timedelta(hours=5))
+    assert not CallEvent.objects.filter(received_at__gt=UNTIL).exists()
+    old = Call.objects.filter(ended_at=None, last_post_at__lt=UNTIL - timedelta(hours=5))
     assert old.exists()
     assert not old.filter(silent_at=None).exists()
 
@@ -152,12 +155,17 @@ def test_the_demo_prepares_numbers_history_and_a_manager_of_some(monkeypatch):
     for _ in range(2):  # the second run finds all in place
         call_command("demo", once=True, calls_a_week=120, stdout=StringIO())
 
-    manager = authenticate(username="manager", password="a password for the demo")
-    assert manager is not None
+    manager = User.objects.get(username="manager")
+    assert manager.check_password("a password for the demo")
     assert not manager.is_staff
     assert 0 < DestinationNumber.objects.visible_to(manager).count() < DestinationNumber.objects.count()
     assert Call.objects.count() > 1000
     assert not ChangedQuarterHour.objects.exists()  # counted
+
+
+def test_history_has_no_future():
+    with pytest.raises(CommandError, match="lies in the future"):
+        backfill(until=timezone.now() + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from calls.management.moments import local_moment
 from calls.traffic import characters, history
 
 REPORT_EVERY_S = 2.0
@@ -32,12 +33,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
 
-    def handle(self, *, calls: int, days: int, numbers: int, seed: str, **_: Any) -> None:
+        parser.add_argument(
+            "--until", type=local_moment, help="the end of the history, as 2026-03-29T14:30; default: now"
+        )
+
+    def handle(
+        self, *, calls: int, days: int, numbers: int, seed: str, until: datetime | None = None, **_: Any
+    ) -> None:
         if calls < 1 or days < 1:
             raise CommandError("--calls and --days must be at least 1.")
         if not 1 <= numbers <= characters.MOST_NUMBERS:
             raise CommandError(f"--numbers must be from 1 to {characters.MOST_NUMBERS}.")
-        until = timezone.now()
+        now = timezone.now()
+        until = until or now
+        if until > now:
+            raise CommandError("--until lies in the future: history has none.")
         began = reported = time.monotonic()
         done = history.Progress(0, 0, 0)
         for done in history.write(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from calls import phones, replaying
+from calls.management.moments import local_moment
 from calls.models import Reason, RefusedPost
 
 
@@ -21,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reason", action="append", choices=Reason.values, help="only these; may be repeated")
         parser.add_argument("--number", help="only those that named this number")
-        parser.add_argument("--since", type=moment, help="only those received since then: 2026-03-29, 2026-03-29T14:30")
+        parser.add_argument(
+            "--since", type=local_moment, help="only those received since then: 2026-03-29, 2026-03-29T14:30"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         refused = RefusedPost.objects.waiting()
@@ -43,11 +43,3 @@ class Command(BaseCommand):
         for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():
             number = row["destination_number"] or "no number"
             self.stdout.write(f"  {row['posts']} for {number}: {Reason(row['reason']).label}")
-
-
-def moment(text: str) -> datetime:
-    """Read a local day or time. Raise ValueError, which argparse says in its own words."""
-    found = parse_datetime(text)  # a day alone is its midnight
-    if found is None:
-        raise ValueError(text)
-    return found if timezone.is_aware(found) else timezone.make_aware(found)

@@ -1,0 +1,187 @@
+"""Which of the five posts arrive for a number, which others imply and never came, and which numbers fell silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from calls.models import Arrives, DestinationNumber, RequestType
+from reports import figures, periods
+from reports.figures import Coverage
+
+# A kind of post has stopped when none came for this long while others did.
+STOPPED_AFTER = timedelta(days=3)
+# A number is silent when by its own weeks so many calls would have come since its last post: none of eight that are
+# expected come by chance in one time of 3,000.
+LEAST_USUAL = 8.0
+WEEKS = 4
+LONGEST_SILENCE = timedelta(days=7)
+
+LAST_POSTS = """
+SELECT destination_number_id, request_type, received_at, last_received_at FROM reports_firstpost
+WHERE destination_number_id = ANY(%s)
+"""
+# Of each number: does its plan forward, as far as its blocks tell?
+BRIDGES = """
+SELECT DISTINCT destination_number_id FROM reports_dayblockcounts
+WHERE destination_number_id = ANY(%s) AND block_type = 'BRIDGE'
+"""
+# How many calls came in the same hours of the four weeks before, on average, since the last post of each number.
+USUAL = """
+WITH last AS (
+  SELECT destination_number_id, max(last_received_at) AS at FROM reports_firstpost
+  WHERE destination_number_id = ANY(%(ids)s) GROUP BY 1
+)
+SELECT last.destination_number_id, last.at, coalesce(sum(counts.offered), 0)::float / %(weeks)s AS usual
+FROM last CROSS JOIN generate_series(1, %(weeks)s) AS week
+LEFT JOIN reports_quarterhourcounts AS counts ON counts.destination_number_id = last.destination_number_id
+  AND counts.quarter_hour >= greatest(last.at, %(earliest)s) - week * interval '7 days'
+  AND counts.quarter_hour < %(now)s - week * interval '7 days'
+WHERE last.at IS NOT NULL
+GROUP BY 1, 2
+"""
+
+
+class State(Enum):
+    """How a kind of post stands for a number."""
+
+    ARRIVES = "arrives"
+    OFF = "off"  # as somebody has set
+    NEVER = "never"  # and nothing says that it should have come
+    MISSING = "missing"  # others imply it
+    STOPPED = "stopped"
+
+    do_not_call_in_templates = True
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One of the five posts of one number."""
+
+    number: DestinationNumber
+    post: RequestType
+    state: State
+    first_at: datetime | None
+    last_at: datetime | None
+    why: str = ""  # it is missing
+
+    @property
+    def setting(self) -> str:
+        return str(self.number.arrives(self.post))
+
+    @property
+    def box(self) -> str:
+        return str(figures.BOXES[self.post])
+
+    @property
+    def needs_somebody(self) -> bool:
+        return self.state in (State.MISSING, State.STOPPED)
+
+    @property
+    def advice(self) -> str:
+        """What to tick, and where."""
+        if not self.needs_somebody:
+            return ""
+        return _("Tick ‘%(box)s’ in the routing of %(number)s.") % {"box": self.box, "number": self.number.readable}
+
+    @property
+    def says(self) -> str:
+        """The whole as a sentence."""
+        about = {"number": self.number.name, "post": self.post.value}
+        if self.state is State.STOPPED and self.last_at:
+            about["moment"] = periods.moment_label(self.last_at)
+            return _("%(number)s has sent no %(post)s since %(moment)s, though other posts came.") % about
+        return _("%(number)s never sends %(post)s.") % about + f" {self.why}"
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A number that sends nothing, though by now it usually would have."""
+
+    number: DestinationNumber
+    since: datetime
+    usual: float  # calls, by now
+
+    @property
+    def says(self) -> str:
+        return _("%(number)s is silent: no post since %(moment)s, and by now it usually has %(calls)d calls more.") % {
+            "number": self.number.name,
+            "moment": periods.moment_label(self.since),
+            "calls": round(self.usual),
+        }
+
+
+def of_numbers(coverage: Coverage) -> dict[DestinationNumber, list[Arrival]]:
+    """Return how each of the five posts stands, number by number. Reads counts only."""
+    ids = [number.pk for number in coverage]
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_POSTS, [ids])
+        seen = {(number_id, post): (first, last) for number_id, post, first, last in cursor.fetchall()}
+        cursor.execute(BRIDGES, [ids])
+        bridged = {number_id for (number_id,) in cursor.fetchall()}
+    return {
+        number: [
+            _arrival(
+                number,
+                post,
+                {one: seen.get((number.pk, one.value), (None, None)) for one in RequestType},
+                has_bridge=number.pk in bridged,
+            )
+            for post in RequestType
+        ]
+        for number in coverage
+    }
+
+
+def _arrival(
+    number: DestinationNumber,
+    post: RequestType,
+    seen: dict[RequestType, tuple[datetime | None, datetime | None]],
+    *,
+    has_bridge: bool,
+) -> Arrival:
+    first, last = seen[post]
+    if number.arrives(post) == Arrives.OFF:
+        return Arrival(number, post, State.OFF, first, last)
+    newest = max((at for _first, at in seen.values() if at), default=None)
+    if first is not None:
+        has_stopped = last is not None and newest is not None and newest - last > STOPPED_AFTER
+        # Nobody may have been called on, or have answered, for days.
+        is_certain = post in (RequestType.CALL_START, RequestType.CALL_END, RequestType.BLOCK_END)
+        return Arrival(number, post, State.STOPPED if has_stopped and is_certain else State.ARRIVES, first, last)
+    why = _why_missing(post, {one for one, (at, _last) in seen.items() if at}, has_bridge=has_bridge)
+    return Arrival(number, post, State.MISSING if why else State.NEVER, None, None, why)
+
+
+def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool) -> str:
+    """Say what implies that a post which never came should have; blank where nothing does."""
+    reasons = {
+        RequestType.CALL_START: (bool(came), _("Every call has a start, and others of its posts came.")),
+        RequestType.BLOCK_END: (bool(came), _("Every routing plan has blocks, and other posts of its calls came.")),
+        RequestType.CALL_END: (
+            bool(came & {RequestType.CALL_START, RequestType.BLOCK_END}),
+            _("Every call ends, and others of its posts came."),
+        ),
+        RequestType.INITIATE_FORWARD: (
+            has_bridge or RequestType.FORWARD_ANSWER in came,
+            _("BRIDGE blocks ended, or calls were answered, so calls were forwarded."),
+        ),
+    }
+    is_implied, why = reasons.get(post, (False, ""))
+    return why if is_implied else ""
+
+
+def silent(numbers: Sequence[DestinationNumber], now: datetime) -> list[Silence]:
+    """Return the numbers that have gone silent, by their own weeks; those most missed first."""
+    by_id = {number.pk: number for number in numbers}
+    with connection.cursor() as cursor:
+        given: dict[str, Any] = {"ids": list(by_id), "weeks": WEEKS, "now": now, "earliest": now - LONGEST_SILENCE}
+        cursor.execute(USUAL, given)
+        found = [Silence(by_id[number_id], at, usual) for number_id, at, usual in cursor.fetchall()]
+    return sorted((one for one in found if one.usual >= LEAST_USUAL), key=lambda one: -one.usual)

@@ -1,0 +1,140 @@
+"""Which posts arrive, which are missed, and which numbers have gone silent: said with what to do."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from calls.models import RequestType
+from reports import arrivals, figures, rollups
+from reports.arrivals import State
+from reports.figures import Coverage
+from reports.models import QuarterHourCounts
+from tests.factories import make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALL = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+
+
+def call(number, *kinds, at=None, uuid="a"):
+    at = at or timezone.now() - timedelta(hours=1)
+    for n, kind in enumerate(kinds):
+        take(number, kind, at + timedelta(seconds=10 * n), call_uuid=uuid)
+    rollups.recount_changed(wait=True)
+
+
+def states(number):
+    return {one.post.value: one.state for one in arrivals.of_numbers(Coverage.of([number]))[number]}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "missing"),
+    [
+        (ALL, set()),
+        ((), set()),
+        (("CALL_START", "CALL_END"), {"BLOCK_END"}),
+        (("BLOCK_END", "CALL_END"), {"CALL_START"}),
+        (("CALL_START", "BLOCK_END"), {"CALL_END"}),
+        (("CALL_START", "BLOCK_END", "CALL_END"), set()),
+        (("CALL_START", "BLOCK_END BRIDGE", "CALL_END"), {"INITIATE_FORWARD"}),
+        (("CALL_START", "BLOCK_END", "FORWARD_ANSWER", "CALL_END"), {"INITIATE_FORWARD"}),
+        (("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END"), set()),  # nobody may have answered
+    ],
+)
+def test_what_other_posts_imply_is_missing_and_what_nothing_implies_is_not(kinds, missing):
+    number = make_number()
+    call(number, *kinds)
+
+    found = states(number)
+
+    assert {post for post, state in found.items() if state is State.MISSING} == missing
+    came = {kind.split()[0] for kind in kinds}
+    assert {post for post, state in found.items() if state is State.ARRIVES} == came
+
+
+def test_a_box_that_is_set_off_is_nobodys_trouble():
+    number = make_number(block_end="off")
+    call(number, "CALL_START", "CALL_END")
+
+    assert states(number)["BLOCK_END"] is State.OFF
+
+
+def test_a_kind_that_comes_no_longer_while_others_do_has_stopped():
+    number = make_number()
+    call(number, *ALL, at=timezone.now() - timedelta(days=5), uuid="old")
+    call(number, "CALL_START", "BLOCK_END", uuid="new")
+
+    (one,) = [one for one in arrivals.of_numbers(Coverage.of([number]))[number] if one.needs_somebody]
+
+    assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
+    assert "has sent no CALL_END since" in one.says
+    assert one.advice == "Tick ‘at the end of the plan’ in the routing of +49 221 55400300."
+
+
+def usual_week(number, calls_an_hour, weeks=4):
+    """Counts as of a number that is called all the time, up to now a week ago."""
+    quarter_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for week in range(1, weeks + 1):
+        for hour in range(24):
+            at = quarter_hour - timedelta(days=7 * week, hours=hour)
+            QuarterHourCounts.objects.create(destination_number=number, quarter_hour=at, offered=calls_an_hour)
+
+
+def test_a_number_is_silent_when_its_own_weeks_say_that_it_should_not_be():
+    busy, quiet = make_number(label="Busy"), make_number("+4930123456", label="Quiet")
+    for number in (busy, quiet):
+        call(number, "CALL_START", at=timezone.now() - timedelta(hours=5))
+    usual_week(busy, 4)
+    usual_week(quiet, 1)
+
+    (silence,) = arrivals.silent([busy, quiet], timezone.now())
+
+    assert silence.number == busy
+    assert 12 <= silence.usual <= 20
+    assert "Busy is silent: no post since" in silence.says
+    call(busy, "CALL_START", at=timezone.now(), uuid="again")
+    assert not arrivals.silent([busy, quiet], timezone.now())
+
+
+def test_the_page_says_what_to_tick_and_what_is_not_measured_for_want_of_it(client):
+    number = make_number(label="Hotline")
+    call(number, "CALL_START", "BLOCK_END BRIDGE", "CALL_END")
+    client.force_login(make_user(numbers=[number]))
+
+    page = client.get("/reports/coverage/").content.decode()
+
+    assert "1 thing keeps figures from being whole." in page
+    assert "Tick ‘when a forward starts’ in the routing of +49 221 55400300." in page
+    assert "<i>not measured</i>: Answered" in page
+    overview = client.get("/reports/").content.decode()
+    assert "Hotline never sends INITIATE_FORWARD." in overview
+    assert f"/reports/coverage/#n-{number.pk}" in overview
+
+
+def test_managers_see_the_coverage_of_their_numbers_alone(client):
+    mine, other = make_number(label="Mine"), make_number("+4930123456", label="Other")
+    call(other, "CALL_START", "CALL_END")
+    client.force_login(make_user(numbers=[mine]))
+
+    for page in ("/reports/coverage/", "/reports/"):
+        assert "Other" not in client.get(page).content.decode()
+
+
+def test_every_figure_is_defined_on_one_page(client):
+    client.force_login(make_staff())
+
+    page = client.get("/reports/definitions/").content.decode()
+
+    for key, figure in figures.FIGURES.items():
+        assert f'id="{key}"' in page
+        assert str(figure.definition)[:40].replace("'", "&#x27;") in page
+
+
+def test_coverage_asks_no_question_per_number(client, django_assert_max_num_queries):
+    for n in range(12):
+        call(make_number(f"+4922155400{n:03}"), "CALL_START", "CALL_END", uuid=f"u{n}")
+    client.force_login(make_staff())
+
+    with django_assert_max_num_queries(9):
+        client.get("/reports/coverage/")
