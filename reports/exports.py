@@ -1,10 +1,11 @@
-"""The three CSVs, by COPY straight into the response: flat memory, whatever the number of rows.
+"""The CSVs, by COPY straight into the response: flat memory, whatever the number of rows.
 
 Columns, formats and the guard: docs/csv.md. Each function reads what it needs to know beforehand and returns an
 iterator of pieces of the file; the statement runs when the first piece is asked for."""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -143,20 +144,60 @@ CALL_COLUMNS = (
 )
 
 
+# For workforce planners, as their programs read it: no header, UTC, every quarter-hour of every number. Handled are
+# the answered calls, and how long the mean one was talked; empty where that is not measured.
+PLANNER = f"""
+WITH {querysets.GIVEN}
+SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
+  CASE WHEN slot >= number.answered_from THEN coalesce(counts.answered, 0) END,
+  CASE WHEN slot >= number.talk_from THEN coalesce(round(counts.talk_s / nullif(counts.talk_calls, 0)), 0) END
+FROM number
+CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
+LEFT JOIN reports_quarterhourcounts AS counts
+  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot
+ORDER BY number.e164, slot
+"""
+
+# What a spreadsheet set to German reads by a double click: a fraction has a comma, a time neither T nor offset, and a
+# number in E.164 a space, or it would become 4.92E+12.
+FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
+TIMES = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at"})
+PHONES = frozenset({"destination_number", "caller_id_number", "answered_destination"})
+
+
+def for_excel(name: str, type_number: int) -> str:
+    """Return the SQL of a column as Excel reads it."""
+    column = f'"{name}"'
+    if type_number in FRACTIONS:
+        return f"replace({column}::text, '.', ',') AS {column}"
+    if name in TIMES:
+        return f"replace(left({column}, 19), 'T', ' ') AS {column}"
+    if name in PHONES:
+        spaced = f"left({column}, 3) || ' ' || substr({column}, 4)"
+        return f"CASE WHEN {is_e164(column)} THEN {spaced} ELSE {column} END AS {column}"
+    return column
+
+
 # --- The files ---------------------------------------------------------------------------------
 
 
-def counts_csv(numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Iterator[bytes]:
     """Return the figures of each number in each bucket in which it has calls, as CSV."""
-    return _counts(querysets.statement(COUNTS, "counts", grain), numbers, period, grain)
+    return _counts(querysets.statement(COUNTS, "counts", grain), numbers, period, grain, excel=excel)
 
 
-def blocks_csv(numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Iterator[bytes]:
     """Return the figures of each block type of each number in each bucket, as CSV."""
-    return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain)
+    return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain, excel=excel)
 
 
-def calls_csv(calls: QuerySet[Call]) -> Iterator[bytes]:
+def planner_csv(numbers: Numbers, period: Period) -> Iterator[bytes]:
+    """Return every quarter-hour of every number, also those without calls, for workforce planners."""
+    given = querysets.parameters(Coverage.of(numbers), period, [], apart=True)
+    return _copy(_rendered(PLANNER, given), header=False)
+
+
+def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Iterator[bytes]:
     """Return calls as CSV, oldest first."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
@@ -178,7 +219,7 @@ def calls_csv(calls: QuerySet[Call]) -> Iterator[bytes]:
     today = periods.today()
     coverage = Coverage.of(DestinationNumber.objects.all())
     parameters = querysets.parameters(coverage, Period(today, today), [], apart=True)
-    return _copy(_rendered(sql, parameters))
+    return _copy(_rendered(sql, parameters), excel=excel)
 
 
 def filename(what: str, period: Period) -> str:
@@ -196,9 +237,9 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
     )
 
 
-def _counts(sql: str, numbers: Numbers, period: Period, grain: str) -> Iterator[bytes]:
+def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Iterator[bytes]:
     edges = periods.edges(period, grain)
-    return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)))
+    return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)), excel=excel)
 
 
 def _rendered(sql: str, parameters: Any) -> str:
@@ -207,11 +248,17 @@ def _rendered(sql: str, parameters: Any) -> str:
     return psycopg.ClientCursor(connection.connection).mogrify(sql, parameters)
 
 
-def _copy(query: str) -> Generator[bytes, None, None]:
+def _copy(query: str, *, header: bool = True, excel: bool = False) -> Generator[bytes, None, None]:
     """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('TimeZone', %s, true)", [settings.TIME_ZONE])
-        with cursor.copy(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)") as rows:
+        options = "FORMAT csv, HEADER" if header else "FORMAT csv"
+        if excel:
+            cursor.execute(f"SELECT * FROM ({query}) AS rows LIMIT 0")
+            columns = ", ".join(for_excel(column.name, column.type_code) for column in cursor.description)
+            query, options = f"SELECT {columns} FROM ({query}) AS rows", f"{options}, DELIMITER ';'"
+            yield codecs.BOM_UTF8
+        with cursor.copy(f"COPY ({query}) TO STDOUT WITH ({options})") as rows:
             pieces: list[bytes] = []
             size = 0
             for row in rows:

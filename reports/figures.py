@@ -141,6 +141,15 @@ FIGURES: dict[str, Figure] = {
     )
 }
 
+# How a figure is written where it is no count.
+KINDS = {
+    "service_level": "share",
+    "reached": "share",
+    "time_to_answer": "seconds",
+    "ring": "seconds",
+    "talk": "seconds",
+}
+
 # What a box is called where it is ticked.
 BOXES = {
     CALL_START: gettext_lazy("at the start of the plan"),

@@ -59,6 +59,17 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(zone()).date()
 
 
+def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, datetime]:
+    """Return the same times on the clock, of one day, on another, in UTC; whatever the clock does in between."""
+
+    def on_that_day(moment: datetime) -> datetime:
+        local = moment.astimezone(zone())
+        later = local.date() - day_of(start)
+        return datetime.combine(day + later, local.time(), tzinfo=zone()).astimezone(UTC)
+
+    return on_that_day(start), on_that_day(end)
+
+
 @dataclass(frozen=True)
 class Period:
     """Whole local days, the first and the last included."""

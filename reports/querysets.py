@@ -270,6 +270,13 @@ def totals(numbers: Numbers, period: Period) -> Row:
     return _by_bucket(coverage, period, Grain.DAY, [bucket])[0]
 
 
+def between(numbers: Numbers, start: datetime, end: datetime) -> Row:
+    """Return the figures of all numbers together between two quarter-hours of one day."""
+    day = periods.day_of(start)
+    bucket = Bucket(start, end, "", "")
+    return _by_bucket(Coverage.of(numbers), Period(day, day), Grain.QUARTER_HOUR, [bucket])[0]
+
+
 def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
     """Return the figures of all numbers together, one row for every bucket, also where no call came."""
     return _by_bucket(Coverage.of(numbers), period, grain, periods.buckets(period, grain))

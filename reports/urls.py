@@ -14,6 +14,7 @@ urlpatterns = [
     path("reports/calls/<int:pk>/", views.call, name="call"),
     path("reports/system/", views.system, name="system"),
     path("reports/counts.csv", views.counts_csv, name="counts_csv"),
+    path("reports/planner.csv", views.planner_csv, name="planner_csv"),
     path("reports/blocks.csv", views.blocks_csv, name="blocks_csv"),
     path("reports/calls.csv", views.calls_csv, name="calls_csv"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),

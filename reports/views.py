@@ -21,7 +21,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import arrivals, callforms, exports, figures, hours, monitoring, periods, querysets, timeline
+from reports import arrivals, callforms, exports, figures, hours, monitoring, periods, querysets, timeline, today
 from reports.callforms import CallFilter
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
@@ -63,6 +63,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     rows = querysets.by_number(coverage, form.period)
     page = _report(form, coverage, now) | {
         "attention": _attention(form.choices),
+        "today": today.so_far(coverage, timezone.now()) if periods.today() in form.period else None,
         "numbers": sorted(rows, key=_most_lost_first),
         "figures": _figures(
             now,
@@ -362,7 +363,8 @@ def counts_csv(request: HttpRequest) -> HttpResponseBase:
     if form.errors:
         return _bad_query(form.errors)
     return exports.download(
-        exports.filename("counts", form.period), exports.counts_csv(form.numbers, form.period, form.grain)
+        exports.filename("counts", form.period),
+        exports.counts_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request)),
     )
 
 
@@ -374,7 +376,8 @@ def blocks_csv(request: HttpRequest) -> HttpResponseBase:
     if form.errors:
         return _bad_query(form.errors)
     return exports.download(
-        exports.filename("blocks", form.period), exports.blocks_csv(form.numbers, form.period, form.grain)
+        exports.filename("blocks", form.period),
+        exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request)),
     )
 
 
@@ -386,8 +389,23 @@ def calls_csv(request: HttpRequest) -> HttpResponseBase:
     if asked.errors:
         return _bad_query(asked.errors)
     return exports.download(
-        exports.filename("calls", asked.period) if asked.period else "calls.csv", exports.calls_csv(asked.calls())
+        exports.filename("calls", asked.period) if asked.period else "calls.csv",
+        exports.calls_csv(asked.calls(), excel=_is_for_excel(request)),
     )
+
+
+@require_safe
+@login_required
+@personal
+def planner_csv(request: HttpRequest) -> HttpResponseBase:
+    form = ReportForm(request.GET, request.user, download=True)
+    if form.errors:
+        return _bad_query(form.errors)
+    return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
+
+
+def _is_for_excel(request: HttpRequest) -> bool:
+    return request.GET.get("format") == "excel"
 
 
 def _bad_query(errors: dict[str, str]) -> HttpResponse:
@@ -490,22 +508,13 @@ def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> l
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
 
 
-KINDS = {
-    "service_level": "share",
-    "reached": "share",
-    "time_to_answer": "seconds",
-    "ring": "seconds",
-    "talk": "seconds",
-}
-
-
 def _figures(now: Row, before: Row, *keys: str) -> list[dict[str, Any]]:
     return [
         {
             "key": str(key),
             "now": now[key],
             "before": before[key],
-            "kind": KINDS.get(key, "count"),
+            "kind": figures.KINDS.get(key, "count"),
             "is_outcome": key in Outcome.values,
         }
         for key in keys

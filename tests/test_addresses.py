@@ -30,6 +30,7 @@ reports/coverage/                     login      200      200            200
 reports/definitions/                  login      200      200            200
 reports/when/                         login      200      200            200
 reports/counts.csv                    login      200      404            200
+reports/planner.csv                   login      200      404            200
 reports/blocks.csv                    login      200      404            200
 reports/calls.csv                     login      200      404            200
 accounts/login/                       200        ->       ->             ->

@@ -265,6 +265,14 @@ def _not_measured(context: template.Context, key: str, one: Cell, row: Row | Non
 
 
 @register.simple_tag
+def usual(value: float | None, kind: str) -> str:
+    """A mean of several days, as the figure of one; nothing as a dash."""
+    if value is None:
+        return EN_DASH
+    return shown(round(value) if kind == "count" else value, kind)
+
+
+@register.simple_tag
 def share_of(row: Row, key: str) -> SafeString:
     """An outcome's share of offered, small and quiet."""
     share = row.share(key)

@@ -344,3 +344,62 @@ def test_a_client_that_goes_away_leaves_the_connection_sound():
         cursor.execute("SHOW TimeZone")
         assert cursor.fetchone() == ("UTC",)
     assert len(rows(exports.calls_csv(Call.objects.all()))) == 20_000
+
+
+def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
+    number = make_number(label="Hotline Köln", **ALL_ON)
+    call(number, "quick", NOON, S=0, F=2, A=12, E=112)
+    call(number, "missed", NOON, S=0, F=5, E=60)
+    rollups.recount_changed()
+
+    file = b"".join(exports.counts_csv([number], TODAY, Grain.DAY, excel=True))
+    assert file.startswith(b"\xef\xbb\xbf")
+    assert file.decode("utf-8-sig") == (
+        f"{COUNTS.replace(',', ';')}\n"
+        "2026-09-15 00:00:00;2026-09-16 00:00:00;+49 22155400300;Hotline Köln;"
+        "2;1;1;0;0;0;0;0;0,5000;12,0;10,0;100,0;0\n"
+    )
+    calls = b"".join(exports.calls_csv(Call.objects.all(), excel=True)).decode("utf-8-sig")
+    header, first, _second = calls.splitlines()
+    assert header == CALLS.replace(",", ";")
+    assert ";2026-09-15 12:00:00;2026-09-15 12:00:02;" in first
+    assert ";12,000;10,000;100,000;" in first
+
+
+def test_planners_get_every_quarter_hour_in_utc_without_a_header():
+    number = make_number(**ALL_ON)
+    other = make_number(OTHER, **ALL_ON | {"forward_answer": "off"})
+    call(number, "one", NOON, S=0, F=2, A=12, E=112)
+    call(number, "two", NOON, S=0, F=2, A=12, E=113)
+    call(number, "missed", NOON, S=0, F=5, E=60)
+    call(other, "other", NOON, S=0, F=5, E=60)
+    rollups.recount_changed()
+    october = Period(date(2026, 10, 25), date(2026, 10, 25))
+
+    lines = text(exports.planner_csv([number, other], TODAY)).splitlines()
+    assert len(lines) == 2 * 96
+    assert lines[0] == f"2026-09-14 22:00,{number.e164},0,0,0"
+    assert f"2026-09-15 10:00,{number.e164},3,2,101" in lines  # 100.5 s, to the whole second
+    assert f"2026-09-15 10:00,{OTHER},1,," in lines
+    assert lines == sorted(lines, key=lambda line: (line.split(",")[1] != number.e164, line))
+    assert len(text(exports.planner_csv([number], october)).splitlines()) == 100
+
+
+def test_excel_and_planners_are_served_by_address(client):
+    from tests.factories import make_staff
+
+    number = make_number(label="Hotline", **ALL_ON)
+    call(number, "quick", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    client.force_login(make_staff())
+    query = "from=2026-09-15&to=2026-09-15"
+
+    for name in ("counts", "blocks", "calls"):
+        answer = client.get(f"/reports/{name}.csv?{query}&format=excel")
+        assert b"".join(answer.streaming_content).startswith(b"\xef\xbb\xbf"), name
+    planner = client.get(f"/reports/planner.csv?{query}")
+    assert planner["Content-Disposition"] == 'attachment; filename="planner-2026-09-15.csv"'
+    assert len(b"".join(planner.streaming_content).splitlines()) == 96
+    overview = client.get(f"/reports/?{query}").content.decode()
+    assert "&amp;format=excel" in overview
+    assert "/reports/planner.csv?" in overview

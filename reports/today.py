@@ -1,0 +1,45 @@
+"""Today so far, beside what is usual for its weekday by that time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from reports import figures, periods, querysets
+from reports.figures import Coverage, Row
+from reports.hours import WEEKDAYS
+from reports.outcomes import Outcome
+
+USUAL_WEEKS = 4
+SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
+
+
+def so_far(coverage: Coverage, now: datetime) -> dict[str, Any] | None:
+    """Today up to the last full quarter-hour, beside the same weekday's usual; None while the day is too young."""
+    day = periods.day_of(now)
+    start = periods.day_start(day)
+    passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
+    if not passed:
+        return None
+    row = querysets.between(coverage, start, start + passed)
+    before = [day - 7 * week * periods.DAY for week in range(1, USUAL_WEEKS + 1)]
+    usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one)) for one in before]
+    return {
+        "until": start + passed,
+        "weekday": WEEKDAYS[day.weekday()],
+        "row": row,
+        "figures": [
+            {"key": str(key), "kind": figures.KINDS.get(key, "count"), "now": row[key], "usual": _usual(usual, key)}
+            for key in SHOWN
+        ],
+        "weeks": USUAL_WEEKS,
+    }
+
+
+def _usual(rows: list[Row], key: str) -> float | None:
+    """Return the mean of a count over some days, or a share or mean over all their calls; None where none is known."""
+    cells = [row[key] for row in rows if row[key].is_measured]
+    if figures.KINDS.get(key):
+        whole = sum(cell.whole or 0 for cell in cells)
+        return sum((cell.value or 0) * (cell.whole or 0) for cell in cells) / whole if whole else None
+    return sum(cell.value or 0 for cell in cells) / len(cells) if cells else None

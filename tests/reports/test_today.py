@@ -1,0 +1,73 @@
+"""Today so far, beside the same weekday's usual to the same time on the clock."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports import periods, rollups
+from reports.figures import Coverage
+from reports.today import so_far
+from tests.factories import make_number, make_staff, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+TODAY = date(2026, 11, 4)  # a Wednesday; the clock went back ten days before
+
+
+def at(day, hour, minute=0):
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
+
+
+def call(number, moment, answered=True):
+    kinds = ["CALL_START", "INITIATE_FORWARD", *["FORWARD_ANSWER"] * answered, "CALL_END"]
+    for n, kind in enumerate(kinds):
+        take(number, kind, moment + timedelta(seconds=8 * n), call_uuid=f"{moment:%d%H%M}-{number.pk}")
+
+
+def test_the_usual_is_the_mean_of_four_weeks_to_the_same_time_on_the_clock():
+    number = make_number()
+    for week in range(1, 5):
+        day = TODAY - timedelta(days=7 * week)
+        for minute in range(2 * week):  # 2, 4, 6 and 8 calls before half past nine
+            call(number, at(day, 9, minute), answered=minute > 0)
+        call(number, at(day, 9, 31))  # too late to be compared
+    for minute in range(3):
+        call(number, at(TODAY, 9, minute))
+    call(number, at(TODAY, 9, 31))  # in the quarter-hour that is not full yet
+    rollups.recount_changed(wait=True)
+
+    today = so_far(Coverage.of([number]), at(TODAY, 9, 44))
+
+    found = {one["key"]: (one["now"].value, one["usual"]) for one in today["figures"]}
+    assert found["offered"] == (3, 5.0)
+    assert found["answered"] == (3, 4.0)
+    assert found["missed"] == (0, 1.0)
+    assert found["service_level"] == (1.0, 16 / 20)
+    assert today["until"] == at(TODAY, 9, 30)
+    assert str(today["weekday"]) == "Wednesday"
+
+
+def test_the_first_quarter_hour_of_a_day_has_nothing_to_compare():
+    assert so_far(Coverage.of([make_number()]), at(TODAY, 0, 14)) is None
+
+
+def test_the_same_hours_are_those_on_the_clock():
+    summer = date(2026, 10, 21)
+
+    start, end = periods.same_hours(at(TODAY, 0), at(TODAY, 9, 30), summer)
+
+    assert (start, end) == (at(summer, 0), at(summer, 9, 30))
+    assert periods.same_hours(at(TODAY, 0), at(TODAY + timedelta(days=1), 0), summer)[1] == at(date(2026, 10, 22), 0)
+
+
+def test_the_overview_shows_it_while_the_period_includesso_far(client):
+    number = make_number()
+    call(number, datetime.now(UTC) - timedelta(hours=2))
+    rollups.recount_changed(wait=True)
+    client.force_login(make_staff())
+
+    assert 'id="t-today"' in client.get("/reports/").content.decode() or datetime.now(BERLIN).hour == 0
+    long_ago = client.get("/reports/?from=2026-01-01&to=2026-01-02").content.decode()
+    assert 'id="t-today"' not in long_ago
