@@ -32,10 +32,12 @@ SOUND = {
 
 
 def manage(*words, **environment):
+    # Without what the tests of pages in a browser set for themselves.
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=django_settings.BASE_DIR,
-        env=os.environ | environment,
+        env=inherited | environment,
         capture_output=True,
         text=True,
         check=False,
