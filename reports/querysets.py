@@ -334,6 +334,16 @@ def last_day_with_calls(numbers: Numbers, before: date | None = None) -> date | 
     return latest
 
 
+def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
+    """Return the offered calls of each day of a period, also of days without any, by the id of the number."""
+    days = {day: place for place, day in enumerate(period.days)}
+    offered = {number.pk: [0] * len(days) for number in numbers}
+    found = DayCounts.objects.filter(destination_number__in=list(offered), day__range=(period.first, period.last))
+    for number_id, day, calls in found.values_list("destination_number_id", "day", "offered"):
+        offered[number_id][days[day]] = calls
+    return offered
+
+
 def counted_at() -> datetime | None:
     """Return up to when calls are counted; None before the first roll-up."""
     return RollUp.objects.values_list("counted_at", flat=True).first()

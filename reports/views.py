@@ -65,6 +65,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "attention": _attention(form.choices),
         "today": today.so_far(coverage, timezone.now()) if periods.today() in form.period else None,
         "numbers": sorted(rows, key=_most_lost_first),
+        "sparks": querysets.offered_by_day(coverage, _four_weeks()),
         "figures": _figures(
             now,
             querysets.totals(coverage, form.period.previous()),
@@ -335,6 +336,12 @@ def system(request: HttpRequest) -> HttpResponse:
         "asked_at": timezone.now(),
     }
     return _page(request, "reports/system.html", page, list(DestinationNumber.objects.visible_to(request.user)))
+
+
+def _four_weeks() -> Period:
+    """The four weeks up to yesterday: whole days alone say how many calls come."""
+    yesterday = periods.today() - periods.DAY
+    return Period(yesterday - 27 * periods.DAY, yesterday)
 
 
 def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:

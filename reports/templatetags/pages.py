@@ -265,6 +265,28 @@ def _not_measured(context: template.Context, key: str, one: Cell, row: Row | Non
 
 
 @register.simple_tag
+def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
+    """The calls of each day as a small line; in words for those who do not see it."""
+    values = days.get(number_id) or [0]
+    most, width, height = max(*values, 1), 100, 24
+    step = width / max(1, len(values) - 1)
+    points = " ".join(f"{place * step:.1f},{height - value / most * height:.1f}" for place, value in enumerate(values))
+    words = _("%(least)d to %(most)d calls a day, %(last)d on the last") % {
+        "least": min(values),
+        "most": max(values),
+        "last": values[-1],
+    }
+    return format_html(
+        '<svg class="spark" viewBox="-3 -3 106 30" role="img" aria-label="{words}"><title>{words}</title>'
+        '<polyline points="{points}"/><circle cx="{x}" cy="{y}" r="2"/></svg>',
+        words=words,
+        points=points,
+        x=f"{width:.1f}",
+        y=f"{height - values[-1] / most * height:.1f}",
+    )
+
+
+@register.simple_tag
 def usual(value: float | None, kind: str) -> str:
     """A mean of several days, as the figure of one; nothing as a dash."""
     if value is None:

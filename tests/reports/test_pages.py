@@ -226,12 +226,29 @@ def test_downloads_carry_the_filters_of_the_page(client):
             assert len(lines) == 2, href
 
 
+def test_each_number_has_its_last_four_weeks_as_a_line(client):
+    number = make_number()
+    for days, calls in ((1, 2), (5, 3), (28, 1), (29, 7)):
+        for n in range(calls):
+            at = timezone.now() - timedelta(days=days)
+            counted(number, "CALL_START", "CALL_END", at=at, call_uuid=f"{days}-{n}")
+    sign_in(client, make_staff())
+
+    page = client.get("/reports/").content.decode()
+
+    assert 'aria-label="0 to 3 calls a day, 2 on the last"' in page
+    points = re.search(r'<polyline points="([^"]+)"', page).group(1).split()
+    assert len(points) == 28
+    assert points[0] == "0.0,16.0"
+    assert points[-1] == "100.0,8.0"
+
+
 @pytest.mark.parametrize("many", [3, 30])
 def test_no_question_is_asked_per_number(client, django_assert_max_num_queries, many):
     for n in range(many):
         counted(make_number(f"+4922155400{n:03}"), "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid=f"call-{n}")
     sign_in(client, make_staff())
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(24):
         client.get("/reports/")
     with django_assert_max_num_queries(13):
         client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/")
