@@ -23,6 +23,7 @@ from reports.periods import Period
 from reports.querysets import Numbers
 
 PIECE_BYTES = 64 * 1024
+Pieces = Generator[bytes, None, None]
 
 # A cell that a spreadsheet could take for a formula: one that begins with = + - @ (or their full-width twins), also
 # behind spaces or quotes, or with a tab or a line break. A plain E.164 number is let through.
@@ -181,23 +182,23 @@ def for_excel(name: str, type_number: int) -> str:
 # --- The files ---------------------------------------------------------------------------------
 
 
-def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Iterator[bytes]:
+def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each number in each bucket in which it has calls, as CSV."""
     return _counts(querysets.statement(COUNTS, "counts", grain), numbers, period, grain, excel=excel)
 
 
-def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Iterator[bytes]:
+def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each block type of each number in each bucket, as CSV."""
     return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain, excel=excel)
 
 
-def planner_csv(numbers: Numbers, period: Period) -> Iterator[bytes]:
+def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
     given = querysets.parameters(Coverage.of(numbers), period, [], apart=True)
     return _copy(_rendered(PLANNER, given), header=False)
 
 
-def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Iterator[bytes]:
+def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
     """Return calls as CSV, oldest first."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
@@ -237,7 +238,7 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
     )
 
 
-def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Iterator[bytes]:
+def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     edges = periods.edges(period, grain)
     return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)), excel=excel)
 
@@ -248,7 +249,7 @@ def _rendered(sql: str, parameters: Any) -> str:
     return psycopg.ClientCursor(connection.connection).mogrify(sql, parameters)
 
 
-def _copy(query: str, *, header: bool = True, excel: bool = False) -> Generator[bytes, None, None]:
+def _copy(query: str, *, header: bool = True, excel: bool = False) -> Pieces:
     """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('TimeZone', %s, true)", [settings.TIME_ZONE])

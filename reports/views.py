@@ -21,7 +21,19 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import arrivals, callforms, exports, figures, hours, monitoring, periods, querysets, timeline, today
+from reports import (
+    arrivals,
+    callforms,
+    exports,
+    figures,
+    hours,
+    monitoring,
+    periods,
+    querysets,
+    timeline,
+    today,
+    workbooks,
+)
 from reports.callforms import CallFilter
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
@@ -399,6 +411,55 @@ def calls_csv(request: HttpRequest) -> HttpResponseBase:
         exports.filename("calls", asked.period) if asked.period else "calls.csv",
         exports.calls_csv(asked.calls(), excel=_is_for_excel(request)),
     )
+
+
+@require_safe
+@login_required
+@personal
+def counts_xlsx(request: HttpRequest) -> HttpResponseBase:
+    form = ReportForm(request.GET, request.user, download=True)
+    if form.errors:
+        return _bad_query(form.errors)
+    pieces = exports.counts_csv(form.numbers, form.period, form.grain)
+    return _workbook("counts", pieces, form.period, [*_said_of(form), (gettext("Cut by"), form.grain.label)])
+
+
+@require_safe
+@login_required
+@personal
+def blocks_xlsx(request: HttpRequest) -> HttpResponseBase:
+    form = ReportForm(request.GET, request.user, download=True)
+    if form.errors:
+        return _bad_query(form.errors)
+    pieces = exports.blocks_csv(form.numbers, form.period, form.grain)
+    return _workbook("blocks", pieces, form.period, [*_said_of(form), (gettext("Cut by"), form.grain.label)])
+
+
+@require_safe
+@login_required
+@personal
+def calls_xlsx(request: HttpRequest) -> HttpResponseBase:
+    asked = CallFilter(request.GET, request.user, request.session)
+    if asked.errors:
+        return _bad_query(asked.errors)
+    filters = [(name, value) for name, value in asked.pairs("search")]
+    return _workbook("calls", exports.calls_csv(asked.calls()), asked.period, filters)
+
+
+def _said_of(form: ReportForm) -> list[tuple[str, str]]:
+    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    return [(gettext("Period"), form.period.label), (gettext("Numbers"), numbers)]
+
+
+def _workbook(
+    what: str, pieces: exports.Pieces, period: Period | None, filters: Sequence[tuple[str, Any]]
+) -> HttpResponseBase:
+    name = exports.filename(what, period).replace(".csv", ".xlsx") if period else f"{what}.xlsx"
+    try:
+        return workbooks.workbook(pieces, name, filters)
+    except workbooks.TooLong:
+        text = gettext("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
+        return _bad_query({"to": text})
 
 
 @require_safe

@@ -30,6 +30,9 @@ reports/coverage/                     login      200      200            200
 reports/definitions/                  login      200      200            200
 reports/when/                         login      200      200            200
 reports/counts.csv                    login      200      404            200
+reports/counts.xlsx                   login      200      404            200
+reports/blocks.xlsx                   login      200      404            200
+reports/calls.xlsx                    login      200      404            200
 reports/planner.csv                   login      200      404            200
 reports/blocks.csv                    login      200      404            200
 reports/calls.csv                     login      200      404            200
@@ -138,7 +141,7 @@ def test_everybody_gets_what_they_may_see(client):
             "^(?P<app_label>auth|calls|reports)/$", "calls/"
         )
         address = address.replace("(?P<url>.*)$", "nothing/here/")
-        if address.endswith(".csv"):
+        if address.endswith((".csv", ".xlsx")):
             address += f"?number={number.e164.replace('+', '%2B')}"
         if "keys/" in address:
             address += f"?number={number.pk}"

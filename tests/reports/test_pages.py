@@ -216,7 +216,9 @@ def test_downloads_carry_the_filters_of_the_page(client):
         files = ["/reports/counts.csv", "/reports/blocks.csv", "/reports/calls.csv"]
         for_excel = [href for href in hrefs if "format=excel" in href]
         (for_planners,) = [href for href in hrefs if "planner" in href]
-        plain = [href for href in hrefs if href not in {*for_excel, for_planners}]
+        workbooks = [href for href in hrefs if ".xlsx" in href]
+        plain = [href for href in hrefs if href not in {*for_excel, *workbooks, for_planners}]
+        assert [href.replace(".xlsx", ".csv") for href in workbooks] == plain[:3]
         assert [href.partition("?")[0] for href in plain] == files * 2
         assert plain[:3] == plain[3:]
         assert [href.removesuffix("&format=excel") for href in for_excel] == plain[:3]

@@ -1,0 +1,123 @@
+"""The downloads as workbooks of Excel: typed cells, and a second sheet that says what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import IO, Any
+
+import xlsxwriter
+from django.conf import settings
+from django.http import FileResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from reports import periods
+from reports.exports import Pieces
+from reports.figures import FIGURES
+
+MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
+CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# Columns of the files that are text whatever stands in them.
+TEXTS = frozenset(
+    {
+        *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
+        *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
+    }
+)
+TIMES = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at"})
+# Which definition a column of the files has, where it is not of its own name.
+DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "calls": "block_calls"}
+
+
+class TooLong(Exception):  # noqa: N818 (a state of the question)
+    """There are more rows than a sheet of Excel holds."""
+
+
+def workbook(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]]) -> FileResponse:
+    """Return a response with the rows of a CSV of reports.exports as a workbook. Raise TooLong.
+
+    `filters` are what was asked for, as the second sheet says it."""
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
+    options = {"constant_memory": True, "in_memory": False}
+    try:
+        with xlsxwriter.Workbook(file, options) as book, contextlib.closing(pieces):
+            columns = _write_rows(book, _rows(pieces))
+            _write_about(book, columns, filters)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    answer = FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPE)
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _rows(pieces: Iterable[bytes]) -> Iterator[list[str]]:
+    """Read CSV as it comes, without keeping it."""
+
+    def lines() -> Iterator[str]:
+        rest = ""
+        for piece in pieces:
+            rest += piece.decode()
+            whole, newline, rest = rest.rpartition("\n")
+            yield from io.StringIO(whole + newline, newline="")
+        if rest:
+            yield rest
+
+    yield from csv.reader(lines())
+
+
+def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
+    """Write the first sheet; return its columns."""
+    sheet = book.add_worksheet(_("Figures"))
+    bold, moment = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    columns = next(rows)
+    for place, column in enumerate(columns):
+        sheet.write_string(0, place, column, bold)
+        sheet.set_column(place, place, 20 if column in TIMES | TEXTS else 12)
+    sheet.freeze_panes(1, 0)
+    for number, row in enumerate(rows, start=1):
+        if number > MOST_ROWS:
+            raise TooLong
+        for place, (column, text) in enumerate(zip(columns, row, strict=True)):
+            if not text:
+                continue
+            if column in TIMES:
+                local = datetime.fromisoformat(text).astimezone(periods.zone())
+                sheet.write_datetime(number, place, local.replace(tzinfo=None), moment)
+            elif column in TEXTS:
+                sheet.write_string(number, place, text)
+            else:
+                sheet.write_number(number, place, float(text))
+    return columns
+
+
+def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str, str]]) -> None:
+    """Write the second sheet: when this was made, of what, in which zone, and what each column means."""
+    sheet = book.add_worksheet(_("About"))
+    bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 100)
+    lines = [
+        (_("Made by"), f"Calltally {settings.VERSION}"),
+        (_("Made at"), f"{timezone.localtime():%Y-%m-%d %H:%M:%S}"),
+        (_("Zone of all times"), settings.TIME_ZONE),
+        *filters,
+        ("", ""),
+        (_("Column"), _("Means")),
+    ]
+    for column in columns:
+        figure = FIGURES.get(DEFINED.get(column, column))
+        if figure is not None:
+            lines.append((column, str(figure.definition)))
+    lines.append(
+        ("", _("An empty cell is not measured, does not apply, or has nothing to take a mean of. It is never 0."))
+    )
+    for row, (name, text) in enumerate(lines):
+        sheet.write_string(row, 0, str(name), bold)
+        sheet.write_string(row, 1, str(text), wrapped)
