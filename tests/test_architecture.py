@@ -24,8 +24,8 @@ LAYERS = {
     "reports": [
         {"urls"},
         {"views", "tasks", "admin", "commands"},
-        {"monitoring"},
-        {"exports", "forms", "callforms", "rollups"},
+        {"monitoring", "signin", "workbooks", "today"},
+        {"exports", "forms", "callforms", "rollups", "hours", "arrivals"},
         {"querysets"},
         {"figures"},
         {"models"},
