@@ -138,6 +138,8 @@ def coverage(request: HttpRequest) -> HttpResponse:
     covered = Coverage.of(choices)
     arriving = arrivals.of_numbers(covered)
     silent = arrivals.silent(choices, timezone.now())
+    needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
+    needing |= {silence.number for silence in silent}
     page = {
         "numbers": [
             {
@@ -150,7 +152,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
                     if covered.shown_from(one, figure.key) == figures.NEVER
                 ],
             }
-            for one in choices
+            for one in sorted(choices, key=lambda one: one not in needing)
         ],
         "needing": sum(one.needs_somebody for rows in arriving.values() for one in rows) + len(silent),
         "zone": settings.TIME_ZONE,

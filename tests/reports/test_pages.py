@@ -228,6 +228,19 @@ def test_downloads_carry_the_filters_of_the_page(client):
             assert len(lines) == 2, href
 
 
+def test_every_count_that_leads_to_calls_says_which_figure_it_is(client):
+    number = make_number(label="Hotline")
+    counted(number, "CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END", call_uuid="a")
+    counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid="b")
+    sign_in(client, make_staff())
+
+    for page in ("/reports/", "/reports/when/", f"/reports/numbers/{number.pk}/"):
+        html = client.get(page).content.decode()
+        links = re.findall(r'<a ([^>]*href="/reports/calls/\?[^>]*)>\s*[\d,<]', html)
+        assert links, page
+        assert [link for link in links if "data-figure=" not in link] == [], page
+
+
 def test_each_number_has_its_last_four_weeks_as_a_line(client):
     number = make_number()
     for days, calls in ((1, 2), (5, 3), (28, 1), (29, 7)):
