@@ -426,6 +426,11 @@ class SenderPolicy(models.Model):
     def __str__(self) -> str:
         return gettext("From where posts may come")
 
+    @classmethod
+    def current(cls) -> SenderPolicy:
+        """Return what staff have set, or the defaults, not saved."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
 
 class Reason(models.TextChoices):
     """Why a post was refused."""

@@ -20,7 +20,7 @@ LOOKED_AT = 1_000  # newest posts
 # From which addresses that are not listed did the newest posts come?
 FOREIGN_POSTS = """
 SELECT flag, count(*) FROM (SELECT flags FROM calls_callevent ORDER BY ingest_id DESC LIMIT %s) AS newest
-CROSS JOIN unnest(flags) AS flag WHERE flag LIKE 'foreign_address %%' GROUP BY flag ORDER BY count(*) DESC, flag
+CROSS JOIN unnest(flags) AS flag WHERE flag LIKE %s GROUP BY flag ORDER BY count(*) DESC, flag
 """
 
 
@@ -70,15 +70,11 @@ def _refused() -> list[Notice]:
 
 def _foreign() -> list[Notice]:
     with connection.cursor() as cursor:
-        cursor.execute(FOREIGN_POSTS, [LOOKED_AT])
+        cursor.execute(FOREIGN_POSTS, [LOOKED_AT, f"{FOREIGN}%"])
         rows = cursor.fetchall()
     return [
         Notice(
-            ngettext(
-                "%(posts)d of the newest posts came from %(address)s, which is not listed.",
-                "%(posts)d of the newest posts came from %(address)s, which is not listed.",
-                posts,
-            )
+            gettext("%(posts)d of the newest posts came from %(address)s, which is not listed.")
             % {"posts": posts, "address": flag.removeprefix(FOREIGN)},
             reverse("admin:calls_senderpolicy_changelist"),
         )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from calls import posts, refusals
-from calls.addresses import is_in, read_address, read_networks
+from calls.addresses import read_address, read_networks
 from calls.groupcommit import LARGEST_BATCH
-from calls.models import Reason, RefusedPost, SenderMode, SenderPolicy
+from calls.models import Reason, RefusedPost, SenderPolicy
 from calls.posts import CallPost
+from calls.senders import Policy
 from calls.writer import Writer
 
 BATCH = 100
@@ -36,10 +37,11 @@ def replay(refused: QuerySet[RefusedPost]) -> Replayed:
 
     A post that was taken before, then or now, is the same event: doing this twice changes nothing."""
     came_of_it = Replayed()
-    admitted = _addresses()
+    current = SenderPolicy.current()
+    policy = Policy(current.mode, read_networks(current.networks))
     with contextlib.closing(Writer("calltally replay")) as writer:
         for batch in _batches(refused.order_by("received_at", "id").iterator(BATCH)):
-            readable = [(row, _posts_of(row)) for row in batch if row.can_be_replayed and admitted(row)]
+            readable = [(row, _posts_of(row)) for row in batch if row.can_be_replayed and _is_admitted(row, policy)]
             taken = _write(writer, [post for _, of_row in readable for post in of_row])
             done = [
                 row.pk for row, of_row in readable if of_row and all(str(post.ingest_id) in taken for post in of_row)
@@ -74,18 +76,9 @@ def _write(writer: Writer, of_batch: list[CallPost]) -> set[str]:
     return taken
 
 
-def _addresses() -> Callable[[RefusedPost], bool]:
-    """Return what says whether a row's address may post now."""
-    policy = SenderPolicy.objects.filter(pk=1).first() or SenderPolicy()
-    networks = read_networks(policy.networks)
-
-    def may_post(row: RefusedPost) -> bool:
-        if row.reason != Reason.FOREIGN_ADDRESS or policy.mode != SenderMode.ENFORCE:
-            return True
-        address = read_address(row.address or "")
-        return address is not None and is_in(address, networks)
-
-    return may_post
+def _is_admitted(row: RefusedPost, policy: Policy) -> bool:
+    """Say whether what was refused for its address may come from there now."""
+    return row.reason != Reason.FOREIGN_ADDRESS or not policy.refuses(read_address(row.address or ""))
 
 
 def _batches(rows: Iterable[RefusedPost]) -> Iterator[list[RefusedPost]]:

@@ -52,12 +52,19 @@ class Policy:
     def judge(self, meta: Mapping[str, str]) -> Sender:
         """Say who sent a request, by its META."""
         address = client_of(meta, settings.TRUSTED_PROXIES)
-        is_listed = address is not None and is_in(address, self._networks)
+        is_listed = self._lists(address)
         # Somebody on this very machine tries things out; through a proxy it would have said so.
         is_local = address is not None and address.is_loopback and "HTTP_X_FORWARDED_FOR" not in meta
         return Sender(
             address,
             is_listed,
-            is_refused=self._mode == SenderMode.ENFORCE and not is_listed,
+            is_refused=self.refuses(address),
             is_foreign=self._mode == SenderMode.REPORT and not is_listed and not is_local,
         )
+
+    def refuses(self, address: Address | None) -> bool:
+        """Say whether no post from an address is taken."""
+        return self._mode == SenderMode.ENFORCE and not self._lists(address)
+
+    def _lists(self, address: Address | None) -> bool:
+        return address is not None and is_in(address, self._networks)

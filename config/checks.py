@@ -19,7 +19,8 @@ from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 from kombu import Connection
 
-OLDEST, NEWEST = 15, 18
+from config.embedded import NEWEST, OLDEST
+
 BROKER_WITHIN_S = 3
 # What PostgreSQL must be set to, why, and how it is set.
 SAFE = {

@@ -86,7 +86,7 @@ def make_secrets(home: Path) -> None:
             else "# Made by the first start. Keep it: see docs/settings.md.\n"
         )
         text += "".join(f"{name}={value}\n" for name, value in missing.items())
-        _write_private(path, text)
+        write_private(path, text)
 
 
 def read_secrets(home: Path) -> dict[str, str]:
@@ -99,7 +99,7 @@ def read_secrets(home: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Replace a file whole or not at all, readable by its owner alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -476,7 +476,7 @@ class Server:
         draft, password_file = self.base / "data.new", self.base / "password"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        _write_private(password_file, self._password)
+        write_private(password_file, self._password)
         if not user.is_us:
             os.chown(draft, user.uid, user.gid)
             os.chown(password_file, user.uid, user.gid)
@@ -610,7 +610,7 @@ class Server:
     def _remember(self, **changed: object) -> None:
         state = _read_state(self.home) | changed | ({"port": self.port} if self.port else {})
         if state != _read_state(self.home):
-            _write_private(self.home / "embedded.json", json.dumps(state) + "\n")
+            write_private(self.home / "embedded.json", json.dumps(state) + "\n")
 
     def _pid_file(self) -> list[str]:
         try:

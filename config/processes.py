@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from config.embedded import Server, _write_private, command_line
+from config.embedded import Server, command_line, write_private
 
 TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
@@ -226,7 +226,7 @@ def note(path: Path, children: Iterable[Child]) -> None:
     lines = [f"{group} {' '.join(child.command)}\n" for child in children for group in child.groups]
     # A full disk must not end the watching of what runs; the next change is noted again.
     with contextlib.suppress(OSError):
-        _write_private(path, "".join(lines))
+        write_private(path, "".join(lines))
 
 
 def stop_left_over(path: Path) -> list[str]:

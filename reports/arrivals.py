@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from calls.models import Arrives, DestinationNumber, RequestType
 from reports import figures, periods
-from reports.figures import Coverage
 
 # A kind of post has stopped when none came for this long while others did.
 STOPPED_AFTER = timedelta(days=3)
@@ -117,9 +116,9 @@ class Silence:
         }
 
 
-def of_numbers(coverage: Coverage) -> dict[DestinationNumber, list[Arrival]]:
+def of_numbers(numbers: Sequence[DestinationNumber]) -> dict[DestinationNumber, list[Arrival]]:
     """Return how each of the five posts stands, number by number. Reads counts only."""
-    ids = [number.pk for number in coverage]
+    ids = [number.pk for number in numbers]
     with connection.cursor() as cursor:
         cursor.execute(LAST_POSTS, [ids])
         seen = {(number_id, post): (first, last) for number_id, post, first, last in cursor.fetchall()}
@@ -135,7 +134,7 @@ def of_numbers(coverage: Coverage) -> dict[DestinationNumber, list[Arrival]]:
             )
             for post in RequestType
         ]
-        for number in coverage
+        for number in numbers
     }
 
 

@@ -223,10 +223,10 @@ def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
     return _copy(_rendered(sql, parameters), excel=excel)
 
 
-def filename(what: str, period: Period) -> str:
-    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`."""
-    days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()])
-    return f"{'-'.join([what, *days])}.csv"
+def filename(what: str, period: Period | None, ending: str = "csv") -> str:
+    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`, without days where none were asked for."""
+    days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()] if period else [])
+    return f"{'-'.join([what, *days])}.{ending}"
 
 
 def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:

@@ -119,11 +119,11 @@ class Week:
             return 1.0
         return max((cell.mean(shown) or 0.0 for cell in self.cells), default=0.0)
 
-    def step(self, cell: HourOfWeek, shown: Shown) -> int:
-        """Return how dark a cell is: 0 for none, then 1 to 8."""
-        value = cell.reached if shown is Shown.REACHED else cell.mean(shown)
-        most = self.most(shown)
-        return 0 if not value or not most else min(STEPS, 1 + int(value / most * (STEPS - 0.001)))
+
+def step(cell: HourOfWeek, shown: Shown, most: float) -> int:
+    """Return how dark a cell is, of which `most` is the darkest: 0 for none, then 1 to 8."""
+    value = cell.reached if shown is Shown.REACHED else cell.mean(shown)
+    return 0 if not value or not most else min(STEPS, 1 + int(value / most * (STEPS - 0.001)))
 
 
 def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> Week:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -41,6 +42,9 @@ from reports.hours import HourOfWeek, Shown, Week
 from reports.models import FirstPost
 from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Period
+
+Asked = TypeVar("Asked", ReportForm, CallFilter)
+Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
@@ -136,7 +140,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
     """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
     choices = list(DestinationNumber.objects.visible_to(request.user))
     covered = Coverage.of(choices)
-    arriving = arrivals.of_numbers(covered)
+    arriving = arrivals.of_numbers(choices)
     silent = arrivals.silent(choices, timezone.now())
     needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
     needing |= {silence.number for silence in silent}
@@ -238,13 +242,20 @@ INTERVALS = {
 
 def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str, Any]]:
     """The cells of the map, row by row: words, colour, and the address of their calls."""
+    most = week.most(shown)
     # Where some numbers, or some of the time, are left out, no address says which calls were counted.
     is_whole = not (now[MAPPED[shown]].left_out or now[MAPPED[shown]].since)
 
     def cell(one: HourOfWeek) -> dict[str, Any]:
         query = _query_of(one, shown, form) if is_whole else ""
         calls = one.calls(shown)
-        return {"cell": one, "step": week.step(one, shown), "calls": calls, **_words_of(one, shown), "query": query}
+        return {
+            "cell": one,
+            "step": hours.step(one, shown, most),
+            "calls": calls,
+            **_words_of(one, shown),
+            "query": query,
+        }
 
     return [
         {
@@ -360,10 +371,9 @@ def _four_weeks() -> Period:
 
 def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
     """What a manager should look at, whatever the filters: numbers gone silent, posts that do not arrive."""
-    coverage = Coverage.of(choices)
     address = reverse("coverage")
     silent = arrivals.silent(choices, timezone.now())
-    lacking = [one for rows in arrivals.of_numbers(coverage).values() for one in rows if one.needs_somebody]
+    lacking = [one for rows in arrivals.of_numbers(choices).values() for one in rows if one.needs_somebody]
     found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
     found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
     more = len(found) - MOST_ATTENTION
@@ -376,102 +386,83 @@ def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
 # --- Downloads ---------------------------------------------------------------------------------
 
 
-@require_safe
-@login_required
-@personal
-def counts_csv(request: HttpRequest) -> HttpResponseBase:
-    form = ReportForm(request.GET, request.user, download=True)
-    if form.errors:
-        return _bad_query(form.errors)
-    return exports.download(
-        exports.filename("counts", form.period),
-        exports.counts_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request)),
-    )
+def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], Callable[..., HttpResponseBase]]:
+    """Make views of functions that answer with a file to what `read` makes of a request, where that could be read."""
+
+    def make(answer: Answer[Asked]) -> Callable[..., HttpResponseBase]:
+        @require_safe
+        @login_required
+        @personal
+        @wraps(answer)
+        def view(request: HttpRequest) -> HttpResponseBase:
+            asked = read(request)
+            return _bad_query(asked.errors) if asked.errors else answer(request, asked)
+
+        return view
+
+    return make
 
 
-@require_safe
-@login_required
-@personal
-def blocks_csv(request: HttpRequest) -> HttpResponseBase:
-    form = ReportForm(request.GET, request.user, download=True)
-    if form.errors:
-        return _bad_query(form.errors)
-    return exports.download(
-        exports.filename("blocks", form.period),
-        exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request)),
-    )
+_of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user, download=True))
+_of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
 
 
-@require_safe
-@login_required
-@personal
-def calls_csv(request: HttpRequest) -> HttpResponseBase:
-    asked = CallFilter(request.GET, request.user, request.session)
-    if asked.errors:
-        return _bad_query(asked.errors)
-    return exports.download(
-        exports.filename("calls", asked.period) if asked.period else "calls.csv",
-        exports.calls_csv(asked.calls(), excel=_is_for_excel(request)),
-    )
+@_of_a_report
+def counts_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.counts_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
+    return exports.download(exports.filename("counts", form.period), pieces)
 
 
-@require_safe
-@login_required
-@personal
-def counts_xlsx(request: HttpRequest) -> HttpResponseBase:
-    form = ReportForm(request.GET, request.user, download=True)
-    if form.errors:
-        return _bad_query(form.errors)
+@_of_a_report
+def blocks_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
+    return exports.download(exports.filename("blocks", form.period), pieces)
+
+
+@_of_a_report
+def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
+
+
+@_of_calls
+def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
+    pieces = exports.calls_csv(asked.calls(), excel=_is_for_excel(request))
+    return exports.download(exports.filename("calls", asked.period), pieces)
+
+
+@_of_a_report
+def counts_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     pieces = exports.counts_csv(form.numbers, form.period, form.grain)
-    return _workbook("counts", pieces, form.period, [*_said_of(form), (gettext("Cut by"), form.grain.label)])
+    return _workbook(exports.filename("counts", form.period, "xlsx"), pieces, _said_of(form))
 
 
-@require_safe
-@login_required
-@personal
-def blocks_xlsx(request: HttpRequest) -> HttpResponseBase:
-    form = ReportForm(request.GET, request.user, download=True)
-    if form.errors:
-        return _bad_query(form.errors)
+@_of_a_report
+def blocks_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     pieces = exports.blocks_csv(form.numbers, form.period, form.grain)
-    return _workbook("blocks", pieces, form.period, [*_said_of(form), (gettext("Cut by"), form.grain.label)])
+    return _workbook(exports.filename("blocks", form.period, "xlsx"), pieces, _said_of(form))
 
 
-@require_safe
-@login_required
-@personal
-def calls_xlsx(request: HttpRequest) -> HttpResponseBase:
-    asked = CallFilter(request.GET, request.user, request.session)
-    if asked.errors:
-        return _bad_query(asked.errors)
-    filters = [(name, value) for name, value in asked.pairs("search")]
-    return _workbook("calls", exports.calls_csv(asked.calls()), asked.period, filters)
+@_of_calls
+def calls_xlsx(_request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
+    name = exports.filename("calls", asked.period, "xlsx")
+    return _workbook(name, exports.calls_csv(asked.calls()), asked.pairs("search"))
 
 
 def _said_of(form: ReportForm) -> list[tuple[str, str]]:
     numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
-    return [(gettext("Period"), form.period.label), (gettext("Numbers"), numbers)]
+    return [
+        (gettext("Period"), form.period.label),
+        (gettext("Numbers"), numbers),
+        (gettext("Cut by"), str(form.grain.label)),
+    ]
 
 
-def _workbook(
-    what: str, pieces: exports.Pieces, period: Period | None, filters: Sequence[tuple[str, Any]]
-) -> HttpResponseBase:
-    name = exports.filename(what, period).replace(".csv", ".xlsx") if period else f"{what}.xlsx"
+def _workbook(name: str, pieces: exports.Pieces, filters: Sequence[tuple[str, str]]) -> HttpResponseBase:
     try:
         return workbooks.workbook(pieces, name, filters)
     except workbooks.TooLong:
         text = gettext("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
         return _bad_query({"to": text})
-
-
-@require_safe
-@login_required
-@personal
-def planner_csv(request: HttpRequest) -> HttpResponseBase:
-    form = ReportForm(request.GET, request.user, download=True)
-    if form.errors:
-        return _bad_query(form.errors)
-    return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
 
 
 def _is_for_excel(request: HttpRequest) -> bool:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports import periods
-from reports.exports import Pieces
+from reports.exports import TIMES, Pieces
 from reports.figures import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
@@ -29,7 +29,6 @@ TEXTS = frozenset(
         *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
     }
 )
-TIMES = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at"})
 # Which definition a column of the files has, where it is not of its own name.
 DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "calls": "block_calls"}
 
@@ -43,9 +42,8 @@ def workbook(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]]) -> F
 
     `filters` are what was asked for, as the second sheet says it."""
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
-    options = {"constant_memory": True, "in_memory": False}
     try:
-        with xlsxwriter.Workbook(file, options) as book, contextlib.closing(pieces):
+        with xlsxwriter.Workbook(file, {"constant_memory": True}) as book, contextlib.closing(pieces):
             columns = _write_rows(book, _rows(pieces))
             _write_about(book, columns, filters)
     except BaseException:

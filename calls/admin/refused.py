@@ -86,7 +86,7 @@ class Mending:
     def do(self, request: HttpRequest, form: NewNumberForm | None) -> str:
         """Change what was wrong. Return what to note of it. Raise ValidationError where that cannot be done."""
         if self.post.reason == Reason.FOREIGN_ADDRESS:
-            policy = SenderPolicy.objects.filter(pk=1).first() or SenderPolicy(pk=1)
+            policy = SenderPolicy.current()
             policy.networks = f"{policy.networks.rstrip()}\n{self.post.address}"
             policy.full_clean(exclude=["id"])
             policy.save()

@@ -1,6 +1,16 @@
-"""An intake of a test's own, for tests about what a process remembers."""
+"""A number that takes posts, and an intake of a test's own, for tests about what a process remembers."""
 
 import pytest
+
+
+@pytest.fixture
+def number():
+    """A number with the tests' own key."""
+    from tests.factories import ACCESS_KEY, make_key, make_number
+
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    return number
 
 
 @pytest.fixture

@@ -14,13 +14,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FORBIDDEN = b'{"error":"forbidden"}'
 
 
-@pytest.fixture
-def number():
-    number = make_number()
-    make_key(number, ACCESS_KEY)
-    return number
-
-
 def raw(client, body, content_type="application/json", path="/tenios/posts", **headers):
     return client.generic("POST", path, body, content_type=content_type, headers=headers)
 

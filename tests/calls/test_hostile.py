@@ -44,13 +44,6 @@ def _quiet():
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture
-def number():
-    number = make_number()
-    make_key(number, ACCESS_KEY)
-    return number
-
-
 def send(client, body):
     """Post a body, each from a stranger of its own: no one is slowed down for another."""
     n = next(_sender)

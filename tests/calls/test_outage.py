@@ -16,16 +16,9 @@ from calls import intake, posts, writer
 from calls.draining import drain_some
 from calls.models import AccessKey, Call, CallEvent
 from calls.spool import Spool, SpoolError, of_this_host
-from tests.factories import ACCESS_KEY, make_key, make_number, post, post_body
+from tests.factories import ACCESS_KEY, make_key, post, post_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
-
-
-@pytest.fixture
-def number():
-    number = make_number()
-    make_key(number, ACCESS_KEY)
-    return number
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from calls import throttle
 from calls.addresses import read_network
 from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
 from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, start
-from tests.factories import ACCESS_KEY, make_key, make_number, make_staff
+from tests.factories import make_staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
@@ -19,13 +19,6 @@ def clock(monkeypatch):
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
-
-
-@pytest.fixture
-def number():
-    number = make_number()
-    make_key(number, ACCESS_KEY)
-    return number
 
 
 FORBIDDEN = b'{"error":"forbidden"}'

@@ -22,13 +22,6 @@ STRANGER = "203.0.113.9"
 OTHER = "+4930123456"
 
 
-@pytest.fixture
-def number():
-    number = make_number()
-    make_key(number, ACCESS_KEY)
-    return number
-
-
 def send(client, body, sender=TENIOS):
     return post(client, body, REMOTE_ADDR=sender)
 

@@ -8,7 +8,6 @@ from django.utils import timezone
 from calls.models import RequestType
 from reports import arrivals, figures, rollups
 from reports.arrivals import State
-from reports.figures import Coverage
 from reports.models import QuarterHourCounts
 from tests.factories import make_number, make_staff, make_user, take
 
@@ -25,7 +24,7 @@ def call(number, *kinds, at=None, uuid="a"):
 
 
 def states(number):
-    return {one.post.value: one.state for one in arrivals.of_numbers(Coverage.of([number]))[number]}
+    return {one.post.value: one.state for one in arrivals.of_numbers([number])[number]}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_a_kind_that_comes_no_longer_while_others_do_has_stopped():
     call(number, *ALL, at=timezone.now() - timedelta(days=5), uuid="old")
     call(number, "CALL_START", "BLOCK_END", uuid="new")
 
-    (one,) = [one for one in arrivals.of_numbers(Coverage.of([number]))[number] if one.needs_somebody]
+    (one,) = [one for one in arrivals.of_numbers([number])[number] if one.needs_somebody]
 
     assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
     assert "has sent no CALL_END since" in one.says

@@ -263,7 +263,7 @@ def test_no_question_is_asked_per_number(client, django_assert_max_num_queries, 
     for n in range(many):
         counted(make_number(f"+4922155400{n:03}"), "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid=f"call-{n}")
     sign_in(client, make_staff())
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(23):
         client.get("/reports/")
     with django_assert_max_num_queries(13):
         client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/")

@@ -95,7 +95,7 @@ def test_too_few_people_are_said_of_thirty_callers_at_least():
 
     assert at(week, 1, 9).is_short
     assert week.worst() == at(week, 1, 9)
-    assert week.step(at(week, 1, 9), Shown.OFFERED) == hours.STEPS
+    assert hours.step(at(week, 1, 9), Shown.OFFERED, week.most(Shown.OFFERED)) == hours.STEPS
 
 
 def test_what_is_not_measured_is_none_and_never_zero():
