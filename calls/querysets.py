@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from calls import phones
+from calls.opening import Schedule
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -20,6 +21,9 @@ class DestinationNumberQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> DestinationNumberQuerySet:
         """Keep the numbers this user manages; staff see all."""
         return self if user.is_staff else self.filter(managers=user)
+
+    def schedules(self) -> dict[int, Schedule]:
+        return {}
 
 
 class AccessKeyQuerySet(models.QuerySet):

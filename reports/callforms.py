@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay
+from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay, ExtractMinute, TruncDate
 from django.http import QueryDict
 from django.utils.dateformat import format as formatted
 from django.utils.dateparse import parse_date, parse_datetime
@@ -19,13 +19,16 @@ from django.utils.translation import gettext_lazy
 
 from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
+from calls.opening import Schedule
 from calls.querysets import CallQuerySet
 from reports import outcomes, periods
-from reports.forms import read_numbers
+from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
-from reports.periods import Period
+from reports.periods import Opening, Period
 
 CALLS_ON_A_PAGE = 50
+# No call is older: holidays are looked up from there on where no first day is asked for.
+EARLIEST = date(2015, 1, 1)
 SEARCHES_KEPT = 20
 LONGEST_SEARCH = 200
 
@@ -42,8 +45,8 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 
 # What may stand in an address.
 ADDRESSED = (
-    "from", "to", "start", "end", "weekday", "hour", "number", "outcome", "flag", "callbacks", "block", "last_block",
-    "search",
+    "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
+    "last_block", "search",
 )  # fmt: skip
 
 FLAGS = {
@@ -67,6 +70,22 @@ def days_of(start: datetime, end: datetime) -> tuple[date, date] | None:
     if periods.day_start(first) != start or periods.day_start(after) != end:
         return None
     return first, after - periods.DAY
+
+
+def opening_of(schedule: Schedule, first: date, last: date) -> Q:
+    """Return the condition that a call came inside opening hours, for calls with `local_day`, `local_weekday` and
+    `local_minute`, of the days from `first` to `last`."""
+    single = {day: spans for day, spans in schedule.days.items() if first <= day <= last}
+    other_days = {*single, *schedule.holidays(first, last)}
+    weekly = Q(pk__in=[])
+    for weekday, spans in schedule.weekly.items():
+        for opens, closes in spans:
+            weekly |= Q(local_weekday=weekday, local_minute__gte=opens, local_minute__lt=closes)
+    found = weekly & ~Q(local_day__in=other_days) if other_days else weekly
+    for day, spans in single.items():
+        for opens, closes in spans:
+            found |= Q(local_day=day, local_minute__gte=opens, local_minute__lt=closes)
+    return found
 
 
 def as_offered(calls: QuerySet[Call]) -> QuerySet[Call]:
@@ -113,6 +132,7 @@ class CallFilter:
         self.hours = self._read_choices("hour", query.getlist("hour"), [str(n) for n in range(24)])
         self.outcomes = self._read_choices("outcome", query.getlist("outcome"), [*Outcome.values, outcomes.CALLBACK])
         self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
+        self.opening = read_opening(query.get("opening", ""), self.errors)
         self.without_callbacks = query.get("callbacks") == "no"
         # As they are stored, so that what was posted is found.
         self.block = posts.bounded(query.get("block", ""))
@@ -136,6 +156,8 @@ class CallFilter:
         pairs += [("number", number.e164) for number in self.numbers]
         pairs += [("outcome", outcome) for outcome in self.outcomes]
         pairs += [("flag", flag) for flag in self.flags]
+        if self.opening != Opening.ALL:
+            pairs.append(("opening", self.opening.value))
         if self.without_callbacks:
             pairs.append(("callbacks", "no"))
         for name, text in (("block", self.block), ("last_block", self.last_block), ("search", self.token)):
@@ -160,14 +182,15 @@ class CallFilter:
 
     @property
     def query_without_moments(self) -> str:
-        return self.query("start", "end", "weekday", "hour")
+        return self.query("start", "end", "weekday", "hour", "opening")
 
     @property
     def hours_label(self) -> str:
         """Say the weekdays and hours asked for, in words."""
         days = [formatted(date(2024, 1, int(weekday)), "l") for weekday in self.weekdays]  # that January began on one
         clocks = [f"{int(hour):02}:00 – {int(hour) + 1:02}:00" for hour in self.hours]
-        return ", ".join([*days, *clocks])
+        opening = [] if self.opening == Opening.ALL else [str(self.opening.label).lower()]
+        return ", ".join([*days, *clocks, *opening])
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
@@ -181,7 +204,7 @@ class CallFilter:
     @property
     def period(self) -> Period | None:
         """The days asked for, where both ends are."""
-        return Period(self.first, self.last) if self.first and self.last and not self.errors else None
+        return Period(self.first, self.last, self.opening) if self.first and self.last and not self.errors else None
 
     @property
     def is_empty(self) -> bool:
@@ -214,6 +237,8 @@ class CallFilter:
         if end:
             calls = calls.filter(first_post_at__lt=end)
         calls = self._of_the_week(calls)
+        if self.opening != Opening.ALL:
+            calls = self._opened(calls)
         if self.without_callbacks:
             calls = calls.filter(outcomes.IS_OFFERED)
         if self.outcomes:
@@ -275,6 +300,30 @@ class CallFilter:
             hour = ExtractHour("first_post_at", tzinfo=periods.zone())
             calls = calls.alias(hour=hour).filter(hour__in=[int(text) for text in self.hours])
         return calls
+
+    def _opened(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls that came inside the opening hours of their number, or outside of them."""
+        numbers = self.numbers or self.choices
+        by_schedule: dict[Schedule | None, list[int]] = {}
+        schedules = DestinationNumber.objects.filter(pk__in=[number.pk for number in numbers]).schedules()
+        for number in numbers:
+            by_schedule.setdefault(schedules.get(number.pk), []).append(number.pk)
+        wanted = Q(pk__in=[])
+        for schedule, ids in by_schedule.items():
+            of_numbers = Q(destination_number__in=ids)
+            if schedule is None:
+                # Without opening hours a number is always open.
+                wanted |= of_numbers if self.opening == Opening.INSIDE else Q(pk__in=[])
+            else:
+                first, last = self.first or EARLIEST, self.last or periods.today() + periods.DAY
+                is_open = opening_of(schedule, first - periods.DAY, last + periods.DAY)
+                wanted |= of_numbers & (is_open if self.opening == Opening.INSIDE else ~is_open)
+        local = TruncDate("first_post_at", tzinfo=periods.zone())
+        minute = ExtractHour("first_post_at", tzinfo=periods.zone()) * 60 + ExtractMinute(
+            "first_post_at", tzinfo=periods.zone()
+        )
+        weekday = ExtractIsoWeekDay("first_post_at", tzinfo=periods.zone())
+        return calls.alias(local_day=local, local_minute=minute, local_weekday=weekday).filter(wanted)
 
     def _searched(self) -> Q:
         """A caller in any spelling, or the beginning of an id."""

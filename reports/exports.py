@@ -19,7 +19,7 @@ from calls.models import Call, DestinationNumber
 from reports import outcomes, periods, querysets
 from reports.figures import Coverage
 from reports.outcomes import Outcome
-from reports.periods import Period
+from reports.periods import Opening, Period
 from reports.querysets import Numbers
 
 PIECE_BYTES = 64 * 1024
@@ -155,7 +155,7 @@ SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coal
 FROM number
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts
-  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot
+  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {querysets.ASKED}
 ORDER BY number.e164, slot
 """
 
@@ -226,7 +226,8 @@ def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
 def filename(what: str, period: Period | None, ending: str = "csv") -> str:
     """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`, without days where none were asked for."""
     days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()] if period else [])
-    return f"{'-'.join([what, *days])}.{ending}"
+    hours = [period.opening.value] if period and period.opening != Opening.ALL else []
+    return f"{'-'.join([what, *days, *hours])}.{ending}"
 
 
 def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:

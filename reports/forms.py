@@ -1,4 +1,4 @@
-"""Reads a report's filters from a query string: `from`, `to`, `number`, `by`."""
+"""Reads a report's filters from a query string: `from`, `to`, `number`, `by`, `opening`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from calls import phones
 from calls.models import DestinationNumber
 from reports import periods
-from reports.periods import DAY, Grain, Period
+from reports.periods import DAY, Grain, Opening, Period
 
 DEFAULT_DAYS = 7
 LONGEST_DAYS = 3 * 366
@@ -39,6 +39,17 @@ def read_numbers(texts: list[str], choices: list[DestinationNumber]) -> list[Des
             raise Http404
         chosen[number.pk] = number
     return list(chosen.values())
+
+
+def read_opening(text: str, errors: dict[str, str]) -> Opening:
+    """Return the part of the day that was asked for; what cannot be read is said in `errors`, and is all of it."""
+    text = text.strip()
+    if text and text not in Opening.values:
+        errors["opening"] = _("“%(text)s” is none of: %(known)s.") % {
+            "text": text[:40],
+            "known": ", ".join(Opening.values),
+        }
+    return Opening(text) if text in Opening.values else Opening.ALL
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,9 @@ class ReportForm:
         # All that the person may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         self.selected = read_numbers(query.getlist("number"), self.choices)
-        self.period = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
+        self.opening = read_opening(query.get("opening", ""), self.errors)
+        days = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
+        self.period = Period(*days, self.opening)
         self.by = self._read_grain(query.get("by", "").strip())
         self.grain = self.by or (Grain.DAY if download else self._usual_grain())
 
@@ -88,24 +101,45 @@ class ReportForm:
         return self.query_with()
 
     @property
+    def query_of_all_numbers(self) -> str:
+        """The query string of the same filters, but for the numbers."""
+        return self.query_with(numbers=[])
+
+    @property
     def download_query(self) -> str:
         """The query string of a download that is cut as the page is."""
         return self.query_with(by=self.grain)
 
     def query_with(
-        self, period: Period | None = None, by: str | None = None, kept: Sequence[tuple[str, str]] | None = None
+        self,
+        period: Period | None = None,
+        by: str | None = None,
+        kept: Sequence[tuple[str, str]] | None = None,
+        opening: Opening | None = None,
+        numbers: Sequence[DestinationNumber] | None = None,
     ) -> str:
         """Return the query string of these filters, but for what is given."""
         period = period or self.period
         query = QueryDict(mutable=True)
         query["from"], query["to"] = period.first.isoformat(), period.last.isoformat()
-        if self.selected:
-            query.setlist("number", [number.e164 for number in self.selected])
+        if named := self.selected if numbers is None else numbers:
+            query.setlist("number", [number.e164 for number in named])
         if by or self.by:
             query["by"] = str(by or self.by)
+        if (opening or self.opening) != Opening.ALL:
+            query["opening"] = str(opening or self.opening)
         for name, value in self.kept if kept is None else kept:
             query[name] = value
         return query.urlencode()
+
+    def openings(self) -> list[tuple[Opening, str]]:
+        """Return the parts of a day that can be asked for, as links that keep the other filters; none where no number
+        has opening hours."""
+        if self.opening == Opening.ALL and not any(
+            getattr(number, "opening_hours_id", None) for number in self.choices
+        ):
+            return []
+        return [(opening, self.query_with(opening=opening)) for opening in Opening]
 
     def presets(self) -> list[Preset]:
         """Return the periods people ask for by name, as links that keep the other filters."""
@@ -120,8 +154,10 @@ class ReportForm:
             (_("This month"), Period(month, today)),
             (_("Last month"), Period(before, month - DAY)),
         ]
+        asked = self.period.first, self.period.last
         return [
-            Preset(label, period, self.query_with(period), current=period == self.period) for label, period in named
+            Preset(label, period, self.query_with(period), current=(period.first, period.last) == asked)
+            for label, period in named
         ]
 
     def earlier(self) -> str:
@@ -133,11 +169,11 @@ class ReportForm:
         following = self.period.following()
         return self.query_with(following) if following.first <= periods.today() else None
 
-    def _read_period(self, first_text: str, last_text: str) -> Period:
+    def _read_period(self, first_text: str, last_text: str) -> tuple[date, date]:
         today = periods.today()
-        default = Period(today - (DEFAULT_DAYS - 1) * DAY, today)
+        default = today - (DEFAULT_DAYS - 1) * DAY, today
         first, last = self._read_day("from", first_text), self._read_day("to", last_text)
-        if self.errors:
+        if "from" in self.errors or "to" in self.errors:
             return default
         if first is None and last is None:
             return default
@@ -148,11 +184,10 @@ class ReportForm:
                 "The first day, %(first)s, is after the last, %(last)s. Swap them, or choose others."
             ) % {"first": Period(first, first).label, "last": Period(last, last).label}
             return default
-        period = Period(first, last)
-        if period.length > LONGEST_DAYS:
+        if Period(first, last).length > LONGEST_DAYS:
             self.errors["from"] = _("A report covers three years at most. Choose a later first day.")
             return default
-        return period
+        return first, last
 
     def _read_day(self, name: str, text: str) -> date | None:
         if not text:

@@ -131,7 +131,7 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
 
     An hour that has not begun by `now` has not occurred."""
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
-    times = _times(period, now)
+    times = _times(coverage, period, now)
     sql = BY_HOUR.replace("{source}", querysets.SOURCES["counts", False])
     with connection.cursor() as cursor:
         cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
@@ -162,14 +162,30 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     )
 
 
-def _times(period: Period, now: datetime) -> Counter[tuple[int, int]]:
-    """Return how often each (weekday, hour) began in a period by now: the hour that comes twice counts twice."""
-    edges = periods.edges(period, Grain.HOUR)
-    local = [start.astimezone(periods.zone()) for start, _end in pairwise(edges) if start <= now]
+def _times(coverage: Coverage, period: Period, now: datetime) -> Counter[tuple[int, int]]:
+    """Return how often each (weekday, hour) began in a period by now: the hour that comes twice counts twice.
+
+    Inside opening hours an hour occurs where one of the numbers is open in it, outside where one is closed."""
+    hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
+    if (wanted := period.opening.is_open) is not None:
+        schedules = querysets.schedules(coverage)
+        has_any_always = len(schedules) < len(coverage)
+        different = list(set(schedules.values()))
+        hours = [
+            (start, end)
+            for start, end in hours
+            if (wanted and has_any_always)
+            or any(
+                schedule.is_open(start + n * periods.QUARTER_HOUR) == wanted
+                for schedule in different
+                for n in range((end - start) // periods.QUARTER_HOUR)
+            )
+        ]
+    local = [start.astimezone(periods.zone()) for start, _end in hours]
     return Counter((moment.isoweekday(), moment.hour) for moment in local)
 
 
 def last_day(period: Period, now: datetime) -> Period:
     """Return the last day of a period that has begun."""
     last = max(period.first, min(period.last, periods.day_of(now)))
-    return Period(last, last)
+    return period.of_days(last, last)

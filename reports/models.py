@@ -4,6 +4,7 @@ Written by reports.rollups only. Counts are complete; what is not measured is hi
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,15 @@ def _count(label: object, help_text: object = "") -> models.PositiveIntegerField
 def _sum(label: object) -> models.DecimalField:
     """Seconds, exact to the microsecond, so that adding them in any order gives the same sum."""
     return models.DecimalField(label, max_digits=20, decimal_places=6, default=0)  # type: ignore[arg-type]
+
+
+def _each(label: object) -> ArrayField:
+    """The seconds of each call, whole seconds begun, the shortest first."""
+    return ArrayField(models.PositiveIntegerField(), verbose_name=label, default=list)  # type: ignore[arg-type]
+
+
+def _is_open() -> models.BooleanField:
+    return models.BooleanField(_("inside opening hours"), default=True)
 
 
 class Counts(models.Model):
@@ -72,6 +82,10 @@ class BlockCounts(models.Model):
 
 class QuarterHourCounts(Counts):
     quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = _is_open()
+    each_time_to_answer_s = _each(_("time to answer of each call (s)"))
+    each_ring_s = _each(_("ring time of each call (s)"))
+    each_talk_s = _each(_("talk time of each call (s)"))
 
     class Meta:
         verbose_name = _("counts of a quarter-hour")
@@ -87,11 +101,14 @@ class QuarterHourCounts(Counts):
 
 class DayCounts(Counts):
     day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = _is_open()
 
     class Meta:
         verbose_name = _("counts of a day")
         verbose_name_plural = _("counts by day")
-        constraints = [models.UniqueConstraint(name="counts_once_per_day", fields=["destination_number", "day"])]
+        constraints = [
+            models.UniqueConstraint(name="counts_once_per_day", fields=["destination_number", "day", "is_open"])
+        ]
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.day}"
@@ -99,6 +116,7 @@ class DayCounts(Counts):
 
 class QuarterHourBlockCounts(BlockCounts):
     quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = _is_open()
 
     class Meta:
         verbose_name = _("block counts of a quarter-hour")
@@ -116,18 +134,44 @@ class QuarterHourBlockCounts(BlockCounts):
 
 class DayBlockCounts(BlockCounts):
     day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = _is_open()
 
     class Meta:
         verbose_name = _("block counts of a day")
         verbose_name_plural = _("block counts by day")
         constraints = [
             models.UniqueConstraint(
-                name="block_counts_once_per_day", fields=["destination_number", "day", "block_type"]
+                name="block_counts_once_per_day", fields=["destination_number", "day", "is_open", "block_type"]
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.day} {self.block_type}"
+
+
+class QuarterHourPeaks(models.Model):
+    """The most calls of a number that went on at one moment of a quarter-hour; none where none went on."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = _is_open()
+    peak = _count(_("calls at once"))
+
+    class Meta:
+        verbose_name = _("calls at once in a quarter-hour")
+        verbose_name_plural = _("calls at once by quarter-hour")
+        constraints = [
+            models.UniqueConstraint(name="peak_once_per_quarter_hour", fields=["destination_number", "quarter_hour"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
 
 
 class FirstPost(models.Model):

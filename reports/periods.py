@@ -6,7 +6,7 @@ quarter-hours and the last in October 100; the hour that comes twice is told apa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -32,6 +32,19 @@ class Grain(models.TextChoices):
     DAY = "day", gettext_lazy("Day")
     WEEK = "week", gettext_lazy("Week")
     MONTH = "month", gettext_lazy("Month")
+
+
+class Opening(models.TextChoices):
+    """Which part of a period is asked for, by the numbers' opening hours. The values are those of the query string."""
+
+    ALL = "all", gettext_lazy("At all hours")
+    INSIDE = "inside", gettext_lazy("Inside opening hours")
+    OUTSIDE = "outside", gettext_lazy("Outside opening hours")
+
+    @property
+    def is_open(self) -> bool | None:
+        """What counts are kept by; None for both."""
+        return None if self is Opening.ALL else self is Opening.INSIDE
 
 
 GRAINS = tuple(Grain)
@@ -72,10 +85,11 @@ def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, dat
 
 @dataclass(frozen=True)
 class Period:
-    """Whole local days, the first and the last included."""
+    """Whole local days, both ends included; of them all hours, or those inside or outside opening hours."""
 
     first: date
     last: date
+    opening: Opening = Opening.ALL
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -104,13 +118,17 @@ class Period:
     def days(self) -> list[date]:
         return [self.first + n * DAY for n in range(self.length)]
 
+    def of_days(self, first: date, last: date) -> Period:
+        """Return other days, at the same hours."""
+        return replace(self, first=first, last=last)
+
     def previous(self) -> Period:
         """Return the period of the same length that ends the day before this one begins."""
-        return Period(self.first - self.length * DAY, self.first - DAY)
+        return self.of_days(self.first - self.length * DAY, self.first - DAY)
 
     def following(self) -> Period:
         """Return the period of the same length that begins the day after this one ends."""
-        return Period(self.last + DAY, self.last + self.length * DAY)
+        return self.of_days(self.last + DAY, self.last + self.length * DAY)
 
     @property
     def label(self) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber, RequestType
+from calls.opening import Schedule
 from reports import figures, periods
 from reports.figures import ALWAYS, NEVER, BlockRow, Blocks, Cell, Coverage, Row, State
 from reports.models import DayCounts, RollUp
-from reports.periods import Bucket, Grain, Period
+from reports.periods import Bucket, Grain, Opening, Period
 
 Numbers = Iterable[DestinationNumber] | Coverage
 
@@ -88,22 +89,24 @@ FROM_DAYS = """
 SELECT counts.*, day::timestamp AT TIME ZONE %(zone)s AS at
 FROM (
   SELECT destination_number_id AS number_id, day, {columns} FROM {days}
-  WHERE destination_number_id = ANY(%(ids)s) AND day BETWEEN %(first)s AND %(last)s
+  WHERE destination_number_id = ANY(%(ids)s) AND day BETWEEN %(first)s AND %(last)s AND {asked}
 ) AS counts
 WHERE (number_id, day) NOT IN (SELECT number_id, day FROM split)
 UNION ALL
 SELECT number_id, day, {columns}, quarter_hour
 FROM split CROSS JOIN LATERAL (
   SELECT * FROM {quarter_hours}
-  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at
+  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at AND {asked}
   OFFSET 0  -- by the index, split by split
 ) AS quarter_hours
 """
 FROM_QUARTER_HOURS = """
 SELECT destination_number_id AS number_id, {columns}, quarter_hour AS at
 FROM {quarter_hours}
-WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
+WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {asked}
 """
+# Inside opening hours, outside of them, or both.
+ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
 
 COUNTED = sorted(
     {column for formula in FORMULAS.values() for side in (formula.above, formula.below) for column in side.split(" + ")}
@@ -181,6 +184,7 @@ ORDER BY sum(blocks) DESC, block_type
 SOURCES = {
     (table, of_days): (FROM_DAYS if of_days else FROM_QUARTER_HOURS).format(
         columns=columns,
+        asked=ASKED,
         days=f"reports_day{table}",
         quarter_hours=f"reports_quarterhour{table}",
     )
@@ -221,6 +225,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
         "last": period.last,
         "start": period.start,
         "end": period.end,
+        "is_open": period.opening.is_open,
         "edges": list(edges),
     }
 
@@ -270,11 +275,11 @@ def totals(numbers: Numbers, period: Period) -> Row:
     return _by_bucket(coverage, period, Grain.DAY, [bucket])[0]
 
 
-def between(numbers: Numbers, start: datetime, end: datetime) -> Row:
+def between(numbers: Numbers, start: datetime, end: datetime, opening: Opening = Opening.ALL) -> Row:
     """Return the figures of all numbers together between two quarter-hours of one day."""
     day = periods.day_of(start)
     bucket = Bucket(start, end, "", "")
-    return _by_bucket(Coverage.of(numbers), Period(day, day), Grain.QUARTER_HOUR, [bucket])[0]
+    return _by_bucket(Coverage.of(numbers), Period(day, day, opening), Grain.QUARTER_HOUR, [bucket])[0]
 
 
 def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
@@ -325,9 +330,9 @@ def blocks(numbers: Numbers, period: Period) -> Blocks:
     return Blocks(rows, cells.cell("blocks", total, bucket))
 
 
-def last_day_with_calls(numbers: Numbers, before: date | None = None) -> date | None:
+def last_day_with_calls(numbers: Numbers, before: date | None = None, opening: Opening = Opening.ALL) -> date | None:
     """Return the latest day with an offered call, or the latest before a day; None where there is none."""
-    found = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers], offered__gt=0)
+    found = _days(numbers, opening).filter(offered__gt=0)
     if before is not None:
         found = found.filter(day__lt=before)
     latest: date | None = found.aggregate(day=Max("day"))["day"]
@@ -338,10 +343,21 @@ def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
     """Return the offered calls of each day of a period, also of days without any, by the id of the number."""
     days = {day: place for place, day in enumerate(period.days)}
     offered = {number.pk: [0] * len(days) for number in numbers}
-    found = DayCounts.objects.filter(destination_number__in=list(offered), day__range=(period.first, period.last))
+    found = _days(numbers, period.opening).filter(day__range=(period.first, period.last))
     for number_id, day, calls in found.values_list("destination_number_id", "day", "offered"):
-        offered[number_id][days[day]] = calls
+        offered[number_id][days[day]] += calls
     return offered
+
+
+def _days(numbers: Numbers, opening: Opening) -> QuerySet[DayCounts]:
+    """The counts of days of these numbers: one row a day inside opening hours, and one outside of them."""
+    found = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers])
+    return found if opening.is_open is None else found.filter(is_open=opening.is_open)
+
+
+def schedules(numbers: Numbers) -> dict[int, Schedule]:
+    """Return the opening hours of those numbers that have any, by the id of the number."""
+    return DestinationNumber.objects.filter(pk__in=[number.pk for number in numbers]).schedules()
 
 
 def counted_at() -> datetime | None:

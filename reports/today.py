@@ -9,21 +9,22 @@ from reports import figures, periods, querysets
 from reports.figures import Coverage, Row
 from reports.hours import WEEKDAYS
 from reports.outcomes import Outcome
+from reports.periods import Opening
 
 USUAL_WEEKS = 4
 SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
 
 
-def so_far(coverage: Coverage, now: datetime) -> dict[str, Any] | None:
+def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
     """Today up to the last full quarter-hour, beside the same weekday's usual; None while the day is too young."""
     day = periods.day_of(now)
     start = periods.day_start(day)
     passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
     if not passed:
         return None
-    row = querysets.between(coverage, start, start + passed)
+    row = querysets.between(coverage, start, start + passed, opening)
     before = [day - 7 * week * periods.DAY for week in range(1, USUAL_WEEKS + 1)]
-    usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one)) for one in before]
+    usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one), opening) for one in before]
     return {
         "until": start + passed,
         "weekday": WEEKDAYS[day.weekday()],

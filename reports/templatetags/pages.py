@@ -21,6 +21,7 @@ from calls import phones, posts
 from reports import callforms, outcomes, periods
 from reports.figures import FIGURES, Cell, Row, State, block_label
 from reports.outcomes import Outcome
+from reports.periods import Opening
 
 register = template.Library()
 
@@ -200,6 +201,8 @@ def calls_url(page: dict[str, Any], key: str, cell: Cell, row: Row | None, block
     else:
         query += [("number", chosen.e164) for chosen in page.get("chosen", ())]
     query += wanted
+    if page["period"].opening != Opening.ALL:
+        query.append(("opening", page["period"].opening.value))
     if block_type:
         query.append(("last_block" if key in ("last_in_call", "block_lost") else "block", block_type))
     return f"{reverse('calls')}?{urlencode(query)}"

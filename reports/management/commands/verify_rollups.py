@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from reports import rollups
+from reports import proof, rollups
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *, fix: bool, **options: Any) -> None:
         try:
-            found = list(rollups.differences())
+            found = list(proof.differences())
         except rollups.ZoneChanged as error:
             raise CommandError(str(error)) from error
         for difference in found:
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         if not fix:
             self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
             sys.exit(1)
-        rollups.mend(found)
-        if left := list(rollups.differences()):
+        proof.mend(found)
+        if left := list(proof.differences()):
             self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("Counted again: every count is now what the calls add up to."))

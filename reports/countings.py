@@ -1,0 +1,266 @@
+"""What is counted of calls, as SQL: a table of counts says how it is counted, what makes its rows unique, what adds up.
+
+Counts are kept by quarter-hour, and what adds up from them by local day. Each quarter-hour of a number lies inside its
+opening hours or outside of them, as a whole; a day has a row for either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Extract
+
+from calls.models import QUARTER_HOUR, Call
+from reports.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
+
+SQL = tuple[str, list[Any]]
+
+# Keeps PostgreSQL from joining whole tables where an index answers for the few quarter-hours in question.
+FENCE = "OFFSET 0"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Counts of one kind, kept in `reports_quarterhour{name}` and `reports_day{name}`."""
+
+    name: str
+    # Counts what `judged` holds: a SELECT of number, quarter-hour, is_open, parts and figures.
+    counting: str
+    # What tells rows apart beside the number and the time.
+    parts: tuple[str, ...]
+    # What days add up.
+    sums: tuple[str, ...]
+    # What is kept of quarter-hours alone.
+    lists: tuple[str, ...] = ()
+
+    @property
+    def of_quarter_hours(self) -> str:
+        return f"reports_quarterhour{self.name}"
+
+    @property
+    def of_days(self) -> str:
+        return f"reports_day{self.name}"
+
+    @property
+    def quarter_hour_keys(self) -> tuple[str, ...]:
+        return ("destination_number_id", "quarter_hour", *self.parts)
+
+    @property
+    def day_keys(self) -> tuple[str, ...]:
+        return ("destination_number_id", "day", "is_open", *self.parts)
+
+
+# --- Judging calls -----------------------------------------------------------------------------
+
+# The quarter-hours to recount, as three parallel arrays.
+CHANGED = """
+changed AS MATERIALIZED (
+  SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::boolean[])
+    AS changed (destination_number_id, quarter_hour, is_open)
+)"""
+
+
+def _judged(**restriction: Any) -> SQL:
+    """Each offered call with what it came to: one row per call, by the definitions of reports.outcomes."""
+    calls = (
+        Call.objects.filter(IS_OFFERED, **restriction)
+        .annotate(
+            quarter_hour=QUARTER_HOUR,
+            outcome=OUTCOME,
+            in_time=ExpressionWrapper(IN_TIME, output_field=BooleanField()),
+            is_ended_unanswered=ExpressionWrapper(
+                Q(ended_at__isnull=False, answered_at=None), output_field=BooleanField()
+            ),
+            time_to_answer_s=Extract(TIME_TO_ANSWER, "epoch"),
+            ring_s=Extract(RING_TIME, "epoch"),
+            talk_s=Extract(TALK_TIME, "epoch"),
+        )
+        .order_by()
+        .values(
+            "id",
+            "destination_number_id",
+            "quarter_hour",
+            "outcome",
+            "in_time",
+            "is_ended_unanswered",
+            "time_to_answer_s",
+            "ring_s",
+            "talk_s",
+        )
+    )
+    statement, parameters = calls.query.sql_with_params()
+    return statement, list(parameters)
+
+
+@cache
+def judged_of_changed() -> SQL:
+    """The offered calls of the quarter-hours in `changed`, each found by its index, with what they came to."""
+    statement, parameters = _judged(
+        destination_number_id=RawSQL("changed.destination_number_id", []),
+        first_post_at__gte=RawSQL("changed.quarter_hour", []),
+        first_post_at__lt=RawSQL("changed.quarter_hour + interval '15 minutes'", []),
+    )
+    select = f"SELECT call.*, changed.is_open FROM changed CROSS JOIN LATERAL ({statement} {FENCE}) AS call"
+    return select, parameters
+
+
+def judged_of_all() -> SQL:
+    """All offered calls with what they came to; whether a number was open then is not looked at."""
+    statement, parameters = _judged()
+    return f"SELECT call.*, NULL::boolean AS is_open FROM ({statement}) AS call", parameters
+
+
+# --- The tables ----------------------------------------------------------------------------------
+
+_QUARTER_HOUR = "destination_number_id, quarter_hour, is_open"
+
+COUNTS = Table(
+    "counts",
+    f"""
+SELECT {_QUARTER_HOUR}, count(*) AS offered,
+  {", ".join(f"count(*) FILTER (WHERE outcome = '{outcome}') AS {outcome}" for outcome in Outcome.values)},
+  count(time_to_answer_s) AS answered_after_start, count(*) FILTER (WHERE in_time) AS answered_in_time,
+  coalesce(sum(time_to_answer_s), 0) AS time_to_answer_s,
+  coalesce(sum(ring_s), 0) AS ring_s, count(ring_s) AS ring_calls,
+  coalesce(sum(talk_s), 0) AS talk_s, count(talk_s) AS talk_calls,
+  {
+        ", ".join(
+            f"coalesce(array_agg(ceil({time}_s)::int ORDER BY {time}_s) FILTER (WHERE {time}_s IS NOT NULL), '{{}}')"
+            f" AS each_{time}_s"
+            for time in ("time_to_answer", "ring", "talk")
+        )
+    }
+FROM judged
+GROUP BY {_QUARTER_HOUR}""",
+    parts=(),
+    sums=(
+        "offered",
+        *Outcome.values,
+        "answered_after_start",
+        "answered_in_time",
+        "time_to_answer_s",
+        "ring_s",
+        "ring_calls",
+        "talk_s",
+        "talk_calls",
+    ),
+    # Each call's own, in whole seconds begun, the shortest first.
+    lists=("each_time_to_answer_s", "each_ring_s", "each_talk_s"),
+)
+
+BLOCKS = Table(
+    "blockcounts",
+    f"""
+SELECT {_QUARTER_HOUR}, block_type, count(*) AS blocks, count(DISTINCT call_id) AS calls,
+  count(*) FILTER (WHERE is_last AND is_ended_unanswered) AS last_in_call,
+  count(*) FILTER (WHERE is_last AND is_ended_unanswered AND outcome IN ('missed', 'abandoned')) AS lost
+FROM (
+  SELECT judged.*, event.call_id, event.block_type,
+    row_number() OVER (
+      PARTITION BY event.call_id ORDER BY event.received_at DESC, event.ingest_id DESC
+    ) = 1 AS is_last
+  FROM judged JOIN LATERAL (
+    SELECT call_id, block_type, received_at, ingest_id FROM calls_callevent
+    WHERE call_id = judged.id AND request_type = 'BLOCK_END' {{fence}}
+  ) AS event ON true
+) AS block
+GROUP BY {_QUARTER_HOUR}, block_type""",
+    parts=("block_type",),
+    sums=("blocks", "calls", "last_in_call", "lost"),
+)
+
+TABLES = (COUNTS, BLOCKS)
+
+
+def sum_days(table: Table) -> str:
+    """Days add up from their quarter-hours: in every zone in use a day begins with a quarter-hour.
+
+    Where the clock goes back over midnight a day has two beginnings, of which PostgreSQL takes the later: so the
+    index gives three hours more at either end, and the local date of each quarter-hour decides."""
+    keys = ", ".join(table.day_keys)
+    return f"""
+SELECT {keys}, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
+FROM (
+  SELECT scope.day, counts.* FROM changed_day AS scope CROSS JOIN LATERAL (
+    SELECT * FROM {table.of_quarter_hours} AS counts
+    WHERE counts.destination_number_id = scope.destination_number_id
+      AND counts.quarter_hour >= scope.day::timestamp AT TIME ZONE scope.time_zone - interval '3 hours'
+      AND counts.quarter_hour < (scope.day + 1)::timestamp AT TIME ZONE scope.time_zone + interval '3 hours'
+      AND (counts.quarter_hour AT TIME ZONE scope.time_zone)::date = scope.day {FENCE}
+  ) AS counts
+) AS quarter_hour_of_day
+GROUP BY {keys}"""
+
+
+CHANGED_DAYS = """
+changed_day AS MATERIALIZED (
+  SELECT DISTINCT destination_number_id, (quarter_hour AT TIME ZONE zone.name)::date AS day, zone.name AS time_zone
+  FROM changed CROSS JOIN (SELECT %s::text AS name) AS zone
+)"""
+
+# --- Calls at once -------------------------------------------------------------------------------
+#
+# A call goes on from its first post to its last, and is followed for four hours. It weighs in every quarter-hour it
+# touches, also where none begins; so a changed quarter-hour changes those after it too.
+
+PEAKS = "reports_quarterhourpeaks"
+FOLLOWED = "interval '4 hours'"
+UNTIL = f"least(last_post_at, first_post_at + {FOLLOWED})"
+_SLOT = "date_bin('15 minutes', {moment}, '1970-01-01 00:00:00+00')"
+
+TOUCHED_BY_CHANGED = f"""
+SELECT DISTINCT destination_number_id, slot
+FROM changed CROSS JOIN LATERAL (
+  SELECT max({UNTIL}) AS until FROM calls_call
+  WHERE destination_number_id = changed.destination_number_id AND callback_id = ''
+    AND first_post_at >= changed.quarter_hour AND first_post_at < changed.quarter_hour + interval '15 minutes'
+) AS call
+CROSS JOIN generate_series(quarter_hour, coalesce(until, quarter_hour), interval '15 minutes') AS slot"""
+
+GOING_IN_CHANGED = f"""
+SELECT destination_number_id, quarter_hour, is_open, first_post_at, until
+FROM changed CROSS JOIN LATERAL (
+  SELECT first_post_at, {UNTIL} AS until FROM calls_call
+  WHERE destination_number_id = changed.destination_number_id AND callback_id = ''
+    AND first_post_at >= changed.quarter_hour - {FOLLOWED}
+    AND first_post_at < changed.quarter_hour + interval '15 minutes'
+    AND {UNTIL} >= changed.quarter_hour {FENCE}
+) AS call"""
+
+GOING_IN_ALL = f"""
+SELECT destination_number_id, slot AS quarter_hour, NULL::boolean AS is_open, first_post_at, until
+FROM (SELECT destination_number_id, first_post_at, {UNTIL} AS until FROM calls_call WHERE callback_id = '') AS call
+CROSS JOIN generate_series({_SLOT.format(moment="first_post_at")}, until, interval '15 minutes') AS slot"""
+
+# The most that go on at one moment: one more with each beginning, one less after each end.
+COUNT_PEAKS = f"""
+SELECT {_QUARTER_HOUR}, max(going_on) AS peak
+FROM (
+  SELECT {_QUARTER_HOUR}, sum(step) OVER (
+    PARTITION BY destination_number_id, quarter_hour ORDER BY at, step DESC
+  ) AS going_on
+  FROM going CROSS JOIN LATERAL (VALUES (greatest(first_post_at, quarter_hour), 1), (until, -1)) AS point (at, step)
+) AS step
+GROUP BY {_QUARTER_HOUR}"""
+PEAK_KEYS = ("destination_number_id", "quarter_hour")
+
+
+# --- Replacing -----------------------------------------------------------------------------------
+
+
+def replace(table: str, counting: str, keys: tuple[str, ...], figures: tuple[str, ...], scope: str) -> str:
+    """A statement that makes `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed."""
+    names = ", ".join((*keys, *figures))
+    same = " AND ".join(f"counted.{key} = old.{key}" for key in keys)
+    return f"""
+counted AS MATERIALIZED ({counting}),
+gone AS (
+  DELETE FROM {table} AS old USING {scope} AS scope
+  WHERE old.destination_number_id = scope.destination_number_id AND old.{keys[1]} = scope.{keys[1]}
+    AND NOT EXISTS (SELECT FROM counted WHERE {same})
+)
+INSERT INTO {table} ({names}) SELECT {names} FROM counted
+ON CONFLICT ({", ".join(keys)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in figures)}"""

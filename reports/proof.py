@@ -1,0 +1,178 @@
+"""Proves the counts: recounts everything from the calls and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from calls.models import DestinationNumber, RequestType
+from reports import countings, rollups
+from reports.countings import TABLES
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A count that is not what the calls add up to."""
+
+    table: str
+    number_id: int
+    destination_number: str
+    when: datetime | date
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.destination_number} {self.when.isoformat()} {self.what}".rstrip()
+
+
+FIRST_POSTS = """
+SELECT DISTINCT ON (call.destination_number_id, event.request_type)
+  call.destination_number_id, event.request_type,
+  date_bin('15 minutes', call.first_post_at, '1970-01-01 00:00:00+00') AS quarter_hour, event.received_at
+FROM calls_call AS call JOIN calls_callevent AS event ON event.call_id = call.id
+WHERE event.request_type = ANY(%s)
+ORDER BY 1, 2, event.received_at, quarter_hour"""
+
+ALL_DAYS = """
+changed_day AS (
+  SELECT DISTINCT destination_number_id, (quarter_hour AT TIME ZONE %s)::date AS day, %s AS time_zone
+  FROM reports_quarterhourcounts
+)"""
+
+FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type", "received_at")
+
+# What waits in the log to be counted again may differ. Days and their quarter-hours are written in one transaction: no
+# day waits for its quarter-hours.
+OF_QUARTER_HOUR = "log.quarter_hour = difference.quarter_hour"
+OF_PEAK = f"""log.quarter_hour BETWEEN difference.quarter_hour - {countings.FOLLOWED} AND difference.quarter_hour"""
+OF_NUMBER, NEVER = "true", "false"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a table should hold, and what it holds."""
+
+    table: str
+    before: str
+    expected: str
+    keys: Sequence[str]
+    figures: Sequence[str]
+    waiting: str
+    values: list[Any]
+
+
+def _questions() -> Iterator[Question]:
+    judged, parameters = countings.judged_of_all()
+    with_judged, zone = f"judged AS MATERIALIZED ({judged})", settings.TIME_ZONE
+    for table in TABLES:
+        counting = table.counting.replace("{fence}", "")
+        figures = (*table.sums, *table.lists)
+        yield Question(
+            table.of_quarter_hours,
+            with_judged,
+            counting,
+            table.quarter_hour_keys,
+            figures,
+            OF_QUARTER_HOUR,
+            parameters,
+        )
+    for table in TABLES:
+        yield Question(
+            table.of_days, ALL_DAYS, countings.sum_days(table), table.day_keys, table.sums, NEVER, [zone, zone]
+        )
+    yield Question(
+        countings.PEAKS,
+        f"going AS MATERIALIZED ({countings.GOING_IN_ALL})",
+        countings.COUNT_PEAKS,
+        countings.PEAK_KEYS,
+        ("peak",),
+        OF_PEAK,
+        [],
+    )
+    yield Question("reports_firstpost", "", FIRST_POSTS, FIRST_POST_KEYS, (), OF_NUMBER, [RequestType.values])
+
+
+def differences() -> Iterator[Difference]:
+    """Recount everything that does not wait in the log, in one snapshot, and yield the counts that differ.
+
+    Raise ZoneChanged where the days are of another zone than the reports' zone now is."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT time_zone FROM reports_rollup WHERE time_zone <> %s", [settings.TIME_ZONE])
+        for (counted_in,) in cursor.fetchall():
+            raise rollups.ZoneChanged(counted_in)
+        for asked in _questions():
+            names = ", ".join((*asked.keys, *asked.figures))
+            cursor.execute(
+                f"""
+                WITH {asked.before + "," if asked.before else ""}
+                expected AS (SELECT {names} FROM ({asked.expected}) AS expected),
+                stored AS (SELECT {names} FROM {asked.table}),
+                difference AS (
+                  (TABLE expected EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE expected)
+                )
+                SELECT DISTINCT number.e164, number.id, {", ".join(f"difference.{key}" for key in asked.keys[1:])}
+                FROM difference JOIN calls_destinationnumber AS number ON number.id = destination_number_id
+                WHERE NOT {_waits(asked.waiting)}
+                ORDER BY 1, 2""",
+                asked.values,
+            )
+            for e164, number_id, when, *rest in cursor.fetchall():
+                what = " ".join("open" if one is True else "closed" if one is False else str(one) for one in rest)
+                yield Difference(asked.table.removeprefix("reports_"), number_id, e164, when, what)
+        yield from _opened_otherwise(cursor)
+
+
+def _waits(condition: str) -> str:
+    return f"""EXISTS (
+  SELECT FROM calls_changedquarterhour AS log
+  WHERE log.destination_number_id = difference.destination_number_id AND {condition}
+)"""
+
+
+def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
+    """Yield the quarter-hours that are not counted as inside or outside opening hours as they should be."""
+    schedules = DestinationNumber.objects.schedules()
+    e164 = dict(DestinationNumber.objects.values_list("pk", "e164"))
+    for name in (*(table.of_quarter_hours for table in TABLES), countings.PEAKS):
+        # Without opening hours a number is always open.
+        cursor.execute(
+            f"SELECT DISTINCT destination_number_id, quarter_hour, is_open FROM {name} AS difference "
+            "WHERE (NOT is_open OR destination_number_id = ANY(%s)) "
+            f"AND NOT {_waits(OF_PEAK if name == countings.PEAKS else OF_QUARTER_HOUR)} ORDER BY 1, 2",
+            [list(schedules)],
+        )
+        for number_id, quarter_hour, is_open in cursor.fetchall():
+            if is_open != (number_id not in schedules or schedules[number_id].is_open(quarter_hour)):
+                counted = "counted as open" if is_open else "counted as closed"
+                yield Difference(name.removeprefix("reports_"), number_id, e164[number_id], quarter_hour, counted)
+
+
+@transaction.atomic
+def mend(found: list[Difference]) -> None:
+    """Count again what differs."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.LOCK])
+        changed = {
+            (difference.number_id, _moment(difference.when)) for difference in found if difference.table != "firstpost"
+        }
+        rollups.recount(sorted(changed))
+        if any(difference.table == "firstpost" for difference in found):
+            cursor.execute("DELETE FROM reports_firstpost")
+            cursor.execute(
+                "INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour, received_at) "
+                + FIRST_POSTS,
+                [RequestType.values],
+            )
+
+
+def _moment(when: datetime | date) -> datetime:
+    """The quarter-hour itself, or the first one of a day: counting it again counts its day again."""
+    if isinstance(when, datetime):
+        return when
+    return datetime.combine(when, time(), ZoneInfo(settings.TIME_ZONE))
