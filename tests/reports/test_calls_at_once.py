@@ -1,0 +1,118 @@
+"""The most calls that go on at one moment of a quarter-hour, and each call's own times: recounted like every count."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reports import proof, rollups
+from reports.models import QuarterHourCounts, QuarterHourPeaks
+from tests.factories import make_number, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TEN = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def number():
+    return make_number()
+
+
+def call(number, name, begins, ends=None, **more):
+    """Have a number take a call that begins and ends so many seconds after ten."""
+    take(number, "CALL_START", TEN + timedelta(seconds=begins), call_uuid=name, correlation_id=name, **more)
+    if ends is not None:
+        take(number, "CALL_END", TEN + timedelta(seconds=ends), call_uuid=name, correlation_id=name, **more)
+
+
+def peaks():
+    """Count, prove the counts, and return the calls at once of each quarter-hour, by minutes after ten."""
+    rollups.recount_changed(wait=True)
+    assert list(proof.differences()) == []
+    found = QuarterHourPeaks.objects.order_by("quarter_hour").values_list("quarter_hour", "peak")
+    return {(quarter_hour - TEN) // timedelta(minutes=1): peak for quarter_hour, peak in found}
+
+
+def test_calls_that_follow_each_other_are_never_at_once(number):
+    call(number, "a", 0, 60)
+    call(number, "b", 61, 120)
+    assert peaks() == {0: 1}
+
+
+def test_a_call_that_ends_as_another_begins_counts_beside_it(number):
+    call(number, "a", 0, 60)
+    call(number, "b", 60, 120)
+    assert peaks() == {0: 2}
+
+
+def test_a_long_call_weighs_in_every_quarter_hour_it_touches(number):
+    call(number, "long", 0, 2700)
+    call(number, "second", 1000, 1100)
+    assert peaks() == {0: 1, 15: 2, 30: 1, 45: 1}
+
+
+def test_a_quarter_hour_in_which_no_call_begins_has_a_peak_and_no_counts(number):
+    call(number, "a", 0, 1000)
+    assert peaks() == {0: 1, 15: 1}
+    assert QuarterHourCounts.objects.count() == 1
+
+
+def test_a_later_post_lets_a_call_go_on_longer(number):
+    call(number, "a", 0, 60)
+    call(number, "b", 1800, 1860)
+    assert peaks() == {0: 1, 30: 1}
+
+    call(number, "a", 0, 1830)
+    assert peaks() == {0: 1, 15: 1, 30: 2}
+
+
+def test_a_call_that_turns_out_to_have_begun_earlier_moves(number):
+    call(number, "a", 2000, 2100)
+    assert peaks() == {30: 1}
+
+    call(number, "a", 100)
+    assert peaks() == {0: 1, 15: 1, 30: 1}
+
+
+def test_a_call_is_followed_for_four_hours(number):
+    call(number, "a", 0, 6 * 3600)
+    assert list(peaks()) == [15 * n for n in range(17)]
+
+
+def test_callbacks_are_left_out(number):
+    call(number, "a", 0, 60, callback_id="back")
+    call(number, "b", 0, 60)
+    assert peaks() == {0: 1}
+
+
+def test_numbers_are_counted_apart(number):
+    other = make_number("+4922155400301")
+    call(number, "a", 0, 60)
+    call(other, "b", 0, 60)
+    assert peaks() == {0: 1}
+    assert QuarterHourPeaks.objects.count() == 2
+
+
+def test_a_peak_that_is_wrong_is_found_and_mended(number):
+    call(number, "a", 0, 1000)
+    peaks()
+    QuarterHourPeaks.objects.filter(quarter_hour=TEN + timedelta(minutes=15)).update(peak=5)
+
+    found = list(proof.differences())
+    assert {difference.table for difference in found} == {"quarterhourpeaks"}
+    proof.mend(found)
+    assert peaks() == {0: 1, 15: 1}
+
+
+def test_each_call_has_its_own_times_in_whole_seconds_begun(number):
+    for name, wait_s in (("a", 21), ("b", 7.2), ("c", 7)):
+        call(number, name, 0)
+        take(number, "INITIATE_FORWARD", TEN + timedelta(seconds=2), call_uuid=name, correlation_id=name)
+        take(number, "FORWARD_ANSWER", TEN + timedelta(seconds=wait_s), call_uuid=name, correlation_id=name)
+    call(number, "a", 0, 81)
+    rollups.recount_changed(wait=True)
+
+    counts = QuarterHourCounts.objects.get()
+    assert counts.each_time_to_answer_s == [7, 8, 21]
+    assert counts.each_ring_s == [5, 6, 19]
+    assert counts.each_talk_s == [60]
