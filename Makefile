@@ -9,7 +9,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-faults test-deploy bench lint format screenshots
+.PHONY: run demo test test-faults test-deploy bench bench-pages lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -31,6 +31,10 @@ test-deploy: $(VENV)/installed-dev
 # The figures of docs/performance.md: the intake beside others that run its statement. About six minutes.
 bench: $(VENV)/installed $(BENCH)/installed
 	@$(IN_VENV) -m tests.benchmarks $(ARGS)
+
+# How long the pages of twelve months take, of a million calls and of ten. About five minutes.
+bench-pages: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.pages $(ARGS)
 
 # The pictures of docs/screenshots, made anew; needs a Chromium.
 screenshots: $(VENV)/installed-dev

@@ -1,0 +1,191 @@
+"""`make bench-pages`: how long the pages of twelve months take, of a million calls and of ten, in one run.
+
+Counts are made up as densely as so many calls of a hundred numbers give them; calls themselves no report page reads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.__main__ import database, describe, say
+
+NUMBERS = 100
+DAYS = 365
+SIZES = {"a million": 1, "ten million": 10}
+PROMISED_MS, PROMISED_RATIO = 300, 2.5
+
+# A working day of ten hours in quarter-hours; of `density` millions a year each has this many calls on average.
+FILL = """
+INSERT INTO reports_quarterhourcounts ({columns}, quarter_hour, is_open, each_time_to_answer_s, each_ring_s, each_talk_s)
+SELECT number.id, offered, answered, 0, missed, abandoned, 0, 0, 0, answered, in_time,
+  answered * 21, answered * 12, answered, answered * 180, answered,
+  slot, extract(hour FROM slot) < 16,
+  array_fill(21, ARRAY[answered]), array_fill(12, ARRAY[answered]), array_fill(180, ARRAY[answered])
+FROM calls_destinationnumber AS number
+CROSS JOIN generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day
+CROSS JOIN generate_series(
+  day + interval '7 hours', day + interval '16 hours 45 minutes', interval '15 minutes'
+) AS slot
+CROSS JOIN LATERAL (SELECT floor(%(mean)s * 2 * random() + random())::int AS offered WHERE slot IS NOT NULL) AS some
+CROSS JOIN LATERAL (SELECT (offered * 0.7)::int AS answered) AS of_them
+CROSS JOIN LATERAL (
+  SELECT (answered * 0.8)::int AS in_time, (offered - answered) / 2 AS missed,
+    offered - answered - (offered - answered) / 2 AS abandoned
+) AS others
+WHERE offered > 0 AND number.label = %(label)s
+"""
+COLUMNS = (
+    "destination_number_id, offered, answered, served_in_plan, missed, abandoned, short, in_progress, end_unknown, "
+    "answered_after_start, answered_in_time, time_to_answer_s, ring_s, ring_calls, talk_s, talk_calls"
+)
+BLOCKS = """
+INSERT INTO reports_quarterhourblockcounts
+  (destination_number_id, quarter_hour, is_open, block_type, blocks, calls, last_in_call, lost)
+SELECT destination_number_id, quarter_hour, is_open, block_type, offered, offered, missed, missed
+FROM reports_quarterhourcounts CROSS JOIN (VALUES ('ANNOUNCEMENT'), ('QUEUE'), ('BRIDGE')) AS block (block_type)
+"""
+PEAKS = """
+INSERT INTO reports_quarterhourpeaks (destination_number_id, quarter_hour, is_open, peak)
+SELECT destination_number_id, quarter_hour, is_open, 1 + offered / 3 FROM reports_quarterhourcounts
+"""
+FIRST_POSTS = """
+INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour, received_at, last_received_at)
+SELECT number.id, request_type, %(first)s::date, %(first)s::date, now()
+FROM calls_destinationnumber AS number CROSS JOIN unnest(%(posts)s::text[]) AS request_type
+"""
+DAYS_OF = """
+INSERT INTO {day} ({keys}, day, is_open, {sums})
+SELECT {keys}, local.day, is_open, {summed}
+FROM {quarter_hour} CROSS JOIN LATERAL (SELECT (quarter_hour AT TIME ZONE %(zone)s)::date AS day) AS local
+GROUP BY {keys}, local.day, is_open
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench-pages", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each page is asked for (%(default)s)")
+    parser.add_argument("--folder", default="/var/tmp", help="where the database lies while it runs (%(default)s)")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    os.chdir(Path(__file__).resolve().parent.parent.parent)
+    with database(Path(arguments.folder)) as server:
+        say(describe(server))
+        began = time.monotonic()
+        people = fill()
+        say(f"Made up {DAYS} days of {NUMBERS} numbers for each size in {time.monotonic() - began:.0f} s.\n")
+        return 0 if all(measure(people, arguments.rounds)) else 1
+
+
+def fill() -> dict[str, Any]:
+    """Make the counts, and for each size somebody who sees its numbers. Return them by size."""
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.db import connection
+
+    from calls.models import Call, DestinationNumber, RequestType
+    from reports import countings, periods
+
+    last = periods.today() - periods.DAY
+    first = last - timedelta(days=DAYS - 1)
+    people = {}
+    with connection.cursor() as cursor:
+        for size, millions in SIZES.items():
+            people[size] = User.objects.create(username=size)
+            for n in range(NUMBERS):
+                number = DestinationNumber.objects.create(e164=f"+49221{millions:02}{n:05}", label=size)
+                number.managers.add(people[size])
+                moment = periods.day_start(last)
+                Call.objects.create(
+                    destination_number=number,
+                    call_uuid="one",
+                    first_post_at=moment,
+                    last_post_at=moment,
+                    decided_by=["0", "", "", "", ""],
+                )
+            mean = millions * 1_000_000 / (NUMBERS * DAYS * 40)
+            cursor.execute(
+                FILL.format(columns=COLUMNS),
+                {"first": first, "last": last, "mean": mean, "label": size},
+            )
+        cursor.execute(BLOCKS)
+        cursor.execute(PEAKS)
+        cursor.execute(FIRST_POSTS, {"first": first, "posts": RequestType.values})
+        for table in (countings.COUNTS, countings.BLOCKS):
+            statement = DAYS_OF.format(
+                day=table.of_days,
+                quarter_hour=table.of_quarter_hours,
+                keys=", ".join(("destination_number_id", *table.parts)),
+                sums=", ".join(table.sums),
+                summed=", ".join(f"sum({name})" for name in table.sums),
+            )
+            cursor.execute(statement, {"zone": settings.TIME_ZONE})
+        cursor.execute(
+            "INSERT INTO reports_rollup (id, counted_at, time_zone) VALUES (1, now(), %s)", [settings.TIME_ZONE]
+        )
+        cursor.execute("ANALYZE")
+        cursor.execute(
+            "SELECT label, sum(offered), count(*) FROM reports_quarterhourcounts "
+            "JOIN calls_destinationnumber AS number ON number.id = destination_number_id GROUP BY 1 ORDER BY 1"
+        )
+        for label, offered, rows in cursor.fetchall():
+            say(f"{label}: {offered:,} calls in {rows:,} counts of quarter-hours")
+    return people
+
+
+def pages(user: Any) -> dict[str, str]:
+    """Return the addresses that are asked for, by name."""
+    from calls.models import DestinationNumber
+    from reports import periods
+
+    last = periods.today() - periods.DAY
+    year = f"from={last - timedelta(days=DAYS - 1)}&to={last}"
+    number = DestinationNumber.objects.visible_to(user)[0]
+    return {
+        "Overview": f"/reports/?{year}",
+        "Overview, inside opening hours": f"/reports/?{year}&opening=inside",
+        "One number": f"/reports/numbers/{number.pk}/?{year}",
+        "When, by month": f"/reports/when/?{year}&by=month",
+        "When, by day": f"/reports/when/?{year}&by=day",
+        "Forwards": f"/reports/forwards/?{year}",
+        "Coverage": "/reports/coverage/",
+    }
+
+
+def measure(people: dict[str, Any], rounds: int) -> Sequence[bool]:
+    """Ask for every page in turns, print the medians; return whether what is promised was reached, page by page."""
+    from django.test import Client
+
+    clients = {}
+    for size, user in people.items():
+        clients[size] = Client()
+        clients[size].force_login(user)
+    say(f"{'server time, ms':34}" + "".join(f"{size:>14}" for size in SIZES) + f"{'ratio':>8}")
+    reached = []
+    for name in pages(people["ten million"]):
+        took: dict[str, list[float]] = {size: [] for size in SIZES}
+        for n in range(rounds + 1):
+            for size, client in clients.items():
+                address = pages(people[size])[name]
+                began = time.perf_counter()
+                answer = client.get(address, secure=True)
+                took[size].append((time.perf_counter() - began) * 1000)
+                if answer.status_code != 200:
+                    raise SystemExit(f"{address}: {answer.status_code}")
+                if not n:
+                    took[size].clear()  # the first warms up
+        small, large = (statistics.median(took[size]) for size in SIZES)
+        reached.append(large <= PROMISED_MS and large / small <= PROMISED_RATIO)
+        say(f"{name:34}{small:14.0f}{large:14.0f}{large / small:8.2f}{'' if reached[-1] else '   not reached'}")
+    return reached
+
+
+if __name__ == "__main__":
+    sys.exit(main())
