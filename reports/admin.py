@@ -27,6 +27,7 @@ from reports.models import (
     QuarterHourCounts,
 )
 from reports.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
+from reports.periods import Opening
 
 # Posts of one call that its page lists. A call has five; a hundred times that is somebody's mistake.
 MOST_EVENTS = 500
@@ -221,13 +222,13 @@ class CountsAdmin(ReadOnlyAdmin):
     actions = ["export_csv"]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return [self.time_field, "destination_number", *self.figures]
+        return [self.time_field, "destination_number", "is_open", *self.figures]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        return [(self.time_field, admin.DateFieldListFilter), "destination_number"]
+        return [(self.time_field, admin.DateFieldListFilter), "destination_number", "is_open"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return [f"-{self.time_field}", "destination_number_id"]
+        return [f"-{self.time_field}", "destination_number_id", "-is_open"]
 
     def get_sortable_by(self, request: HttpRequest) -> list[Any]:
         return [self.time_field]
@@ -240,7 +241,10 @@ class CountsAdmin(ReadOnlyAdmin):
             text = gettext("These calls were counted again since the list was opened. Choose them again.")
             self.message_user(request, text, messages.WARNING)
             return None
-        period = periods.Period(*(day_of(moment) for moment in (reach["first"], reach["last"])))
+        kinds = set(queryset.order_by().values_list("is_open", flat=True))
+        # Of rows of both kinds whole days are exported, as the reports do.
+        opening = {True: Opening.INSIDE, False: Opening.OUTSIDE}[kinds.pop()] if len(kinds) == 1 else Opening.ALL
+        period = periods.Period(day_of(reach["first"]), day_of(reach["last"]), opening)
         ids = queryset.order_by().values("destination_number").distinct()
         pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)
         if request.POST.get("select_across") != "1":

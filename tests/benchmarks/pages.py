@@ -22,9 +22,10 @@ DAYS = 365
 SIZES = {"a million": 1, "ten million": 10}
 PROMISED_MS, PROMISED_RATIO = 300, 2.5
 
-# A working day of ten hours in quarter-hours; of `density` millions a year each has this many calls on average.
+# A working day of ten hours in quarter-hours; of so many millions a year each has this many calls on average.
 FILL = """
-INSERT INTO reports_quarterhourcounts ({columns}, quarter_hour, is_open, each_time_to_answer_s, each_ring_s, each_talk_s)
+INSERT INTO reports_quarterhourcounts
+  ({columns}, quarter_hour, is_open, each_time_to_answer_s, each_ring_s, each_talk_s)
 SELECT number.id, offered, answered, 0, missed, abandoned, 0, 0, 0, answered, in_time,
   answered * 21, answered * 12, answered, answered * 180, answered,
   slot, extract(hour FROM slot) < 16,
