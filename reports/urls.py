@@ -1,25 +1,25 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from reports import views
+from reports.views import calls, coverage, downloads, number, overview, system, when
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("reports/", views.overview, name="overview"),
-    path("reports/numbers/<int:pk>/", views.number, name="number"),
-    path("reports/coverage/", views.coverage, name="coverage"),
-    path("reports/definitions/", views.definitions, name="definitions"),
-    path("reports/when/", views.when, name="when"),
-    path("reports/calls/", views.calls, name="calls"),
-    path("reports/calls/<int:pk>/", views.call, name="call"),
-    path("reports/system/", views.system, name="system"),
-    path("reports/counts.csv", views.counts_csv, name="counts_csv"),
-    path("reports/counts.xlsx", views.counts_xlsx, name="counts_xlsx"),
-    path("reports/blocks.xlsx", views.blocks_xlsx, name="blocks_xlsx"),
-    path("reports/calls.xlsx", views.calls_xlsx, name="calls_xlsx"),
-    path("reports/planner.csv", views.planner_csv, name="planner_csv"),
-    path("reports/blocks.csv", views.blocks_csv, name="blocks_csv"),
-    path("reports/calls.csv", views.calls_csv, name="calls_csv"),
+    path("", overview.home, name="home"),
+    path("reports/", overview.overview, name="overview"),
+    path("reports/numbers/<int:pk>/", number.number, name="number"),
+    path("reports/coverage/", coverage.coverage, name="coverage"),
+    path("reports/definitions/", coverage.definitions, name="definitions"),
+    path("reports/when/", when.when, name="when"),
+    path("reports/calls/", calls.calls, name="calls"),
+    path("reports/calls/<int:pk>/", calls.call, name="call"),
+    path("reports/system/", system.system, name="system"),
+    path("reports/counts.csv", downloads.counts_csv, name="counts_csv"),
+    path("reports/counts.xlsx", downloads.counts_xlsx, name="counts_xlsx"),
+    path("reports/blocks.xlsx", downloads.blocks_xlsx, name="blocks_xlsx"),
+    path("reports/calls.xlsx", downloads.calls_xlsx, name="calls_xlsx"),
+    path("reports/planner.csv", downloads.planner_csv, name="planner_csv"),
+    path("reports/blocks.csv", downloads.blocks_csv, name="blocks_csv"),
+    path("reports/calls.csv", downloads.calls_csv, name="calls_csv"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path(

@@ -62,7 +62,7 @@ def test_the_same_hours_are_those_on_the_clock():
     assert periods.same_hours(at(TODAY, 0), at(TODAY + timedelta(days=1), 0), summer)[1] == at(date(2026, 10, 22), 0)
 
 
-def test_the_overview_shows_it_while_the_period_includesso_far(client):
+def test_the_overview_shows_it_while_the_period_includes_today(client):
     number = make_number()
     call(number, datetime.now(UTC) - timedelta(hours=2))
     rollups.recount_changed(wait=True)

@@ -1,0 +1,62 @@
+"""Which posts arrive, and what every figure means."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from calls.models import DestinationNumber
+from reports import (
+    arrivals,
+    figures,
+)
+from reports.figures import Coverage
+from reports.views.shared import counted, page_of, personal
+
+
+@require_safe
+@login_required
+@personal
+def coverage(request: HttpRequest) -> HttpResponse:
+    """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    covered = Coverage.of(choices)
+    arriving = arrivals.of_numbers(choices)
+    silent = arrivals.silent(choices, timezone.now())
+    needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
+    needing |= {silence.number for silence in silent}
+    page = {
+        "numbers": [
+            {
+                "number": one,
+                "arrivals": arriving[one],
+                "silence": next((silence for silence in silent if silence.number == one), None),
+                "unmeasured": [
+                    figure.label
+                    for figure in figures.FIGURES.values()
+                    if covered.shown_from(one, figure.key) == figures.NEVER
+                ],
+            }
+            for one in sorted(choices, key=lambda one: one not in needing)
+        ],
+        "needing": sum(one.needs_somebody for rows in arriving.values() for one in rows) + len(silent),
+        "zone": settings.TIME_ZONE,
+        **counted(),
+    }
+    return page_of(request, "reports/coverage.html", page, choices)
+
+
+@require_safe
+@login_required
+@personal
+def definitions(request: HttpRequest) -> HttpResponse:
+    """Every figure in words, and the posts it rests on."""
+    page = {
+        "figures": [
+            {"figure": figure, "posts": [post.value for post in figure.rests_on]} for figure in figures.FIGURES.values()
+        ]
+    }
+    return page_of(request, "reports/definitions.html", page, list(DestinationNumber.objects.visible_to(request.user)))

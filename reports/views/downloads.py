@@ -1,0 +1,116 @@
+"""The files: CSV, workbooks, and what workforce planners import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeVar
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from reports import (
+    exports,
+    workbooks,
+)
+from reports.callforms import CallFilter
+from reports.forms import ReportForm
+from reports.views.shared import personal
+
+Asked = TypeVar("Asked", ReportForm, CallFilter)
+
+
+Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
+
+
+def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], Callable[..., HttpResponseBase]]:
+    """Make views of functions that answer with a file to what `read` makes of a request, where that could be read."""
+
+    def make(answer: Answer[Asked]) -> Callable[..., HttpResponseBase]:
+        @require_safe
+        @login_required
+        @personal
+        @wraps(answer)
+        def view(request: HttpRequest) -> HttpResponseBase:
+            asked = read(request)
+            return _bad_query(asked.errors) if asked.errors else answer(request, asked)
+
+        return view
+
+    return make
+
+
+_of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user, download=True))
+
+
+_of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
+
+
+@_of_a_report
+def counts_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.counts_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
+    return exports.download(exports.filename("counts", form.period), pieces)
+
+
+@_of_a_report
+def blocks_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
+    return exports.download(exports.filename("blocks", form.period), pieces)
+
+
+@_of_a_report
+def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
+
+
+@_of_calls
+def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
+    pieces = exports.calls_csv(asked.calls(), excel=_is_for_excel(request))
+    return exports.download(exports.filename("calls", asked.period), pieces)
+
+
+@_of_a_report
+def counts_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.counts_csv(form.numbers, form.period, form.grain)
+    return _workbook(exports.filename("counts", form.period, "xlsx"), pieces, _said_of(form))
+
+
+@_of_a_report
+def blocks_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.blocks_csv(form.numbers, form.period, form.grain)
+    return _workbook(exports.filename("blocks", form.period, "xlsx"), pieces, _said_of(form))
+
+
+@_of_calls
+def calls_xlsx(_request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
+    name = exports.filename("calls", asked.period, "xlsx")
+    return _workbook(name, exports.calls_csv(asked.calls()), asked.pairs("search"))
+
+
+def _said_of(form: ReportForm) -> list[tuple[str, str]]:
+    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    return [
+        (gettext("Period"), form.period.label),
+        (gettext("Numbers"), numbers),
+        (gettext("Cut by"), str(form.grain.label)),
+        (gettext("Hours"), str(form.opening.label)),
+    ]
+
+
+def _workbook(name: str, pieces: exports.Pieces, filters: Sequence[tuple[str, str]]) -> HttpResponseBase:
+    try:
+        return workbooks.workbook(pieces, name, filters)
+    except workbooks.TooLong:
+        text = gettext("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
+        return _bad_query({"to": text})
+
+
+def _is_for_excel(request: HttpRequest) -> bool:
+    return request.GET.get("format") == "excel"
+
+
+def _bad_query(errors: dict[str, str]) -> HttpResponse:
+    """A download that ignored a filter would be taken for another; so it says what it could not read."""
+    return HttpResponse("\n".join(errors.values()) + "\n", status=400, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,102 @@
+"""The page of one number."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from calls.models import DestinationNumber, RequestType
+from reports import (
+    figures,
+    querysets,
+)
+from reports.figures import Coverage, Row
+from reports.forms import ReportForm
+from reports.outcomes import Outcome
+from reports.periods import Grain, Period
+from reports.views.shared import headline, page_of, personal, report
+
+
+@require_safe
+@login_required
+@personal
+def number(request: HttpRequest, pk: int) -> HttpResponse:
+    destination_number = get_object_or_404(DestinationNumber.objects.visible_to(request.user), pk=pk)
+    query = request.GET.copy()
+    # The number stands in the path; one in the query string would name another.
+    query.pop("number", None)
+    form = ReportForm(query, request.user)
+    coverage = Coverage.of([destination_number])
+    now = querysets.totals(coverage, form.period)
+    then = querysets.totals(coverage, form.period.previous())
+    page = report(form, coverage, now) | {
+        "number": destination_number,
+        "figures": headline(
+            now,
+            then,
+            "offered",
+            *_outcomes_of(coverage, destination_number),
+            "talk",
+        ),
+        "then": then,
+        "in_time": _in_time(now),
+        "without_start": _without_start(now),
+        "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
+        "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
+        "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
+        "times": ["time_to_answer", "ring", "talk"],
+        "posts": _posts(destination_number, coverage),
+    }
+    return page_of(request, "reports/number.html", page, form.choices)
+
+
+def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+    """The four outcomes that tell most of a number."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
+    return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
+
+
+def _in_time(now: Row) -> int | None:
+    """The calls above the line of the service level."""
+    level = now["service_level"]
+    return None if level.value is None else round(level.value * (level.whole or 0))
+
+
+def _without_start(now: Row) -> int:
+    """The answered calls that stand on neither side of the service level; 0 where it covers other calls than they."""
+    level, answered, lost = now["service_level"], now["answered"], now["lost"]
+    if level.value is None or level.since or answered.since or lost.since or None in (answered.value, lost.value):
+        return 0
+    return int((answered.value or 0) + (lost.value or 0)) - (level.whole or 0)
+
+
+def _grains_for(period: Period) -> list[Grain]:
+    """Return the ways to cut a period that leave something to look at."""
+    if period.length == 1:
+        return [Grain.HOUR, Grain.QUARTER_HOUR]
+    if period.length <= 7:
+        return [Grain.DAY, Grain.HOUR, Grain.QUARTER_HOUR]
+    return [Grain.DAY, Grain.WEEK, Grain.MONTH]
+
+
+def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[dict[str, Any]]:
+    """Which of the five posts of a number arrive, and since when."""
+    rows = []
+    for post in RequestType:
+        since = coverage.arrives_from(destination_number, post)
+        rows.append(
+            {
+                "post": post.value,
+                "box": figures.BOXES[post],
+                "arrives": since != figures.NEVER,
+                "since": since if since not in (figures.ALWAYS, figures.NEVER) else None,
+                "setting": destination_number.arrives(post),
+            }
+        )
+    return rows

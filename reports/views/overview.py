@@ -1,0 +1,136 @@
+"""The morning page, and the page before the first call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from calls.models import Call, DestinationNumber, RequestType
+from reports import (
+    arrivals,
+    figures,
+    periods,
+    querysets,
+    today,
+)
+from reports.figures import Coverage, Row
+from reports.forms import ReportForm
+from reports.models import FirstPost
+from reports.outcomes import Outcome
+from reports.periods import Opening, Period
+from reports.views.shared import headline, page_of, personal, report
+
+MOST_ATTENTION = 4
+
+
+@require_safe
+def home(_request: HttpRequest) -> HttpResponse:
+    return redirect("overview")
+
+
+@require_safe
+@login_required
+@personal
+def overview(request: HttpRequest) -> HttpResponse:
+    form = ReportForm(request.GET, request.user)
+    if not Call.objects.filter(destination_number__in=form.choices).exists():
+        return _first_run(request, form.choices)
+    coverage = Coverage.of(form.numbers)
+    now = querysets.totals(coverage, form.period)
+    rows = querysets.by_number(coverage, form.period)
+    page = report(form, coverage, now) | {
+        "attention": _attention(form.choices),
+        "today": today.so_far(coverage, timezone.now(), form.opening) if periods.today() in form.period else None,
+        "numbers": sorted(rows, key=_most_lost_first),
+        "sparks": querysets.offered_by_day(coverage, _four_weeks(form.opening)),
+        "figures": headline(
+            now,
+            querysets.totals(coverage, form.period.previous()),
+            "offered",
+            Outcome.ANSWERED,
+            Outcome.MISSED,
+            Outcome.ABANDONED,
+            "service_level",
+            "time_to_answer",
+        ),
+        "chosen": form.selected,
+        "calls_query": form.query_with(),
+        "number_query": form.query_with(numbers=[]),
+        "left_out": _left_out(rows),
+    }
+    return page_of(request, "reports/overview.html", page, form.choices)
+
+
+def _four_weeks(opening: Opening) -> Period:
+    """The four weeks up to yesterday: whole days alone say how many calls come."""
+    yesterday = periods.today() - periods.DAY
+    return Period(yesterday - 27 * periods.DAY, yesterday, opening)
+
+
+def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
+    """What a manager should look at, whatever the filters: numbers gone silent, posts that do not arrive."""
+    address = reverse("coverage")
+    silent = arrivals.silent(choices, timezone.now())
+    lacking = [one for rows in arrivals.of_numbers(choices).values() for one in rows if one.needs_somebody]
+    found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
+    found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
+    more = len(found) - MOST_ATTENTION
+    if more > 0:
+        text = ngettext("%(n)d thing more.", "%(n)d things more.", more) % {"n": more}
+        found = [*found[:MOST_ATTENTION], {"text": text, "do": "", "href": address}]
+    return found
+
+
+def _left_out(rows: list[Row]) -> list[str]:
+    """Say which numbers totals leave out, and for want of which posts."""
+    found = []
+    for row in rows:
+        posts = dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing)
+        if posts and row.offered and row.number:
+            found.append(
+                gettext("%(number)s sends no %(posts)s") % {"number": row.number.name, "posts": ", ".join(posts)}
+            )
+    return found
+
+
+def _most_lost_first(row: Row) -> tuple[float, int, str]:
+    return -(row.lost.value or 0), -row.offered, row.number.name.casefold() if row.number else ""
+
+
+# What cannot be seen without each of the five posts.
+UNSEEN_WITHOUT = {
+    RequestType.CALL_START: _("calls that never get further; the caller's whole wait"),
+    RequestType.BLOCK_END: _("where callers give up"),
+    RequestType.INITIATE_FORWARD: _("missed, abandoned, ring time, service level"),
+    RequestType.FORWARD_ANSWER: _("answered, service level, every time"),
+    RequestType.CALL_END: _("missed, abandoned, short calls, talk time"),
+}
+
+
+def _first_run(request: HttpRequest, choices: list[DestinationNumber]) -> HttpResponse:
+    """The page before the first call: for staff the next step, for others whom to ask."""
+    newest = max(choices, key=lambda choice: choice.created_at, default=None)
+    seen: dict[str, datetime] = dict(
+        FirstPost.objects.filter(destination_number=newest).values_list("request_type", "quarter_hour")
+    )
+    page = {
+        "newest": newest,
+        "keys": [key for key in newest.access_keys.all() if key.is_live()] if newest else [],
+        "posts_url": f"{settings.PUBLIC_URL}/tenios/posts" if settings.PUBLIC_URL else "",
+        "here_url": request.build_absolute_uri("/tenios/posts"),
+        "boxes": [
+            {"box": figures.BOXES[post], "post": post.value, "unseen": UNSEEN_WITHOUT[post], "seen": post.value in seen}
+            for post in RequestType
+        ],
+    }
+    return page_of(request, "reports/first_run.html", page, choices)

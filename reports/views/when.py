@@ -1,0 +1,149 @@
+"""The week by its hours, and a period by its intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from reports import (
+    callforms,
+    hours,
+    periods,
+    querysets,
+)
+from reports.figures import Coverage, Row
+from reports.forms import ReportForm
+from reports.hours import HourOfWeek, Shown, Week
+from reports.periods import Grain, Opening
+from reports.views.shared import counted, last_day, page_of, personal, shown_outcomes
+
+
+@require_safe
+@login_required
+@personal
+def when(request: HttpRequest) -> HttpResponse:
+    """The week by its hours, and the period by its intervals."""
+    shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
+    form = ReportForm(request.GET, request.user, unbounded=True, kept=[("show", shown.value)])
+    grain = form.by or Grain.HALF_HOUR
+    coverage = Coverage.of(form.numbers)
+    now = querysets.totals(coverage, form.period)
+    week = hours.of_week(coverage, form.period, now, timezone.now())
+    of_day = grain not in periods.OF_DAYS and form.period.length > 1
+    listed = hours.last_day(form.period, timezone.now()) if of_day else form.period
+    intervals = querysets.by_bucket(coverage, listed, grain)
+    page = {
+        "form": form,
+        "period": form.period,
+        "previous": form.period.previous(),
+        "zone": settings.TIME_ZONE,
+        **counted(),
+        "own_period": not any(preset.current for preset in form.presets()),
+        "now": now,
+        "week": week,
+        "shown": shown,
+        "shows": [(one, SHOWN[one], form.query_with(kept=[("show", one.value)])) for one in Shown],
+        "map": _map(week, shown, form, now),
+        "figure": MAPPED[shown],
+        "busiest": week.busiest(),
+        "worst": week.worst(),
+        "grain": grain,
+        "grains": [(one, INTERVALS[one], form.query_with(by=one)) for one in Grain],
+        "listed": listed,
+        "is_one_day": of_day or form.period.length == 1,
+        "sum": querysets.totals(coverage, listed) if of_day else now,
+        "intervals": _without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
+        "folded": grain not in periods.OF_DAYS,
+        "chosen": form.selected,
+        "outcomes": shown_outcomes(now),
+        "download_query": form.query_with(listed, by=grain, kept=[]),
+        **last_day(form, coverage, now),
+    }
+    return page_of(request, "reports/when.html", page, form.choices)
+
+
+SHOWN = {
+    Shown.OFFERED: _("Offered"),
+    Shown.REACHED: _("Reached, %"),
+    Shown.MISSED: _("Missed"),
+    Shown.LOST: _("Lost"),
+}
+
+
+# The figure whose calls a cell of the map leads to.
+MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "missed", Shown.LOST: "lost"}
+
+
+INTERVALS = {
+    Grain.QUARTER_HOUR: _("15 min"),
+    Grain.HALF_HOUR: _("30 min"),
+    Grain.HOUR: _("60 min"),
+    Grain.DAY: _("Day"),
+    Grain.WEEK: _("Week"),
+    Grain.MONTH: _("Month"),
+}
+
+
+def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str, Any]]:
+    """The cells of the map, row by row: words, colour, and the address of their calls."""
+    most = week.most(shown)
+    # Where some numbers, or some of the time, are left out, no address says which calls were counted.
+    is_whole = not (now[MAPPED[shown]].left_out or now[MAPPED[shown]].since)
+
+    def cell(one: HourOfWeek) -> dict[str, Any]:
+        query = _query_of(one, shown, form) if is_whole else ""
+        calls = one.calls(shown)
+        return {
+            "cell": one,
+            "step": hours.step(one, shown, most),
+            "calls": calls,
+            **_words_of(one, shown),
+            "query": query,
+        }
+
+    return [
+        {
+            "name": hours.WEEKDAYS[weekday - 1],
+            "cells": [cell(one) for one in cells],
+            "sum": cell(week.of_days[weekday]),
+        }
+        for weekday, cells in week.rows
+    ] + [{"name": _("Week"), "cells": [cell(week.of_hours[hour]) for hour in week.hours], "sum": cell(week.whole)}]
+
+
+def _words_of(one: HourOfWeek, shown: Shown) -> dict[str, Any]:
+    if one.calls(shown) is None:
+        return {"text": "–", "title": gettext("not measured")}
+    if shown is Shown.REACHED:
+        share = one.reached
+        text = "–" if share is None else f"{round(share * 100)}"
+        return {"text": text, "title": gettext("%(n)d of %(all)d") % {"n": one.answered or 0, "all": one.wanted or 0}}
+    mean = one.mean(shown) or 0.0
+    text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
+    return {"text": text, "title": gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}}
+
+
+def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm) -> str:
+    """Return the address of exactly the calls that a cell is of; nothing where there are none to list."""
+    if not one.calls(shown):
+        return ""
+    pairs = [("from", form.period.first.isoformat()), ("to", form.period.last.isoformat())]
+    pairs += [("weekday", str(one.weekday))] * bool(one.weekday) + [("hour", str(one.hour))] * (one.hour >= 0)
+    pairs += [("number", number.e164) for number in form.selected]
+    if form.opening != Opening.ALL:
+        pairs.append(("opening", form.opening.value))
+    return urlencode(pairs + callforms.COUNTED_AS[MAPPED[shown]])
+
+
+def _without_empty_ends(rows: list[Row]) -> list[Row]:
+    """Leave out what lies before the first call and after the last one."""
+    with_calls = [n for n, row in enumerate(rows) if row.offered]
+    return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []
