@@ -35,7 +35,7 @@ CROSS JOIN generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS
 CROSS JOIN generate_series(
   day + interval '7 hours', day + interval '16 hours 45 minutes', interval '15 minutes'
 ) AS slot
-CROSS JOIN LATERAL (SELECT floor(%(mean)s * 2 * random() + random())::int AS offered WHERE slot IS NOT NULL) AS some
+CROSS JOIN LATERAL (SELECT floor(%(mean)s * 2 * random() + random())::int AS offered WHERE slot IS NOT NULL) AS arrived
 CROSS JOIN LATERAL (SELECT (offered * 0.7)::int AS answered) AS of_them
 CROSS JOIN LATERAL (
   SELECT (answered * 0.8)::int AS in_time, (offered - answered) / 2 AS missed,
@@ -79,6 +79,9 @@ def main() -> int:
     os.chdir(Path(__file__).resolve().parent.parent.parent)
     with database(Path(arguments.folder)) as server:
         say(describe(server))
+        from django.core.management import call_command
+
+        call_command("collectstatic", interactive=False, verbosity=0)
         began = time.monotonic()
         people = fill()
         say(f"Made up {DAYS} days of {NUMBERS} numbers for each size in {time.monotonic() - began:.0f} s.\n")
