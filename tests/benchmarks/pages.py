@@ -169,7 +169,7 @@ def measure(people: dict[str, Any], rounds: int) -> Sequence[bool]:
 
     clients = {}
     for size, user in people.items():
-        clients[size] = Client()
+        clients[size] = Client(SERVER_NAME="localhost")
         clients[size].force_login(user)
     say(f"{'server time, ms':34}" + "".join(f"{size:>14}" for size in SIZES) + f"{'ratio':>8}")
     reached = []
