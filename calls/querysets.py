@@ -9,10 +9,11 @@ from django.db import models
 from django.db.models import Q
 
 from calls import phones
-from calls.opening import Schedule
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    from calls.opening import Schedule
 
     User = AbstractBaseUser | AnonymousUser
 
@@ -23,7 +24,11 @@ class DestinationNumberQuerySet(models.QuerySet):
         return self if user.is_staff else self.filter(managers=user)
 
     def schedules(self) -> dict[int, Schedule]:
-        return {}
+        """Return the schedules of those numbers that have opening hours, by id; numbers of the same hours share one."""
+        with_hours = self.order_by().exclude(opening_hours=None)
+        numbers: list[Any] = list(with_hours.prefetch_related("opening_hours__weekly", "opening_hours__days"))
+        schedules = {hours: hours.schedule() for hours in {number.opening_hours for number in numbers}}
+        return {number.pk: schedules[number.opening_hours] for number in numbers}
 
 
 class AccessKeyQuerySet(models.QuerySet):

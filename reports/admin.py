@@ -243,7 +243,9 @@ class CountsAdmin(ReadOnlyAdmin):
             return None
         kinds = set(queryset.order_by().values_list("is_open", flat=True))
         # Of rows of both kinds whole days are exported, as the reports do.
-        opening = {True: Opening.INSIDE, False: Opening.OUTSIDE}[kinds.pop()] if len(kinds) == 1 else Opening.ALL
+        opening = Opening.OUTSIDE if kinds == {False} else Opening.ALL
+        if kinds == {True} and queryset.filter(destination_number__opening_hours__isnull=False).exists():
+            opening = Opening.INSIDE
         period = periods.Period(day_of(reach["first"]), day_of(reach["last"]), opening)
         ids = queryset.order_by().values("destination_number").distinct()
         pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)

@@ -135,9 +135,7 @@ class ReportForm:
     def openings(self) -> list[tuple[Opening, str]]:
         """Return the parts of a day that can be asked for, as links that keep the other filters; none where no number
         has opening hours."""
-        if self.opening == Opening.ALL and not any(
-            getattr(number, "opening_hours_id", None) for number in self.choices
-        ):
+        if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.choices):
             return []
         return [(opening, self.query_with(opening=opening)) for opening in Opening]
 

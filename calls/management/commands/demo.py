@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from datetime import time as clock
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,7 +22,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from calls.models import Call, DestinationNumber
+from calls.models import Call, DestinationNumber, OpeningHours
 from calls.traffic import characters, history, living
 from calls.traffic.characters import CHARACTERS
 
@@ -54,6 +55,7 @@ class Command(BaseCommand):
     def handle(self, *, url: str, once: bool, calls_a_week: int, **_: Any) -> None:
         with stopped_by_signals() as stopped:
             numbers = characters.ensure_numbers(CHARACTERS)
+            self._ensure_hours([numbers[character.e164] for character in CHARACTERS[:-1]])
             self._ensure_manager([numbers[character.e164] for character in CHARACTERS[:MANAGES]])
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
@@ -71,6 +73,18 @@ class Command(BaseCommand):
             self.stdout.write(f"demo: calls keep coming in at {url}")
             connection.close()  # not needed any more
             traffic.run(stopped, self.stdout.write)
+
+    def _ensure_hours(self, numbers: list[DestinationNumber]) -> None:
+        """Have office hours, for the numbers that have none yet; the one number without is always open."""
+        hours, is_new = OpeningHours.objects.get_or_create(name="Office hours", defaults={"state": "NW"})
+        if is_new:
+            for weekday in range(1, 6):
+                hours.weekly.create(weekday=weekday, opens_at=clock(8), closes_at=clock(18))
+            hours.weekly.create(weekday=6, opens_at=clock(9), closes_at=clock(13))
+            for number in numbers:
+                if number.opening_hours is None:
+                    number.opening_hours = hours
+                    number.save()
 
     def _ensure_manager(self, numbers: list[DestinationNumber]) -> None:
         """Have a user who manages these numbers; print the password where it was made or set now."""
