@@ -24,7 +24,7 @@ LAYERS = {
     "reports": [
         {"urls"},
         {"views", "tasks", "admin", "commands"},
-        {"monitoring", "signin", "workbooks", "today"},
+        {"monitoring", "signin", "workbooks", "today", "telling"},
         {"exports", "forms", "callforms", "rollups", "hours", "arrivals"},
         {"querysets"},
         {"figures"},
