@@ -152,6 +152,21 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+def mail(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Where somebody wants mail, it can be sent. Its address is never repeated: it holds a password."""
+    if settings.WRONG_FOR_MAIL == "EMAIL_URL":
+        text = "EMAIL_URL cannot be read: no mail is sent."
+        hint = (
+            "EMAIL_URL=smtp+tls://user:password@mail.example.com:587, or smtp+ssl://…:465, or smtp://localhost:25. "
+            "In user and password write @ as %40, : as %3A, / as %2F, # as %23, % as %25."
+        )
+        return [Caution(text, hint=hint, id="calltally.W026")]
+    if settings.WRONG_FOR_MAIL == "DEFAULT_FROM_EMAIL":
+        text = "EMAIL_URL is set, but DEFAULT_FROM_EMAIL is no address to send from: no mail is sent."
+        return [Caution(text, hint="DEFAULT_FROM_EMAIL=calltally@example.com", id="calltally.W027")]
+    return []
+
+
 def broker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Worker and beat reach each other."""
     url, options = settings.CELERY_BROKER_URL, getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})

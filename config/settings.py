@@ -8,7 +8,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded
+from config import embedded, mail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
@@ -190,6 +190,16 @@ SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
 if SPOOL_MOST_MB < 1:
     raise ImproperlyConfigured("SPOOL_MOST_MB is how large the spool may grow, in megabytes: at least 1.")
 
+# --- Mail: tells people what they would otherwise have to look for ------------------------------
+
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
+_mail = mail.read(env.str("EMAIL_URL", default=""), DEFAULT_FROM_EMAIL)
+vars().update(_mail.settings)  # EMAIL_BACKEND, EMAIL_HOST, …; Django's error pages hide the password among them
+EMAIL_TIMEOUT = 10  # seconds for each step
+SENDS_MAIL = _mail.sends
+# The variable that keeps mail from being sent though somebody has set EMAIL_URL.
+WRONG_FOR_MAIL = _mail.wrong
+
 # --- Times and words -------------------------------------------------------------------------
 
 USE_TZ = True
@@ -212,6 +222,7 @@ REST_FRAMEWORK: dict[str, object] = {
 
 ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
+TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 CLEAR_SESSIONS_EVERY_S = 3600
 
 BROKER = HOME / "broker"
@@ -246,6 +257,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "calls.tasks.close_silent_calls",
         "schedule": CLOSE_SILENT_CALLS_EVERY_S,
         "options": {"expires": CLOSE_SILENT_CALLS_EVERY_S},
+    },
+    "tell-silences": {
+        "task": "reports.tasks.tell_silences",
+        "schedule": TELL_SILENCES_EVERY_S,
+        "options": {"expires": TELL_SILENCES_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

@@ -1,9 +1,11 @@
 """The counts: what calls add up to, per number (and block type), by quarter-hour UTC and by local day.
 
-Written by reports.rollups only. Counts are complete; what is not measured is hidden when shown."""
+Written by reports.rollups only, told silences by reports.telling. Counts are complete; what is not measured is hidden
+when shown."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -199,6 +201,32 @@ class FirstPost(models.Model):
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.request_type}"
+
+
+class ToldSilence(models.Model):
+    """That a number fell silent was told by mail, and to whom. It goes once posts come again."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    since = models.DateTimeField(_("silent since"), help_text=_("Its last post"))
+    told_at = models.DateTimeField(_("told"), help_text=_("When the first mail left"))
+    people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", verbose_name=_("people told"))
+
+    class Meta:
+        verbose_name = _("told silence")
+        verbose_name_plural = _("told silences")
+        constraints = [
+            # Also answers: was this number's silence told?
+            models.UniqueConstraint(name="silence_told_once_per_number", fields=["destination_number"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.since:%Y-%m-%d %H:%M}"
 
 
 class RollUp(models.Model):

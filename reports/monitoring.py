@@ -26,6 +26,8 @@ from calls.spool import Held, SpoolError
 from calls.writer import Writer
 
 WAIT_FOR_DATABASE_S = 0.75
+# Up to then counting may lag for a large batch, or a worker that is started again.
+BEHIND_S = 120.0
 # How far is counted, what waits to be counted, what came in, what was refused.
 STATE = """
 SELECT
@@ -82,6 +84,13 @@ class State:
         except SpoolError:
             return cls(counted, None)
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether what came is counted, but for the last minutes: before, a number may only seem to be silent."""
+        if self.counted is None or self.counted.heartbeat_age_s is None or (self.held and self.held.waiting):
+            return False
+        return self.counted.heartbeat_age_s <= BEHIND_S and self.counted.lag_s <= BEHIND_S
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -94,12 +103,9 @@ class Finding:
     address: str = ""  # where to do it
 
 
-BEHIND_S = 120.0
-
-
 def findings(state: State) -> list[Finding]:
     """Say of each part how it stands, and what to do where it does not."""
-    return [_database_line(state), *_spool_lines(state), *_counting_lines(state), *_refused_lines(state)]
+    return [_database_line(state), *_spool_lines(state), *_counting_lines(state), *_refused_lines(state), _mail_line()]
 
 
 def _database_line(state: State) -> Finding:
@@ -176,6 +182,17 @@ def _refused_lines(state: State) -> list[Finding]:
         counted.refused,
     ) % {"posts": counted.refused}
     return [Finding(name, False, says, address=reverse("admin:calls_refusedpost_changelist") + "?state=waiting")]
+
+
+def _mail_line() -> Finding:
+    name = gettext("Mail")
+    if settings.WRONG_FOR_MAIL:
+        says = gettext("None is sent: what %(name)s says cannot be used.") % {"name": settings.WRONG_FOR_MAIL}
+        return Finding(name, False, says, gettext("`manage.py check` says what to write."))
+    if settings.SENDS_MAIL:
+        return Finding(name, True, gettext("Set up: who looks after a number is told once when it falls silent."))
+    says = gettext("Not set up: that a number fell silent stands on the pages alone. EMAIL_URL changes that.")
+    return Finding(name, True, says)
 
 
 def moment(of: datetime | None) -> str:

@@ -1,10 +1,11 @@
-"""Celery's doors to rollups. They carry no data, and may run twice or late."""
+"""Celery's doors to rollups and to mail. They carry no data, and may run twice or late."""
 
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
-from reports import rollups
+from reports import rollups, telling
 
 logger = logging.getLogger(__name__)
 
@@ -15,3 +16,8 @@ def roll_up() -> None:
         rollups.recount_changed()
     except rollups.ZoneChanged as error:
         logger.error("%s", error)
+
+
+@shared_task(ignore_result=True)
+def tell_silences() -> None:
+    telling.tell_silences(timezone.now())

@@ -24,7 +24,7 @@ LAYERS = {
     "reports": [
         {"urls"},
         {"views", "tasks", "admin", "commands"},
-        {"monitoring", "signin", "workbooks", "today"},
+        {"monitoring", "signin", "workbooks", "today", "telling"},
         {"callforms", "proof", "hours", "arrivals"},
         {"exports", "forms", "rollups"},
         {"querysets"},

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.core import checks as django_checks
 from django.db import connection
 
-from config import checks
+from config import checks, mail
 from config.embedded import Server
 
 PRODUCTION = {
@@ -163,16 +163,67 @@ def test_a_broker_that_does_not_answer_is_named(settings):
     assert ids(checks.broker()) == ["calltally.E025"]
 
 
+@pytest.mark.parametrize(
+    ("url", "sender", "check_id"),
+    [
+        ("", "", None),
+        ("", "calltally@example.com", None),
+        ("smtp+tls://user:pass%40word@mail.example.com:587", "Calltally <calltally@example.com>", None),
+        ("smtp://localhost", "calltally@example.com", None),
+        ("mail.example.com", "calltally@example.com", "calltally.W026"),
+        ("https://user:word@mail.example.com", "calltally@example.com", "calltally.W026"),
+        ("smtps://user:word@mail.example.com", "calltally@example.com", "calltally.W026"),
+        ("smtp://user:wo/rd@mail.example.com", "calltally@example.com", "calltally.W026"),
+        ("smtp://user:wo#rd@mail.example.com", "calltally@example.com", "calltally.W026"),
+        ("smtp://user:word@mail.example.com:many", "calltally@example.com", "calltally.W026"),
+        ("smtp://localhost:25", "", "calltally.W027"),
+        ("smtp://localhost:25", "calltally", "calltally.W027"),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_named_without_its_password(settings, url, sender, check_id):
+    read = mail.read(url, sender)
+    settings.WRONG_FOR_MAIL = read.wrong
+
+    found = checks.mail()
+
+    assert ids(found) == ([check_id] if check_id else [])
+    assert read.sends == bool(url and not check_id)
+    assert not any("word@" in one.msg or "wo/rd" in one.msg for one in found)
+
+
+def test_how_mail_leaves_is_as_the_address_says():
+    read = mail.read("smtp+tls://calls%40example.com:pass%2Fword@mail.example.com", "calltally@example.com")
+
+    assert read.settings == {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": "mail.example.com",
+        "EMAIL_PORT": 587,
+        "EMAIL_HOST_USER": "calls@example.com",
+        "EMAIL_HOST_PASSWORD": "pass/word",
+        "EMAIL_USE_TLS": True,
+        "EMAIL_USE_SSL": False,
+    }
+
+
+def test_a_sender_that_is_missing_is_told_by_the_command_and_no_password_is(server):
+    url = "smtp://user:hidden-word@mail.example.com"
+    done = manage("check", EMAIL_URL=url, DATABASE_URL=server.url, CALLTALLY_HOME=str(server.home))
+
+    assert done.returncode == 0
+    assert "calltally.W027" in done.stderr
+    assert "hidden-word" not in done.stderr + done.stdout
+
+
 def test_every_check_is_registered_and_described():
     described = (django_settings.BASE_DIR / "docs/running.md").read_text()
     source = (django_settings.BASE_DIR / "config/checks.py").read_text()
-    known = {word.strip('",)') for word in source.split() if "calltally." in word and word.strip('",)')[-3:].isdigit()}
+    known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 15
+    assert len(known) == 19
     assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
-    assert {checks.spool, checks.database} <= set(registered.registered_checks)
+    assert {checks.spool, checks.database, checks.mail} <= set(registered.registered_checks)
     assert {checks.secrets, checks.migrations, checks.production, checks.broker} <= set(registered.deployment_checks)
 
 

@@ -1,0 +1,51 @@
+"""How mail leaves: EMAIL_URL in, Django's settings for it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
+
+# By what EMAIL_URL begins with: the port where it names none. `smtps` is left out: some mean one, some the other.
+PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+NOWHERE = {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Django's settings for mail, and the variable for whose sake nothing is sent; blank where none is at fault."""
+
+    settings: dict[str, Any]
+    sends: bool = False
+    wrong: str = ""
+
+
+def read(url: str, sender: str) -> Mail:
+    """Say how mail leaves. What cannot be read stops no start: posts are taken without mail too."""
+    if not url:
+        return Mail(NOWHERE)
+    try:
+        found = environ.Env.email_url_config(url)
+    except (ImproperlyConfigured, ValueError):
+        return Mail(NOWHERE, wrong="EMAIL_URL")
+    scheme = url.partition("://")[0].lower()
+    if scheme not in PORTS or not found["EMAIL_HOST"] or found["EMAIL_FILE_PATH"] or "#" in url:
+        return Mail(NOWHERE, wrong="EMAIL_URL")
+    try:
+        validate_email(parseaddr(sender)[1])
+    except ValidationError:
+        return Mail(NOWHERE, wrong="DEFAULT_FROM_EMAIL")
+    settings = {
+        "EMAIL_BACKEND": found["EMAIL_BACKEND"],
+        "EMAIL_HOST": found["EMAIL_HOST"],
+        "EMAIL_PORT": found["EMAIL_PORT"] or PORTS[scheme],
+        "EMAIL_HOST_USER": found["EMAIL_HOST_USER"] or "",
+        "EMAIL_HOST_PASSWORD": found["EMAIL_HOST_PASSWORD"] or "",
+        "EMAIL_USE_TLS": scheme == "smtp+tls",
+        "EMAIL_USE_SSL": scheme == "smtp+ssl",
+    }
+    return Mail(settings, sends=True)

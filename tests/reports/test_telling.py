@@ -1,0 +1,260 @@
+"""A number that has fallen silent is told by mail: to whom it concerns, once, and again only after it spoke."""
+
+import socketserver
+import threading
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.utils import timezone
+
+from config import mail as ways_of_mail
+from reports import rollups, tasks, telling
+from reports.models import QuarterHourCounts, ToldSilence
+from tests.factories import make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SENDER = "calltally@example.com"
+
+
+@pytest.fixture(autouse=True)
+def mail_is_set_up(settings, tmp_path):
+    settings.SENDS_MAIL, settings.DEFAULT_FROM_EMAIL = True, SENDER
+    settings.SPOOL_FOLDER = tmp_path / "spool"  # where nothing waits that other tests left
+
+
+def call(number, at, uuid="a"):
+    take(number, "CALL_START", at, call_uuid=uuid)
+    rollups.recount_changed(wait=True)
+
+
+def make_silent(e164, label, **more):
+    """Make a number that has four calls an hour, and none for five hours."""
+    number = make_number(e164, label=label, **more)
+    call(number, timezone.now() - timedelta(hours=5))
+    quarter_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    QuarterHourCounts.objects.bulk_create(
+        QuarterHourCounts(
+            destination_number=number,
+            quarter_hour=quarter_hour - timedelta(days=7 * week, hours=hour),
+            offered=4,
+        )
+        for week in range(1, 5)
+        for hour in range(24)
+    )
+    return number
+
+
+def told(mails):
+    return sorted((*mail.to, mail.subject) for mail in mails)
+
+
+def test_managers_are_told_of_theirs_and_staff_of_all_in_one_mail_each(mailoutbox, settings):
+    settings.PUBLIC_URL = "https://calls.example.com"
+    anna, bert = make_user("anna", email="anna@example.com"), make_user("bert", email="bert@example.com")
+    make_user("nobody", email="nobody@example.com")
+    make_staff("staff", permissions=[], email="staff@example.com")
+    make_silent("+4930111", "Berlin", managers=[anna, bert])
+    make_silent("+4940222", "Hamburg", managers=[anna])
+    call(make_number("+4989333", label="München", managers=[bert]), timezone.now())
+
+    tasks.tell_silences()
+
+    assert told(mailoutbox) == [
+        ("anna@example.com", "Calltally: 2 numbers are silent"),
+        ("bert@example.com", "Calltally: Berlin is silent"),
+        ("staff@example.com", "Calltally: 2 numbers are silent"),
+    ]
+    (of_bert,) = [mail for mail in mailoutbox if mail.to == ["bert@example.com"]]
+    assert of_bert.from_email == SENDER
+    assert "Berlin (+49 30 111)" in of_bert.body
+    assert "Silent since " in of_bert.body
+    assert "calls more." in of_bert.body
+    assert "call the number" in of_bert.body
+    assert "https://calls.example.com/reports/coverage/" in of_bert.body
+    assert "Hamburg" not in of_bert.body
+    assert "17012345678" not in of_bert.body  # the caller
+
+
+def test_who_has_no_address_or_is_not_active_is_left_out(mailoutbox):
+    away = make_staff("away", email="away@example.com", is_active=False)
+    without = make_user("without")
+    make_silent("+4930111", "Berlin", managers=[away, without])
+
+    tasks.tell_silences()
+
+    assert not mailoutbox
+    assert not ToldSilence.objects.exists()
+
+
+def test_a_silence_is_told_once_and_a_new_one_again(mailoutbox):
+    make_staff(email="staff@example.com")
+    number = make_silent("+4930111", "Berlin")
+    tasks.tell_silences()
+    tasks.tell_silences()
+    assert len(mailoutbox) == 1
+    since = ToldSilence.objects.get().since
+
+    call(number, timezone.now() - timedelta(hours=4), uuid="b")  # it spoke, and is silent again
+    tasks.tell_silences()
+
+    assert len(mailoutbox) == 2
+    assert ToldSilence.objects.get().since > since
+    call(number, timezone.now(), uuid="c")
+    tasks.tell_silences()
+    assert len(mailoutbox) == 2
+    assert not ToldSilence.objects.exists()
+
+
+def test_who_comes_to_look_after_a_silent_number_is_told_and_the_others_not_again(mailoutbox):
+    anna = make_user("anna", email="anna@example.com")
+    number = make_silent("+4930111", "Berlin", managers=[anna])
+    tasks.tell_silences()
+
+    number.managers.add(make_user("bert", email="bert@example.com"))
+    tasks.tell_silences()
+
+    assert [mail.to for mail in mailoutbox] == [["anna@example.com"], ["bert@example.com"]]
+
+
+def test_nothing_is_told_without_mail_nor_while_posts_wait_to_be_counted(mailoutbox, settings):
+    make_staff(email="staff@example.com")
+    number = make_silent("+4930111", "Berlin")
+    settings.SENDS_MAIL = False
+    tasks.tell_silences()
+    assert not mailoutbox
+
+    settings.SENDS_MAIL = True
+    take(number, "CALL_START", timezone.now(), call_uuid="new")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE calls_changedquarterhour SET logged_at = now() - interval '10 minutes'")
+    tasks.tell_silences()
+    assert not mailoutbox
+
+
+def test_where_another_worker_is_at_it_nobody_is_told_twice(mailoutbox):
+    make_staff(email="staff@example.com")
+    make_silent("+4930111", "Berlin")
+    with closing(connection.copy()) as another:
+        with another.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [telling.LOCK])
+        tasks.tell_silences()
+    assert not mailoutbox
+    assert not ToldSilence.objects.exists()
+
+
+# --- A real server of mail -------------------------------------------------------------------
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    """As much of SMTP as is needed to take a mail, or to refuse a recipient or everybody."""
+
+    def handle(self):
+        server, body = self.server, []
+        self.say("554 not today" if server.refuses_all else "220 ready")
+        for line in self.rfile:
+            match line.decode().split(None, 1)[0].upper():
+                case "RCPT" if server.refused and server.refused in line.decode():
+                    self.say("550 no such person")
+                case "DATA":
+                    self.say("354 go on")
+                    while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                        body.append(line.decode())
+                    server.mails.append("".join(body))
+                    body.clear()
+                    self.say("250 taken")
+                case "QUIT":
+                    self.say("221 bye")
+                    return
+                case _:
+                    self.say("250 well")
+
+    def say(self, text):
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+@contextmanager
+def mail_server(settings, *, refuses_all=False, refused=""):
+    """Run a server of mail that `settings` lead to; yield it, with the mails it took in `mails`."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Conversation) as server:
+        server.mails, server.refuses_all, server.refused = [], refuses_all, refused
+        for name, value in ways_of_mail.read(f"smtp://127.0.0.1:{server.server_address[1]}", SENDER).settings.items():
+            setattr(settings, name, value)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_mail_leaves(settings):
+    make_staff(email="staff@example.com")
+    make_silent("+4930111", "Berlin")
+
+    with mail_server(settings) as server:
+        tasks.tell_silences()
+
+    (mail,) = server.mails
+    assert "To: staff@example.com" in mail
+    assert f"From: {SENDER}" in mail
+    assert "Subject: Calltally: Berlin is silent" in mail
+    assert "Berlin (+49 30 111)" in mail
+
+
+def test_what_a_server_refuses_stays_to_be_told_and_no_log_names_a_person(settings, caplog):
+    make_staff(email="staff@example.com")
+    make_silent("+4930111", "Berlin")
+
+    with mail_server(settings, refuses_all=True) as server:
+        tasks.tell_silences()
+    tasks.tell_silences()  # nobody listens there any more
+    assert not server.mails
+    assert not ToldSilence.objects.exists()
+    with mail_server(settings) as server:
+        tasks.tell_silences()
+        tasks.tell_silences()
+
+    assert len(server.mails) == 1
+    assert "no mail leaves" in caplog.text
+    assert "staff@example.com" not in caplog.text
+
+
+def test_a_person_who_is_refused_keeps_nobody_else_from_being_told(settings, caplog):
+    number = make_silent("+4930111", "Berlin")
+    for name in ("anna", "bert"):
+        number.managers.add(make_user(name, email=f"{name}@example.com"))
+
+    with mail_server(settings, refused="anna@") as server:
+        tasks.tell_silences()
+    assert ["To: bert@example.com" in mail for mail in server.mails] == [True]
+    with mail_server(settings) as server:
+        tasks.tell_silences()
+
+    assert ["To: anna@example.com" in mail for mail in server.mails] == [True]
+    assert "could not be told" in caplog.text
+    assert "anna@" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sends", "wrong", "says"),
+    [
+        (True, "", "Set up: who looks after a number is told once"),
+        (False, "", "Not set up: that a number fell silent stands on the pages alone."),
+        (False, "EMAIL_URL", "None is sent: what EMAIL_URL says cannot be used."),
+    ],
+)
+def test_the_page_for_staff_says_whether_mail_is_set_up(client, settings, sends, wrong, says):
+    settings.SENDS_MAIL, settings.WRONG_FOR_MAIL = sends, wrong
+    client.force_login(make_staff())
+
+    assert says in client.get("/reports/system/").content.decode()
+
+
+def test_without_an_address_of_a_server_no_mail_is_sent_at_all():
+    assert ways_of_mail.read("", "").settings == ways_of_mail.NOWHERE
+    assert not django_settings.WRONG_FOR_MAIL
