@@ -112,6 +112,15 @@ FIGURES: dict[str, Figure] = {
             without_forwards=False,
         ),
         Figure(
+            "at_once",
+            gettext_lazy("Calls at once"),
+            gettext_lazy(
+                "The most calls of a number that went on at one moment of a quarter-hour. A call goes on from its "
+                "first post to its last, and is followed for four hours; callbacks are left out. Where no end is "
+                "posted, it is at least as many. Peaks do not add up."
+            ),
+        ),
+        Figure(
             "blocks",
             gettext_lazy("Blocks"),
             gettext_lazy(

@@ -287,6 +287,21 @@ def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
     return _by_bucket(Coverage.of(numbers), period, grain, periods.buckets(period, grain))
 
 
+def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
+    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first."""
+    if period.length > 7:
+        raise ValueError("the same weekdays of a longer period are days of its own")
+    gaps = [7 * week * periods.DAY for week in range(weeks, 0, -1)]
+    before = [period.of_days(period.first - gap, period.last - gap) for gap in gaps]
+    buckets: list[Bucket] = []
+    for days in before:
+        if buckets and buckets[-1].end < days.start:
+            buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
+        buckets.append(periods.whole(days))
+    rows = _by_bucket(Coverage.of(numbers), period.of_days(before[0].first, before[-1].last), Grain.DAY, buckets)
+    return [row for row in reversed(rows) if row.bucket and row.bucket.label]
+
+
 def by_number(numbers: Numbers, period: Period) -> list[Row]:
     """Return the figures of each number over a whole period, also of those without calls, in the order given."""
     coverage = Coverage.of(numbers)

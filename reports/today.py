@@ -30,14 +30,14 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
         "weekday": WEEKDAYS[day.weekday()],
         "row": row,
         "figures": [
-            {"key": str(key), "kind": figures.KINDS.get(key, "count"), "now": row[key], "usual": _usual(usual, key)}
+            {"key": str(key), "kind": figures.KINDS.get(key, "count"), "now": row[key], "usual": usual_of(usual, key)}
             for key in SHOWN
         ],
         "weeks": USUAL_WEEKS,
     }
 
 
-def _usual(rows: list[Row], key: str) -> float | None:
+def usual_of(rows: list[Row], key: str) -> float | None:
     """Return the mean of a count over some days, or a share or mean over all their calls; None where none is known."""
     cells = [row[key] for row in rows if row[key].is_measured]
     if figures.KINDS.get(key):

@@ -25,7 +25,7 @@ LAYERS = {
         {"urls"},
         {"views", "tasks", "admin", "commands"},
         {"monitoring", "signin", "workbooks", "today", "telling"},
-        {"callforms", "proof", "hours", "arrivals"},
+        {"callforms", "proof", "hours", "arrivals", "times", "peaks", "aims"},
         {"exports", "forms", "rollups"},
         {"querysets"},
         {"figures"},

@@ -8,18 +8,16 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import (
-    figures,
-    querysets,
-)
+from reports import figures, peaks, querysets, times
 from reports.figures import Coverage, Row
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
 from reports.periods import Grain, Period
-from reports.views.shared import headline, page_of, personal, report
+from reports.views.shared import headline, page_of, personal, report, same_days_before
 
 
 @require_safe
@@ -34,11 +32,16 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     coverage = Coverage.of([destination_number])
     now = querysets.totals(coverage, form.period)
     then = querysets.totals(coverage, form.period.previous())
-    page = report(form, coverage, now) | {
+    weeks = same_days_before(form, coverage)
+    each, before = (times.of(coverage, period) for period in (form.period, form.period.previous()))
+    page = report(form, coverage, now)
+    at_once = peaks.of(destination_number, form.period, [row.bucket for row in page["buckets"]])
+    page |= {
         "number": destination_number,
         "figures": headline(
             now,
             then,
+            weeks,
             "offered",
             *_outcomes_of(coverage, destination_number),
             "talk",
@@ -49,10 +52,51 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
         "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
         "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
-        "times": ["time_to_answer", "ring", "talk"],
+        "times": [(key, each[key], before[key]) for key in times.KEYS],
+        "classes": times.classes(each, CLASSED),
+        "classed": [(key, figures.FIGURES[key].label, each[key].calls) for key in CLASSED],
+        "lines": _lines(destination_number, each["time_to_answer"]),
+        "levels": [_level(row) for row in page["buckets"]],
+        "level": _level(now),
+        "aim": destination_number.service_level_aim,
+        "reaches_aim": _reaches_aim(destination_number, now),
+        "at_once": at_once,
+        "most_at_once": peaks.highest(at_once),
+        "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
+        "weeks": weeks,
+        "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],
         "posts": _posts(destination_number, coverage),
     }
     return page_of(request, "reports/number.html", page, form.choices)
+
+
+CLASSED = ("time_to_answer", "ring")
+# A share of fewer calls is left out of the line.
+LEAST_CALLS = 10
+
+
+def _level(row: Row) -> dict[str, Any]:
+    """The service level of a stretch, with its two sides, and as a line draws it."""
+    level = row["service_level"]
+    in_time, whole = _in_time(row), level.whole
+    drawn = level.value if (whole or 0) >= LEAST_CALLS else None
+    return {"row": row, "cell": level, "in_time": in_time, "whole": whole, "drawn": drawn and round(drawn * 100, 1)}
+
+
+def _reaches_aim(destination_number: DestinationNumber, now: Row) -> bool | None:
+    """Whether the service level is at least the one aimed at; None where either is not known."""
+    level, aim = now["service_level"].value, destination_number.service_level_aim
+    return None if level is None or aim is None else level * 100 >= aim
+
+
+def _lines(destination_number: DestinationNumber, waits: times.Times) -> list[dict[str, Any]]:
+    """The lines in the distribution of waiting: median, nine tenths, and the number's limit."""
+    named = [
+        (gettext("median"), waits.median),
+        (gettext("90 %"), waits.ninetieth),
+        (gettext("limit"), destination_number.service_level_s),
+    ]
+    return [{"name": f"{name} {s} s", "at": times.place(s)} for name, s in named if s is not None]
 
 
 def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
 from reports import (
+    aims,
     arrivals,
     figures,
     periods,
@@ -28,7 +29,7 @@ from reports.forms import ReportForm
 from reports.models import FirstPost
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
-from reports.views.shared import headline, page_of, personal, report
+from reports.views.shared import headline, page_of, personal, report, same_days_before
 
 MOST_ATTENTION = 4
 
@@ -56,6 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "figures": headline(
             now,
             querysets.totals(coverage, form.period.previous()),
+            same_days_before(form, coverage),
             "offered",
             Outcome.ANSWERED,
             Outcome.MISSED,
@@ -78,11 +80,20 @@ def _four_weeks(opening: Opening) -> Period:
 
 
 def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
-    """What a manager should look at, whatever the filters: numbers gone silent, posts that do not arrive."""
+    """What a manager should look at, whatever the filters: numbers gone silent or
+    below their aim, posts that do not arrive."""
     address = reverse("coverage")
     silent = arrivals.silent(choices, timezone.now())
     lacking = [one for rows in arrivals.of_numbers(choices).values() for one in rows if one.needs_somebody]
     found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
+    found += [
+        {
+            "text": one.says,
+            "do": "",
+            "href": f"{reverse('number', args=[one.number.pk])}?from={one.period.first}&to={one.period.last}",
+        }
+        for one in aims.below(choices)
+    ]
     found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
     more = len(found) - MOST_ATTENTION
     if more > 0:

@@ -15,11 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
 from calls.models import DestinationNumber
-from reports import (
-    figures,
-    periods,
-    querysets,
-)
+from reports import figures, periods, querysets, today
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
 from reports.outcomes import CALLBACK, Outcome
@@ -37,6 +33,7 @@ personal = cache_control(private=True, no_store=True)
 
 CHART_HEADINGS = {
     Grain.QUARTER_HOUR: _("Calls by quarter-hour"),
+    Grain.HALF_HOUR: _("Calls by half-hour"),
     Grain.HOUR: _("Calls by hour"),
     Grain.DAY: _("Calls by day"),
     Grain.WEEK: _("Calls by week"),
@@ -126,12 +123,19 @@ def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
     return [(key, label) for key, label in OUTCOMES if now[key].applies]
 
 
-def headline(now: Row, before: Row, *keys: str) -> list[dict[str, Any]]:
+def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
+    """The same weekdays of the weeks before, where the period is short enough to be compared with them."""
+    return querysets.same_days_before(coverage, form.period, today.USUAL_WEEKS) if form.period.length <= 7 else []
+
+
+def headline(now: Row, before: Row, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
+    """The figures on top, each beside that of the period before, and what is usual on the same weekdays."""
     return [
         {
             "key": str(key),
             "now": now[key],
             "before": before[key],
+            "usual": today.usual_of(weeks, key),
             "kind": figures.KINDS.get(key, "count"),
             "is_outcome": key in Outcome.values,
         }

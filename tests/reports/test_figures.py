@@ -230,6 +230,7 @@ def test_every_figure_has_a_name_and_a_definition():
         "time_to_answer",
         "ring",
         "talk",
+        "at_once",
         "blocks",
         "block_calls",
         "last_in_call",

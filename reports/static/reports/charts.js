@@ -160,6 +160,112 @@
     };
   };
 
+  const axes = (most, unit = "") => ({
+    x: {
+      grid: { display: false },
+      border: { color: colour("--line-strong") },
+      ticks: { maxRotation: 0, autoSkipPadding: 12 },
+    },
+    y: {
+      beginAtZero: true,
+      max: most,
+      grid: { color: colour("--line"), drawTicks: false },
+      border: { display: false },
+      ticks: { padding: 8, maxTicksLimit: 5, precision: 0, callback: (value) => value.toLocaleString(language) + unit },
+    },
+  });
+
+  /* The name of each line at its last point. */
+  const lineNames = {
+    id: "lineNames",
+    afterDatasetsDraw(chart) {
+      const { ctx: pen, chartArea: area, data } = chart;
+      const labels = data.datasets.flatMap((dataset, i) => {
+        const last = dataset.data.findLastIndex((value) => value !== null);
+        return last < 0 ? [] : [{ x: area.right, y: chart.getDatasetMeta(i).data[last].y, text: dataset.label }];
+      });
+      spread(labels, 16, area.bottom - 4);
+      pen.save();
+      pen.font = `500 12px ${Chart.defaults.font.family}`;
+      pen.fillStyle = colour("--text");
+      pen.textBaseline = "middle";
+      for (const label of labels) pen.fillText(label.text, label.x + 8, label.y);
+      pen.restore();
+    },
+  };
+
+  const lines = (table, narrow, canvas) => {
+    const { labels, series } = read(table);
+    const most = Number(canvas.dataset.most) || undefined;
+    return {
+      type: "line",
+      data: {
+        labels,
+        datasets: series.map((one) => ({
+          label: one.name,
+          data: one.values,
+          borderColor: colour(one.key === "aim" ? "--line-strong" : "--text"),
+          backgroundColor: colour("--text"),
+          borderDash: one.key === "aim" ? [5, 4] : [],
+          borderWidth: one.key === "aim" ? 1.5 : 2,
+          pointRadius: one.key === "aim" || labels.length > 62 ? 0 : 2.5,
+          spanGaps: false,
+        })),
+      },
+      options: {
+        layout: { padding: { right: narrow ? 84 : 118, top: 8 } },
+        scales: axes(most, canvas.dataset.unit),
+      },
+      plugins: [lineNames],
+    };
+  };
+
+  /* Named lines across a distribution; where they stand is given in classes. */
+  const crossLines = (marks) => ({
+    id: "crossLines",
+    afterDatasetsDraw(chart) {
+      const { ctx: pen, chartArea: area, scales } = chart;
+      const step = scales.x.getPixelForValue(1) - scales.x.getPixelForValue(0);
+      const labels = marks.map((mark, i) => ({ x: scales.x.getPixelForValue(0) + mark.at * step, y: area.top - 10 - 15 * i, text: mark.name }));
+      pen.save();
+      pen.font = `500 12px ${Chart.defaults.font.family}`;
+      pen.fillStyle = pen.strokeStyle = colour("--text");
+      pen.textBaseline = "middle";
+      for (const label of labels) {
+        pen.beginPath();
+        pen.setLineDash([4, 3]);
+        pen.moveTo(label.x, label.y + 7);
+        pen.lineTo(label.x, area.bottom);
+        pen.stroke();
+        const width = pen.measureText(label.text).width;
+        pen.fillText(label.text, Math.min(label.x - 4, chart.width - width - 4), label.y);
+      }
+      pen.restore();
+    },
+  });
+
+  const bars = (table, _narrow, canvas) => {
+    const { labels, series } = read(table);
+    const given = document.getElementById(`${canvas.dataset.table}-lines`);
+    const marks = given ? JSON.parse(given.textContent) : [];
+    return {
+      type: "bar",
+      data: {
+        labels,
+        datasets: series.slice(0, 1).map((one) => ({
+          label: one.name,
+          data: one.values,
+          backgroundColor: colour("--line-strong"),
+          barPercentage: 0.8,
+          maxBarThickness: 60,
+        })),
+      },
+      options: { layout: { padding: { top: 4 + 15 * marks.length, right: 8 } }, scales: axes() },
+      plugins: [crossLines(marks)],
+    };
+  };
+
+  const kinds = { stacked, line: lines, bars };
   const narrow = matchMedia("(max-width: 760px)");
 
   const drawAll = () => {
@@ -167,7 +273,7 @@
     for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
       const table = document.getElementById(canvas.dataset.table);
       Chart.getChart(canvas)?.destroy();
-      if (table) new Chart(canvas, stacked(table, narrow.matches));
+      if (table) new Chart(canvas, (kinds[canvas.dataset.chart] || stacked)(table, narrow.matches, canvas));
     }
     document.documentElement.dataset.ready = "1";
   };

@@ -1,0 +1,60 @@
+"""Which numbers stay below the service level they aim at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from calls.models import DestinationNumber
+from reports import periods, querysets
+from reports.periods import Period
+
+DAYS = 7
+# On fewer calls a share says little.
+LEAST_CALLS = 30
+
+
+@dataclass(frozen=True)
+class Below:
+    """A number below its aim in the last whole days."""
+
+    number: DestinationNumber
+    period: Period
+    service_level: float
+    aim: float
+
+    @property
+    def says(self) -> str:
+        return _(
+            "Service level of %(number)s was %(level)d %% in the last %(days)d days, below its aim of %(aim)d %%."
+        ) % {
+            "number": self.number.name,
+            # Rounded down, so that it never reads as the aim itself.
+            "level": int(self.service_level * 100 + 1e-9),
+            "days": DAYS,
+            "aim": round(self.aim * 100),
+        }
+
+
+def last_days() -> Period:
+    """Return the days that are looked at: whole ones, up to yesterday."""
+    yesterday = periods.today() - periods.DAY
+    return Period(yesterday - (DAYS - 1) * periods.DAY, yesterday)
+
+
+def below(numbers: Sequence[DestinationNumber]) -> list[Below]:
+    """Return the numbers below their aim, the farthest below first; none without an aim, or with few calls."""
+    aiming = [number for number in numbers if number.service_level_aim is not None]
+    if not aiming:
+        return []
+    period, found = last_days(), []
+    for row in querysets.by_number(aiming, period):
+        level = row["service_level"]
+        if row.number is None or level.value is None or (level.whole or 0) < LEAST_CALLS:
+            continue
+        aim = (row.number.service_level_aim or 0) / 100
+        if level.value < aim:
+            found.append(Below(row.number, period, level.value, aim))
+    return sorted(found, key=lambda one: one.service_level - one.aim)

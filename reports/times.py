@@ -1,0 +1,106 @@
+"""How long callers waited, destinations rang and people talked: not only on average, also half of them and 90 %."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from reports import querysets
+from reports.figures import Coverage
+from reports.periods import Period
+
+KEYS = ("time_to_answer", "ring", "talk")
+# Where classes of waiting end, in seconds; the last is open.
+BOUNDS = (5, 10, 20, 30, 60, 120, 300)
+
+# Each call's own time in whole seconds begun, from the quarter-hour on from which it is measured.
+TIMES = "\nUNION ALL\n".join(
+    f"""
+SELECT '{key}' AS key, seconds, count(*) AS calls
+FROM reports_quarterhourcounts AS counts JOIN number ON number.id = counts.destination_number_id
+CROSS JOIN unnest(each_{key}_s) AS seconds
+WHERE counts.destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
+  AND quarter_hour >= number.{key}_from AND {querysets.ASKED}
+GROUP BY seconds"""
+    for key in KEYS
+)
+
+
+@dataclass(frozen=True)
+class Times:
+    """One kind of time of some calls, by whole seconds begun."""
+
+    seconds: Counter[int]
+
+    @property
+    def calls(self) -> int:
+        return self.seconds.total()
+
+    def within(self, share: float) -> int | None:
+        """Return the fewest whole seconds within which so large a share of the calls lies (nearest rank)."""
+        so_far, wanted = 0, share * self.calls
+        for second in sorted(self.seconds):
+            so_far += self.seconds[second]
+            if so_far >= wanted:
+                return second
+        return None
+
+    @property
+    def median(self) -> int | None:
+        return self.within(0.5)
+
+    @property
+    def ninetieth(self) -> int | None:
+        return self.within(0.9)
+
+    def between(self, above: int, to: int | None) -> int:
+        """Return the calls that took longer than `above` and at most `to` seconds."""
+        return sum(n for second, n in self.seconds.items() if second > above and (to is None or second <= to))
+
+
+@dataclass(frozen=True)
+class TimesClass:
+    """A class of a distribution, and its calls by kind of time."""
+
+    label: str
+    calls: dict[str, int]
+
+
+def of(coverage: Coverage, period: Period) -> dict[str, Times]:
+    """Return the times of a period by their kind, as far as each is measured."""
+    found: dict[str, Counter[int]] = {key: Counter() for key in KEYS}
+    with connection.cursor() as cursor:
+        given = querysets.parameters(coverage, period, [], apart=True)
+        cursor.execute(f"WITH {querysets.GIVEN} {TIMES}", given)
+        for key, second, calls in cursor.fetchall():
+            found[key][second] = calls
+    return {key: Times(seconds) for key, seconds in found.items()}
+
+
+def classes(times: dict[str, Times], keys: Sequence[str]) -> list[TimesClass]:
+    """Return the calls of some kinds of time by classes, the shortest first; none is left out, so they add up."""
+    ends: list[tuple[int, int | None]] = [(-1, BOUNDS[0]), *pairwise(BOUNDS), (BOUNDS[-1], None)]
+    return [
+        TimesClass(_class_label(above, to), {key: times[key].between(above, to) for key in keys}) for above, to in ends
+    ]
+
+
+def place(seconds: float) -> float:
+    """Return where a time stands on an axis of the classes: 0 is the middle of the first, and so on."""
+    below = 0
+    for n, bound in enumerate(BOUNDS):
+        if seconds <= bound:
+            return n - 0.5 + (seconds - below) / (bound - below)
+        below = bound
+    return len(BOUNDS)
+
+
+def _class_label(above: int, to: int | None) -> str:
+    if to is None:
+        return _("over %(s)d s") % {"s": above}
+    return _("%(above)d to %(to)d s") % {"above": above, "to": to} if above > 0 else _("up to %(to)d s") % {"to": to}
