@@ -54,6 +54,7 @@ personal = cache_control(private=True, no_store=True)
 
 CHART_HEADINGS = {
     Grain.QUARTER_HOUR: _("Calls by quarter-hour"),
+    Grain.HALF_HOUR: _("Calls by half-hour"),
     Grain.HOUR: _("Calls by hour"),
     Grain.DAY: _("Calls by day"),
     Grain.WEEK: _("Calls by week"),
