@@ -146,7 +146,9 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
         ]
         return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
 
-    days = {weekday: max((times[weekday, hour] for hour in range(24)), default=0) for weekday in range(1, 8)}
+    # Days are counted as such: of their hours one may come twice, and another not at all.
+    begun = Counter(day.isoweekday() for day in period.days if periods.day_start(day) <= now)
+    days = {weekday: begun[weekday] for weekday in range(1, 8)}
     return Week(
         hours,
         [
