@@ -131,7 +131,8 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
 
     An hour that has not begun by `now` has not occurred."""
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
-    times = _times(coverage, period, now)
+    begun = _hours_begun(coverage, period, now)
+    times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
     sql = BY_HOUR.replace("{source}", querysets.SOURCES["counts", False])
     with connection.cursor() as cursor:
         cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
@@ -146,7 +147,9 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
         ]
         return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
 
-    days = {weekday: max((times[weekday, hour] for hour in range(24)), default=0) for weekday in range(1, 8)}
+    # Days are counted as such: of their hours one may come twice, and another not at all.
+    occurred = Counter(day.isoweekday() for day in {moment.date() for moment in begun})
+    days = {weekday: occurred[weekday] for weekday in range(1, 8)}
     return Week(
         hours,
         [
@@ -162,8 +165,8 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     )
 
 
-def _times(coverage: Coverage, period: Period, now: datetime) -> Counter[tuple[int, int]]:
-    """Return how often each (weekday, hour) began in a period by now: the hour that comes twice counts twice.
+def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[datetime]:
+    """Return the local hours that have begun in a period by now: the hour that comes twice is there twice.
 
     Inside opening hours an hour occurs where one of the numbers is open in it, outside where one is closed."""
     hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
@@ -181,8 +184,7 @@ def _times(coverage: Coverage, period: Period, now: datetime) -> Counter[tuple[i
                 for n in range((end - start) // periods.QUARTER_HOUR)
             )
         ]
-    local = [start.astimezone(periods.zone()) for start, _end in hours]
-    return Counter((moment.isoweekday(), moment.hour) for moment in local)
+    return [start.astimezone(periods.zone()) for start, _end in hours]
 
 
 def last_day(period: Period, now: datetime) -> Period:

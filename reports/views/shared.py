@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -112,10 +113,11 @@ def _days_in_words(form: ReportForm) -> str:
 
 
 def sum_of(blocks: Blocks, key: str) -> Cell:
-    """Return the sum of a column; where a row of it is not measured, so is the sum."""
+    """Return the sum of a column; it is measured as far as its rows are, which all are alike in that."""
     cells: list[Cell] = [getattr(row, key) for row in blocks]
-    unknown = next((cell for cell in cells if cell.value is None), None)
-    return unknown or Cell(sum(int(cell.value or 0) for cell in cells))
+    if not cells or cells[0].value is None:
+        return cells[0] if cells else Cell(0)
+    return replace(cells[0], value=sum(int(cell.value or 0) for cell in cells))
 
 
 def shown_outcomes(now: Row) -> list[tuple[str, Any]]:

@@ -348,3 +348,17 @@ def test_a_zero_and_a_share_of_nothing_say_since_when_too(client):
     assert querysets.totals([number], TODAY)["time_to_answer"].state is State.EMPTY
     assert 'id="tip-since-tm-time_to_answer"' in page
     assert f'id="tip-since-n-{number.pk}-in_progress"' in overview
+
+
+def test_the_total_of_blocks_says_since_when_as_its_rows_do(client):
+    number = make_number()
+    call(number, "before", MORNING, S=0, E=30)
+    call(number, "block", NOON, S=0, B=3, E=30)
+    rollups.recount_changed()
+    client.force_login(make_staff())
+
+    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+
+    rows, total = html.partition('id="t-blocks"')[2].partition("</table>")[0].split("<tfoot>")
+    assert "<b>since Tue 15 Sep 2026, 12:00</b>" in total
+    assert (rows.count('class="term since"'), total.count('class="term since"')) == (3, 2)

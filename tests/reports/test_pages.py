@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
 from reports import rollups
+from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,6 +173,16 @@ def test_a_filter_that_cannot_be_read_is_said(client):
     assert "autofocus" in fields["from"]
     assert "aria-invalid" not in fields["to"]
     assert client.get("/reports/counts.csv?from=yesterday").status_code == 400
+
+
+def test_a_report_is_shown_however_it_is_cut(client):
+    number = make_number()
+    counted(number, "CALL_START", "CALL_END")
+    sign_in(client, make_staff())
+    for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
+        for grain in Grain:
+            html = client.get(page, {"by": grain.value}).content.decode()
+            assert f"Calls by {grain.label.lower()}" in html, (page, grain)
 
 
 def test_no_id_is_printed_with_a_thousands_separator(client):

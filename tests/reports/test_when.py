@@ -74,6 +74,16 @@ def test_the_hour_that_comes_twice_occurred_once_more_and_the_one_that_is_left_o
     assert at(spring, 7, 2).mean(Shown.OFFERED) is None
 
 
+def test_a_day_with_an_hour_that_comes_twice_is_one_day():
+    number = make_number()
+    call(number, local(25, 9))
+
+    week = week_of(number)
+
+    assert (at(week, 7, 9).times, week.of_days[7].times, week.whole.times) == (2, 2, 14)
+    assert week.of_days[7].mean(Shown.OFFERED) == 1 / 2
+
+
 def test_an_hour_that_has_not_begun_has_not_occurred():
     number = make_number()
     call(number, local(19, 9))

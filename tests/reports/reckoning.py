@@ -1,0 +1,309 @@
+"""What pages and files must show of the scripted month: sums, shares and means of its truths, by the plainest code.
+
+The definitions stand here once more, in the words of docs/figures.md, apart from the code that counts. A new figure
+needs the posts it rests on in RESTS_ON, and its sum in `_figure`."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+
+from tests.reports.scripted import (
+    ALWAYS,
+    ANSWER,
+    BERLIN,
+    BLOCK,
+    CALLS,
+    DAY,
+    END,
+    FORWARD,
+    NEVER,
+    QUARTER_HOUR,
+    START,
+    Line,
+    Scripted,
+    local,
+)
+
+OUTCOMES = ("answered", "served_in_plan", "missed", "abandoned", "short", "in_progress", "end_unknown")
+LABELS = {
+    "answered": "Answered",
+    "served_in_plan": "Served in plan",
+    "missed": "Missed",
+    "abandoned": "Abandoned",
+    "short": "Short call",
+    "in_progress": "In progress",
+    "end_unknown": "End unknown",
+    "callback": "Callback",
+}
+LOST = ("missed", "abandoned")
+_RIVALS = (FORWARD, ANSWER, END)
+RESTS_ON: dict[str, tuple[str, ...]] = {
+    "offered": (),
+    "answered": (ANSWER,),
+    "missed": (FORWARD, ANSWER),
+    "abandoned": (END, FORWARD),
+    "short": (END, START),
+    "served_in_plan": (END,),
+    "in_progress": (END,),
+    "end_unknown": (END,),
+    "lost": _RIVALS,
+    "reached": _RIVALS,
+    "service_level": (*_RIVALS, START),
+    "time_to_answer": (ANSWER, START),
+    "ring": (ANSWER, FORWARD),
+    "talk": (ANSWER, END),
+    "blocks": (BLOCK,),
+    "block_calls": (BLOCK,),
+    "last_in_call": (BLOCK, END),
+    "block_lost": (BLOCK, *_RIVALS),
+}
+OF_FORWARDS = {
+    *("answered", "missed", "abandoned", "lost", "reached", "service_level", "time_to_answer", "ring", "talk"),
+    "block_lost",
+}
+SERVICE_LEVEL_S = 20
+SHARES, TIMES = {"reached", "service_level"}, {"time_to_answer", "ring", "talk"}
+
+
+# --- Measured or not ---------------------------------------------------------------------------
+
+
+@cache
+def arrives_from(line: Line, kind: str) -> datetime:
+    """Return since when a kind of post counts as arriving: the quarter-hour of the first call that brought one."""
+    if line.settings.get(kind.lower()) == "off":
+        return NEVER
+    return min((quarter_hour(call.began) for call in CALLS if call.line is line and call.has(kind)), default=NEVER)
+
+
+@cache
+def measured_from(line: Line, key: str) -> datetime | None:
+    """Return since when a figure is measured for a number; None where it does not apply."""
+    if key in OF_FORWARDS and not line.expects_forward:
+        return None
+    return max((arrives_from(line, kind) for kind in RESTS_ON[key]), default=ALWAYS)
+
+
+def is_measured(call: Scripted, key: str) -> bool:
+    since = measured_from(call.line, key)
+    return since is not None and call.began >= since
+
+
+def quarter_hour(moment: datetime) -> datetime:
+    return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % QUARTER_HOUR
+
+
+# --- Stretches of time -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Half-open, in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    @property
+    def clock(self) -> str:
+        """The beginning by Berlin's clock, with the offset where the clock alone says two things."""
+        at = self.start.astimezone(BERLIN)
+        twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
+        return f"{at:%H:%M} ({at.isoformat()[-6:]})" if twice else f"{at:%H:%M}"
+
+
+def days(first: date, last: date) -> Stretch:
+    """Return local days, both included."""
+    return Stretch(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC))
+
+
+def cut(first: date, last: date, grain: str) -> list[Stretch]:
+    """Return a period in pieces."""
+    whole = days(first, last)
+    minutes = {"quarter-hour": 15, "half-hour": 30, "hour": 60}
+    if grain in minutes:
+        step = timedelta(minutes=minutes[grain])
+        return [
+            Stretch(whole.start + n * step, whole.start + (n + 1) * step)
+            for n in range((whole.end - whole.start) // step)
+        ]
+    each = [first + n * DAY for n in range((last - first).days + 1)]
+    begins = {"day": lambda day: True, "week": lambda day: day.weekday() == 0, "month": lambda day: day.day == 1}[grain]
+    edges = [day for day in each if day == first or begins(day)] + [last + DAY]
+    return [days(one, after - DAY) for one, after in pairwise(edges)]
+
+
+# --- Figures -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a cell must say: a value, or why there is none."""
+
+    key: str
+    value: Fraction | int | None = None
+    whole: int | None = None
+    why: str = ""  # "not measured" or "does not apply"
+    since: bool = False
+    left_out: bool = False
+
+    @property
+    def words(self) -> str:
+        """The cell of a page, rounded as pages round."""
+        if self.why:
+            return {"not measured": "not measured", "does not apply": "–"}[self.why]
+        if self.value is None:
+            text = "–"
+        elif self.key in SHARES:
+            text = f"{round(float(self.value) * 100)} %"
+        elif self.key in TIMES:
+            text = clock(float(self.value))
+        else:
+            text = str(self.value)
+        return text + "*" * self.since
+
+    @property
+    def csv(self) -> str:
+        """The cell of a file."""
+        if self.why or self.value is None:
+            return ""
+        if self.key in SHARES | TIMES:
+            return rounded(self.value, "0.0001" if self.key in SHARES else "0.1")
+        return str(self.value)
+
+    @property
+    def leads_to_calls(self) -> bool:
+        """Whether a link can say which calls these are, on a page of several numbers: not where some are left out."""
+        return bool(self.value) and not (self.why or self.since or self.left_out)
+
+
+def rounded(value: Fraction | Decimal | int, digits: str) -> str:
+    """Round half up, as the database does."""
+    exact = Fraction(value)
+    return str((Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(Decimal(digits), ROUND_HALF_UP))
+
+
+def clock(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
+
+
+def offered(lines: Iterable[Line], stretch: Stretch) -> list[Scripted]:
+    return [call for line in lines for call in _offered(line, stretch)]
+
+
+@cache
+def _offered(line: Line, stretch: Stretch) -> list[Scripted]:
+    calls, moments = _in_order(line)
+    return calls[bisect_left(moments, stretch.start) : bisect_left(moments, stretch.end)]
+
+
+@cache
+def _in_order(line: Line) -> tuple[list[Scripted], list[datetime]]:
+    calls = sorted((call for call in CALLS if call.line is line and not call.is_callback), key=lambda call: call.began)
+    return calls, [call.began for call in calls]
+
+
+def _mean(seconds: Iterable[Decimal | None]) -> tuple[Fraction | None, int]:
+    known = [Fraction(one) for one in seconds if one is not None]
+    return (sum(known, Fraction(0)) / len(known) if known else None), len(known)
+
+
+def _share(part: int, whole: int) -> tuple[Fraction | None, int]:
+    return (Fraction(part, whole) if whole else None), whole
+
+
+def _of_block(calls: Sequence[Scripted], key: str, block: str | None) -> int:
+    """Count blocks or calls; of one type, or of all where None."""
+    if key == "blocks":
+        return sum(one == block or block is None for call in calls for one in call.blocks)
+    if key == "block_calls":
+        return sum(block in call.blocks for call in calls)
+    # An end without an answer, as the posts have it: whether nobody answered cannot be known of every number.
+    last = [call for call in calls if call.has(END) and not call.has(ANSWER) and call.blocks]
+    if key == "block_lost":
+        last = [call for call in last if call.outcome in LOST]
+    return sum(block in {None, call.last_block} for call in last)
+
+
+def figure(lines: Sequence[Line], stretch: Stretch, key: str, block: str | None = None) -> Figure:
+    """Reckon one figure of some numbers in a stretch of time: of the calls for which it is measured, and no others."""
+    return _figure(tuple(lines), stretch, key, block)
+
+
+@cache
+def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | None) -> Figure:
+    moments = {line: since for line in lines if (since := measured_from(line, key)) is not None}
+    if not moments:
+        return Figure(key, why="does not apply")
+    begun = {line for line, since in moments.items() if since < stretch.end}
+    left_out = bool(offered(moments.keys() - begun, stretch))
+    if not begun:
+        return Figure(key, why="not measured", left_out=left_out)
+    all_of_them = offered(begun, stretch)
+    calls = [call for call in all_of_them if call.began >= moments[call.line]]
+    is_partial = len(calls) < len(all_of_them)
+
+    def of(value: Fraction | int | None, whole: int | None = None) -> Figure:
+        return Figure(key, value, whole, since=is_partial, left_out=left_out)
+
+    if key in {"blocks", "block_calls", "last_in_call", "block_lost"}:
+        return of(_of_block(calls, key, block))
+    come_to = {outcome: [call for call in calls if call.outcome == outcome] for outcome in OUTCOMES}
+    lost = sum(len(come_to[outcome]) for outcome in LOST)
+    reached = come_to["answered"]
+    waits = [call.wait_s for call in reached if call.wait_s is not None]
+    in_time = sum(wait <= SERVICE_LEVEL_S for wait in waits)
+    special: dict[str, Callable[[], tuple[Fraction | int | None, int | None]]] = {
+        "offered": lambda: (len(calls), None),
+        "lost": lambda: (lost, None),
+        "reached": lambda: _share(len(reached), len(reached) + lost),
+        "service_level": lambda: _share(in_time, len(waits) + lost),
+        "time_to_answer": lambda: _mean(waits),
+        "ring": lambda: _mean(call.ring_s for call in reached),
+        "talk": lambda: _mean(call.talk_s for call in reached),
+    }
+    return of(*special[key]()) if key in special else of(len(come_to[key]))
+
+
+def unclassified(lines: Sequence[Line], stretch: Stretch) -> int:
+    """Count the offered calls of which it is not measured what they came to."""
+    known = sum(int(figure(lines, stretch, outcome).value or 0) for outcome in OUTCOMES)
+    return len(offered(lines, stretch)) - known
+
+
+def shown_outcome(call: Scripted) -> str:
+    """Return what a list says a call came to; blank where that is not measured."""
+    if call.is_callback:
+        return "callback"
+    said = as_posted(call)
+    return said if is_measured(call, said) else ""
+
+
+def as_posted(call: Scripted) -> str:
+    """Return what the posts that came make of a call, measured or not: the decision table of docs/figures.md."""
+    end, answer, forward = call.has(END), call.has(ANSWER), call.has(FORWARD)
+    if answer:
+        return "answered"
+    if not end:
+        if call.outcome == "in_progress":
+            return "in_progress"
+        return "missed" if forward else "end_unknown"
+    if not forward and not call.line.expects_forward:
+        return "served_in_plan"
+    if call.has(START) and call.posted[-1].after_s - call.posted[0].after_s < 5:
+        return "short"
+    return "missed" if forward else "abandoned"

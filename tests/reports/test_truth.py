@@ -1,0 +1,858 @@
+"""A month whose truth is known: every figure of every page and file is held against it, for each person who looks.
+
+The month is scripted.py, what it must come to reckoning.py, how pages are read reading.py. It is played once. A new
+figure gets its truth in reckoning.py and its heading in KEYS; a new page is read by `read`, which holds what is true of
+every page of counts: totals are the sums of their rows, and each count leads to exactly its calls."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+from calls.models import Call, DestinationNumber
+from tests.conftest import and_in_full
+from tests.reports import reading, reckoning, scripted
+from tests.reports.reading import Cell, Link, Page, Table
+from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
+from tests.reports.scripted import (
+    ANSWER,
+    BERLIN,
+    BLOCK,
+    DAY,
+    END,
+    FIRST,
+    FORWARD,
+    HOTLINE,
+    KINDS,
+    LAST,
+    LATECOMER,
+    LINES,
+    LONG_DAY,
+    NEVER,
+    PEOPLE,
+    TYPES,
+    Line,
+    Scripted,
+)
+
+pytestmark = pytest.mark.django_db
+
+MONTH = (FIRST, LAST)
+# Holds both days in the middle of which the latecomer's boxes were ticked.
+WEEK = (date(2026, 10, 12), date(2026, 10, 18))
+BLOCKS_DAY, FORWARDS_DAY = ((moment.date(), moment.date()) for moment in (scripted.BLOCKS_FROM, scripted.FORWARDS_FROM))
+THE_LONG_DAY = (LONG_DAY, LONG_DAY)
+EVERYBODY = list(PEOPLE)
+
+KEYS = {label: outcome for outcome, label in LABELS.items()} | {
+    "Offered": "offered",
+    "Lost": "lost",
+    "Service level": "service_level",
+    "Time to answer": "time_to_answer",
+    "Ring time": "ring",
+    "Talk time": "talk",
+}
+BLOCK_KEYS = {
+    "Blocks": "blocks",
+    "Calls": "block_calls",
+    "Last in call": "last_in_call",
+    "Of these, lost": "block_lost",
+}
+BLOCK_LABELS = {
+    "ANNOUNCEMENT": "Announcement",
+    "SAY": "Spoken text",
+    "ROUTINGPLAN": "Inner plan",
+    "COLLECT_DIGITS": "Digits",
+    "BRIDGE": "Forward",
+}
+OUTCOME_OF_FIGURE = {
+    "offered": None,
+    "lost": set(LOST),
+    "block_lost": set(LOST),
+    "block_calls": None,
+    "last_in_call": None,
+    **{outcome: {outcome} for outcome in OUTCOMES},
+}
+
+
+@dataclass
+class Month:
+    """The month as it stands in the product, and those who look at it."""
+
+    clients: dict[str, Client]
+    numbers: dict[Line, int]
+    calls: dict[str, int]
+    followed: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+
+@pytest.fixture(scope="module")
+def month(django_db_setup, django_db_blocker):
+    """Played once and read by all; committed, as posts are, so it is taken away at the end."""
+    with django_db_blocker.unblock():
+        try:
+            scripted.play()
+            clients = {}
+            for name in PEOPLE:
+                clients[name] = Client()
+                clients[name].force_login(User.objects.get(username=name))
+            numbers = dict(DestinationNumber.objects.values_list("e164", "pk"))
+            yield Month(
+                clients, {line: numbers[line.e164] for line in LINES}, dict(Call.objects.values_list("call_uuid", "pk"))
+            )
+        finally:
+            call_command("flush", interactive=False, verbosity=0)
+
+
+def query(period: tuple[date, date], **more: str) -> str:
+    return urlencode({"from": period[0], "to": period[1], **more})
+
+
+@cache
+def seen_by(who: str, period: tuple[date, date] | None = None) -> list[Scripted]:
+    """Return the calls that somebody may see, oldest first."""
+    stretch = reckoning.days(*period) if period else None
+    calls = [call for call in scripted.CALLS if call.line in PEOPLE[who] and (stretch is None or call.began in stretch)]
+    return sorted(calls, key=lambda call: call.began)
+
+
+# --- What holds of every page --------------------------------------------------------------------
+
+
+def read(month: Month, who: str, address: str, period: tuple[date, date]) -> Page:
+    """Read a page of counts, and hold what must be true of every such page."""
+    page = reading.page(month.clients[who], address)
+    if reckoning.offered(PEOPLE[who], reckoning.days(*period)):
+        assert page.links, f"{address} has counts, and none leads to its calls"
+    for link in page.links:
+        assert len(addressed(who, link)) == link.calls, link
+        follow(month, who, link)
+    for table in page.tables:
+        if "t" in table.classes and table.name != "t-today" and any(cell.links for row in table.body for cell in row):
+            hold_total(table)
+    return page
+
+
+def hold_total(table: Table) -> None:
+    """Every count of a total is the sum of the counts above it."""
+    assert table.foot, f"{table.name} has counts and no total"
+    counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
+    for name in counted:
+        if (table.name, name) == ("t-blocks", "Calls"):
+            assert table.total[name].text == "–"  # one call may pass several types
+            continue
+        assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
+
+
+def addressed(who: str, link: Link) -> list[Scripted]:
+    """Return the calls that a link's address names, read by what it says."""
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(urlsplit(link.href).query):
+        values.setdefault(name, []).append(value)
+    known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
+    assert not set(values) - known, link.href
+    one = {name: given[0] for name, given in values.items()}
+    first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
+    start, end = (datetime.fromisoformat(one[name]) if name in one else None for name in ("start", "end"))
+
+    def is_asked(call: Scripted) -> bool:
+        return (
+            (first is None or call.day >= first)
+            and (last is None or call.day <= last)
+            and (start is None or call.began >= start)
+            and (end is None or call.began < end)
+            and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])
+            and ("hour" not in one or str(call.hour) in values["hour"])
+            and ("number" not in one or call.line.e164 in values["number"])
+            and ("callbacks" not in one or not call.is_callback)
+            and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
+            and ("block" not in one or one["block"] in call.blocks)
+            and (
+                "last_block" not in one
+                or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
+            )
+        )
+
+    return [call for call in seen_by(who) if is_asked(call)]
+
+
+def follow(month: Month, who: str, link: Link) -> None:
+    """Go where a link leads and count; of links that are made alike, one for each person and set of filters.
+
+    Lists of many pages are left to the tests of the list."""
+    names = tuple(sorted(name for name, _value in parse_qsl(urlsplit(link.href).query)))
+    alike = (who, link.table, link.figure, *names)
+    if link.calls > 50 or month.followed[alike] >= and_in_full([1], 5)[-1]:
+        return
+    month.followed[alike] += 1
+    listed = list_of(month, who, link.href)
+    assert {uuid for uuid, _row in listed} == {call.uuid for call in addressed(who, link)}, link
+    assert len(listed) == link.calls, link
+    wanted = OUTCOME_OF_FIGURE[link.figure]
+    if wanted:
+        assert {row["Outcome"].text for _uuid, row in listed} <= {LABELS[outcome] for outcome in wanted}, link
+
+
+def list_of(month: Month, who: str, address: str) -> list[tuple[str, dict[str, Cell]]]:
+    """Return the rows of a list of calls, page after page, each with its call_uuid."""
+    uuids = {pk: uuid for uuid, pk in month.calls.items()}
+    found: list[tuple[str, dict[str, Cell]]] = []
+    while address:
+        page = reading.page(month.clients[who], address)
+        tables = [table for table in page.tables if table.name == "t-list"]
+        for table in tables:
+            pks = [int(href.split("/")[-2]) for href in page.addresses if _is_call(href)]
+            found += [(uuids[pk], row) for pk, row in zip(pks, table.rows, strict=True)]
+        older = [href for href in page.addresses if "before=" in href]
+        address = f"/reports/calls/{older[0]}" if older else ""
+    return found
+
+
+def _is_call(href: str) -> bool:
+    return href.startswith("/reports/calls/") and href.split("/")[-2].isdigit()
+
+
+def hold_cell(cell: Cell, wanted: Figure, where: object, *, of_one: bool) -> None:
+    """A cell says what it must, and leads to its calls where an address can name them; `of_one` number it can more."""
+    assert cell.text == wanted.words, (where, wanted)
+    if wanted.key not in OUTCOME_OF_FIGURE:
+        assert not cell.links, where
+    elif wanted.leads_to_calls or (of_one and wanted.value and not wanted.why):
+        assert [(link.figure, link.calls) for link in cell.links] == [(wanted.key, wanted.value)], (where, wanted)
+    else:
+        assert not cell.links, where
+
+
+def hold_row(
+    row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object, *, of_one: bool = False
+) -> None:
+    """Every cell of a row is what the truths come to."""
+    known = 0
+    for name, cell in list(row.items())[1:]:
+        if name == "28 days":
+            continue
+        known += 1
+        if name == "Not measured":
+            assert cell.text == str(reckoning.unclassified(lines, stretch)), (where, name)
+        elif name == "Open or unknown":
+            hold_open_or_unknown(cell, lines, stretch, where)
+        else:
+            assert name in KEYS, f"no truth is reckoned for the column {name}"
+            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name), of_one=of_one)
+    assert known > 3, where
+
+
+def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, where: object) -> None:
+    parts = [(figure(lines, stretch, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))]
+    words = [f"{part.words} {word}" for part, word in parts if part.value]
+    assert cell.text == ("".join(words) or "0"), where
+    assert [(link.figure, link.calls) for link in cell.links] == [
+        (part.key, part.value) for part, _word in parts if part.value
+    ], where
+
+
+def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
+    whole = len(reckoning.offered(lines, stretch))
+    return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
+
+
+def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: tuple[date, date]) -> None:
+    """The figures in large type, each with its share or kind, and beside those of the period before."""
+    now, then = reckoning.days(*period), before(period)
+    labels = {key: label for label, key in KEYS.items()}
+    assert list(page.figures) == [labels[key] for key in keys]
+    for key in keys:
+        value, small, beneath = page.figures[labels[key]]
+        wanted, was = figure(lines, now, key), figure(lines, then, key)
+        assert value == wanted.words, (page.address, wanted)
+        mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
+        assert small == (share(wanted, lines, now) if key in OUTCOMES else mean), (page.address, key)
+        assert beneath == compared(wanted, was), (page.address, key)
+
+
+def before(period: tuple[date, date]) -> Stretch:
+    length = period[1] - period[0] + DAY
+    return reckoning.days(period[0] - length, period[1] - length)
+
+
+def compared(now: Figure, then: Figure) -> str:
+    """The line beneath a figure: the one of the period before, and the change."""
+    if now.why or then.why or then.value is None:
+        return "before –"
+    text = f"before {then.words.rstrip('*')}"
+    if now.value is None or not then.value:
+        return text
+    new, old = float(now.value), float(then.value)
+    if now.key in reckoning.SHARES:
+        difference, unit = round(new * 100) - round(old * 100), " pt"
+    elif now.key in reckoning.TIMES:
+        difference, unit = round(new) - round(old), " s"
+    else:
+        difference, unit = round(float(Fraction(now.value - then.value) / Fraction(then.value)) * 100), " %"
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{text}, {sign}{abs(difference)}{unit}"
+
+
+def hold_sentence(page: Page, lines: Sequence[Line], period: tuple[date, date]) -> None:
+    stretch = reckoning.days(*period)
+    calls = len(reckoning.offered(lines, stretch))
+    reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
+    assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
+    if reached.value is not None:
+        said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
+        assert said in page.lead
+    elif reached.why == "not measured":
+        assert "How many of them we reached is not measured:" in page.lead
+    elif reached.why:
+        assert "the plan itself serves the callers" in page.lead
+    else:
+        assert "reached" not in page.lead
+
+
+def hold_chart(
+    page: Page, lines: Sequence[Line], period: tuple[date, date], grain: str, *, of_one: bool = False
+) -> None:
+    """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
+    table, whole = page.table("t-calls"), reckoning.days(*period)
+    pieces = reckoning.cut(*period, grain)
+    hold_columns(table, lines, whole, ["Offered"], first=False)
+    assert len(table.rows) == len(pieces)
+    for row, piece in zip(table.rows, pieces, strict=True):
+        hold_row(row, lines, piece, (page.address, piece), of_one=of_one)
+    hold_row(table.total, lines, whole, (page.address, "total"), of_one=of_one)
+
+
+def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
+    shown = [LABELS[outcome] for outcome in OUTCOMES if figure(lines, whole, outcome).why != "does not apply"]
+    shown += ["Not measured"] * bool(reckoning.unclassified(lines, whole))
+    assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
+
+
+def hold_blocks(page: Page, lines: Sequence[Line], period: tuple[date, date], *, of_one: bool = False) -> None:
+    """The table of blocks: every type that ended, the most frequent first."""
+    whole = reckoning.days(*period)
+    names = {block for call in reckoning.offered(lines, whole) for block in call.blocks}
+    if figure(lines, whole, "blocks").why:
+        assert not [table for table in page.tables if table.name == "t-blocks"]
+        return
+    table = page.table("t-blocks")
+    if not names:
+        assert [cell.text for row in table.body for cell in row] == ["No block ended in this period."]
+        return
+    often = sorted(names, key=lambda block: (-int(figure(lines, whole, "blocks", block).value or 0), block))
+    assert [row["Block type"].text for row in table.rows] == [BLOCK_LABELS.get(block, block) for block in often]
+    for block, row in zip(often, table.rows, strict=True):
+        for name, key in BLOCK_KEYS.items():
+            wanted = figure(lines, whole, key, block)
+            hold_cell(row[name], wanted, (page.address, block, name), of_one=of_one)
+    for name, key in BLOCK_KEYS.items():
+        if key != "block_calls":
+            assert table.total[name].text == figure(lines, whole, key).words, (page.address, name)
+
+
+# --- The plan itself -----------------------------------------------------------------------------
+
+
+def test_posts_of_the_plan_say_what_its_calls_came_to_wherever_that_is_measured():
+    assert len({call.uuid for call in scripted.CALLS}) == len(scripted.CALLS)
+    for call in scripted.CALLS:
+        if reckoning.is_measured(call, call.outcome):
+            assert reckoning.as_posted(call) == call.outcome, call
+    assert {call.outcome for call in scripted.CALLS} == set(OUTCOMES)
+    assert reckoning.arrives_from(LATECOMER, BLOCK) == scripted.BLOCKS_FROM
+    assert reckoning.arrives_from(LATECOMER, FORWARD) == scripted.FORWARDS_FROM
+    assert reckoning.arrives_from(LATECOMER, ANSWER) == scripted.FORWARDS_FROM
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+
+
+OVERVIEWS = and_in_full(
+    [(MONTH, ""), (MONTH, "week"), (THE_LONG_DAY, "quarter-hour"), (BLOCKS_DAY, "half-hour"), (FORWARDS_DAY, "day")],
+    (MONTH, "month"),
+    (THE_LONG_DAY, ""),
+    (WEEK, "hour"),
+)
+OF_A_NUMBER = and_in_full(
+    [(MONTH, ""), (THE_LONG_DAY, "quarter-hour"), (BLOCKS_DAY, ""), (FORWARDS_DAY, "")], (MONTH, "week"), (WEEK, "hour")
+)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(("period", "by"), OVERVIEWS)
+def test_the_overview_tells_the_truth(month, who, period, by):
+    lines, whole = PEOPLE[who], reckoning.days(*period)
+
+    page = read(month, who, f"/reports/?{query(period, by=by)}", period)
+
+    hold_sentence(page, lines, period)
+    keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
+    hold_figures(page, keys, lines, period)
+    hold_chart(page, lines, period, by or ("hour" if period[0] == period[1] else "day"))
+    hold_blocks(page, lines, period)
+    table = page.table("t-numbers")
+    assert sorted(row["Number"].text for row in table.rows) == sorted(line.label for line in lines)
+    lost = [figure([line], whole, "lost").value or 0 for line in _lines_of(table)]
+    assert lost == sorted(lost, reverse=True)
+    for line in lines:
+        row = table.named(line.label)
+        hold_row(row, [line], whole, (page.address, line.label), of_one=True)
+        assert row["Answered"].small == share(figure([line], whole, "answered"), [line], whole)
+    hold_row(table.total, lines, whole, (page.address, "all numbers"))
+
+
+def _lines_of(table: Table) -> list[Line]:
+    labels = {line.label: line for line in LINES}
+    return [labels[row["Number"].text] for row in table.rows]
+
+
+def test_the_overview_of_chosen_numbers_tells_of_those_alone(month):
+    lines = (HOTLINE, LATECOMER)
+    chosen = [("from", FIRST), ("to", LAST), *(("number", line.e164) for line in lines)]
+
+    page = read(month, "staff", f"/reports/?{urlencode(chosen)}", MONTH)
+
+    hold_sentence(page, lines, MONTH)
+    hold_chart(page, lines, MONTH, "day")
+    hold_blocks(page, lines, MONTH)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.label.split(",")[0])
+@pytest.mark.parametrize(
+    ("period", "by"),
+    [
+        (MONTH, ""),
+        (MONTH, "week"),
+        (THE_LONG_DAY, "quarter-hour"),
+        (WEEK, "hour"),
+        (BLOCKS_DAY, ""),
+        (FORWARDS_DAY, ""),
+    ],
+)
+def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
+    who = "mona" if line in PEOPLE["mona"] else "milan"
+    whole, then = reckoning.days(*period), before(period)
+
+    page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
+
+    hold_sentence(page, [line], period)
+    keys = ["answered", "missed", "abandoned", "short"]
+    if not line.expects_forward:
+        keys = ["served_in_plan", "short", "in_progress", "end_unknown"]
+    hold_figures(page, ["offered", *keys, "talk"], [line], period)
+    hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"), of_one=True)
+    hold_blocks(page, [line], period, of_one=True)
+    (means,) = [table for table in page.tables if table.headers[:1] == ["Mean"]]
+    for key in ("time_to_answer", "ring", "talk"):
+        wanted = figure([line], whole, key)
+        row = means.named({key: label for label, key in KEYS.items()}[key])
+        assert row["This period"].text == wanted.words, key
+        assert row["Before"].text == figure([line], then, key).words, key
+        assert row["Calls"].text == str(wanted.whole or "–"), key
+    hold_service_level(page, line, whole)
+    hold_boxes(page, line)
+
+
+def hold_service_level(page: Page, line: Line, whole: Stretch) -> None:
+    level = figure([line], whole, "service_level")
+    if level.value is None:
+        assert not page.formula
+        return
+    in_time = round(level.value * level.whole)
+    parts = " + ".join(f"{key} {figure([line], whole, key).words}" for key in ("answered", "missed", "abandoned"))
+    words = level.words.rstrip("*")
+    assert page.formula == f"{words} = answered within 20 s {in_time} ÷ ( {parts} )", page.address
+
+
+def hold_boxes(page: Page, line: Line) -> None:
+    """Since when each of the five posts arrives, or that it does not."""
+    (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
+    for kind in KINDS:
+        since = reckoning.arrives_from(line, kind)
+        words = f"since {since.astimezone(BERLIN):%a %-d %b %Y, %H:%M}" if since != NEVER else "not yet"
+        if line.settings.get(kind.lower()) == "off":
+            words = "off, as set"
+        assert boxes.named(kind)["Arrives"].text == words
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY], WEEK))
+@pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
+def test_the_week_by_its_hours_tells_the_truth(month, who, period, show):
+    page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
+
+    hold_map(page, PEOPLE[who], period, show)
+
+
+def hold_map(page: Page, lines: Sequence[Line], period: tuple[date, date], show: str) -> None:
+    """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
+    whole = reckoning.days(*period)
+    calls = reckoning.offered(lines, whole)
+    began = [piece.start.astimezone(BERLIN) for piece in reckoning.cut(*period, "hour")]
+    times = Counter((at.isoweekday(), at.hour) for at in began)
+    days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
+    hours = range(min(call.hour for call in calls), max(call.hour for call in calls) + 1)
+    table = page.table("t-map")
+    assert table.headers == ["Local hour", *(f"{hour:02}" for hour in hours), "Day"]
+    every = [*range(1, 8), 0]
+    for weekday, row in zip(every, [*table.body, *table.foot], strict=True):
+        for hour, cell in zip([*hours, None], row[1:], strict=True):
+            here = [
+                call for call in calls if weekday in {0, call.day.isoweekday()} and (hour is None or hour == call.hour)
+            ]
+            if hour is None:
+                occurred = sum(days_of.values()) if not weekday else days_of[weekday]
+            else:
+                occurred = sum(times[day, hour] for day in ([weekday] if weekday else range(1, 8)))
+            hold_hour(cell, here, occurred, figure(lines, whole, show), (page.address, weekday, hour))
+    most = max(
+        ((day, hour) for day in range(1, 8) for hour in hours if times[day, hour]),
+        key=lambda at: sum((call.day.isoweekday(), call.hour) == at for call in calls) / times[at],
+    )
+    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    assert page.lead.startswith(f"Busiest is {names[most[0] - 1]}, {most[1]:02} – {most[1] + 1:02}.")
+
+
+def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, where: object) -> None:
+    if whole.why:
+        assert (cell.text, cell.title) == ("–", "not measured"), where
+        return
+    known = [call for call in here if reckoning.is_measured(call, whole.key)]
+    if whole.key == "reached":
+        count = sum(call.outcome == "answered" for call in known)
+        wanted = count + sum(call.outcome in LOST for call in known)
+        text, title = (f"{round(count / wanted * 100)}" if wanted else "–"), f"{count} of {wanted}"
+    else:
+        kinds = {"offered": OUTCOMES, "missed": ("missed",), "lost": LOST}[whole.key]
+        count = sum(call.outcome in kinds for call in known)
+        mean = count / occurred if occurred else 0
+        text, title = ("0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))), f"{count} in {occurred}"
+    assert (cell.text, cell.title) == (text, title), where
+    led = "answered" if whole.key == "reached" else whole.key
+    is_whole = not (whole.since or whole.left_out)
+    assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count and is_whole), where
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(
+    ("period", "by"),
+    [
+        *((MONTH, by) for by in ("quarter-hour", "half-hour", "hour", "day", "week", "month")),
+        *((THE_LONG_DAY, by) for by in ("quarter-hour", "half-hour", "hour", "day")),
+        (FORWARDS_DAY, "quarter-hour"),
+        (WEEK, "day"),
+    ],
+)
+def test_the_intervals_tell_the_truth(month, who, period, by):
+    lines, whole = PEOPLE[who], reckoning.days(*period)
+    by_days = by in {"day", "week", "month"}
+    # Shorter intervals are those of the last day.
+    listed = period if by_days else (period[1], period[1])
+    pieces = reckoning.cut(*listed, by)
+    if not by_days:
+        busy = [n for n, piece in enumerate(pieces) if reckoning.offered(lines, piece)]
+        pieces = pieces[busy[0] : busy[-1] + 1]
+
+    page = read(month, who, f"/reports/when/?{query(period, by=by)}", period)
+
+    table = page.table("t-intervals")
+    hold_columns(
+        table, lines, whole, ["Offered", "Service level", "Time to answer", "Ring time", "Talk time"], first=True
+    )
+    assert len(table.rows) == len(pieces)
+    for row, piece in zip(table.rows, pieces, strict=True):
+        hold_row(row, lines, piece, (page.address, piece))
+        if not by_days:
+            assert row["From"].text == piece.clock
+    hold_row(table.total, lines, reckoning.days(*listed), (page.address, "total"))
+
+
+# --- Calls ---------------------------------------------------------------------------------------
+
+
+def seconds(value: object) -> str:
+    return "–" if value is None else reckoning.clock(float(value))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_the_list_has_every_call_newest_first_with_what_it_came_to(month, who):
+    calls = {call.uuid: call for call in seen_by(who, MONTH)}
+    # The list leaves the year away while it lasts.
+    year = "" if datetime.now(BERLIN).year == FIRST.year else f" {FIRST.year}"
+
+    listed = list_of(month, who, f"/reports/calls/?{query(MONTH)}")
+
+    assert sorted(uuid for uuid, _row in listed) == sorted(calls)
+    began = [calls[uuid].began for uuid, _row in listed]
+    assert began == sorted(began, reverse=True)
+    for uuid, row in listed:
+        call = calls[uuid]
+        told = call.has(ANSWER)
+        assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
+        assert row["Number"].text == call.line.label
+        assert row["Caller"].text == ("withheld" if call.caller in scripted.WITHHELD else "+49 170 12345678"), call
+        assert row["Outcome"].text == LABELS.get(reckoning.shown_outcome(call), "not measured"), call
+        assert row["Wait"].text == seconds(call.wait_s if told else None), call
+        assert row["Ring"].text == seconds(call.ring_s if told else None), call
+        assert row["Talk"].text == seconds(call.talk_s if told else None), call
+        assert row["Last block"].text == BLOCK_LABELS.get(call.last_block, call.last_block or "–"), call
+        assert row["Forwards"].text == str(sum(step.kind == FORWARD for step in call.posted)), call
+        assert row["Blocks"].text == str(len(call.blocks)), call
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"outcome": outcome} for outcome in OUTCOMES),
+        {"callbacks": "no", "weekday": "7", "hour": "2"},
+        {"block": "ANNOUNCEMENT", "weekday": "3"},
+        {"last_block": "SAY"},
+        {"last_block": "QUEUE", "outcome": "abandoned"},
+        {"start": "2026-10-25T02:00:00+02:00", "end": "2026-10-25T02:00:00+01:00"},
+        {"start": "2026-10-25T02:15:00+01:00", "end": "2026-10-25T02:45:00+01:00"},
+    ],
+    ids=lambda asked: "-".join(asked.values())[:30],
+)
+def test_a_filter_lists_exactly_the_calls_it_names(month, who, asked):
+    href = f"/reports/calls/?{query(MONTH, **asked)}"
+
+    listed = list_of(month, who, href)
+
+    wanted = addressed(who, Link(href, "", 0, ""))
+    assert sorted(uuid for uuid, _row in listed) == sorted(call.uuid for call in wanted)
+
+
+def test_callbacks_are_listed_apart(month):
+    listed = list_of(month, "staff", f"/reports/calls/?{query(MONTH, outcome='callback')}")
+
+    assert {uuid for uuid, _row in listed} == {call.uuid for call in scripted.CALLS if call.is_callback}
+
+
+def a_few_of_every_kind() -> list[Scripted]:
+    """One call of each number and outcome, and all that have their oddities."""
+    kinds = {(call.line.key, reckoning.shown_outcome(call)): call for call in scripted.CALLS}
+    odd = [call for call in scripted.CALLS if call.day == date(2026, 10, 20) and call.line is HOTLINE]
+    return list({call.uuid: call for call in [*kinds.values(), *odd]}.values())
+
+
+def test_the_page_of_a_call_tells_what_it_came_to_and_who_was_tried(month):
+    for call in a_few_of_every_kind():
+        page = reading.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
+        told, shown = call.has(ANSWER), reckoning.shown_outcome(call)
+
+        assert page.lead.startswith(LABELS.get(shown, "not measured")), call
+        if shown == "answered":
+            assert f"by{call.answered_by}" in page.lead.replace(" ", ""), call
+            assert f"{call.answered_by} answered" in page.happened, call
+        tried = [step.detail for step in call.posted if step.kind == FORWARD]
+        # Those that ring at once were posted at once: in which order is not known.
+        forwards = re.findall(r"Forward (\d+) to (\S+)", page.happened)
+        assert [int(n) for n, _destination in forwards] == list(range(1, len(tried) + 1)), call
+        assert sorted(destination for _n, destination in forwards) == sorted(tried), call
+        assert (f"{len(tried)} forward{'s' * (len(tried) != 1)}." in page.lead) == bool(tried), call
+        assert page.figures["Started"][0] == f"{call.at:%H:%M:%S}"
+        assert page.figures["Time to answer"][0] == seconds(call.wait_s if told else None), call
+        assert page.figures["Ring time"][0] == seconds(call.ring_s if told else None), call
+        assert page.figures["Talk time"][0] == seconds(call.talk_s if told else None), call
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+GRAINS = ("quarter-hour", "half-hour", "hour", "day", "week", "month")
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(BERLIN).isoformat(timespec="seconds")
+
+
+def counts_rows(lines: Sequence[Line], period: tuple[date, date], grain: str) -> list[dict[str, str]]:
+    """The rows of counts.csv, as the truths have them."""
+    rows = []
+    for piece in reckoning.cut(*period, grain):
+        for line in sorted(lines, key=lambda line: line.e164):
+            if reckoning.offered([line], piece):
+                cells = {
+                    key: figure([line], piece, key)
+                    for key in ("offered", *OUTCOMES, "service_level", "time_to_answer", "ring", "talk")
+                }
+                rows.append(
+                    {"start": iso(piece.start), "end": iso(piece.end)}
+                    | {"destination_number": line.e164, "label": line.label}
+                    | {f"{key}_s" if key in reckoning.TIMES else key: cell.csv for key, cell in cells.items()}
+                    | {"unclassified": str(reckoning.unclassified([line], piece))}
+                )
+    return rows
+
+
+def blocks_rows(lines: Sequence[Line], period: tuple[date, date], grain: str) -> list[dict[str, str]]:
+    rows = []
+    for piece in reckoning.cut(*period, grain):
+        for line in sorted(lines, key=lambda line: line.e164):
+            blocks = {block for call in reckoning.offered([line], piece) for block in call.blocks}
+            for block in sorted(blocks, key=safe):
+                counts = [figure([line], piece, key, block).csv for key in ("blocks", "block_calls", "last_in_call")]
+                rows.append(
+                    {"start": iso(piece.start), "end": iso(piece.end)}
+                    | {"destination_number": line.e164, "label": line.label, "block_type": safe(block)}
+                    | dict(zip(("blocks", "calls", "last_in_call"), counts, strict=True))
+                )
+    return rows
+
+
+def safe(text: str) -> str:
+    return f"'{text}" if text.startswith("=") else text
+
+
+def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
+    """The rows of calls.csv, as the truths have them."""
+
+    def exact(moment: datetime | None) -> str:
+        return moment.astimezone(BERLIN).isoformat(timespec="milliseconds") if moment else ""
+
+    def span(call: Scripted, key: str, value: object) -> str:
+        is_told = value is not None and not call.is_callback and reckoning.is_measured(call, key)
+        return reckoning.rounded(value, "0.001") if is_told else ""  # type: ignore[arg-type]
+
+    rows = []
+    for call in calls:
+        answer = next((step.detail for step in call.posted if step.kind == ANSWER), "")
+        counts_blocks = reckoning.is_measured(call, "blocks")
+        counts_forwards = call.began >= reckoning.arrives_from(call.line, FORWARD)
+        rows.append(
+            {
+                "call_uuid": call.uuid,
+                "correlation_id": f"c-{call.uuid}",
+                "customer_number": "200000",
+                "destination_number": call.line.e164,
+                "label": call.line.label,
+                "caller_id_number": "" if call.caller in scripted.WITHHELD else str(call.caller),
+                "started_at": exact(call.began),
+                "forwarded_at": exact(call.moment_of(FORWARD)),
+                "answered_at": exact(call.moment_of(ANSWER)),
+                "ended_at": exact(call.moment_of(END, last=True)),
+                "outcome": reckoning.shown_outcome(call),
+                "time_to_answer_s": span(call, "time_to_answer", call.wait_s),
+                "ring_s": span(call, "ring", call.ring_s),
+                "talk_s": span(call, "talk", call.talk_s),
+                "blocks": str(len(call.blocks)) if counts_blocks else "",
+                "last_block_type": safe(call.last_block) if counts_blocks else "",
+                "forwards": str(sum(step.kind == FORWARD for step in call.posted)) if counts_forwards else "",
+                "answered_destination": answer,
+                "answered_destination_type": TYPES.get(answer, ""),
+            }
+        )
+    return rows
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Calls of one moment stand in no order that anybody promises."""
+    return sorted(rows, key=lambda row: row["call_uuid"]) if "call_uuid" in rows[0] else rows
+
+
+def hold_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
+    """Rows are the same, cell by cell, whatever columns stand beside those that are known here."""
+    assert len(found) == len(wanted)
+    assert wanted
+    for row, truth in zip(found, wanted, strict=True):
+        assert {name: row[name] for name in truth} == truth
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("by", GRAINS)
+def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
+    for period in (MONTH, THE_LONG_DAY, WEEK):
+        asked = query(period, by=by)
+        client = month.clients[who]
+        hold_rows(reading.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
+        hold_rows(reading.csv_rows(client, f"/reports/blocks.csv?{asked}"), blocks_rows(PEOPLE[who], period, by))
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_the_file_of_calls_tells_the_truth(month, who):
+    rows = reading.csv_rows(month.clients[who], f"/reports/calls.csv?{query(MONTH)}")
+
+    assert [row["started_at"] for row in rows] == [row["started_at"] for row in calls_rows(seen_by(who, MONTH))]
+    hold_rows(in_order(rows), in_order(calls_rows(seen_by(who, MONTH))))
+
+
+NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", "talk_s", "unclassified"} | {
+    *("blocks", "calls", "last_in_call", "forwards")
+}
+
+
+def for_excel(name: str, text: str) -> str:
+    """A cell as the German Excel reads it by a double click."""
+    if name.endswith("_at") or name in {"start", "end"}:
+        return text[:19].replace("T", " ")
+    if name in {"destination_number", "caller_id_number", "answered_destination"} and text.startswith("+"):
+        return f"{text[:3]} {text[3:]}"
+    return text.replace(".", ",") if name in NUMERIC else text
+
+
+def in_workbook(name: str, text: str) -> str | float:
+    """A cell as a workbook holds it: times in days since the end of 1899, by the clock of the reports' zone."""
+    if name.endswith("_at") or name in {"start", "end"}:
+        there = datetime.fromisoformat(text).replace(tzinfo=None) - datetime(1899, 12, 30)  # noqa: DTZ001 (Excel knows no zones)
+        return there / timedelta(days=1)
+    return float(text) if name in NUMERIC else text
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("what", ["counts", "blocks", "calls"])
+def test_the_files_for_excel_hold_the_same(month, who, what):
+    client, lines = month.clients[who], PEOPLE[who]
+    for period, by in ((MONTH, "day"), (THE_LONG_DAY, "quarter-hour")):
+        asked = query(period) if what == "calls" else query(period, by=by)
+        truth = {
+            "counts": lambda period=period, by=by: counts_rows(lines, period, by),
+            "blocks": lambda period=period, by=by: blocks_rows(lines, period, by),
+            "calls": lambda period=period: calls_rows(seen_by(who, period)),
+        }[what]()
+
+        hold_rows(
+            in_order(reading.excel_rows(client, f"/reports/{what}.csv?{asked}&format=excel")),
+            in_order([{name: for_excel(name, text) for name, text in row.items()} for row in truth]),
+        )
+        truth = in_order(truth)
+        book = in_order(reading.xlsx_rows(client, f"/reports/{what}.xlsx?{asked}"))
+        assert len(book) == len(truth)
+        for row, told in zip(book, truth, strict=True):
+            there = {name: in_workbook(name, text) for name, text in told.items() if text}
+            assert row.keys() & told.keys() == there.keys()
+            for name, value in there.items():
+                assert row[name] == (value if isinstance(value, str) else pytest.approx(value, abs=1e-9)), (name, told)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_the_file_for_planners_tells_the_truth(month, who):
+    for period in (THE_LONG_DAY, WEEK):
+        wanted = []
+        for line in sorted(PEOPLE[who], key=lambda line: line.e164):
+            for piece in reckoning.cut(*period, "quarter-hour"):
+                handled, talk = figure([line], piece, "answered"), figure([line], piece, "talk")
+                mean = "" if talk.why else reckoning.rounded(talk.value or 0, "1")
+                offered = str(len(reckoning.offered([line], piece)))
+                wanted.append([f"{piece.start:%Y-%m-%d %H:%M}", line.e164, offered, handled.csv, mean])
+
+        rows = reading.plain_rows(month.clients[who], f"/reports/planner.csv?{query(period)}")
+
+        assert [row[:5] for row in rows] == wanted
+
+
+def test_nobody_sees_the_numbers_of_others(month):
+    for who, lines in PEOPLE.items():
+        for line in LINES:
+            found = month.clients[who].get(f"/reports/numbers/{month.numbers[line]}/").status_code
+            assert found == (200 if line in lines else 404)
