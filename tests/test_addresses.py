@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, get_resolver
 
-from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
+from calls.models import Call, CallEvent, OpeningHours, RefusedPost, SenderPolicy
 from reports import rollups
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
@@ -62,6 +62,7 @@ TABLES = """
 auth/group                        200   200  200      200     200
 auth/user                         200   200  200      200     200
 calls/destinationnumber           200   200  200      200     200
+calls/openinghours                200   200  200      200     200
 calls/accesskey                   200   403  200      403     200
 calls/call                        200   403  200      403     200
 calls/callevent                   200   403  200      403     200
@@ -124,6 +125,7 @@ def test_everybody_gets_what_they_may_see(client):
     assert post(client, post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
     ids |= {"calls/refusedpost": RefusedPost.objects.get().pk, "calls/senderpolicy": 1}
     SenderPolicy.objects.create(pk=1)
+    ids |= {"calls/openinghours": OpeningHours.objects.create(name="Office hours", state="NW").pk}
     group = number.managers.get().groups.create(name="Team")
     ids |= {"auth/user": staff.pk, "auth/group": group.pk}
 

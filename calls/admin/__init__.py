@@ -1,3 +1,3 @@
-"""Numbers, access keys, posts, senders and users in the admin. Calls and counts stand in reports.admin."""
+"""Numbers, their hours and keys, posts, senders and users in the admin. Calls and counts stand in reports.admin."""
 
-from calls.admin import accesskeys, events, numbers, refused, senders, users  # noqa: F401 (each registers its pages)
+from calls.admin import accesskeys, events, hours, numbers, refused, senders, users  # noqa: F401 (each registers its pages)

@@ -163,7 +163,7 @@ class DestinationNumberAdmin(admin.ModelAdmin):
     form = NumberForm
     list_display = ["name", "number", "expects_forward", "live_keys", "manager_count", "last_call_at"]
     list_display_links = ["name", "number"]
-    list_filter = ["expects_forward", HasLiveKey, ("managers", admin.RelatedOnlyFieldListFilter)]
+    list_filter = ["expects_forward", HasLiveKey, "opening_hours", ("managers", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["label", "e164", "customer_number"]
     search_help_text = _("Label, number in any spelling, or customer number")
     filter_horizontal = ["managers"]
@@ -174,8 +174,16 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         (
             _("How calls are judged"),
             {
-                "fields": ["expects_forward", "short_call_s", "service_level_s", "silent_after_h"],
-                "description": _("A change counts the whole history of the number again."),
+                "fields": [
+                    "expects_forward",
+                    "short_call_s",
+                    ("service_level_s", "service_level_aim"),
+                    "silent_after_h",
+                    "opening_hours",
+                ],
+                "description": _(
+                    "A change counts the whole history of the number again, unless it is of the aim alone."
+                ),
             },
         ),
         (

@@ -1,0 +1,193 @@
+"""Opening hours: the week, single days that differ, and the public holidays that follow from the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from itertools import groupby, pairwise
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
+from calls.opening import Spans
+
+# So many numbers are named in the list, the others are counted.
+MOST_NAMED = 3
+
+
+def clock(minute: int) -> str:
+    """Return a minute of the day as people write it; the day's end is 24:00."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def in_words(weekly: Mapping[int, Spans]) -> str:
+    """Return the hours of a week, neighbours that are alike as one: `Mon–Fri 08:00–18:00, Sat 09:00–13:00`."""
+    said = []
+    for spans, run in groupby(range(1, 8), lambda weekday: weekly.get(weekday, ())):
+        weekdays = [str(WEEKDAYS_ABBR[weekday - 1]) for weekday in run]
+        if spans:
+            days = weekdays[0] if len(weekdays) == 1 else f"{weekdays[0]}–{weekdays[-1]}"
+            said.append(f"{days} " + " + ".join(f"{clock(opens)}–{clock(closes)}" for opens, closes in spans))
+    return ", ".join(said) or gettext("closed all week")
+
+
+def complaint(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
+    """Say what is wrong with the lines of one day, in words; nothing where they go together."""
+    closed, spans = 0, []
+    for line in lines:
+        if line.opens_at is None:
+            closed += 1
+        else:
+            spans.append(line.span)
+    if closed and spans:
+        return gettext("%(day)s is closed all day and open too: leave one of the two.") % {"day": day}
+    if closed > 1:
+        return gettext("%(day)s is closed twice: once is enough.") % {"day": day}
+    for (_opens, closes), (opens, next_closes) in pairwise(sorted(spans)):
+        if opens < closes:
+            twice = {"day": day, "from": clock(opens), "to": clock(min(closes, next_closes))}
+            return gettext("%(day)s is given twice from %(from)s to %(to)s: lines of a day must not overlap.") % twice
+    return ""
+
+
+class LinesFormSet(forms.BaseInlineFormSet):
+    """Refuses lines of one day that overlap."""
+
+    # The field that says of which day a line is.
+    day_field: str
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return  # what is wrong with a line stands beside it
+        lines: dict[Any, list[Any]] = {}
+        for form in self.forms:
+            day = form.cleaned_data.get(self.day_field)
+            if day is not None and form not in self.deleted_forms:
+                lines.setdefault(day, []).append(form.instance)
+        said = [complaint(self.name_of(day), lines[day]) for day in sorted(lines)]
+        if any(said):
+            raise ValidationError([text for text in said if text])
+
+    def name_of(self, day: Any) -> str:
+        raise NotImplementedError
+
+
+class WeeklyFormSet(LinesFormSet):
+    day_field = "weekday"
+
+    def name_of(self, day: int) -> str:
+        return str(WEEKDAYS[day - 1])
+
+
+class SingleDaysFormSet(LinesFormSet):
+    day_field = "day"
+
+    def name_of(self, day: date) -> str:
+        return day.isoformat()
+
+
+class Lines(admin.TabularInline):
+    """Lines go with their opening hours: who may change those may change these."""
+
+    # The browser's own clock, in steps of a quarter-hour; the admin's writes seconds.
+    formfield_overrides = {
+        models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 15 * 60})}
+    }
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("calls.view_openinghours") or self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("calls.change_openinghours")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("calls.change_openinghours" if obj else "calls.add_openinghours")
+
+    has_delete_permission = has_change_permission
+
+
+class WeeklyLines(Lines):
+    model = WeeklyHours
+    formset = WeeklyFormSet
+    verbose_name_plural = _("weekly hours: several lines of a weekday open it several times")
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 1 if obj else 7
+
+
+class SingleDays(Lines):
+    model = SingleDay
+    formset = SingleDaysFormSet
+    extra = 1
+    verbose_name_plural = _("single days: they go before public holidays and the week")
+
+
+@admin.register(OpeningHours)
+class OpeningHoursAdmin(admin.ModelAdmin):
+    list_display = ["name", "state_name", "week", "used_by"]
+    search_fields = ["name"]
+    inlines = [WeeklyLines, SingleDays]
+    readonly_fields = ["next_holidays"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        named = DestinationNumber.objects.only("opening_hours", "label", "e164")
+        return super().get_queryset(request).prefetch_related("weekly", "days", Prefetch("numbers", named))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = ["name", "state", "next_holidays"] if obj and obj.state else ["name", "state"]
+        description = _("A change of the hours counts the whole history of the numbers with them again.")
+        return [(None, {"fields": fields, "description": description})]
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
+        """Lay out a line for every weekday of new hours; those that stay without times are not saved."""
+        kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
+        if isinstance(inline, WeeklyLines) and not obj.pk:
+            kwargs["initial"] = [{"weekday": weekday} for weekday in range(1, 8)]
+        return kwargs
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the lines; where other moments are open than before, have the history counted again, once."""
+        # Asked anew both times: the hours at hand may remember lines from before.
+        hours = OpeningHours.objects.filter(pk=form.instance.pk)
+        before = hours.get().schedule()
+        super().save_related(request, form, formsets, change)
+        after = hours.get().schedule()
+        if "state" in form.changed_data or (before.weekly, before.days) != (after.weekly, after.days):
+            form.instance.log_history()
+
+    @admin.display(description=_("public holidays of"), ordering="state")
+    def state_name(self, hours: OpeningHours) -> str:
+        return hours.get_state_display() or "-"
+
+    @admin.display(description=_("hours"))
+    def week(self, hours: OpeningHours) -> str:
+        return in_words(hours.schedule().weekly)
+
+    @admin.display(description=_("numbers"))
+    def used_by(self, hours: OpeningHours) -> str:
+        names = [number.name for number in hours.numbers.all()]
+        named = ", ".join(names[:MOST_NAMED])
+        if len(names) <= MOST_NAMED:
+            return named or "-"
+        return gettext("%(names)s and %(more)d more") % {"names": named, "more": len(names) - MOST_NAMED}
+
+    @admin.display(description=_("next public holidays"))
+    def next_holidays(self, hours: OpeningHours) -> str:
+        """Of this year and the next."""
+        today = timezone.localdate()
+        rest = date(today.year + 1, 12, 31) - today
+        found = hours.schedule().next_holidays(today, rest.days)
+        return format_html_join("", "{} {}<br>", [(date_format(day, "D Y-m-d"), name) for day, name in found])

@@ -1,0 +1,236 @@
+"""Opening hours in the admin, through its own pages."""
+
+from datetime import UTC, date, datetime, time
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from calls.models import ChangedQuarterHour, OpeningHours
+from tests.factories import make_number, make_staff, take
+
+HOURS = "/admin/calls/openinghours/"
+NUMBERS = "/admin/calls/destinationnumber/"
+WEEK = [(weekday, "08:00", "18:00") for weekday in range(1, 6)]
+
+
+@pytest.fixture
+def staff(client, db):
+    client.force_login(make_staff())
+    return client
+
+
+@pytest.fixture
+def hours(db):
+    hours = OpeningHours.objects.create(name="Office hours", state="NW")
+    hours.weekly.create(weekday=1, opens_at=time(8), closes_at=time(12))
+    hours.days.create(day=date(2026, 12, 24))
+    return hours
+
+
+@pytest.fixture
+def called(hours):
+    """A number with these hours and one call, counted already."""
+    number = make_number(opening_hours=hours)
+    take(number, "CALL_START", datetime(2026, 9, 22, 10, tzinfo=UTC))
+    ChangedQuarterHour.objects.all().delete()
+    return number
+
+
+def filled(hours=None, *, name="Office hours", state="NW", week=None, days=None, deleted=()):
+    """Return the form of opening hours as a person fills it in: lines of the week, and single days.
+
+    Of hours that are here, the lines stand first in the order of their ids; the names in `deleted` are ticked."""
+    form = {"name": name, "state": state, "_save": "Save"}
+    here = {"weekly": [], "days": []}
+    if hours:
+        here = {"weekly": list(hours.weekly.order_by("pk")), "days": list(hours.days.order_by("pk"))}
+    if week is None:
+        week = [(one.weekday, f"{one.opens_at:%H:%M}", f"{one.closes_at:%H:%M}") for one in here["weekly"]]
+    if days is None:
+        days = [(one.day, *(f"{t:%H:%M}" if t else "" for t in (one.opens_at, one.closes_at))) for one in here["days"]]
+    for prefix, day, lines in (("weekly", "weekday", week), ("days", "day", days)):
+        form |= {f"{prefix}-TOTAL_FORMS": len(lines), f"{prefix}-INITIAL_FORMS": len(here[prefix])}
+        for at, line in enumerate(lines):
+            form |= {
+                f"{prefix}-{at}-{field}": text for field, text in zip((day, "opens_at", "closes_at"), line, strict=True)
+            }
+        for at, line in enumerate(here[prefix]):
+            form |= {f"{prefix}-{at}-id": line.pk, f"{prefix}-{at}-opening_hours": hours.pk}
+    return form | {f"{line}-DELETE": "on" for line in deleted}
+
+
+def change(staff, hours, **answers):
+    answer = staff.post(f"{HOURS}{hours.pk}/change/", filled(hours, **answers))
+    assert answer.status_code == 302, unescape(answer.content.decode())
+
+
+def test_hours_are_added_with_their_week_and_single_days(staff):
+    days = [("2026-12-24", "", ""), ("2026-12-31", "08:00", "12:00"), ("2026-12-31", "13:00", "00:00")]
+    week = [*WEEK, (6, "", ""), (7, "", "")]  # lines laid out for every weekday, left without times
+    answer = staff.post(HOURS + "add/", filled(week=week, days=days))
+
+    assert answer.status_code == 302
+    hours = OpeningHours.objects.get()
+    assert (hours.name, hours.state) == ("Office hours", "NW")
+    assert hours.schedule().weekly == dict.fromkeys(range(1, 6), ((480, 1080),))
+    assert hours.schedule().days == {date(2026, 12, 24): (), date(2026, 12, 31): ((480, 720), (780, 1440))}
+
+
+def test_new_hours_are_laid_out_for_every_weekday(staff):
+    page = staff.get(HOURS + "add/").content.decode()
+
+    assert 'name="weekly-TOTAL_FORMS" value="7"' in page
+    assert all(f'<option value="{weekday}" selected>' in page for weekday in range(1, 8))
+
+
+@pytest.mark.parametrize(
+    ("weekly", "words"),
+    [
+        ([], "closed all week"),
+        ([*WEEK, (6, "09:00", "13:00")], "Mon–Fri 08:00–18:00, Sat 09:00–13:00"),
+        ([(2, "13:00", "00:00"), (2, "08:00", "12:00"), (4, "08:00", "18:00")], None),
+        ([(weekday, "00:00", "00:00") for weekday in range(1, 8)], "Mon–Sun 00:00–24:00"),
+    ],
+)
+def test_the_list_says_hours_in_words(staff, weekly, words):
+    words = words or "Tue 08:00–12:00 + 13:00–24:00, Thu 08:00–18:00"
+    staff.post(HOURS + "add/", filled(week=weekly))
+    assert words in staff.get(HOURS).content.decode()
+
+
+def test_the_list_names_state_and_the_first_numbers_of_each_hours(staff, hours, django_assert_max_num_queries):
+    for at in range(5):
+        make_number(f"+492215540030{at}", label=f"Hotline {at}", opening_hours=hours)
+    for at in range(5):
+        OpeningHours.objects.create(name=f"Other {at}")
+
+    with django_assert_max_num_queries(10):
+        page = staff.get(HOURS).content.decode()
+    assert "Nordrhein-Westfalen" in page
+    assert "Hotline 0, Hotline 1, Hotline 2 and 2 more" in page
+
+
+def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
+    address = f"{HOURS}{hours.pk}/change/"
+    assert "Fronleichnam" in staff.get(address).content.decode()
+
+    change(staff, hours, state="BE")
+    page = staff.get(address).content.decode()
+    assert "Frauentag" in page
+    assert "Fronleichnam" not in page
+
+    change(staff, hours, state="")
+    assert "Neujahr" not in staff.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ({"week": [(1, "08:00", "12:00"), (1, "11:00", "14:00")]}, "Monday is given twice from 11:00 to 12:00"),
+        ({"week": [(7, "20:00", "00:00"), (7, "23:00", "23:30")]}, "Sunday is given twice from 23:00 to 23:30"),
+        (
+            {"week": [(1, "18:00", "08:00")]},
+            "Closes at 08:00, before it opens at 18:00. Over midnight, write two lines.",
+        ),
+        ({"week": [(1, "08:10", "12:00")]}, "write a full, quarter or half hour, such as 08:15."),
+        ({"week": [(1, "08:00", "")]}, "This field is required."),
+        ({"days": [("2026-12-24", "08:00", "")]}, "Write both times, or neither where it is closed all day."),
+        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "2026-12-24 is closed twice"),
+        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "08:00", "09:00")]}, "2026-12-24 is closed all day and open"),
+        (
+            {"days": [("2026-12-24", "08:00", "12:00"), ("2026-12-24", "08:00", "12:00")]},
+            "2026-12-24 is given twice from 08:00 to 12:00",
+        ),
+    ],
+)
+def test_hours_that_cannot_be_are_refused_in_words(staff, lines, said):
+    page = staff.post(HOURS + "add/", filled(**{"week": [], "days": []} | lines))
+
+    assert page.status_code == 200
+    assert said in unescape(page.content.decode())
+    assert not OpeningHours.objects.exists()
+
+
+def test_a_name_is_given_once(staff, hours):
+    page = staff.post(HOURS + "add/", filled(week=[], days=[]))
+    assert "Opening hours of this name are here already." in page.content.decode()
+
+
+def test_lines_that_touch_do_not_overlap_and_a_line_taken_away_gives_room(staff, hours):
+    week = [(1, "08:00", "12:00"), (1, "07:00", "09:00"), (1, "09:00", "12:00")]
+    change(staff, hours, week=week, deleted=["weekly-0"])
+    assert hours.weekly.count() == 2
+
+
+# --- What is counted again -------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"state": "BE"},
+        {"week": [(1, "08:00", "13:00")]},
+        {"week": [(1, "08:00", "12:00"), (2, "08:00", "12:00")]},
+        {"deleted": ["weekly-0"]},
+        {"days": [("2026-12-24", "08:00", "12:00")]},
+        {"days": [("2026-12-24", "", ""), ("2026-12-31", "", "")]},
+        {"deleted": ["days-0"]},
+        {"state": "", "week": [(3, "08:00", "12:00")], "deleted": ["days-0"]},
+    ],
+)
+def test_a_change_of_hours_counts_their_numbers_again_once(staff, hours, called, answers):
+    make_number("+4922155400399")
+    change(staff, hours, **answers)
+
+    assert [one.destination_number_id for one in ChangedQuarterHour.objects.all()] == [called.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_name_or_note_counts_nothing_again(staff, hours, called):
+    form = filled(hours, name="Office") | {"days-0-note": "Christmas Eve"}
+    assert staff.post(f"{HOURS}{hours.pk}/change/", form).status_code == 302
+
+    hours.refresh_from_db()
+    assert (hours.name, hours.days.get().note) == ("Office", "Christmas Eve")
+    assert not ChangedQuarterHour.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_is_given_hours_and_an_aim_on_its_page(staff, hours, called):
+    other = OpeningHours.objects.create(name="Always closed")
+    address = f"{NUMBERS}{called.pk}/change/"
+    form = dict(staff.get(address).context["adminform"].form.initial) | {"managers": [], "customer_number": ""}
+    form |= {"access_keys-TOTAL_FORMS": 0, "access_keys-INITIAL_FORMS": 0, "_save": "Save"}
+
+    assert staff.post(address, form | {"service_level_aim": 90}).status_code == 302
+    called.refresh_from_db()
+    assert called.service_level_aim == 90
+    assert not ChangedQuarterHour.objects.exists()
+
+    assert staff.post(address, form | {"service_level_aim": "", "opening_hours": other.pk}).status_code == 302
+    called.refresh_from_db()
+    assert (called.service_level_aim, called.opening_hours) == (None, other)
+    assert ChangedQuarterHour.objects.count() == 1
+
+
+def test_hours_of_a_number_cannot_be_deleted(staff, hours):
+    make_number(opening_hours=hours)
+    page = staff.post(f"{HOURS}{hours.pk}/delete/", {"post": "yes"})
+
+    assert page.status_code == 200
+    assert "would require deleting the following protected related objects" in page.content.decode()
+    assert OpeningHours.objects.exists()
+
+
+def test_who_may_change_hours_may_change_their_lines_and_who_may_see_them_sees_them(client, hours):
+    client.force_login(make_staff("keeper", permissions=["calls.change_openinghours"]))
+    change(client, hours, week=[(1, "08:00", "13:00")])
+    assert hours.schedule().weekly == {1: ((480, 780),)}
+
+    client.force_login(make_staff("reader", permissions=["calls.view_openinghours"]))
+    page = client.get(reverse("admin:calls_openinghours_change", args=[hours.pk])).content.decode()
+    assert "2026-12-24" in page
+    assert 'name="weekly-0-opens_at"' not in page
+    assert client.post(f"{HOURS}{hours.pk}/change/", filled(hours, name="Mine")).status_code == 403
