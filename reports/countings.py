@@ -77,6 +77,9 @@ def _judged(**restriction: Any) -> SQL:
             time_to_answer_s=Extract(TIME_TO_ANSWER, "epoch"),
             ring_s=Extract(RING_TIME, "epoch"),
             talk_s=Extract(TALK_TIME, "epoch"),
+            was_forwarded=ExpressionWrapper(
+                Q(forwarded_at__isnull=False) | Q(answered_at__isnull=False), output_field=BooleanField()
+            ),
         )
         .order_by()
         .values(
@@ -89,6 +92,7 @@ def _judged(**restriction: Any) -> SQL:
             "time_to_answer_s",
             "ring_s",
             "talk_s",
+            "was_forwarded",
         )
     )
     statement, parameters = calls.query.sql_with_params()
@@ -172,7 +176,67 @@ GROUP BY {_QUARTER_HOUR}, block_type""",
     sums=("blocks", "calls", "last_in_call", "lost"),
 )
 
-TABLES = (COUNTS, BLOCKS)
+# Who was tried, and who answered. The first FORWARD_ANSWER of a call decides; it answers the latest attempt at its
+# destination before it. A call is parallel where two destinations were tried within one second of each other.
+_TRIED = """
+    SELECT destination, destination_type, received_at, ingest_id FROM calls_callevent
+    WHERE call_id = judged.id AND request_type = 'INITIATE_FORWARD'"""
+_FIRST_ANSWER = """
+    SELECT destination, destination_type, received_at FROM calls_callevent
+    WHERE call_id = judged.id AND request_type = 'FORWARD_ANSWER' ORDER BY received_at, ingest_id LIMIT 1"""
+
+FORWARDS = Table(
+    "forwardcounts",
+    f"""
+SELECT {_QUARTER_HOUR}, destination, destination_type, course, count(*) FILTER (WHERE NOT is_answer) AS attempts,
+  count(DISTINCT judged.id) FILTER (WHERE NOT is_answer) AS calls, count(*) FILTER (WHERE is_answer) AS answers,
+  coalesce(sum(forward.ring_s), 0) AS ring_s, count(forward.ring_s) AS ring_calls
+FROM judged CROSS JOIN LATERAL (
+  WITH tried AS ({_TRIED}
+  ), answer AS ({_FIRST_ANSWER}
+  ), call AS (
+    SELECT CASE
+      WHEN EXISTS (
+        SELECT FROM tried AS one JOIN tried AS other
+          ON (one.destination, one.destination_type) <> (other.destination, other.destination_type)
+          AND other.received_at BETWEEN one.received_at AND one.received_at + interval '1 second'
+      ) THEN 'parallel'
+      WHEN (SELECT count(*) FROM tried) > 1 THEN 'sequence'
+      ELSE 'alone' END AS course
+  )
+  SELECT false AS is_answer, destination, destination_type, course, NULL::numeric AS ring_s FROM tried CROSS JOIN call
+  UNION ALL
+  SELECT true, destination, destination_type, course, (
+    SELECT extract(epoch FROM answer.received_at - max(tried.received_at)) FROM tried
+    WHERE tried.destination = answer.destination AND tried.destination_type = answer.destination_type
+      AND tried.received_at <= answer.received_at
+  ) FROM answer CROSS JOIN call
+) AS forward
+WHERE was_forwarded
+GROUP BY {_QUARTER_HOUR}, destination, destination_type, course""",
+    parts=("destination", "destination_type", "course"),
+    sums=("attempts", "calls", "answers", "ring_s", "ring_calls"),
+)
+
+# Answered calls in which another answered than was tried first.
+HANDOVERS = Table(
+    "handovers",
+    f"""
+SELECT {_QUARTER_HOUR}, first.destination AS first_destination, first.destination_type AS first_type,
+  answer.destination, answer.destination_type, count(*) AS calls
+FROM judged
+CROSS JOIN LATERAL ({_TRIED} ORDER BY received_at, ingest_id LIMIT 1
+) AS first
+CROSS JOIN LATERAL ({_FIRST_ANSWER}
+) AS answer
+WHERE was_forwarded
+  AND (first.destination, first.destination_type) <> (answer.destination, answer.destination_type)
+GROUP BY {_QUARTER_HOUR}, 4, 5, 6, 7""",
+    parts=("first_destination", "first_type", "destination", "destination_type"),
+    sums=("calls",),
+)
+
+TABLES = (COUNTS, BLOCKS, FORWARDS, HANDOVERS)
 
 
 def sum_days(table: Table) -> str:

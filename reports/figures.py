@@ -112,6 +112,51 @@ FIGURES: dict[str, Figure] = {
             without_forwards=False,
         ),
         Figure(
+            "attempts",
+            gettext_lazy("Attempts"),
+            gettext_lazy("How often a forward to this destination began; a call may try it several times."),
+            (INITIATE_FORWARD,),
+            without_forwards=False,
+        ),
+        Figure(
+            "tried",
+            gettext_lazy("Calls tried"),
+            gettext_lazy("Calls in which this destination was tried at least once."),
+            (INITIATE_FORWARD,),
+            without_forwards=False,
+        ),
+        Figure(
+            "forward_answers",
+            gettext_lazy("Answers"),
+            gettext_lazy("Calls that this destination answered; the first answer of a call decides."),
+            (FORWARD_ANSWER,),
+            without_forwards=False,
+        ),
+        Figure(
+            "answer_rate",
+            gettext_lazy("Answer rate"),
+            gettext_lazy(
+                "Answers as a share of attempts. Where several destinations ring at once only one can answer, so there "
+                "it is lower by nature."
+            ),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            without_forwards=False,
+        ),
+        Figure(
+            "forward_ring",
+            gettext_lazy("Ring time of a forward"),
+            gettext_lazy("Mean time from the latest attempt at the destination that answered to its answer."),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            without_forwards=False,
+        ),
+        Figure(
+            "handovers",
+            gettext_lazy("Answered by another"),
+            gettext_lazy("Answered calls in which another destination answered than was tried first."),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            without_forwards=False,
+        ),
+        Figure(
             "at_once",
             gettext_lazy("Calls at once"),
             gettext_lazy(
@@ -157,6 +202,8 @@ KINDS = {
     "time_to_answer": "seconds",
     "ring": "seconds",
     "talk": "seconds",
+    "answer_rate": "share",
+    "forward_ring": "seconds",
 }
 
 # What a box is called where it is ticked.

@@ -151,6 +151,122 @@ class DayBlockCounts(BlockCounts):
         return f"{self.destination_number_id} {self.day} {self.block_type}"
 
 
+class ForwardCounts(models.Model):
+    """How often one destination of one number was tried in one stretch of time, and answered."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    destination = models.TextField("destination")
+    destination_type = models.TextField("destinationType")
+    course = models.TextField(_("course"))
+    attempts = _count(_("attempts"), _("INITIATE_FORWARD posts"))
+    calls = _count(_("calls"), _("Calls with at least one of them"))
+    answers = _count(_("answers"), _("Calls that this destination answered"))
+    ring_s = _sum(_("ring time, sum (s)"))
+    ring_calls = _count(_("calls with a ring time"))
+
+    class Meta:
+        abstract = True
+
+
+class QuarterHourForwardCounts(ForwardCounts):
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = _is_open()
+
+    class Meta:
+        verbose_name = _("forwards of a quarter-hour")
+        verbose_name_plural = _("forwards by quarter-hour")
+        constraints = [
+            models.UniqueConstraint(
+                name="forwards_once_per_quarter_hour",
+                fields=["destination_number", "quarter_hour", "destination", "destination_type", "course"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.destination}"
+
+
+class DayForwardCounts(ForwardCounts):
+    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = _is_open()
+
+    class Meta:
+        verbose_name = _("forwards of a day")
+        verbose_name_plural = _("forwards by day")
+        constraints = [
+            models.UniqueConstraint(
+                name="forwards_once_per_day",
+                fields=["destination_number", "day", "is_open", "destination", "destination_type", "course"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.day} {self.destination}"
+
+
+class Handovers(models.Model):
+    """Calls of one number in one stretch of time that another answered than was tried first."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("number"),
+        db_index=False,
+    )
+    first_destination = models.TextField(_("tried first"))
+    first_type = models.TextField(_("type of the one tried first"))
+    destination = models.TextField(_("answered by"))
+    destination_type = models.TextField(_("type of the one who answered"))
+    calls = _count(_("calls"))
+
+    class Meta:
+        abstract = True
+
+
+_PAIR = ["first_destination", "first_type", "destination", "destination_type"]
+
+
+class QuarterHourHandovers(Handovers):
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = _is_open()
+
+    class Meta:
+        verbose_name = _("handovers of a quarter-hour")
+        verbose_name_plural = _("handovers by quarter-hour")
+        constraints = [
+            models.UniqueConstraint(
+                name="handovers_once_per_quarter_hour", fields=["destination_number", "quarter_hour", *_PAIR]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.destination}"
+
+
+class DayHandovers(Handovers):
+    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = _is_open()
+
+    class Meta:
+        verbose_name = _("handovers of a day")
+        verbose_name_plural = _("handovers by day")
+        constraints = [
+            models.UniqueConstraint(
+                name="handovers_once_per_day", fields=["destination_number", "day", "is_open", *_PAIR]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.day} {self.destination}"
+
+
 class QuarterHourPeaks(models.Model):
     """The most calls of a number that went on at one moment of a quarter-hour; none where none went on."""
 

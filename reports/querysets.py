@@ -56,7 +56,18 @@ BLOCK_FORMULAS = {
     "last_in_call": Formula("last_in_call"),
     "block_lost": Formula("lost"),
 }
+FORWARD_FORMULAS = {
+    "attempts": Formula("attempts"),
+    "tried": Formula("calls"),
+    "forward_answers": Formula("answers"),
+    "answer_rate": Formula("answers", "attempts"),
+    "forward_ring": Formula("ring_s", "ring_calls"),
+}
+HANDOVER_FORMULAS = {"handovers": Formula("calls")}
+FORWARD_KEYS = (*FORWARD_FORMULAS, *HANDOVER_FORMULAS)
+# Those that every page of counts shows; the page of forwards asks for its own.
 ALL_KEYS = (*FORMULAS, *BLOCK_FORMULAS)
+GIVEN_KEYS = (*ALL_KEYS, *FORWARD_KEYS)
 
 
 # --- The statements ----------------------------------------------------------------------------
@@ -75,7 +86,7 @@ GIVEN = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
     id bigint, part integer, e164 text, label text, forwards_from timestamptz,
-    {", ".join(f"{key}_from timestamptz" for key in ALL_KEYS)})
+    {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
 ), split AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(split)s::json) AS split (
     number_id bigint, day date, starts_at timestamptz, ends_at timestamptz)
@@ -181,6 +192,51 @@ HAVING sum(blocks) > 0
 ORDER BY sum(blocks) DESC, block_type
 """
 
+# How many calls a figure of forwards leaves out, and of how many numbers.
+FORWARDS_KNOWN = f"""
+WITH {GIVEN}, counts AS (
+  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+), shown AS (
+  SELECT bucket, part, count(DISTINCT number_id) AS numbers, {_hidden(FORWARD_KEYS)}
+  FROM counts JOIN number ON number.id = number_id
+  GROUP BY bucket, part
+)
+SELECT {_left_out(FORWARD_KEYS)} FROM shown
+"""
+
+FORWARDS_BY_BUCKET_AND_PART = f"""
+WITH {GIVEN}, counts AS (
+  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+), shown AS (
+  SELECT bucket, part, destination, destination_type, course, {_shown(FORWARD_FORMULAS)}
+  FROM counts JOIN number ON number.id = number_id
+  GROUP BY bucket, part, destination, destination_type, course
+)"""
+
+_FORWARD_SUMS = ", ".join(
+    f"sum({key}{suffix}) AS {key}{suffix}"
+    for key, formula in FORWARD_FORMULAS.items()
+    for suffix in ("", "_whole")[: 2 if formula.below else 1]
+)
+FORWARDS = f"""{FORWARDS_BY_BUCKET_AND_PART}
+SELECT destination, destination_type, course, {_FORWARD_SUMS}
+FROM shown GROUP BY destination, destination_type, course
+"""
+
+HANDOVERS = f"""
+WITH {GIVEN}, counts AS (
+  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+), shown AS (
+  SELECT bucket, part, first_destination, first_type, destination, destination_type, {_shown(HANDOVER_FORMULAS)}
+  FROM counts JOIN number ON number.id = number_id
+  GROUP BY bucket, part, first_destination, first_type, destination, destination_type
+)
+SELECT first_destination, first_type, destination, destination_type, sum(handovers) AS handovers
+FROM shown GROUP BY first_destination, first_type, destination, destination_type
+HAVING sum(handovers) > 0
+ORDER BY sum(handovers) DESC, 1, 2, 3, 4
+"""
+
 SOURCES = {
     (table, of_days): (FROM_DAYS if of_days else FROM_QUARTER_HOURS).format(
         columns=columns,
@@ -191,6 +247,8 @@ SOURCES = {
     for table, columns in (
         ("counts", ", ".join(["offered", *COUNTED])),
         ("blockcounts", "block_type, blocks, calls, last_in_call, lost"),
+        ("forwardcounts", "destination, destination_type, course, attempts, calls, answers, ring_s, ring_calls"),
+        ("handovers", "first_destination, first_type, destination, destination_type, calls"),
     )
     for of_days in (True, False)
 }
@@ -214,7 +272,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
                     "label": number.label,
                     "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
                 }
-                | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in ALL_KEYS}
+                | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in GIVEN_KEYS}
                 for number in coverage
             ]
         ),
@@ -241,13 +299,13 @@ def _covered(coverage: Coverage, number: DestinationNumber, period: Period) -> t
     start, end = period.start, period.end
     return tuple(
         moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER
-        for moment in (coverage.shown_from(number, key) for key in ALL_KEYS)
+        for moment in (coverage.shown_from(number, key) for key in GIVEN_KEYS)
     )
 
 
 def _split_days(coverage: Coverage, number: DestinationNumber, period: Period) -> Iterable[dict[str, object]]:
     """Return the days of a period in the middle of which a figure begins to be measured."""
-    moments = {coverage.shown_from(number, key) for key in ALL_KEYS}
+    moments = {coverage.shown_from(number, key) for key in GIVEN_KEYS}
     days = {
         periods.day_of(moment)
         for moment in moments
@@ -307,9 +365,9 @@ def by_number(numbers: Numbers, period: Period) -> list[Row]:
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
     sql = statement(BY_NUMBER, "counts", Grain.DAY)
-    found = {counted["part"]: counted for counted in _ask(sql, coverage, period, [bucket], apart=True)}
+    found = {counted["part"]: counted for counted in ask(sql, coverage, period, [bucket], apart=True)}
     return [
-        _Cells(coverage.only(number)).row(found.get(part, {}), bucket, number=number)
+        Cells(coverage.only(number)).row(found.get(part, {}), bucket, number=number)
         for part, number in enumerate(coverage)
     ]
 
@@ -318,10 +376,10 @@ def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[R
     """Return the figures of each number in each bucket in which it has calls, in the order of time."""
     coverage = Coverage.of(numbers)
     buckets = periods.buckets(period, grain)
-    cells = [_Cells(coverage.only(number)) for number in coverage]
+    cells = [Cells(coverage.only(number)) for number in coverage]
     return [
         cells[counted["part"]].row(counted, buckets[counted["bucket"] - 1], number=coverage.numbers[counted["part"]])
-        for counted in _ask(statement(BY_NUMBER, "counts", grain), coverage, period, buckets, apart=True)
+        for counted in ask(statement(BY_NUMBER, "counts", grain), coverage, period, buckets, apart=True)
     ]
 
 
@@ -330,9 +388,9 @@ def blocks(numbers: Numbers, period: Period) -> Blocks:
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
     # What is not measured is told by the calls of the numbers: those have no blocks to tell it by.
-    known = next(iter(_ask(statement(BY_BUCKET, "counts", Grain.DAY), coverage, period, [bucket])), {})
-    found = _ask(statement(BLOCKS, "blockcounts", Grain.DAY), coverage, period, [bucket])
-    cells = _Cells(coverage)
+    known = next(iter(ask(statement(BY_BUCKET, "counts", Grain.DAY), coverage, period, [bucket])), {})
+    found = ask(statement(BLOCKS, "blockcounts", Grain.DAY), coverage, period, [bucket])
+    cells = Cells(coverage)
     rows = [
         BlockRow(
             counted["block_type"],
@@ -382,15 +440,16 @@ def counted_at() -> datetime | None:
 
 def _by_bucket(coverage: Coverage, period: Period, grain: str, buckets: list[Bucket]) -> list[Row]:
     found = {
-        counted["bucket"]: counted for counted in _ask(statement(BY_BUCKET, "counts", grain), coverage, period, buckets)
+        counted["bucket"]: counted for counted in ask(statement(BY_BUCKET, "counts", grain), coverage, period, buckets)
     }
-    cells = _Cells(coverage)
+    cells = Cells(coverage)
     return [cells.row(found.get(n, {}), bucket) for n, bucket in enumerate(buckets, start=1)]
 
 
-def _ask(
+def ask(
     sql: str, coverage: Coverage, period: Period, buckets: Sequence[Bucket], *, apart: bool = False
 ) -> list[dict[str, Any]]:
+    """Run one of the statements above; return its rows by the names of their columns."""
     edges = [*(bucket.start for bucket in buckets), buckets[-1].end]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters(coverage, period, edges, apart=apart))
@@ -398,7 +457,7 @@ def _ask(
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-class _Cells:
+class Cells:
     """Turns counted sums into cells that know whether they are measured. Made once for many rows."""
 
     def __init__(self, coverage: Coverage) -> None:
@@ -406,7 +465,7 @@ class _Cells:
         # Of each figure, the moments from which it is shown for the numbers it applies to.
         self.moments = {
             key: sorted(moment for number in coverage if (moment := coverage.shown_from(number, key)) is not None)
-            for key in ALL_KEYS
+            for key in GIVEN_KEYS
         }
         # Most rows of a long report are alike in what they do not say.
         self.lacking: dict[tuple[str, int, int], tuple[str, tuple[str, ...]]] = {}
@@ -446,7 +505,7 @@ class _Cells:
         latest = moments[measured - 1]
         hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
         since = latest if hidden_before and latest > bucket.start else None
-        formula = FORMULAS.get(key) or BLOCK_FORMULAS[key]
+        formula = EVERY_FORMULA[key]
         above = counted.get(key) or 0
         value: int | float | None = int(above)
         state, whole = State.MEASURED, None
@@ -472,3 +531,4 @@ class _Cells:
 
 
 _MOMENT = timedelta(microseconds=1)
+EVERY_FORMULA = FORMULAS | BLOCK_FORMULAS | FORWARD_FORMULAS | HANDOVER_FORMULAS
