@@ -222,6 +222,9 @@ REST_FRAMEWORK: dict[str, object] = {
 
 ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
+# Figures of single destinations are figures of people.
+FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
+FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 CLEAR_SESSIONS_EVERY_S = 3600
 

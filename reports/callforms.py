@@ -21,7 +21,7 @@ from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
-from reports import outcomes, periods
+from reports import forwarding, outcomes, periods
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
@@ -41,12 +41,15 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
     "block_calls": [("callbacks", "no")],
     "last_in_call": [("callbacks", "no")],
     "block_lost": [("outcome", outcome.value) for outcome in LOST],
+    "tried": [("callbacks", "no")],
+    "forward_answers": [("callbacks", "no")],
+    "handovers": [("callbacks", "no")],
 }
 
 # What may stand in an address.
 ADDRESSED = (
     "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
-    "last_block", "search",
+    "last_block", "tried", "tried_first", "answered_by", "search",
 )  # fmt: skip
 
 FLAGS = {
@@ -57,6 +60,23 @@ FLAGS = {
 
 _block_ends = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestType.BLOCK_END)
 LAST_BLOCK = Subquery(_block_ends.order_by("-received_at", "-ingest_id").values("block_type")[:1])
+
+
+_tried = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestType.INITIATE_FORWARD)
+_answered = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestType.FORWARD_ANSWER)
+
+
+def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, kind: str) -> CallQuerySet:
+    """Keep the calls of which the first of some events names a destination."""
+    first = events.order_by("received_at", "ingest_id")
+    destination, destination_type = forwarding.parted(name)
+    found: CallQuerySet = calls.alias(
+        **{
+            f"{kind}_destination": Subquery(first.values("destination")[:1]),
+            f"{kind}_type": Subquery(first.values("destination_type")[:1]),
+        }
+    ).filter(**{f"{kind}_destination": destination, f"{kind}_type": destination_type})
+    return found
 
 
 def _count_of(request_type: str) -> Coalesce:
@@ -137,6 +157,9 @@ class CallFilter:
         # As they are stored, so that what was posted is found.
         self.block = posts.bounded(query.get("block", ""))
         self.last_block = posts.bounded(query.get("last_block", ""))
+        self.tried = self._read_destination("tried", query.get("tried", ""), user)
+        self.tried_first = self._read_destination("tried_first", query.get("tried_first", ""), user)
+        self.answered_by = self._read_destination("answered_by", query.get("answered_by", ""), user)
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 
@@ -160,7 +183,14 @@ class CallFilter:
             pairs.append(("opening", self.opening.value))
         if self.without_callbacks:
             pairs.append(("callbacks", "no"))
-        for name, text in (("block", self.block), ("last_block", self.last_block), ("search", self.token)):
+        for name, text in (
+            ("block", self.block),
+            ("last_block", self.last_block),
+            ("tried", self.tried),
+            ("tried_first", self.tried_first),
+            ("answered_by", self.answered_by),
+            ("search", self.token),
+        ):
             if text:
                 pairs.append((name, text))
         return [pair for pair in pairs if pair[0] not in without]
@@ -179,6 +209,22 @@ class CallFilter:
     @property
     def query_without_block(self) -> str:
         return self.query("block", "last_block")
+
+    @property
+    def query_without_destinations(self) -> str:
+        return self.query("tried", "tried_first", "answered_by")
+
+    @property
+    def destinations_label(self) -> str:
+        """Say the destinations asked for, in words."""
+        words = [
+            (self.tried, _("tried at %(destination)s")),
+            (self.tried_first, _("tried first at %(destination)s")),
+            (self.answered_by, _("answered by %(destination)s")),
+        ]
+        return ", ".join(
+            text % {"destination": phones.readable(forwarding.parted(name)[0])} for name, text in words if name
+        )
 
     @property
     def query_without_moments(self) -> str:
@@ -257,7 +303,19 @@ class CallFilter:
         if self.last_block:
             calls = calls.filter(ended_at__isnull=False, answered_at=None)
             calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
+        calls = self._forwarded(calls)
         return calls.filter(self._searched()) if self.search else calls
+
+    def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls in which the destinations asked for were tried, were tried first, or answered first."""
+        if self.tried:
+            destination, destination_type = forwarding.parted(self.tried)
+            calls = calls.filter(Exists(_tried.filter(destination=destination, destination_type=destination_type)))
+        if self.tried_first:
+            calls = _whose_first(calls, _tried, self.tried_first, "first_tried")
+        if self.answered_by:
+            calls = _whose_first(calls, _answered, self.answered_by, "first_answered")
+        return calls
 
     def page(self, cursor: QueryDict) -> Page:
         """Return the calls before or after a cursor. It names a call, so no call is shown twice or left out."""
@@ -371,6 +429,13 @@ class CallFilter:
                 "known": ", ".join(known),
             }
         return [text for text in known if text in texts]
+
+    def _read_destination(self, name: str, text: str, user: Any) -> str:
+        """Return a destination with its type; figures of single destinations are not for everybody."""
+        if text and not forwarding.may_name_any(user):
+            self.errors[name] = _("Calls of single destinations are listed for staff only.")
+            return ""
+        return posts.bounded(text)
 
     def _read_search(self, session: SessionBase) -> str:
         if not self.token:

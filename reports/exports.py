@@ -98,6 +98,14 @@ FROM shown JOIN number USING (part)
 ORDER BY bucket, number.e164, block_type
 """
 
+FORWARDS = f"""{querysets.FORWARDS_BY_BUCKET_AND_PART}
+SELECT {_BUCKET}, {safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
+  attempts, tried AS calls, forward_answers AS answers,
+  round(answer_rate::numeric / nullif(answer_rate_whole, 0), 4) AS answer_rate, {mean("forward_ring")} AS ring_s
+FROM shown JOIN number USING (part)
+ORDER BY bucket, number.e164, destination, destination_type, course
+"""
+
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
 # its outcome, `number` says since when each figure is shown.
 _MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in querysets.ALL_KEYS}
@@ -163,7 +171,7 @@ ORDER BY number.e164, slot
 # number in E.164 a space, or it would become 4.92E+12.
 FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
 TIMES = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at"})
-PHONES = frozenset({"destination_number", "caller_id_number", "answered_destination"})
+PHONES = frozenset({"destination_number", "caller_id_number", "answered_destination", "destination"})
 
 
 def for_excel(name: str, type_number: int) -> str:
@@ -190,6 +198,12 @@ def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = Fa
 def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each block type of each number in each bucket, as CSV."""
     return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain, excel=excel)
+
+
+def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
+    """Return the figures of each destination of each number in each bucket, by course of the call, as CSV."""
+    sql = querysets.statement(FORWARDS, "forwardcounts", grain)
+    return _counts(sql, numbers, period, grain, excel=excel)
 
 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:

@@ -1,7 +1,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from reports.views import calls, coverage, downloads, number, overview, system, when
+from reports.views import calls, coverage, downloads, forwards, number, overview, system, when
 
 urlpatterns = [
     path("", overview.home, name="home"),
@@ -9,6 +9,9 @@ urlpatterns = [
     path("reports/numbers/<int:pk>/", number.number, name="number"),
     path("reports/coverage/", coverage.coverage, name="coverage"),
     path("reports/definitions/", coverage.definitions, name="definitions"),
+    path("reports/forwards/", forwards.forwards, name="forwards"),
+    path("reports/forwards.csv", downloads.forwards_csv, name="forwards_csv"),
+    path("reports/forwards.xlsx", downloads.forwards_xlsx, name="forwards_xlsx"),
     path("reports/when/", when.when, name="when"),
     path("reports/calls/", calls.calls, name="calls"),
     path("reports/calls/<int:pk>/", calls.call, name="call"),

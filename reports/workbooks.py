@@ -27,10 +27,12 @@ TEXTS = frozenset(
     {
         *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
         *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
+        *("destination", "destination_type", "course"),
     }
 )
 # Which definition a column of the files has, where it is not of its own name.
 DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "calls": "block_calls"}
+DEFINED_OF_FORWARDS = {"calls": "tried", "answers": "forward_answers", "ring_s": "forward_ring"}
 
 
 class TooLong(Exception):  # noqa: N818 (a state of the question)
@@ -109,8 +111,9 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
         ("", ""),
         (_("Column"), _("Means")),
     ]
+    defined = DEFINED | (DEFINED_OF_FORWARDS if "course" in columns else {})
     for column in columns:
-        figure = FIGURES.get(DEFINED.get(column, column))
+        figure = FIGURES.get(defined.get(column, column))
         if figure is not None:
             lines.append((column, str(figure.definition)))
     lines.append(

@@ -28,6 +28,9 @@ reports/calls/<int:pk>/               login      200      404            200
 reports/system/                       login      403      403            200
 reports/coverage/                     login      200      200            200
 reports/definitions/                  login      200      200            200
+reports/forwards/                     login      200      200            200
+reports/forwards.csv                  login      403      404            403
+reports/forwards.xlsx                 login      403      404            403
 reports/when/                         login      200      200            200
 reports/counts.csv                    login      200      404            200
 reports/counts.xlsx                   login      200      404            200

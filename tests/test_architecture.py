@@ -26,7 +26,7 @@ LAYERS = {
         {"views", "tasks", "admin", "commands"},
         {"monitoring", "signin", "workbooks", "today", "telling"},
         {"callforms", "proof", "hours", "arrivals", "times", "peaks", "aims"},
-        {"exports", "forms", "rollups"},
+        {"exports", "forms", "rollups", "forwarding"},
         {"querysets"},
         {"figures"},
         {"models"},

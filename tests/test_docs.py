@@ -103,6 +103,7 @@ def test_the_columns_are_those_of_the_files():
     made = {
         "counts": exports.counts_csv(none, day, Grain.DAY),
         "blocks": exports.blocks_csv(none, day, Grain.DAY),
+        "forwards": exports.forwards_csv(none, day, Grain.DAY),
         "calls": exports.calls_csv(Call.objects.all()),
     }
 

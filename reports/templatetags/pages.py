@@ -26,7 +26,10 @@ from reports.periods import Opening
 register = template.Library()
 
 EN_DASH = "–"
-OF_BLOCKS = frozenset({"blocks", "block_calls", "last_in_call", "block_lost"})
+# Figures of one block type, or of one destination: without it no filter says which calls they are of.
+OF_PARTS = frozenset(
+    {"blocks", "block_calls", "last_in_call", "block_lost", "attempts", "tried", "forward_answers", "handovers"}
+)
 
 
 # --- Marks -------------------------------------------------------------------------------------
@@ -175,8 +178,16 @@ def pretty_json(payload: str) -> str:
 # --- Cells -------------------------------------------------------------------------------------
 
 
-def calls_url(page: dict[str, Any], key: str, cell: Cell, row: Row | None, block_type: str | None = None) -> str:
-    """Return the address of exactly the calls that a count is of, or nothing where no filter says it."""
+def calls_url(
+    page: dict[str, Any],
+    key: str,
+    cell: Cell,
+    row: Row | None,
+    block_type: str | list[tuple[str, str]] | None = None,
+) -> str:
+    """Return the address of exactly the calls that a count is of, or nothing where no filter says it.
+
+    In place of a block type may stand filters of the list themselves."""
     wanted = callforms.COUNTED_AS.get(key)
     if wanted is None or not cell.value:
         return ""
@@ -184,7 +195,7 @@ def calls_url(page: dict[str, Any], key: str, cell: Cell, row: Row | None, block
     since = cell.since
     if (since is not None and number is None) or cell.left_out:
         return ""  # each number has its own moment, or some numbers are not counted
-    if not block_type and key in OF_BLOCKS:
+    if not block_type and key in OF_PARTS:
         return ""
     start, end = (
         (row.bucket.start, row.bucket.end) if row and row.bucket else (page["period"].start, page["period"].end)
@@ -203,7 +214,9 @@ def calls_url(page: dict[str, Any], key: str, cell: Cell, row: Row | None, block
     query += wanted
     if page["period"].opening != Opening.ALL:
         query.append(("opening", page["period"].opening.value))
-    if block_type:
+    if isinstance(block_type, list):
+        query += block_type
+    elif block_type:
         query.append(("last_block" if key in ("last_in_call", "block_lost") else "block", block_type))
     return f"{reverse('calls')}?{urlencode(query)}"
 
@@ -216,7 +229,7 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     row: Row | None = None,
     kind: str = "count",
     place: str = "",
-    block_type: str | None = None,
+    block_type: str | list[tuple[str, str]] | None = None,
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
     if one.state is State.DOES_NOT_APPLY:
@@ -245,6 +258,20 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
         )
         value = format_html("{}{}", value, since)
     return value
+
+
+# The filters of the list of calls that name the calls of a figure of a destination.
+_LISTED_BY = {"tried": ("tried",), "forward_answers": ("answered_by",), "handovers": ("tried_first", "answered_by")}
+
+
+@register.simple_tag(takes_context=True)
+def forward_cell(  # noqa: PLR0917 (a template names them in this order)
+    context: template.Context, key: str, one: Cell, kind: str = "count", place: str = "", names: Any = None
+) -> SafeString:
+    """A figure of forwards; where it is of named destinations, with a link to its calls."""
+    listed = [names] if isinstance(names, str) else list(names or ())
+    pairs = list(zip(_LISTED_BY[key], listed, strict=True)) if listed else []
+    return cell(context, key, one, None, kind, place, pairs or None)
 
 
 def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
@@ -339,6 +366,11 @@ def of(row: Row, key: str) -> Cell:
 
 
 @register.filter
+def item(cells: dict[str, Cell], key: str) -> Cell:
+    return cells[key]
+
+
+@register.filter
 def plain(value: float | None) -> str:
     """A number as machines read it; nothing as nothing, which a chart draws as a gap."""
     return "" if value is None else str(value)
@@ -422,7 +454,7 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))
     parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
-    parts += [label for label in (asked.period_label, asked.hours_label) if label]
+    parts += [label for label in (asked.period_label, asked.hours_label, asked.destinations_label) if label]
     if asked.numbers:
         parts.append(", ".join(one.name for one in asked.numbers))
     return format_html("{}.", ", ".join(parts) or _("those you searched for"))

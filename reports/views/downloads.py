@@ -13,9 +13,11 @@ from django.views.decorators.http import require_safe
 
 from reports import (
     exports,
+    forwarding,
     workbooks,
 )
 from reports.callforms import CallFilter
+from reports.figures import Coverage
 from reports.forms import ReportForm
 from reports.views.shared import personal
 
@@ -58,6 +60,29 @@ def counts_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
 def blocks_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     pieces = exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
     return exports.download(exports.filename("blocks", form.period), pieces)
+
+
+@_of_a_report
+def forwards_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    if refusal := _unnamed(request, form):
+        return refusal
+    pieces = exports.forwards_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
+    return exports.download(exports.filename("forwards", form.period), pieces)
+
+
+@_of_a_report
+def forwards_xlsx(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    if refusal := _unnamed(request, form):
+        return refusal
+    pieces = exports.forwards_csv(form.numbers, form.period, form.grain)
+    return _workbook(exports.filename("forwards", form.period, "xlsx"), pieces, _said_of(form))
+
+
+def _unnamed(request: HttpRequest, form: ReportForm) -> HttpResponse | None:
+    """Refuse figures of single destinations to who may not see them."""
+    tried = forwarding.destinations_of(Coverage.of(form.numbers), form.period)
+    why = forwarding.why_unnamed(request.user, tried)
+    return HttpResponse(f"{why}\n", status=403, content_type="text/plain; charset=utf-8") if why else None
 
 
 @_of_a_report

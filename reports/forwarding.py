@@ -1,0 +1,180 @@
+"""Whom calls were forwarded to: attempts, answers and ringing by destination, and who answered after whom was tried.
+
+Figures of single destinations are figures of people. Who may see them is decided here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from reports import periods, querysets
+from reports.figures import Cell, Coverage
+from reports.periods import Grain, Period
+from reports.querysets import FORWARD_FORMULAS, Cells
+
+COURSES = {
+    "alone": gettext_lazy("One destination, once"),
+    "sequence": gettext_lazy("One after another"),
+    "parallel": gettext_lazy("Several at once"),
+}
+# In an address a destination is named with its type, for two types may share a name.
+SEPARATOR = ":"
+
+
+@dataclass(frozen=True)
+class Forwards:
+    """The figures of one destination, one type, one course, or of all."""
+
+    key: str  # as an address names it
+    label: str
+    note: str
+    cells: dict[str, Cell]
+
+    def __getitem__(self, key: str) -> Cell:
+        return self.cells[key]
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Calls that one destination answered after another had been tried first."""
+
+    first: str
+    first_type: str
+    destination: str
+    destination_type: str
+    calls: Cell
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return named(self.first, self.first_type), named(self.destination, self.destination_type)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of a period. `destinations` and `handovers` are of people: look at `may_name` before showing them."""
+
+    total: Forwards
+    destinations: Sequence[Forwards]
+    types: Sequence[Forwards]
+    courses: Sequence[Forwards]
+    handovers: Sequence[Handover]
+    handed_over: Cell
+
+
+def named(destination: str, destination_type: str) -> str:
+    """Return a destination as an address names it."""
+    return f"{destination_type}{SEPARATOR}{destination}"
+
+
+def parted(name: str) -> tuple[str, str]:
+    """Return destination and type of a name in an address; the type blank where there is none."""
+    destination_type, separator, destination = name.partition(SEPARATOR)
+    return (destination, destination_type) if separator else (name, "")
+
+
+def may_name_any(user: Any) -> bool:
+    """Say whether a person may see figures of single destinations at all."""
+    return bool(user.is_staff or settings.FORWARDS_FOR_MANAGERS)
+
+
+def why_unnamed(user: Any, destinations: int) -> str:
+    """Say why the figures of so many destinations are not shown one by one; blank where they are."""
+    least = settings.FORWARDS_LEAST_DESTINATIONS
+    if not may_name_any(user):
+        return _("Figures of single destinations are figures of people; here only staff see them.")
+    if destinations < least:
+        return _(
+            "Figures of single destinations are shown where at least %(least)d of them were tried, so that they are "
+            "not figures of single people. Here there are %(n)d."
+        ) % {"least": least, "n": destinations}
+    return ""
+
+
+def destinations_of(coverage: Coverage, period: Period) -> int:
+    """Return how many destinations were tried, or answered, in a period."""
+    return len({(row["destination"], row["destination_type"]) for row in _rows(coverage, period)})
+
+
+def of(coverage: Coverage, period: Period) -> Report:
+    """Return the forwards of a period: three statements, however many destinations."""
+    bucket = periods.whole(period)
+    known = querysets.ask(
+        querysets.statement(querysets.FORWARDS_KNOWN, "counts", Grain.DAY), coverage, period, [bucket]
+    )[0]
+    rows = _rows(coverage, period)
+    passed = querysets.ask(querysets.statement(querysets.HANDOVERS, "handovers", Grain.DAY), coverage, period, [bucket])
+    cells = Cells(coverage)
+
+    def made(key: str, label: str, note: str, some: Iterable[dict[str, Any]]) -> Forwards:
+        sums = known | _summed(some)
+        return Forwards(key, label, note, {one: cells.cell(one, sums, bucket) for one in FORWARD_FORMULAS})
+
+    def grouped(by: Callable[[dict[str, Any]], tuple[str, str, str]]) -> list[Forwards]:
+        groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for row in rows:
+            groups.setdefault(by(row), []).append(row)
+        found = [made(*group, some) for group, some in groups.items()]
+        return sorted(
+            found, key=lambda one: (-(one["attempts"].value or 0), -(one["forward_answers"].value or 0), one.key)
+        )
+
+    return Report(
+        made("", "", "", rows),
+        grouped(
+            lambda row: (
+                named(row["destination"], row["destination_type"]),
+                row["destination"] or _("without a name"),
+                row["destination_type"],
+            )
+        ),
+        grouped(lambda row: (row["destination_type"], type_label(row["destination_type"]), row["destination_type"])),
+        grouped(lambda row: (row["course"], str(COURSES[row["course"]]), "")),
+        [
+            Handover(
+                row["first_destination"],
+                row["first_type"],
+                row["destination"],
+                row["destination_type"],
+                cells.cell("handovers", known | row, bucket),
+            )
+            for row in passed
+        ],
+        cells.cell("handovers", known | {"handovers": sum(row["handovers"] for row in passed)}, bucket),
+    )
+
+
+TYPES = {
+    "EXTERNALNUMBER": gettext_lazy("Phone number"),
+    "SIP_USER": gettext_lazy("SIP user"),
+    "SIP_TRUNK": gettext_lazy("SIP trunk"),
+}
+
+
+def type_label(destination_type: str) -> str:
+    """Return a destination type in words; an unknown one under its own name."""
+    return str(TYPES.get(destination_type, destination_type or _("without a type")))
+
+
+def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
+    sql = querysets.statement(querysets.FORWARDS, "forwardcounts", Grain.DAY)
+    return querysets.ask(sql, coverage, period, [periods.whole(period)])
+
+
+def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Add up rows column by column; a column in which no row is measured stays unknown."""
+    sums: dict[str, Any] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in {"destination", "destination_type", "course"} and value is not None:
+                sums[name] = sums.get(name, 0) + value
+    return sums
+
+
+def is_measured(report: Report) -> bool:
+    """Say whether anything is known of forwards."""
+    return any(not report.total[key].not_measured for key in ("attempts", "forward_answers"))

@@ -1,0 +1,44 @@
+"""Whom calls were forwarded to, and who answered."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from reports import figures, forwarding, querysets
+from reports.figures import Coverage
+from reports.forms import ReportForm
+from reports.views.shared import counted, last_day, page_of, personal, when_in_words
+
+COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
+HEADLINE = (*COLUMNS, "handovers")
+
+
+@require_safe
+@login_required
+@personal
+def forwards(request: HttpRequest) -> HttpResponse:
+    form = ReportForm(request.GET, request.user)
+    coverage = Coverage.of(form.numbers)
+    now = querysets.totals(coverage, form.period)
+    found = forwarding.of(coverage, form.period)
+    cells = found.total.cells | {"handovers": found.handed_over}
+    page = {
+        "form": form,
+        "period": form.period,
+        "zone": settings.TIME_ZONE,
+        **counted(),
+        "when": when_in_words(form),
+        "own_period": not any(preset.current for preset in form.presets()),
+        "now": now,
+        "chosen": form.selected,
+        "forwards": found,
+        "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
+        "columns": [(key, figures.KINDS.get(key, "count")) for key in COLUMNS],
+        "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),
+        "download_query": form.download_query,
+        **last_day(form, coverage, now),
+    }
+    return page_of(request, "reports/forwards.html", page, form.choices)

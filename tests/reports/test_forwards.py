@@ -1,0 +1,340 @@
+"""Whom calls were forwarded to, who answered, and who may see it of single destinations."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reports import forwarding, periods, proof, rollups
+from reports.figures import Coverage, State
+from tests.factories import make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TEN = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+DAY = periods.Period(TEN.date(), TEN.date())
+QUERY = "from=2026-03-03&to=2026-03-03"
+ANNA, BERT, CARL = "1001", "1002", "+492212345678"
+FORWARD, ANSWER = "INITIATE_FORWARD", "FORWARD_ANSWER"
+
+
+@pytest.fixture
+def number():
+    return make_number(label="Hotline")
+
+
+@pytest.fixture(autouse=True)
+def _small_groups(settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 2
+
+
+def call(number, name, *steps, at=TEN, **more):
+    """Have a number take a call: (seconds after its start, post, destination)."""
+    whole = [(0, "CALL_START", None), *steps, (300, "CALL_END", None)]
+    for second, kind, destination in whole:
+        more_of = {"destination": destination} if destination else {}
+        if destination:
+            more_of["destinationType"] = "EXTERNALNUMBER" if destination.startswith("+") else "SIP_USER"
+        take(number, kind, at + timedelta(seconds=second), call_uuid=name, correlation_id=name, **more_of, **more)
+
+
+def roll_up():
+    rollups.recount_changed(wait=True)
+    assert list(proof.differences()) == []
+
+
+def report(*numbers, period=DAY):
+    roll_up()
+    return forwarding.of(Coverage.of(numbers), period)
+
+
+def told(rows, *keys):
+    """Return the values of some figures, by the name of each row."""
+    return {row.key: tuple(row[key].value for key in keys) for row in rows}
+
+
+ALL = ("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")
+
+
+def test_a_call_that_one_destination_answers_at_once(number):
+    call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
+    found = report(number)
+    assert told(found.destinations, *ALL) == {"SIP_USER:1001": (1, 1, 1, 1.0, 12.0)}
+    assert told(found.courses, "attempts") == {"alone": (1,)}
+    assert found.handovers == []
+
+
+def test_one_after_another_until_somebody_answers(number):
+    call(number, "a", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, FORWARD, CARL), (50, ANSWER, CARL))
+    found = report(number)
+    assert told(found.destinations, *ALL) == {
+        "SIP_USER:1001": (1, 1, 0, 0.0, None),
+        "SIP_USER:1002": (1, 1, 0, 0.0, None),
+        "EXTERNALNUMBER:+492212345678": (1, 1, 1, 1.0, 5.0),
+    }
+    assert told(found.courses, "attempts", "forward_answers") == {"sequence": (3, 1)}
+    assert told(found.types, "attempts", "forward_answers") == {"SIP_USER": (2, 0), "EXTERNALNUMBER": (1, 1)}
+    assert [(*one.keys, one.calls.value) for one in found.handovers] == [
+        ("SIP_USER:1001", "EXTERNALNUMBER:+492212345678", 1)
+    ]
+
+
+def test_several_at_once_of_whom_one_answers(number):
+    call(number, "a", (5, FORWARD, ANNA), (5.2, FORWARD, BERT), (6, FORWARD, CARL), (20, ANSWER, BERT))
+    found = report(number)
+    assert told(found.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
+    assert found.total["forward_ring"].value == pytest.approx(14.8)
+
+
+def test_more_than_a_second_apart_is_one_after_another(number):
+    call(number, "a", (5, FORWARD, ANNA), (6.001, FORWARD, BERT))
+    assert told(report(number).courses, "attempts") == {"sequence": (2,)}
+
+
+def test_the_same_destination_tried_twice_is_one_call_and_rings_from_the_second(number):
+    call(number, "a", (5, FORWARD, ANNA), (5.5, FORWARD, ANNA), (30, FORWARD, ANNA), (40, ANSWER, ANNA))
+    found = report(number)
+    assert told(found.destinations, *ALL) == {"SIP_USER:1001": (3, 1, 1, pytest.approx(1 / 3), 10.0)}
+    assert told(found.courses, "attempts") == {"sequence": (3,)}
+    assert found.handovers == []
+
+
+def test_an_answer_without_its_forward_is_an_answer_that_was_not_tried(number):
+    call(number, "a", (20, ANSWER, ANNA))
+    call(number, "b", (5, FORWARD, BERT))
+    assert told(report(number).destinations, "attempts", "tried", "forward_answers", "forward_ring") == {
+        "SIP_USER:1002": (1, 1, 0, None),
+        "SIP_USER:1001": (0, 0, 1, None),
+    }
+
+
+def test_the_first_answer_of_a_call_decides(number):
+    call(number, "a", (5, FORWARD, ANNA), (10, ANSWER, ANNA), (11, ANSWER, BERT))
+    assert told(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,)}
+
+
+def test_callbacks_are_left_out(number):
+    call(number, "a", (5, FORWARD, ANNA), callback_id="back")
+    call(number, "b", (5, FORWARD, BERT))
+    assert list(told(report(number).destinations, "attempts")) == ["SIP_USER:1002"]
+
+
+def test_without_the_box_nothing_is_measured_and_the_page_says_what_to_tick(client, number):
+    number.initiate_forward = number.forward_answer = "off"
+    number.save()
+    call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
+    assert report(number).total["attempts"].state is State.NOT_MEASURED
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "Not measured yet" in page
+    assert "is off for +49 221 55400300" in page
+
+
+def test_answers_alone_are_shown_where_only_they_arrive(number):
+    number.initiate_forward = "off"
+    number.save()
+    call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
+    total = report(number).total
+    assert total["forward_answers"].value == 1
+    assert total["answer_rate"].state is State.NOT_MEASURED
+
+
+def test_each_number_is_covered_from_its_own_first_posts(number):
+    other = make_number("+4922155400301")
+    call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA), at=TEN - timedelta(days=1))
+    call(number, "b", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
+    call(other, "c")
+    call(other, "d", (5, FORWARD, BERT), at=TEN + timedelta(hours=2))
+    total = report(number, other).total
+    assert total["attempts"].value == 2
+    assert total["attempts"].hidden == 1  # the other number's first call, before any forward of it
+
+
+def test_of_another_period_nothing_is_there(number):
+    call(number, "a", (5, FORWARD, ANNA), at=TEN - timedelta(days=1))
+    assert report(number).destinations == []
+
+
+# --- Pages and downloads ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(number):
+    """Three destinations, of all courses."""
+    call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
+    call(number, "b", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, ANSWER, BERT))
+    call(number, "c", (5, FORWARD, ANNA), (5.5, FORWARD, CARL), (30, ANSWER, CARL))
+    call(number, "d", (5, FORWARD, BERT), at=TEN + timedelta(hours=1))
+    roll_up()
+    return number
+
+
+def links(page):
+    return [
+        (key, int(calls), href.replace("&amp;", "&"))
+        for href, key, calls in re.findall(r'<a href="([^"]+)" data-figure="([a-z_]+)" data-calls="(\d+)"', page)
+    ]
+
+
+def listed(client, address):
+    answer = client.get(address.replace("/reports/calls/", "/reports/calls.csv"))
+    assert answer.status_code == 200, address
+    return sorted(row["call_uuid"] for row in csv.DictReader(io.StringIO(b"".join(answer).decode())))
+
+
+def test_every_count_of_a_destination_leads_to_exactly_its_calls(client, busy):
+    client.force_login(make_staff())
+    found = links(client.get(f"/reports/forwards/?{QUERY}").content.decode())
+    assert {key for key, _calls, _href in found} >= {"tried", "forward_answers", "handovers"}
+    for key, calls, href in found:
+        assert len(listed(client, href)) == calls, (key, href)
+    by_key = {(key, href): listed(client, href) for key, _calls, href in found}
+    assert sorted(map(tuple, (v for (k, _), v in by_key.items() if k == "handovers"))) == [("b",), ("c",)]
+    assert sorted(map(tuple, (v for (k, _), v in by_key.items() if k == "tried"))) == [
+        ("a", "b", "c"),
+        ("b", "d"),
+        ("c",),
+    ]
+
+
+def test_a_list_of_a_destination_says_so_and_can_be_widened(client, busy):
+    client.force_login(make_staff())
+    page = client.get(f"/reports/calls/?{QUERY}&tried=SIP_USER:1001&answered_by=EXTERNALNUMBER:%2B492212345678")
+    text = page.content.decode()
+    assert "tried at 1001, answered by +49 221 2345678" in text
+    assert f'href="?{QUERY.replace("&", "&amp;")}"' in text
+
+
+def test_totals_are_the_sums_of_their_rows(client, busy):
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    for table, columns in (
+        ("t-destinations", (0, 2)),
+        ("t-types", (0, 1)),
+        ("t-courses", (0, 1)),
+        ("t-handovers", (0,)),
+    ):
+        body, foot = re.search(rf'id="{table}">.*?<tbody>(.*?)</tbody>\s*<tfoot>(.*?)</tfoot>', page, re.S).groups()
+        rows = [numbers_of(row) for row in body.split("</tr>")[:-1]]
+        (total,) = [numbers_of(row) for row in foot.split("</tr>")[:-1]]
+        for column in columns:
+            assert sum(row[column] for row in rows) == total[column], table
+
+
+def numbers_of(row):
+    cells = re.findall(r'<td class="r[^"]*">(.*?)</td>', row, re.S)
+    texts = [re.sub(r"<span class=\"tip\".*?</span>|<[^>]+>", "", cell).strip() for cell in cells]
+    return [int(text) if text.isdigit() else text for text in texts]
+
+
+def may_see(client, user, query=QUERY):
+    """Say whether somebody sees single destinations on the page and in both downloads; all three agree."""
+    client.force_login(user)
+    page = client.get(f"/reports/forwards/?{query}").content.decode()
+    seen = {"1001" in page}
+    for name in ("forwards.csv", "forwards.xlsx"):
+        answer = client.get(f"/reports/{name}?{query}")
+        seen.add(answer.status_code == 200)
+        assert answer.status_code in {200, 403}
+        b"".join(answer)  # to its end, so that it is closed
+        answer.close()
+    (one,) = seen
+    assert one or 'id="why-unnamed"' in page or "No calls" in page
+    return one
+
+
+def test_single_destinations_are_for_staff_unless_switched_on(client, busy, settings):
+    manager = make_user(numbers=[busy])
+    assert may_see(client, make_staff())
+    assert not may_see(client, manager)
+    assert "only staff see them" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "By course of the call" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+
+    settings.FORWARDS_FOR_MANAGERS = True
+    assert may_see(client, manager)
+
+
+def test_a_small_group_is_shown_to_nobody_one_by_one(client, busy, settings):
+    settings.FORWARDS_FOR_MANAGERS = True
+    settings.FORWARDS_LEAST_DESTINATIONS = 4
+    for user in (make_staff(), make_user(numbers=[busy])):
+        assert not may_see(client, user)
+    assert "at least 4 of them were tried" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+
+
+def test_no_filter_gets_around_the_size_of_the_group(client, busy, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 3
+    other = make_number("+4922155400301")
+    call(other, "e", (5, FORWARD, "1001"))
+    call(other, "f", (5, FORWARD, "1001"), at=TEN + timedelta(days=1))
+    roll_up()
+    staff = make_staff()
+    assert may_see(client, staff)
+    assert not may_see(client, staff, f"{QUERY}&number=%2B4922155400301")
+    assert not may_see(client, staff, "from=2026-03-04&to=2026-03-04")
+    assert not may_see(client, staff, f"{QUERY}&opening=outside")
+
+
+@pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
+def test_managers_do_not_list_the_calls_of_one_destination(client, busy, settings, name):
+    client.force_login(make_user(numbers=[busy]))
+    assert "for staff only" in client.get(f"/reports/calls/?{name}=SIP_USER:1001").content.decode()
+    assert client.get(f"/reports/calls.csv?{name}=SIP_USER:1001").status_code == 400
+    settings.FORWARDS_FOR_MANAGERS = True
+    assert listed(client, f"/reports/calls/?{name}=SIP_USER:1001")
+
+
+def test_the_file_has_a_row_for_each_destination_and_course(client, busy):
+    client.force_login(make_staff())
+    answer = client.get(f"/reports/forwards.csv?{QUERY}")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode())))
+    assert [(row["destination"], row["course"], row["attempts"], row["calls"], row["answers"]) for row in rows] == [
+        ("+492212345678", "parallel", "1", "1", "1"),
+        ("1001", "alone", "1", "1", "1"),
+        ("1001", "parallel", "1", "1", "0"),
+        ("1001", "sequence", "1", "1", "0"),
+        ("1002", "alone", "1", "1", "0"),
+        ("1002", "sequence", "1", "1", "1"),
+    ]
+    assert rows[0]["answer_rate"] == "1.0000"
+    assert rows[0]["ring_s"] == "24.5"
+
+
+def test_the_file_for_excel_keeps_phone_numbers_whole(client, busy):
+    client.force_login(make_staff())
+    text = b"".join(client.get(f"/reports/forwards.csv?{QUERY}&format=excel")).decode("utf-8-sig")
+    assert ";+49 2212345678;" in text
+    assert ";24,5" in text
+
+
+def test_a_page_without_forwards_says_so(client, number):
+    call(number, "a")
+    roll_up()
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "Not measured yet" in page
+    assert client.get("/reports/forwards/?from=2026-01-01&to=2026-01-01").status_code == 200
+
+
+def test_a_destination_is_shown_as_text_whatever_it_is_called(client, number):
+    for name in ('"><script>x</script>', "=1+1", "Türkçe İ"):
+        call(number, name, (5, FORWARD, name))
+    roll_up()
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "<script>x" not in page
+    for _key, calls, href in links(page):
+        assert len(listed(client, href)) == calls
+    assert "'=1+1" in b"".join(client.get(f"/reports/forwards.csv?{QUERY}")).decode()
+
+
+@pytest.mark.parametrize("many", [3, 40])
+def test_no_question_is_asked_per_destination(client, number, django_assert_max_num_queries, many):
+    for n in range(many):
+        call(number, f"call {n}", (5, FORWARD, f"1{n:03}"), (25, FORWARD, "2000"), (30, ANSWER, "2000"))
+    roll_up()
+    client.force_login(make_staff())
+    with django_assert_max_num_queries(11):
+        client.get(f"/reports/forwards/?{QUERY}")
