@@ -68,6 +68,7 @@ class TimesClass:
     """A class of a distribution, and its calls by kind of time."""
 
     label: str
+    tick: str
     calls: dict[str, int]
 
 
@@ -86,7 +87,8 @@ def classes(times: dict[str, Times], keys: Sequence[str]) -> list[TimesClass]:
     """Return the calls of some kinds of time by classes, the shortest first; none is left out, so they add up."""
     ends: list[tuple[int, int | None]] = [(-1, BOUNDS[0]), *pairwise(BOUNDS), (BOUNDS[-1], None)]
     return [
-        TimesClass(_class_label(above, to), {key: times[key].between(above, to) for key in keys}) for above, to in ends
+        TimesClass(_class_label(above, to), _tick(above, to), {key: times[key].between(above, to) for key in keys})
+        for above, to in ends
     ]
 
 
@@ -98,6 +100,10 @@ def place(seconds: float) -> float:
             return n - 0.5 + (seconds - below) / (bound - below)
         below = bound
     return len(BOUNDS)
+
+
+def _tick(above: int, to: int | None) -> str:
+    return f"> {above} s" if to is None else f"≤ {to} s"
 
 
 def _class_label(above: int, to: int | None) -> str:

@@ -73,6 +73,7 @@ def test_pages_full_of_calls(live_server, sign_in, picture, capsys):
         picture(page, "overview", f"/reports/?{week}")
         picture(page, "number", f"/reports/numbers/{number.pk}/?{week}")
         picture(page, "when", f"/reports/when/?{week}")
+        picture(page, "forwards", f"/reports/forwards/?{week}")
         picture(page, "calls", f"/reports/calls/?{week}&outcome=missed")
         picture(page, "call", f"/reports/calls/{call.pk}/")
         picture(page, "coverage", "/reports/coverage/")
@@ -80,3 +81,6 @@ def test_pages_full_of_calls(live_server, sign_in, picture, capsys):
         picture(page, "system", "/reports/system/")
         if scheme == "light":
             picture(page, "admin-number", f"/admin/calls/destinationnumber/{number.pk}/change/")
+            picture(page, "admin-hours", f"/admin/calls/openinghours/{number.opening_hours_id}/change/")
+            picture(page, "overview-outside", f"/reports/?{week}&opening=outside")
+            picture(page, "forwards-empty", "/reports/forwards/?from=2001-01-01&to=2001-01-02")

@@ -19,7 +19,7 @@ from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PAGES = ("/reports/", "/reports/calls/")
+PAGES = ("/reports/", "/reports/calls/", "/reports/forwards/", "/reports/when/", "/reports/coverage/")
 
 
 def sign_in(client, user):
