@@ -178,6 +178,14 @@ def pretty_json(payload: str) -> str:
 # --- Cells -------------------------------------------------------------------------------------
 
 
+@register.simple_tag(takes_context=True)
+def sum_cell(context: template.Context, key: str, one: Cell, kind: str, place: str) -> SafeString:
+    """A figure whose calls no address names: its value without a link."""
+    if one.is_measured and one.value is not None:
+        return format_html("{}", shown(one.value, kind))
+    return cell(context, key, one, None, kind, place)
+
+
 def calls_url(
     page: dict[str, Any],
     key: str,

@@ -12,8 +12,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import figures, peaks, querysets, times
-from reports.figures import Coverage, Row
+from reports import figures, peaks, querysets, times, today
+from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
 from reports.periods import Grain, Period
@@ -64,6 +64,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "most_at_once": peaks.highest(at_once),
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
         "weeks": weeks,
+        "weeks_sum": _sum_of_weeks(weeks),
         "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],
         "posts": _posts(destination_number, coverage),
     }
@@ -81,6 +82,23 @@ def _level(row: Row) -> dict[str, Any]:
     in_time, whole = _in_time(row), level.whole
     drawn = level.value if (whole or 0) >= LEAST_CALLS else None
     return {"row": row, "cell": level, "in_time": in_time, "whole": whole, "drawn": drawn and round(drawn * 100, 1)}
+
+
+def _sum_of_weeks(weeks: list[Row]) -> dict[str, Cell]:
+    """The weeks together, as far as each figure is measured in them; no address names days that lie apart."""
+    if not weeks:
+        return {}
+    found = {}
+    for key, first in weeks[0].cells.items():
+        cells = [row[key] for row in weeks if row[key].is_measured]
+        if not cells:
+            found[key] = first
+        elif key in figures.KINDS:
+            value, whole = today.usual_of(weeks, key), sum(cell.whole or 0 for cell in cells)
+            found[key] = Cell(value, State.EMPTY if value is None else State.MEASURED, whole=whole)
+        else:
+            found[key] = Cell(sum(int(cell.value or 0) for cell in cells))
+    return found
 
 
 def _reaches_aim(destination_number: DestinationNumber, now: Row) -> bool | None:

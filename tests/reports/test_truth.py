@@ -6,6 +6,7 @@ every page of counts: totals are the sums of their rows, and each count leads to
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -278,12 +279,29 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         assert value == wanted.words, (page.address, wanted)
         mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
         assert small == (share(wanted, lines, now) if key in OUTCOMES else mean), (page.address, key)
-        assert beneath == compared(wanted, was), (page.address, key)
+        assert beneath == compared(wanted, was) + usual(lines, period, key), (page.address, key)
 
 
 def before(period: tuple[date, date]) -> Stretch:
     length = period[1] - period[0] + DAY
     return reckoning.days(period[0] - length, period[1] - length)
+
+
+def weeks_before(period: tuple[date, date]) -> list[Stretch]:
+    """The same weekdays of the four weeks before, the latest first; of periods up to a week."""
+    if period[1] - period[0] >= 7 * DAY:
+        return []
+    return [reckoning.days(period[0] - 7 * n * DAY, period[1] - 7 * n * DAY) for n in range(1, 5)]
+
+
+def usual(lines: Sequence[Line], period: tuple[date, date], key: str) -> str:
+    """What is usual on these weekdays: the mean of counts, and the share or mean of all their calls together."""
+    found = [one for one in (figure(lines, week, key) for week in weeks_before(period)) if not one.why]
+    if key in reckoning.SHARES | reckoning.TIMES:
+        whole = sum(one.whole or 0 for one in found)
+        value = sum(Fraction(one.value or 0) * (one.whole or 0) for one in found) / whole if whole else None
+        return "" if value is None else f", usual {Figure(key, value).words}"
+    return f", usual {round(sum(int(one.value or 0) for one in found) / len(found))}" if found else ""
 
 
 def compared(now: Figure, then: Figure) -> str:
@@ -453,13 +471,10 @@ def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
     hold_figures(page, ["offered", *keys, "talk"], [line], period)
     hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"), of_one=True)
     hold_blocks(page, [line], period, of_one=True)
-    (means,) = [table for table in page.tables if table.headers[:1] == ["Mean"]]
-    for key in ("time_to_answer", "ring", "talk"):
-        wanted = figure([line], whole, key)
-        row = means.named({key: label for label, key in KEYS.items()}[key])
-        assert row["This period"].text == wanted.words, key
-        assert row["Before"].text == figure([line], then, key).words, key
-        assert row["Calls"].text == str(wanted.whole or "–"), key
+    hold_times(page, line, whole, then)
+    hold_levels(page, line, period, by)
+    hold_peaks(page, line, period, by)
+    hold_weeks(page, line, period)
     hold_service_level(page, line, whole)
     hold_boxes(page, line)
 
@@ -470,9 +485,116 @@ def hold_service_level(page: Page, line: Line, whole: Stretch) -> None:
         assert not page.formula
         return
     in_time = round(level.value * level.whole)
-    parts = " + ".join(f"{key} {figure([line], whole, key).words}" for key in ("answered", "missed", "abandoned"))
     words = level.words.rstrip("*")
-    assert page.formula == f"{words} = answered within 20 s {in_time} ÷ ( {parts} )", page.address
+    wanted = f"{words} = answered within 20 s {in_time} ÷ answered, missed or abandoned {level.whole}"
+    assert page.formula == wanted, page.address
+
+
+TIMES = {"time_to_answer": "wait_s", "ring": "ring_s", "talk": "talk_s"}
+CLASSES = [
+    ("up to 5 s", -1, 5),
+    ("5 to 10 s", 5, 10),
+    ("10 to 20 s", 10, 20),
+    ("20 to 30 s", 20, 30),
+    ("30 to 60 s", 30, 60),
+    ("60 to 120 s", 60, 120),
+    ("120 to 300 s", 120, 300),
+    ("over 300 s", 300, 10**9),
+]
+
+
+def seconds_of(line: Line, stretch: Stretch, key: str) -> list[int]:
+    """Return how long each call took, in whole seconds begun, the shortest first."""
+    calls = [call for call in reckoning.offered([line], stretch) if reckoning.is_measured(call, key)]
+    told = [getattr(call, TIMES[key]) for call in calls if call.outcome == "answered"]
+    return sorted(math.ceil(one) for one in told if one is not None)
+
+
+def within(seconds: list[int], share: float) -> str:
+    """The nearest rank: of those that took no longer there are at least so many."""
+    return reckoning.clock(seconds[math.ceil(share * len(seconds)) - 1]) if seconds else "–"
+
+
+def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
+    """Mean, median and nine tenths of each kind of time, now and before; and how they are spread."""
+    table = page.table("t-times")
+    for key, row in zip(TIMES, table.rows, strict=True):
+        now, was = figure([line], whole, key), figure([line], then, key)
+        each, before_that = seconds_of(line, whole, key), seconds_of(line, then, key)
+        assert [cell.text for cell in list(row.values())[:1]] == [{v: k for k, v in KEYS.items()}[key]]
+        cells = [cell.text for cell in table.body[list(TIMES).index(key)]][1:]
+        assert cells == [
+            str(now.whole or "–"),
+            now.words,
+            was.words,
+            within([] if now.why else each, 0.5),
+            within([] if was.why else before_that, 0.5),
+            within([] if now.why else each, 0.9),
+            within([] if was.why else before_that, 0.9),
+        ], (page.address, key)
+    if figure([line], whole, "time_to_answer").value is None:
+        return
+    spread = page.table("t-classes")
+    for key in ("time_to_answer", "ring"):
+        name, each = {v: k for k, v in KEYS.items()}[key], seconds_of(line, whole, key)
+        counted = {row["Took"].text: row[name].text for row in spread.rows}
+        assert counted == {label: str(sum(above < second <= to for second in each)) for label, above, to in CLASSES}, (
+            page.address,
+            key,
+        )
+        assert spread.total[name].text == str(len(each))
+
+
+def hold_levels(page: Page, line: Line, period: tuple[date, date], by: str) -> None:
+    """The service level of each stretch, with its two sides."""
+    tables = [table for table in page.tables if table.name == "t-levels"]
+    pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
+    if not tables:
+        assert figure([line], reckoning.days(*period), "service_level").value is None or len(pieces) == 1
+        return
+    (table,) = tables
+    for row, piece in zip(table.rows, pieces, strict=True):
+        hold_level(row, figure([line], piece, "service_level"), (page.address, piece))
+    hold_level(table.total, figure([line], reckoning.days(*period), "service_level"), (page.address, "all"))
+
+
+def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
+    assert row["Service level"].text == level.words, where
+    assert row["Aim"].text == "80 %"
+    in_time = "–" if level.value is None else str(round(level.value * level.whole))
+    assert row["In time"].text == in_time, where
+    assert row["Of"].text == ("–" if level.whole is None else str(level.whole)), where
+
+
+def at_once(line: Line, stretch: Stretch) -> int:
+    """Return the most calls that went on at one moment of a stretch: at the beginning of one, or of the stretch."""
+    going = [
+        (call.began, call.began + timedelta(seconds=min(float(max(step.after_s for step in call.posted)), 4 * 3600)))
+        for call in scripted.CALLS
+        if call.line is line and not call.is_callback
+    ]
+    moments = [stretch.start, *(began for began, _ended in going if began in stretch)]
+    return max(sum(began <= moment <= ended for began, ended in going) for moment in moments)
+
+
+def hold_peaks(page: Page, line: Line, period: tuple[date, date], by: str) -> None:
+    """The most calls at once in each stretch, also of calls that began before it."""
+    tables = [table for table in page.tables if table.name == "t-peaks"]
+    pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
+    wanted = [at_once(line, piece) for piece in pieces]
+    assert bool(tables) == any(wanted)
+    for table in tables:
+        assert [row["At most"].text for row in table.rows] == [str(most) for most in wanted], page.address
+
+
+def hold_weeks(page: Page, line: Line, period: tuple[date, date]) -> None:
+    """The same weekdays of the weeks before."""
+    tables = [table for table in page.tables if table.name == "t-weeks"]
+    weeks = weeks_before(period)
+    assert len(tables) == bool(weeks)
+    for table in tables:
+        for row, week in zip(table.rows, weeks, strict=True):
+            hold_row(row, [line], week, (page.address, week), of_one=True)
 
 
 def hold_boxes(page: Page, line: Line) -> None:
