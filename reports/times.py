@@ -17,6 +17,9 @@ from reports.periods import Period
 KEYS = ("time_to_answer", "ring", "talk")
 # Where classes of waiting end, in seconds; the last is open.
 BOUNDS = (5, 10, 20, 30, 60, 120, 300)
+# People talk for minutes.
+TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
+MINUTE = 60
 
 # Each call's own time in whole seconds begun, from the quarter-hour on from which it is measured.
 TIMES = "\nUNION ALL\n".join(
@@ -83,11 +86,18 @@ def of(coverage: Coverage, period: Period) -> dict[str, Times]:
     return {key: Times(seconds) for key, seconds in found.items()}
 
 
-def classes(times: dict[str, Times], keys: Sequence[str]) -> list[TimesClass]:
-    """Return the calls of some kinds of time by classes, the shortest first; none is left out, so they add up."""
-    ends: list[tuple[int, int | None]] = [(-1, BOUNDS[0]), *pairwise(BOUNDS), (BOUNDS[-1], None)]
+def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] = BOUNDS) -> list[TimesClass]:
+    """Return the calls of some kinds of time by classes, the shortest first; none is left out, so they add up.
+
+    Classes whose bounds are whole minutes are named by minutes."""
+    ends: list[tuple[int, int | None]] = [(-1, bounds[0]), *pairwise(bounds), (bounds[-1], None)]
+    in_minutes = all(bound % MINUTE == 0 for bound in bounds)
     return [
-        TimesClass(_class_label(above, to), _tick(above, to), {key: times[key].between(above, to) for key in keys})
+        TimesClass(
+            _class_label(above, to, in_minutes=in_minutes),
+            _tick(above, to),
+            {key: times[key].between(above, to) for key in keys},
+        )
         for above, to in ends
     ]
 
@@ -106,7 +116,17 @@ def _tick(above: int, to: int | None) -> str:
     return f"> {above} s" if to is None else f"≤ {to} s"
 
 
-def _class_label(above: int, to: int | None) -> str:
+def _class_label(above: int, to: int | None, *, in_minutes: bool) -> str:
+    if in_minutes:
+        return _minutes_label(above // MINUTE, to and to // MINUTE)
     if to is None:
         return _("over %(s)d s") % {"s": above}
     return _("%(above)d to %(to)d s") % {"above": above, "to": to} if above > 0 else _("up to %(to)d s") % {"to": to}
+
+
+def _minutes_label(above: int, to: int | None) -> str:
+    if to is None:
+        return _("over %(min)d min") % {"min": above}
+    if above <= 0:
+        return _("up to %(to)d min") % {"to": to}
+    return _("%(above)d to %(to)d min") % {"above": above, "to": to}

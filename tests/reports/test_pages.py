@@ -13,9 +13,10 @@ from django.db import connection
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
-from reports import rollups
+from reports import periods, rollups
 from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.reports import reading
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,6 +151,50 @@ def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
     assert "Does not apply" in html
     assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-weeks"')[0]
+
+
+def test_an_aim_that_is_met_exactly_is_reached(client):
+    # 29 of 50 is 58 %, and in floating point a little less.
+    number = make_number(service_level_aim=58, short_call_s=0)
+    at = timezone.now() - timedelta(days=1)
+    for n in range(50):
+        kinds = ["CALL_START", "INITIATE_FORWARD", *["FORWARD_ANSWER"] * (n < 29), "CALL_END"]
+        for step, kind in enumerate(kinds):
+            take(number, kind, at + timedelta(seconds=step), call_uuid=f"call-{n}")
+    rollups.recount_changed(wait=True)
+    day = at.astimezone(periods.zone()).date()
+
+    html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/?from={day}&to={day}").content.decode()
+
+    assert "<b>58 %</b>" in html
+    assert "The aim of 58 % is reached." in html
+
+
+def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
+    number = make_number(short_call_s=0)
+    at = timezone.now() - timedelta(days=1)
+    # A class ends with its last second: 60 s are one minute, and one second more is not.
+    for n, talk_s in enumerate([60, 61, 120, 1801]):
+        waits = {"CALL_START": 0, "INITIATE_FORWARD": 1, "FORWARD_ANSWER": 5, "CALL_END": 5 + talk_s}
+        for kind, after_s in waits.items():
+            take(number, kind, at + timedelta(seconds=after_s), call_uuid=f"call-{n}")
+    rollups.recount_changed(wait=True)
+    day = at.astimezone(periods.zone()).date()
+
+    sign_in(client, make_staff())
+    table = reading.page(client, f"/reports/numbers/{number.pk}/?from={day}&to={day}").table("t-talk")
+
+    assert {row["Talked"].text: row["Calls"].text for row in table.rows} == {
+        "up to 1 min": "1",
+        "1 to 2 min": "2",
+        "2 to 3 min": "0",
+        "3 to 5 min": "0",
+        "5 to 10 min": "0",
+        "10 to 20 min": "0",
+        "20 to 30 min": "0",
+        "over 30 min": "1",
+    }
+    assert table.total["Calls"].text == "4"
 
 
 def test_an_empty_period_leads_to_the_last_day_with_calls(client):
