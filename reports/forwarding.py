@@ -35,6 +35,11 @@ class Forwards:
     note: str
     cells: dict[str, Cell]
 
+    @property
+    def type_in_words(self) -> str:
+        """The type of a destination in words."""
+        return type_label(self.note)
+
     def __getitem__(self, key: str) -> Cell:
         return self.cells[key]
 
@@ -52,6 +57,11 @@ class Handover:
     @property
     def keys(self) -> tuple[str, str]:
         return named(self.first, self.first_type), named(self.destination, self.destination_type)
+
+    @property
+    def types_in_words(self) -> tuple[str, str]:
+        """Both types in words."""
+        return type_label(self.first_type), type_label(self.destination_type)
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,22 @@ def test_every_count_of_a_destination_leads_to_exactly_its_calls(client, busy):
     ]
 
 
+@pytest.mark.parametrize("chosen", ["", "&number=%2B4922155400300&number=%2B4922155400301"])
+def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy, chosen):
+    other = make_number("+4922155400301", initiate_forward="off", forward_answer="off")
+    call(other, "left out", (5, FORWARD, ANNA), (25, FORWARD, BERT), (30, ANSWER, BERT))
+    roll_up()
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}{chosen}").content.decode()
+    assert "is off for +49 221 55400301" in page
+    found = links(page)
+    assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
+    for key, calls, href in found:
+        names = listed(client, href)
+        assert len(names) == calls, (key, href)
+        assert "left out" not in names
+
+
 def test_a_list_of_a_destination_says_so_and_can_be_widened(client, busy):
     client.force_login(make_staff())
     page = client.get(f"/reports/calls/?{QUERY}&tried=SIP_USER:1001&answered_by=EXTERNALNUMBER:%2B492212345678")
