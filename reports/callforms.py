@@ -22,6 +22,7 @@ from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
 from reports import forwarding, outcomes, periods
+from reports.figures import Coverage
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
@@ -160,6 +161,7 @@ class CallFilter:
         self.tried = self._read_destination("tried", query.get("tried", ""), user)
         self.tried_first = self._read_destination("tried_first", query.get("tried_first", ""), user)
         self.answered_by = self._read_destination("answered_by", query.get("answered_by", ""), user)
+        self._check_group(user)
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 
@@ -436,6 +438,19 @@ class CallFilter:
             self.errors[name] = _("Calls of single destinations are listed for staff only.")
             return ""
         return posts.bounded(text)
+
+    def _check_group(self, user: Any) -> None:
+        """See that among the numbers and days asked for no small group is told apart."""
+        named = [name for name in ("tried", "tried_first", "answered_by") if getattr(self, name)]
+        if not named or self.errors:
+            return
+        start, end = self._moments()
+        first = periods.day_of(start) if start else EARLIEST
+        last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
+        period = Period(first, max(first, last), self.opening)
+        tried = forwarding.destinations_of(Coverage.of(self.numbers or self.choices), period)
+        if why := forwarding.why_unnamed(user, tried):
+            self.errors[named[0]] = why
 
     def _read_search(self, session: SessionBase) -> str:
         if not self.token:

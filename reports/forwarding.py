@@ -35,6 +35,11 @@ class Forwards:
     note: str
     cells: dict[str, Cell]
 
+    @property
+    def type_in_words(self) -> str:
+        """The type of a destination in words."""
+        return type_label(self.note)
+
     def __getitem__(self, key: str) -> Cell:
         return self.cells[key]
 
@@ -52,6 +57,11 @@ class Handover:
     @property
     def keys(self) -> tuple[str, str]:
         return named(self.first, self.first_type), named(self.destination, self.destination_type)
+
+    @property
+    def types_in_words(self) -> tuple[str, str]:
+        """Both types in words."""
+        return type_label(self.first_type), type_label(self.destination_type)
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def why_unnamed(user: Any, destinations: int) -> str:
 
 
 def destinations_of(coverage: Coverage, period: Period) -> int:
-    """Return how many destinations were tried, or answered, in a period."""
+    """Return how many destinations were tried, or answered, in a period, as far as that is measured."""
     return len({(row["destination"], row["destination_type"]) for row in _rows(coverage, period)})
 
 
@@ -161,8 +171,11 @@ def type_label(destination_type: str) -> str:
 
 
 def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
+    """Return the sums of each destination and course. A destination of which nothing is measured stands in no answer,
+    so it does not make a small group larger."""
     sql = querysets.statement(querysets.FORWARDS, "forwardcounts", Grain.DAY)
-    return querysets.ask(sql, coverage, period, [periods.whole(period)])
+    found = querysets.ask(sql, coverage, period, [periods.whole(period)])
+    return [row for row in found if row["attempts"] or row["forward_answers"]]
 
 
 def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

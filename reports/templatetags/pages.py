@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from reports.periods import Opening
 register = template.Library()
 
 EN_DASH = "–"
+MOST_NUMBERS_IN_ADDRESS = 50
 # Figures of one block type, or of one destination: without it no filter says which calls they are of.
 OF_PARTS = frozenset(
     {"blocks", "block_calls", "last_in_call", "block_lost", "attempts", "tried", "forward_answers", "handovers"}
@@ -217,7 +219,7 @@ def calls_url(
         query = [("from", days[0].isoformat()), ("to", days[1].isoformat())]
     if number is not None:
         query.append(("number", number.e164))
-    else:
+    elif not (isinstance(block_type, list) and any(name == "number" for name, _value in block_type)):
         query += [("number", chosen.e164) for chosen in page.get("chosen", ())]
     query += wanted
     if page["period"].opening != Opening.ALL:
@@ -279,6 +281,11 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     """A figure of forwards; where it is of named destinations, with a link to its calls."""
     listed = [names] if isinstance(names, str) else list(names or ())
     pairs = list(zip(_LISTED_BY[key], listed, strict=True)) if listed else []
+    covered = context["page"]["covered"].get(key, ())
+    if pairs and one.left_out and len(covered) <= MOST_NUMBERS_IN_ADDRESS:
+        # Named one by one, those that are counted, no call of those left out gets into the list.
+        pairs += [("number", e164) for e164 in covered]
+        one = replace(one, left_out=0)
     return cell(context, key, one, None, kind, place, pairs or None)
 
 

@@ -10,10 +10,13 @@ from django.views.decorators.http import require_safe
 from reports import figures, forwarding, querysets
 from reports.figures import Coverage
 from reports.forms import ReportForm
+from reports.periods import Period
 from reports.views.shared import counted, last_day, page_of, personal, when_in_words
 
 COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
 HEADLINE = (*COLUMNS, "handovers")
+# The figures that lead to their calls.
+LISTED = ("tried", "forward_answers", "handovers")
 
 
 @require_safe
@@ -35,6 +38,7 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "now": now,
         "chosen": form.selected,
         "forwards": found,
+        "covered": {key: _covered(coverage, key, form.period) for key in LISTED},
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
         "columns": [(key, figures.KINDS.get(key, "count")) for key in COLUMNS],
         "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),
@@ -42,3 +46,12 @@ def forwards(request: HttpRequest) -> HttpResponse:
         **last_day(form, coverage, now),
     }
     return page_of(request, "reports/forwards.html", page, form.choices)
+
+
+def _covered(coverage: Coverage, key: str, period: Period) -> list[str]:
+    """Return the numbers of which a figure covers at least the end of a period."""
+    return [
+        number.e164
+        for number in coverage
+        if (moment := coverage.shown_from(number, key)) is not None and moment < period.end
+    ]

@@ -3,10 +3,13 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 
+from calls.models import OpeningHours
 from reports import forwarding, periods, proof, rollups
 from reports.figures import Coverage, State
 from tests.factories import make_number, make_staff, make_user, take
@@ -199,6 +202,22 @@ def test_every_count_of_a_destination_leads_to_exactly_its_calls(client, busy):
     ]
 
 
+@pytest.mark.parametrize("chosen", ["", "&number=%2B4922155400300&number=%2B4922155400301"])
+def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy, chosen):
+    other = make_number("+4922155400301", initiate_forward="off", forward_answer="off")
+    call(other, "left out", (5, FORWARD, ANNA), (25, FORWARD, BERT), (30, ANSWER, BERT))
+    roll_up()
+    client.force_login(make_staff())
+    page = client.get(f"/reports/forwards/?{QUERY}{chosen}").content.decode()
+    assert "is off for +49 221 55400301" in page
+    found = links(page)
+    assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
+    for key, calls, href in found:
+        names = listed(client, href)
+        assert len(names) == calls, (key, href)
+        assert "left out" not in names
+
+
 def test_a_list_of_a_destination_says_so_and_can_be_widened(client, busy):
     client.force_login(make_staff())
     page = client.get(f"/reports/calls/?{QUERY}&tried=SIP_USER:1001&answered_by=EXTERNALNUMBER:%2B492212345678")
@@ -275,6 +294,98 @@ def test_no_filter_gets_around_the_size_of_the_group(client, busy, settings):
     assert not may_see(client, staff, f"{QUERY}&number=%2B4922155400301")
     assert not may_see(client, staff, "from=2026-03-04&to=2026-03-04")
     assert not may_see(client, staff, f"{QUERY}&opening=outside")
+
+
+def test_a_destination_without_a_figure_does_not_make_a_group_larger(client, busy, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 4
+    silent = make_number("+4922155400301", initiate_forward="off", forward_answer="off")
+    for n in range(5):
+        call(silent, f"unseen {n}", (5, FORWARD, f"200{n}"), (17, ANSWER, f"200{n}"))
+    roll_up()
+    assert not may_see(client, make_staff())
+
+
+def test_a_destination_without_a_figure_is_not_listed(client, busy):
+    silent = make_number("+4922155400301", initiate_forward="off", forward_answer="off")
+    call(silent, "unseen", (5, FORWARD, "2000"), (17, ANSWER, "2000"))
+    assert set(told(report(busy, silent).destinations, "attempts")) == {
+        "SIP_USER:1001",
+        "SIP_USER:1002",
+        "EXTERNALNUMBER:+492212345678",
+    }
+
+
+@pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
+def test_the_calls_of_one_destination_of_a_small_group_are_listed_for_nobody(client, busy, settings, name):
+    settings.FORWARDS_FOR_MANAGERS = True
+    settings.FORWARDS_LEAST_DESTINATIONS = 3
+    other = make_number("+4922155400301")
+    call(other, "e", (5, FORWARD, ANNA), (17, ANSWER, ANNA), at=TEN + timedelta(days=1))
+    roll_up()
+    for user in (make_staff(), make_user(numbers=[busy, other])):
+        client.force_login(user)
+        assert listed(client, f"/reports/calls/?{QUERY}&{name}=SIP_USER:1001")
+        assert listed(client, f"/reports/calls/?{name}=SIP_USER:1001")
+        for narrow in (
+            "from=2026-03-04&to=2026-03-04",
+            "number=%2B4922155400301",
+            "start=2026-03-04T00:00:00%2B01:00&end=2026-03-05T00:00:00%2B01:00",
+            "from=2026-03-04",
+        ):
+            address = f"/reports/calls/?{narrow}&{name}=SIP_USER:1001"
+            assert "at least 3 of them were tried" in client.get(address).content.decode(), narrow
+            for file in ("calls.csv", "calls.xlsx"):
+                assert client.get(address.replace("calls/", file)).status_code == 400, narrow
+
+
+def test_single_destinations_are_told_apart_inside_opening_hours_and_outside(client, number):
+    hours = OpeningHours.objects.create(name="Office hours", state="NW")
+    hours.weekly.create(weekday=2, opens_at=time(8), closes_at=time(18))
+    number.opening_hours = hours
+    number.save()
+    call(number, "inside", (5, FORWARD, ANNA), (25, FORWARD, BERT), (30, ANSWER, BERT))
+    call(number, "outside", (5, FORWARD, ANNA), (6, FORWARD, CARL), (9, ANSWER, CARL), at=TEN + timedelta(hours=10))
+    roll_up()
+    client.force_login(make_staff())
+    for opening, expected in (("inside", {"1001", "1002"}), ("outside", {"1001", "+492212345678"})):
+        rows = csv.DictReader(
+            io.StringIO(b"".join(client.get(f"/reports/forwards.csv?{QUERY}&opening={opening}")).decode())
+        )
+        assert {row["destination"] for row in rows} == expected
+        found = links(client.get(f"/reports/forwards/?{QUERY}&opening={opening}").content.decode())
+        assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
+        for _key, calls, href in found:
+            assert listed(client, href) == [opening] * calls, href
+
+
+@pytest.mark.parametrize(
+    "table", ["quarterhourforwardcounts", "dayforwardcounts", "quarterhourhandovers", "dayhandovers"]
+)
+def test_a_wrong_count_of_forwards_is_found_and_mended(busy, table):
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE reports_{table} SET calls = calls + 1")
+    assert {one.table for one in proof.differences()} >= {table}
+
+    with pytest.raises(SystemExit):
+        call_command("verify_rollups", stdout=io.StringIO())
+    call_command("verify_rollups", "--fix", stdout=io.StringIO())
+    assert list(proof.differences()) == []
+
+
+def test_an_answer_after_the_end_is_counted(number):
+    call(number, "a", (5, FORWARD, ANNA))
+    call(number, "b", (5, FORWARD, BERT), (17, ANSWER, BERT))
+    roll_up()
+    take(
+        number,
+        "FORWARD_ANSWER",
+        TEN + timedelta(seconds=301),
+        call_uuid="a",
+        correlation_id="a",
+        destination=ANNA,
+        destinationType="SIP_USER",
+    )
+    assert told(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,), "SIP_USER:1002": (1,)}
 
 
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
