@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 
+from tests.reports import scripted
 from tests.reports.scripted import (
     ALWAYS,
     ANSWER,
@@ -105,10 +106,11 @@ def quarter_hour(moment: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Half-open, in UTC."""
+    """Half-open, in UTC; of it all, or what lies inside or outside opening hours."""
 
     start: datetime
     end: datetime
+    opening: str = "all"
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
@@ -121,25 +123,44 @@ class Stretch:
         return f"{at:%H:%M} ({at.isoformat()[-6:]})" if twice else f"{at:%H:%M}"
 
 
-def days(first: date, last: date) -> Stretch:
+def days(first: date, last: date, opening: str = "all") -> Stretch:
     """Return local days, both included."""
-    return Stretch(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC))
+    return Stretch(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC), opening)
 
 
-def cut(first: date, last: date, grain: str) -> list[Stretch]:
-    """Return a period in pieces."""
-    whole = days(first, last)
+def is_asked(line: Line, moment: datetime, opening: str) -> bool:
+    """Say whether a moment lies in the part of the day that was asked for, by the hours of a number."""
+    return opening == "all" or is_open(line, moment) == (opening == "inside")
+
+
+def is_open(line: Line, moment: datetime) -> bool:
+    there = moment.astimezone(BERLIN)
+    day, clock = there.date(), there.time()
+    if not line.has_hours:
+        return True
+    if day in scripted.AT_NIGHT:
+        opens, closes = scripted.AT_NIGHT[day]
+        return opens <= clock < closes
+    if day in scripted.CLOSED | scripted.HOLIDAYS or day.isoweekday() not in scripted.OPEN_DAYS:
+        return False
+    return scripted.OPENS <= clock < scripted.CLOSES
+
+
+def cut(first: date, last: date, *more: str) -> list[Stretch]:
+    """Return a period in pieces; what is asked for of the day may stand before the grain."""
+    *opening, grain = more
+    whole = days(first, last, *opening)
     minutes = {"quarter-hour": 15, "half-hour": 30, "hour": 60}
     if grain in minutes:
         step = timedelta(minutes=minutes[grain])
         return [
-            Stretch(whole.start + n * step, whole.start + (n + 1) * step)
+            Stretch(whole.start + n * step, whole.start + (n + 1) * step, whole.opening)
             for n in range((whole.end - whole.start) // step)
         ]
     each = [first + n * DAY for n in range((last - first).days + 1)]
     begins = {"day": lambda day: True, "week": lambda day: day.weekday() == 0, "month": lambda day: day.day == 1}[grain]
     edges = [day for day in each if day == first or begins(day)] + [last + DAY]
-    return [days(one, after - DAY) for one, after in pairwise(edges)]
+    return [days(one, after - DAY, *opening) for one, after in pairwise(edges)]
 
 
 # --- Figures -----------------------------------------------------------------------------------
@@ -208,7 +229,8 @@ def offered(lines: Iterable[Line], stretch: Stretch) -> list[Scripted]:
 @cache
 def _offered(line: Line, stretch: Stretch) -> list[Scripted]:
     calls, moments = _in_order(line)
-    return calls[bisect_left(moments, stretch.start) : bisect_left(moments, stretch.end)]
+    found = calls[bisect_left(moments, stretch.start) : bisect_left(moments, stretch.end)]
+    return [call for call in found if is_asked(line, call.began, stretch.opening)]
 
 
 @cache

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from calls import posts, writer
 from calls import tasks as calls_tasks
+from calls.models import OpeningHours
 from reports import tasks as reports_tasks
 from tests.factories import ACCESS_KEY, make_key, make_number, make_staff, make_user, post_body
 
@@ -59,6 +60,7 @@ class Line:
     expects_forward: bool = True
     # Where a box is missing here it is ticked all along; NEVER is off for ever.
     ticked: dict[str, datetime] = field(default_factory=dict)
+    has_hours: bool = False
 
     def sends(self, kind: str, at: datetime) -> bool:
         """Say whether posts of a kind come of calls that begin at a moment."""
@@ -68,7 +70,14 @@ class Line:
 BLOCKS_FROM = local(date(2026, 10, 14), 9, 15)
 FORWARDS_FROM = local(date(2026, 10, 15), 10, 30)
 
-HOTLINE = Line(1, "Hotline", "+4922155400301")
+# Monday to Saturday from eight to six, but for two days that differ; the third is a holiday.
+OPENS, CLOSES = time(8), time(18)
+OPEN_DAYS = {1, 2, 3, 4, 5, 6}
+HOLIDAYS = {date(2026, 10, 3)}
+CLOSED = {date(2026, 10, 14)}
+AT_NIGHT = {date(2026, 10, 25): (time(2), time(3))}  # when two o'clock comes twice
+
+HOTLINE = Line(1, "Hotline", "+4922155400301", has_hours=True)
 SALES = Line(2, "Sales", "+4922155400302", {"forward_answer": "off"}, ticked={ANSWER: NEVER})
 TAPE = Line(
     3,
@@ -79,7 +88,11 @@ TAPE = Line(
     ticked={FORWARD: NEVER, ANSWER: NEVER},
 )
 LATECOMER = Line(
-    4, "Spare parts", "+493055400304", ticked={BLOCK: BLOCKS_FROM, FORWARD: FORWARDS_FROM, ANSWER: FORWARDS_FROM}
+    4,
+    "Spare parts",
+    "+493055400304",
+    ticked={BLOCK: BLOCKS_FROM, FORWARD: FORWARDS_FROM, ANSWER: FORWARDS_FROM},
+    has_hours=True,
 )
 LINES = (HOTLINE, SALES, TAPE, LATECOMER)
 # Who may see what; None is staff.
@@ -500,7 +513,11 @@ CALLS = OVER + STILL_OPEN
 
 def play() -> None:
     """Have the month received, in no order, fallen silent where nothing ended, and counted; make its people."""
-    numbers = {line: make_number(line.e164, label=line.label, **line.settings) for line in LINES}
+    hours = _make_hours()
+    numbers = {
+        line: make_number(line.e164, label=line.label, opening_hours=hours if line.has_hours else None, **line.settings)
+        for line in LINES
+    }
     for number in numbers.values():
         make_key(number, ACCESS_KEY)
     for name, lines in PEOPLE.items():
@@ -512,6 +529,17 @@ def play() -> None:
     calls_tasks.close_silent_calls()
     _receive(STILL_OPEN)
     reports_tasks.roll_up()
+
+
+def _make_hours() -> OpeningHours:
+    hours = OpeningHours.objects.create(name="Office hours", state="NW")
+    for weekday in OPEN_DAYS:
+        hours.weekly.create(weekday=weekday, opens_at=OPENS, closes_at=CLOSES)
+    for day in CLOSED:
+        hours.days.create(day=day)
+    for day, (opens, closes) in AT_NIGHT.items():
+        hours.days.create(day=day, opens_at=opens, closes_at=closes)
+    return hours
 
 
 def _receive(calls: Iterable[Scripted]) -> None:

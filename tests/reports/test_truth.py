@@ -50,7 +50,11 @@ from tests.reports.scripted import (
 
 pytestmark = pytest.mark.django_db
 
+# First and last day, and which part of the days, by opening hours, where not all of them is asked for.
+Period = tuple[date, date] | tuple[date, date, str]
+
 MONTH = (FIRST, LAST)
+INSIDE, OUTSIDE = (FIRST, LAST, "inside"), (FIRST, LAST, "outside")
 # Holds both days in the middle of which the latecomer's boxes were ticked.
 WEEK = (date(2026, 10, 12), date(2026, 10, 18))
 BLOCKS_DAY, FORWARDS_DAY = ((moment.date(), moment.date()) for moment in (scripted.BLOCKS_FROM, scripted.FORWARDS_FROM))
@@ -116,22 +120,28 @@ def month(django_db_setup, django_db_blocker):
             call_command("flush", interactive=False, verbosity=0)
 
 
-def query(period: tuple[date, date], **more: str) -> str:
-    return urlencode({"from": period[0], "to": period[1], **more})
+def query(period: Period, **more: str) -> str:
+    opening = {"opening": period[2]} if len(period) > 2 else {}
+    return urlencode({"from": period[0], "to": period[1], **opening, **more})
 
 
 @cache
-def seen_by(who: str, period: tuple[date, date] | None = None) -> list[Scripted]:
+def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
     """Return the calls that somebody may see, oldest first."""
     stretch = reckoning.days(*period) if period else None
-    calls = [call for call in scripted.CALLS if call.line in PEOPLE[who] and (stretch is None or call.began in stretch)]
+    calls = [
+        call
+        for call in scripted.CALLS
+        if call.line in PEOPLE[who]
+        and (stretch is None or (call.began in stretch and reckoning.is_asked(call.line, call.began, stretch.opening)))
+    ]
     return sorted(calls, key=lambda call: call.began)
 
 
 # --- What holds of every page --------------------------------------------------------------------
 
 
-def read(month: Month, who: str, address: str, period: tuple[date, date]) -> Page:
+def read(month: Month, who: str, address: str, period: Period) -> Page:
     """Read a page of counts, and hold what must be true of every such page."""
     page = reading.page(month.clients[who], address)
     if reckoning.offered(PEOPLE[who], reckoning.days(*period)):
@@ -162,6 +172,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
+    known |= {"opening"}
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
@@ -175,6 +186,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and (end is None or call.began < end)
             and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])
             and ("hour" not in one or str(call.hour) in values["hour"])
+            and reckoning.is_asked(call.line, call.began, one.get("opening", "all"))
             and ("number" not in one or call.line.e164 in values["number"])
             and ("callbacks" not in one or not call.is_callback)
             and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
@@ -268,7 +280,7 @@ def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
     return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
 
 
-def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: tuple[date, date]) -> None:
+def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
     """The figures in large type, each with its share or kind, and beside those of the period before."""
     now, then = reckoning.days(*period), before(period)
     labels = {key: label for label, key in KEYS.items()}
@@ -282,19 +294,19 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         assert beneath == compared(wanted, was) + usual(lines, period, key), (page.address, key)
 
 
-def before(period: tuple[date, date]) -> Stretch:
+def before(period: Period) -> Stretch:
     length = period[1] - period[0] + DAY
-    return reckoning.days(period[0] - length, period[1] - length)
+    return reckoning.days(period[0] - length, period[1] - length, *period[2:])
 
 
-def weeks_before(period: tuple[date, date]) -> list[Stretch]:
+def weeks_before(period: Period) -> list[Stretch]:
     """The same weekdays of the four weeks before, the latest first; of periods up to a week."""
     if period[1] - period[0] >= 7 * DAY:
         return []
-    return [reckoning.days(period[0] - 7 * n * DAY, period[1] - 7 * n * DAY) for n in range(1, 5)]
+    return [reckoning.days(period[0] - 7 * n * DAY, period[1] - 7 * n * DAY, *period[2:]) for n in range(1, 5)]
 
 
-def usual(lines: Sequence[Line], period: tuple[date, date], key: str) -> str:
+def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     """What is usual on these weekdays: the mean of counts, and the share or mean of all their calls together."""
     found = [one for one in (figure(lines, week, key) for week in weeks_before(period)) if not one.why]
     if key in reckoning.SHARES | reckoning.TIMES:
@@ -322,7 +334,7 @@ def compared(now: Figure, then: Figure) -> str:
     return f"{text}, {sign}{abs(difference)}{unit}"
 
 
-def hold_sentence(page: Page, lines: Sequence[Line], period: tuple[date, date]) -> None:
+def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
     stretch = reckoning.days(*period)
     calls = len(reckoning.offered(lines, stretch))
     reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
@@ -338,9 +350,7 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: tuple[date, date]) 
         assert "reached" not in page.lead
 
 
-def hold_chart(
-    page: Page, lines: Sequence[Line], period: tuple[date, date], grain: str, *, of_one: bool = False
-) -> None:
+def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str, *, of_one: bool = False) -> None:
     """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
     table, whole = page.table("t-calls"), reckoning.days(*period)
     pieces = reckoning.cut(*period, grain)
@@ -357,7 +367,7 @@ def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list
     assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
 
 
-def hold_blocks(page: Page, lines: Sequence[Line], period: tuple[date, date], *, of_one: bool = False) -> None:
+def hold_blocks(page: Page, lines: Sequence[Line], period: Period, *, of_one: bool = False) -> None:
     """The table of blocks: every type that ended, the most frequent first."""
     whole = reckoning.days(*period)
     names = {block for call in reckoning.offered(lines, whole) for block in call.blocks}
@@ -397,13 +407,31 @@ def test_posts_of_the_plan_say_what_its_calls_came_to_wherever_that_is_measured(
 
 
 OVERVIEWS = and_in_full(
-    [(MONTH, ""), (MONTH, "week"), (THE_LONG_DAY, "quarter-hour"), (BLOCKS_DAY, "half-hour"), (FORWARDS_DAY, "day")],
+    [
+        (MONTH, ""),
+        (MONTH, "week"),
+        (INSIDE, ""),
+        (OUTSIDE, "week"),
+        (THE_LONG_DAY, "quarter-hour"),
+        (BLOCKS_DAY, "half-hour"),
+        (FORWARDS_DAY, "day"),
+    ],
     (MONTH, "month"),
     (THE_LONG_DAY, ""),
     (WEEK, "hour"),
 )
 OF_A_NUMBER = and_in_full(
-    [(MONTH, ""), (THE_LONG_DAY, "quarter-hour"), (BLOCKS_DAY, ""), (FORWARDS_DAY, "")], (MONTH, "week"), (WEEK, "hour")
+    [
+        (MONTH, ""),
+        (INSIDE, ""),
+        (OUTSIDE, "week"),
+        (THE_LONG_DAY, "quarter-hour"),
+        ((*THE_LONG_DAY, "inside"), "hour"),
+        (BLOCKS_DAY, ""),
+        (FORWARDS_DAY, ""),
+    ],
+    (MONTH, "week"),
+    (WEEK, "hour"),
 )
 
 
@@ -545,7 +573,7 @@ def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
         assert spread.total[name].text == str(len(each))
 
 
-def hold_levels(page: Page, line: Line, period: tuple[date, date], by: str) -> None:
+def hold_levels(page: Page, line: Line, period: Period, by: str) -> None:
     """The service level of each stretch, with its two sides."""
     tables = [table for table in page.tables if table.name == "t-levels"]
     pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
@@ -573,11 +601,15 @@ def at_once(line: Line, stretch: Stretch) -> int:
         for call in scripted.CALLS
         if call.line is line and not call.is_callback
     ]
-    moments = [stretch.start, *(began for began, _ended in going if began in stretch)]
-    return max(sum(began <= moment <= ended for began, ended in going) for moment in moments)
+    moments = [began for began, _ended in going if began in stretch]
+    moments += [
+        stretch.start + n * timedelta(minutes=15) for n in range((stretch.end - stretch.start) // timedelta(minutes=15))
+    ]
+    asked = [moment for moment in moments if reckoning.is_asked(line, moment, stretch.opening)]
+    return max((sum(began <= moment <= ended for began, ended in going) for moment in asked), default=0)
 
 
-def hold_peaks(page: Page, line: Line, period: tuple[date, date], by: str) -> None:
+def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
     """The most calls at once in each stretch, also of calls that began before it."""
     tables = [table for table in page.tables if table.name == "t-peaks"]
     pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
@@ -587,7 +619,7 @@ def hold_peaks(page: Page, line: Line, period: tuple[date, date], by: str) -> No
         assert [row["At most"].text for row in table.rows] == [str(most) for most in wanted], page.address
 
 
-def hold_weeks(page: Page, line: Line, period: tuple[date, date]) -> None:
+def hold_weeks(page: Page, line: Line, period: Period) -> None:
     """The same weekdays of the weeks before."""
     tables = [table for table in page.tables if table.name == "t-weeks"]
     weeks = weeks_before(period)
@@ -609,7 +641,7 @@ def hold_boxes(page: Page, line: Line) -> None:
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-@pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY], WEEK))
+@pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY, INSIDE, OUTSIDE], WEEK))
 @pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
 def test_the_week_by_its_hours_tells_the_truth(month, who, period, show):
     page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
@@ -617,11 +649,16 @@ def test_the_week_by_its_hours_tells_the_truth(month, who, period, show):
     hold_map(page, PEOPLE[who], period, show)
 
 
-def hold_map(page: Page, lines: Sequence[Line], period: tuple[date, date], show: str) -> None:
+def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
     """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
     whole = reckoning.days(*period)
     calls = reckoning.offered(lines, whole)
-    began = [piece.start.astimezone(BERLIN) for piece in reckoning.cut(*period, "hour")]
+    # An hour occurs where one of the numbers is asked for in it.
+    began = [
+        piece.start.astimezone(BERLIN)
+        for piece in reckoning.cut(*period, "hour")
+        if any(reckoning.is_asked(line, piece.start, piece.opening) for line in lines)
+    ]
     times = Counter((at.isoweekday(), at.hour) for at in began)
     days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
     hours = range(min(call.hour for call in calls), max(call.hour for call in calls) + 1)
@@ -674,13 +711,16 @@ def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, wh
         *((THE_LONG_DAY, by) for by in ("quarter-hour", "half-hour", "hour", "day")),
         (FORWARDS_DAY, "quarter-hour"),
         (WEEK, "day"),
+        (INSIDE, "half-hour"),
+        (INSIDE, "day"),
+        (OUTSIDE, "week"),
     ],
 )
 def test_the_intervals_tell_the_truth(month, who, period, by):
     lines, whole = PEOPLE[who], reckoning.days(*period)
     by_days = by in {"day", "week", "month"}
     # Shorter intervals are those of the last day.
-    listed = period if by_days else (period[1], period[1])
+    listed = period if by_days else (period[1], period[1], *period[2:])
     pieces = reckoning.cut(*listed, by)
     if not by_days:
         busy = [n for n, piece in enumerate(pieces) if reckoning.offered(lines, piece)]
@@ -799,7 +839,7 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(BERLIN).isoformat(timespec="seconds")
 
 
-def counts_rows(lines: Sequence[Line], period: tuple[date, date], grain: str) -> list[dict[str, str]]:
+def counts_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
     """The rows of counts.csv, as the truths have them."""
     rows = []
     for piece in reckoning.cut(*period, grain):
@@ -818,7 +858,7 @@ def counts_rows(lines: Sequence[Line], period: tuple[date, date], grain: str) ->
     return rows
 
 
-def blocks_rows(lines: Sequence[Line], period: tuple[date, date], grain: str) -> list[dict[str, str]]:
+def blocks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
     rows = []
     for piece in reckoning.cut(*period, grain):
         for line in sorted(lines, key=lambda line: line.e164):
@@ -894,7 +934,7 @@ def hold_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("by", GRAINS)
 def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
-    for period in (MONTH, THE_LONG_DAY, WEEK):
+    for period in (MONTH, THE_LONG_DAY, WEEK, INSIDE, OUTSIDE):
         asked = query(period, by=by)
         client = month.clients[who]
         hold_rows(reading.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
@@ -903,10 +943,11 @@ def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
 
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_the_file_of_calls_tells_the_truth(month, who):
-    rows = reading.csv_rows(month.clients[who], f"/reports/calls.csv?{query(MONTH)}")
+    for period in (MONTH, INSIDE, OUTSIDE):
+        rows = reading.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
 
-    assert [row["started_at"] for row in rows] == [row["started_at"] for row in calls_rows(seen_by(who, MONTH))]
-    hold_rows(in_order(rows), in_order(calls_rows(seen_by(who, MONTH))))
+        assert [row["started_at"] for row in rows] == [row["started_at"] for row in calls_rows(seen_by(who, period))]
+        hold_rows(in_order(rows), in_order(calls_rows(seen_by(who, period))))
 
 
 NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", "talk_s", "unclassified"} | {
@@ -935,7 +976,7 @@ def in_workbook(name: str, text: str) -> str | float:
 @pytest.mark.parametrize("what", ["counts", "blocks", "calls"])
 def test_the_files_for_excel_hold_the_same(month, who, what):
     client, lines = month.clients[who], PEOPLE[who]
-    for period, by in ((MONTH, "day"), (THE_LONG_DAY, "quarter-hour")):
+    for period, by in ((MONTH, "day"), (THE_LONG_DAY, "quarter-hour"), (OUTSIDE, "week")):
         asked = query(period) if what == "calls" else query(period, by=by)
         truth = {
             "counts": lambda period=period, by=by: counts_rows(lines, period, by),
@@ -959,7 +1000,7 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
 
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_the_file_for_planners_tells_the_truth(month, who):
-    for period in (THE_LONG_DAY, WEEK):
+    for period in (THE_LONG_DAY, WEEK, (*WEEK, "inside")):
         wanted = []
         for line in sorted(PEOPLE[who], key=lambda line: line.e164):
             for piece in reckoning.cut(*period, "quarter-hour"):
