@@ -588,6 +588,7 @@ class Server:
             # "… is starting up", "… is not yet accepting connections", "… is in recovery mode"
             self._is_recovering = "the database system is " in str(error)
             return False
+        self._is_recovering = False
         return row is not None and Path(row[0]).resolve() == self.data.resolve()
 
     def _connect(self, port: int, database: str) -> psycopg.Connection:

@@ -80,6 +80,16 @@ def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, ki
     return found
 
 
+def _tried_before_others(calls: CallQuerySet, name: str) -> CallQuerySet:
+    """Keep the calls in which no other destination was tried at once with the first."""
+    destination, destination_type = forwarding.parted(name)
+    first_at = Subquery(_tried.order_by("received_at", "ingest_id").values("received_at")[:1])
+    others = _tried.exclude(destination=destination, destination_type=destination_type)
+    at_once = others.filter(received_at__lte=OuterRef("first_tried_at") + timedelta(seconds=1))
+    found: CallQuerySet = calls.alias(first_tried_at=first_at).exclude(Exists(at_once))
+    return found
+
+
 def _count_of(request_type: str) -> Coalesce:
     events = CallEvent.objects.filter(call=OuterRef("pk"), request_type=request_type).order_by()
     return Coalesce(Subquery(events.values("call").annotate(n=Count("pk")).values("n")), 0)
@@ -314,7 +324,7 @@ class CallFilter:
             destination, destination_type = forwarding.parted(self.tried)
             calls = calls.filter(Exists(_tried.filter(destination=destination, destination_type=destination_type)))
         if self.tried_first:
-            calls = _whose_first(calls, _tried, self.tried_first, "first_tried")
+            calls = _tried_before_others(_whose_first(calls, _tried, self.tried_first, "first_tried"), self.tried_first)
         if self.answered_by:
             calls = _whose_first(calls, _answered, self.answered_by, "first_answered")
         return calls

@@ -218,7 +218,7 @@ GROUP BY {_QUARTER_HOUR}, destination, destination_type, course""",
     sums=("attempts", "calls", "answers", "ring_s", "ring_calls"),
 )
 
-# Answered calls in which another answered than was tried first.
+# Answered calls in which another answered than was tried first. Where several were tried at once none was the first.
 HANDOVERS = Table(
     "handovers",
     f"""
@@ -231,6 +231,12 @@ CROSS JOIN LATERAL ({_FIRST_ANSWER}
 ) AS answer
 WHERE was_forwarded
   AND (first.destination, first.destination_type) <> (answer.destination, answer.destination_type)
+  AND NOT EXISTS (
+    SELECT FROM ({_TRIED}
+    ) AS other
+    WHERE (other.destination, other.destination_type) <> (first.destination, first.destination_type)
+      AND other.received_at <= first.received_at + interval '1 second'
+  )
 GROUP BY {_QUARTER_HOUR}, 4, 5, 6, 7""",
     parts=("first_destination", "first_type", "destination", "destination_type"),
     sums=("calls",),

@@ -152,7 +152,10 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "handovers",
             gettext_lazy("Answered by another"),
-            gettext_lazy("Answered calls in which another destination answered than was tried first."),
+            gettext_lazy(
+                "Answered calls in which another destination answered than was tried first. Where several were tried "
+                "at once from the start, none was the first."
+            ),
             (FORWARD_ANSWER, INITIATE_FORWARD),
             without_forwards=False,
         ),

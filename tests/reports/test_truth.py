@@ -43,6 +43,7 @@ from tests.reports.scripted import (
     LONG_DAY,
     NEVER,
     PEOPLE,
+    SALES,
     TYPES,
     Line,
     Scripted,
@@ -82,7 +83,9 @@ BLOCK_LABELS = {
     "COLLECT_DIGITS": "Digits",
     "BRIDGE": "Forward",
 }
+FORWARDED = {"tried", "tried_first", "answered_by"}
 OUTCOME_OF_FIGURE = {
+    **dict.fromkeys(("tried", "forward_answers", "handovers")),
     "offered": None,
     "lost": set(LOST),
     "block_lost": set(LOST),
@@ -160,8 +163,8 @@ def hold_total(table: Table) -> None:
     assert table.foot, f"{table.name} has counts and no total"
     counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
     for name in counted:
-        if (table.name, name) == ("t-blocks", "Calls"):
-            assert table.total[name].text == "–"  # one call may pass several types
+        if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls tried")}:
+            assert table.total[name].text == "–"  # one call may pass several types, or try several destinations
             continue
         assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
 
@@ -172,7 +175,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
-    known |= {"opening"}
+    known |= {"opening", "tried", "tried_first", "answered_by"}
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
@@ -191,6 +194,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and ("callbacks" not in one or not call.is_callback)
             and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
             and ("block" not in one or one["block"] in call.blocks)
+            and _is_forwarded_as(call, one)
             and (
                 "last_block" not in one
                 or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
@@ -198,6 +202,23 @@ def addressed(who: str, link: Link) -> list[Scripted]:
         )
 
     return [call for call in seen_by(who) if is_asked(call)]
+
+
+def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
+    """Say whether the destinations that an address names were tried, were tried first, or answered first."""
+    tried, answered = ([step for step in call.posted if step.kind == kind] for kind in (FORWARD, ANSWER))
+    by_name = {name: text.partition(":")[2] for name, text in one.items() if name in FORWARDED}
+    firsts = {"tried_first": tried, "answered_by": answered}
+    if "tried_first" in by_name and tried:
+        # Where several are tried at once none is the first.
+        first = min(step.after_s for step in tried)
+        if len({step.detail for step in tried if step.after_s <= first + 1}) > 1:
+            return False
+    return ("tried" not in by_name or any(step.detail == by_name["tried"] for step in tried)) and all(
+        bool(steps) and min(steps, key=lambda step: step.after_s).detail == by_name[name]
+        for name, steps in firsts.items()
+        if name in by_name
+    )
 
 
 def follow(month: Month, who: str, link: Link) -> None:
@@ -1019,3 +1040,70 @@ def test_nobody_sees_the_numbers_of_others(month):
         for line in LINES:
             found = month.clients[who].get(f"/reports/numbers/{month.numbers[line]}/").status_code
             assert found == (200 if line in lines else 404)
+
+
+# --- Forwards --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tried:
+    """What one destination comes to."""
+
+    attempts: int = 0
+    tried: int = 0
+    answers: int = 0
+    rated: int = 0  # answers where attempts are measured too
+    rated_attempts: int = 0
+    rings: list[Fraction] = field(default_factory=list)
+
+
+def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, Tried]:
+    """Reckon attempts and answers from the steps of each call, as far as they are measured."""
+    found: dict[str, Tried] = {}
+    for call in reckoning.offered(lines, stretch):
+        is_tried, is_answered = (call.began >= reckoning.arrives_from(call.line, kind) for kind in (FORWARD, ANSWER))
+        attempts = [step for step in call.posted if step.kind == FORWARD]
+        answer = min((step for step in call.posted if step.kind == ANSWER), key=lambda step: step.after_s, default=None)
+        for destination in {step.detail for step in attempts} if is_tried else ():
+            times = sum(step.detail == destination for step in attempts)
+            one = found.setdefault(destination, Tried())
+            one.attempts, one.tried = one.attempts + times, one.tried + 1
+            one.rated_attempts += times * is_answered
+        if answer and is_answered:
+            one = found.setdefault(answer.detail, Tried())
+            one.answers += 1
+            one.rated += is_tried
+            before = [s.after_s for s in attempts if s.detail == answer.detail and s.after_s <= answer.after_s]
+            if before and is_tried:
+                one.rings.append(Fraction(answer.after_s - max(before)))
+    return found
+
+
+@pytest.mark.parametrize("lines", [(HOTLINE, SALES), LINES], ids=["covered", "all"])
+@pytest.mark.parametrize("period", [MONTH, WEEK, INSIDE, OUTSIDE, FORWARDS_DAY])
+def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
+    wanted = tried_by_destination(lines, reckoning.days(*period))
+    asked = query(period) + "".join(f"&{urlencode({'number': line.e164})}" for line in lines)
+
+    address = f"/reports/forwards/?{asked}"
+    # Of numbers that are measured since several moments no address says which calls were counted.
+    page = reading.page(month.clients["staff"], address) if lines is LINES else read(month, "staff", address, period)
+
+    table = page.table("t-destinations")
+    assert len(table.rows) == len(wanted)
+    shown = {re.sub(r"\W", "", row["Destination"].text): row for row in table.rows}
+    for destination, one in wanted.items():
+        (row,) = [row for name, row in shown.items() if re.sub(r"\W", "", destination) in name]
+        rate = f"{round(one.rated / one.rated_attempts * 100)} %" if one.rated_attempts else "–"
+        ring = reckoning.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
+        cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
+        assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
+    for name, total in (("By type", "t-types"), ("By course", "t-courses")):
+        sums = page.table(total).total
+        assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
+        assert sums["Answers"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
+
+    rows = reading.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
+    for column, kind in (("attempts", "attempts"), ("answers", "answers")):
+        assert sum(int(row[column] or 0) for row in rows) == sum(getattr(one, kind) for one in wanted.values())
