@@ -1,0 +1,221 @@
+"""The page of one number: median and 90 %, classes, the service level over time, calls at once, the weeks before."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from reports import aims, periods, proof, rollups, times
+from reports.figures import Coverage
+from tests.factories import make_number, make_staff, make_user, take
+from tests.reports import reading
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# A Tuesday.
+DAY = date(2026, 3, 3)
+TEN = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def number():
+    return make_number(label="Hotline")
+
+
+def call(number, name, at, wait_s=None, talk_s=60):
+    """Have a number take a call that is answered after a wait, or missed where there is none."""
+    steps = [(0, "CALL_START"), (1, "INITIATE_FORWARD")]
+    if wait_s is not None:
+        steps.append((wait_s, "FORWARD_ANSWER"))
+    steps.append(((wait_s or 30) + talk_s, "CALL_END"))
+    for second, kind in steps:
+        take(number, kind, at + timedelta(seconds=second), call_uuid=name, correlation_id=name)
+
+
+def roll_up():
+    rollups.recount_changed(wait=True)
+    assert list(proof.differences()) == []
+
+
+def page_of(client, number, first=DAY, last=DAY, **more):
+    client.force_login(make_staff(f"staff-{number.pk}-{first}-{len(more)}-{last}"))
+    query = "&".join([f"from={first}", f"to={last}", *(f"{name}={value}" for name, value in more.items())])
+    return reading.page(client, f"/reports/numbers/{number.pk}/?{query}")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "median", "ninetieth"),
+    [
+        ([7], 7, 7),
+        ([1, 2], 1, 2),
+        ([1, 2, 3], 2, 3),
+        (list(range(1, 11)), 5, 9),
+        (list(range(1, 12)), 6, 10),
+        ([5] * 9 + [100], 5, 5),
+    ],
+)
+def test_half_and_nine_tenths_of_the_calls_took_no_longer(seconds, median, ninetieth):
+    each = times.Times(times.Counter(seconds))
+    assert (each.median, each.ninetieth) == (median, ninetieth)
+
+
+def test_a_time_of_nothing_has_no_median():
+    assert times.Times(times.Counter()).median is None
+
+
+def test_times_and_their_classes(client, number):
+    for n, wait_s in enumerate((4, 5, 6, 20, 21, 301)):
+        call(number, f"call {n}", TEN + timedelta(minutes=n), wait_s)
+    roll_up()
+
+    page = page_of(client, number)
+
+    (row,) = [row for row in page.table("t-times").rows if row["Time"].text == "Time to answer"]
+    cells = [cell.text for cell in page.table("t-times").body[0]]
+    assert row["Calls"].text == "6"
+    assert cells[2:] == ["60 s", "not measured", "6 s", "–", "5:01 min", "–"]
+    waits = {row["Took"].text: row["Time to answer"].text for row in page.table("t-classes").rows}
+    assert {name: calls for name, calls in waits.items() if calls != "0"} == {
+        "up to 5 s": "2",
+        "5 to 10 s": "1",
+        "10 to 20 s": "1",
+        "20 to 30 s": "1",
+        "over 300 s": "1",
+    }
+    assert page.table("t-classes").total["Time to answer"].text == "6"
+
+
+def test_times_of_the_hours_asked_for(number):
+    call(number, "early", TEN, 5)
+    call(number, "late", TEN + timedelta(hours=9), 15)
+    hours = number.opening_hours = number._meta.get_field("opening_hours").related_model.objects.create(name="Day")
+    hours.weekly.create(weekday=2, opens_at=time(8), closes_at=time(18))
+    number.save()
+    roll_up()
+
+    def median(opening):
+        period = periods.Period(DAY, DAY, periods.Opening(opening))
+        return times.of(Coverage.of([number]), period)["time_to_answer"].median
+
+    assert [median(opening) for opening in ("inside", "outside", "all")] == [5, 15, 5]
+
+
+def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, number):
+    for n in range(10):
+        call(number, f"first {n}", TEN + timedelta(minutes=n), 5 if n < 9 else 30)
+    for n in range(9):
+        call(number, f"second {n}", TEN + timedelta(days=1, minutes=n), 5)
+    roll_up()
+
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY + timedelta(days=1)}").content.decode()
+
+    table = html.partition('id="t-levels"')[2].partition("</table>")[0]
+    assert re.findall(r'data-v="([^"]*)"', table.partition("<tbody>")[2].partition("<tfoot>")[0]) == [
+        "90.0",
+        "80",
+        "",
+        "80",
+    ]
+    page = page_of(client, number, DAY, DAY + timedelta(days=1))
+    assert [(row["In time"].text, row["Of"].text) for row in page.table("t-levels").rows] == [("9", "10"), ("9", "9")]
+    assert "The aim of 80 % is reached." in html
+
+
+@pytest.mark.parametrize(("aim", "said"), [(91, "is not reached"), (90, "is reached"), (None, "")])
+def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
+    number.service_level_aim = aim
+    number.save()
+    for n in range(10):
+        call(number, f"first {n}", TEN + timedelta(minutes=n), 5 if n < 9 else 30)
+    roll_up()
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    found = re.findall(r"The aim of \d+ % (is(?: not)? reached)\.", html)
+    assert found == ([said] if said else [])
+
+
+def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number):
+    call(number, "a", TEN, 5, talk_s=120)
+    call(number, "b", TEN + timedelta(seconds=30), 5, talk_s=120)
+    call(number, "c", TEN + timedelta(hours=2), 5)
+    roll_up()
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    assert "Most at once: 2, first on Tue 3 Mar 2026, 11:00" in html
+    assert [row["At most"].text for row in page_of(client, number).table("t-peaks").rows].count("2") == 1
+
+
+def test_where_the_end_is_not_posted_it_is_at_least_as_many(client, number):
+    number.call_end = "off"
+    number.save()
+    call(number, "a", TEN, 5)
+    roll_up()
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    assert "at least, for the end of calls is not posted" in html
+
+
+def test_the_same_weekdays_before_and_what_is_usual(client, number):
+    for week, calls in enumerate((3, 4, 5, 6, 8), start=0):
+        for n in range(calls):
+            call(number, f"{week}-{n}", TEN - timedelta(weeks=week, minutes=n), 5)
+    # Other days do not count.
+    call(number, "monday", TEN - timedelta(days=1), 5)
+    roll_up()
+
+    page = page_of(client, number)
+
+    assert [row["Offered"].text for row in page.table("t-weeks").rows] == ["4", "5", "6", "8"]
+    assert page.table("t-weeks").rows[0]["Days"].text == "Tue 24 Feb 2026"
+    assert page.table("t-weeks").total["Offered"].text == "23"
+    assert page.figures["Offered"][2] == "before 1, +200 %, usual 6"
+
+
+def test_a_longer_period_is_not_compared_with_weekdays(client, number):
+    call(number, "a", TEN, 5)
+    roll_up()
+    page = page_of(client, number, DAY - timedelta(days=7), DAY)
+    assert not [table for table in page.tables if table.name == "t-weeks"]
+    assert "usual" not in page.figures["Offered"][2]
+
+
+# --- Below the aim ---------------------------------------------------------------------------------
+
+
+def lately(number, calls, in_time):
+    """Have a number take so many calls yesterday, of which so many are answered in time."""
+    noon = periods.day_start(periods.today() - periods.DAY) + timedelta(hours=12)
+    for n in range(calls):
+        call(number, f"{number.pk}-{n}", noon + timedelta(seconds=n), 5 if n < in_time else 30)
+    roll_up()
+
+
+@pytest.mark.parametrize(
+    ("counted", "aim", "expected"),
+    [((30, 23), 80, True), ((30, 24), 80, False), ((29, 0), 80, False), ((30, 0), None, False), ((50, 29), 58, False)],
+)
+def test_a_number_below_its_aim_needs_attention(client, number, counted, aim, expected):
+    calls, in_time = counted
+    number.service_level_aim = aim
+    number.save()
+    lately(number, calls, in_time)
+    client.force_login(make_user(numbers=[number]))
+
+    html = client.get("/reports/").content.decode()
+
+    said = f"Service level of Hotline was {int(in_time / calls * 100)} % in the last 7 days, below its aim of {aim} %."
+    assert (said in html) is expected
+    if expected:
+        days = aims.last_days()
+        assert f'href="/reports/numbers/{number.pk}/?from={days.first}&amp;to={days.last}"' in html
+
+
+def test_the_farthest_below_comes_first_and_others_numbers_are_not_told(client, number):
+    other = make_number("+4922155400301", label="Sales")
+    third = make_number("+4922155400302", label="Secret")
+    for one, in_time in ((number, 20), (other, 10), (third, 0)):
+        lately(one, 30, in_time)
+    assert [below.number for below in aims.below([number, other])] == [other, number]
+    client.force_login(make_user(numbers=[number, other]))
+    assert "Secret" not in client.get("/reports/").content.decode()
