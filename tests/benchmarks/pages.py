@@ -53,6 +53,16 @@ INSERT INTO reports_quarterhourblockcounts
 SELECT destination_number_id, quarter_hour, is_open, block_type, offered, offered, missed, missed
 FROM reports_quarterhourcounts CROSS JOIN (VALUES ('ANNOUNCEMENT'), ('QUEUE'), ('BRIDGE')) AS block (block_type)
 """
+FORWARDS = """
+INSERT INTO reports_quarterhourforwardcounts (
+  destination_number_id, quarter_hour, is_open, destination, destination_type, course,
+  attempts, calls, answers, ring_s, ring_calls
+)
+SELECT destination_number_id, quarter_hour, is_open, 1000 + desk, 'SIP_USER', course, offered, offered, answered / 4,
+  answered / 4 * 12, answered / 4
+FROM reports_quarterhourcounts
+CROSS JOIN generate_series(1, 4) AS desk CROSS JOIN (VALUES ('sequence')) AS of_call (course)
+"""
 PEAKS = """
 INSERT INTO reports_quarterhourpeaks (destination_number_id, quarter_hour, is_open, peak)
 SELECT destination_number_id, quarter_hour, is_open, 1 + offered / 3 FROM reports_quarterhourcounts
@@ -121,8 +131,9 @@ def fill() -> dict[str, Any]:
             )
         cursor.execute(BLOCKS)
         cursor.execute(PEAKS)
+        cursor.execute(FORWARDS)
         cursor.execute(FIRST_POSTS, {"first": first, "posts": RequestType.values})
-        for table in (countings.COUNTS, countings.BLOCKS):
+        for table in (countings.COUNTS, countings.BLOCKS, countings.FORWARDS):
             statement = DAYS_OF.format(
                 day=table.of_days,
                 quarter_hour=table.of_quarter_hours,
