@@ -110,14 +110,19 @@ def destinations_of(coverage: Coverage, period: Period) -> int:
     return len({(row["destination"], row["destination_type"]) for row in _rows(coverage, period)})
 
 
-def of(coverage: Coverage, period: Period) -> Report:
-    """Return the forwards of a period: three statements, however many destinations."""
+# The columns of every table of forwards.
+COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
+
+
+def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
+    """Return the forwards of a period: three statements, or two, however many destinations."""
     bucket = periods.whole(period)
     known = querysets.ask(
         querysets.statement(querysets.FORWARDS_KNOWN, "counts", Grain.DAY), coverage, period, [bucket]
     )[0]
     rows = _rows(coverage, period)
-    passed = querysets.ask(querysets.statement(querysets.HANDOVERS, "handovers", Grain.DAY), coverage, period, [bucket])
+    handovers = querysets.statement(querysets.HANDOVERS, "handovers", Grain.DAY)
+    passed = querysets.ask(handovers, coverage, period, [bucket]) if with_handovers else []
     cells = Cells(coverage)
 
     def made(key: str, label: str, note: str, some: Iterable[dict[str, Any]]) -> Forwards:

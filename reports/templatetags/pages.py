@@ -281,7 +281,7 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     """A figure of forwards; where it is of named destinations, with a link to its calls."""
     listed = [names] if isinstance(names, str) else list(names or ())
     pairs = list(zip(_LISTED_BY[key], listed, strict=True)) if listed else []
-    covered = context["page"]["covered"].get(key, ())
+    covered = context["page"].get("covered", {}).get(key, ())
     if pairs and one.left_out and len(covered) <= MOST_NUMBERS_IN_ADDRESS:
         # Named one by one, those that are counted, no call of those left out gets into the list.
         pairs += [("number", e164) for e164 in covered]

@@ -13,8 +13,7 @@ from reports.forms import ReportForm
 from reports.periods import Period
 from reports.views.shared import counted, last_day, page_of, personal, when_in_words
 
-COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
-HEADLINE = (*COLUMNS, "handovers")
+HEADLINE = (*forwarding.COLUMNS, "handovers")
 # The figures that lead to their calls.
 LISTED = ("tried", "forward_answers", "handovers")
 
@@ -40,7 +39,7 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "forwards": found,
         "covered": {key: _covered(coverage, key, form.period) for key in LISTED},
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
-        "columns": [(key, figures.KINDS.get(key, "count")) for key in COLUMNS],
+        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
         "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),
         "download_query": form.download_query,
         **last_day(form, coverage, now),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import figures, peaks, querysets, times, today
+from reports import figures, forwarding, peaks, querysets, times, today
 from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
@@ -64,6 +64,8 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "at_once": at_once,
         "most_at_once": peaks.highest(at_once),
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
+        "forwards": forwarding.of(coverage, form.period, with_handovers=False),
+        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
         "weeks": weeks,
         "weeks_sum": _sum_of_weeks(weeks),
         "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],

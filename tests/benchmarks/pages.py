@@ -58,10 +58,9 @@ INSERT INTO reports_quarterhourforwardcounts (
   destination_number_id, quarter_hour, is_open, destination, destination_type, course,
   attempts, calls, answers, ring_s, ring_calls
 )
-SELECT destination_number_id, quarter_hour, is_open, 1000 + desk, 'SIP_USER', course, offered, offered, answered / 4,
-  answered / 4 * 12, answered / 4
+SELECT destination_number_id, quarter_hour, is_open, 1000 + (extract(epoch FROM quarter_hour)::bigint / 900) % 6,
+  'SIP_USER', 'sequence', offered, offered, answered, answered * 12, answered
 FROM reports_quarterhourcounts
-CROSS JOIN generate_series(1, 4) AS desk CROSS JOIN (VALUES ('sequence')) AS of_call (course)
 """
 PEAKS = """
 INSERT INTO reports_quarterhourpeaks (destination_number_id, quarter_hour, is_open, peak)
