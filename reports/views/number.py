@@ -35,6 +35,8 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     weeks = same_days_before(form, coverage)
     each, before = (times.of(coverage, period) for period in (form.period, form.period.previous()))
     page = report(form, coverage, now)
+    # A column of a time that is not measured would be one of zeros.
+    classed = [key for key in CLASSED if now[key].is_measured]
     at_once = peaks.of(destination_number, form.period, [row.bucket for row in page["buckets"]])
     page |= {
         "number": destination_number,
@@ -53,8 +55,8 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
         "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
         "times": [(key, each[key], before[key]) for key in times.KEYS],
-        "classes": times.classes(each, CLASSED),
-        "classed": [(key, figures.FIGURES[key].label, each[key].calls) for key in CLASSED],
+        "classes": times.classes(each, classed),
+        "classed": [(key, figures.FIGURES[key].label, each[key].calls) for key in classed],
         "talk_classes": times.classes(each, ["talk"], times.TALK_BOUNDS),
         "lines": _lines(destination_number, each["time_to_answer"]),
         "levels": [_level(row) for row in page["buckets"]],

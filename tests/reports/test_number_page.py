@@ -85,6 +85,14 @@ def test_times_and_their_classes(client, number):
     assert page.table("t-classes").total["Time to answer"].text == "6"
 
 
+def test_a_time_that_is_not_measured_has_no_classes(client, number):
+    number.initiate_forward = "off"
+    number.save()
+    call(number, "a", TEN, 5)
+    roll_up()
+    assert page_of(client, number).table("t-classes").headers == ["Took", "Time to answer"]
+
+
 def test_times_of_the_hours_asked_for(number):
     call(number, "early", TEN, 5)
     call(number, "late", TEN + timedelta(hours=9), 15)
