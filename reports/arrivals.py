@@ -39,9 +39,13 @@ WITH last AS (
 )
 SELECT last.destination_number_id, last.at, coalesce(sum(counts.offered), 0)::float / %(weeks)s AS usual
 FROM last CROSS JOIN generate_series(1, %(weeks)s) AS week
-LEFT JOIN reports_quarterhourcounts AS counts ON counts.destination_number_id = last.destination_number_id
-  AND counts.quarter_hour >= greatest(last.at, %(earliest)s) - week * interval '7 days'
-  AND counts.quarter_hour < %(now)s - week * interval '7 days'
+LEFT JOIN LATERAL (
+  SELECT offered FROM reports_quarterhourcounts
+  WHERE destination_number_id = last.destination_number_id
+    AND quarter_hour >= greatest(last.at, %(earliest)s) - week * interval '7 days'
+    AND quarter_hour < %(now)s - week * interval '7 days'
+  OFFSET 0  -- by the index, number by number and week by week
+) AS counts ON true
 WHERE last.at IS NOT NULL
 GROUP BY 1, 2
 """
