@@ -27,12 +27,8 @@ def _each(label: object) -> ArrayField:
     return ArrayField(models.PositiveIntegerField(), verbose_name=label, default=list)  # type: ignore[arg-type]
 
 
-def _is_open() -> models.BooleanField:
-    return models.BooleanField(_("inside opening hours"), default=True)
-
-
-class Counts(models.Model):
-    """The figures of one number in one stretch of time."""
+class OfNumber(models.Model):
+    """What is kept of one number. Every table's own constraint begins with the number, so it needs no index beside."""
 
     destination_number = models.ForeignKey(
         DestinationNumber,
@@ -41,6 +37,34 @@ class Counts(models.Model):
         verbose_name=_("number"),
         db_index=False,
     )
+
+    class Meta:
+        abstract = True
+
+
+class OfQuarterHour(models.Model):
+    """One quarter-hour, as a whole inside the number's opening hours or outside of them."""
+
+    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
+    is_open = models.BooleanField(_("inside opening hours"), default=True)
+
+    class Meta:
+        abstract = True
+
+
+class OfDay(models.Model):
+    """What lies inside the number's opening hours on one day, or outside of them."""
+
+    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = models.BooleanField(_("inside opening hours"), default=True)
+
+    class Meta:
+        abstract = True
+
+
+class Counts(OfNumber):
+    """The figures of one number in one stretch of time."""
+
     offered = _count(_("offered"))
     answered = _count(_("answered"))
     served_in_plan = _count(_("served in plan"))
@@ -62,16 +86,9 @@ class Counts(models.Model):
         abstract = True
 
 
-class BlockCounts(models.Model):
+class BlockCounts(OfNumber):
     """The figures of one block type of one number in one stretch of time."""
 
-    destination_number = models.ForeignKey(
-        DestinationNumber,
-        on_delete=models.CASCADE,
-        related_name="+",
-        verbose_name=_("number"),
-        db_index=False,
-    )
     block_type = models.TextField("blockType")
     blocks = _count(_("blocks"), _("BLOCK_END posts of this type"))
     calls = _count(_("calls"), _("Calls with at least one of them"))
@@ -82,9 +99,7 @@ class BlockCounts(models.Model):
         abstract = True
 
 
-class QuarterHourCounts(Counts):
-    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = _is_open()
+class QuarterHourCounts(Counts, OfQuarterHour):
     each_time_to_answer_s = _each(_("time to answer of each call (s)"))
     each_ring_s = _each(_("ring time of each call (s)"))
     each_talk_s = _each(_("talk time of each call (s)"))
@@ -101,10 +116,7 @@ class QuarterHourCounts(Counts):
         return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
 
 
-class DayCounts(Counts):
-    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
-    is_open = _is_open()
-
+class DayCounts(Counts, OfDay):
     class Meta:
         verbose_name = _("counts of a day")
         verbose_name_plural = _("counts by day")
@@ -116,10 +128,7 @@ class DayCounts(Counts):
         return f"{self.destination_number_id} {self.day}"
 
 
-class QuarterHourBlockCounts(BlockCounts):
-    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = _is_open()
-
+class QuarterHourBlockCounts(BlockCounts, OfQuarterHour):
     class Meta:
         verbose_name = _("block counts of a quarter-hour")
         verbose_name_plural = _("block counts by quarter-hour")
@@ -134,10 +143,7 @@ class QuarterHourBlockCounts(BlockCounts):
         return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.block_type}"
 
 
-class DayBlockCounts(BlockCounts):
-    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
-    is_open = _is_open()
-
+class DayBlockCounts(BlockCounts, OfDay):
     class Meta:
         verbose_name = _("block counts of a day")
         verbose_name_plural = _("block counts by day")
@@ -151,16 +157,9 @@ class DayBlockCounts(BlockCounts):
         return f"{self.destination_number_id} {self.day} {self.block_type}"
 
 
-class ForwardCounts(models.Model):
+class ForwardCounts(OfNumber):
     """How often one destination of one number was tried in one stretch of time, and answered."""
 
-    destination_number = models.ForeignKey(
-        DestinationNumber,
-        on_delete=models.CASCADE,
-        related_name="+",
-        verbose_name=_("number"),
-        db_index=False,
-    )
     destination = models.TextField("destination")
     destination_type = models.TextField("destinationType")
     course = models.TextField(_("course"))
@@ -174,10 +173,7 @@ class ForwardCounts(models.Model):
         abstract = True
 
 
-class QuarterHourForwardCounts(ForwardCounts):
-    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = _is_open()
-
+class QuarterHourForwardCounts(ForwardCounts, OfQuarterHour):
     class Meta:
         verbose_name = _("forwards of a quarter-hour")
         verbose_name_plural = _("forwards by quarter-hour")
@@ -192,10 +188,7 @@ class QuarterHourForwardCounts(ForwardCounts):
         return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.destination}"
 
 
-class DayForwardCounts(ForwardCounts):
-    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
-    is_open = _is_open()
-
+class DayForwardCounts(ForwardCounts, OfDay):
     class Meta:
         verbose_name = _("forwards of a day")
         verbose_name_plural = _("forwards by day")
@@ -210,16 +203,9 @@ class DayForwardCounts(ForwardCounts):
         return f"{self.destination_number_id} {self.day} {self.destination}"
 
 
-class Handovers(models.Model):
+class Handovers(OfNumber):
     """Calls of one number in one stretch of time that another answered than was tried first."""
 
-    destination_number = models.ForeignKey(
-        DestinationNumber,
-        on_delete=models.CASCADE,
-        related_name="+",
-        verbose_name=_("number"),
-        db_index=False,
-    )
     first_destination = models.TextField(_("tried first"))
     first_type = models.TextField(_("type of the one tried first"))
     destination = models.TextField(_("answered by"))
@@ -233,10 +219,7 @@ class Handovers(models.Model):
 _PAIR = ["first_destination", "first_type", "destination", "destination_type"]
 
 
-class QuarterHourHandovers(Handovers):
-    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = _is_open()
-
+class QuarterHourHandovers(Handovers, OfQuarterHour):
     class Meta:
         verbose_name = _("handovers of a quarter-hour")
         verbose_name_plural = _("handovers by quarter-hour")
@@ -250,10 +233,7 @@ class QuarterHourHandovers(Handovers):
         return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.destination}"
 
 
-class DayHandovers(Handovers):
-    day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
-    is_open = _is_open()
-
+class DayHandovers(Handovers, OfDay):
     class Meta:
         verbose_name = _("handovers of a day")
         verbose_name_plural = _("handovers by day")
@@ -267,18 +247,9 @@ class DayHandovers(Handovers):
         return f"{self.destination_number_id} {self.day} {self.destination}"
 
 
-class QuarterHourPeaks(models.Model):
+class QuarterHourPeaks(OfNumber, OfQuarterHour):
     """The most calls of a number that went on at one moment of a quarter-hour; none where none went on."""
 
-    destination_number = models.ForeignKey(
-        DestinationNumber,
-        on_delete=models.CASCADE,
-        related_name="+",
-        verbose_name=_("number"),
-        db_index=False,
-    )
-    quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = _is_open()
     peak = _count(_("calls at once"))
 
     class Meta:
@@ -319,16 +290,9 @@ class FirstPost(models.Model):
         return f"{self.destination_number_id} {self.request_type}"
 
 
-class ToldSilence(models.Model):
+class ToldSilence(OfNumber):
     """That a number fell silent was told by mail, and to whom. It goes once posts come again."""
 
-    destination_number = models.ForeignKey(
-        DestinationNumber,
-        on_delete=models.CASCADE,
-        related_name="+",
-        verbose_name=_("number"),
-        db_index=False,
-    )
     since = models.DateTimeField(_("silent since"), help_text=_("Its last post"))
     told_at = models.DateTimeField(_("told"), help_text=_("When the first mail left"))
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", verbose_name=_("people told"))
