@@ -65,9 +65,10 @@ FORWARD_FORMULAS = {
 }
 HANDOVER_FORMULAS = {"handovers": Formula("calls")}
 FORWARD_KEYS = (*FORWARD_FORMULAS, *HANDOVER_FORMULAS)
+EVERY_FORMULA = FORMULAS | BLOCK_FORMULAS | FORWARD_FORMULAS | HANDOVER_FORMULAS
 # Those that every page of counts shows; the page of forwards asks for its own.
 ALL_KEYS = (*FORMULAS, *BLOCK_FORMULAS)
-GIVEN_KEYS = (*ALL_KEYS, *FORWARD_KEYS)
+GIVEN_KEYS = tuple(EVERY_FORMULA)
 
 
 # --- The statements ----------------------------------------------------------------------------
@@ -155,16 +156,23 @@ def _left_out(keys: Iterable[str]) -> str:
     )
 
 
-BY_BUCKET_AND_PART = f"""
+def _by_bucket_and_part(columns: str, *parts: str) -> str:
+    """A statement's beginning: `shown` has the counts of the source by bucket, numbers covered alike, and parts."""
+    keys = ", ".join(("bucket", "part", *parts))
+    return f"""
 WITH {GIVEN}, counts AS (
   SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
 ), shown AS (
-  SELECT bucket, part, sum(offered) AS offered, count(DISTINCT number_id) AS numbers,
-  {_shown(FORMULAS)},
-  {_hidden(ALL_KEYS)}
+  SELECT {keys}, {columns}
   FROM counts JOIN number ON number.id = number_id
-  GROUP BY bucket, part
+  GROUP BY {keys}
 )"""
+
+
+_NUMBERS = "count(DISTINCT number_id) AS numbers"
+BY_BUCKET_AND_PART = _by_bucket_and_part(
+    f"sum(offered) AS offered, {_NUMBERS},\n  {_shown(FORMULAS)},\n  {_hidden(ALL_KEYS)}"
+)
 
 BY_NUMBER = f"{BY_BUCKET_AND_PART} SELECT * FROM shown ORDER BY bucket, part"
 
@@ -176,14 +184,7 @@ SELECT bucket, sum(offered) AS offered,
 FROM shown GROUP BY bucket
 """
 
-BLOCKS_BY_BUCKET_AND_PART = f"""
-WITH {GIVEN}, counts AS (
-  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
-), shown AS (
-  SELECT bucket, part, block_type, {_shown(BLOCK_FORMULAS)}
-  FROM counts JOIN number ON number.id = number_id
-  GROUP BY bucket, part, block_type
-)"""
+BLOCKS_BY_BUCKET_AND_PART = _by_bucket_and_part(_shown(BLOCK_FORMULAS), "block_type")
 
 BLOCKS = f"""{BLOCKS_BY_BUCKET_AND_PART}
 SELECT block_type, {", ".join(f"sum({key}) AS {key}" for key in BLOCK_FORMULAS)}
@@ -193,25 +194,11 @@ ORDER BY sum(blocks) DESC, block_type
 """
 
 # How many calls a figure of forwards leaves out, and of how many numbers.
-FORWARDS_KNOWN = f"""
-WITH {GIVEN}, counts AS (
-  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
-), shown AS (
-  SELECT bucket, part, count(DISTINCT number_id) AS numbers, {_hidden(FORWARD_KEYS)}
-  FROM counts JOIN number ON number.id = number_id
-  GROUP BY bucket, part
-)
+FORWARDS_KNOWN = f"""{_by_bucket_and_part(f"{_NUMBERS}, {_hidden(FORWARD_KEYS)}")}
 SELECT {_left_out(FORWARD_KEYS)} FROM shown
 """
 
-FORWARDS_BY_BUCKET_AND_PART = f"""
-WITH {GIVEN}, counts AS (
-  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
-), shown AS (
-  SELECT bucket, part, destination, destination_type, course, {_shown(FORWARD_FORMULAS)}
-  FROM counts JOIN number ON number.id = number_id
-  GROUP BY bucket, part, destination, destination_type, course
-)"""
+FORWARDS_BY_BUCKET_AND_PART = _by_bucket_and_part(_shown(FORWARD_FORMULAS), "destination", "destination_type", "course")
 
 _FORWARD_SUMS = ", ".join(
     f"sum({key}{suffix}) AS {key}{suffix}"
@@ -223,16 +210,10 @@ SELECT destination, destination_type, course, {_FORWARD_SUMS}
 FROM shown GROUP BY destination, destination_type, course
 """
 
-HANDOVERS = f"""
-WITH {GIVEN}, counts AS (
-  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
-), shown AS (
-  SELECT bucket, part, first_destination, first_type, destination, destination_type, {_shown(HANDOVER_FORMULAS)}
-  FROM counts JOIN number ON number.id = number_id
-  GROUP BY bucket, part, first_destination, first_type, destination, destination_type
-)
-SELECT first_destination, first_type, destination, destination_type, sum(handovers) AS handovers
-FROM shown GROUP BY first_destination, first_type, destination, destination_type
+_PAIR = ("first_destination", "first_type", "destination", "destination_type")
+HANDOVERS = f"""{_by_bucket_and_part(_shown(HANDOVER_FORMULAS), *_PAIR)}
+SELECT {", ".join(_PAIR)}, sum(handovers) AS handovers
+FROM shown GROUP BY {", ".join(_PAIR)}
 HAVING sum(handovers) > 0
 ORDER BY sum(handovers) DESC, 1, 2, 3, 4
 """
@@ -531,4 +512,3 @@ class Cells:
 
 
 _MOMENT = timedelta(microseconds=1)
-EVERY_FORMULA = FORMULAS | BLOCK_FORMULAS | FORWARD_FORMULAS | HANDOVER_FORMULAS
