@@ -23,7 +23,6 @@ class Below:
     number: DestinationNumber
     period: Period
     service_level: float
-    aim: float
 
     @property
     def says(self) -> str:
@@ -34,8 +33,16 @@ class Below:
             # Rounded down, so that it never reads as the aim itself.
             "level": int(self.service_level * 100 + 1e-9),
             "days": DAYS,
-            "aim": round(self.aim * 100),
+            "aim": self.number.service_level_aim,
         }
+
+
+def is_reached(number: DestinationNumber, service_level: float | None) -> bool | None:
+    """Say whether a service level is at least the one a number aims at; None where either is not known.
+
+    Compared as shares: the same ratio of whole numbers is the same float, which it is not in percent."""
+    aim = number.service_level_aim
+    return None if service_level is None or aim is None else service_level >= aim / 100
 
 
 def last_days() -> Period:
@@ -52,9 +59,6 @@ def below(numbers: Sequence[DestinationNumber]) -> list[Below]:
     period, found = last_days(), []
     for row in querysets.by_number(aiming, period):
         level = row["service_level"]
-        if row.number is None or level.value is None or (level.whole or 0) < LEAST_CALLS:
-            continue
-        aim = (row.number.service_level_aim or 0) / 100
-        if level.value < aim:
-            found.append(Below(row.number, period, level.value, aim))
-    return sorted(found, key=lambda one: one.service_level - one.aim)
+        if row.number and (level.whole or 0) >= LEAST_CALLS and is_reached(row.number, level.value) is False:
+            found.append(Below(row.number, period, level.value or 0.0))
+    return sorted(found, key=lambda one: one.service_level - (one.number.service_level_aim or 0) / 100)

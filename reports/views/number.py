@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import figures, forwarding, peaks, querysets, times, today
+from reports import aims, figures, forwarding, peaks, querysets, times, today
 from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
@@ -49,7 +49,6 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
             "talk",
         ),
         "then": then,
-        "in_time": _in_time(now),
         "without_start": _without_start(now),
         "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
         "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
@@ -62,7 +61,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "levels": [_level(row) for row in page["buckets"]],
         "level": _level(now),
         "aim": destination_number.service_level_aim,
-        "reaches_aim": _reaches_aim(destination_number, now),
+        "reaches_aim": aims.is_reached(destination_number, now["service_level"].value),
         "at_once": at_once,
         "most_at_once": peaks.highest(at_once),
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
@@ -104,13 +103,6 @@ def _sum_of_weeks(weeks: list[Row]) -> dict[str, Cell]:
         else:
             found[key] = Cell(sum(int(cell.value or 0) for cell in cells))
     return found
-
-
-def _reaches_aim(destination_number: DestinationNumber, now: Row) -> bool | None:
-    """Whether the service level is at least the one aimed at; None where either is not known."""
-    in_time, aim = _in_time(now), destination_number.service_level_aim
-    # By whole calls: in floating point 29 of 50 is a little less than 58 %.
-    return None if in_time is None or aim is None else in_time * 100 >= aim * (now["service_level"].whole or 0)
 
 
 def _lines(destination_number: DestinationNumber, waits: times.Times) -> list[dict[str, Any]]:
