@@ -21,7 +21,8 @@ from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
-from reports import forwarding, outcomes, periods
+from reports import forwarding, outcomes, periods, querysets
+from reports.countings import AT_ONCE_S
 from reports.figures import Coverage
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
@@ -85,7 +86,7 @@ def _tried_before_others(calls: CallQuerySet, name: str) -> CallQuerySet:
     destination, destination_type = forwarding.parted(name)
     first_at = Subquery(_tried.order_by("received_at", "ingest_id").values("received_at")[:1])
     others = _tried.exclude(destination=destination, destination_type=destination_type)
-    at_once = others.filter(received_at__lte=OuterRef("first_tried_at") + timedelta(seconds=1))
+    at_once = others.filter(received_at__lte=OuterRef("first_tried_at") + timedelta(seconds=AT_ONCE_S))
     found: CallQuerySet = calls.alias(first_tried_at=first_at).exclude(Exists(at_once))
     return found
 
@@ -375,7 +376,7 @@ class CallFilter:
         """Keep the calls that came inside the opening hours of their number, or outside of them."""
         numbers = self.numbers or self.choices
         by_schedule: dict[Schedule | None, list[int]] = {}
-        schedules = DestinationNumber.objects.filter(pk__in=[number.pk for number in numbers]).schedules()
+        schedules = querysets.schedules(numbers)
         for number in numbers:
             by_schedule.setdefault(schedules.get(number.pk), []).append(number.pk)
         wanted = Q(pk__in=[])

@@ -178,6 +178,7 @@ GROUP BY {_QUARTER_HOUR}, block_type""",
 
 # Who was tried, and who answered. The first FORWARD_ANSWER of a call decides; it answers the latest attempt at its
 # destination before it. A call is parallel where two destinations were tried within one second of each other.
+AT_ONCE_S = 1
 _TRIED = """
     SELECT destination, destination_type, received_at, ingest_id FROM calls_callevent
     WHERE call_id = judged.id AND request_type = 'INITIATE_FORWARD'"""
@@ -199,7 +200,7 @@ FROM judged CROSS JOIN LATERAL (
       WHEN EXISTS (
         SELECT FROM tried AS one JOIN tried AS other
           ON (one.destination, one.destination_type) <> (other.destination, other.destination_type)
-          AND other.received_at BETWEEN one.received_at AND one.received_at + interval '1 second'
+          AND other.received_at BETWEEN one.received_at AND one.received_at + interval '{AT_ONCE_S} second'
       ) THEN 'parallel'
       WHEN (SELECT count(*) FROM tried) > 1 THEN 'sequence'
       ELSE 'alone' END AS course
@@ -235,7 +236,7 @@ WHERE was_forwarded
     SELECT FROM ({_TRIED}
     ) AS other
     WHERE (other.destination, other.destination_type) <> (first.destination, first.destination_type)
-      AND other.received_at <= first.received_at + interval '1 second'
+      AND other.received_at <= first.received_at + interval '{AT_ONCE_S} second'
   )
 GROUP BY {_QUARTER_HOUR}, 4, 5, 6, 7""",
     parts=("first_destination", "first_type", "destination", "destination_type"),

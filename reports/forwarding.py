@@ -66,7 +66,7 @@ class Handover:
 
 @dataclass(frozen=True)
 class Report:
-    """All of a period. `destinations` and `handovers` are of people: look at `may_name` before showing them."""
+    """All of a period. `destinations` and `handovers` are of people: ask `why_unnamed` before showing them."""
 
     total: Forwards
     destinations: Sequence[Forwards]
@@ -191,8 +191,3 @@ def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
             if name not in {"destination", "destination_type", "course"} and value is not None:
                 sums[name] = sums.get(name, 0) + value
     return sums
-
-
-def is_measured(report: Report) -> bool:
-    """Say whether anything is known of forwards."""
-    return any(not report.total[key].not_measured for key in ("attempts", "forward_answers"))
