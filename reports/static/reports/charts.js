@@ -119,6 +119,29 @@
     },
   };
 
+  /* Counts or shares upwards from 0, time or classes from left to right. */
+  const axes = ({ stacked = false, most = undefined, unit = "" } = {}) => ({
+    x: {
+      stacked,
+      grid: { display: false },
+      border: { color: colour("--line-strong") },
+      ticks: { maxRotation: 0, autoSkipPadding: 12 },
+    },
+    y: {
+      stacked,
+      beginAtZero: true,
+      max: most,
+      grid: { color: colour("--line"), drawTicks: false },
+      border: { display: false },
+      ticks: {
+        padding: 8,
+        maxTicksLimit: 5,
+        precision: 0,
+        ...(unit && { callback: (value) => value.toLocaleString(language) + unit }),
+      },
+    },
+  });
+
   const stacked = (table, narrow) => {
     const { labels, series } = read(table);
     const few = labels.length <= (narrow ? 7 : 16);
@@ -139,41 +162,12 @@
       data: { labels, datasets },
       options: {
         layout: { padding: { right: narrow ? 4 : 118, top: 18 } },
-        scales: {
-          x: {
-            stacked: true,
-            grid: { display: false },
-            border: { color: colour("--line-strong") },
-            ticks: { maxRotation: 0, autoSkipPadding: 12 },
-          },
-          y: {
-            stacked: true,
-            beginAtZero: true,
-            grid: { color: colour("--line"), drawTicks: false },
-            border: { display: false },
-            ticks: { padding: 8, maxTicksLimit: 5, precision: 0 },
-          },
-        },
+        scales: axes({ stacked: true }),
         plugins: { directLabels: { totals: few, names: !narrow } },
       },
       plugins: [directLabels],
     };
   };
-
-  const axes = (most, unit = "") => ({
-    x: {
-      grid: { display: false },
-      border: { color: colour("--line-strong") },
-      ticks: { maxRotation: 0, autoSkipPadding: 12 },
-    },
-    y: {
-      beginAtZero: true,
-      max: most,
-      grid: { color: colour("--line"), drawTicks: false },
-      border: { display: false },
-      ticks: { padding: 8, maxTicksLimit: 5, precision: 0, callback: (value) => value.toLocaleString(language) + unit },
-    },
-  });
 
   /* The name of each line at its last point. */
   const lineNames = {
@@ -214,7 +208,7 @@
       },
       options: {
         layout: { padding: { right: narrow ? 84 : 118, top: 8 } },
-        scales: axes(most, canvas.dataset.unit),
+        scales: axes({ most, unit: canvas.dataset.unit }),
       },
       plugins: [lineNames],
     };
