@@ -7,6 +7,7 @@ import pytest
 from reports import proof, rollups
 from reports.models import QuarterHourCounts, QuarterHourPeaks
 from tests.factories import make_number, take
+from tests.reports.asking import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,8 +28,7 @@ def call(number, name, begins, ends=None, **more):
 
 def peaks():
     """Count, prove the counts, and return the calls at once of each quarter-hour, by minutes after ten."""
-    rollups.recount_changed(wait=True)
-    assert list(proof.differences()) == []
+    roll_up()
     found = QuarterHourPeaks.objects.order_by("quarter_hour").values_list("quarter_hour", "peak")
     return {(quarter_hour - TEN) // timedelta(minutes=1): peak for quarter_hour, peak in found}
 

@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.db import connection
 
 from calls.models import OpeningHours
-from reports import forwarding, periods, proof, rollups
+from reports import forwarding, periods, proof
 from reports.figures import Coverage, State
 from tests.factories import make_number, make_staff, make_user, take
+from tests.reports.asking import listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,11 +42,6 @@ def call(number, name, *steps, at=TEN, **more):
         if destination:
             more_of["destinationType"] = "EXTERNALNUMBER" if destination.startswith("+") else "SIP_USER"
         take(number, kind, at + timedelta(seconds=second), call_uuid=name, correlation_id=name, **more_of, **more)
-
-
-def roll_up():
-    rollups.recount_changed(wait=True)
-    assert list(proof.differences()) == []
 
 
 def report(*numbers, period=DAY):
@@ -180,12 +176,6 @@ def links(page):
         (key, int(calls), href.replace("&amp;", "&"))
         for href, key, calls in re.findall(r'<a href="([^"]+)" data-figure="([a-z_]+)" data-calls="(\d+)"', page)
     ]
-
-
-def listed(client, address):
-    answer = client.get(address.replace("/reports/calls/", "/reports/calls.csv"))
-    assert answer.status_code == 200, address
-    return sorted(row["call_uuid"] for row in csv.DictReader(io.StringIO(b"".join(answer).decode())))
 
 
 def test_every_count_of_a_destination_leads_to_exactly_its_calls(client, busy):

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from reports import aims, periods, proof, rollups, times
+from reports import aims, periods, times
 from reports.figures import Coverage
 from tests.factories import make_number, make_staff, make_user, take
 from tests.reports import reading
+from tests.reports.asking import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,11 +31,6 @@ def call(number, name, at, wait_s=None, talk_s=60):
     steps.append(((wait_s or 30) + talk_s, "CALL_END"))
     for second, kind in steps:
         take(number, kind, at + timedelta(seconds=second), call_uuid=name, correlation_id=name)
-
-
-def roll_up():
-    rollups.recount_changed(wait=True)
-    assert list(proof.differences()) == []
 
 
 def page_of(client, number, first=DAY, last=DAY, **more):

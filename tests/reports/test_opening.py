@@ -10,9 +10,11 @@ import pytest
 from django.core.management import call_command
 
 from calls.models import OpeningHours
-from reports import proof, rollups
+from reports import proof
 from reports.models import DayCounts, QuarterHourCounts
 from tests.factories import make_number, make_user, take
+from tests.reports import asking
+from tests.reports.asking import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,11 +71,6 @@ def week(number, manager):
 INSIDE, OUTSIDE = {"first", "last", "noon", "friday"}, {"early", "late", "holiday"}
 
 
-def roll_up():
-    rollups.recount_changed(wait=True)
-    assert list(proof.differences()) == []
-
-
 def figure(client, address, key):
     """Return a headline figure's number of calls, and the list its link leads to."""
     page = client.get(address).content.decode()
@@ -83,10 +80,8 @@ def figure(client, address, key):
 
 
 def listed(client, address):
-    """Return the call_uuids of a list of calls."""
-    answer = client.get(address.replace("/reports/calls/", "/reports/calls.csv"))
-    assert answer.status_code == 200
-    return {row["call_uuid"] for row in csv.DictReader(io.StringIO(b"".join(answer).decode()))}
+    """Return the call_uuids of a list of calls, in no order."""
+    return set(asking.listed(client, address))
 
 
 @pytest.mark.parametrize(("opening", "expected"), [("all", INSIDE | OUTSIDE), ("inside", INSIDE), ("outside", OUTSIDE)])
