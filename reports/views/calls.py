@@ -11,11 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import (
-    callforms,
-    figures,
-    timeline,
-)
+from reports import callforms, figures, timeline
 from reports.callforms import CallFilter
 from reports.figures import Coverage
 from reports.outcomes import CALLBACK

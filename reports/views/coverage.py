@@ -9,10 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import (
-    arrivals,
-    figures,
-)
+from reports import arrivals, figures
 from reports.figures import Coverage
 from reports.views.shared import counted, page_of, personal
 

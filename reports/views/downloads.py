@@ -11,19 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from reports import (
-    exports,
-    forwarding,
-    workbooks,
-)
+from reports import exports, forwarding, workbooks
 from reports.callforms import CallFilter
 from reports.figures import Coverage
 from reports.forms import ReportForm
 from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
-
-
 Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
 
 
@@ -45,8 +39,6 @@ def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked
 
 
 _of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user, download=True))
-
-
 _of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
 
 

@@ -16,14 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import (
-    aims,
-    arrivals,
-    figures,
-    periods,
-    querysets,
-    today,
-)
+from reports import aims, arrivals, figures, periods, querysets, today
 from reports.figures import Coverage, Row
 from reports.forms import ReportForm
 from reports.models import FirstPost
@@ -80,8 +73,7 @@ def _four_weeks(opening: Opening) -> Period:
 
 
 def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
-    """What a manager should look at, whatever the filters: numbers gone silent or
-    below their aim, posts that do not arrive."""
+    """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts."""
     address = reverse("coverage")
     silent = arrivals.silent(choices, timezone.now())
     lacking = [one for rows in arrivals.of_numbers(choices).values() for one in rows if one.needs_somebody]

@@ -23,15 +23,9 @@ from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Opening, Period
 
 STALE_AFTER = timedelta(minutes=2)
-
-
 NUMBERS_IN_NAVIGATION = 12
-
-
 # What people see is theirs alone, and gone from every cache on the way once they sign out.
 personal = cache_control(private=True, no_store=True)
-
-
 CHART_HEADINGS = {
     Grain.QUARTER_HOUR: _("Calls by quarter-hour"),
     Grain.HALF_HOUR: _("Calls by half-hour"),
@@ -40,8 +34,6 @@ CHART_HEADINGS = {
     Grain.WEEK: _("Calls by week"),
     Grain.MONTH: _("Calls by month"),
 }
-
-
 OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
 
 

@@ -10,9 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import (
-    monitoring,
-)
+from reports import monitoring
 from reports.views.shared import page_of, personal
 
 

@@ -13,12 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from reports import (
-    callforms,
-    hours,
-    periods,
-    querysets,
-)
+from reports import callforms, hours, periods, querysets
 from reports.figures import Coverage, Row
 from reports.forms import ReportForm
 from reports.hours import HourOfWeek, Shown, Week
