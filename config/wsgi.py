@@ -1,4 +1,4 @@
-"""What granian serves."""
+"""What config.serve serves."""
 
 import os
 from collections.abc import Iterable

@@ -25,6 +25,7 @@ from config.management.commands.quickstart import is_up
 from tests.conftest import FAST_AND_LOOSE
 
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
+CHILDREN = {"config.serve", "drain_spool", "worker", "beat"}
 OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
 
 
@@ -75,7 +76,7 @@ class Start:
     def pids(self) -> dict[str, int]:
         """Return its processes, by what their command line holds."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
-        children = {re.search(r"granian|drain_spool|worker|beat", command)[0]: int(pid) for pid, command in lines}
+        children = {(CHILDREN & set(command.split())).pop(): int(pid) for pid, command in lines}
         return {"postgres": Server(self.home)._running_pid(), **children}
 
     def stop(self, number: int) -> None:
@@ -138,7 +139,7 @@ def test_from_the_first_start_to_the_next(home, port):
     first = Start(home, port)
     try:
         left = first.pids()
-        assert set(left) == {"postgres", "granian", "drain_spool", "worker", "beat"}
+        assert set(left) == {"postgres", *CHILDREN}
         assert f"http://127.0.0.1:{port}/" in first.said
         assert re.search(r"admin +Password: \S{12,}", first.said)
         assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
@@ -158,17 +159,19 @@ def test_from_the_first_start_to_the_next(home, port):
         first.stop(signal.SIGKILL)
     assert not gone(left["worker"])
     # Without its leader the web server's own processes still hold the port.
-    os.kill(left["granian"], signal.SIGKILL)
-    assert embedded._wait(lambda: gone(left["granian"]), 10)
-    (web,) = [line.partition(" ") for line in (home / "processes").read_text().splitlines() if "granian" in line]
-    assert processes._left_of(left["granian"], web[2])
+    os.kill(left["config.serve"], signal.SIGKILL)
+    assert embedded._wait(lambda: gone(left["config.serve"]), 10)
+    (web,) = [
+        line.partition(" ") for line in (home / "processes").read_text().splitlines() if "config.serve" in line.split()
+    ]
+    assert processes._left_of(left["config.serve"], web[2])
 
     again = Start(home, port)
     try:
         assert again.took_s < 10
         assert "Stopped what an earlier start had left running." in again.said
-        assert all(gone(left[name]) for name in ("granian", "drain_spool", "worker", "beat"))
-        assert not processes._left_of(left["granian"], web[2])
+        assert all(gone(left[name]) for name in CHILDREN)
+        assert not processes._left_of(left["config.serve"], web[2])
         assert again.pids()["postgres"] == left["postgres"]
         assert calls(home) == 1
         assert "Password:" not in again.said
@@ -188,12 +191,12 @@ def test_from_the_first_start_to_the_next(home, port):
         assert embedded._wait(lambda: answers(home), 20)
         assert embedded._wait(lambda: events(home) == 2, 20)
         # The web server's leader: its processes serve on until there are new ones, and go then.
-        web = again.pids()["granian"]
+        web = again.pids()["config.serve"]
         (command,) = [
             line.partition(" ")[2] for line in (home / "processes").read_text().splitlines() if str(web) in line
         ]
         os.kill(web, signal.SIGKILL)
-        assert embedded._wait(lambda: again.pids()["granian"] != web, 10)
+        assert embedded._wait(lambda: again.pids()["config.serve"] != web, 10)
         assert embedded._wait(lambda: not (is_up(port) or is_up(port)) or not processes._left_of(web, command), 20)
         assert is_up(port)
         pids = again.pids()

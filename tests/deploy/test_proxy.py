@@ -174,7 +174,7 @@ def test_no_log_holds_a_caller_or_a_key(wire, tmp_path, certificate):
 @pytest.mark.slow
 def test_no_post_is_refused_while_the_web_server_is_renewed(wire, system):
     before = set(system.web_workers())
-    os.kill(system.pid("granian"), signal.SIGHUP)
+    os.kill(system.pid("config.serve"), signal.SIGHUP)
     answers = []
 
     def is_renewed():

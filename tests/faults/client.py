@@ -25,6 +25,8 @@ BROKEN_OFF = "broken off"  # it was sent, or a part of it, and the connection br
 TIMED_OUT = "timed out"
 UNKNOWN = {BROKEN_OFF, TIMED_OUT}
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -34,6 +36,7 @@ class Sent:
     at: float  # on the monotonic clock
     took_s: float
     answer: str  # the status, or why there is none
+    connection: str  # "kept" from an earlier post, or "fresh"
     retry_after: str = ""
 
 
@@ -110,8 +113,10 @@ class Client:
         at = time.monotonic()
         fresh = self._random.random() < FRESH
         sender = self._sender(index) if self._sender else ""
-        answer, retry_after = await self._exchange(self._body(index, post_id), fresh=fresh, sender=sender)
-        self.sent.append(Sent(post_id, at, time.monotonic() - at, answer, retry_after))
+        kept = None if fresh else self._take_kept()
+        answer, retry_after = await self._exchange(self._body(index, post_id), kept, fresh=fresh, sender=sender)
+        connection = "kept" if kept else "fresh"
+        self.sent.append(Sent(post_id, at, time.monotonic() - at, answer, connection, retry_after))
 
     def _body(self, index: int, post_id: str) -> bytes:
         call, kind = divmod(index, len(KINDS))
@@ -130,11 +135,10 @@ class Client:
         }
         return json.dumps(post).encode()
 
-    async def _exchange(self, body: bytes, *, fresh: bool, sender: str) -> tuple[str, str]:
+    async def _exchange(self, body: bytes, kept: Streams | None, *, fresh: bool, sender: str) -> tuple[str, str]:
         writer = None
         try:
             async with asyncio.timeout(GIVES_UP_AFTER_S):
-                kept = None if fresh else self._take_kept()
                 if kept is None:
                     try:
                         reader, writer = await self._connect()
@@ -161,7 +165,7 @@ class Client:
             await _close(writer)
         return answer
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self) -> Streams:
         at = time.monotonic()
         try:
             streams = await asyncio.open_connection(HOST, self.port)
@@ -171,7 +175,7 @@ class Client:
         self.connects.append((at, True))
         return streams
 
-    def _take_kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    def _take_kept(self) -> Streams | None:
         """Return a connection that was kept and that the other side has not closed."""
         while self._idle:
             since, reader, writer = self._idle.pop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -92,15 +91,15 @@ class System:
     # --- Its parts ---
 
     def pid(self, name: str) -> int:
-        """Return the process of `granian`, `drain_spool`, `worker` or `beat`, the newest of its kind."""
+        """Return the process of `config.serve`, `drain_spool`, `worker` or `beat`, the newest of its kind."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
-        return [int(pid) for pid, command in lines if re.search(rf"\b{name}\b", command)][-1]
+        return [int(pid) for pid, command in lines if name in command.split()][-1]
 
     def postmaster(self) -> int:
         return wait_until(lambda: Server(self.home)._running_pid(), what="a database server")
 
     def web_workers(self) -> list[int]:
-        return [pid for pid in children_of(self.pid("granian")) if "resource_tracker" not in command_line(pid)]
+        return [pid for pid in children_of(self.pid("config.serve")) if "resource_tracker" not in command_line(pid)]
 
     def popen(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start another process with the system's environment and a log of its own."""

@@ -149,7 +149,7 @@ def test_away_while_the_web_server_starts(running, note, number):
     """A web server that has never seen the database takes posts; what it keeps is judged and moved later."""
     url = embedded.saved_url(running.home)
     real, away, port = int(url.rpartition(":")[2].partition("/")[0]), free_port(), free_port()
-    command = ["-m", "granian", "--interface=wsgi", f"--port={port}", "--workers=1", "--blocking-threads=16"]
+    command = ["-m", "config.serve", "--interface=wsgi", f"--port={port}", "--workers=1", "--blocking-threads=16"]
     web = running.popen(*command, "config.wsgi:application", DATABASE_URL=url.replace(f":{real}/", f":{away}/"))
     relay = None
     try:

@@ -36,11 +36,11 @@ def test_its_first_process_is_killed(running, endure, number):
 
     @contextlib.contextmanager
     def fault(system):
-        before = system.pid("granian")
+        before = system.pid("config.serve")
         workers = system.web_workers()
         os.kill(before, signal.SIGKILL)
         yield
-        wait_until(lambda: system.pid("granian") != before)
+        wait_until(lambda: system.pid("config.serve") != before)
         wait_until(lambda: len(system.web_workers()) == 2 and not any(map(is_alive, workers)))
 
     of = endure(running, fault, 2)
@@ -52,13 +52,15 @@ def test_a_rolling_restart(running, endure, number):
     @contextlib.contextmanager
     def fault(system):
         before = set(system.web_workers())
-        os.kill(system.pid("granian"), signal.SIGHUP)
+        os.kill(system.pid("config.serve"), signal.SIGHUP)
         yield
         wait_until(lambda: len(now := set(system.web_workers())) == 2 and not now & before)
 
     of = endure(running, fault, 1)
     assert longest_refusal_s(of.client.connects) < BLINK_S
-    assert {line.answer for line in of.client.sent} == {"200"}
+    others = [line for line in of.client.sent if line.answer != "200"]
+    assert not others, others
+    assert of.client.sent
 
 
 @rounds(5)
@@ -67,10 +69,10 @@ def test_a_term_under_load_finishes_what_it_has_begun(running, endure, number):
 
     @contextlib.contextmanager
     def fault(system):
-        before = system.pid("granian")
+        before = system.pid("config.serve")
         os.kill(before, signal.SIGTERM)
         yield
-        wait_until(lambda: system.pid("granian") != before)
+        wait_until(lambda: system.pid("config.serve") != before)
         wait_until(lambda: _is_up(system))
 
     of = endure(running, fault, 1)

@@ -168,14 +168,14 @@ def services(port: int) -> dict[str, list[str]]:
     return {
         "web": [
             *python,
-            "granian",
+            "config.serve",
             "--interface=wsgi",
             f"--host={HOST}",
             f"--port={port}",
             f"--workers={settings.WEB_PROCESSES}",
             f"--blocking-threads={settings.WEB_THREADS}",
             "--respawn-failed-workers",
-            # After a HUP each process is replaced; this many seconds after the new one was started the old one ends.
+            # After a HUP each process is replaced; this many seconds after the new one has loaded the old one ends.
             "--respawn-interval=5",
             "--workers-kill-timeout=5",
             "--no-ws",

@@ -1,0 +1,121 @@
+"""Serves Calltally: granian, with one socket for all of its processes, and a HUP that hands over without losing a post.
+
+`python -m config.serve` takes the options of `python -m granian`. Alone, granian gives each process a socket of its
+own on Linux: who waits in it is cut off when the process ends, and so is who has connected and not sent yet, or sends
+just then on a connection that was kept. Here all processes accept from one socket, which outlives each of them. On a
+HUP, once the next process has loaded, the old one accepts nothing more and closes each connection with its answer; it
+ends `--respawn-interval` seconds later, when nobody is under way to it.
+
+What this relies on inside granian 2.8, held by tests/test_serve.py: its command line makes `granian.cli.Server`; a
+server without `_ssp` hands `_shd` and `_sso` to its processes, which accept from that very file descriptor; it makes
+each process with `_spawn_worker`, has them in `wrks`, and replaces them, and them alone, with `_respawn_workers`."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from granian import cli
+from granian.log import logger
+from granian.net import SocketSpec
+from granian.server import MPServer
+from granian.server.mp import WorkerProcess
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+LOOK_EVERY_S = 0.1
+
+
+class Server(MPServer):
+    """granian's server, whose processes share a socket and leave it before they end."""
+
+    def _init_shared_socket(self) -> None:
+        """Bind the socket; the first process that is ready listens on it, so nobody is let in to wait for that."""
+        self._shd = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._sso = socket.socket(fileno=self._shd.get_fd())
+        self._sso.set_inheritable(True)
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[[], Application]) -> WorkerProcess:
+        loaded = multiprocessing.Event()
+        loader = partial(load, callback_loader, self._sso.fileno(), loaded)
+        worker = super()._spawn_worker(idx=idx, target=target, callback_loader=loader)
+        worker.loaded = loaded
+        return worker
+
+    def _respawn_workers(
+        self, workers: Sequence[int], spawn_target: Any, target_loader: Callable[[], Application], delay: float = 0
+    ) -> None:
+        """Replace one process after the other; each that lives serves until the next has loaded, and `delay` longer."""
+        for idx in workers:
+            if self.interrupt_signal:  # all of them are stopped next
+                return
+            self.respawned_wrks[idx] = time.monotonic()
+            old = self.wrks[idx]
+            new = self._spawn_worker(idx, spawn_target, target_loader)
+            new.start()
+            self.wrks[idx] = new
+            if old.is_alive():
+                self._wait_until_loaded(old)
+                self._wait_until_loaded(new)
+                leave(old)
+                time.sleep(delay)
+            old.terminate()
+            old.join(self.workers_kill_timeout)
+            if old.is_alive():
+                logger.warning(f"Killing old worker-{idx + 1}: it did not end by itself")
+                old.kill()
+                old.join()
+        self._metrics.incr_spawn(len(workers))
+
+    def _wait_until_loaded(self, worker: WorkerProcess) -> None:
+        """Wait as long as it takes, for the old ones serve; but not for one that died, nor while we are to stop."""
+        while worker.is_alive() and not self.interrupt_signal and not worker.loaded.wait(LOOK_EVERY_S):
+            pass
+
+
+def leave(worker: WorkerProcess) -> None:
+    """Have a process accept nothing more and close each connection with its answer."""
+    if worker.is_alive():
+        os.kill(worker._id(), signal.SIGUSR1)
+
+
+def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Application:
+    """Return what a process serves; from a USR1 on it says that connections end, and those to come go elsewhere."""
+    application = loader()
+    is_leaving = threading.Event()
+
+    def on_leaving(*_: Any) -> None:
+        is_leaving.set()
+        # What granian accepts from becomes a socket that nobody connects to; the shared one stays open in the others.
+        with socket.create_server(("127.0.0.1", 0)) as nobodys:
+            nobodys.setblocking(False)
+            os.dup2(nobodys.fileno(), listening, inheritable=False)
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if is_leaving.is_set():
+                headers = [*headers, ("Connection", "close")]
+            return start_response(status, headers, exc_info)
+
+        return application(environ, start)
+
+    signal.signal(signal.SIGUSR1, on_leaving)
+    loaded.set()
+    return serve
+
+
+def main() -> None:
+    # A process that has not loaded yet is not ended by being told to leave.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    cli.Server = Server
+    cli.entrypoint()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The web server hands over from old processes to new ones, and granian is inside as `config.serve` expects it."""
+
+import http.client
+import inspect
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import granian.server.common
+import granian.server.mp
+import pytest
+from granian import cli
+from granian.server import MPServer
+
+from config import embedded
+from config.embedded import command_line
+
+ROOT = Path(__file__).parent.parent
+HOST = "127.0.0.1"
+OPTIONS = ("--interface=wsgi", "--workers=2", "--blocking-threads=4", "--no-ws", "--workers-kill-timeout=5")
+
+
+def application(environ, start_response):
+    """What is served here: the number of the process that answers."""
+    environ["wsgi.input"].read()  # granian closes connections on which a part was left unread
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+
+
+class Web:
+    """`python -m config.serve`, up when this returns."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind((HOST, 0))
+            self.port = free.getsockname()[1]
+        self.log = log
+        command = [sys.executable, "-m", "config.serve", *OPTIONS, "--respawn-interval=1", f"--port={self.port}"]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "tests.test_serve:application"], cwd=ROOT, stdout=output, stderr=output
+            )
+        assert embedded._wait(lambda: log.read_text().count("Started worker") == 2, 20), log.read_text()
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        connection.connect()
+        return connection
+
+    def workers(self) -> list[int]:
+        """Return the processes that were started, in the order of their starts."""
+        return [int(pid) for pid in re.findall(r"Spawning worker-\d with PID: (\d+)", self.log.read_text())]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def web(tmp_path):
+    web = Web(tmp_path / "web.log")
+    yield web
+    web.stop()
+
+
+def ask(connection: http.client.HTTPConnection) -> tuple[int, bool]:
+    """Return which process answers, and whether it closes the connection."""
+    connection.request("POST", "/", b"a post")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    return int(answer.read()), answer.will_close
+
+
+class Senders:
+    """Threads that send posts one after the other: half of them on connections kept for as long as they are let."""
+
+    def __init__(self, web: Web, number: int = 6) -> None:
+        self.web = web
+        self.answered_by: list[int] = []
+        self.broken: list[str] = []
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._send, args=(bool(index % 2),)) for index in range(number)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def _send(self, is_kept: bool) -> None:
+        connection = None
+        while not self._stopped.is_set():
+            how = "kept" if connection else "fresh"
+            try:
+                connection = connection or self.web.connect()
+                pid, is_closed = ask(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.broken.append(f"{how}: {error!r}")
+                if connection:
+                    connection.close()
+                connection = None
+            else:
+                self.answered_by.append(pid)
+                if is_closed or not is_kept:
+                    connection.close()
+                    connection = None
+        if connection:
+            connection.close()
+
+
+def test_a_rolling_restart_answers_every_post(web):
+    old = web.workers()
+    with Senders(web) as senders:
+        assert embedded._wait(lambda: len(senders.answered_by) > 200, 20)
+        web.process.send_signal(signal.SIGHUP)
+        assert embedded._wait(lambda: not any(map(command_line, old)), 30), web.log.read_text()
+        since = len(senders.answered_by)
+        assert embedded._wait(lambda: len(senders.answered_by) > since + 200, 20)
+
+    assert not senders.broken
+    assert len(set(web.workers())) == 4
+    assert set(senders.answered_by[since:]) <= set(web.workers()[2:])
+    assert set(Counter(senders.answered_by)) == set(web.workers())
+
+
+def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(web):
+    leaving, staying = web.workers()
+    kept = {}
+    while kept.keys() != {leaving, staying}:
+        connection = web.connect()
+        pid, is_closed = ask(connection)
+        assert not is_closed
+        if kept.setdefault(pid, connection) is not connection:
+            connection.close()
+
+    os.kill(leaving, signal.SIGUSR1)
+    answers = [(leaving, False)]
+    while answers[-1] == (leaving, False):  # the signal is on its way
+        answers.append(ask(kept[leaving]))
+    assert answers[-1] == (leaving, True)
+
+    for _ in range(100):
+        connection = web.connect()
+        assert ask(connection) == (staying, False)
+        connection.close()
+    kept[staying].close()
+
+
+def test_one_socket_serves_all_so_that_a_killed_process_takes_nobody_with_it(web):
+    """Those that were let in but not yet taken wait for another."""
+    first, second = web.workers()
+    os.kill(first, signal.SIGSTOP)
+    os.kill(second, signal.SIGSTOP)
+    waiting = [web.connect() for _ in range(20)]
+    for connection in waiting:
+        connection.request("GET", "/")
+    os.kill(first, signal.SIGKILL)
+    os.kill(second, signal.SIGCONT)
+
+    assert {int(connection.getresponse().read()) for connection in waiting} == {second}
+    for connection in waiting:
+        connection.close()
+
+
+def test_granian_is_inside_as_serve_expects_it():
+    """Each of these is what config.serve replaces, calls or reads; another granian may have another one."""
+
+    def parameters(function):
+        return [name for name in inspect.signature(function).parameters if name != "self"]
+
+    assert parameters(MPServer._init_shared_socket) == []
+    assert parameters(MPServer._spawn_worker) == ["idx", "target", "callback_loader"]
+    assert parameters(MPServer._respawn_workers) == ["workers", "spawn_target", "target_loader", "delay"]
+    assert cli.Server is MPServer
+    server = MPServer("config.wsgi:application", workers_kill_timeout=5)
+    assert (server._ssp, server._shd, server._sfd) == (None, None, None)
+    assert (server.wrks, server.respawned_wrks, server.interrupt_signal) == ([], {}, False)
+    assert server.workers_kill_timeout == 5
+    assert callable(server._metrics.incr_spawn)
+    # The one other that touches a socket or replaces processes would be new.
+    source = inspect.getsource(granian.server.common) + inspect.getsource(granian.server.mp)
+    assert source.count("self._respawn_workers(") == 4
+    assert "sock, _sso = sock" in source
+    assert "((self._ssp, self._shd), self._sso)" in source
