@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber
-from reports import outcomes, periods, querysets
+from reports import countings, outcomes, periods, querysets
 from reports.figures import Coverage
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
@@ -192,17 +192,17 @@ def for_excel(name: str, type_number: int) -> str:
 
 def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each number in each bucket in which it has calls, as CSV."""
-    return _counts(querysets.statement(COUNTS, "counts", grain), numbers, period, grain, excel=excel)
+    return _counts(querysets.statement(COUNTS, countings.COUNTS, grain), numbers, period, grain, excel=excel)
 
 
 def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each block type of each number in each bucket, as CSV."""
-    return _counts(querysets.statement(BLOCKS, "blockcounts", grain), numbers, period, grain, excel=excel)
+    return _counts(querysets.statement(BLOCKS, countings.BLOCKS, grain), numbers, period, grain, excel=excel)
 
 
 def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each destination of each number in each bucket, by course of the call, as CSV."""
-    sql = querysets.statement(FORWARDS, "forwardcounts", grain)
+    sql = querysets.statement(FORWARDS, countings.FORWARDS, grain)
     return _counts(sql, numbers, period, grain, excel=excel)
 
 

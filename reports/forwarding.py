@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from reports import periods, querysets
+from reports import countings, periods, querysets
 from reports.figures import Cell, Coverage
 from reports.periods import Grain, Period
 from reports.querysets import FORWARD_FORMULAS, Cells
@@ -118,10 +118,10 @@ def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Re
     """Return the forwards of a period: three statements, or two, however many destinations."""
     bucket = periods.whole(period)
     known = querysets.ask(
-        querysets.statement(querysets.FORWARDS_KNOWN, "counts", Grain.DAY), coverage, period, [bucket]
+        querysets.statement(querysets.FORWARDS_KNOWN, countings.COUNTS, Grain.DAY), coverage, period, [bucket]
     )[0]
     rows = _rows(coverage, period)
-    handovers = querysets.statement(querysets.HANDOVERS, "handovers", Grain.DAY)
+    handovers = querysets.statement(querysets.HANDOVERS, countings.HANDOVERS, Grain.DAY)
     passed = querysets.ask(handovers, coverage, period, [bucket]) if with_handovers else []
     cells = Cells(coverage)
 
@@ -178,7 +178,7 @@ def type_label(destination_type: str) -> str:
 def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
     """Return the sums of each destination and course. A destination of which nothing is measured stands in no answer,
     so it does not make a small group larger."""
-    sql = querysets.statement(querysets.FORWARDS, "forwardcounts", Grain.DAY)
+    sql = querysets.statement(querysets.FORWARDS, countings.FORWARDS, Grain.DAY)
     found = querysets.ask(sql, coverage, period, [periods.whole(period)])
     return [row for row in found if row["attempts"] or row["forward_answers"]]
 

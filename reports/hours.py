@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from reports import periods, querysets
+from reports.countings import COUNTS
 from reports.figures import Coverage, Row
 from reports.periods import Grain, Period
 
@@ -139,7 +140,7 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
-    sql = BY_HOUR.replace("{source}", querysets.SOURCES["counts", False])
+    sql = BY_HOUR.replace("{source}", querysets.SOURCES[COUNTS, False])
     with connection.cursor() as cursor:
         cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
         found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,7 +19,8 @@ from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber, RequestType
 from calls.opening import Schedule
-from reports import figures, periods
+from reports import countings, figures, periods
+from reports.countings import COUNTS, Table
 from reports.figures import ALWAYS, NEVER, BlockRow, Blocks, Cell, Coverage, Row, State
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period
@@ -81,12 +83,16 @@ GIVEN_KEYS = tuple(EVERY_FORMULA)
 # So a comparison with null leaves a count out without calling it unmeasured.
 #
 # Numbers that are covered alike in the whole period are one `part`, and are summed in one go; where rows of single
-# numbers are asked for, every number is a part.
+# numbers are asked for, every number is a part. A part has `moments` at which a figure begins to be measured: between
+# two of them all its counts are measured alike. So they are added up plainly first, and only these few sums are asked
+# what of them is measured. Each number of a part has a bit of its own as its `mark`, so that a sum knows how many there
+# were without sorting.
 
+MARKS = 63  # the bits of a bigint, but for its sign
 GIVEN = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, part integer, e164 text, label text, forwards_from timestamptz,
+    id bigint, part integer, mark bigint, moments timestamptz[], e164 text, label text, forwards_from timestamptz,
     {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
 ), split AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(split)s::json) AS split (
@@ -97,33 +103,30 @@ number AS MATERIALIZED (
 )"""
 EDGES = "(SELECT edges FROM edge)"
 
+# Days lie in `slices`, which begin with a bucket or where something begins to be measured, and are added up by them.
 FROM_DAYS = """
-SELECT counts.*, day::timestamp AT TIME ZONE %(zone)s AS at
+SELECT number_id, {parts} {sums}, first_day::timestamp AT TIME ZONE %(zone)s AS at
 FROM (
-  SELECT destination_number_id AS number_id, day, {columns} FROM {days}
+  SELECT destination_number_id AS number_id, {parts} {summed}, min(day) AS first_day FROM {of_days}
   WHERE destination_number_id = ANY(%(ids)s) AND day BETWEEN %(first)s AND %(last)s AND {asked}
-) AS counts
-WHERE (number_id, day) NOT IN (SELECT number_id, day FROM split)
+    AND (destination_number_id, day) NOT IN (SELECT number_id, day FROM split)
+  GROUP BY destination_number_id, {parts} width_bucket(day, %(slices)s::date[])
+) AS slice
 UNION ALL
-SELECT number_id, day, {columns}, quarter_hour
+SELECT number_id, {parts} {sums}, quarter_hour
 FROM split CROSS JOIN LATERAL (
-  SELECT * FROM {quarter_hours}
+  SELECT * FROM {of_quarter_hours}
   WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at AND {asked}
   OFFSET 0  -- by the index, split by split
 ) AS quarter_hours
 """
 FROM_QUARTER_HOURS = """
-SELECT destination_number_id AS number_id, {columns}, quarter_hour AS at
-FROM {quarter_hours}
+SELECT destination_number_id AS number_id, {parts} {sums}, quarter_hour AS at
+FROM {of_quarter_hours}
 WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {asked}
 """
 # Inside opening hours, outside of them, or both.
 ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
-
-COUNTED = sorted(
-    {column for formula in FORMULAS.values() for side in (formula.above, formula.below) for column in side.split(" + ")}
-    - {""}
-)
 
 
 def _shown(formulas: dict[str, Formula]) -> str:
@@ -156,22 +159,29 @@ def _left_out(keys: Iterable[str]) -> str:
     )
 
 
-def _by_bucket_and_part(columns: str, *parts: str) -> str:
-    """A statement's beginning: `shown` has the counts of the source by bucket, numbers covered alike, and parts."""
-    keys = ", ".join(("bucket", "part", *parts))
+def _by_bucket_and_part(table: Table, columns: str) -> str:
+    """The beginning of a statement: `shown` has columns of a table by bucket, part, and the table's parts."""
+    keys = ", ".join(("bucket", "part", *table.parts))
     return f"""
-WITH {GIVEN}, counts AS (
-  SELECT source.*, width_bucket(at, {EDGES}) AS bucket FROM ({{source}}) AS source
+WITH {GIVEN}, part AS MATERIALIZED (
+  SELECT part, {", ".join(f"min({key}_from) AS {key}_from" for key in GIVEN_KEYS)} FROM number GROUP BY part
+), counts AS MATERIALIZED (
+  SELECT {keys}, min(at) AS at, bit_or(mark) AS marks, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
+  FROM (
+    SELECT source.*, part, mark, width_bucket(at, {EDGES}) AS bucket, width_bucket(at, moments) AS stretch
+    FROM ({{source}}) AS source JOIN number ON number.id = number_id
+  ) AS counts
+  GROUP BY {keys}, stretch
 ), shown AS (
   SELECT {keys}, {columns}
-  FROM counts JOIN number ON number.id = number_id
+  FROM counts JOIN part USING (part)
   GROUP BY {keys}
 )"""
 
 
-_NUMBERS = "count(DISTINCT number_id) AS numbers"
+_NUMBERS = "bit_count(bit_or(marks)::bit(64)) AS numbers"
 BY_BUCKET_AND_PART = _by_bucket_and_part(
-    f"sum(offered) AS offered, {_NUMBERS},\n  {_shown(FORMULAS)},\n  {_hidden(ALL_KEYS)}"
+    COUNTS, f"sum(offered) AS offered, {_NUMBERS},\n  {_shown(FORMULAS)},\n  {_hidden(ALL_KEYS)}"
 )
 
 BY_NUMBER = f"{BY_BUCKET_AND_PART} SELECT * FROM shown ORDER BY bucket, part"
@@ -184,7 +194,7 @@ SELECT bucket, sum(offered) AS offered,
 FROM shown GROUP BY bucket
 """
 
-BLOCKS_BY_BUCKET_AND_PART = _by_bucket_and_part(_shown(BLOCK_FORMULAS), "block_type")
+BLOCKS_BY_BUCKET_AND_PART = _by_bucket_and_part(countings.BLOCKS, _shown(BLOCK_FORMULAS))
 
 BLOCKS = f"""{BLOCKS_BY_BUCKET_AND_PART}
 SELECT block_type, {", ".join(f"sum({key}) AS {key}" for key in BLOCK_FORMULAS)}
@@ -194,11 +204,11 @@ ORDER BY sum(blocks) DESC, block_type
 """
 
 # How many calls a figure of forwards leaves out, and of how many numbers.
-FORWARDS_KNOWN = f"""{_by_bucket_and_part(f"{_NUMBERS}, {_hidden(FORWARD_KEYS)}")}
+FORWARDS_KNOWN = f"""{_by_bucket_and_part(COUNTS, f"{_NUMBERS}, {_hidden(FORWARD_KEYS)}")}
 SELECT {_left_out(FORWARD_KEYS)} FROM shown
 """
 
-FORWARDS_BY_BUCKET_AND_PART = _by_bucket_and_part(_shown(FORWARD_FORMULAS), "destination", "destination_type", "course")
+FORWARDS_BY_BUCKET_AND_PART = _by_bucket_and_part(countings.FORWARDS, _shown(FORWARD_FORMULAS))
 
 _FORWARD_SUMS = ", ".join(
     f"sum({key}{suffix}) AS {key}{suffix}"
@@ -210,51 +220,49 @@ SELECT destination, destination_type, course, {_FORWARD_SUMS}
 FROM shown GROUP BY destination, destination_type, course
 """
 
-_PAIR = ("first_destination", "first_type", "destination", "destination_type")
-HANDOVERS = f"""{_by_bucket_and_part(_shown(HANDOVER_FORMULAS), *_PAIR)}
-SELECT {", ".join(_PAIR)}, sum(handovers) AS handovers
-FROM shown GROUP BY {", ".join(_PAIR)}
+_PAIR = ", ".join(countings.HANDOVERS.parts)
+HANDOVERS = f"""{_by_bucket_and_part(countings.HANDOVERS, _shown(HANDOVER_FORMULAS))}
+SELECT {_PAIR}, sum(handovers) AS handovers
+FROM shown GROUP BY {_PAIR}
 HAVING sum(handovers) > 0
-ORDER BY sum(handovers) DESC, 1, 2, 3, 4
+ORDER BY sum(handovers) DESC, {_PAIR}
 """
 
 SOURCES = {
-    (table, of_days): (FROM_DAYS if of_days else FROM_QUARTER_HOURS).format(
-        columns=columns,
+    (table, grain_is_of_days): (FROM_DAYS if grain_is_of_days else FROM_QUARTER_HOURS).format(
+        parts="".join(f"{part}, " for part in table.parts),
+        sums=", ".join(table.sums),
+        summed=", ".join(f"sum({name}) AS {name}" for name in table.sums),
+        of_days=table.of_days,
+        of_quarter_hours=table.of_quarter_hours,
         asked=ASKED,
-        days=f"reports_day{table}",
-        quarter_hours=f"reports_quarterhour{table}",
     )
-    for table, columns in (
-        ("counts", ", ".join(["offered", *COUNTED])),
-        ("blockcounts", "block_type, blocks, calls, last_in_call, lost"),
-        ("forwardcounts", "destination, destination_type, course, attempts, calls, answers, ring_s, ring_calls"),
-        ("handovers", "first_destination, first_type, destination, destination_type, calls"),
-    )
-    for of_days in (True, False)
+    for table in countings.TABLES
+    for grain_is_of_days in (True, False)
 }
 
 
-def statement(sql: str, table: str, grain: str) -> str:
-    """Return one of the statements above, reading the counts (`counts`, `blockcounts`) that serve a grain."""
+def statement(sql: str, table: Table, grain: str) -> str:
+    """Return one of the statements above, reading those counts of a table that serve a grain."""
     return sql.replace("{source}", SOURCES[table, grain in periods.OF_DAYS])
 
 
 def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool) -> dict[str, Any]:
     """Return what the statements take; `apart` makes every number a part, in the order given."""
-    parts: dict[object, int] = {}
     return {
         "numbers": json.dumps(
             [
                 {
                     "id": number.pk,
-                    "part": parts.setdefault(number if apart else _covered(coverage, number, period), len(parts)),
+                    "part": part,
+                    "mark": mark,
+                    "moments": _moments(coverage, number, period),
                     "e164": number.e164,
                     "label": number.label,
                     "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
                 }
                 | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in GIVEN_KEYS}
-                for number in coverage
+                for number, part, mark in _parts(coverage, period, apart=apart)
             ]
         ),
         "split": json.dumps([row for number in coverage for row in _split_days(coverage, number, period)]),
@@ -266,7 +274,19 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
         "end": period.end,
         "is_open": period.opening.is_open,
         "edges": list(edges),
+        "slices": _slices(coverage, period, edges),
     }
+
+
+def _parts(coverage: Coverage, period: Period, *, apart: bool) -> Iterable[tuple[DestinationNumber, int, int]]:
+    """Return each number with its part, from 0 on, and its mark in it."""
+    parts: dict[object, int] = {}
+    sizes: Counter[object] = Counter()
+    for number in coverage:
+        alike = number if apart else _covered(coverage, number, period)
+        batch, place = divmod(sizes[alike], MARKS)
+        sizes[alike] += 1
+        yield number, parts.setdefault((alike, batch), len(parts)), 1 << place
 
 
 def _sql_moment(moment: datetime | None) -> str | None:
@@ -281,6 +301,20 @@ def _covered(coverage: Coverage, number: DestinationNumber, period: Period) -> t
     return tuple(
         moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER
         for moment in (coverage.shown_from(number, key) for key in GIVEN_KEYS)
+    )
+
+
+def _moments(coverage: Coverage, number: DestinationNumber, period: Period) -> list[str]:
+    """Return when in the middle of a period figures begin to be measured, in the order of time."""
+    moments = {coverage.shown_from(number, key) for key in GIVEN_KEYS}
+    return [moment.isoformat() for moment in sorted(moment for moment in moments if moment and moment in period)]
+
+
+def _slices(coverage: Coverage, period: Period, edges: Sequence[datetime]) -> list[date]:
+    """Return the days with which buckets begin, or with which, or in the middle of which, figures are measured."""
+    moments = {coverage.shown_from(number, key) for number in coverage for key in GIVEN_KEYS}
+    return sorted(
+        {periods.day_of(at) for at in (*edges, *(moment for moment in moments if moment and moment in period))}
     )
 
 
@@ -345,7 +379,7 @@ def by_number(numbers: Numbers, period: Period) -> list[Row]:
     """Return the figures of each number over a whole period, also of those without calls, in the order given."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
-    sql = statement(BY_NUMBER, "counts", Grain.DAY)
+    sql = statement(BY_NUMBER, COUNTS, Grain.DAY)
     found = {counted["part"]: counted for counted in ask(sql, coverage, period, [bucket], apart=True)}
     return [
         Cells(coverage.only(number)).row(found.get(part, {}), bucket, number=number)
@@ -360,7 +394,7 @@ def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[R
     cells = [Cells(coverage.only(number)) for number in coverage]
     return [
         cells[counted["part"]].row(counted, buckets[counted["bucket"] - 1], number=coverage.numbers[counted["part"]])
-        for counted in ask(statement(BY_NUMBER, "counts", grain), coverage, period, buckets, apart=True)
+        for counted in ask(statement(BY_NUMBER, COUNTS, grain), coverage, period, buckets, apart=True)
     ]
 
 
@@ -369,8 +403,8 @@ def blocks(numbers: Numbers, period: Period) -> Blocks:
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
     # What is not measured is told by the calls of the numbers: those have no blocks to tell it by.
-    known = next(iter(ask(statement(BY_BUCKET, "counts", Grain.DAY), coverage, period, [bucket])), {})
-    found = ask(statement(BLOCKS, "blockcounts", Grain.DAY), coverage, period, [bucket])
+    known = next(iter(ask(statement(BY_BUCKET, COUNTS, Grain.DAY), coverage, period, [bucket])), {})
+    found = ask(statement(BLOCKS, countings.BLOCKS, Grain.DAY), coverage, period, [bucket])
     cells = Cells(coverage)
     rows = [
         BlockRow(
@@ -421,7 +455,7 @@ def counted_at() -> datetime | None:
 
 def _by_bucket(coverage: Coverage, period: Period, grain: str, buckets: list[Bucket]) -> list[Row]:
     found = {
-        counted["bucket"]: counted for counted in ask(statement(BY_BUCKET, "counts", grain), coverage, period, buckets)
+        counted["bucket"]: counted for counted in ask(statement(BY_BUCKET, COUNTS, grain), coverage, period, buckets)
     }
     cells = Cells(coverage)
     return [cells.row(found.get(n, {}), bucket) for n, bucket in enumerate(buckets, start=1)]
