@@ -1,7 +1,8 @@
 """What is counted of calls, as SQL: a table of counts says how it is counted, what makes its rows unique, what adds up.
 
-Counts are kept by quarter-hour, and what adds up from them by local day. Each quarter-hour of a number lies inside its
-opening hours or outside of them, as a whole; a day has a row for either."""
+Counts are kept by quarter-hour, and what adds up from them by local day and month, and by the hours of the week of a
+month. Each quarter-hour of a number lies inside its opening hours or outside of them, as a whole; longer times have a
+row for either."""
 
 from __future__ import annotations
 
@@ -24,14 +25,14 @@ FENCE = "OFFSET 0"
 
 @dataclass(frozen=True)
 class Table:
-    """Counts of one kind, kept in `reports_quarterhour{name}` and `reports_day{name}`."""
+    """Counts of one kind, kept in `reports_quarterhour{name}`, `reports_day{name}` and `reports_month{name}`."""
 
     name: str
     # Counts what `judged` holds: a SELECT of number, quarter-hour, is_open, parts and figures.
     counting: str
     # What tells rows apart beside the number and the time.
     parts: tuple[str, ...]
-    # What days add up.
+    # What days and months add up.
     sums: tuple[str, ...]
     # What is kept of quarter-hours alone.
     lists: tuple[str, ...] = ()
@@ -45,12 +46,20 @@ class Table:
         return f"reports_day{self.name}"
 
     @property
+    def of_months(self) -> str:
+        return f"reports_month{self.name}"
+
+    @property
     def quarter_hour_keys(self) -> tuple[str, ...]:
         return ("destination_number_id", "quarter_hour", *self.parts)
 
     @property
     def day_keys(self) -> tuple[str, ...]:
         return ("destination_number_id", "day", "is_open", *self.parts)
+
+    @property
+    def month_keys(self) -> tuple[str, ...]:
+        return ("destination_number_id", "month", "is_open", *self.parts)
 
 
 # --- Judging calls -----------------------------------------------------------------------------
@@ -272,6 +281,65 @@ changed_day AS MATERIALIZED (
   FROM changed CROSS JOIN (SELECT %s::text AS name) AS zone
 )"""
 
+
+def sum_months(table: Table) -> str:
+    """Months add up from their days."""
+    keys = ", ".join(table.month_keys)
+    return f"""
+SELECT {keys}, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
+FROM (
+  SELECT scope.month, counts.* FROM changed_month AS scope CROSS JOIN LATERAL (
+    SELECT * FROM {table.of_days} AS counts
+    WHERE counts.destination_number_id = scope.destination_number_id
+      AND counts.day >= scope.month AND counts.day < scope.month + interval '1 month' {FENCE}
+  ) AS counts
+) AS day_of_month
+GROUP BY {keys}"""
+
+
+CHANGED_MONTHS = """
+changed_month AS MATERIALIZED (
+  SELECT DISTINCT destination_number_id, date_trunc('month', quarter_hour AT TIME ZONE zone.name)::date AS month
+  FROM changed CROSS JOIN (SELECT %s::text AS name) AS zone
+)"""
+
+# --- Hours of the week -----------------------------------------------------------------------------
+#
+# How many calls came on the Mondays of a month between nine and ten, local time.
+
+HOURS = "reports_hourofweekcounts"
+HOUR_SCOPE = ("destination_number_id", "month", "weekday", "hour")
+HOUR_KEYS = (*HOUR_SCOPE, "is_open")
+HOUR_SUMS = ("offered", "answered", "missed", "abandoned")
+
+HOURS_OF = """
+  SELECT DISTINCT destination_number_id, date_trunc('month', local)::date AS month,
+    extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, zone.name AS time_zone
+  FROM {quarter_hours} CROSS JOIN (SELECT %s::text AS name) AS zone
+  CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE zone.name AS local) AS clock"""
+CHANGED_HOURS = f"changed_hour AS MATERIALIZED ({HOURS_OF.format(quarter_hours='changed')})"
+# The first such hour of a month.
+FIRST_OF_HOUR = "month + mod(weekday - extract(isodow FROM month)::int + 7, 7) + hour * interval '1 hour'"
+
+# As for days the index gives three hours more at either end.
+SUM_HOURS = f"""
+SELECT {", ".join(HOUR_KEYS)}, {", ".join(f"sum({name}) AS {name}" for name in HOUR_SUMS)}
+FROM (
+  SELECT scope.month, scope.weekday, scope.hour, counts.*
+  FROM changed_hour AS scope
+  CROSS JOIN LATERAL generate_series(
+    {FIRST_OF_HOUR}, month + interval '1 month' - interval '1 second', interval '7 days'
+  ) AS starts_at
+  CROSS JOIN LATERAL (
+    SELECT * FROM {COUNTS.of_quarter_hours} AS counts
+    WHERE counts.destination_number_id = scope.destination_number_id
+      AND counts.quarter_hour >= starts_at AT TIME ZONE scope.time_zone - interval '3 hours'
+      AND counts.quarter_hour < starts_at AT TIME ZONE scope.time_zone + interval '4 hours'
+      AND date_trunc('hour', counts.quarter_hour AT TIME ZONE scope.time_zone) = starts_at {FENCE}
+  ) AS counts
+) AS quarter_hour_of_hour
+GROUP BY {", ".join(HOUR_KEYS)}"""
+
 # --- Calls at once -------------------------------------------------------------------------------
 #
 # A call goes on from its first post to its last, and is followed for four hours. It weighs in every quarter-hour it
@@ -322,15 +390,25 @@ PEAK_KEYS = ("destination_number_id", "quarter_hour")
 # --- Replacing -----------------------------------------------------------------------------------
 
 
-def replace(table: str, counting: str, keys: tuple[str, ...], figures: tuple[str, ...], scope: str) -> str:
-    """A statement that makes `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed."""
+def replace(
+    table: str,
+    counting: str,
+    keys: tuple[str, ...],
+    figures: tuple[str, ...],
+    scope: str,
+    *,
+    scope_keys: tuple[str, ...] = (),
+) -> str:
+    """A statement that makes `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed.
+
+    A scope names its rows by `scope_keys`, else by the first two keys: the number and a time."""
     names = ", ".join((*keys, *figures))
     same = " AND ".join(f"counted.{key} = old.{key}" for key in keys)
     return f"""
 counted AS MATERIALIZED ({counting}),
 gone AS (
   DELETE FROM {table} AS old USING {scope} AS scope
-  WHERE old.destination_number_id = scope.destination_number_id AND old.{keys[1]} = scope.{keys[1]}
+  WHERE {" AND ".join(f"old.{key} = scope.{key}" for key in scope_keys or keys[:2])}
     AND NOT EXISTS (SELECT FROM counted WHERE {same})
 )
 INSERT INTO {table} ({names}) SELECT {names} FROM counted

@@ -12,8 +12,7 @@ from itertools import pairwise
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from reports import periods, querysets
-from reports.countings import COUNTS
+from reports import countings, periods, querysets
 from reports.figures import Coverage, Row
 from reports.periods import Grain, Period
 
@@ -33,25 +32,48 @@ class Shown(StrEnum):
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
-# Sums over the quarter-hours of each hour of the week, local time; of a figure over those in which it is measured.
+# Sums over each hour of the week, local time; of a figure over those quarter-hours in which it is measured. Of whole
+# months that are measured alike they are counted already.
+_SUMS = "sum(offered) AS offered, sum(answered) AS answered, sum(missed) AS missed, sum(abandoned) AS abandoned"
 BY_HOUR = f"""
-WITH {querysets.GIVEN}
-SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, sum(offered) AS offered,
-  sum(answered) AS answered, sum(wanted) AS wanted, sum(missed) AS missed, sum(lost) AS lost
-FROM (
-  -- First by quarter-hour, for the clock of each is looked up once then.
-  SELECT at, sum(offered) AS offered,
-    sum(answered) FILTER (WHERE at >= reached_from) AS answered,
-    sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from) AS wanted,
-    sum(missed) FILTER (WHERE at >= missed_from) AS missed,
-    sum(missed + abandoned) FILTER (WHERE at >= lost_from) AS lost
-  FROM ({{source}}) AS counts
-  JOIN number ON number.id = number_id
-  GROUP BY at
-) AS quarter_hours
-CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
+WITH {querysets.GIVEN}, counts AS (
+  SELECT number_id, hours.*
+  FROM run CROSS JOIN LATERAL (
+    SELECT min(month)::timestamp AT TIME ZONE %(zone)s AS at, weekday, hour, {_SUMS}
+    FROM {countings.HOURS}
+    WHERE destination_number_id = number_id AND month BETWEEN first AND last AND {querysets.ASKED}
+    GROUP BY width_bucket(month, %(slices)s::date[]), weekday, hour
+  ) AS hours
+  WHERE grain = 'month'
+), measured AS (
+  SELECT weekday, hour, {{figures}} FROM counts JOIN number ON number.id = number_id GROUP BY weekday, hour
+  UNION ALL
+  SELECT extract(isodow FROM local), extract(hour FROM local), offered, answered, wanted, missed, lost
+  FROM (
+    -- First by quarter-hour, for the clock of each is looked up once then.
+    SELECT at, {{figures}}
+    FROM run CROSS JOIN LATERAL (
+      SELECT quarter_hour AS at, offered, answered, missed, abandoned FROM {countings.COUNTS.of_quarter_hours}
+      WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at
+        AND {querysets.ASKED}
+      OFFSET 0  -- by the index, run by run
+    ) AS counts
+    JOIN number ON number.id = number_id
+    WHERE grain <> 'month'
+    GROUP BY at
+  ) AS quarter_hours
+  CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
+)
+SELECT weekday::int, hour::int, sum(offered), sum(answered), sum(wanted), sum(missed), sum(lost)
+FROM measured
 GROUP BY 1, 2
-"""
+""".format(
+    figures="""sum(offered) AS offered,
+      sum(answered) FILTER (WHERE at >= reached_from) AS answered,
+      sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from) AS wanted,
+      sum(missed) FILTER (WHERE at >= missed_from) AS missed,
+      sum(missed + abandoned) FILTER (WHERE at >= lost_from) AS lost"""
+)
 
 
 @dataclass(frozen=True)
@@ -140,9 +162,8 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
-    sql = BY_HOUR.replace("{source}", querysets.SOURCES[COUNTS, False])
     with connection.cursor() as cursor:
-        cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
+        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=True))
         found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
     with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []

@@ -1,4 +1,4 @@
-"""The counts: what calls add up to, per number (and block type), by quarter-hour UTC and by local day.
+"""The counts: what calls add up to, per number (and block type), by quarter-hour UTC, and by local day and month.
 
 Written by reports.rollups only, told silences by reports.telling. Counts are complete; what is not measured is hidden
 when shown."""
@@ -56,6 +56,16 @@ class OfDay(models.Model):
     """What lies inside the number's opening hours on one day, or outside of them."""
 
     day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
+    is_open = models.BooleanField(_("inside opening hours"), default=True)
+
+    class Meta:
+        abstract = True
+
+
+class OfMonth(models.Model):
+    """What lies inside the number's opening hours in one month, or outside of them. Only the roll-up makes them."""
+
+    month = models.DateField(_("month"), help_text=_("Its first day, of the reports' zone"))
     is_open = models.BooleanField(_("inside opening hours"), default=True)
 
     class Meta:
@@ -128,6 +138,42 @@ class DayCounts(Counts, OfDay):
         return f"{self.destination_number_id} {self.day}"
 
 
+class MonthCounts(Counts, OfMonth):
+    class Meta:
+        verbose_name = _("counts of a month")
+        verbose_name_plural = _("counts by month")
+        constraints = [
+            models.UniqueConstraint(name="counts_once_per_month", fields=["destination_number", "month", "is_open"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m}"
+
+
+class HourOfWeekCounts(OfNumber, OfMonth):
+    """What came in one hour of the week, local time, on all its days of one month."""
+
+    weekday = models.PositiveSmallIntegerField(_("weekday"), help_text=_("1 is Monday"))
+    hour = models.PositiveSmallIntegerField(_("hour"))
+    offered = _count(_("offered"))
+    answered = _count(_("answered"))
+    missed = _count(_("missed"))
+    abandoned = _count(_("abandoned"))
+
+    class Meta:
+        verbose_name = _("counts of an hour of the week")
+        verbose_name_plural = _("counts by hour of the week")
+        constraints = [
+            models.UniqueConstraint(
+                name="counts_once_per_hour_of_week",
+                fields=["destination_number", "month", "weekday", "hour", "is_open"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m} {self.weekday} {self.hour}"
+
+
 class QuarterHourBlockCounts(BlockCounts, OfQuarterHour):
     class Meta:
         verbose_name = _("block counts of a quarter-hour")
@@ -155,6 +201,20 @@ class DayBlockCounts(BlockCounts, OfDay):
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.day} {self.block_type}"
+
+
+class MonthBlockCounts(BlockCounts, OfMonth):
+    class Meta:
+        verbose_name = _("block counts of a month")
+        verbose_name_plural = _("block counts by month")
+        constraints = [
+            models.UniqueConstraint(
+                name="block_counts_once_per_month", fields=["destination_number", "month", "is_open", "block_type"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m} {self.block_type}"
 
 
 class ForwardCounts(OfNumber):
@@ -203,6 +263,21 @@ class DayForwardCounts(ForwardCounts, OfDay):
         return f"{self.destination_number_id} {self.day} {self.destination}"
 
 
+class MonthForwardCounts(ForwardCounts, OfMonth):
+    class Meta:
+        verbose_name = _("forwards of a month")
+        verbose_name_plural = _("forwards by month")
+        constraints = [
+            models.UniqueConstraint(
+                name="forwards_once_per_month",
+                fields=["destination_number", "month", "is_open", "destination", "destination_type", "course"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m} {self.destination}"
+
+
 class Handovers(OfNumber):
     """Calls of one number in one stretch of time that another answered than was tried first."""
 
@@ -245,6 +320,20 @@ class DayHandovers(Handovers, OfDay):
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.day} {self.destination}"
+
+
+class MonthHandovers(Handovers, OfMonth):
+    class Meta:
+        verbose_name = _("handovers of a month")
+        verbose_name_plural = _("handovers by month")
+        constraints = [
+            models.UniqueConstraint(
+                name="handovers_once_per_month", fields=["destination_number", "month", "is_open", *_PAIR]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m} {self.destination}"
 
 
 class QuarterHourPeaks(OfNumber, OfQuarterHour):

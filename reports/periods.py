@@ -5,7 +5,7 @@ quarter-hours and the last in October 100; the hour that comes twice is told apa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -179,6 +179,51 @@ def buckets(period: Period, grain: str) -> list[Bucket]:
 def whole(period: Period) -> Bucket:
     """Return a period as one bucket."""
     return Bucket(period.start, period.end, period.label, period.short_label)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Days in a row that are read from counts of one grain: whole months, days, or the quarter-hours of one day."""
+
+    grain: Grain
+    first: date
+    last: date
+
+    def given(self) -> dict[str, object]:
+        """Return it as the statements take it."""
+        return {
+            "grain": self.grain.value,
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "starts_at": day_start(self.first).isoformat(),
+            "ends_at": day_start(self.last + DAY).isoformat(),
+        }
+
+
+def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -> list[Run]:
+    """Return a period as runs of the coarsest counts that tell what lies before each border and moment from what lies
+    after it: no month has one inside, and a day in the middle of which a moment falls is read by quarter-hours."""
+    split = {day for moment in moments if day_start(day := day_of(moment)) != moment}
+    inside = {*borders, *map(day_of, moments), *split}
+    parts: list[Run] = []
+    day = period.first
+    while day <= period.last:
+        following = (day.replace(day=1) + 32 * DAY).replace(day=1)
+        end = min(following - DAY, period.last)
+        is_whole = day.day == 1 and end == following - DAY
+        if is_whole and day not in split and not any(day < border <= end for border in inside):
+            parts.append(Run(Grain.MONTH, day, end))
+        else:
+            days = [day + n * DAY for n in range((end - day).days + 1)]
+            parts += [Run(Grain.QUARTER_HOUR if one in split else Grain.DAY, one, one) for one in days]
+        day = following
+    joined: list[Run] = []
+    for part in parts:
+        if joined and joined[-1].grain == part.grain != Grain.QUARTER_HOUR:
+            joined[-1] = Run(part.grain, joined[-1].first, part.last)
+        else:
+            joined.append(part)
+    return joined
 
 
 def moment_label(moment: datetime) -> str:

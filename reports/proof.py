@@ -44,10 +44,17 @@ changed_day AS (
   FROM reports_quarterhourcounts
 )"""
 
+ALL_MONTHS = """
+changed_month AS (
+  SELECT DISTINCT destination_number_id, date_trunc('month', day)::date AS month FROM reports_daycounts
+)"""
+
+ALL_HOURS = f"changed_hour AS ({countings.HOURS_OF.format(quarter_hours=countings.COUNTS.of_quarter_hours)})"
+
 FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type", "received_at")
 
-# What waits in the log to be counted again may differ. Days and their quarter-hours are written in one transaction: no
-# day waits for its quarter-hours.
+# What waits in the log to be counted again may differ. Quarter-hours and what they lie in are written in one
+# transaction: no day or month waits for its quarter-hours.
 OF_QUARTER_HOUR = "log.quarter_hour = difference.quarter_hour"
 OF_PEAK = f"""log.quarter_hour BETWEEN difference.quarter_hour - {countings.FOLLOWED} AND difference.quarter_hour"""
 OF_NUMBER, NEVER = "true", "false"
@@ -64,6 +71,8 @@ class Question:
     figures: Sequence[str]
     waiting: str
     values: list[Any]
+    # When a difference lies, where its keys do not say it: counting that quarter-hour again mends it.
+    when: str = ""
 
 
 def _questions() -> Iterator[Question]:
@@ -85,6 +94,21 @@ def _questions() -> Iterator[Question]:
         yield Question(
             table.of_days, ALL_DAYS, countings.sum_days(table), table.day_keys, table.sums, NEVER, [zone, zone]
         )
+    for table in TABLES:
+        yield Question(
+            table.of_months, ALL_MONTHS, countings.sum_months(table), table.month_keys, table.sums, NEVER, []
+        )
+    yield Question(
+        countings.HOURS,
+        ALL_HOURS,
+        countings.SUM_HOURS,
+        countings.HOUR_KEYS,
+        countings.HOUR_SUMS,
+        NEVER,
+        [zone, zone],
+        # Not the first one, which might be the hour that is skipped in spring.
+        f"({countings.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
+    )
     yield Question(
         countings.PEAKS,
         f"going AS MATERIALIZED ({countings.GOING_IN_ALL})",
@@ -108,6 +132,7 @@ def differences() -> Iterator[Difference]:
             raise rollups.ZoneChanged(counted_in)
         for asked in _questions():
             names = ", ".join((*asked.keys, *asked.figures))
+            when, *parts = (f"difference.{key}" for key in asked.keys[1:])
             cursor.execute(
                 f"""
                 WITH {asked.before + "," if asked.before else ""}
@@ -116,15 +141,15 @@ def differences() -> Iterator[Difference]:
                 difference AS (
                   (TABLE expected EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE expected)
                 )
-                SELECT DISTINCT number.e164, number.id, {", ".join(f"difference.{key}" for key in asked.keys[1:])}
+                SELECT DISTINCT number.e164, number.id, {", ".join((asked.when or when, *parts))}
                 FROM difference JOIN calls_destinationnumber AS number ON number.id = destination_number_id
                 WHERE NOT {_waits(asked.waiting)}
                 ORDER BY 1, 2""",
                 asked.values,
             )
-            for e164, number_id, when, *rest in cursor.fetchall():
+            for e164, number_id, at, *rest in cursor.fetchall():
                 what = " ".join("open" if one is True else "closed" if one is False else str(one) for one in rest)
-                yield Difference(asked.table.removeprefix("reports_"), number_id, e164, when, what)
+                yield Difference(asked.table.removeprefix("reports_"), number_id, e164, at, what)
         yield from _opened_otherwise(cursor)
 
 

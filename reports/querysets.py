@@ -76,8 +76,9 @@ GIVEN_KEYS = tuple(EVERY_FORMULA)
 # --- The statements ----------------------------------------------------------------------------
 #
 # They promise: each figure covers the counts from the moment on from which it is measured for that number, to the
-# quarter-hour. Days are read from the counts of days, but for the days in which a figure begins to be measured
-# (`split`, five per number at most): those from the counts of their quarter-hours.
+# quarter-hour. A `run` says what is read of a number from which counts: those of months where a whole month lies in a
+# bucket and is measured alike, else those of days, and of a day in which a figure begins to be measured (five per
+# number at most) those of its quarter-hours.
 #
 # Of each number and figure is given since when it is shown: -infinity always, infinity never, null does not apply.
 # So a comparison with null leaves a count out without calling it unmeasured.
@@ -94,31 +95,38 @@ number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
     id bigint, part integer, mark bigint, moments timestamptz[], e164 text, label text, forwards_from timestamptz,
     {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
-), split AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(%(split)s::json) AS split (
-    number_id bigint, day date, starts_at timestamptz, ends_at timestamptz)
+), run AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%(runs)s::json) AS run (
+    number_id bigint, grain text, first date, last date, starts_at timestamptz, ends_at timestamptz)
 ), edge AS MATERIALIZED (
   -- Where buckets begin, and where the last one ends.
   SELECT %(edges)s::timestamptz[] AS edges
 )"""
 EDGES = "(SELECT edges FROM edge)"
 
-# Days lie in `slices`, which begin with a bucket or where something begins to be measured, and are added up by them.
-FROM_DAYS = """
-SELECT number_id, {parts} {sums}, first_day::timestamp AT TIME ZONE %(zone)s AS at
-FROM (
-  SELECT destination_number_id AS number_id, {parts} {summed}, min(day) AS first_day FROM {of_days}
-  WHERE destination_number_id = ANY(%(ids)s) AND day BETWEEN %(first)s AND %(last)s AND {asked}
-    AND (destination_number_id, day) NOT IN (SELECT number_id, day FROM split)
-  GROUP BY destination_number_id, {parts} width_bucket(day, %(slices)s::date[])
+# Months and days lie in `slices`, which begin with a bucket or where a figure begins to be measured, and are added up
+# by them.
+_SLICED = """
+SELECT number_id, {{parts}} {{sums}}, began::timestamp AT TIME ZONE %(zone)s AS at
+FROM run CROSS JOIN LATERAL (
+  SELECT {{parts}} {{summed}}, min({grain}) AS began FROM {{of_{grain}s}}
+  WHERE destination_number_id = number_id AND {grain} BETWEEN first AND last AND {{asked}}
+  GROUP BY {{parts}} width_bucket({grain}, %(slices)s::date[])
 ) AS slice
+WHERE grain = '{grain}'
+"""
+FROM_DAYS = f"""
+{_SLICED.format(grain="month")}
 UNION ALL
-SELECT number_id, {parts} {sums}, quarter_hour
-FROM split CROSS JOIN LATERAL (
-  SELECT * FROM {of_quarter_hours}
-  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at AND {asked}
-  OFFSET 0  -- by the index, split by split
+{_SLICED.format(grain="day")}
+UNION ALL
+SELECT number_id, {{parts}} {{sums}}, quarter_hour
+FROM run CROSS JOIN LATERAL (
+  SELECT * FROM {{of_quarter_hours}}
+  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at AND {{asked}}
+  OFFSET 0  -- by the index, run by run
 ) AS quarter_hours
+WHERE grain = 'quarter-hour'
 """
 FROM_QUARTER_HOURS = """
 SELECT destination_number_id AS number_id, {parts} {sums}, quarter_hour AS at
@@ -233,6 +241,7 @@ SOURCES = {
         parts="".join(f"{part}, " for part in table.parts),
         sums=", ".join(table.sums),
         summed=", ".join(f"sum({name}) AS {name}" for name in table.sums),
+        of_months=table.of_months,
         of_days=table.of_days,
         of_quarter_hours=table.of_quarter_hours,
         asked=ASKED,
@@ -256,7 +265,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
                     "id": number.pk,
                     "part": part,
                     "mark": mark,
-                    "moments": _moments(coverage, number, period),
+                    "moments": [moment.isoformat() for moment in _moments(coverage, number, period)],
                     "e164": number.e164,
                     "label": number.label,
                     "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
@@ -265,11 +274,9 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
                 for number, part, mark in _parts(coverage, period, apart=apart)
             ]
         ),
-        "split": json.dumps([row for number in coverage for row in _split_days(coverage, number, period)]),
+        "runs": json.dumps(_runs(coverage, period, [periods.day_of(edge) for edge in edges])),
         "ids": [number.pk for number in coverage],
         "zone": settings.TIME_ZONE,
-        "first": period.first,
-        "last": period.last,
         "start": period.start,
         "end": period.end,
         "is_open": period.opening.is_open,
@@ -304,38 +311,29 @@ def _covered(coverage: Coverage, number: DestinationNumber, period: Period) -> t
     )
 
 
-def _moments(coverage: Coverage, number: DestinationNumber, period: Period) -> list[str]:
+def _moments(coverage: Coverage, number: DestinationNumber, period: Period) -> list[datetime]:
     """Return when in the middle of a period figures begin to be measured, in the order of time."""
     moments = {coverage.shown_from(number, key) for key in GIVEN_KEYS}
-    return [moment.isoformat() for moment in sorted(moment for moment in moments if moment and moment in period)]
+    return sorted(moment for moment in moments if moment and moment in period)
 
 
 def _slices(coverage: Coverage, period: Period, edges: Sequence[datetime]) -> list[date]:
     """Return the days with which buckets begin, or with which, or in the middle of which, figures are measured."""
-    moments = {coverage.shown_from(number, key) for number in coverage for key in GIVEN_KEYS}
-    return sorted(
-        {periods.day_of(at) for at in (*edges, *(moment for moment in moments if moment and moment in period))}
-    )
+    moments = [moment for number in coverage for moment in _moments(coverage, number, period)]
+    return sorted({periods.day_of(at) for at in (*edges, *moments)})
 
 
-def _split_days(coverage: Coverage, number: DestinationNumber, period: Period) -> Iterable[dict[str, object]]:
-    """Return the days of a period in the middle of which a figure begins to be measured."""
-    moments = {coverage.shown_from(number, key) for key in GIVEN_KEYS}
-    days = {
-        periods.day_of(moment)
-        for moment in moments
-        if moment not in (None, ALWAYS, NEVER)
-        and moment in period
-        and moment != periods.day_start(periods.day_of(moment))
-    }
-    for day in days:
-        starts_at, ends_at = periods.day_start(day), periods.day_start(day + timedelta(days=1))
-        yield {
-            "number_id": number.pk,
-            "day": day.isoformat(),
-            "starts_at": starts_at.isoformat(),
-            "ends_at": ends_at.isoformat(),
-        }
+def _runs(coverage: Coverage, period: Period, borders: Sequence[date]) -> list[dict[str, object]]:
+    """Return what is read of each number from which counts. No month reaches over a border."""
+    # Most numbers are alike in what there is to read of them.
+    known: dict[tuple[datetime, ...], list[dict[str, object]]] = {}
+    found = []
+    for number in coverage:
+        moments = tuple(_moments(coverage, number, period))
+        if moments not in known:
+            known[moments] = [run.given() for run in periods.runs(period, borders, moments)]
+        found += [{"number_id": number.pk, **given} for given in known[moments]]
+    return found
 
 
 # --- The questions -----------------------------------------------------------------------------

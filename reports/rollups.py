@@ -1,4 +1,4 @@
-"""Recounts quarter-hours and days, exactly, while posts keep arriving: never increments, always replaces.
+"""Recounts quarter-hours, days and months, exactly, while posts keep arriving: never increments, always replaces.
 
 A roll-up takes rows of the changed-quarter-hour log, then counts those quarter-hours in a later statement of the same
 READ COMMITTED transaction: whatever had been logged when it took them is visible to it, and what comes later is
@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from calls.models import DestinationNumber, RequestType
 from calls.opening import Schedule
 from reports import countings
-from reports.countings import CHANGED, CHANGED_DAYS, FENCE, TABLES, replace
+from reports.countings import CHANGED, CHANGED_DAYS, CHANGED_MONTHS, FENCE, TABLES, replace
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def _recount_some(last: int, wait: bool) -> int:
 
 
 def recount(changed: Iterable[tuple[int, datetime]]) -> None:
-    """Make all counts of these quarter-hours, and of their days, what the calls add up to. In a transaction."""
+    """Make all counts of these quarter-hours, and of what they lie in, what the calls add up to. In a transaction."""
     changed = list(changed)
     if not changed:
         return
@@ -152,6 +152,24 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
                 + replace(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day"),
                 [*arrays, settings.TIME_ZONE],
             )
+        for table in TABLES:
+            cursor.execute(
+                f"WITH {CHANGED}, {CHANGED_MONTHS}, "
+                + replace(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month"),
+                [*arrays, settings.TIME_ZONE],
+            )
+        cursor.execute(
+            f"WITH {CHANGED}, {countings.CHANGED_HOURS}, "
+            + replace(
+                countings.HOURS,
+                countings.SUM_HOURS,
+                countings.HOUR_KEYS,
+                countings.HOUR_SUMS,
+                "changed_hour",
+                scope_keys=countings.HOUR_SCOPE,
+            ),
+            [*arrays, settings.TIME_ZONE],
+        )
         cursor.execute(f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}", arrays)
         touched = _arrays(cursor.fetchall(), schedules)
         cursor.execute(
@@ -180,8 +198,8 @@ def rebuild() -> int:
     Readers see the old counts until the new ones are whole; posts are taken meanwhile and counted afterwards."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days)]
-        for name in (*counted, countings.PEAKS, "reports_firstpost"):
+        counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
+        for name in (*counted, countings.HOURS, countings.PEAKS, "reports_firstpost"):
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]

@@ -71,12 +71,15 @@ INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour
 SELECT number.id, request_type, %(first)s::date, %(first)s::date, now()
 FROM calls_destinationnumber AS number CROSS JOIN unnest(%(posts)s::text[]) AS request_type
 """
-DAYS_OF = """
-INSERT INTO {day} ({keys}, day, is_open, {sums})
-SELECT {keys}, local.day, is_open, {summed}
-FROM {quarter_hour} CROSS JOIN LATERAL (SELECT (quarter_hour AT TIME ZONE %(zone)s)::date AS day) AS local
-GROUP BY {keys}, local.day, is_open
+ADD_UP = """
+INSERT INTO {coarse} ({keys}, {sums})
+SELECT {keys}, {summed} FROM {fine} CROSS JOIN LATERAL (SELECT {time}) AS time GROUP BY {keys}
 """
+LOCAL = "quarter_hour AT TIME ZONE %(zone)s"
+DAY = f"({LOCAL})::date AS day"
+MONTH = "date_trunc('month', day)::date AS month"
+HOUR = f"""date_trunc('month', {LOCAL})::date AS month,
+  extract(isodow FROM {LOCAL})::int AS weekday, extract(hour FROM {LOCAL})::int AS hour"""
 
 
 def main() -> int:
@@ -132,13 +135,18 @@ def fill() -> dict[str, Any]:
         cursor.execute(PEAKS)
         cursor.execute(FORWARDS)
         cursor.execute(FIRST_POSTS, {"first": first, "posts": RequestType.values})
-        for table in (countings.COUNTS, countings.BLOCKS, countings.FORWARDS):
-            statement = DAYS_OF.format(
-                day=table.of_days,
-                quarter_hour=table.of_quarter_hours,
-                keys=", ".join(("destination_number_id", *table.parts)),
-                sums=", ".join(table.sums),
-                summed=", ".join(f"sum({name})" for name in table.sums),
+        for coarse, fine, time_of, keys, sums in (
+            *((one.of_days, one.of_quarter_hours, DAY, one.day_keys, one.sums) for one in countings.TABLES),
+            *((one.of_months, one.of_days, MONTH, one.month_keys, one.sums) for one in countings.TABLES),
+            (countings.HOURS, countings.COUNTS.of_quarter_hours, HOUR, countings.HOUR_KEYS, countings.HOUR_SUMS),
+        ):
+            statement = ADD_UP.format(
+                coarse=coarse,
+                fine=fine,
+                time=time_of,
+                keys=", ".join(keys),
+                sums=", ".join(sums),
+                summed=", ".join(f"sum({name})" for name in sums),
             )
             cursor.execute(statement, {"zone": settings.TIME_ZONE})
         cursor.execute(

@@ -350,7 +350,8 @@ def test_single_destinations_are_told_apart_inside_opening_hours_and_outside(cli
 
 
 @pytest.mark.parametrize(
-    "table", ["quarterhourforwardcounts", "dayforwardcounts", "quarterhourhandovers", "dayhandovers"]
+    "table",
+    [f"{grain}{kind}" for grain in ("quarterhour", "day", "month") for kind in ("forwardcounts", "handovers")],
 )
 def test_a_wrong_count_of_forwards_is_found_and_mended(busy, table):
     with connection.cursor() as cursor:

@@ -15,12 +15,31 @@ from django.db.models import F, Sum
 from calls import posts, writer
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour
 from reports import proof, rollups, tasks
-from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, RollUp
+from reports.models import (
+    DayBlockCounts,
+    DayCounts,
+    FirstPost,
+    HourOfWeekCounts,
+    MonthBlockCounts,
+    MonthCounts,
+    QuarterHourBlockCounts,
+    QuarterHourCounts,
+    RollUp,
+)
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, send, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TEN = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+COUNTED = (
+    QuarterHourCounts,
+    QuarterHourBlockCounts,
+    DayCounts,
+    DayBlockCounts,
+    MonthCounts,
+    MonthBlockCounts,
+    HourOfWeekCounts,
+)
 
 
 @pytest.fixture
@@ -70,12 +89,12 @@ def test_the_worked_example_of_the_documentation(number):
 def test_counting_the_same_again_changes_nothing(number):
     send_history(number, 40)
     roll_up()
-    before = [list(table.objects.order_by("pk").values()) for table in (QuarterHourCounts, DayCounts, DayBlockCounts)]
+    before = [list(table.objects.order_by("pk").values()) for table in COUNTED]
 
     number.log_history()
     roll_up()
 
-    after = [list(table.objects.order_by("pk").values()) for table in (QuarterHourCounts, DayCounts, DayBlockCounts)]
+    after = [list(table.objects.order_by("pk").values()) for table in COUNTED]
     assert before == after
 
 
@@ -207,6 +226,10 @@ def test_a_change_that_commits_while_its_quarter_hour_is_counted_is_counted_next
         (QuarterHourBlockCounts, {"last_in_call": 9}),
         (DayCounts, {"missed": 7}),
         (DayBlockCounts, {"blocks": 0}),
+        (MonthCounts, {"short": F("short") + 2}),
+        (MonthBlockCounts, {"calls": 99}),
+        (HourOfWeekCounts, {"missed": F("missed") + 1}),
+        (HourOfWeekCounts, {"month": date(2025, 3, 1)}),
         (FirstPost, {"quarter_hour": TEN - timedelta(days=1)}),
     ],
 )
@@ -224,7 +247,7 @@ def test_verify_finds_a_wrong_count_and_mends_it_when_told(number, table, change
     assert verify()[0] == 0
 
 
-@pytest.mark.parametrize("table", [QuarterHourCounts, QuarterHourBlockCounts, DayCounts, DayBlockCounts, FirstPost])
+@pytest.mark.parametrize("table", [*COUNTED, FirstPost])
 def test_verify_finds_a_missing_row(number, table):
     send_history(number, 5)
     roll_up()

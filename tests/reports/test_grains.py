@@ -1,0 +1,233 @@
+"""Months, days, quarter-hours and hours of the week say the same, wherever figures begin to be measured."""
+
+import importlib
+import json
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from calls import posts, writer
+from calls.models import OpeningHours
+from reports import countings, hours, periods, proof, querysets, rollups
+from reports.figures import Coverage
+from reports.models import HourOfWeekCounts, MonthCounts
+from reports.periods import Grain, Opening, Period, Run
+from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
+from tests.reports.asking import roll_up
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST, LAST = date(2026, 1, 20), date(2026, 5, 10)
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+ANNA, BERT = "+4922111", "+4922112"
+
+
+def at(month, day, hour=0, minute=0):
+    return datetime(2026, month, day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
+
+
+# What begins to arrive in the middle of a month: nothing, on a day's first moment, within a day, on a month's first.
+BEGINS = {
+    "+4922100001": {},
+    "+4922100002": {"FORWARD_ANSWER": at(2, 14, 10, 20)},
+    "+4922100003": {"BLOCK_END QUEUE": at(3, 17), "CALL_START": at(2, 3, 12), "FORWARD_ANSWER": at(4, 30, 23, 50)},
+    "+4922100004": {"INITIATE_FORWARD": at(4, 1), "FORWARD_ANSWER": at(4, 1)},
+}
+
+
+@pytest.fixture
+def numbers():
+    """Numbers whose 600 calls of four months are counted; their kinds of post begin to arrive at different times."""
+    opening_hours = OpeningHours.objects.create(name="Office hours")
+    for weekday in range(1, 6):
+        opening_hours.weekly.create(weekday=weekday, opens_at=time(8), closes_at=time(18))
+    chance = Random(3)
+    batch = []
+    numbers = [make_number(e164, opening_hours=opening_hours if n % 2 else None) for n, e164 in enumerate(BEGINS)]
+    for number in numbers:
+        make_key(number, ACCESS_KEY)
+        begins = BEGINS[number.e164]
+        # The first post that brings a kind settles since when; then whatever chance gives.
+        starts = [*begins.values(), *(at(1, 20) + timedelta(minutes=chance.randrange(110 * 1440)) for _ in range(150))]
+        for n, start in enumerate(starts):
+            kinds = ["CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD", "INITIATE_FORWARD", "FORWARD_ANSWER"]
+            chosen = kinds if n < len(begins) else chance.sample(kinds, chance.randrange(1, 6))
+            for kind in [*chosen, "CALL_END"]:
+                if start < begins.get(kind, start):
+                    continue
+                to = f" {chance.choice([ANNA, BERT])}" if "FORWARD" in kind else ""
+                body = post_body(kind + to, number, call_uuid=f"{number.pk}-{n}", correlation_id=f"{number.pk}-{n}")
+                batch.append(posts.parse(json.dumps(body).encode(), start + timedelta(seconds=chance.randrange(300))))
+    chance.shuffle(batch)
+    with writer.connect() as own:
+        for first in range(0, len(batch), 50):
+            writer.write(own, batch[first : first + 50])
+    roll_up()
+    return numbers
+
+
+QUESTIONS = {
+    "counts": (querysets.BY_BUCKET, countings.COUNTS, False),
+    "counts of numbers": (querysets.BY_NUMBER, countings.COUNTS, True),
+    "blocks": (querysets.BLOCKS, countings.BLOCKS, False),
+    "forwards": (querysets.FORWARDS, countings.FORWARDS, False),
+    "known of forwards": (querysets.FORWARDS_KNOWN, countings.COUNTS, False),
+    "handovers": (querysets.HANDOVERS, countings.HANDOVERS, False),
+}
+PERIODS = [
+    (FIRST, LAST),
+    (date(2026, 2, 1), date(2026, 4, 30)),
+    (date(2026, 2, 14), date(2026, 4, 30)),
+    (date(2026, 3, 1), date(2026, 3, 31)),
+]
+
+
+@pytest.mark.parametrize("opening", Opening)
+def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening):
+    read = Counter()
+    for first, last in PERIODS:
+        period, coverage = Period(first, last, opening), Coverage.of(numbers)
+        for name, (sql, table, apart) in QUESTIONS.items():
+            by_bucket = "counts" in name
+            for buckets in (
+                [periods.whole(period)],
+                *([periods.buckets(period, grain) for grain in (Grain.WEEK, Grain.MONTH)] if by_bucket else []),
+            ):
+                coarse, fine = (
+                    querysets.ask(querysets.statement(sql, table, grain), coverage, period, buckets, apart=apart)
+                    for grain in (Grain.MONTH, Grain.HOUR)
+                )
+                assert sorted(coarse, key=repr) == sorted(fine, key=repr), (name, period, len(buckets))
+                read[name] += len(coarse)
+    assert min(read.values()) >= len(PERIODS)  # of nothing all would be the same
+
+
+@pytest.mark.parametrize("opening", Opening)
+@pytest.mark.parametrize(("first", "last"), PERIODS)
+def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, first, last, opening):
+    coverage, period = Coverage.of(numbers), Period(first, last, opening)
+    week = hours.of_week(coverage, period, querysets.totals(coverage, period), LATER)
+    rows = querysets.by_bucket_and_number(coverage, period, Grain.HOUR)
+
+    expected: dict[str, Counter] = {key: Counter() for key in ("offered", "answered", "missed", "lost")}
+    for row in rows:
+        local = row.bucket.start.astimezone(BERLIN)
+        for key, counter in expected.items():
+            counter[local.isoweekday(), local.hour] += row[key].value or 0
+    assert sum(expected["answered"].values()) > 10
+    for cell in week.cells:
+        place = (cell.weekday, cell.hour)
+        found = {"offered": cell.offered, "answered": cell.answered, "missed": cell.missed, "lost": cell.lost}
+        assert found == {key: expected[key][place] for key in expected}, place
+    assert week.whole.offered == sum(expected["offered"].values())
+
+
+@pytest.mark.parametrize("hour", [1, 2, 3])
+def test_both_hours_of_the_night_the_clock_goes_back_are_of_one_hour_of_the_week(hour):
+    number = make_number()
+    night = datetime(2026, 10, 25, hour, 20, tzinfo=BERLIN)
+    for fold in (0, 1):
+        take(number, "CALL_START", night.replace(fold=fold).astimezone(UTC), call_uuid=f"call {fold}")
+    roll_up()
+
+    counted = HourOfWeekCounts.objects.get()
+    assert (counted.month, counted.weekday, counted.hour) == (date(2026, 10, 1), 7, hour)
+    # An hour that comes once is the same moment by either fold.
+    assert counted.offered == 2
+
+
+def test_a_call_that_moves_leaves_its_month_and_its_hour():
+    number = make_number()
+    take(number, "CALL_END", at(4, 1, 0, 5))
+    roll_up()
+    assert MonthCounts.objects.get().month == date(2026, 4, 1)
+
+    take(number, "CALL_START", at(3, 31, 23, 55))
+    roll_up()
+
+    assert MonthCounts.objects.get().month == date(2026, 3, 1)
+    counted = HourOfWeekCounts.objects.get()
+    assert (counted.month, counted.weekday, counted.hour, counted.offered) == (date(2026, 3, 1), 2, 23, 1)
+
+
+def test_an_update_adds_up_what_is_counted_already(numbers):
+    tables = [*(table.of_months for table in countings.TABLES), countings.HOURS]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table}")
+    assert {f"reports_{one.table}" for one in proof.differences()} == set(tables)
+
+    with connection.schema_editor() as editor:
+        importlib.import_module("reports.migrations.0006_counts_by_month").add_up(apps, editor)
+
+    assert list(proof.differences()) == []
+
+
+def test_making_all_counts_anew_makes_those_of_months_too(numbers):
+    before = list(
+        MonthCounts.objects.order_by("destination_number", "month", "is_open").values_list("month", "offered")
+    )
+    MonthCounts.objects.update(offered=0)
+    HourOfWeekCounts.objects.all().delete()
+
+    rollups.rebuild()
+
+    after = MonthCounts.objects.order_by("destination_number", "month", "is_open").values_list("month", "offered")
+    assert list(after) == before
+    assert list(proof.differences()) == []
+
+
+# --- What a period is read from ---------------------------------------------------------------------
+
+
+def read_from(first, last, borders=(), moments=()):
+    found = periods.runs(Period(first, last), borders, moments)
+    days = [day for run in found for day in Period(run.first, run.last).days]
+    assert days == Period(first, last).days
+    return [(run.grain, run.first, run.last) for run in found]
+
+
+def test_whole_months_are_read_as_such_and_what_is_left_by_days():
+    assert read_from(FIRST, LAST) == [
+        (Grain.DAY, FIRST, date(2026, 1, 31)),
+        (Grain.MONTH, date(2026, 2, 1), date(2026, 4, 30)),
+        (Grain.DAY, date(2026, 5, 1), LAST),
+    ]
+    assert read_from(date(2026, 2, 1), date(2026, 2, 28)) == [(Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28))]
+    assert read_from(date(2026, 2, 1), date(2026, 2, 27)) == [(Grain.DAY, date(2026, 2, 1), date(2026, 2, 27))]
+
+
+def test_a_month_that_a_bucket_begins_in_is_read_by_days():
+    months = [(Grain.MONTH, date(2026, 2, 1), date(2026, 3, 31))]
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [date(2026, 3, 1), date(2026, 4, 1)]) == months
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [date(2026, 3, 2)]) == [
+        (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
+        (Grain.DAY, date(2026, 3, 1), date(2026, 3, 31)),
+    ]
+
+
+def test_the_day_in_the_middle_of_which_a_figure_begins_is_read_by_quarter_hours():
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 1, 0, 15)]) == [
+        (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
+        (Grain.QUARTER_HOUR, date(2026, 3, 1), date(2026, 3, 1)),
+        (Grain.DAY, date(2026, 3, 2), date(2026, 3, 31)),
+    ]
+    # On its first moment the day before ends what is not measured.
+    assert [grain for grain, _first, _last in read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 1)])] == [
+        Grain.MONTH
+    ]
+    assert [run[0] for run in read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 9)])] == [
+        Grain.MONTH,
+        Grain.DAY,
+    ]
+
+
+def test_a_run_begins_and_ends_with_midnights_of_the_zone_of_the_reports():
+    given = Run(Grain.MONTH, date(2026, 3, 1), date(2026, 3, 31)).given()
+    assert (given["starts_at"], given["ends_at"]) == ("2026-02-28T23:00:00+00:00", "2026-03-31T22:00:00+00:00")
