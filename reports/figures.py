@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -271,6 +271,8 @@ class Row:
     cells: dict[str, Cell]
     number: DestinationNumber | None = None
     bucket: Bucket | None = None
+    # What was counted, of which the cells are made.
+    counted: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, key: str) -> Cell:
         return self.cells[key]
@@ -354,7 +356,8 @@ class Coverage:
 
     numbers: Sequence[DestinationNumber]
     first_posts: dict[tuple[int, str], datetime]
-    _moments: dict[tuple[int, str], datetime | None] = field(default_factory=dict, repr=False)
+    # What `shown` has found already, by the id of the number.
+    _shown: dict[int, dict[str, datetime | None]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, numbers: Iterable[DestinationNumber] | Coverage) -> Coverage:
@@ -381,7 +384,7 @@ class Coverage:
 
     def only(self, number: DestinationNumber) -> Coverage:
         """Return the coverage of one of these numbers, without reading anything."""
-        return Coverage([number], self.first_posts)
+        return Coverage([number], self.first_posts, self._shown)
 
     def arrives_from(self, number: DestinationNumber, request_type: str) -> datetime:
         """Return since when a kind of post counts as arriving: ALWAYS, a quarter-hour, or NEVER."""
@@ -401,12 +404,15 @@ class Coverage:
 
     def shown_from(self, number: DestinationNumber, key: str) -> datetime | None:
         """Return since when a figure is shown: as `measured_from`, and None where it does not apply."""
-        try:
-            return self._moments[number.pk, key]
-        except KeyError:
-            moment = self.measured_from(number, key) if self.applies(number, key) else None
-            self._moments[number.pk, key] = moment
-            return moment
+        return self.shown(number)[key]
+
+    def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
+        """Return since when each figure is shown."""
+        if number.id not in self._shown:
+            self._shown[number.id] = {
+                key: self.measured_from(number, key) if self.applies(number, key) else None for key in FIGURES
+            }
+        return self._shown[number.id]
 
     def missing(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> tuple[RequestType, ...]:
         """Return the posts a figure rests on that had not begun to arrive by `before`."""

@@ -37,29 +37,28 @@ WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"
 _SUMS = "sum(offered) AS offered, sum(answered) AS answered, sum(missed) AS missed, sum(abandoned) AS abandoned"
 BY_HOUR = f"""
 WITH {querysets.GIVEN}, counts AS (
-  SELECT number_id, hours.*
-  FROM run CROSS JOIN LATERAL (
-    SELECT min(month)::timestamp AT TIME ZONE %(zone)s AS at, weekday, hour, {_SUMS}
-    FROM {countings.HOURS}
-    WHERE destination_number_id = number_id AND month BETWEEN first AND last AND {querysets.ASKED}
-    GROUP BY width_bucket(month, %(slices)s::date[]), weekday, hour
+  SELECT part, weekday, hour, min(month)::timestamp AT TIME ZONE %(zone)s AS at, {_SUMS}
+  FROM {querysets.runs(Grain.MONTH)}
+  CROSS JOIN LATERAL (
+    SELECT * FROM {countings.HOURS}
+    WHERE destination_number_id = number.id AND month BETWEEN first AND last AND {querysets.ASKED}
+    OFFSET 0  -- by the index, number by number
   ) AS hours
-  WHERE grain = 'month'
+  GROUP BY part, weekday, hour, width_bucket(month, days)
 ), measured AS (
-  SELECT weekday, hour, {{figures}} FROM counts JOIN number ON number.id = number_id GROUP BY weekday, hour
+  SELECT weekday, hour, {{figures}} FROM counts JOIN part USING (part) GROUP BY weekday, hour
   UNION ALL
   SELECT extract(isodow FROM local), extract(hour FROM local), offered, answered, wanted, missed, lost
   FROM (
     -- First by quarter-hour, for the clock of each is looked up once then.
     SELECT at, {{figures}}
-    FROM run CROSS JOIN LATERAL (
+    FROM {querysets.runs(Grain.DAY, Grain.QUARTER_HOUR)}
+    CROSS JOIN LATERAL (
       SELECT quarter_hour AS at, offered, answered, missed, abandoned FROM {countings.COUNTS.of_quarter_hours}
-      WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at
+      WHERE destination_number_id = number.id AND quarter_hour >= starts_at AND quarter_hour < ends_at
         AND {querysets.ASKED}
-      OFFSET 0  -- by the index, run by run
+      OFFSET 0  -- by the index, number by number
     ) AS counts
-    JOIN number ON number.id = number_id
-    WHERE grain <> 'month'
     GROUP BY at
   ) AS quarter_hours
   CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
@@ -163,7 +162,7 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
     with connection.cursor() as cursor:
-        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=True))
+        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=False))
         found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
     with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []

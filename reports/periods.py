@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,12 @@ def day_start(day: date) -> datetime:
 def day_of(moment: datetime) -> date:
     """Return the local day of a moment."""
     return moment.astimezone(zone()).date()
+
+
+def first_day_from(moment: datetime) -> date:
+    """Return the first local day that begins at a moment or after it."""
+    day = day_of(moment)
+    return day if day_start(day) == moment else day + DAY
 
 
 def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, datetime]:
@@ -189,10 +195,10 @@ class Run:
     first: date
     last: date
 
-    def given(self) -> dict[str, object]:
-        """Return it as the statements take it."""
+    @cached_property
+    def given(self) -> dict[str, str]:
+        """Its days and its moments, as the statements take them."""
         return {
-            "grain": self.grain.value,
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "starts_at": day_start(self.first).isoformat(),
@@ -203,8 +209,8 @@ class Run:
 def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -> list[Run]:
     """Return a period as runs of the coarsest counts that tell what lies before each border and moment from what lies
     after it: no month has one inside, and a day in the middle of which a moment falls is read by quarter-hours."""
-    split = {day for moment in moments if day_start(day := day_of(moment)) != moment}
-    inside = {*borders, *map(day_of, moments), *split}
+    inside = {*borders, *map(day_of, moments)}
+    split = {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
     parts: list[Run] = []
     day = period.first
     while day <= period.last:
@@ -243,11 +249,24 @@ def _starts(period: Period, grain: str) -> Iterator[datetime]:
             ):
                 yield day_start(day)
         return
-    moment, end, local_zone, before = period.start, period.end, zone(), None
+    step = _STEPS[Grain(grain)]
+    for day in period.days:
+        start, end = day_start(day), day_start(day + DAY)
+        if end - start == DAY:
+            yield from (start + n * step for n in range(DAY // step))
+        else:
+            yield from _starts_as_the_clock_changes(start, end, grain)
+
+
+_STEPS = {Grain.HOUR: 4 * QUARTER_HOUR, Grain.HALF_HOUR: 2 * QUARTER_HOUR, Grain.QUARTER_HOUR: QUARTER_HOUR}
+
+
+def _starts_as_the_clock_changes(moment: datetime, end: datetime, grain: str) -> Iterator[datetime]:
+    local_zone, before = zone(), None
     while moment < end:
         local = moment.astimezone(local_zone)
         # With the offset, so that the hour that comes twice is two.
-        hour = (local.day, local.hour, local.utcoffset())
+        hour = (local.hour, local.utcoffset())
         is_half = grain == Grain.HALF_HOUR and local.minute == 30
         if grain == Grain.QUARTER_HOUR or is_half or hour != before:
             yield moment

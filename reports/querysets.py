@@ -85,54 +85,75 @@ GIVEN_KEYS = tuple(EVERY_FORMULA)
 #
 # Numbers that are covered alike in the whole period are one `part`, and are summed in one go; where rows of single
 # numbers are asked for, every number is a part. A part has `moments` at which a figure begins to be measured: between
-# two of them all its counts are measured alike. So they are added up plainly first, and only these few sums are asked
-# what of them is measured. Each number of a part has a bit of its own as its `mark`, so that a sum knows how many there
-# were without sorting.
+# two of them, in one `stretch`, all its counts are measured alike. So they are added up plainly first, and only these
+# few sums are asked what of them is measured. Each number of a part has a bit of its own as its `mark`, so that a sum
+# knows how many there were without sorting.
 
 MARKS = 63  # the bits of a bigint, but for its sign
 GIVEN = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, part integer, mark bigint, moments timestamptz[], e164 text, label text, forwards_from timestamptz,
-    {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
-), run AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(%(runs)s::json) AS run (
-    number_id bigint, grain text, first date, last date, starts_at timestamptz, ends_at timestamptz)
+    id bigint, part integer, mark bigint, moments timestamptz[], days date[], e164 text, label text,
+    forwards_from timestamptz, {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
+), part AS MATERIALIZED (
+  SELECT part, {", ".join(f"min({key}_from) AS {key}_from" for key in GIVEN_KEYS)} FROM number GROUP BY part
 ), edge AS MATERIALIZED (
   -- Where buckets begin, and where the last one ends.
-  SELECT %(edges)s::timestamptz[] AS edges
+  SELECT %(edges)s::timestamptz[] AS edges, %(days)s::date[] AS days
 )"""
 EDGES = "(SELECT edges FROM edge)"
+DAYS = "(SELECT days FROM edge)"
 
-# Months and days lie in `slices`, which begin with a bucket or where a figure begins to be measured, and are added up
-# by them.
-_SLICED = """
-SELECT number_id, {{parts}} {{sums}}, began::timestamp AT TIME ZONE %(zone)s AS at
-FROM run CROSS JOIN LATERAL (
-  SELECT {{parts}} {{summed}}, min({grain}) AS began FROM {{of_{grain}s}}
-  WHERE destination_number_id = number_id AND {grain} BETWEEN first AND last AND {{asked}}
-  GROUP BY {{parts}} width_bucket({grain}, %(slices)s::date[])
-) AS slice
-WHERE grain = '{grain}'
+
+def runs(*grains: Grain) -> str:
+    """The runs that are read from counts of these grains, each with its number."""
+    given = " || ".join(f"(%(runs)s::jsonb -> '{grain.value}')" for grain in grains)
+    return f"""jsonb_to_recordset({given}) AS run (
+    number_id bigint, first date, last date, starts_at timestamptz, ends_at timestamptz
+  ) JOIN number ON number.id = number_id"""
+
+
+_READ = """
+SELECT {{keys}}, {at} AS at, bit_or(mark) AS marks, {{summed}}
+FROM (
+  SELECT counts.*, part, mark, width_bucket({time}, {edges}) AS bucket, width_bucket({time}, {own}) AS stretch
+  FROM {runs}
+  CROSS JOIN LATERAL (
+    SELECT * FROM {{{table}}} WHERE destination_number_id = number.id AND {span} AND {{asked}}
+    OFFSET 0  -- by the index, number by number
+  ) AS counts
+) AS counts
+GROUP BY {{keys}}, stretch
 """
-FROM_DAYS = f"""
-{_SLICED.format(grain="month")}
-UNION ALL
-{_SLICED.format(grain="day")}
-UNION ALL
-SELECT number_id, {{parts}} {{sums}}, quarter_hour
-FROM run CROSS JOIN LATERAL (
-  SELECT * FROM {{of_quarter_hours}}
-  WHERE destination_number_id = number_id AND quarter_hour >= starts_at AND quarter_hour < ends_at AND {{asked}}
-  OFFSET 0  -- by the index, run by run
-) AS quarter_hours
-WHERE grain = 'quarter-hour'
-"""
-FROM_QUARTER_HOURS = """
-SELECT destination_number_id AS number_id, {parts} {sums}, quarter_hour AS at
-FROM {of_quarter_hours}
-WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {asked}
-"""
+_MONTHS, _DAYS = (
+    _READ.format(
+        table=f"of_{grain.value}s",
+        time=grain.value,
+        at=f"min({grain.value})::timestamp AT TIME ZONE %(zone)s",
+        edges=DAYS,
+        own="days",
+        runs=runs(grain),
+        span=f"{grain.value} BETWEEN first AND last",
+    )
+    for grain in (Grain.MONTH, Grain.DAY)
+)
+_QUARTER_HOURS_OF_DAYS, _QUARTER_HOURS = (
+    _READ.format(
+        table="of_quarter_hours",
+        time="quarter_hour",
+        at="min(quarter_hour)",
+        edges=EDGES,
+        own="moments",
+        runs=runs,
+        span=f"quarter_hour >= {start} AND quarter_hour < {end}",
+    )
+    for runs, start, end in (
+        (runs(Grain.QUARTER_HOUR), "starts_at", "ends_at"),
+        ("number", "%(start)s", "%(end)s"),
+    )
+)
+FROM_DAYS = " UNION ALL ".join((_MONTHS, _DAYS, _QUARTER_HOURS_OF_DAYS))
+FROM_QUARTER_HOURS = _QUARTER_HOURS
 # Inside opening hours, outside of them, or both.
 ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
 
@@ -167,23 +188,17 @@ def _left_out(keys: Iterable[str]) -> str:
     )
 
 
+def _keys(table: Table) -> str:
+    return ", ".join(("bucket", "part", *table.parts))
+
+
 def _by_bucket_and_part(table: Table, columns: str) -> str:
     """The beginning of a statement: `shown` has columns of a table by bucket, part, and the table's parts."""
-    keys = ", ".join(("bucket", "part", *table.parts))
     return f"""
-WITH {GIVEN}, part AS MATERIALIZED (
-  SELECT part, {", ".join(f"min({key}_from) AS {key}_from" for key in GIVEN_KEYS)} FROM number GROUP BY part
-), counts AS MATERIALIZED (
-  SELECT {keys}, min(at) AS at, bit_or(mark) AS marks, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
-  FROM (
-    SELECT source.*, part, mark, width_bucket(at, {EDGES}) AS bucket, width_bucket(at, moments) AS stretch
-    FROM ({{source}}) AS source JOIN number ON number.id = number_id
-  ) AS counts
-  GROUP BY {keys}, stretch
-), shown AS (
-  SELECT {keys}, {columns}
+WITH {GIVEN}, counts AS MATERIALIZED ({{source}}), shown AS (
+  SELECT {_keys(table)}, {columns}
   FROM counts JOIN part USING (part)
-  GROUP BY {keys}
+  GROUP BY {_keys(table)}
 )"""
 
 
@@ -238,8 +253,7 @@ ORDER BY sum(handovers) DESC, {_PAIR}
 
 SOURCES = {
     (table, grain_is_of_days): (FROM_DAYS if grain_is_of_days else FROM_QUARTER_HOURS).format(
-        parts="".join(f"{part}, " for part in table.parts),
-        sums=", ".join(table.sums),
+        keys=_keys(table),
         summed=", ".join(f"sum({name}) AS {name}" for name in table.sums),
         of_months=table.of_months,
         of_days=table.of_days,
@@ -256,44 +270,54 @@ def statement(sql: str, table: Table, grain: str) -> str:
     return sql.replace("{source}", SOURCES[table, grain in periods.OF_DAYS])
 
 
+# Of one number, since when each figure is shown, in the order of GIVEN_KEYS.
+_Shown = tuple[datetime | None, ...]
+
+
 def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool) -> dict[str, Any]:
     """Return what the statements take; `apart` makes every number a part, in the order given."""
+    shown = {number.id: tuple(map(coverage.shown(number).__getitem__, GIVEN_KEYS)) for number in coverage}
+    moments = {one: _moments(one, period) for one in set(shown.values())}
+    parts = _parts(coverage, [number.id if apart else _covered(shown[number.id], period) for number in coverage])
+    days = [periods.day_of(edge) for edge in edges]
     return {
         "numbers": json.dumps(
             [
                 {
-                    "id": number.pk,
+                    "id": number.id,
                     "part": part,
                     "mark": mark,
-                    "moments": [moment.isoformat() for moment in _moments(coverage, number, period)],
+                    "moments": [moment.isoformat() for moment in moments[shown[number.id]]],
+                    "days": [periods.first_day_from(moment).isoformat() for moment in moments[shown[number.id]]],
                     "e164": number.e164,
                     "label": number.label,
                     "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
                 }
-                | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in GIVEN_KEYS}
-                for number, part, mark in _parts(coverage, period, apart=apart)
+                | {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, shown[number.id], strict=True)}
+                for number, part, mark in parts
             ]
         ),
-        "runs": json.dumps(_runs(coverage, period, [periods.day_of(edge) for edge in edges])),
-        "ids": [number.pk for number in coverage],
+        "runs": json.dumps(_runs({number_id: moments[one] for number_id, one in shown.items()}, period, days)),
+        "ids": list(shown),
         "zone": settings.TIME_ZONE,
         "start": period.start,
         "end": period.end,
         "is_open": period.opening.is_open,
         "edges": list(edges),
-        "slices": _slices(coverage, period, edges),
+        "days": days,
     }
 
 
-def _parts(coverage: Coverage, period: Period, *, apart: bool) -> Iterable[tuple[DestinationNumber, int, int]]:
-    """Return each number with its part, from 0 on, and its mark in it."""
+def _parts(
+    numbers: Iterable[DestinationNumber], alike: Iterable[object]
+) -> Iterable[tuple[DestinationNumber, int, int]]:
+    """Return each number with its part, from 0 on, and its mark in it. Those that are alike share a part."""
     parts: dict[object, int] = {}
     sizes: Counter[object] = Counter()
-    for number in coverage:
-        alike = number if apart else _covered(coverage, number, period)
-        batch, place = divmod(sizes[alike], MARKS)
-        sizes[alike] += 1
-        yield number, parts.setdefault((alike, batch), len(parts)), 1 << place
+    for number, kind in zip(numbers, alike, strict=True):
+        batch, place = divmod(sizes[kind], MARKS)
+        sizes[kind] += 1
+        yield number, parts.setdefault((kind, batch), len(parts)), 1 << place
 
 
 def _sql_moment(moment: datetime | None) -> str | None:
@@ -302,37 +326,32 @@ def _sql_moment(moment: datetime | None) -> str | None:
     return {ALWAYS: "-infinity", NEVER: "infinity"}.get(moment) or moment.isoformat()
 
 
-def _covered(coverage: Coverage, number: DestinationNumber, period: Period) -> tuple[datetime | None, ...]:
+def _covered(shown: _Shown, period: Period) -> _Shown:
     """Return since when each figure is shown, as far as a period can tell."""
     start, end = period.start, period.end
     return tuple(
-        moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER
-        for moment in (coverage.shown_from(number, key) for key in GIVEN_KEYS)
+        moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER for moment in shown
     )
 
 
-def _moments(coverage: Coverage, number: DestinationNumber, period: Period) -> list[datetime]:
+def _moments(shown: _Shown, period: Period) -> list[datetime]:
     """Return when in the middle of a period figures begin to be measured, in the order of time."""
-    moments = {coverage.shown_from(number, key) for key in GIVEN_KEYS}
-    return sorted(moment for moment in moments if moment and moment in period)
+    return sorted({moment for moment in shown if moment and moment in period})
 
 
-def _slices(coverage: Coverage, period: Period, edges: Sequence[datetime]) -> list[date]:
-    """Return the days with which buckets begin, or with which, or in the middle of which, figures are measured."""
-    moments = [moment for number in coverage for moment in _moments(coverage, number, period)]
-    return sorted({periods.day_of(at) for at in (*edges, *moments)})
-
-
-def _runs(coverage: Coverage, period: Period, borders: Sequence[date]) -> list[dict[str, object]]:
-    """Return what is read of each number from which counts. No month reaches over a border."""
+def _runs(
+    moments: dict[int, list[datetime]], period: Period, borders: Sequence[date]
+) -> dict[Grain, list[dict[str, object]]]:
+    """Return by grain what is read of each number, by its id. No month reaches over a border."""
     # Most numbers are alike in what there is to read of them.
-    known: dict[tuple[datetime, ...], list[dict[str, object]]] = {}
-    found = []
-    for number in coverage:
-        moments = tuple(_moments(coverage, number, period))
-        if moments not in known:
-            known[moments] = [run.given() for run in periods.runs(period, borders, moments)]
-        found += [{"number_id": number.pk, **given} for given in known[moments]]
+    known: dict[tuple[datetime, ...], list[periods.Run]] = {}
+    found: dict[Grain, list[dict[str, object]]] = {Grain.MONTH: [], Grain.DAY: [], Grain.QUARTER_HOUR: []}
+    for number_id, its_own in moments.items():
+        alike = tuple(its_own)
+        if alike not in known:
+            known[alike] = periods.runs(period, borders, its_own)
+        for run in known[alike]:
+            found[run.grain].append({"number_id": number_id, **run.given})
     return found
 
 
@@ -396,12 +415,14 @@ def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[R
     ]
 
 
-def blocks(numbers: Numbers, period: Period) -> Blocks:
-    """Return the figures of each block type over a whole period, the most frequent first."""
+def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) -> Blocks:
+    """Return the figures of each block type over a whole period, the most frequent first.
+
+    Give the `totals` of that period where they are known already: then they are not asked for again."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
     # What is not measured is told by the calls of the numbers: those have no blocks to tell it by.
-    known = next(iter(ask(statement(BY_BUCKET, COUNTS, Grain.DAY), coverage, period, [bucket])), {})
+    known = dict((known_totals or totals(coverage, period)).counted)
     found = ask(statement(BLOCKS, countings.BLOCKS, Grain.DAY), coverage, period, [bucket])
     cells = Cells(coverage)
     rows = [
@@ -476,10 +497,8 @@ class Cells:
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
         # Of each figure, the moments from which it is shown for the numbers it applies to.
-        self.moments = {
-            key: sorted(moment for number in coverage if (moment := coverage.shown_from(number, key)) is not None)
-            for key in GIVEN_KEYS
-        }
+        shown = [coverage.shown(number) for number in coverage]
+        self.moments = {key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in GIVEN_KEYS}
         # Most rows of a long report are alike in what they do not say.
         self.lacking: dict[tuple[str, int, int], tuple[str, tuple[str, ...]]] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
@@ -487,7 +506,7 @@ class Cells:
     def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
         offered = int(counted.get("offered") or 0)
         cells = {"offered": Cell(offered)} | {key: self.cell(key, counted, bucket) for key in FORMULAS}
-        return Row(offered, cells, number, bucket)
+        return Row(offered, cells, number, bucket, counted)
 
     def cell(self, key: str, counted: dict[str, Any], bucket: Bucket) -> Cell:
         """Return a figure of a bucket; what was not counted there is 0 where it is measured."""

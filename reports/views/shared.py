@@ -46,7 +46,7 @@ def page_of(
 
 def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     """What every page of counts shows: the filters, the period, how far is counted, the chart and the blocks."""
-    blocks = querysets.blocks(coverage, form.period)
+    blocks = querysets.blocks(coverage, form.period, now)
     return {
         "form": form,
         "period": form.period,

@@ -58,7 +58,8 @@ def when(request: HttpRequest) -> HttpResponse:
         "intervals": _without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
         "folded": grain not in periods.OF_DAYS,
         "chosen": form.selected,
-        "outcomes": shown_outcomes(now),
+        "counts": ["offered", *(key for key, _label in shown_outcomes(now))],
+        "means": ["service_level", "time_to_answer", "ring", "talk"],
         "download_query": form.query_with(listed, by=grain, kept=[]),
         **last_day(form, coverage, now),
     }

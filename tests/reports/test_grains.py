@@ -229,5 +229,5 @@ def test_the_day_in_the_middle_of_which_a_figure_begins_is_read_by_quarter_hours
 
 
 def test_a_run_begins_and_ends_with_midnights_of_the_zone_of_the_reports():
-    given = Run(Grain.MONTH, date(2026, 3, 1), date(2026, 3, 31)).given()
+    given = Run(Grain.MONTH, date(2026, 3, 1), date(2026, 3, 31)).given
     assert (given["starts_at"], given["ends_at"]) == ("2026-02-28T23:00:00+00:00", "2026-03-31T22:00:00+00:00")
