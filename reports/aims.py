@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
 from reports import periods, querysets
+from reports.figures import Coverage
 from reports.periods import Period
 
 DAYS = 7
@@ -51,13 +52,13 @@ def last_days() -> Period:
     return Period(yesterday - (DAYS - 1) * periods.DAY, yesterday)
 
 
-def below(numbers: Sequence[DestinationNumber]) -> list[Below]:
+def below(numbers: Sequence[DestinationNumber] | Coverage) -> list[Below]:
     """Return the numbers below their aim, the farthest below first; none without an aim, or with few calls."""
     aiming = [number for number in numbers if number.service_level_aim is not None]
     if not aiming:
         return []
     period, found = last_days(), []
-    for row in querysets.by_number(aiming, period):
+    for row in querysets.by_number(Coverage.of(numbers).only(*aiming), period):
         level = row["service_level"]
         if row.number and (level.whole or 0) >= LEAST_CALLS and is_reached(row.number, level.value) is False:
             found.append(Below(row.number, period, level.value or 0.0))

@@ -28,7 +28,7 @@ WHERE destination_number_id = ANY(%s)
 """
 # Of each number: does its plan forward, as far as its blocks tell?
 BRIDGES = """
-SELECT DISTINCT destination_number_id FROM reports_dayblockcounts
+SELECT DISTINCT destination_number_id FROM reports_monthblockcounts
 WHERE destination_number_id = ANY(%s) AND block_type = 'BRIDGE'
 """
 # How many calls came in the same hours of the four weeks before, on average, since the last post of each number.

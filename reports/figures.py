@@ -382,9 +382,9 @@ class Coverage:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def only(self, number: DestinationNumber) -> Coverage:
-        """Return the coverage of one of these numbers, without reading anything."""
-        return Coverage([number], self.first_posts, self._shown)
+    def only(self, *numbers: DestinationNumber) -> Coverage:
+        """Return the coverage of some of these numbers, without reading anything."""
+        return Coverage(list(dict.fromkeys(numbers)), self.first_posts, self._shown)
 
     def arrives_from(self, number: DestinationNumber, request_type: str) -> datetime:
         """Return since when a kind of post counts as arriving: ALWAYS, a quarter-hour, or NEVER."""
@@ -409,8 +409,12 @@ class Coverage:
     def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
         """Return since when each figure is shown."""
         if number.id not in self._shown:
+            arrives = {post: self.arrives_from(number, post) for post in RequestType}
             self._shown[number.id] = {
-                key: self.measured_from(number, key) if self.applies(number, key) else None for key in FIGURES
+                key: max((arrives[post] for post in figure.rests_on), default=ALWAYS)
+                if self.applies(number, key)
+                else None
+                for key, figure in FIGURES.items()
             }
         return self._shown[number.id]
 

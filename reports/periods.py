@@ -274,9 +274,10 @@ def _starts_as_the_clock_changes(moment: datetime, end: datetime, grain: str) ->
 
 
 def _of_days(_period: Period, grain: str, start: datetime, end: datetime) -> tuple[str, str]:
-    days = Period(day_of(start), day_of(end) - DAY)
     if grain == Grain.DAY:
-        return days.label, formatted(days.first, "D j")
+        label, _tick, short = _day_words(day_of(start), get_language())
+        return label, short
+    days = Period(day_of(start), day_of(end) - DAY)
     if grain == Grain.WEEK:
         number = days.first.isocalendar().week
         return _("Week %(number)d, %(days)s") % {"number": number, "days": days.label}, days.short_label
@@ -289,14 +290,16 @@ def _of_days(_period: Period, grain: str, start: datetime, end: datetime) -> tup
 def _of_hours(period: Period, _grain: str, start: datetime, _end: datetime) -> tuple[str, str]:
     local = start.astimezone(zone())
     clock = f"{local:%H:%M}{_offset(local)}"
-    label, tick = _day_words(local.date(), get_language())
+    label, tick, _short = _day_words(local.date(), get_language())
     return f"{label}, {clock}", clock if period.length == 1 else f"{tick}, {clock}"
 
 
-@lru_cache(maxsize=128)
-def _day_words(day: date, _language: str | None) -> tuple[str, str]:
-    """Return a day in words, long and short; kept, for a month has thousands of quarter-hours."""
-    return formatted(day, "D j M Y"), formatted(day, "j M")
+@lru_cache(maxsize=1024)
+def _day_words(day: date, _language: str | None) -> tuple[str, str, str]:
+    """Return a day in words: in full, under a chart of hours, and under one of days.
+
+    Kept, for a month has thousands of quarter-hours, and a year many days."""
+    return formatted(day, "D j M Y"), formatted(day, "j M"), formatted(day, "D j")
 
 
 def _offset(local: datetime) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -272,12 +273,15 @@ def statement(sql: str, table: Table, grain: str) -> str:
 
 # Of one number, since when each figure is shown, in the order of GIVEN_KEYS.
 _Shown = tuple[datetime | None, ...]
+_shown_from = itemgetter(*GIVEN_KEYS)
 
 
 def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool) -> dict[str, Any]:
     """Return what the statements take; `apart` makes every number a part, in the order given."""
-    shown = {number.id: tuple(map(coverage.shown(number).__getitem__, GIVEN_KEYS)) for number in coverage}
+    shown = {number.id: _shown_from(coverage.shown(number)) for number in coverage}
+    # Most numbers are alike in this.
     moments = {one: _moments(one, period) for one in set(shown.values())}
+    since = {one: {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, one, strict=True)} for one in moments}
     parts = _parts(coverage, [number.id if apart else _covered(shown[number.id], period) for number in coverage])
     days = [periods.day_of(edge) for edge in edges]
     return {
@@ -293,7 +297,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
                     "label": number.label,
                     "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
                 }
-                | {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, shown[number.id], strict=True)}
+                | since[shown[number.id]]
                 for number, part, mark in parts
             ]
         ),
@@ -323,7 +327,7 @@ def _parts(
 def _sql_moment(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return {ALWAYS: "-infinity", NEVER: "infinity"}.get(moment) or moment.isoformat()
+    return "-infinity" if moment == ALWAYS else "infinity" if moment == NEVER else moment.isoformat()
 
 
 def _covered(shown: _Shown, period: Period) -> _Shown:

@@ -39,11 +39,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     form = ReportForm(request.GET, request.user)
     if not Call.objects.filter(destination_number__in=form.choices).exists():
         return _first_run(request, form.choices)
-    coverage = Coverage.of(form.numbers)
+    everything = Coverage.of(form.choices)
+    coverage = everything.only(*form.numbers)
     now = querysets.totals(coverage, form.period)
     rows = querysets.by_number(coverage, form.period)
     page = report(form, coverage, now) | {
-        "attention": _attention(form.choices),
+        "attention": _attention(everything),
         "today": today.so_far(coverage, timezone.now(), form.opening) if periods.today() in form.period else None,
         "numbers": sorted(rows, key=_most_lost_first),
         "sparks": querysets.offered_by_day(coverage, _four_weeks(form.opening)),
@@ -72,11 +73,11 @@ def _four_weeks(opening: Opening) -> Period:
     return Period(yesterday - 27 * periods.DAY, yesterday, opening)
 
 
-def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
+def _attention(everything: Coverage) -> list[dict[str, Any]]:
     """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts."""
     address = reverse("coverage")
-    silent = arrivals.silent(choices, timezone.now())
-    lacking = [one for rows in arrivals.of_numbers(choices).values() for one in rows if one.needs_somebody]
+    silent = arrivals.silent(everything.numbers, timezone.now())
+    lacking = [one for rows in arrivals.of_numbers(everything.numbers).values() for one in rows if one.needs_somebody]
     found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
     found += [
         {
@@ -84,7 +85,7 @@ def _attention(choices: list[DestinationNumber]) -> list[dict[str, Any]]:
             "do": "",
             "href": f"{reverse('number', args=[one.number.pk])}?from={one.period.first}&to={one.period.last}",
         }
-        for one in aims.below(choices)
+        for one in aims.below(everything)
     ]
     found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
     more = len(found) - MOST_ATTENTION
