@@ -400,7 +400,7 @@ class Coverage:
 
     def applies(self, number: DestinationNumber, key: str) -> bool:
         """Say whether a figure means something here: one of forwards does not where none is expected or was sent."""
-        return FIGURES[key].without_forwards or number.expects_forward or self._has_forwarded(number)
+        return FIGURES[key].without_forwards or self._forwards(number)
 
     def shown_from(self, number: DestinationNumber, key: str) -> datetime | None:
         """Return since when a figure is shown: as `measured_from`, and None where it does not apply."""
@@ -410,9 +410,10 @@ class Coverage:
         """Return since when each figure is shown."""
         if number.id not in self._shown:
             arrives = {post: self.arrives_from(number, post) for post in RequestType}
+            forwards = self._forwards(number)
             self._shown[number.id] = {
                 key: max((arrives[post] for post in figure.rests_on), default=ALWAYS)
-                if self.applies(number, key)
+                if forwards or figure.without_forwards
                 else None
                 for key, figure in FIGURES.items()
             }
@@ -460,8 +461,10 @@ class Coverage:
             count,
         ) % {"count": count, "posts": ", ".join(posts)}
 
-    def _has_forwarded(self, number: DestinationNumber) -> bool:
-        return any((number.pk, post.value) in self.first_posts for post in (INITIATE_FORWARD, FORWARD_ANSWER))
+    def _forwards(self, number: DestinationNumber) -> bool:
+        return number.expects_forward or any(
+            (number.id, post.value) in self.first_posts for post in (INITIATE_FORWARD, FORWARD_ANSWER)
+        )
 
     def _why(self, number: DestinationNumber, post: RequestType) -> str:
         words = {"post": post.value, "number": number.readable, "box": BOXES[post]}

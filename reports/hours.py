@@ -45,34 +45,30 @@ WITH {querysets.GIVEN}, counts AS (
     OFFSET 0  -- by the index, number by number
   ) AS hours
   GROUP BY part, weekday, hour, width_bucket(month, days)
-), measured AS (
-  SELECT weekday, hour, {{figures}} FROM counts JOIN part USING (part) GROUP BY weekday, hour
   UNION ALL
-  SELECT extract(isodow FROM local), extract(hour FROM local), offered, answered, wanted, missed, lost
+  SELECT part, extract(isodow FROM local), extract(hour FROM local), at, offered, answered, missed, abandoned
   FROM (
     -- First by quarter-hour, for the clock of each is looked up once then.
-    SELECT at, {{figures}}
+    SELECT part, quarter_hour AS at, {_SUMS}
     FROM {querysets.runs(Grain.DAY, Grain.QUARTER_HOUR)}
     CROSS JOIN LATERAL (
-      SELECT quarter_hour AS at, offered, answered, missed, abandoned FROM {countings.COUNTS.of_quarter_hours}
+      SELECT * FROM {countings.COUNTS.of_quarter_hours}
       WHERE destination_number_id = number.id AND quarter_hour >= starts_at AND quarter_hour < ends_at
         AND {querysets.ASKED}
       OFFSET 0  -- by the index, number by number
     ) AS counts
-    GROUP BY at
+    GROUP BY part, quarter_hour
   ) AS quarter_hours
   CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
 )
-SELECT weekday::int, hour::int, sum(offered), sum(answered), sum(wanted), sum(missed), sum(lost)
-FROM measured
-GROUP BY 1, 2
-""".format(
-    figures="""sum(offered) AS offered,
-      sum(answered) FILTER (WHERE at >= reached_from) AS answered,
-      sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from) AS wanted,
-      sum(missed) FILTER (WHERE at >= missed_from) AS missed,
-      sum(missed + abandoned) FILTER (WHERE at >= lost_from) AS lost"""
-)
+SELECT weekday::int, hour::int, sum(offered),
+  sum(answered) FILTER (WHERE at >= reached_from),
+  sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from),
+  sum(missed) FILTER (WHERE at >= missed_from),
+  sum(missed + abandoned) FILTER (WHERE at >= lost_from)
+FROM counts JOIN part USING (part)
+GROUP BY weekday, hour
+"""
 
 
 @dataclass(frozen=True)

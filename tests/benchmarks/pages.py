@@ -152,7 +152,8 @@ def fill() -> dict[str, Any]:
         cursor.execute(
             "INSERT INTO reports_rollup (id, counted_at, time_zone) VALUES (1, now(), %s)", [settings.TIME_ZONE]
         )
-        cursor.execute("ANALYZE")
+        # As it would be a while after so much was written, and not while the pages are asked for.
+        cursor.execute("VACUUM (ANALYZE)")
         cursor.execute(
             "SELECT label, sum(offered), count(*) FROM reports_quarterhourcounts "
             "JOIN calls_destinationnumber AS number ON number.id = destination_number_id GROUP BY 1 ORDER BY 1"
