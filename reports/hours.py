@@ -207,7 +207,8 @@ def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[date
                 for n in range((end - start) // periods.QUARTER_HOUR)
             )
         ]
-    return [start.astimezone(periods.zone()) for start, _end in hours]
+    zone = periods.zone()
+    return [start.astimezone(zone) for start, _end in hours]
 
 
 def last_day(period: Period, now: datetime) -> Period:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -307,7 +306,7 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     if pairs and one.left_out and len(covered) <= MOST_NUMBERS_IN_ADDRESS:
         # Named one by one, those that are counted, no call of those left out gets into the list.
         pairs += [("number", e164) for e164 in covered]
-        one = replace(one, left_out=0)
+        one = one._replace(left_out=0)
     return cell(context, key, one, None, kind, place, pairs or None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -109,7 +108,7 @@ def sum_of(blocks: Blocks, key: str) -> Cell:
     cells: list[Cell] = [getattr(row, key) for row in blocks]
     if not cells or cells[0].value is None:
         return cells[0] if cells else Cell(0)
-    return replace(cells[0], value=sum(int(cell.value or 0) for cell in cells))
+    return cells[0]._replace(value=sum(int(cell.value or 0) for cell in cells))
 
 
 def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
