@@ -255,24 +255,29 @@ GROUP BY {_QUARTER_HOUR}, 4, 5, 6, 7""",
 TABLES = (COUNTS, BLOCKS, FORWARDS, HANDOVERS)
 
 
+def _add_up(keys: tuple[str, ...], sums: tuple[str, ...], finer: str) -> str:
+    """Return a SELECT of the sums of finer counts, by the keys of coarser ones."""
+    names = ", ".join(keys)
+    return f"""
+SELECT {names}, {", ".join(f"sum({name}) AS {name}" for name in sums)}
+FROM ({finer}) AS finer
+GROUP BY {names}"""
+
+
 def sum_days(table: Table) -> str:
     """Days add up from their quarter-hours: in every zone in use a day begins with a quarter-hour.
 
     Where the clock goes back over midnight a day has two beginnings, of which PostgreSQL takes the later: so the
     index gives three hours more at either end, and the local date of each quarter-hour decides."""
-    keys = ", ".join(table.day_keys)
-    return f"""
-SELECT {keys}, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
-FROM (
+    finer = f"""
   SELECT scope.day, counts.* FROM changed_day AS scope CROSS JOIN LATERAL (
     SELECT * FROM {table.of_quarter_hours} AS counts
     WHERE counts.destination_number_id = scope.destination_number_id
       AND counts.quarter_hour >= scope.day::timestamp AT TIME ZONE scope.time_zone - interval '3 hours'
       AND counts.quarter_hour < (scope.day + 1)::timestamp AT TIME ZONE scope.time_zone + interval '3 hours'
       AND (counts.quarter_hour AT TIME ZONE scope.time_zone)::date = scope.day {FENCE}
-  ) AS counts
-) AS quarter_hour_of_day
-GROUP BY {keys}"""
+  ) AS counts"""
+    return _add_up(table.day_keys, table.sums, finer)
 
 
 CHANGED_DAYS = """
@@ -284,17 +289,13 @@ changed_day AS MATERIALIZED (
 
 def sum_months(table: Table) -> str:
     """Months add up from their days."""
-    keys = ", ".join(table.month_keys)
-    return f"""
-SELECT {keys}, {", ".join(f"sum({name}) AS {name}" for name in table.sums)}
-FROM (
+    finer = f"""
   SELECT scope.month, counts.* FROM changed_month AS scope CROSS JOIN LATERAL (
     SELECT * FROM {table.of_days} AS counts
     WHERE counts.destination_number_id = scope.destination_number_id
       AND counts.day >= scope.month AND counts.day < scope.month + interval '1 month' {FENCE}
-  ) AS counts
-) AS day_of_month
-GROUP BY {keys}"""
+  ) AS counts"""
+    return _add_up(table.month_keys, table.sums, finer)
 
 
 CHANGED_MONTHS = """
@@ -322,9 +323,10 @@ CHANGED_HOURS = f"changed_hour AS MATERIALIZED ({HOURS_OF.format(quarter_hours='
 FIRST_OF_HOUR = "month + mod(weekday - extract(isodow FROM month)::int + 7, 7) + hour * interval '1 hour'"
 
 # As for days the index gives three hours more at either end.
-SUM_HOURS = f"""
-SELECT {", ".join(HOUR_KEYS)}, {", ".join(f"sum({name}) AS {name}" for name in HOUR_SUMS)}
-FROM (
+SUM_HOURS = _add_up(
+    HOUR_KEYS,
+    HOUR_SUMS,
+    f"""
   SELECT scope.month, scope.weekday, scope.hour, counts.*
   FROM changed_hour AS scope
   CROSS JOIN LATERAL generate_series(
@@ -336,9 +338,8 @@ FROM (
       AND counts.quarter_hour >= starts_at AT TIME ZONE scope.time_zone - interval '3 hours'
       AND counts.quarter_hour < starts_at AT TIME ZONE scope.time_zone + interval '4 hours'
       AND date_trunc('hour', counts.quarter_hour AT TIME ZONE scope.time_zone) = starts_at {FENCE}
-  ) AS counts
-) AS quarter_hour_of_hour
-GROUP BY {", ".join(HOUR_KEYS)}"""
+  ) AS counts""",
+)
 
 # --- Calls at once -------------------------------------------------------------------------------
 #

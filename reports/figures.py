@@ -408,12 +408,9 @@ class Coverage:
     def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
         """Return since when each figure is shown."""
         if number.id not in self._shown:
-            arrives = {post: self.arrives_from(number, post) for post in RequestType}
             forwards = self._forwards(number)
             self._shown[number.id] = {
-                key: max((arrives[post] for post in figure.rests_on), default=ALWAYS)
-                if forwards or figure.without_forwards
-                else None
+                key: self.measured_from(number, key) if forwards or figure.without_forwards else None
                 for key, figure in FIGURES.items()
             }
         return self._shown[number.id]

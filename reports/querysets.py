@@ -138,23 +138,22 @@ _MONTHS, _DAYS = (
     )
     for grain in (Grain.MONTH, Grain.DAY)
 )
-_QUARTER_HOURS_OF_DAYS, _QUARTER_HOURS = (
+_QUARTER_HOURS, FROM_QUARTER_HOURS = (
     _READ.format(
         table="of_quarter_hours",
         time="quarter_hour",
         at="min(quarter_hour)",
         edges=EDGES,
         own="moments",
-        runs=runs,
+        runs=numbers,
         span=f"quarter_hour >= {start} AND quarter_hour < {end}",
     )
-    for runs, start, end in (
+    for numbers, start, end in (
         (runs(Grain.QUARTER_HOUR), "starts_at", "ends_at"),
         ("number", "%(start)s", "%(end)s"),
     )
 )
-FROM_DAYS = " UNION ALL ".join((_MONTHS, _DAYS, _QUARTER_HOURS_OF_DAYS))
-FROM_QUARTER_HOURS = _QUARTER_HOURS
+FROM_DAYS = " UNION ALL ".join((_MONTHS, _DAYS, _QUARTER_HOURS))
 # Inside opening hours, outside of them, or both.
 ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
 

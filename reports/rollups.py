@@ -128,6 +128,33 @@ def _recount_some(last: int, wait: bool) -> int:
     return len(changed)
 
 
+# What adds up from quarter-hours, each after what it is made of.
+_SUMMED = (
+    *(
+        (CHANGED_DAYS, replace(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day"))
+        for table in TABLES
+    ),
+    *(
+        (
+            CHANGED_MONTHS,
+            replace(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month"),
+        )
+        for table in TABLES
+    ),
+    (
+        countings.CHANGED_HOURS,
+        replace(
+            countings.HOURS,
+            countings.SUM_HOURS,
+            countings.HOUR_KEYS,
+            countings.HOUR_SUMS,
+            "changed_hour",
+            scope_keys=countings.HOUR_SCOPE,
+        ),
+    ),
+)
+
+
 def recount(changed: Iterable[tuple[int, datetime]]) -> None:
     """Make all counts of these quarter-hours, and of what they lie in, what the calls add up to. In a transaction."""
     changed = list(changed)
@@ -146,30 +173,8 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
                 [*arrays, *parameters],
             )
         # In statements of their own, for they read what the ones above have written.
-        for table in TABLES:
-            cursor.execute(
-                f"WITH {CHANGED}, {CHANGED_DAYS}, "
-                + replace(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day"),
-                [*arrays, settings.TIME_ZONE],
-            )
-        for table in TABLES:
-            cursor.execute(
-                f"WITH {CHANGED}, {CHANGED_MONTHS}, "
-                + replace(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month"),
-                [*arrays, settings.TIME_ZONE],
-            )
-        cursor.execute(
-            f"WITH {CHANGED}, {countings.CHANGED_HOURS}, "
-            + replace(
-                countings.HOURS,
-                countings.SUM_HOURS,
-                countings.HOUR_KEYS,
-                countings.HOUR_SUMS,
-                "changed_hour",
-                scope_keys=countings.HOUR_SCOPE,
-            ),
-            [*arrays, settings.TIME_ZONE],
-        )
+        for scope, replacing in _SUMMED:
+            cursor.execute(f"WITH {CHANGED}, {scope}, {replacing}", [*arrays, settings.TIME_ZONE])
         cursor.execute(f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}", arrays)
         touched = _arrays(cursor.fetchall(), schedules)
         cursor.execute(

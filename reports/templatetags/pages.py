@@ -225,7 +225,7 @@ def calls_url(
         known[place] = f"{reverse('calls')}?{urlencode(_span(when.start, when.end, cell.since, numbers))}"
     if page["period"].opening != Opening.ALL:
         more = [("opening", page["period"].opening.value), *more]
-    if isinstance(block_type, str):
+    if block_type and isinstance(block_type, str):
         more = [*more, ("last_block" if key in ("last_in_call", "block_lost") else "block", block_type)]
     return "&".join([known[place], _WANTED[key], *([urlencode(more)] if more else [])])
 
