@@ -25,7 +25,7 @@ from calls.writer import Unwritable, Writer
 logger = logging.getLogger(__name__)
 
 WAIT_FOR_DATABASE_S = 0.75
-WAIT_FOR_SPOOL_S = 1.0
+WAIT_S = 1.75  # in all, for the database and then for the spool
 READ_KEYS_EVERY_S = 60.0
 READ_KEYS_AFTER_FAILURE_S = 5.0
 OLD_S = 60.0  # a post that waits in the spool for longer is worth a word
@@ -66,6 +66,7 @@ class Intake:
 
         It is on disk when this returns True. Raise Unavailable where it cannot be, within 1.75 seconds."""
         self._remember()
+        until = time.monotonic() + WAIT_S
         if not self._writer.is_resting():
             try:
                 return self._database.ask(post, WAIT_FOR_DATABASE_S)
@@ -76,7 +77,7 @@ class Intake:
                 self._say(f"the database refused the content of a post ({error}); it goes to the spool")
             except Exception as error:  # noqa: BLE001 (whatever it was: the post goes to the spool)
                 self._say(f"the database takes no posts ({type(error).__name__}); they go to the spool")
-        return self._keep_on_disk(post)
+        return self._keep_on_disk(post, until)
 
     # --- Who sends ---
 
@@ -100,10 +101,11 @@ class Intake:
         On disk when this returns for a listed address, if it can be at all. For others nobody waits: how long an
         answer takes must not tell whether a key is known."""
         if sender.is_trustworthy:
+            until = time.monotonic() + WAIT_S
             if not self._refusals.is_resting():
                 with contextlib.suppress(Exception):  # whatever it is: there is the spool
                     return self._refused.ask(refused, WAIT_FOR_DATABASE_S)
-            wait([self._spool_refused(refused)], WAIT_FOR_SPOOL_S)
+            wait([self._spool_refused(refused)], until - time.monotonic())
             return None
         self._throttle.refused(_responsible(sender))
         verdict = self._keyring.judge(refused.fingerprint, None, datetime.fromisoformat(refused.received_at))
@@ -158,12 +160,12 @@ class Intake:
         """Have keys and policy read again before the next post is judged."""
         self._read_keys_at, self._has_read = 0.0, False
 
-    def _keep_on_disk(self, post: CallPost) -> bool:
+    def _keep_on_disk(self, post: CallPost, until: float) -> bool:
         verdict = self._keyring.judge(post.fingerprint, post.destination_number, post.received_at)
         if verdict is Verdict.WRONG or post.fingerprint == NO_KEY:
             return False
         try:
-            self._disk.ask((post, verdict is Verdict.LIVE), WAIT_FOR_SPOOL_S)
+            self._disk.ask((post, verdict is Verdict.LIVE), until - time.monotonic())
         except Busy:
             self._give_up("the disk did not answer in time")
         except SpoolError as error:

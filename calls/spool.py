@@ -10,9 +10,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -21,8 +22,10 @@ from calls.refusals import Refused
 
 logger = logging.getLogger(__name__)
 
-WAIT_FOR_OTHERS_S = 0.5  # for another process that is just writing to the file
+WAIT_FOR_OTHERS_S = 1.5  # for other processes that are just writing to the file
+ASK_EVERY_S, LEAVE_TO_OTHERS_S = 0.001, 0.005
 PAGE = 4096
+KEPT_FREE, GIVEN_BACK_AT_ONCE = 256, 256  # pages
 ROOM_FOR_A_POST = 40  # pages: the longest post and its share of the indexes
 BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # Posts whose key nobody could judge, and posts set aside, may each fill so much: the rest is for those known good.
@@ -67,6 +70,9 @@ END;
 """
 STATE = "iif({row}.set_aside_at IS NOT NULL, 'set aside', iif({row}.is_verified, 'verified', 'unverified'))"
 TABLES = TABLES.replace("{state_of_new}", STATE.format(row="new")).replace("{state_of_old}", STATE.format(row="old"))
+
+
+T = TypeVar("T")
 
 
 class SpoolError(Exception):
@@ -120,6 +126,7 @@ class Spool:
         self.most_bytes = most_bytes
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._wrote_until = 0.0
 
     # --- Adding ---
 
@@ -167,9 +174,7 @@ class Spool:
 
     def waiting(self, most: int) -> list[Spooled]:
         """Return posts that wait, in the order they came; those that were tried in vain after the others."""
-        rows = self._connected().execute(
-            "SELECT id, post FROM post WHERE set_aside_at IS NULL ORDER BY tries, id LIMIT ?", [most]
-        )
+        rows = self._read("SELECT id, post FROM post WHERE set_aside_at IS NULL ORDER BY tries, id LIMIT ?", most)
         return [Spooled(*row) for row in rows]
 
     def remove(self, posts: Sequence[Spooled]) -> None:
@@ -212,7 +217,7 @@ class Spool:
 
     def refused(self, most: int) -> dict[int, Refused | None]:
         """Return refused posts that wait, by their place; None for one that cannot be read."""
-        rows = self._connected().execute("SELECT id, refused FROM refused ORDER BY id LIMIT ?", [most])
+        rows = self._read("SELECT id, refused FROM refused ORDER BY id LIMIT ?", most)
         return {place: _refused_of(row) for place, row in rows}
 
     def remove_refused(self, places: Sequence[int]) -> None:
@@ -225,11 +230,9 @@ class Spool:
         """Say what it holds; nothing where it was never used. Raise SpoolError where that cannot be told."""
         if not self.path.exists():
             return Held()
-        with self._errors_named():
-            connection = self._connected()
-            held = {state: rest for state, *rest in connection.execute("SELECT state, posts, bytes FROM held")}
-            (refused,) = connection.execute("SELECT count(*) FROM refused").fetchone()
-            (oldest,) = connection.execute("SELECT min(spooled_at) FROM post WHERE set_aside_at IS NULL").fetchone()
+        held = {state: rest for state, *rest in self._read("SELECT state, posts, bytes FROM held")}
+        ((refused,),) = self._read("SELECT count(*) FROM refused")
+        ((oldest,),) = self._read("SELECT min(spooled_at) FROM post WHERE set_aside_at IS NULL")
         return Held(
             waiting=held["verified"][0] + held["unverified"][0],
             unverified=held["unverified"][0],
@@ -241,10 +244,10 @@ class Spool:
 
     def shown(self, most: int) -> list[SetAside]:
         """Return what was set aside last."""
-        found = self._connected().execute(
+        found = self._read(
             "SELECT ingest_id, set_aside_at, reason, post FROM post WHERE set_aside_at IS NOT NULL "
             "ORDER BY set_aside_at DESC, id DESC LIMIT ?",
-            [most],
+            most,
         )
         shown = []
         for ingest_id, set_aside_at, reason, row in found:
@@ -268,9 +271,13 @@ class Spool:
             connection.execute("UPDATE held SET posts = posts WHERE state = 'verified'")
 
     def shrink(self) -> None:
-        """Give back to the disk what an outage took."""
-        with self._errors_named():
-            self._connected().execute("PRAGMA incremental_vacuum").fetchall()
+        """Give back to the disk what an outage took; a little is kept, to be filled again."""
+        ((free,),) = self._read("PRAGMA freelist_count")
+        for _ in range(KEPT_FREE, free, GIVEN_BACK_AT_ONCE):
+            with self._transaction() as connection:
+                for _ in range(GIVEN_BACK_AT_ONCE):
+                    # One page each: Python's module takes but one step where a statement has no columns.
+                    connection.execute("PRAGMA incremental_vacuum(1)")
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -278,6 +285,11 @@ class Spool:
             connection.close()
 
     # --- The file ---
+
+    def _read(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._errors_named():
+            connection = self._connected()
+            return _patiently(lambda: connection.execute(statement, parameters).fetchall())
 
     def _bytes(self, state: str) -> int:
         (size,) = self._connected().execute("SELECT bytes FROM held WHERE state = ?", [state]).fetchone()
@@ -287,7 +299,8 @@ class Spool:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._errors_named():
             connection = self._connected()
-            connection.execute("BEGIN IMMEDIATE")
+            time.sleep(max(0.0, self._wrote_until + LEAVE_TO_OTHERS_S - time.monotonic()))
+            _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -295,14 +308,17 @@ class Spool:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._wrote_until = time.monotonic()
 
     @contextlib.contextmanager
     def _errors_named(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            with contextlib.suppress(sqlite3.Error):
-                self.close()  # whatever it was, the next try begins afresh
+            if not _is_busy(error):
+                with contextlib.suppress(sqlite3.Error):
+                    self.close()  # whatever it was, the next try begins afresh
             if getattr(error, "sqlite_errorcode", None) in BROKEN:
                 self._put_away()
             raise SpoolError(f"{self.path}: {error}") from error
@@ -331,22 +347,45 @@ class Spool:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's other files take after this one
         self._file = _identity(self.path)
-        connection = sqlite3.connect(
-            self.path, timeout=WAIT_FOR_OTHERS_S, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute(f"PRAGMA page_size = {PAGE}")  # this and the next are heeded by a new file alone
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")  # callers do not linger in freed pages
-            connection.execute(f"PRAGMA max_page_count = {self.most_bytes // PAGE}")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refused'").fetchone():
-                connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+            _patiently(lambda: self._prepare(connection))
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # callers do not linger in freed pages
+        connection.execute(f"PRAGMA max_page_count = {self.most_bytes // PAGE}")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refused'").fetchone():
+            # What the file itself remembers; each of these would wait for others who write.
+            connection.execute(f"PRAGMA page_size = {PAGE}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+
+
+def _patiently(run: Callable[[], T]) -> T:
+    """Run something again while others write to the file.
+
+    SQLite's own way of waiting asks again after up to a tenth of a second. Where a sync takes long, who has just
+    written and goes on at once would come before those who wait, time and again. So those who wait ask every
+    millisecond, and who has written leaves them more than that."""
+    until = time.monotonic() + WAIT_FOR_OTHERS_S
+    while True:
+        try:
+            return run()
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > until:
+                raise
+            time.sleep(ASK_EVERY_S)
+
+
+def _is_busy(error: Exception) -> bool:
+    """Say whether another process had the file, and nothing is wrong with it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _refused_of(row: bytes) -> Refused | None:

@@ -1,9 +1,12 @@
 """While the database is away, slow or locked: no post that was answered 2xx is lost, and nobody waits long."""
 
+import contextlib
 import json
 import sqlite3
 import stat
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -275,6 +278,43 @@ def test_posts_that_nobody_can_judge_leave_room_for_those_known_good(number, tmp
     assert isinstance(unverified[-1], SpoolError)
     assert verified.count(None) == 15
     spool.close()
+
+
+def test_a_spool_that_was_emptied_gives_its_room_back(number, tmp_path):
+    with contextlib.closing(Spool(tmp_path / "posts.sqlite3", 64 * 1024 * 1024)) as spool:
+
+        def size():
+            with contextlib.closing(sqlite3.connect(spool.path)) as file:
+                file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return spool.path.stat().st_size
+
+        bodies = [json.dumps(start(number, call_uuid=str(index), note="x" * 30_000)).encode() for index in range(200)]
+        spool.add([(posts.parse(body), True) for body in bodies])
+        assert size() > 200 * 30_000
+        spool.remove(spool.waiting(150))
+        spool.shrink()
+        assert 50 * 30_000 < size() < 60 * 30_000 + 256 * 4096
+        assert len(spool.waiting(200)) == 50
+
+
+def test_those_who_write_to_the_spool_at_the_same_time_take_turns(tmp_path):
+    class SlowDisk(list):
+        def __iter__(self):
+            time.sleep(0.02)  # nobody else writes meanwhile, as while a sync takes long
+            return super().__iter__()
+
+    turns = Counter()
+
+    def write(name):
+        with contextlib.closing(Spool(tmp_path / "posts.sqlite3", 1024 * 1024)) as spool:
+            while turns.total() < 60:
+                spool.add(SlowDisk())
+                turns[name] += 1
+
+    with ThreadPoolExecutor() as writers:
+        assert list(writers.map(write, "abc")) == [None] * 3
+
+    assert min(turns.values()) >= 12, turns
 
 
 def test_a_drainer_that_was_killed_before_it_could_delete_writes_nothing_twice(client, number, away):

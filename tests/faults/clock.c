@@ -1,5 +1,5 @@
 /* The clock on the wall, off by as many seconds as the file SHIFTED_CLOCK says; the monotonic clock as it is.
- * Built by tests/faults/test_clock.py and preloaded: cc -shared -fPIC -o clock.so clock.c */
+ * Built and preloaded by tests/faults/conftest.py: cc -shared -fPIC -o clock.so clock.c */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,7 +1,10 @@
 """Real processes under load, and what kills them. `make test-faults`; with CALLTALLY_TEST_FULL=1 every round."""
 
 import os
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +32,21 @@ def demand(is_there, what):
         if REQUIRED:
             pytest.fail(f"{what}, and CALLTALLY_REQUIRE_FAULTS=1 demands it", pytrace=False)
         pytest.skip(what)
+
+
+def preloaded(folder, source, variable):
+    """Yield a system whose processes have a function of the C library replaced, and the file that tells it how."""
+    compiler = shutil.which("cc")
+    demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
+    told, library = folder / "told", folder / "library.so"
+    told.write_text("0")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name(source)], check=True)
+    system = System(folder / "var", LD_PRELOAD=str(library), **{variable: str(told)})
+    try:
+        system.start()
+        yield system, told
+    finally:
+        system.stop()
 
 
 @pytest.fixture(scope="session")

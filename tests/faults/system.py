@@ -28,6 +28,7 @@ E164, ACCESS_KEY = "+4922155400300", "the-key-of-the-faults-0123456789"
 RATE = 100.0
 LONGEST_ANSWER_S = 2.0
 LEAST_INSIDE = 50
+WRITERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'calltally writer'"
 DATABASE = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
 
 
@@ -143,6 +144,12 @@ class System:
             health: dict[str, Any] = json.load(answer)
         return health
 
+    def last_errors(self) -> list[str]:
+        """Return what the processes that take and move posts said last of what went wrong."""
+        logs = [(self.home / "logs" / name).read_text(errors="replace") for name in ("web.log", "drainer.log")]
+        lines = [line for log in logs for line in log.splitlines()]
+        return sorted(line for line in lines if " CRITICAL " in line or " ERROR " in line)[-5:]
+
     # --- What must hold ---
 
     def settle(self) -> None:
@@ -182,6 +189,26 @@ def children_of(parent: int) -> list[int]:
 def tree_of(parent: int) -> list[int]:
     """Return a process and all that descend from it."""
     return [parent, *(pid for child in children_of(parent) for pid in tree_of(child))]
+
+
+def writers(system: System) -> list[int]:
+    """Return the database's processes that serve the intake."""
+    with system.database() as connection:
+        pids = [pid for (pid,) in connection.execute(WRITERS)]
+    assert pids
+    return pids
+
+
+@contextlib.contextmanager
+def frozen(pids: list[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @dataclass
@@ -233,7 +260,7 @@ def judge(system: System, of: Round) -> str:
     slow = [line for line in lines if line.took_s > LONGEST_ANSWER_S]
     assert not lost, f"{len(lost)} answered and lost: {lost[:3]} ({figures})"
     assert not twice, f"kept twice: {list(twice)[:3]} ({figures})"
-    assert not answered, f"answered {answered} ({figures})"
+    assert not answered, f"answered {answered} ({figures}): {system.last_errors()}"
     assert not slow, f"{len(slow)} answers took long: {slow[:3]} ({figures})"
     assert all(line.retry_after for line in lines if line.answer == "503"), figures
     system.manage("verify_rollups")

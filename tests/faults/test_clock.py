@@ -1,14 +1,11 @@
 """The clock is set forward and back by an hour under load: posts are kept, and counting goes on."""
 
 import contextlib
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import demand, rounds
-from tests.faults.system import System, wait_until
+from tests.faults.conftest import preloaded, rounds
+from tests.faults.system import wait_until
 from tests.faults.test_counting import all_counted
 
 pytestmark = pytest.mark.faults
@@ -17,18 +14,7 @@ pytestmark = pytest.mark.faults
 @pytest.fixture(scope="module")
 def stepped(tmp_path_factory):
     """A system whose clock is off by the seconds that a file says; and that file."""
-    compiler = shutil.which("cc")
-    demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
-    folder = tmp_path_factory.mktemp("clock")
-    clock, library = folder / "clock", folder / "clock.so"
-    clock.write_text("0")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name("clock.c")], check=True)
-    system = System(folder / "var", LD_PRELOAD=str(library), SHIFTED_CLOCK=str(clock))
-    try:
-        system.start()
-        yield system, clock
-    finally:
-        system.stop()
+    yield from preloaded(tmp_path_factory.mktemp("clock"), "clock.c", "SHIFTED_CLOCK")
 
 
 @pytest.mark.parametrize("hours", [1, -1])

@@ -15,11 +15,22 @@ import pytest
 from config import embedded
 from tests.faults.client import Client
 from tests.faults.conftest import full_or, rounds
-from tests.faults.system import ACCESS_KEY, E164, LEAST_INSIDE, Round, System, free_port, judge, tree_of, wait_until
+from tests.faults.system import (
+    ACCESS_KEY,
+    E164,
+    LEAST_INSIDE,
+    WRITERS,
+    Round,
+    System,
+    free_port,
+    frozen,
+    judge,
+    tree_of,
+    wait_until,
+    writers,
+)
 
 pytestmark = pytest.mark.faults
-
-WRITERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'calltally writer'"
 
 
 @contextlib.contextmanager
@@ -29,18 +40,6 @@ def signalled(system, number, everybody):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
     yield
-
-
-@contextlib.contextmanager
-def frozen(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def back(system: System) -> None:
@@ -65,13 +64,7 @@ def test_frozen(running, endure, number):
 
 @rounds(5)
 def test_the_writers_backends_are_frozen(running, endure, number):
-    def fault(system):
-        with system.database() as connection:
-            pids = [pid for (pid,) in connection.execute(WRITERS)]
-        assert pids
-        return frozen(pids)
-
-    endure(running, fault, full_or(15, 4))
+    endure(running, lambda system: frozen(writers(system)), full_or(15, 4))
 
 
 @pytest.mark.parametrize(

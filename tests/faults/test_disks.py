@@ -1,4 +1,4 @@
-"""The database's disk is full, the spool's, both: what was answered 200 is kept, 503 is the answer to the rest."""
+"""Disks are full, that of the database, of the spool, or both, or slow: what was answered 200 is kept, once."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.embedded import Server
-from tests.faults.conftest import demand, full_or, rounds
-from tests.faults.system import System, wait_until
+from tests.faults.conftest import demand, full_or, preloaded, rounds
+from tests.faults.system import System, frozen, wait_until, writers
 
 pytestmark = pytest.mark.faults
 
@@ -80,6 +80,29 @@ def test_both_are_full(small, endure, number):
     of = endure(system, lambda system: full(disk, spool), full_or(15, 8), allowed={"503"}, until=takes_posts)
     # The database may have had room within its files; that of the first round is gone by then.
     assert number or "503" in {line.answer for line in of.client.sent}
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A system whose disk takes as many milliseconds longer for a sync as a file says; and that file."""
+    yield from preloaded(tmp_path_factory.mktemp("disk"), "disk.c", "SLOW_SYNCS")
+
+
+@rounds(5)
+def test_the_disk_is_slow_while_the_intake_cannot_write_to_the_database(slow, endure, number):
+    """All web processes and the drainer, which reads on, share one file, and each sync of it takes a while."""
+    system, milliseconds = slow
+
+    @contextlib.contextmanager
+    def fault(system):
+        milliseconds.write_text("60")
+        try:
+            with frozen(writers(system)):
+                yield
+        finally:
+            milliseconds.write_text("0")
+
+    endure(system, fault, full_or(15, 4))
 
 
 def takes_posts(system):

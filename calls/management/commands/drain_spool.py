@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from calls.draining import Drained, drain_refused, drain_some
+from calls.draining import BATCH, Drained, drain_refused, drain_some
 from calls.intake import OLD_S, SAY_AGAIN_AFTER_S
 from calls.spool import Spool, SpoolError, of_this_host
 from calls.writer import Writer
@@ -104,7 +104,7 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         else:
             pause_s = SHORTEST_PAUSE_S
-            if not held.waiting:
+            if held.waiting < BATCH:  # what comes meanwhile goes together, and the file is left to those who add
                 time.sleep(LOOK_EVERY_S)
 
 
