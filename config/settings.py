@@ -178,6 +178,9 @@ if not _database_url.startswith(("postgres://", "postgresql://")):
 DATABASES = {"default": env.db_url_config(_database_url)}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+# Compiling a statement takes PostgreSQL longer than any of ours runs.
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+_options["options"] = f"-c jit=off {_options.get('options', '')}".strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Calls -----------------------------------------------------------------------------------

@@ -391,7 +391,7 @@ PEAK_KEYS = ("destination_number_id", "quarter_hour")
 # --- Replacing -----------------------------------------------------------------------------------
 
 
-def replace(
+def replacing(
     table: str,
     counting: str,
     keys: tuple[str, ...],
@@ -400,17 +400,28 @@ def replace(
     *,
     scope_keys: tuple[str, ...] = (),
 ) -> str:
-    """A statement that makes `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed.
+    """Parts of a WITH that make `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed,
+    rows that stay as they are are not touched.
 
-    A scope names its rows by `scope_keys`, else by the first two keys: the number and a time."""
+    A scope names its rows by `scope_keys`, else by the first two keys: the number and a time. One statement may
+    replace any number of tables, of which `counting` reads none."""
     names = ", ".join((*keys, *figures))
-    same = " AND ".join(f"counted.{key} = old.{key}" for key in keys)
+    in_scope = " AND ".join(f"{table}.{key} = scope.{key}" for key in scope_keys or keys[:2])
     return f"""
-counted AS MATERIALIZED ({counting}),
-gone AS (
-  DELETE FROM {table} AS old USING {scope} AS scope
-  WHERE {" AND ".join(f"old.{key} = scope.{key}" for key in scope_keys or keys[:2])}
-    AND NOT EXISTS (SELECT FROM counted WHERE {same})
-)
-INSERT INTO {table} ({names}) SELECT {names} FROM counted
-ON CONFLICT ({", ".join(keys)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in figures)}"""
+counted_{table} AS MATERIALIZED ({counting}),
+old_{table} AS MATERIALIZED (
+  SELECT old.* FROM {scope} AS scope
+  CROSS JOIN LATERAL (SELECT ctid AS place, {names} FROM {table} WHERE {in_scope} {FENCE}) AS old
+),
+gone_{table} AS (
+  DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+    SELECT place FROM old_{table} AS old WHERE NOT EXISTS (
+      SELECT FROM counted_{table} AS counted WHERE {" AND ".join(f"counted.{key} = old.{key}" for key in keys)}
+    )
+  ))
+),
+replaced_{table} AS (
+  INSERT INTO {table} ({names})
+  SELECT {names} FROM counted_{table} EXCEPT SELECT {names} FROM old_{table}
+  ON CONFLICT ({", ".join(keys)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in figures)}
+)"""

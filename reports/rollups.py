@@ -6,23 +6,26 @@ logged again. An advisory lock lets one roll-up work at a time. What is counted,
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
 from calls.opening import Schedule
 from reports import countings
-from reports.countings import CHANGED, CHANGED_DAYS, CHANGED_MONTHS, FENCE, TABLES, replace
+from reports.countings import CHANGED, FENCE, TABLES
 
 logger = logging.getLogger(__name__)
 
 LOCK = 0x726F6C6C
 MOST_LOG_ROWS = 100_000  # taken in one transaction
+FEW = 100  # quarter-hours
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
@@ -35,50 +38,91 @@ class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a 
         )
 
 
-# --- What is noted beside the counts ---------------------------------------------------------------
+# --- Statements ------------------------------------------------------------------------------------
+#
+# Each begins with CHANGED. They run one after the other, for each reads what those before it have written.
 
-EVENTS_OF_CHANGED = f"""
-changed CROSS JOIN LATERAL (
-  SELECT id FROM calls_call
-  WHERE destination_number_id = changed.destination_number_id
-    AND first_post_at >= changed.quarter_hour AND first_post_at < changed.quarter_hour + interval '15 minutes' {FENCE}
-) AS call CROSS JOIN LATERAL (
-  SELECT request_type, access_key_id, received_at FROM calls_callevent WHERE call_id = call.id {FENCE}
-) AS event"""
+COUNT_QUARTER_HOURS = f"""
+WITH {CHANGED}, judged AS MATERIALIZED ({{judged}}), {
+    ", ".join(
+        countings.replacing(
+            table.of_quarter_hours,
+            table.counting.replace("{fence}", FENCE),
+            table.quarter_hour_keys,
+            ("is_open", *table.sums, *table.lists),
+            "changed",
+        )
+        for table in TABLES
+    )
+} SELECT"""
+
+SUM_DAYS_AND_HOURS = f"""
+WITH {CHANGED}, {countings.CHANGED_DAYS}, {countings.CHANGED_HOURS}, {
+    ", ".join(
+        countings.replacing(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day")
+        for table in TABLES
+    )
+}, {
+    countings.replacing(
+        countings.HOURS,
+        countings.SUM_HOURS,
+        countings.HOUR_KEYS,
+        countings.HOUR_SUMS,
+        "changed_hour",
+        scope_keys=countings.HOUR_SCOPE,
+    )
+} SELECT"""
+
+SUM_MONTHS = f"""
+WITH {CHANGED}, {countings.CHANGED_MONTHS}, {
+    ", ".join(
+        countings.replacing(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month")
+        for table in TABLES
+    )
+} SELECT"""
+
+FIND_TOUCHED = f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}"
+
+COUNT_PEAKS = f"""
+WITH {CHANGED}, going AS MATERIALIZED ({countings.GOING_IN_CHANGED}), {
+    countings.replacing(countings.PEAKS, countings.COUNT_PEAKS, countings.PEAK_KEYS, ("is_open", "peak"), "changed")
+} SELECT"""
 
 # The first by receipt decides, and of two at once that of the earlier call; a call that moves takes it along.
-NOTE_FIRST_POSTS = f"""
-WITH {CHANGED}
-INSERT INTO reports_firstpost AS known (destination_number_id, request_type, quarter_hour, received_at)
-SELECT DISTINCT ON (changed.destination_number_id, event.request_type)
-  changed.destination_number_id, event.request_type, changed.quarter_hour, event.received_at
-FROM {EVENTS_OF_CHANGED} WHERE event.request_type = ANY(%s)
-ORDER BY changed.destination_number_id, event.request_type, event.received_at, changed.quarter_hour
-ON CONFLICT (destination_number_id, request_type) DO UPDATE
-  SET quarter_hour = excluded.quarter_hour, received_at = excluded.received_at
-  WHERE (known.received_at, known.quarter_hour) > (excluded.received_at, excluded.quarter_hour)"""
-
-NOTE_LAST_POSTS = f"""
-WITH {CHANGED}
-UPDATE reports_firstpost AS known SET last_received_at = seen.received_at
-FROM (
-  SELECT changed.destination_number_id, event.request_type, max(event.received_at) AS received_at
-  FROM {EVENTS_OF_CHANGED}
-  GROUP BY 1, 2
-) AS seen
-WHERE known.destination_number_id = seen.destination_number_id AND known.request_type = seen.request_type
-  AND (known.last_received_at IS NULL OR known.last_received_at < seen.received_at)"""
-
-NOTE_KEYS_USED = f"""
-WITH {CHANGED}
-UPDATE calls_accesskey AS access_key SET last_used_at = used.received_at
-FROM (
-  SELECT event.access_key_id, max(event.received_at) AS received_at
-  FROM {EVENTS_OF_CHANGED}
-  GROUP BY event.access_key_id
-) AS used
-WHERE access_key.id = used.access_key_id
-  AND (access_key.last_used_at IS NULL OR access_key.last_used_at < used.received_at)"""
+NOTE_POSTS_AND_KEYS = f"""
+WITH {CHANGED}, event AS MATERIALIZED (
+  SELECT changed.destination_number_id, changed.quarter_hour, event.*
+  FROM changed CROSS JOIN LATERAL (
+    SELECT id FROM calls_call
+    WHERE destination_number_id = changed.destination_number_id
+      AND first_post_at >= changed.quarter_hour AND first_post_at < changed.quarter_hour + interval '15 minutes' {FENCE}
+  ) AS call CROSS JOIN LATERAL (
+    SELECT request_type, access_key_id, received_at FROM calls_callevent WHERE call_id = call.id {FENCE}
+  ) AS event
+),
+posts AS (
+  INSERT INTO reports_firstpost AS known
+    (destination_number_id, request_type, quarter_hour, received_at, last_received_at)
+  SELECT DISTINCT ON (destination_number_id, request_type)
+    destination_number_id, request_type, quarter_hour, received_at,
+    max(received_at) OVER (PARTITION BY destination_number_id, request_type)
+  FROM event WHERE request_type = ANY(%s)
+  ORDER BY destination_number_id, request_type, received_at, quarter_hour
+  ON CONFLICT (destination_number_id, request_type) DO UPDATE SET
+    quarter_hour = CASE
+      WHEN (excluded.received_at, excluded.quarter_hour) < (known.received_at, known.quarter_hour)
+      THEN excluded.quarter_hour ELSE known.quarter_hour END,
+    received_at = least(known.received_at, excluded.received_at),
+    last_received_at = greatest(known.last_received_at, excluded.last_received_at)
+  WHERE (excluded.received_at, excluded.quarter_hour) < (known.received_at, known.quarter_hour)
+    OR known.last_received_at IS NULL OR known.last_received_at < excluded.last_received_at
+),
+keys AS (
+  UPDATE calls_accesskey AS access_key SET last_used_at = used.received_at
+  FROM (SELECT access_key_id, max(received_at) AS received_at FROM event GROUP BY access_key_id) AS used
+  WHERE access_key.id = used.access_key_id
+    AND (access_key.last_used_at IS NULL OR access_key.last_used_at < used.received_at)
+) SELECT"""
 
 TAKE_LOG = """
 WITH taken AS (
@@ -128,33 +172,6 @@ def _recount_some(last: int, wait: bool) -> int:
     return len(changed)
 
 
-# What adds up from quarter-hours, each after what it is made of.
-_SUMMED = (
-    *(
-        (CHANGED_DAYS, replace(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day"))
-        for table in TABLES
-    ),
-    *(
-        (
-            CHANGED_MONTHS,
-            replace(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month"),
-        )
-        for table in TABLES
-    ),
-    (
-        countings.CHANGED_HOURS,
-        replace(
-            countings.HOURS,
-            countings.SUM_HOURS,
-            countings.HOUR_KEYS,
-            countings.HOUR_SUMS,
-            "changed_hour",
-            scope_keys=countings.HOUR_SCOPE,
-        ),
-    ),
-)
-
-
 def recount(changed: Iterable[tuple[int, datetime]]) -> None:
     """Make all counts of these quarter-hours, and of what they lie in, what the calls add up to. In a transaction."""
     changed = list(changed)
@@ -163,28 +180,28 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
     schedules = DestinationNumber.objects.filter(pk__in={number for number, _ in changed}).schedules()
     arrays = _arrays(changed, schedules)
     judged, parameters = countings.judged_of_changed()
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            counting = table.counting.replace("{fence}", FENCE)
-            figures = ("is_open", *table.sums, *table.lists)
-            cursor.execute(
-                f"WITH {CHANGED}, judged AS MATERIALIZED ({judged}), "
-                + replace(table.of_quarter_hours, counting, table.quarter_hour_keys, figures, "changed"),
-                [*arrays, *parameters],
-            )
-        # In statements of their own, for they read what the ones above have written.
-        for scope, replacing in _SUMMED:
-            cursor.execute(f"WITH {CHANGED}, {scope}, {replacing}", [*arrays, settings.TIME_ZONE])
-        cursor.execute(f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}", arrays)
-        touched = _arrays(cursor.fetchall(), schedules)
-        cursor.execute(
-            f"WITH {CHANGED}, going AS MATERIALIZED ({countings.GOING_IN_CHANGED}), "
-            + replace(countings.PEAKS, countings.COUNT_PEAKS, countings.PEAK_KEYS, ("is_open", "peak"), "changed"),
-            touched,
-        )
-        cursor.execute(NOTE_FIRST_POSTS, [*arrays, RequestType.values])
-        cursor.execute(NOTE_LAST_POSTS, arrays)
-        cursor.execute(NOTE_KEYS_USED, arrays)
+    with _cursor(is_for_few=len(changed) <= FEW) as cursor:
+        cursor.execute(COUNT_QUARTER_HOURS.replace("{judged}", judged), [*arrays, *parameters])
+        cursor.execute(SUM_DAYS_AND_HOURS, [*arrays, settings.TIME_ZONE, settings.TIME_ZONE])
+        cursor.execute(SUM_MONTHS, [*arrays, settings.TIME_ZONE])
+        touched = cursor.execute(FIND_TOUCHED, arrays).fetchall()
+        cursor.execute(COUNT_PEAKS, _arrays(touched, schedules))
+        cursor.execute(NOTE_POSTS_AND_KEYS, [*arrays, RequestType.values])
+
+
+@contextlib.contextmanager
+def _cursor(*, is_for_few: bool) -> Iterator[psycopg.Cursor]:
+    """Yield a cursor on Django's connection. For few quarter-hours most of the time would go into reading and planning
+    the statements: so they are prepared once a connection. For many the plan is made for so many."""
+    of_django = connection.connection
+    threshold, of_django.prepare_threshold = of_django.prepare_threshold, 0 if is_for_few else None
+    try:
+        with of_django.pipeline(), psycopg.Cursor(of_django) as cursor:
+            if is_for_few:
+                cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan", prepare=False)
+            yield cursor
+    finally:
+        of_django.prepare_threshold = threshold
 
 
 def _arrays(changed: list[tuple[int, datetime]], schedules: dict[int, Schedule]) -> list[list[Any]]:

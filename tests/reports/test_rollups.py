@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Sum
 
 from calls import posts, writer
@@ -359,3 +359,48 @@ def test_the_celery_task_says_how_far_the_counts_reach(number):
     tasks.roll_up()
 
     assert RollUp.objects.get().counted_at <= datetime.now(UTC)
+
+
+def test_rows_that_stay_as_they_are_are_not_written_again(number):
+    def versions():
+        rows = {}
+        with connection.cursor() as cursor:
+            for model in COUNTED:
+                cursor.execute(f"SELECT id, xmin::text FROM {model._meta.db_table}")
+                rows[model.__name__] = dict(cursor.fetchall())
+        return rows
+
+    call = {"call_uuid": "one", "block_type": "ANNOUNCEMENT", "block_name": "Welcome"}
+    take(number, "CALL_START", TEN, call_uuid="one")
+    take(number, "BLOCK_END", TEN, **call)
+    roll_up()
+    before = versions()
+    assert all(before.values())
+
+    take(number, "CALL_END", TEN + timedelta(minutes=2), call_uuid="one")
+    roll_up()
+    after = versions()
+
+    assert after["QuarterHourCounts"] != before["QuarterHourCounts"]
+    rollups.recount([(number.pk, TEN)])
+    assert versions() == after
+
+
+def test_statements_are_read_and_planned_once_a_connection(number):
+    take(number, "CALL_START", TEN, call_uuid="one")
+    for _ in range(3):
+        with transaction.atomic():
+            rollups.recount([(number.pk, TEN)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), min(generic_plans), max(custom_plans) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (6, 3, 0)
+        # And nothing else of this connection is dealt with differently.
+        cursor.execute("SHOW plan_cache_mode")
+        assert cursor.fetchone() == ("auto",)
+    assert connection.connection.prepare_threshold is None
+
+
+def test_postgresql_compiles_none_of_our_statements(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)
