@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from django.utils.translation import gettext as _
 
@@ -44,6 +45,16 @@ def is_reached(number: DestinationNumber, service_level: float | None) -> bool |
     Compared as shares: the same ratio of whole numbers is the same float, which it is not in percent."""
     aim = number.service_level_aim
     return None if service_level is None or aim is None else service_level >= aim / 100
+
+
+def points_short(number: DestinationNumber, service_level: float | None) -> float | None:
+    """Return by how many percentage points a service level misses the aim, rounded up to a tenth: never nought.
+
+    None where it is reached, or not known."""
+    if is_reached(number, service_level) is not False:
+        return None
+    short = (number.service_level_aim or 0) - (service_level or 0) * 100
+    return max(0.1, ceil(round(short * 10, 6)) / 10)
 
 
 def last_days() -> Period:

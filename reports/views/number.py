@@ -62,6 +62,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "level": _level(now),
         "aim": destination_number.service_level_aim,
         "reaches_aim": aims.is_reached(destination_number, now["service_level"].value),
+        "points_short": aims.points_short(destination_number, now["service_level"].value),
         "at_once": at_once,
         "most_at_once": peaks.highest(at_once),
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,

@@ -126,7 +126,7 @@ def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, num
     assert "The aim of 80 % is reached." in html
 
 
-@pytest.mark.parametrize(("aim", "said"), [(91, "is not reached"), (90, "is reached"), (None, "")])
+@pytest.mark.parametrize(("aim", "said"), [(91, "is not reached: 1.0 points short"), (90, "is reached"), (None, "")])
 def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
     number.service_level_aim = aim
     number.save()
@@ -135,8 +135,17 @@ def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
     roll_up()
     client.force_login(make_staff())
     html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
-    found = re.findall(r"The aim of \d+ % (is(?: not)? reached)\.", html)
+    found = re.findall(r"The aim of \d+ % (is(?: not)? reached(?:: [\d.]+ points short)?)\.", html)
     assert found == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("in_time", "of", "short"),
+    [(796, 1000, 0.4), (79_996, 100_000, 0.1), (70, 100, 10.0), (80, 100, None), (0, 5, 80.0), (0, 0, None)],
+)
+def test_how_far_an_aim_is_missed_never_reads_as_reached(number, in_time, of, short):
+    number.service_level_aim = 80
+    assert aims.points_short(number, in_time / of if of else None) == short
 
 
 def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number):
