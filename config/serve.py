@@ -91,11 +91,11 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
     is_leaving = threading.Event()
 
     def on_leaving(*_: Any) -> None:
-        is_leaving.set()
         # What granian accepts from becomes a socket that nobody connects to; the shared one stays open in the others.
         with socket.create_server(("127.0.0.1", 0)) as nobodys:
             nobodys.setblocking(False)
             os.dup2(nobodys.fileno(), listening, inheritable=False)
+        is_leaving.set()  # only now: whoever is told to come again is let in by another
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
