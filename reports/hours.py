@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 
 from django.db import connection
@@ -34,23 +35,14 @@ WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"
 
 # Sums over each hour of the week, local time; of a figure over those quarter-hours in which it is measured. Of whole
 # months that are measured alike they are counted already.
-_SUMS = "sum(offered) AS offered, sum(answered) AS answered, sum(missed) AS missed, sum(abandoned) AS abandoned"
-BY_HOUR = f"""
-WITH {querysets.GIVEN}, counts AS (
-  SELECT part, weekday, hour, min(month)::timestamp AT TIME ZONE %(zone)s AS at, {_SUMS}
-  FROM {querysets.runs(Grain.MONTH)}
-  CROSS JOIN LATERAL (
-    SELECT * FROM {countings.HOURS}
-    WHERE destination_number_id = number.id AND month BETWEEN first AND last AND {querysets.ASKED}
-    OFFSET 0  -- by the index, number by number
-  ) AS hours
-  GROUP BY part, weekday, hour, width_bucket(month, days)
-  UNION ALL
-  SELECT part, extract(isodow FROM local), extract(hour FROM local), at, offered, answered, missed, abandoned
+_SUMMED = ("offered", "answered", "missed", "abandoned")
+_SUMS = ", ".join(f"sum({name}) AS {name}" for name in _SUMMED)
+_BY_QUARTER_HOUR = f"""
+  SELECT part, extract(isodow FROM local), extract(hour FROM local), {{at}}, {{sums}}
   FROM (
     -- First by quarter-hour, for the clock of each is looked up once then.
-    SELECT part, quarter_hour AS at, {_SUMS}
-    FROM {querysets.runs(Grain.DAY, Grain.QUARTER_HOUR)}
+    SELECT part, quarter_hour, {_SUMS}
+    FROM {{runs}}
     CROSS JOIN LATERAL (
       SELECT * FROM {countings.COUNTS.of_quarter_hours}
       WHERE destination_number_id = number.id AND quarter_hour >= starts_at AND quarter_hour < ends_at
@@ -59,7 +51,33 @@ WITH {querysets.GIVEN}, counts AS (
     ) AS counts
     GROUP BY part, quarter_hour
   ) AS quarter_hours
-  CROSS JOIN LATERAL (SELECT at AT TIME ZONE %(zone)s AS local) AS clock
+  CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE %(zone)s AS local) AS clock
+"""
+BY_HOUR = f"""
+WITH {querysets.GIVEN}, counts AS (
+  SELECT part, weekday, hour, greatest(min(month)::timestamp AT TIME ZONE %(zone)s, %(start)s) AS at, {_SUMS}
+  FROM {querysets.runs(Grain.MONTH.value)}
+  CROSS JOIN LATERAL (
+    SELECT * FROM {countings.HOURS}
+    WHERE destination_number_id = number.id AND month BETWEEN first AND last AND {querysets.ASKED}
+    OFFSET 0  -- by the index, number by number
+  ) AS hours
+  GROUP BY part, weekday, hour, width_bucket(month, days)
+  UNION ALL
+  {
+    _BY_QUARTER_HOUR.format(
+        runs=querysets.runs(Grain.QUARTER_HOUR.value), at="quarter_hour AS at", sums=", ".join(_SUMMED)
+    )
+}
+  UNION ALL
+  -- Measured as what stays of their month: that at the beginning of the period, or that at its end.
+  {
+    _BY_QUARTER_HOUR.format(
+        runs=querysets.runs(periods.OFF),
+        at="CASE WHEN quarter_hour < %(start)s THEN %(start)s ELSE %(end)s - interval '1 microsecond' END",
+        sums=", ".join(f"-{name}" for name in _SUMMED),
+    )
+}
 )
 SELECT weekday::int, hour::int, sum(offered),
   sum(answered) FILTER (WHERE at >= reached_from),
@@ -157,8 +175,9 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
+    reading = partial(periods.runs_of_hours, period, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=False))
+        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=False, reading=reading))
         found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
     with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []

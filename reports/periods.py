@@ -50,6 +50,7 @@ class Opening(models.TextChoices):
 GRAINS = tuple(Grain)
 # Cut from counts of days; the others from counts of quarter-hours.
 OF_DAYS = frozenset({Grain.DAY, Grain.WEEK, Grain.MONTH})
+OFF = "off"
 
 
 def zone() -> ZoneInfo:
@@ -189,11 +190,18 @@ def whole(period: Period) -> Bucket:
 
 @dataclass(frozen=True)
 class Run:
-    """Days in a row that are read from counts of one grain: whole months, days, or the quarter-hours of one day."""
+    """Days in a row that are read from counts of one grain: whole months, days, or their quarter-hours."""
 
     grain: Grain
     first: date
     last: date
+    # Whether they are of a month that is read as a whole and lie outside of the period, so that they go off again.
+    is_off: bool = False
+
+    @property
+    def kind(self) -> str:
+        """By what name the statements ask for it."""
+        return OFF if self.is_off else self.grain.value
 
     @cached_property
     def given(self) -> dict[str, str]:
@@ -212,17 +220,12 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
     inside = {*borders, *map(day_of, moments)}
     split = {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
     parts: list[Run] = []
-    day = period.first
-    while day <= period.last:
-        following = (day.replace(day=1) + 32 * DAY).replace(day=1)
-        end = min(following - DAY, period.last)
-        is_whole = day.day == 1 and end == following - DAY
-        if is_whole and day not in split and not any(day < border <= end for border in inside):
-            parts.append(Run(Grain.MONTH, day, end))
+    for month in _months(period):
+        of_it = _both(month, period)
+        if of_it == month and not _falls_inside(of_it, inside, split):
+            parts.append(Run(Grain.MONTH, of_it.first, of_it.last))
         else:
-            days = [day + n * DAY for n in range((end - day).days + 1)]
-            parts += [Run(Grain.QUARTER_HOUR if one in split else Grain.DAY, one, one) for one in days]
-        day = following
+            parts += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in of_it.days]
     joined: list[Run] = []
     for part in parts:
         if joined and joined[-1].grain == part.grain != Grain.QUARTER_HOUR:
@@ -230,6 +233,52 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
         else:
             joined.append(part)
     return joined
+
+
+def runs_of_hours(period: Period, moments: Iterable[datetime], now: datetime) -> list[Run]:
+    """Return a period as runs of counts that know the hour: those of months, else those of quarter-hours.
+
+    A month that the period cuts off is read as a whole too, and what of it lies outside goes off again, where that is
+    less to read; of days that have not begun there is next to nothing. No month that a moment falls into is."""
+    inside = {day_of(moment) for moment in moments}
+    split = {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
+    found: list[Run] = []
+    for month in _months(period):
+        of_it = _both(month, period)
+        outside = []
+        if month.first < of_it.first:
+            outside.append(period.of_days(month.first, of_it.first - DAY))
+        if of_it.last < month.last:
+            outside.append(period.of_days(of_it.last + DAY, month.last))
+        to_go_off = sum(_days_begun(days, now) for days in outside)
+        if _falls_inside(of_it, inside, split) or to_go_off > _days_begun(of_it, now):
+            found.append(Run(Grain.QUARTER_HOUR, of_it.first, of_it.last))
+        else:
+            found.append(Run(Grain.MONTH, month.first, month.last))
+            found += [Run(Grain.QUARTER_HOUR, days.first, days.last, is_off=True) for days in outside]
+    return found
+
+
+def _months(period: Period) -> Iterator[Period]:
+    """The whole months that a period reaches into."""
+    first = period.first.replace(day=1)
+    while first <= period.last:
+        following = (first + 32 * DAY).replace(day=1)
+        yield period.of_days(first, following - DAY)
+        first = following
+
+
+def _both(one: Period, other: Period) -> Period:
+    return one.of_days(max(one.first, other.first), min(one.last, other.last))
+
+
+def _falls_inside(days: Period, borders: Iterable[date], split: Iterable[date]) -> bool:
+    """Whether something is to be told apart in these days: a border after their beginning, or the middle of a day."""
+    return any(days.first < border <= days.last for border in borders) or any(day in days for day in split)
+
+
+def _days_begun(days: Period, now: datetime) -> int:
+    return max(0, (min(days.last, day_of(now)) - days.first).days + 1)
 
 
 def moment_label(moment: datetime) -> str:

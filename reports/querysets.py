@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -24,9 +25,10 @@ from reports import countings, figures, periods
 from reports.countings import COUNTS, Table
 from reports.figures import ALWAYS, NEVER, BlockRow, Blocks, Cell, Coverage, Row, State
 from reports.models import DayCounts, RollUp
-from reports.periods import Bucket, Grain, Opening, Period
+from reports.periods import Bucket, Grain, Opening, Period, Run
 
 Numbers = Iterable[DestinationNumber] | Coverage
+Reading = Callable[[Sequence[datetime]], list[Run]]
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,9 @@ EDGES = "(SELECT edges FROM edge)"
 DAYS = "(SELECT days FROM edge)"
 
 
-def runs(*grains: Grain) -> str:
-    """The runs that are read from counts of these grains, each with its number."""
-    given = " || ".join(f"(%(runs)s::jsonb -> '{grain.value}')" for grain in grains)
-    return f"""jsonb_to_recordset({given}) AS run (
+def runs(kind: str) -> str:
+    """The runs of a kind, each with its number."""
+    return f"""jsonb_to_recordset(%(runs)s::jsonb -> '{kind}') AS run (
     number_id bigint, first date, last date, starts_at timestamptz, ends_at timestamptz
   ) JOIN number ON number.id = number_id"""
 
@@ -133,7 +134,7 @@ _MONTHS, _DAYS = (
         at=f"min({grain.value})::timestamp AT TIME ZONE %(zone)s",
         edges=DAYS,
         own="days",
-        runs=runs(grain),
+        runs=runs(grain.value),
         span=f"{grain.value} BETWEEN first AND last",
     )
     for grain in (Grain.MONTH, Grain.DAY)
@@ -149,7 +150,7 @@ _QUARTER_HOURS, FROM_QUARTER_HOURS = (
         span=f"quarter_hour >= {start} AND quarter_hour < {end}",
     )
     for numbers, start, end in (
-        (runs(Grain.QUARTER_HOUR), "starts_at", "ends_at"),
+        (runs(Grain.QUARTER_HOUR.value), "starts_at", "ends_at"),
         ("number", "%(start)s", "%(end)s"),
     )
 )
@@ -275,14 +276,19 @@ _Shown = tuple[datetime | None, ...]
 _shown_from = itemgetter(*GIVEN_KEYS)
 
 
-def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool) -> dict[str, Any]:
-    """Return what the statements take; `apart` makes every number a part, in the order given."""
+def parameters(
+    coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool, reading: Reading | None = None
+) -> dict[str, Any]:
+    """Return what the statements take; `apart` makes every number a part, in the order given.
+
+    `reading` says what is read of a number by when its figures begin to be measured; `periods.runs` unless given."""
     shown = {number.id: _shown_from(coverage.shown(number)) for number in coverage}
     # Most numbers are alike in this.
     moments = {one: _moments(one, period) for one in set(shown.values())}
     since = {one: {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, one, strict=True)} for one in moments}
     parts = _parts(coverage, [number.id if apart else _covered(shown[number.id], period) for number in coverage])
     days = [periods.day_of(edge) for edge in edges]
+    reading = reading or partial(periods.runs, period, days)
     return {
         "numbers": json.dumps(
             [
@@ -300,7 +306,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime], *,
                 for number, part, mark in parts
             ]
         ),
-        "runs": json.dumps(_runs({number_id: moments[one] for number_id, one in shown.items()}, period, days)),
+        "runs": json.dumps(_runs({number_id: moments[one] for number_id, one in shown.items()}, reading)),
         "ids": list(shown),
         "zone": settings.TIME_ZONE,
         "start": period.start,
@@ -342,19 +348,17 @@ def _moments(shown: _Shown, period: Period) -> list[datetime]:
     return sorted({moment for moment in shown if moment and moment in period})
 
 
-def _runs(
-    moments: dict[int, list[datetime]], period: Period, borders: Sequence[date]
-) -> dict[Grain, list[dict[str, object]]]:
-    """Return by grain what is read of each number, by its id. No month reaches over a border."""
+def _runs(moments: dict[int, list[datetime]], reading: Reading) -> dict[str, list[dict[str, object]]]:
+    """Return by kind what is read of each number, by its id."""
     # Most numbers are alike in what there is to read of them.
-    known: dict[tuple[datetime, ...], list[periods.Run]] = {}
-    found: dict[Grain, list[dict[str, object]]] = {Grain.MONTH: [], Grain.DAY: [], Grain.QUARTER_HOUR: []}
+    known: dict[tuple[datetime, ...], list[Run]] = {}
+    found: dict[str, list[dict[str, object]]] = {}
     for number_id, its_own in moments.items():
         alike = tuple(its_own)
         if alike not in known:
-            known[alike] = periods.runs(period, borders, its_own)
+            known[alike] = reading(its_own)
         for run in known[alike]:
-            found[run.grain].append({"number_id": number_id, **run.given})
+            found.setdefault(run.kind, []).append({"number_id": number_id, **run.given})
     return found
 
 

@@ -108,24 +108,34 @@ def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening)
     assert min(read.values()) >= len(PERIODS)  # of nothing all would be the same
 
 
-@pytest.mark.parametrize("opening", Opening)
-@pytest.mark.parametrize(("first", "last"), PERIODS)
-def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, first, last, opening):
-    coverage, period = Coverage.of(numbers), Period(first, last, opening)
-    week = hours.of_week(coverage, period, querysets.totals(coverage, period), LATER)
-    rows = querysets.by_bucket_and_number(coverage, period, Grain.HOUR)
+# Cut-off months of which less lies outside, also where a figure begins to be measured there.
+NEARLY_WHOLE = [
+    (date(2026, 2, 5), date(2026, 4, 27)),
+    (date(2026, 2, 15), date(2026, 3, 30)),
+    (date(2026, 3, 3), date(2026, 3, 29)),
+]
 
-    expected: dict[str, Counter] = {key: Counter() for key in ("offered", "answered", "missed", "lost")}
-    for row in rows:
-        local = row.bucket.start.astimezone(BERLIN)
-        for key, counter in expected.items():
-            counter[local.isoweekday(), local.hour] += row[key].value or 0
-    assert sum(expected["answered"].values()) > 10
-    for cell in week.cells:
-        place = (cell.weekday, cell.hour)
-        found = {"offered": cell.offered, "answered": cell.answered, "missed": cell.missed, "lost": cell.lost}
-        assert found == {key: expected[key][place] for key in expected}, place
-    assert week.whole.offered == sum(expected["offered"].values())
+
+@pytest.mark.parametrize("opening", Opening)
+@pytest.mark.parametrize(("first", "last"), PERIODS + NEARLY_WHOLE)
+def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, first, last, opening):
+    period = Period(first, last, opening)
+    for asked in (numbers, *([number] for number in numbers)):
+        coverage = Coverage.of(asked)
+        week = hours.of_week(coverage, period, querysets.totals(coverage, period), LATER)
+
+        expected: dict[str, Counter] = {key: Counter() for key in ("offered", "answered", "missed", "lost")}
+        for row in querysets.by_bucket_and_number(coverage, period, Grain.HOUR):
+            local = row.bucket.start.astimezone(BERLIN)
+            for key, counter in expected.items():
+                counter[local.isoweekday(), local.hour] += row[key].value or 0
+        assert len(asked) == 1 or sum(expected["answered"].values()) > 10
+        for cell in week.cells:
+            place = (cell.weekday, cell.hour)
+            found = {"offered": cell.offered, "answered": cell.answered, "missed": cell.missed, "lost": cell.lost}
+            for key, calls in found.items():
+                assert (calls or 0) == expected[key][place], (place, key)
+        assert week.whole.offered == sum(expected["offered"].values())
 
 
 @pytest.mark.parametrize("hour", [1, 2, 3])
@@ -226,6 +236,59 @@ def test_the_day_in_the_middle_of_which_a_figure_begins_is_read_by_quarter_hours
         Grain.MONTH,
         Grain.DAY,
     ]
+
+
+def read_hours_from(first, last, moments=(), now=LATER):
+    found = periods.runs_of_hours(Period(first, last), moments, now)
+    days = Counter()
+    for run in found:
+        for day in Period(run.first, run.last).days:
+            days[day] += -1 if run.is_off else 1
+    assert +days == days  # nothing goes off that was not read
+    assert sorted(days.elements()) == Period(first, last).days
+    return [(run.kind, run.first, run.last) for run in found]
+
+
+def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lies_outside():
+    january, march = (date(2026, 1, 1), date(2026, 1, 31)), (date(2026, 3, 1), date(2026, 3, 31))
+    february = (date(2026, 2, 1), date(2026, 2, 28))
+    assert read_hours_from(date(2026, 1, 3), date(2026, 3, 10)) == [
+        ("month", *january),
+        ("off", date(2026, 1, 1), date(2026, 1, 2)),
+        ("month", *february),
+        ("quarter-hour", date(2026, 3, 1), date(2026, 3, 10)),
+    ]
+    assert read_hours_from(date(2026, 3, 2), date(2026, 3, 30)) == [
+        ("month", *march),
+        ("off", date(2026, 3, 1), date(2026, 3, 1)),
+        ("off", date(2026, 3, 31), date(2026, 3, 31)),
+    ]
+
+
+def test_what_has_not_begun_costs_nothing_to_go_off():
+    month = (date(2026, 3, 1), date(2026, 3, 31))
+    first, last = date(2026, 3, 1), date(2026, 3, 2)
+    off = ("off", date(2026, 3, 3), date(2026, 3, 31))
+    assert read_hours_from(first, last, now=at(3, 2, 9)) == [("month", *month), off]
+    assert read_hours_from(first, last, now=at(3, 4, 9)) == [("month", *month), off]
+    assert read_hours_from(first, last, now=at(3, 5, 9)) == [("quarter-hour", first, last)]
+
+
+def test_no_month_is_read_whole_in_which_a_figure_begins_to_be_measured():
+    days = (date(2026, 3, 2), date(2026, 3, 30))
+    for moment in (at(3, 2, 0, 15), at(3, 9), at(3, 30, 23, 45)):
+        assert read_hours_from(*days, moments=[moment]) == [("quarter-hour", *days)]
+    for moment in (at(3, 2), at(3, 31)):
+        assert read_hours_from(*days, moments=[moment])[0][0] == "month"
+
+
+def test_however_a_period_lies_its_hours_are_read_once():
+    chance = Random(7)
+    for _ in range(300):
+        first = FIRST + chance.randrange(40) * periods.DAY
+        last = first + chance.randrange(100) * periods.DAY
+        moments = [at(2, 1) + timedelta(hours=chance.randrange(2000)) for _ in range(chance.randrange(3))]
+        read_hours_from(first, last, [moment for moment in moments if moment in Period(first, last)], at(4, 9))
 
 
 def test_a_run_begins_and_ends_with_midnights_of_the_zone_of_the_reports():
