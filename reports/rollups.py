@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -42,7 +45,15 @@ class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a 
 #
 # Each begins with CHANGED. They run one after the other, for each reads what those before it have written.
 
-COUNT_QUARTER_HOURS = f"""
+
+def _numbered(statement: str) -> str:
+    """Return a statement with its parameters by number, as PostgreSQL takes them: psycopg does not remember a statement
+    of this length, and would look for them each time."""
+    numbers = count(1)
+    return re.sub("%[s%]", lambda found: f"${next(numbers)}" if found[0] == "%s" else "%", statement)
+
+
+_COUNT_QUARTER_HOURS = f"""
 WITH {CHANGED}, judged AS MATERIALIZED ({{judged}}), {
     ", ".join(
         countings.replacing(
@@ -56,7 +67,15 @@ WITH {CHANGED}, judged AS MATERIALIZED ({{judged}}), {
     )
 } SELECT"""
 
-SUM_DAYS_AND_HOURS = f"""
+
+@cache
+def count_quarter_hours() -> countings.SQL:
+    """Return the statement, and its parameters after the quarter-hours to count."""
+    judged, parameters = countings.judged_of_changed()
+    return _numbered(_COUNT_QUARTER_HOURS.replace("{judged}", judged)), parameters
+
+
+SUM_DAYS_AND_HOURS = _numbered(f"""
 WITH {CHANGED}, {countings.CHANGED_DAYS}, {countings.CHANGED_HOURS}, {
     ", ".join(
         countings.replacing(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day")
@@ -71,25 +90,25 @@ WITH {CHANGED}, {countings.CHANGED_DAYS}, {countings.CHANGED_HOURS}, {
         "changed_hour",
         scope_keys=countings.HOUR_SCOPE,
     )
-} SELECT"""
+} SELECT""")
 
-SUM_MONTHS = f"""
+SUM_MONTHS = _numbered(f"""
 WITH {CHANGED}, {countings.CHANGED_MONTHS}, {
     ", ".join(
         countings.replacing(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month")
         for table in TABLES
     )
-} SELECT"""
+} SELECT""")
 
-FIND_TOUCHED = f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}"
+FIND_TOUCHED = _numbered(f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}")
 
-COUNT_PEAKS = f"""
+COUNT_PEAKS = _numbered(f"""
 WITH {CHANGED}, going AS MATERIALIZED ({countings.GOING_IN_CHANGED}), {
     countings.replacing(countings.PEAKS, countings.COUNT_PEAKS, countings.PEAK_KEYS, ("is_open", "peak"), "changed")
-} SELECT"""
+} SELECT""")
 
 # The first by receipt decides, and of two at once that of the earlier call; a call that moves takes it along.
-NOTE_POSTS_AND_KEYS = f"""
+NOTE_POSTS_AND_KEYS = _numbered(f"""
 WITH {CHANGED}, event AS MATERIALIZED (
   SELECT changed.destination_number_id, changed.quarter_hour, event.*
   FROM changed CROSS JOIN LATERAL (
@@ -122,7 +141,7 @@ keys AS (
   FROM (SELECT access_key_id, max(received_at) AS received_at FROM event GROUP BY access_key_id) AS used
   WHERE access_key.id = used.access_key_id
     AND (access_key.last_used_at IS NULL OR access_key.last_used_at < used.received_at)
-) SELECT"""
+) SELECT""")
 
 TAKE_LOG = """
 WITH taken AS (
@@ -177,11 +196,11 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
     changed = list(changed)
     if not changed:
         return
-    schedules = DestinationNumber.objects.filter(pk__in={number for number, _ in changed}).schedules()
+    schedules = _schedules({number for number, _ in changed})
     arrays = _arrays(changed, schedules)
-    judged, parameters = countings.judged_of_changed()
+    counting, parameters = count_quarter_hours()
     with _cursor(is_for_few=len(changed) <= FEW) as cursor:
-        cursor.execute(COUNT_QUARTER_HOURS.replace("{judged}", judged), [*arrays, *parameters])
+        cursor.execute(counting, [*arrays, *parameters])
         cursor.execute(SUM_DAYS_AND_HOURS, [*arrays, settings.TIME_ZONE, settings.TIME_ZONE])
         cursor.execute(SUM_MONTHS, [*arrays, settings.TIME_ZONE])
         touched = cursor.execute(FIND_TOUCHED, arrays).fetchall()
@@ -190,18 +209,28 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
 
 
 @contextlib.contextmanager
-def _cursor(*, is_for_few: bool) -> Iterator[psycopg.Cursor]:
+def _cursor(*, is_for_few: bool) -> Iterator[psycopg.RawCursor]:
     """Yield a cursor on Django's connection. For few quarter-hours most of the time would go into reading and planning
     the statements: so they are prepared once a connection. For many the plan is made for so many."""
     of_django = connection.connection
     threshold, of_django.prepare_threshold = of_django.prepare_threshold, 0 if is_for_few else None
     try:
-        with of_django.pipeline(), psycopg.Cursor(of_django) as cursor:
+        with of_django.pipeline(), psycopg.RawCursor(of_django) as cursor:
             if is_for_few:
                 cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan", prepare=False)
             yield cursor
     finally:
         of_django.prepare_threshold = threshold
+
+
+def _schedules(numbers: Iterable[int]) -> dict[int, Schedule]:
+    """Return the opening hours of those numbers that have any; which most have not is asked for plainly and soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM calls_destinationnumber WHERE id = ANY(%s) AND opening_hours_id IS NOT NULL", [[*numbers]]
+        )
+        with_hours = [number for (number,) in cursor.fetchall()]
+    return DestinationNumber.objects.filter(pk__in=with_hours).schedules() if with_hours else {}
 
 
 def _arrays(changed: list[tuple[int, datetime]], schedules: dict[int, Schedule]) -> list[list[Any]]:
