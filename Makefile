@@ -9,7 +9,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-faults test-deploy bench bench-pages lint format screenshots
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -17,7 +17,11 @@ run: $(VENV)/installed
 demo: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart --demo
 
+# Without what is slow, unless it is asked for.
 test: $(VENV)/installed-dev
+	@$(IN_VENV) -m pytest -n 2 $(or $(ARGS),-m "not slow")
+
+test-all: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -n 2 $(ARGS)
 
 # Kills, freezes and fills a Calltally of its own; with CALLTALLY_TEST_FULL=1 for hours. Linux, as root for full disks.

@@ -21,6 +21,7 @@ from config import embedded  # noqa: E402
 HOMES = "calltally-test-database-"
 # The data is thrown away: it need not survive a power cut.
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 _server = pytest.StashKey[embedded.Server]()
@@ -98,6 +99,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("browser")
+            item.add_marker("slow")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -105,6 +107,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CALLTALLY_REQUIRE_BROWSER") == "1":
             pytest.fail("no Chromium on this machine, and CALLTALLY_REQUIRE_BROWSER=1 demands one", pytrace=False)
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_rows_are_deleted(django_db_setup):
+    """After each test its rows are deleted. Django would make the files of all tables anew, and what every installation
+    has in them, which takes ten times as long."""
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.db import connection
+    from django.db.models.signals import post_migrate
+
+    def sql_flush(self, _style, tables, **_):
+        return ["".join(f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE)]
+
+    # Of all connections: tests in a browser have others than those without.
+    type(connection.ops).sql_flush = sql_flush
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture(scope="session", autouse=True)

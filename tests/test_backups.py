@@ -12,6 +12,8 @@ from config import embedded
 from config.embedded import Server
 from tests.test_quickstart import calls, manage
 
+pytestmark = pytest.mark.slow
+
 CALLS = 40
 OLD = Path("/usr/lib/postgresql/15/bin")
 

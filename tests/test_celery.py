@@ -19,7 +19,7 @@ from config.celery import app
 from reports.models import QuarterHourCounts, RollUp
 from tests.factories import make_number, send
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ROOT = Path(__file__).parent.parent
 

@@ -57,6 +57,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     server.remove()
 
 
+@pytest.mark.slow
 def test_a_sound_production_has_nothing_to_complain_of(server):
     url = {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home), **PRODUCTION}
     every = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
@@ -244,6 +245,7 @@ print(client.get("/metrics", headers={"host": "127.0.0.1"}).status_code)
 """
 
 
+@pytest.mark.slow
 def test_behind_https_pages_and_cookies_are_for_https_alone_and_no_post_is_redirected(server):
     environment = os.environ | PRODUCTION | {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home)}
     for command in (("migrate",), ("collectstatic", "--noinput")):

@@ -20,6 +20,8 @@ from config import embedded
 from config.embedded import EmbeddedError, Server
 from tests.conftest import FAST_AND_LOOSE
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who hands the server to somebody unprivileged")
 

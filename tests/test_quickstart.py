@@ -24,6 +24,8 @@ from config.embedded import Server, command_line
 from config.management.commands.quickstart import is_up
 from tests.conftest import FAST_AND_LOOSE
 
+pytestmark = pytest.mark.slow
+
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 CHILDREN = {"config.serve", "drain_spool", "worker", "beat"}
 OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")

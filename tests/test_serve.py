@@ -21,6 +21,8 @@ from granian.server import MPServer
 from config import embedded
 from config.embedded import command_line
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
 OPTIONS = ("--interface=wsgi", "--workers=2", "--blocking-threads=4", "--no-ws", "--workers-kill-timeout=5")

@@ -13,7 +13,7 @@ from calls.models import Call, DestinationNumber
 from reports.periods import today
 from tests.factories import PASSWORD, make_staff, make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEEP = os.environ.get("CALLTALLY_SCREENSHOTS", "")
 CALLS_A_WEEK = 2_000 if KEEP else 100

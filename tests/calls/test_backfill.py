@@ -75,6 +75,7 @@ def what_calls_came_to():
     }
 
 
+@pytest.mark.slow
 def test_history_comes_to_the_same_as_the_same_posts_through_the_endpoint():
     until = timezone.now()
     start = until - timedelta(days=20)

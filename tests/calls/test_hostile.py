@@ -20,7 +20,7 @@ from calls.models import Call, CallEvent, RefusedPost
 from tests.calls.corpus import CASES, TEXTS, case, start
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, post_body
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Bodies in all. More than CI sends are other ones in every run.
 IN_CI = 20_000

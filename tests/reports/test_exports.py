@@ -318,6 +318,7 @@ def test_a_download_is_a_file_that_nobody_keeps():
     assert exports.filename("calls", Period(DAY, DAY + timedelta(days=1))) == "calls-2026-09-15-2026-09-16.csv"
 
 
+@pytest.mark.slow
 def test_a_client_that_goes_away_leaves_the_connection_sound():
     number = make_number(**ALL_ON)
     start = datetime(2026, 9, 15, tzinfo=UTC)

@@ -4,6 +4,7 @@ import importlib
 import json
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -117,10 +118,10 @@ NEARLY_WHOLE = [
 
 
 @pytest.mark.parametrize("opening", Opening)
-@pytest.mark.parametrize(("first", "last"), PERIODS + NEARLY_WHOLE)
-def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, first, last, opening):
-    period = Period(first, last, opening)
-    for asked in (numbers, *([number] for number in numbers)):
+def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, opening):
+    everybody_and_each = (numbers, *([number] for number in numbers))
+    for (first, last), asked in product(PERIODS + NEARLY_WHOLE, everybody_and_each):
+        period = Period(first, last, opening)
         coverage = Coverage.of(asked)
         week = hours.of_week(coverage, period, querysets.totals(coverage, period), LATER)
 
