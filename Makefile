@@ -9,7 +9,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages lint format screenshots
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-exports lint format screenshots
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -39,6 +39,10 @@ bench: $(VENV)/installed $(BENCH)/installed
 # How long the pages of twelve months take, of a million calls and of ten. About five minutes.
 bench-pages: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.pages $(ARGS)
+
+# How long downloads of a million calls take, and what memory they need. Linux; about ten minutes.
+bench-exports: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.exports $(ARGS)
 
 # The pictures of docs/screenshots, made anew; needs a Chromium.
 screenshots: $(VENV)/installed-dev

@@ -6,7 +6,8 @@ iterator of pieces of the file; the statement runs when the first piece is asked
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -16,10 +17,11 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber
-from reports import countings, outcomes, periods, querysets
+from reports import countings, outcomes, periods, querysets, times
 from reports.figures import Coverage
+from reports.hours import HourOfWeek, Shown, Week
 from reports.outcomes import Outcome
-from reports.periods import Opening, Period
+from reports.periods import Grain, Opening, Period
 from reports.querysets import Numbers
 
 PIECE_BYTES = 64 * 1024
@@ -170,7 +172,7 @@ ORDER BY number.e164, slot
 # What a spreadsheet set to German reads by a double click: a fraction has a comma, a time neither T nor offset, and a
 # number in E.164 a space, or it would become 4.92E+12.
 FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
-TIMES = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at"})
+MOMENTS = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at", "peak_at"})
 PHONES = frozenset({"destination_number", "caller_id_number", "answered_destination", "destination"})
 
 
@@ -179,13 +181,28 @@ def for_excel(name: str, type_number: int) -> str:
     column = f'"{name}"'
     if type_number in FRACTIONS:
         return f"replace({column}::text, '.', ',') AS {column}"
-    if name in TIMES:
+    if name in MOMENTS:
         return f"replace(left({column}, 19), 'T', ' ') AS {column}"
     if name in PHONES:
         spaced = f"left({column}, 3) || ' ' || substr({column}, 4)"
         return f"CASE WHEN {is_e164(column)} THEN {spaced} ELSE {column} END AS {column}"
     return column
 
+
+# The most calls at once in each stretch of each number, and the first quarter-hour in which so many were.
+PEAKS = f"""
+WITH {querysets.GIVEN}, highest AS (
+  SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
+  FROM number
+  JOIN reports_quarterhourpeaks AS peaks ON peaks.destination_number_id = number.id
+  CROSS JOIN LATERAL (SELECT width_bucket(quarter_hour, {querysets.EDGES}) AS bucket) AS place
+  WHERE quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {querysets.ASKED}
+  ORDER BY number.id, bucket, peak DESC, quarter_hour
+)
+SELECT {_BUCKET}, peak, {moment("quarter_hour")} AS peak_at
+FROM highest JOIN number USING (id)
+ORDER BY bucket, number.e164
+"""
 
 # --- The files ---------------------------------------------------------------------------------
 
@@ -206,6 +223,21 @@ def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = 
     return _counts(sql, numbers, period, grain, excel=excel)
 
 
+def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
+    """Return the most calls at once of each number in each bucket in which a call went on, as CSV."""
+    return _counts(PEAKS, numbers, period, grain, excel=excel)
+
+
+def times_csv(coverage: Coverage, period: Period, *, excel: bool = False) -> Pieces:
+    """Return how long the calls of each number took, by classes, with median and 90 %, as CSV."""
+    return _copy(_rows_of(TIMES, _times(coverage, period)), excel=excel)
+
+
+def week_csv(week: Week, *, excel: bool = False) -> Pieces:
+    """Return a week by its hours, all numbers together, as CSV."""
+    return _copy(_rows_of(WEEK, map(_hour_of_week, week.cells)), excel=excel)
+
+
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
     given = querysets.parameters(Coverage.of(numbers), period, [], apart=True)
@@ -214,6 +246,11 @@ def planner_csv(numbers: Numbers, period: Period) -> Pieces:
 
 def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
     """Return calls as CSV, oldest first."""
+    return _copy(calls_query(calls), excel=excel)
+
+
+def calls_query(calls: QuerySet[Call]) -> str:
+    """Return the whole statement whose rows are those of the CSV of calls."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
     question, given = (
@@ -234,7 +271,44 @@ def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
     today = periods.today()
     coverage = Coverage.of(DestinationNumber.objects.all())
     parameters = querysets.parameters(coverage, Period(today, today), [], apart=True)
-    return _copy(_rendered(sql, parameters), excel=excel)
+    return _rendered(sql, parameters)
+
+
+# Columns of the files whose rows are worked out here and not by PostgreSQL: how each is read from the place of its
+# name in WEEK or TIMES.
+WEEK = ("weekday", "hour", "times", "offered", "answered", "missed", "lost", "reached", "offered_mean")
+TIMES = ("destination_number", "label", "figure", "over_s", "to_s", "calls", "median_s", "ninetieth_s")
+
+
+def _hour_of_week(cell: HourOfWeek) -> Sequence[object]:
+    counts = (cell.weekday, cell.hour, cell.times, cell.offered, cell.answered, cell.missed, cell.lost)
+    return *counts, _rounded(cell.reached, 4), _rounded(cell.mean(Shown.OFFERED), 2)
+
+
+def _times(coverage: Coverage, period: Period) -> Iterator[Sequence[object]]:
+    """A row for each number, kind of time and class, of times that are measured and that some call has."""
+    apart = zip(coverage, times.by_number(coverage, period), strict=True)
+    for number, of_number in sorted(apart, key=lambda one: one[0].e164):
+        for key, each in of_number.items():
+            for one in times.classes({key: each}, [key], times.BOUNDS_OF[key]) if each.calls else ():
+                bounds = (one.above, one.to, one.calls[key])
+                yield number.e164, number.label, key, *bounds, each.median, each.ninetieth
+
+
+def _rounded(value: float | None, digits: int) -> Decimal | None:
+    return None if value is None else round(Decimal(value), digits)
+
+
+def _rows_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a query whose rows are these, so that they become a file as all others do."""
+    texts = {"label": safe("label")}
+    named = ", ".join(f"{texts.get(column, column)} AS {column}" for column in columns)
+    given = list(rows)
+    if not given:
+        return f"SELECT {', '.join(f'NULL AS {column}' for column in columns)} LIMIT 0"
+    place = f"({', '.join(['%s'] * len(columns))})"
+    sql = f"SELECT {named} FROM (VALUES {', '.join([place] * len(given))}) AS row ({', '.join(columns)})"
+    return _rendered(sql, [value for row in given for value in row])
 
 
 def filename(what: str, period: Period | None, ending: str = "csv") -> str:
@@ -254,7 +328,7 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
 
 
 def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
-    edges = periods.edges(period, grain)
+    edges = None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
     return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)), excel=excel)
 
 

@@ -102,7 +102,9 @@ number AS MATERIALIZED (
   SELECT part, {", ".join(f"min({key}_from) AS {key}_from" for key in GIVEN_KEYS)} FROM number GROUP BY part
 ), edge AS MATERIALIZED (
   -- Where buckets begin, and where the last one ends.
-  SELECT %(edges)s::timestamptz[] AS edges, %(days)s::date[] AS days
+  SELECT coalesce(
+    %(edges)s::timestamptz[], ARRAY(SELECT generate_series(%(start)s, %(end)s, interval '15 minutes'))
+  ) AS edges, %(days)s::date[] AS days
 )"""
 EDGES = "(SELECT edges FROM edge)"
 DAYS = "(SELECT days FROM edge)"
@@ -277,9 +279,12 @@ _shown_from = itemgetter(*GIVEN_KEYS)
 
 
 def parameters(
-    coverage: Coverage, period: Period, edges: Sequence[datetime], *, apart: bool, reading: Reading | None = None
+    coverage: Coverage, period: Period, edges: Sequence[datetime] | None, *, apart: bool, reading: Reading | None = None
 ) -> dict[str, Any]:
     """Return what the statements take; `apart` makes every number a part, in the order given.
+
+    `edges` are where buckets begin and where the last one ends; None where each quarter-hour is one: for long periods
+    those are too many to send.
 
     `reading` says what is read of a number by when its figures begin to be measured; `periods.runs` unless given."""
     shown = {number.id: _shown_from(coverage.shown(number)) for number in coverage}
@@ -287,7 +292,7 @@ def parameters(
     moments = {one: _moments(one, period) for one in set(shown.values())}
     since = {one: {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, one, strict=True)} for one in moments}
     parts = _parts(coverage, [number.id if apart else _covered(shown[number.id], period) for number in coverage])
-    days = [periods.day_of(edge) for edge in edges]
+    days = [periods.day_of(edge) for edge in edges or ()]
     reading = reading or partial(periods.runs, period, days)
     return {
         "numbers": json.dumps(
@@ -312,7 +317,7 @@ def parameters(
         "start": period.start,
         "end": period.end,
         "is_open": period.opening.is_open,
-        "edges": list(edges),
+        "edges": None if edges is None else list(edges),
         "days": days,
     }
 

@@ -19,17 +19,18 @@ KEYS = ("time_to_answer", "ring", "talk")
 BOUNDS = (5, 10, 20, 30, 60, 120, 300)
 # People talk for minutes.
 TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
+BOUNDS_OF = {"time_to_answer": BOUNDS, "ring": BOUNDS, "talk": TALK_BOUNDS}
 MINUTE = 60
 
 # Each call's own time in whole seconds begun, from the quarter-hour on from which it is measured.
 TIMES = "\nUNION ALL\n".join(
     f"""
-SELECT '{key}' AS key, seconds, count(*) AS calls
+SELECT part, '{key}' AS key, seconds, count(*) AS calls
 FROM reports_quarterhourcounts AS counts JOIN number ON number.id = counts.destination_number_id
 CROSS JOIN unnest(each_{key}_s) AS seconds
 WHERE counts.destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
   AND quarter_hour >= number.{key}_from AND {querysets.ASKED}
-GROUP BY seconds"""
+GROUP BY part, seconds"""
     for key in KEYS
 )
 
@@ -68,8 +69,10 @@ class Times:
 
 @dataclass(frozen=True)
 class TimesClass:
-    """A class of a distribution, and its calls by kind of time."""
+    """A class of a distribution, over so many seconds and up to so many, and its calls by kind of time."""
 
+    above: int | None
+    to: int | None
     label: str
     tick: str
     calls: dict[str, int]
@@ -77,13 +80,19 @@ class TimesClass:
 
 def of(coverage: Coverage, period: Period) -> dict[str, Times]:
     """Return the times of a period by their kind, as far as each is measured."""
-    found: dict[str, Counter[int]] = {key: Counter() for key in KEYS}
+    apart = by_number(coverage, period)
+    return {key: Times(sum((one[key].seconds for one in apart), Counter())) for key in KEYS}
+
+
+def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
+    """Return for each number, in the order given, the times of a period by their kind, as far as each is measured."""
+    found: list[dict[str, Counter[int]]] = [{key: Counter() for key in KEYS} for _number in coverage]
     with connection.cursor() as cursor:
         given = querysets.parameters(coverage, period, [], apart=True)
         cursor.execute(f"WITH {querysets.GIVEN} {TIMES}", given)
-        for key, second, calls in cursor.fetchall():
-            found[key][second] = calls
-    return {key: Times(seconds) for key, seconds in found.items()}
+        for part, key, second, calls in cursor.fetchall():
+            found[part][key][second] = calls
+    return [{key: Times(seconds) for key, seconds in of_number.items()} for of_number in found]
 
 
 def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] = BOUNDS) -> list[TimesClass]:
@@ -94,6 +103,8 @@ def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] 
     in_minutes = all(bound % MINUTE == 0 for bound in bounds)
     return [
         TimesClass(
+            above if above > 0 else None,
+            to,
             _class_label(above, to, in_minutes=in_minutes),
             _tick(above, to),
             {key: times[key].between(above, to) for key in keys},

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports import periods
-from reports.exports import TIMES, Pieces
+from reports.exports import MOMENTS, Pieces
 from reports.figures import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
@@ -27,7 +27,7 @@ TEXTS = frozenset(
     {
         *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
         *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
-        *("destination", "destination_type", "course"),
+        *("destination", "destination_type", "course", "figure"),
     }
 )
 # Which definition a column of the files has, where it is not of its own name.
@@ -79,7 +79,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
     columns = next(rows)
     for place, column in enumerate(columns):
         sheet.write_string(0, place, column, bold)
-        sheet.set_column(place, place, 20 if column in TIMES | TEXTS else 12)
+        sheet.set_column(place, place, 20 if column in MOMENTS | TEXTS else 12)
     sheet.freeze_panes(1, 0)
     for number, row in enumerate(rows, start=1):
         if number > MOST_ROWS:
@@ -87,7 +87,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
         for place, (column, text) in enumerate(zip(columns, row, strict=True)):
             if not text:
                 continue
-            if column in TIMES:
+            if column in MOMENTS:
                 local = datetime.fromisoformat(text).astimezone(periods.zone())
                 sheet.write_datetime(number, place, local.replace(tzinfo=None), moment)
             elif column in TEXTS:

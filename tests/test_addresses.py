@@ -37,6 +37,12 @@ reports/counts.xlsx                   login      200      404            200
 reports/blocks.xlsx                   login      200      404            200
 reports/calls.xlsx                    login      200      404            200
 reports/planner.csv                   login      200      404            200
+reports/times.csv                     login      200      404            200
+reports/times.xlsx                    login      200      404            200
+reports/peaks.csv                     login      200      404            200
+reports/peaks.xlsx                    login      200      404            200
+reports/week.csv                      login      200      404            200
+reports/week.xlsx                     login      200      404            200
 reports/blocks.csv                    login      200      404            200
 reports/calls.csv                     login      200      404            200
 accounts/login/                       200        ->       ->             ->

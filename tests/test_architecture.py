@@ -24,9 +24,9 @@ LAYERS = {
     "reports": [
         {"urls"},
         {"views", "tasks", "admin", "commands"},
-        {"monitoring", "signin", "workbooks", "today", "telling"},
+        {"monitoring", "signin", "workbooks", "exports", "today", "telling"},
         {"callforms", "proof", "hours", "arrivals", "times", "peaks", "aims"},
-        {"exports", "forms", "rollups", "forwarding"},
+        {"forms", "rollups", "forwarding"},
         {"querysets"},
         {"figures"},
         {"models"},

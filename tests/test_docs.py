@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
+from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
-from reports import exports
+from reports import exports, hours, querysets
+from reports.figures import Coverage
 from reports.periods import Grain, Period, today
 
 ROOT = Path(__file__).parent.parent
@@ -100,11 +102,15 @@ def test_the_columns_are_those_of_the_files():
     )
     day = Period(today(), today())
     none = DestinationNumber.objects.none()
+    nobody = Coverage.of(none)
     made = {
         "counts": exports.counts_csv(none, day, Grain.DAY),
         "blocks": exports.blocks_csv(none, day, Grain.DAY),
         "forwards": exports.forwards_csv(none, day, Grain.DAY),
         "calls": exports.calls_csv(Call.objects.all()),
+        "peaks": exports.peaks_csv(none, day, Grain.DAY),
+        "times": exports.times_csv(nobody, day),
+        "week": exports.week_csv(hours.of_week(nobody, day, querysets.totals(nobody, day), timezone.now())),
     }
 
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {

@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
 from reports import callforms, outcomes, periods
@@ -81,6 +81,46 @@ def explained(place: str, word: object, text: object) -> SafeString:
 def term(place: str, key: str, word: object = "") -> SafeString:
     """A figure's name with its definition."""
     return explained(f"{place}-{key}", word or FIGURES[key].label, FIGURES[key].definition)
+
+
+# The files that pages offer: their names, and what a row of them is.
+FILES = {
+    "counts": (gettext_lazy("Counts"), gettext_lazy("One row per number and stretch of time")),
+    "blocks": (gettext_lazy("Blocks"), gettext_lazy("One row per number and block type")),
+    "week": (gettext_lazy("Week by hours"), gettext_lazy("One row per weekday and hour")),
+    "times": (gettext_lazy("Times"), gettext_lazy("Median, 90 % and classes, one row per class")),
+    "peaks": (gettext_lazy("Calls at once"), gettext_lazy("At most, one row per stretch of time")),
+    "forwards": (gettext_lazy("Forwards"), gettext_lazy("One row per number, stretch of time, destination and course")),
+    "calls": (gettext_lazy("Calls"), gettext_lazy("One row per call, oldest first")),
+    "planner": (gettext_lazy("For planners"), gettext_lazy("Every quarter-hour in UTC, no header")),
+}
+
+
+@register.inclusion_tag("reports/_export.html")
+def export_menu(names: str, query: str = "", **queries: str) -> dict[str, Any]:
+    """The menu of a page's files, for windows that are wide enough. A file may have a query of its own."""
+    return {"files": _files(names, query, queries)}
+
+
+@register.inclusion_tag("reports/_export_links.html")
+def export_links(names: str, query: str = "", **queries: str) -> dict[str, Any]:
+    """The same files as a line of links, for those that are not."""
+    return {"files": _files(names, query, queries)}
+
+
+def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, Any]]:
+    def address(name: str, ending: str) -> str:
+        return f"{reverse(f'{name}_{ending}')}?{queries.get(name, query)}"
+
+    return [
+        {
+            "label": FILES[name][0],
+            "row": FILES[name][1],
+            "csv": address(name, "csv"),
+            "xlsx": name != "planner" and address(name, "xlsx"),
+        }
+        for name in names.split()
+    ]
 
 
 # --- Values ------------------------------------------------------------------------------------

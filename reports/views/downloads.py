@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from reports import exports, forwarding, workbooks
+from reports import exports, forwarding, hours, querysets, workbooks
 from reports.callforms import CallFilter
 from reports.figures import Coverage
 from reports.forms import ReportForm
@@ -19,12 +20,15 @@ from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
 Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
+Make = Callable[[ReportForm, bool], exports.Pieces]  # the flag: for Excel
+Refuse = Callable[[HttpRequest, ReportForm], HttpResponse | None]
 
 
-def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], Callable[..., HttpResponseBase]]:
+def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], View]:
     """Make views of functions that answer with a file to what `read` makes of a request, where that could be read."""
 
-    def make(answer: Answer[Asked]) -> Callable[..., HttpResponseBase]:
+    def make(answer: Answer[Asked]) -> View:
         @require_safe
         @login_required
         @personal
@@ -42,32 +46,22 @@ _of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user
 _of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
 
 
-@_of_a_report
-def counts_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.counts_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
-    return exports.download(exports.filename("counts", form.period), pieces)
+def _files(what: str, make: Make, refuse: Refuse | None = None) -> tuple[View, View]:
+    """Return the views of a file of a report: as CSV, also for Excel, and as a workbook."""
 
+    @_of_a_report
+    def as_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+        if refuse and (refusal := refuse(request, form)):
+            return refusal
+        return exports.download(exports.filename(what, form.period), make(form, _is_for_excel(request)))
 
-@_of_a_report
-def blocks_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.blocks_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
-    return exports.download(exports.filename("blocks", form.period), pieces)
+    @_of_a_report
+    def as_workbook(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+        if refuse and (refusal := refuse(request, form)):
+            return refusal
+        return _workbook(exports.filename(what, form.period, "xlsx"), make(form, False), _said_of(form))
 
-
-@_of_a_report
-def forwards_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    if refusal := _unnamed(request, form):
-        return refusal
-    pieces = exports.forwards_csv(form.numbers, form.period, form.grain, excel=_is_for_excel(request))
-    return exports.download(exports.filename("forwards", form.period), pieces)
-
-
-@_of_a_report
-def forwards_xlsx(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    if refusal := _unnamed(request, form):
-        return refusal
-    pieces = exports.forwards_csv(form.numbers, form.period, form.grain)
-    return _workbook(exports.filename("forwards", form.period, "xlsx"), pieces, _said_of(form))
+    return as_csv, as_workbook
 
 
 def _unnamed(request: HttpRequest, form: ReportForm) -> HttpResponse | None:
@@ -75,6 +69,40 @@ def _unnamed(request: HttpRequest, form: ReportForm) -> HttpResponse | None:
     tried = forwarding.destinations_of(Coverage.of(form.numbers), form.period)
     why = forwarding.why_unnamed(request.user, tried)
     return HttpResponse(f"{why}\n", status=403, content_type="text/plain; charset=utf-8") if why else None
+
+
+def _counts(form: ReportForm, excel: bool) -> exports.Pieces:
+    return exports.counts_csv(form.numbers, form.period, form.grain, excel=excel)
+
+
+def _blocks(form: ReportForm, excel: bool) -> exports.Pieces:
+    return exports.blocks_csv(form.numbers, form.period, form.grain, excel=excel)
+
+
+def _forwards(form: ReportForm, excel: bool) -> exports.Pieces:
+    return exports.forwards_csv(form.numbers, form.period, form.grain, excel=excel)
+
+
+def _peaks(form: ReportForm, excel: bool) -> exports.Pieces:
+    return exports.peaks_csv(form.numbers, form.period, form.grain, excel=excel)
+
+
+def _times(form: ReportForm, excel: bool) -> exports.Pieces:
+    return exports.times_csv(Coverage.of(form.numbers), form.period, excel=excel)
+
+
+def _week(form: ReportForm, excel: bool) -> exports.Pieces:
+    coverage = Coverage.of(form.numbers)
+    totals = querysets.totals(coverage, form.period)
+    return exports.week_csv(hours.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
+
+
+counts_csv, counts_xlsx = _files("counts", _counts)
+blocks_csv, blocks_xlsx = _files("blocks", _blocks)
+forwards_csv, forwards_xlsx = _files("forwards", _forwards, refuse=_unnamed)
+peaks_csv, peaks_xlsx = _files("peaks", _peaks)
+times_csv, times_xlsx = _files("times", _times)
+week_csv, week_xlsx = _files("week", _week)
 
 
 @_of_a_report
@@ -86,18 +114,6 @@ def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
 def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
     pieces = exports.calls_csv(asked.calls(), excel=_is_for_excel(request))
     return exports.download(exports.filename("calls", asked.period), pieces)
-
-
-@_of_a_report
-def counts_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.counts_csv(form.numbers, form.period, form.grain)
-    return _workbook(exports.filename("counts", form.period, "xlsx"), pieces, _said_of(form))
-
-
-@_of_a_report
-def blocks_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.blocks_csv(form.numbers, form.period, form.grain)
-    return _workbook(exports.filename("blocks", form.period, "xlsx"), pieces, _said_of(form))
 
 
 @_of_calls

@@ -60,6 +60,7 @@ def when(request: HttpRequest) -> HttpResponse:
         "chosen": form.selected,
         "counts": ["offered", *(key for key, _label in shown_outcomes(now))],
         "means": ["service_level", "time_to_answer", "ring", "talk"],
+        "period_query": form.query_with(kept=[]),
         "download_query": form.query_with(listed, by=grain, kept=[]),
         **last_day(form, coverage, now),
     }
@@ -118,6 +119,8 @@ def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str,
 def _words_of(one: HourOfWeek, shown: Shown) -> dict[str, Any]:
     if one.calls(shown) is None:
         return {"text": "–", "title": gettext("not measured")}
+    if not one.times and not one.offered:
+        return {"text": "", "title": gettext("did not occur in this period")}
     if shown is Shown.REACHED:
         share = one.reached
         text = "–" if share is None else f"{round(share * 100)}"

@@ -152,7 +152,12 @@ def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign
 
 def test_a_phone_can_export_too(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD, width=390, height=844)
-    for address, files in (("/reports/", 3), (f"/reports/numbers/{number.pk}/", 3), ("/reports/calls/", 1)):
+    for address, files in (
+        ("/reports/", 3),
+        (f"/reports/numbers/{number.pk}/", 5),
+        ("/reports/when/", 3),
+        ("/reports/calls/", 1),
+    ):
         page.goto(f"{live_server.url}{address}")
         links = page.locator("a[download]:visible")
         assert links.count() == files

@@ -262,26 +262,37 @@ def test_another_managers_number_is_not_found(client):
     assert other.readable not in client.get("/reports/").content.decode()
 
 
-def test_downloads_carry_the_filters_of_the_page(client):
+def test_downloads_carry_the_filters_of_the_page(client, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
     number = make_number()
-    counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END")
+    counted(number, "CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
     sign_in(client, make_staff())
-    for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
+    offered = {
+        "/reports/": "counts blocks calls planner",
+        f"/reports/numbers/{number.pk}/": "counts blocks times peaks calls planner",
+        "/reports/when/?by=day": "week counts planner",
+        "/reports/forwards/": "forwards",
+        "/reports/calls/": "calls",
+    }
+    lines_of = {"blocks": 2, "times": 1 + 3 * 8, "week": 1 + 7, "planner": 7 * 96}
+    for page, names in offered.items():
         hrefs = [attrs["href"] for tag, attrs in tags(client.get(page)) if tag == "a" and "download" in attrs]
+        plain = [href for href in hrefs if ".csv" in href and "format=excel" not in href]
         # In the menu, each for Excel too, and again at the end for those whose window is too narrow for it.
-        files = ["/reports/counts.csv", "/reports/blocks.csv", "/reports/calls.csv"]
-        for_excel = [href for href in hrefs if "format=excel" in href]
-        (for_planners,) = [href for href in hrefs if "planner" in href]
-        workbooks = [href for href in hrefs if ".xlsx" in href]
-        plain = [href for href in hrefs if href not in {*for_excel, *workbooks, for_planners}]
-        assert [href.replace(".xlsx", ".csv") for href in workbooks] == plain[:3]
-        assert [href.partition("?")[0] for href in plain] == files * 2
-        assert plain[:3] == plain[3:]
-        assert [href.removesuffix("&format=excel") for href in for_excel] == plain[:3]
-        assert len(b"".join(client.get(for_planners).streaming_content).splitlines()) == 7 * 96
-        for href in [*plain, *for_excel]:
-            lines = b"".join(client.get(href).streaming_content).decode().splitlines()
-            assert len(lines) == 2, href
+        menu = plain[: len(names.split())]
+        assert [href.partition("?")[0] for href in menu] == [f"/reports/{name}.csv" for name in names.split()]
+        again = [href for href in menu if "planner" not in href or "when" in page]
+        assert plain[len(menu) :] == again, page
+        for_excel = [href for href in menu if "planner" not in href]
+        assert [href for href in hrefs if "format=excel" in href] == [f"{href}&format=excel" for href in for_excel]
+        assert [href for href in hrefs if ".xlsx" in href] == [href.replace(".csv", ".xlsx") for href in for_excel]
+        for href in hrefs:
+            answer = client.get(href)
+            assert answer.status_code == 200, href
+            body = b"".join(answer.streaming_content)
+            if ".csv" in href:
+                name = href.rpartition(".csv")[0].rpartition("/")[2]
+                assert len(body.decode().splitlines()) == lines_of.get(name, 2), href
 
 
 def test_every_count_that_leads_to_calls_says_which_figure_it_is(client, settings):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -674,12 +675,7 @@ def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> No
     """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
     whole = reckoning.days(*period)
     calls = reckoning.offered(lines, whole)
-    # An hour occurs where one of the numbers is asked for in it.
-    began = [
-        piece.start.astimezone(BERLIN)
-        for piece in reckoning.cut(*period, "hour")
-        if any(reckoning.is_asked(line, piece.start, piece.opening) for line in lines)
-    ]
+    began = hours_asked_for(lines, period)
     times = Counter((at.isoweekday(), at.hour) for at in began)
     days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
     hours = range(min(call.hour for call in calls), max(call.hour for call in calls) + 1)
@@ -704,9 +700,21 @@ def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> No
     assert page.lead.startswith(f"Busiest is {names[most[0] - 1]}, {most[1]:02} – {most[1] + 1:02}.")
 
 
+def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
+    """Return when each hour of a period began. One occurs where one of the numbers is asked for in it."""
+    return [
+        piece.start.astimezone(BERLIN)
+        for piece in reckoning.cut(*period, "hour")
+        if any(reckoning.is_asked(line, piece.start, piece.opening) for line in lines)
+    ]
+
+
 def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, where: object) -> None:
     if whole.why:
         assert (cell.text, cell.title) == ("–", "not measured"), where
+        return
+    if not occurred:
+        assert (cell.text, cell.title, cell.links, here) == ("", "did not occur in this period", [], []), where
         return
     known = [call for call in here if reckoning.is_measured(call, whole.key)]
     if whole.key == "reached":
@@ -894,6 +902,76 @@ def blocks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[
     return rows
 
 
+def week_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
+    """The rows of week.csv, as the truths have them."""
+    whole = reckoning.days(*period)
+    calls = reckoning.offered(lines, whole)
+    times = Counter((at.isoweekday(), at.hour) for at in hours_asked_for(lines, period))
+    rows = []
+    for weekday, hour in product(range(1, 8), range(min(c.hour for c in calls), max(c.hour for c in calls) + 1)):
+        here = [call for call in calls if (call.day.isoweekday(), call.hour) == (weekday, hour)]
+
+        def count(key: str, *outcomes: str, here: list[Scripted] = here) -> int | None:
+            known = [call for call in here if reckoning.is_measured(call, key)]
+            return None if figure(lines, whole, key).why else sum(call.outcome in outcomes for call in known)
+
+        answered, wanted = count("reached", "answered"), count("reached", "answered", *LOST)
+        occurred = times[weekday, hour]
+        cells = {
+            "weekday": weekday,
+            "hour": hour,
+            "times": occurred,
+            "offered": len(here),
+            "answered": answered,
+            "missed": count("missed", "missed"),
+            "lost": count("lost", *LOST),
+            "reached": reckoning.rounded(Fraction(answered or 0, wanted), "0.0001") if wanted else None,
+            "offered_mean": reckoning.rounded(Fraction(len(here), occurred), "0.01") if occurred else None,
+        }
+        rows.append({name: "" if cell is None else str(cell) for name, cell in cells.items()})
+    return rows
+
+
+TALK_ENDS = (60, 120, 180, 300, 600, 1200, 1800)
+
+
+def times_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
+    """The rows of times.csv, as the truths have them."""
+    rows = []
+    for line, key in product(sorted(lines, key=lambda line: line.e164), TIMES):
+        each = seconds_of(line, reckoning.days(*period), key)
+        ends = TALK_ENDS if key == "talk" else [to for _label, _above, to in CLASSES[:-1]]
+        for above, to in zip([None, *ends], [*ends, None], strict=True) if each else ():
+            rows.append(
+                {
+                    "destination_number": line.e164,
+                    "label": line.label,
+                    "figure": key,
+                    "over_s": "" if above is None else str(above),
+                    "to_s": "" if to is None else str(to),
+                    "calls": str(sum((above or -1) < second <= (to or 10**9) for second in each)),
+                    "median_s": str(each[math.ceil(0.5 * len(each)) - 1]),
+                    "ninetieth_s": str(each[math.ceil(0.9 * len(each)) - 1]),
+                }
+            )
+    return rows
+
+
+def peaks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
+    """The rows of peaks.csv, as the truths have them."""
+    rows = []
+    quarter_hours = reckoning.cut(*period, "quarter-hour")
+    for piece, line in product(reckoning.cut(*period, grain), sorted(lines, key=lambda line: line.e164)):
+        if most := at_once(line, piece):
+            first = next(one for one in quarter_hours if one.start in piece and at_once(line, one) == most)
+            rows.append(
+                {"start": iso(piece.start), "end": iso(piece.end)}
+                | {"destination_number": line.e164, "label": line.label}
+                | {"peak": str(most), "peak_at": iso(first.start)}
+            )
+    return rows
+
+
 def safe(text: str) -> str:
     return f"'{text}" if text.startswith("=") else text
 
@@ -963,6 +1041,25 @@ def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("period", [MONTH, THE_LONG_DAY, INSIDE, OUTSIDE])
+def test_the_files_of_the_week_and_of_times_tell_the_truth(month, who, period):
+    client, lines = month.clients[who], PEOPLE[who]
+
+    hold_rows(reading.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
+    hold_rows(reading.csv_rows(client, f"/reports/times.csv?{query(period)}"), times_rows(lines, period))
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(
+    ("period", "by"), [(WEEK, "day"), (MONTH, "week"), ((*WEEK, "outside"), "day"), (THE_LONG_DAY, "hour")]
+)
+def test_the_file_of_calls_at_once_tells_the_truth(month, who, period, by):
+    rows = reading.csv_rows(month.clients[who], f"/reports/peaks.csv?{query(period, by=by)}")
+
+    hold_rows(rows, peaks_rows(PEOPLE[who], period, by))
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
 def test_the_file_of_calls_tells_the_truth(month, who):
     for period in (MONTH, INSIDE, OUTSIDE):
         rows = reading.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
@@ -972,7 +1069,8 @@ def test_the_file_of_calls_tells_the_truth(month, who):
 
 
 NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", "talk_s", "unclassified"} | {
-    *("blocks", "calls", "last_in_call", "forwards")
+    *("blocks", "calls", "last_in_call", "forwards", "peak"),
+    *("weekday", "hour", "times", "lost", "reached", "offered_mean", "over_s", "to_s", "median_s", "ninetieth_s"),
 }
 
 
@@ -994,7 +1092,7 @@ def in_workbook(name: str, text: str) -> str | float:
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-@pytest.mark.parametrize("what", ["counts", "blocks", "calls"])
+@pytest.mark.parametrize("what", ["counts", "blocks", "calls", "week", "times", "peaks"])
 def test_the_files_for_excel_hold_the_same(month, who, what):
     client, lines = month.clients[who], PEOPLE[who]
     for period, by in ((MONTH, "day"), (THE_LONG_DAY, "quarter-hour"), (OUTSIDE, "week")):
@@ -1003,6 +1101,9 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
             "counts": lambda period=period, by=by: counts_rows(lines, period, by),
             "blocks": lambda period=period, by=by: blocks_rows(lines, period, by),
             "calls": lambda period=period: calls_rows(seen_by(who, period)),
+            "week": lambda period=period: week_rows(lines, period),
+            "times": lambda period=period: times_rows(lines, period),
+            "peaks": lambda period=period, by=by: peaks_rows(lines, period, by),
         }[what]()
 
         hold_rows(

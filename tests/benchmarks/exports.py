@@ -1,0 +1,237 @@
+"""`make bench-exports`: how long downloads take beside psql's COPY of the same rows, and what memory they need.
+
+Calls of twelve months are made up with five posts each. Every file is downloaded over HTTP from a Calltally that
+serves as `make run` does; psql and Calltally take turns at the CSV of calls."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from config import embedded
+from tests.benchmarks.__main__ import database, describe, say
+from tests.benchmarks.contenders import Web
+
+DAYS = 365
+PROMISED_RATIO, PROMISED_MB = 0.7, 100
+
+CALLS = """
+INSERT INTO calls_call (
+  destination_number_id, call_uuid, weak_key, correlation_id, callback_id, first_post_at, last_post_at, call_start_at,
+  forwarded_at, answered_at, ended_at, caller_id_number, customer_number, decided_by, weakly_identified, has_odd_posts
+)
+SELECT (%(numbers)s::bigint[])[1 + n %% cardinality(%(numbers)s)], md5(n::text)::uuid, '', n, '', at,
+  at + interval '200 s', at, at + interval '9 s', CASE WHEN n %% 5 > 0 THEN at + interval '21 s' END,
+  at + interval '200 s', '+49221' || 1000000 + n * 7 %% 9000000, '200001', '{}', false, false
+FROM generate_series(1, %(calls)s) AS n
+CROSS JOIN LATERAL (SELECT %(first)s + n * (%(length)s / %(calls)s) AS at) AS began
+"""
+EVENTS = """
+INSERT INTO calls_callevent (
+  ingest_id, call_id, received_at, request_type, block_type, destination, destination_type,
+  destination_number, caller_id_number, customer_number, flags, payload
+)
+SELECT gen_random_uuid(), call.id, first_post_at + n * interval '1 s', request_type, block_type,
+  CASE WHEN request_type IN ('INITIATE_FORWARD', 'FORWARD_ANSWER') THEN 'anna' ELSE '' END,
+  CASE WHEN request_type IN ('INITIATE_FORWARD', 'FORWARD_ANSWER') THEN 'SIP_USER' ELSE '' END,
+  '', caller_id_number, customer_number, '{}', '{}'
+FROM calls_call AS call
+CROSS JOIN (VALUES
+  (0, 'CALL_START', ''), (5, 'BLOCK_END', 'ANNOUNCEMENT'), (9, 'INITIATE_FORWARD', ''), (21, 'FORWARD_ANSWER', ''),
+  (200, 'CALL_END', '')
+) AS post (n, request_type, block_type)
+WHERE request_type <> 'FORWARD_ANSWER' OR answered_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class Download:
+    """What a file took to come, and how much there was of it."""
+
+    seconds: float
+    first_byte_s: float
+    rows: int
+    megabytes: float
+    peak_mb: float  # of the largest process of the web server
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench-exports", description=__doc__)
+    parser.add_argument("--calls", type=int, default=1_000_000, help="how many calls there are (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often the CSV of calls is made (%(default)s)")
+    parser.add_argument("--folder", default="/var/tmp", help="where the database lies while it runs (%(default)s)")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    os.chdir(Path(__file__).resolve().parent.parent.parent)
+    with database(Path(arguments.folder)) as server:
+        say(describe(server))
+        from django.core.management import call_command
+
+        call_command("collectstatic", interactive=False, verbosity=0)
+        began = time.monotonic()
+        fill(arguments.calls)
+        say(f"Made up {arguments.calls:,} calls of {DAYS} days in {time.monotonic() - began:.0f} s.\n")
+        with serving(server.home) as (web, cookie):
+            return 0 if measure(web, cookie, arguments.rounds) else 1
+
+
+def fill(calls: int) -> None:
+    """Make calls and their posts, and count them."""
+    from django.db import connection
+
+    from calls.models import DestinationNumber
+    from reports import periods, rollups
+
+    first = periods.day_start(periods.today() - DAYS * periods.DAY)
+    with connection.cursor() as cursor:
+        numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
+        length = timedelta(days=DAYS)
+        cursor.execute(CALLS, {"numbers": numbers, "calls": calls, "first": first, "length": length})
+        cursor.execute(EVENTS)
+        cursor.execute("VACUUM (ANALYZE)")
+    rollups.rebuild()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)")
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[Web, str]]:
+    """Yield Calltally's web server, and the cookie of somebody who sees all numbers."""
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from config.management.commands.quickstart import services
+
+    client = Client()
+    client.force_login(User.objects.create_superuser("bench"))
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    web = Web("Calltally", lambda port: services(port)["web"], home / "logs")
+    web.start()
+    try:
+        yield web, cookie
+    finally:
+        web.stop()
+
+
+def measure(web: Web, cookie: str, rounds: int) -> bool:
+    """Print what each file takes; return whether what is promised was reached."""
+    from reports import periods
+
+    last = periods.today() - periods.DAY
+    year = f"from={last - (DAYS - 1) * periods.DAY}&to={last}"
+    download(web, cookie, f"/reports/calls.csv?from={last}&to={last}")  # warms up
+    say(f"{'':38}{'s':>8}{'first byte':>12}{'rows':>12}{'MB':>8}{'peak MB':>9}")
+    ours, theirs, peaks = [], [], []
+    for _ in range(rounds):
+        got = download(web, cookie, f"/reports/calls.csv?{year}")
+        tell("calls.csv", got)
+        seconds, rows = copied(last)
+        say(f"{'the same by psql':38}{seconds:8.1f}{'':12}{rows:12,}")
+        if rows != got.rows:
+            raise SystemExit(f"{got.rows} rows were downloaded, psql has {rows}")
+        ours.append(got.seconds)
+        theirs.append(seconds)
+        peaks.append(got.peak_mb)
+    for name, address in {
+        "calls.csv for Excel": f"/reports/calls.csv?{year}&format=excel",
+        "counts.csv by quarter-hour": f"/reports/counts.csv?{year}&by=quarter-hour",
+        "blocks.csv by quarter-hour": f"/reports/blocks.csv?{year}&by=quarter-hour",
+        "planner.csv": f"/reports/planner.csv?{year}",
+        "counts.xlsx by quarter-hour": f"/reports/counts.xlsx?{year}&by=quarter-hour",
+        "calls.xlsx": f"/reports/calls.xlsx?{year}",
+    }.items():
+        got = download(web, cookie, address)
+        tell(name, got)
+        peaks.append(got.peak_mb)
+    ratio = statistics.median(copy / download for copy, download in zip(theirs, ours, strict=True))
+    is_fast, is_small = ratio >= PROMISED_RATIO, max(peaks) <= PROMISED_MB
+    say(
+        f"\npsql's time ÷ ours: {ratio:.2f}{'' if is_fast else '   not reached'}\n"
+        f"most memory of a process: {max(peaks):.0f} MB{'' if is_small else '   not reached'}"
+    )
+    return is_fast and is_small
+
+
+def tell(name: str, got: Download) -> None:
+    say(f"{name:38}{got.seconds:8.1f}{got.first_byte_s:12.2f}{got.rows:12,}{got.megabytes:8.0f}{got.peak_mb:9.0f}")
+
+
+def download(web: Web, cookie: str, address: str) -> Download:
+    """Read a file to its end without keeping it; its rows are its lines but for the header."""
+    workers = processes_of(web)
+    for pid in workers:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=600)
+    connection.request("GET", address, headers={"Cookie": cookie})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(f"{address}: {answer.status} {answer.read(200)!r}")
+    first, size, lines = None, 0, -1
+    while piece := answer.read1(1 << 16):
+        first = first or time.perf_counter() - began
+        size += len(piece)
+        lines += piece.count(b"\n")
+    connection.close()
+    peak = max(peak_mb(pid) for pid in workers)
+    return Download(time.perf_counter() - began, first or 0.0, 0 if ".xlsx" in address else lines, size / 1e6, peak)
+
+
+def copied(last: Any) -> tuple[float, int]:
+    """Have psql copy the rows of the CSV of calls; return the seconds, and how many rows."""
+    from django.conf import settings
+
+    from calls.models import Call
+    from reports import exports, periods
+
+    period = periods.Period(last - (DAYS - 1) * periods.DAY, last)
+    query = exports.calls_query(Call.objects.started_between(period.start, period.end))
+    config = settings.DATABASES["default"]
+    began = time.perf_counter()
+    psql = subprocess.Popen(
+        [embedded.find_binaries().path("psql"), "--no-psqlrc", "--quiet", config["NAME"]],
+        env=os.environ
+        | {"PGHOST": config["HOST"], "PGPORT": str(config["PORT"]), "PGUSER": config["USER"]}
+        | {"PGPASSWORD": config["PASSWORD"], "PGTZ": settings.TIME_ZONE, "PGOPTIONS": "-c jit=off"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert psql.stdin
+    assert psql.stdout
+    psql.stdin.write(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER);\n".encode())
+    psql.stdin.close()
+    lines = -1
+    while piece := psql.stdout.read(1 << 16):
+        lines += piece.count(b"\n")
+    if psql.wait():
+        raise SystemExit("psql did not copy")
+    return time.perf_counter() - began, lines
+
+
+def processes_of(web: Web) -> list[int]:
+    """Return the web server's processes, from /proc."""
+    assert web.child.pid
+    children = Path(f"/proc/{web.child.pid}/task/{web.child.pid}/children").read_text().split()
+    return [web.child.pid, *map(int, children)]
+
+
+def peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
