@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -384,6 +384,13 @@ class Coverage:
     def only(self, *numbers: DestinationNumber) -> Coverage:
         """Return the coverage of some of these numbers, without reading anything."""
         return Coverage(list(dict.fromkeys(numbers)), self.first_posts, self._shown)
+
+    @property
+    def first_day(self) -> date:
+        """The day of the first call of any of these numbers; the last day there is where none came yet."""
+        numbers = {number.pk for number in self.numbers}
+        first = min((at for (number_id, _post), at in self.first_posts.items() if number_id in numbers), default=None)
+        return periods.day_of(first) if first else date.max
 
     def arrives_from(self, number: DestinationNumber, request_type: str) -> datetime:
         """Return since when a kind of post counts as arriving: ALWAYS, a quarter-hour, or NEVER."""

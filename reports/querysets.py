@@ -390,17 +390,23 @@ def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
 
 
 def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
-    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first."""
+    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first.
+
+    Weeks that begin before the first call of any of the numbers are left out: they say nothing of what is usual."""
+    coverage = Coverage.of(numbers)
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
     gaps = [7 * week * periods.DAY for week in range(weeks, 0, -1)]
-    before = [period.of_days(period.first - gap, period.last - gap) for gap in gaps]
+    weeks_before = [period.of_days(period.first - gap, period.last - gap) for gap in gaps]
+    before = [days for days in weeks_before if days.first >= coverage.first_day]
+    if not before:
+        return []
     buckets: list[Bucket] = []
     for days in before:
         if buckets and buckets[-1].end < days.start:
             buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
         buckets.append(periods.whole(days))
-    rows = _by_bucket(Coverage.of(numbers), period.of_days(before[0].first, before[-1].last), Grain.DAY, buckets)
+    rows = _by_bucket(coverage, period.of_days(before[0].first, before[-1].last), Grain.DAY, buckets)
     return [row for row in reversed(rows) if row.bucket and row.bucket.label]
 
 

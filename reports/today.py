@@ -23,7 +23,9 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
     if not passed:
         return None
     row = querysets.between(coverage, start, start + passed, opening)
-    before = [day - 7 * week * periods.DAY for week in range(1, USUAL_WEEKS + 1)]
+    weeks_before = [day - 7 * week * periods.DAY for week in range(1, USUAL_WEEKS + 1)]
+    # Before the first call nothing is known of what is usual.
+    before = [one for one in weeks_before if one >= coverage.first_day]
     usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one), opening) for one in before]
     return {
         "until": start + passed,
@@ -33,7 +35,7 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
             {"key": str(key), "kind": figures.KINDS.get(key, "count"), "now": row[key], "usual": usual_of(usual, key)}
             for key in SHOWN
         ],
-        "weeks": USUAL_WEEKS,
+        "weeks": len(before),
     }
 
 

@@ -185,6 +185,21 @@ def test_the_same_weekdays_before_and_what_is_usual(client, number):
     assert page.figures["Offered"][2] == "before 1, +200 %, usual 6"
 
 
+def test_weeks_before_the_first_call_are_not_compared_with(client, number):
+    for week, calls in ((0, 2), (1, 4)):
+        for n in range(calls):
+            call(number, f"{week}-{n}", TEN - timedelta(weeks=week, minutes=n), 5)
+    roll_up()
+
+    page = page_of(client, number)
+    assert [row["Offered"].text for row in page.table("t-weeks").rows] == ["4"]
+    assert page.figures["Offered"][2].endswith("usual 4")
+
+    page = page_of(client, number, DAY - timedelta(days=7), DAY - timedelta(days=7))
+    assert not [table for table in page.tables if table.name == "t-weeks"]
+    assert "usual" not in page.figures["Offered"][2]
+
+
 def test_a_longer_period_is_not_compared_with_weekdays(client, number):
     call(number, "a", TEN, 5)
     roll_up()

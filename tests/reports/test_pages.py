@@ -150,7 +150,7 @@ def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     counted(number, "CALL_START", "CALL_END")
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
     assert "Does not apply" in html
-    assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-weeks"')[0]
+    assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-posts"')[0]
 
 
 def test_an_aim_that_is_met_exactly_is_reached(client):

@@ -49,6 +49,26 @@ def test_the_usual_is_the_mean_of_four_weeks_to_the_same_time_on_the_clock():
     assert str(today["weekday"]) == "Wednesday"
 
 
+def test_weeks_before_the_first_call_say_nothing_of_what_is_usual():
+    number, older = make_number(), make_number("+4922155400301")
+    for week, calls in ((0, 3), (1, 5), (2, 9)):
+        for minute in range(calls):
+            call(number, at(TODAY - timedelta(days=7 * week), 9, minute))
+    rollups.recount_changed(wait=True)
+
+    def usual(*numbers):
+        today = so_far(Coverage.of(numbers), at(TODAY, 9, 44))
+        return today["weeks"], next(one["usual"] for one in today["figures"] if one["key"] == "offered")
+
+    assert usual(number) == (2, 7)
+    # A number without any call has no first one, and takes none from others.
+    assert usual(older) == (0, None)
+    assert usual(number, older) == (2, 7)
+    call(older, at(TODAY - timedelta(days=21), 12))
+    rollups.recount_changed(wait=True)
+    assert usual(number, older) == (3, pytest.approx(14 / 3))
+
+
 def test_the_first_quarter_hour_of_a_day_has_nothing_to_compare():
     assert so_far(Coverage.of([make_number()]), at(TODAY, 0, 14)) is None
 

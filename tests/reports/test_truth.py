@@ -321,16 +321,18 @@ def before(period: Period) -> Stretch:
     return reckoning.days(period[0] - length, period[1] - length, *period[2:])
 
 
-def weeks_before(period: Period) -> list[Stretch]:
-    """The same weekdays of the four weeks before, the latest first; of periods up to a week."""
+def weeks_before(lines: Sequence[Line], period: Period) -> list[Stretch]:
+    """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on."""
     if period[1] - period[0] >= 7 * DAY:
         return []
-    return [reckoning.days(period[0] - 7 * n * DAY, period[1] - 7 * n * DAY, *period[2:]) for n in range(1, 5)]
+    first = min(call.day for call in scripted.CALLS if call.line in lines)
+    gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first]
+    return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
 
 
 def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     """What is usual on these weekdays: the mean of counts, and the share or mean of all their calls together."""
-    found = [one for one in (figure(lines, week, key) for week in weeks_before(period)) if not one.why]
+    found = [one for one in (figure(lines, week, key) for week in weeks_before(lines, period)) if not one.why]
     if key in reckoning.SHARES | reckoning.TIMES:
         whole = sum(one.whole or 0 for one in found)
         value = sum(Fraction(one.value or 0) * (one.whole or 0) for one in found) / whole if whole else None
@@ -644,7 +646,7 @@ def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
 def hold_weeks(page: Page, line: Line, period: Period) -> None:
     """The same weekdays of the weeks before."""
     tables = [table for table in page.tables if table.name == "t-weeks"]
-    weeks = weeks_before(period)
+    weeks = weeks_before([line], period)
     assert len(tables) == bool(weeks)
     for table in tables:
         for row, week in zip(table.rows, weeks, strict=True):
