@@ -411,8 +411,11 @@ def share_of(row: Row, key: str) -> SafeString:
 
 @register.simple_tag
 def before(now: Cell, then: Cell, kind: str = "count") -> SafeString:
-    """The same figure of the period before, and the change: in percent, rates in points, times in seconds."""
-    if not then.is_measured or then.value is None or not now.is_measured:
+    """The same figure of the period before, and the change: in percent, rates in points, times in seconds.
+
+    Only of what is measured alike in both, or the change would be one of what is measured."""
+    alike = now.is_measured and then.is_measured and not (now.since or then.since) and now.left_out == then.left_out
+    if not alike or then.value is None:
         return format_html("{}", _("before –"))
     text = format_html("{} <b>{}</b>", _("before"), shown(then.value, kind))
     if now.value is None:

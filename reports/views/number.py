@@ -41,6 +41,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     page |= {
         "number": destination_number,
         "figures": headline(
+            coverage,
             now,
             then,
             weeks,

@@ -49,6 +49,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "numbers": sorted(rows, key=_most_lost_first),
         "sparks": querysets.offered_by_day(coverage, _four_weeks(form.opening)),
         "figures": headline(
+            coverage,
             now,
             querysets.totals(coverage, form.period.previous()),
             same_days_before(form, coverage),

@@ -16,7 +16,7 @@ from django.views.decorators.cache import cache_control
 
 from calls.models import DestinationNumber
 from reports import figures, periods, querysets, today
-from reports.figures import Blocks, Cell, Coverage, Row
+from reports.figures import Blocks, Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Opening, Period
@@ -121,13 +121,15 @@ def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
     return querysets.same_days_before(coverage, form.period, today.USUAL_WEEKS) if form.period.length <= 7 else []
 
 
-def headline(now: Row, before: Row, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
+def headline(coverage: Coverage, now: Row, before: Row, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
     """The figures on top, each beside that of the period before, and what is usual on the same weekdays."""
+    # Before the first call there is nothing to compare with.
+    is_known = before.bucket is not None and periods.day_of(before.bucket.start) >= coverage.first_day
     return [
         {
             "key": str(key),
             "now": now[key],
-            "before": before[key],
+            "before": before[key] if is_known else Cell(None, State.NOT_MEASURED),
             "usual": today.usual_of(weeks, key),
             "kind": figures.KINDS.get(key, "count"),
             "is_outcome": key in Outcome.values,

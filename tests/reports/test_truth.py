@@ -313,7 +313,8 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         assert value == wanted.words, (page.address, wanted)
         mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
         assert small == (share(wanted, lines, now) if key in OUTCOMES else mean), (page.address, key)
-        assert beneath == compared(wanted, was) + usual(lines, period, key), (page.address, key)
+        is_known = then.start >= reckoning.days(first_day(lines), first_day(lines)).start
+        assert beneath == compared(wanted, was, is_known=is_known) + usual(lines, period, key), (page.address, key)
 
 
 def before(period: Period) -> Stretch:
@@ -321,12 +322,16 @@ def before(period: Period) -> Stretch:
     return reckoning.days(period[0] - length, period[1] - length, *period[2:])
 
 
+def first_day(lines: Sequence[Line]) -> date:
+    """Before it nothing is known of these numbers."""
+    return min(call.day for call in scripted.CALLS if call.line in lines)
+
+
 def weeks_before(lines: Sequence[Line], period: Period) -> list[Stretch]:
     """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on."""
     if period[1] - period[0] >= 7 * DAY:
         return []
-    first = min(call.day for call in scripted.CALLS if call.line in lines)
-    gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first]
+    gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first_day(lines)]
     return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
 
 
@@ -340,11 +345,12 @@ def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     return f", usual {round(sum(int(one.value or 0) for one in found) / len(found))}" if found else ""
 
 
-def compared(now: Figure, then: Figure) -> str:
+def compared(now: Figure, then: Figure, *, is_known: bool) -> str:
     """The line beneath a figure: the one of the period before, and the change."""
-    if now.why or then.why or then.value is None:
+    alike = not (now.why or then.why or now.since or then.since) and now.left_out == then.left_out
+    if not alike or not is_known or then.value is None:
         return "before –"
-    text = f"before {then.words.rstrip('*')}"
+    text = f"before {then.words}"
     if now.value is None or not then.value:
         return text
     new, old = float(now.value), float(then.value)
