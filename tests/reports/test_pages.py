@@ -125,7 +125,7 @@ def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
         answer = client.get(page)
         html = answer.content.decode()
         assert "<b>3 calls</b>" in html
-        assert "we reached 33 %" in html
+        assert 'we reached <span class="nowrap">33 %' in html
         counts = re.findall(r'<a href="(/reports/calls/\?[^"]+)"[^>]* data-calls="(\d+)">', html)
         assert len(counts) > 8
         for href, count in counts:
