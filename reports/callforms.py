@@ -23,7 +23,7 @@ from calls.opening import Schedule
 from calls.querysets import CallQuerySet
 from reports import forwarding, outcomes, periods, querysets
 from reports.countings import AT_ONCE_S
-from reports.figures import Coverage
+from reports.figures import FIGURES, Coverage
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
@@ -46,13 +46,24 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
     "tried": [("callbacks", "no")],
     "forward_answers": [("callbacks", "no")],
     "handovers": [("callbacks", "no")],
+    "took": [("callbacks", "no")],
+    "in_time": [("level", "in_time")],
+    "level_of": [("level", "counted")],
 }
 
 # What may stand in an address.
 ADDRESSED = (
     "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
-    "last_block", "tried", "tried_first", "answered_by", "search",
+    "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "search",
 )  # fmt: skip
+
+# A kind of time, of which `over` and `upto` are bounds in seconds.
+TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
+# The calls that stand above the line of a service level, and those that stand below it.
+LEVELS = {
+    "in_time": outcomes.IN_TIME,
+    "counted": outcomes.IS_ANSWERED_AFTER_START | Q(came_to__in=LOST),
+}
 
 FLAGS = {
     "contradicts": gettext_lazy("Posts contradict each other"),
@@ -173,6 +184,13 @@ class CallFilter:
         self.tried_first = self._read_destination("tried_first", query.get("tried_first", ""), user)
         self.answered_by = self._read_destination("answered_by", query.get("answered_by", ""), user)
         self._check_group(user)
+        self.took = "".join(self._read_choices("took", query.getlist("took")[:1], list(TIMES)))
+        self.over, self.upto = (self._read_seconds(name, query.get(name, "")) for name in ("over", "upto"))
+        if (self.over is not None or self.upto is not None) and not self.took:
+            self.errors.setdefault(
+                "took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(TIMES)}
+            )
+        self.level = "".join(self._read_choices("level", query.getlist("level")[:1], list(LEVELS)))
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 
@@ -202,6 +220,10 @@ class CallFilter:
             ("tried", self.tried),
             ("tried_first", self.tried_first),
             ("answered_by", self.answered_by),
+            ("took", self.took),
+            ("over", "" if self.over is None else str(self.over)),
+            ("upto", "" if self.upto is None else str(self.upto)),
+            ("level", self.level),
             ("search", self.token),
         ):
             if text:
@@ -238,6 +260,26 @@ class CallFilter:
         return ", ".join(
             text % {"destination": phones.readable(forwarding.parted(name)[0])} for name, text in words if name
         )
+
+    @property
+    def query_without_times(self) -> str:
+        return self.query("took", "over", "upto", "level")
+
+    @property
+    def times_label(self) -> str:
+        """Say how long calls were to take, and on which side of the service level they stand, in words."""
+        words = []
+        if self.took:
+            bounds = [
+                text % {"s": seconds}
+                for text, seconds in ((_("over %(s)d s"), self.over), (_("at most %(s)d s"), self.upto))
+                if seconds is not None
+            ]
+            words.append(f"{str(FIGURES[self.took].label).lower()} {' '.join(bounds) or _('known')}")
+        if self.level:
+            in_time = self.level == "in_time"
+            words.append(_("answered in time") if in_time else _("counted by the service level"))
+        return ", ".join(words)
 
     @property
     def query_without_moments(self) -> str:
@@ -316,7 +358,7 @@ class CallFilter:
         if self.last_block:
             calls = calls.filter(ended_at__isnull=False, answered_at=None)
             calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
-        calls = self._forwarded(calls)
+        calls = self._took(self._forwarded(calls))
         return calls.filter(self._searched()) if self.search else calls
 
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
@@ -328,6 +370,18 @@ class CallFilter:
             calls = _tried_before_others(_whose_first(calls, _tried, self.tried_first, "first_tried"), self.tried_first)
         if self.answered_by:
             calls = _whose_first(calls, _answered, self.answered_by, "first_answered")
+        return calls
+
+    def _took(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls that took as long as was asked for, and stand where it was asked on the service level."""
+        if self.took:
+            calls = calls.alias(took=TIMES[self.took]).filter(took__isnull=False)
+        if self.over is not None:
+            calls = calls.filter(took__gt=timedelta(seconds=self.over))
+        if self.upto is not None:
+            calls = calls.filter(took__lte=timedelta(seconds=self.upto))
+        if self.level:
+            calls = calls.alias(came_to=outcomes.OUTCOME).filter(outcomes.IS_OFFERED, LEVELS[self.level])
         return calls
 
     def page(self, cursor: QueryDict) -> Page:
@@ -434,6 +488,14 @@ class CallFilter:
             self.errors[name] = _("“%(text)s” is no time we know.") % {"text": text[:40]}
             return None
         return moment.astimezone(UTC)
+
+    def _read_seconds(self, name: str, text: str) -> int | None:
+        if not text.strip():
+            return None
+        if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 8):
+            self.errors[name] = _("“%(text)s” is no number of seconds.") % {"text": text[:40]}
+            return None
+        return int(text)
 
     def _read_choices(self, name: str, texts: list[str], known: list[str]) -> list[str]:
         if unknown := [text for text in texts if text not in known]:

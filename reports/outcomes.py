@@ -92,8 +92,9 @@ OUTCOME = Case(
 
 IS_OFFERED = Q(callback_id="")
 
+IS_ANSWERED_AFTER_START = _answered & _started
 # The caller's wait: A - P, of calls whose start we saw.
-TIME_TO_ANSWER = Case(When(_answered & _started, then=_between("first_post_at", "answered_at")))
+TIME_TO_ANSWER = Case(When(IS_ANSWERED_AFTER_START, then=_between("first_post_at", "answered_at")))
 # A - F; none where the answer came first.
 RING_TIME = Case(When(forwarded_at__lte=F("answered_at"), then=_between("forwarded_at", "answered_at")))
 # E - A, approximate: E may be the end of the plan. None where E is missing, before A, or too far from it.
@@ -105,4 +106,4 @@ TALK_TIME = Case(
     )
 )
 # Answered within the number's service level.
-IN_TIME = _answered & _started & Q(answered_at__lte=F("first_post_at") + _times("service_level_s", _seconds))
+IN_TIME = IS_ANSWERED_AFTER_START & Q(answered_at__lte=F("first_post_at") + _times("service_level_s", _seconds))

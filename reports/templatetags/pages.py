@@ -325,6 +325,27 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
 
 
 @register.simple_tag(takes_context=True)
+def listed(  # noqa: PLR0917 (a template names them in this order)
+    context: template.Context,
+    key: str,
+    calls: int | None,
+    of_cell: Cell,
+    row: Row,
+    filters: list[tuple[str, str]] | None = None,
+) -> SafeString:
+    """Some of the calls that a figure is of, with a link to them. Since when it is measured stands beside it."""
+    if calls is None:
+        return _NIL
+    if not calls:
+        return _ZERO
+    href = calls_url(context, key, of_cell._replace(value=calls), row, filters)
+    text = shown(calls, "count")
+    if not href:
+        return format_html("{}", text)
+    return format_html('<a href="{}" data-figure="{}" data-calls="{}">{}</a>', href, key, calls, text)
+
+
+@register.simple_tag(takes_context=True)
 def cells(context: template.Context, row: Row, keys: Sequence[str], place: str) -> SafeString:
     """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
     written = (cell(context, key, row[key], row, KINDS.get(key, "count"), place) for key in keys)
@@ -533,7 +554,9 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))
     parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
-    parts += [label for label in (asked.period_label, asked.hours_label, asked.destinations_label) if label]
+    parts += [
+        label for label in (asked.period_label, asked.hours_label, asked.times_label, asked.destinations_label) if label
+    ]
     if asked.numbers:
         parts.append(", ".join(one.name for one in asked.numbers))
     return format_html("{}.", ", ".join(parts) or _("those you searched for"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
 from reports.periods import Grain, Period
+from reports.times import TimesClass
 from reports.views.shared import headline, page_of, personal, report, same_days_before
 
 
@@ -54,10 +56,11 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
         "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
         "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
-        "times": [(key, each[key], before[key]) for key in times.KEYS],
-        "classes": times.classes(each, classed),
-        "classed": [(key, figures.FIGURES[key].label, each[key].calls) for key in classed],
-        "talk_classes": times.classes(each, ["talk"], times.TALK_BOUNDS),
+        "times": [(key, each[key], before[key], _took(key)) for key in times.KEYS],
+        "classes": _classes(each, classed, times.BOUNDS),
+        "classed": [(key, figures.FIGURES[key].label, each[key].calls, _took(key)) for key in classed],
+        "talk_classes": _classes(each, ["talk"], times.TALK_BOUNDS),
+        "took_talk": _took("talk"),
         "lines": _lines(destination_number, each["time_to_answer"]),
         "levels": [_level(row) for row in page["buckets"]],
         "level": _level(now),
@@ -75,6 +78,21 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "posts": _posts(destination_number, coverage),
     }
     return page_of(request, "reports/number.html", page, form.choices)
+
+
+def _classes(
+    each: dict[str, times.Times], keys: Sequence[str], bounds: Sequence[int]
+) -> list[tuple[TimesClass, list[tuple[str, int, list[tuple[str, str]]]]]]:
+    """Each class with its calls by kind of time, and what lists them."""
+    return [
+        (one, [(key, one.calls[key], _took(key, one)) for key in keys]) for one in times.classes(each, keys, bounds)
+    ]
+
+
+def _took(key: str, one: TimesClass | None = None) -> list[tuple[str, str]]:
+    """The filters of the list of calls for those that took as long as a class says, or have that time at all."""
+    bounds = {"over": one.above, "upto": one.to} if one else {}
+    return [("took", key), *((name, str(bound)) for name, bound in bounds.items() if bound is not None)]
 
 
 CLASSED = ("time_to_answer", "ring")

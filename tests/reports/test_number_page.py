@@ -247,3 +247,71 @@ def test_the_farthest_below_comes_first_and_others_numbers_are_not_told(client, 
     assert [below.number for below in aims.below([number, other])] == [other, number]
     client.force_login(make_user(numbers=[number, other]))
     assert "Secret" not in client.get("/reports/").content.decode()
+
+
+# --- What counts lead to -----------------------------------------------------------------------------
+
+
+def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_calls(client, number):
+    for name, wait_s in {"a": 5, "b": 6, "c": 20, "d": 21, "e": 400}.items():
+        call(number, name, TEN, wait_s)
+    call(number, "missed", TEN)
+    # Its start was not posted, so it stands on neither side.
+    for second, kind in ((1, "INITIATE_FORWARD"), (4, "FORWARD_ANSWER"), (50, "CALL_END")):
+        take(number, kind, TEN + timedelta(seconds=second), call_uuid="late", correlation_id="late")
+    roll_up()
+
+    page = page_of(client, number, by="hour")
+    led = {(link.table, link.figure, link.calls): link.href for link in page.links}
+
+    classes = page.table("t-classes")
+    asked = {row["Took"].text: [link.href for link in row["Time to answer"].links] for row in classes.rows}
+    found = {label: [uuids(client, href) for href in hrefs] for label, hrefs in asked.items() if hrefs}
+    assert found == {
+        "up to 5 s": [["a"]],
+        "5 to 10 s": [["b"]],
+        "10 to 20 s": [["c"]],
+        "20 to 30 s": [["d"]],
+        "over 300 s": [["e"]],
+    }
+    assert uuids(client, led["t-levels", "in_time", 3]) == ["a", "b", "c"]
+    assert uuids(client, led["t-levels", "level_of", 6]) == ["a", "b", "c", "d", "e", "missed"]
+    assert uuids(client, led["t-talk", "took", 6]) == ["a", "b", "c", "d", "e", "late"]
+
+
+def uuids(client, address):
+    return sorted(row["call_uuid"] for row in reading.csv_rows(client, address.replace("/calls/?", "/calls.csv?")))
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("took=ring&over=ten", "“ten” is no number of seconds."),
+        ("took=ring&upto=-1", "“-1” is no number of seconds."),
+        ("took=lunch", "“lunch” is none of: time_to_answer, ring, talk."),
+        ("over=5", "Seconds are of a time: say which, time_to_answer, ring, talk."),
+        ("level=high", "“high” is none of: in_time, counted."),
+    ],
+)
+def test_a_filter_of_times_that_cannot_be_read_is_said_and_lists_nothing(client, number, query, said):
+    call(number, "a", TEN, 5)
+    client.force_login(make_staff())
+    html = client.get(f"/reports/calls/?{query}").content.decode()
+    assert said in html
+    assert 'id="t-list"' not in html
+
+
+def test_filters_of_times_are_said_kept_by_the_form_and_can_be_taken_away(client, number):
+    call(number, "a", TEN, 7)
+    call(number, "b", TEN, 70)
+    client.force_login(make_staff())
+    answer = client.get("/reports/calls/?took=time_to_answer&over=5&upto=10&level=in_time")
+    html = answer.content.decode()
+    assert "time to answer over 5 s at most 10 s, answered in time" in html
+    for name, value in {"took": "time_to_answer", "over": "5", "upto": "10", "level": "in_time"}.items():
+        assert f'<input type="hidden" name="{name}" value="{value}">' in html
+    assert len(reading.csv_rows(client, "/reports/calls.csv?took=time_to_answer&over=5&upto=10")) == 1
+    assert 'href="?"' in html
+    # What was asked for survives the form, which is posted to keep a caller out of the address.
+    moved = client.post("/reports/calls/", {"took": "ring", "over": "5", "level": "counted", "number": number.e164})
+    assert {"took=ring", "over=5", "level=counted"} <= set(moved["Location"].partition("?")[2].split("&"))

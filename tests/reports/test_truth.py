@@ -88,6 +88,9 @@ FORWARDED = {"tried", "tried_first", "answered_by"}
 OUTCOME_OF_FIGURE = {
     **dict.fromkeys(("tried", "forward_answers", "handovers")),
     "offered": None,
+    "took": {"answered"},
+    "in_time": {"answered"},
+    "level_of": {"answered", *LOST},
     "lost": set(LOST),
     "block_lost": set(LOST),
     "block_calls": None,
@@ -154,7 +157,11 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
         assert len(addressed(who, link)) == link.calls, link
         follow(month, who, link)
     for table in page.tables:
-        if "t" in table.classes and table.name != "t-today" and any(cell.links for row in table.body for cell in row):
+        if (
+            "t" in table.classes
+            and table.name not in {"t-today", "t-times"}
+            and any(cell.links for row in table.body for cell in row)
+        ):
             hold_total(table)
     return page
 
@@ -176,7 +183,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
-    known |= {"opening", "tried", "tried_first", "answered_by"}
+    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level"}
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
@@ -196,6 +203,8 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
             and ("block" not in one or one["block"] in call.blocks)
             and _is_forwarded_as(call, one)
+            and _took(call, one)
+            and ("level" not in one or _stands_at(call, one["level"]))
             and (
                 "last_block" not in one
                 or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
@@ -203,6 +212,26 @@ def addressed(who: str, link: Link) -> list[Scripted]:
         )
 
     return [call for call in seen_by(who) if is_asked(call)]
+
+
+def _took(call: Scripted, one: dict[str, str]) -> bool:
+    if "took" not in one:
+        return True
+    seconds = getattr(call, TIMES[one["took"]])
+    return (
+        reckoning.as_posted(call) == "answered"
+        and seconds is not None
+        and ("over" not in one or seconds > int(one["over"]))
+        and ("upto" not in one or seconds <= int(one["upto"]))
+    )
+
+
+def _stands_at(call: Scripted, level: str) -> bool:
+    """Say whether a call stands above the line of the service level, or below it."""
+    outcome = "" if call.is_callback else reckoning.as_posted(call)
+    if level == "counted":
+        return outcome in LOST or (outcome == "answered" and call.wait_s is not None)
+    return outcome == "answered" and call.wait_s is not None and call.wait_s <= reckoning.SERVICE_LEVEL_S
 
 
 def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
