@@ -23,7 +23,7 @@ from calls.opening import Schedule
 from calls.querysets import CallQuerySet
 from reports import forwarding, outcomes, periods, querysets
 from reports.countings import AT_ONCE_S
-from reports.figures import FIGURES, Coverage
+from reports.figures import ALWAYS, FIGURES, NEVER, Coverage
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
@@ -54,7 +54,8 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 # What may stand in an address.
 ADDRESSED = (
     "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
-    "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "search",
+    "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level",
+    "measured", "search",
 )  # fmt: skip
 
 # A kind of time, of which `over` and `upto` are bounds in seconds.
@@ -190,6 +191,8 @@ class CallFilter:
             self.errors.setdefault(
                 "took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(TIMES)}
             )
+        # A figure: only the calls of which it is measured, each number from its own moment on.
+        self.measured = "".join(self._read_choices("measured", query.getlist("measured")[:1], list(FIGURES)))
         self.level = "".join(self._read_choices("level", query.getlist("level")[:1], list(LEVELS)))
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
@@ -224,6 +227,7 @@ class CallFilter:
             ("over", "" if self.over is None else str(self.over)),
             ("upto", "" if self.upto is None else str(self.upto)),
             ("level", self.level),
+            ("measured", self.measured),
             ("search", self.token),
         ):
             if text:
@@ -263,11 +267,11 @@ class CallFilter:
 
     @property
     def query_without_times(self) -> str:
-        return self.query("took", "over", "upto", "level")
+        return self.query("took", "over", "upto", "level", "measured")
 
     @property
     def times_label(self) -> str:
-        """Say how long calls were to take, and on which side of the service level they stand, in words."""
+        """Say how long calls were to take, on which side of the service level, and as far as what is measured."""
         words = []
         if self.took:
             bounds = [
@@ -279,6 +283,8 @@ class CallFilter:
         if self.level:
             in_time = self.level == "in_time"
             words.append(_("answered in time") if in_time else _("counted by the service level"))
+        if self.measured:
+            words.append(_("where “%(figure)s” is measured") % {"figure": FIGURES[self.measured].label})
         return ", ".join(words)
 
     @property
@@ -358,7 +364,7 @@ class CallFilter:
         if self.last_block:
             calls = calls.filter(ended_at__isnull=False, answered_at=None)
             calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
-        calls = self._took(self._forwarded(calls))
+        calls = self._as_far_as_measured(self._took(self._forwarded(calls)))
         return calls.filter(self._searched()) if self.search else calls
 
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
@@ -383,6 +389,22 @@ class CallFilter:
         if self.level:
             calls = calls.alias(came_to=outcomes.OUTCOME).filter(outcomes.IS_OFFERED, LEVELS[self.level])
         return calls
+
+    def _as_far_as_measured(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls that a figure covers, as counts do: of each number since the figure is shown for it."""
+        if not self.measured:
+            return calls
+        coverage = Coverage.of(self.numbers or self.choices)
+        by_moment: dict[datetime, list[int]] = {}
+        for number in coverage:
+            since = coverage.shown_from(number, self.measured)
+            if since is not None and since != NEVER:
+                by_moment.setdefault(since, []).append(number.pk)
+        wanted = Q(pk__in=[])
+        for since, ids in by_moment.items():
+            of_numbers = Q(destination_number__in=ids)
+            wanted |= of_numbers if since == ALWAYS else of_numbers & Q(first_post_at__gte=since)
+        return calls.filter(wanted)
 
     def page(self, cursor: QueryDict) -> Page:
         """Return the calls before or after a cursor. It names a call, so no call is shown twice or left out."""

@@ -27,7 +27,6 @@ from reports.periods import Opening
 register = template.Library()
 
 EN_DASH = "–"
-MOST_NUMBERS_IN_ADDRESS = 50
 # Figures of one block type, or of one destination: without it no filter says which calls they are of.
 OF_PARTS = frozenset(
     {"blocks", "block_calls", "last_in_call", "block_lost", "attempts", "tried", "forward_answers", "handovers"}
@@ -244,25 +243,21 @@ def calls_url(
     In place of a block type may stand filters of the list themselves."""
     if not cell.value or key not in _WANTED:
         return ""
-    page = context["page"]
-    number = row.number if row is not None and row.number is not None else page.get("number")
-    if (cell.since is not None and number is None) or cell.left_out:
-        return ""  # each number has its own moment, or some numbers are not counted
     if not block_type and key in OF_PARTS:
         return ""
-    more: list[tuple[str, str]] = block_type if isinstance(block_type, list) else []
-    numbers: list[str] = []
-    if number is not None:
-        numbers = [number.e164]
-    elif not any(name == "number" for name, _value in more):
-        numbers = [chosen.e164 for chosen in page.get("chosen", ())]
+    page = context["page"]
+    number = row.number if row is not None and row.number is not None else page.get("number")
+    numbers = [number.e164] if number is not None else [chosen.e164 for chosen in page.get("chosen", ())]
     when = row.bucket if row is not None and row.bucket else page["period"]
     # The figures of a row begin alike.
-    place = (when.start, when.end, cell.since, *numbers)
+    place = (when.start, when.end, *numbers)
     render_context: Any = context.render_context
     known: dict[tuple[object, ...], str] = render_context.setdefault(calls_url, {})
     if place not in known:
-        known[place] = f"{reverse('calls')}?{urlencode(_span(when.start, when.end, cell.since, numbers))}"
+        known[place] = f"{reverse('calls')}?{urlencode(_span(when.start, when.end, numbers))}"
+    more: list[tuple[str, str]] = block_type if isinstance(block_type, list) else []
+    if cell.since is not None or cell.left_out:
+        more = [*more, ("measured", _measured_as(key, more))]
     if page["period"].opening != Opening.ALL:
         more = [("opening", page["period"].opening.value), *more]
     if block_type and isinstance(block_type, str):
@@ -270,17 +265,24 @@ def calls_url(
     return "&".join([known[place], _WANTED[key], *([urlencode(more)] if more else [])])
 
 
+def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
+    """Return the figure that says since when a count is measured."""
+    if key in ("in_time", "level_of"):
+        return "service_level"
+    return dict(filters).get("took", key)
+
+
 # What the list of calls is asked for the calls of a figure.
 _WANTED = {key: urlencode(wanted) for key, wanted in callforms.COUNTED_AS.items()}
 
 
-def _span(start: datetime, end: datetime, since: datetime | None, numbers: list[str]) -> list[tuple[str, str]]:
+def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
     """Return what the list of calls is asked for a time, in whole days where it is made of such, and numbers."""
-    days = callforms.days_of(start, end) if since is None else None
+    days = callforms.days_of(start, end)
     span = (
         [("from", days[0].isoformat()), ("to", days[1].isoformat())]
         if days
-        else [("start", (since or start).isoformat()), ("end", end.isoformat())]
+        else [("start", start.isoformat()), ("end", end.isoformat())]
     )
     return [*span, *(("number", e164) for e164 in numbers)]
 
@@ -363,11 +365,6 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     """A figure of forwards; where it is of named destinations, with a link to its calls."""
     listed = [names] if isinstance(names, str) else list(names or ())
     pairs = list(zip(_LISTED_BY[key], listed, strict=True)) if listed else []
-    covered = context["page"].get("covered", {}).get(key, ())
-    if pairs and one.left_out and len(covered) <= MOST_NUMBERS_IN_ADDRESS:
-        # Named one by one, those that are counted, no call of those left out gets into the list.
-        pairs += [("number", e164) for e164 in covered]
-        one = one._replace(left_out=0)
     return cell(context, key, one, None, kind, place, pairs or None)
 
 

@@ -10,12 +10,9 @@ from django.views.decorators.http import require_safe
 from reports import figures, forwarding, querysets
 from reports.figures import Coverage
 from reports.forms import ReportForm
-from reports.periods import Period
 from reports.views.shared import counted, last_day, page_of, personal, when_in_words
 
 HEADLINE = (*forwarding.COLUMNS, "handovers")
-# The figures that lead to their calls.
-LISTED = ("tried", "forward_answers", "handovers")
 
 
 @require_safe
@@ -37,7 +34,6 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "now": now,
         "chosen": form.selected,
         "forwards": found,
-        "covered": {key: _covered(coverage, key, form.period) for key in LISTED},
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
         "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
         "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),
@@ -45,12 +41,3 @@ def forwards(request: HttpRequest) -> HttpResponse:
         **last_day(form, coverage, now),
     }
     return page_of(request, "reports/forwards.html", page, form.choices)
-
-
-def _covered(coverage: Coverage, key: str, period: Period) -> list[str]:
-    """Return the numbers of which a figure covers at least the end of a period."""
-    return [
-        number.e164
-        for number in coverage
-        if (moment := coverage.shown_from(number, key)) is not None and moment < period.end
-    ]

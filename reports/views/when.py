@@ -92,11 +92,12 @@ INTERVALS = {
 def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str, Any]]:
     """The cells of the map, row by row: words, colour, and the address of their calls."""
     most = week.most(shown)
-    # Where some numbers, or some of the time, are left out, no address says which calls were counted.
-    is_whole = not (now[MAPPED[shown]].left_out or now[MAPPED[shown]].since)
+    covered = now[shown.value]
+    # Where some numbers, or some of the time, are left out.
+    measured = [("measured", shown.value)] if covered.left_out or covered.since else []
 
     def cell(one: HourOfWeek) -> dict[str, Any]:
-        query = _query_of(one, shown, form) if is_whole else ""
+        query = _query_of(one, shown, form, measured)
         calls = one.calls(shown)
         return {
             "cell": one,
@@ -130,7 +131,7 @@ def _words_of(one: HourOfWeek, shown: Shown) -> dict[str, Any]:
     return {"text": text, "title": gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}}
 
 
-def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm) -> str:
+def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:
     """Return the address of exactly the calls that a cell is of; nothing where there are none to list."""
     if not one.calls(shown):
         return ""
@@ -139,7 +140,7 @@ def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm) -> str:
     pairs += [("number", number.e164) for number in form.selected]
     if form.opening != Opening.ALL:
         pairs.append(("opening", form.opening.value))
-    return urlencode(pairs + callforms.COUNTED_AS[MAPPED[shown]])
+    return urlencode(pairs + callforms.COUNTED_AS[MAPPED[shown]] + measured)
 
 
 def _without_empty_ends(rows: list[Row]) -> list[Row]:

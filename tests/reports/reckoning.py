@@ -64,6 +64,9 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "block_calls": (BLOCK,),
     "last_in_call": (BLOCK, END),
     "block_lost": (BLOCK, *_RIVALS),
+    "tried": (FORWARD,),
+    "forward_answers": (ANSWER,),
+    "handovers": (FORWARD, ANSWER),
 }
 OF_FORWARDS = {
     *("answered", "missed", "abandoned", "lost", "reached", "service_level", "time_to_answer", "ring", "talk"),
@@ -203,8 +206,8 @@ class Figure:
 
     @property
     def leads_to_calls(self) -> bool:
-        """Whether a link can say which calls these are, on a page of several numbers: not where some are left out."""
-        return bool(self.value) and not (self.why or self.since or self.left_out)
+        """Whether there are calls to lead to."""
+        return bool(self.value) and not self.why
 
 
 def rounded(value: Fraction | Decimal | int, digits: str) -> str:

@@ -183,7 +183,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
-    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level"}
+    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "measured"}
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
@@ -204,6 +204,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and ("block" not in one or one["block"] in call.blocks)
             and _is_forwarded_as(call, one)
             and _took(call, one)
+            and ("measured" not in one or reckoning.is_measured(call, one["measured"]))
             and ("level" not in one or _stands_at(call, one["level"]))
             and (
                 "last_block" not in one
@@ -287,20 +288,18 @@ def _is_call(href: str) -> bool:
     return href.startswith("/reports/calls/") and href.split("/")[-2].isdigit()
 
 
-def hold_cell(cell: Cell, wanted: Figure, where: object, *, of_one: bool) -> None:
-    """A cell says what it must, and leads to its calls where an address can name them; `of_one` number it can more."""
+def hold_cell(cell: Cell, wanted: Figure, where: object) -> None:
+    """A cell says what it must, and leads to its calls."""
     assert cell.text == wanted.words, (where, wanted)
     if wanted.key not in OUTCOME_OF_FIGURE:
         assert not cell.links, where
-    elif wanted.leads_to_calls or (of_one and wanted.value and not wanted.why):
+    elif wanted.leads_to_calls:
         assert [(link.figure, link.calls) for link in cell.links] == [(wanted.key, wanted.value)], (where, wanted)
     else:
         assert not cell.links, where
 
 
-def hold_row(
-    row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object, *, of_one: bool = False
-) -> None:
+def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object) -> None:
     """Every cell of a row is what the truths come to."""
     known = 0
     for name, cell in list(row.items())[1:]:
@@ -313,7 +312,7 @@ def hold_row(
             hold_open_or_unknown(cell, lines, stretch, where)
         else:
             assert name in KEYS, f"no truth is reckoned for the column {name}"
-            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name), of_one=of_one)
+            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name))
     assert known > 3, where
 
 
@@ -409,15 +408,15 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
         assert "reached" not in page.lead
 
 
-def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str, *, of_one: bool = False) -> None:
+def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
     """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
     table, whole = page.table("t-calls"), reckoning.days(*period)
     pieces = reckoning.cut(*period, grain)
     hold_columns(table, lines, whole, ["Offered"], first=False)
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
-        hold_row(row, lines, piece, (page.address, piece), of_one=of_one)
-    hold_row(table.total, lines, whole, (page.address, "total"), of_one=of_one)
+        hold_row(row, lines, piece, (page.address, piece))
+    hold_row(table.total, lines, whole, (page.address, "total"))
 
 
 def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
@@ -426,7 +425,7 @@ def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list
     assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
 
 
-def hold_blocks(page: Page, lines: Sequence[Line], period: Period, *, of_one: bool = False) -> None:
+def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
     """The table of blocks: every type that ended, the most frequent first."""
     whole = reckoning.days(*period)
     names = {block for call in reckoning.offered(lines, whole) for block in call.blocks}
@@ -442,7 +441,7 @@ def hold_blocks(page: Page, lines: Sequence[Line], period: Period, *, of_one: bo
     for block, row in zip(often, table.rows, strict=True):
         for name, key in BLOCK_KEYS.items():
             wanted = figure(lines, whole, key, block)
-            hold_cell(row[name], wanted, (page.address, block, name), of_one=of_one)
+            hold_cell(row[name], wanted, (page.address, block, name))
     for name, key in BLOCK_KEYS.items():
         if key != "block_calls":
             assert table.total[name].text == figure(lines, whole, key).words, (page.address, name)
@@ -512,7 +511,7 @@ def test_the_overview_tells_the_truth(month, who, period, by):
     assert lost == sorted(lost, reverse=True)
     for line in lines:
         row = table.named(line.label)
-        hold_row(row, [line], whole, (page.address, line.label), of_one=True)
+        hold_row(row, [line], whole, (page.address, line.label))
         assert row["Answered"].small == share(figure([line], whole, "answered"), [line], whole)
     hold_row(table.total, lines, whole, (page.address, "all numbers"))
 
@@ -556,8 +555,8 @@ def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
     if not line.expects_forward:
         keys = ["served_in_plan", "short", "in_progress", "end_unknown"]
     hold_figures(page, ["offered", *keys, "talk"], [line], period)
-    hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"), of_one=True)
-    hold_blocks(page, [line], period, of_one=True)
+    hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"))
+    hold_blocks(page, [line], period)
     hold_times(page, line, whole, then)
     hold_levels(page, line, period, by)
     hold_peaks(page, line, period, by)
@@ -685,7 +684,7 @@ def hold_weeks(page: Page, line: Line, period: Period) -> None:
     assert len(tables) == bool(weeks)
     for table in tables:
         for row, week in zip(table.rows, weeks, strict=True):
-            hold_row(row, [line], week, (page.address, week), of_one=True)
+            hold_row(row, [line], week, (page.address, week))
 
 
 def hold_boxes(page: Page, line: Line) -> None:
@@ -765,8 +764,7 @@ def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, wh
         text, title = ("0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))), f"{count} in {occurred}"
     assert (cell.text, cell.title) == (text, title), where
     led = "answered" if whole.key == "reached" else whole.key
-    is_whole = not (whole.since or whole.left_out)
-    assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count and is_whole), where
+    assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count), where
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -1224,9 +1222,7 @@ def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
     wanted = tried_by_destination(lines, reckoning.days(*period))
     asked = query(period) + "".join(f"&{urlencode({'number': line.e164})}" for line in lines)
 
-    address = f"/reports/forwards/?{asked}"
-    # Of numbers that are measured since several moments no address says which calls were counted.
-    page = reading.page(month.clients["staff"], address) if lines is LINES else read(month, "staff", address, period)
+    page = read(month, "staff", f"/reports/forwards/?{asked}", period)
 
     table = page.table("t-destinations")
     assert len(table.rows) == len(wanted)
@@ -1237,6 +1233,8 @@ def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
         ring = reckoning.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
         cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
         assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
+        for name, calls in (("Calls tried", one.tried), ("Answers", one.answers)):
+            assert [link.calls for link in row[name].links] == [calls] * bool(calls), (page.address, destination)
     for name, total in (("By type", "t-types"), ("By course", "t-courses")):
         sums = page.table(total).total
         assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
