@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from calls.models import Call, DestinationNumber, RequestType
+from calls.models import DestinationNumber, RequestType
 from reports import aims, arrivals, figures, periods, querysets, today
 from reports.figures import Coverage, Row
 from reports.forms import ReportForm
@@ -37,9 +37,10 @@ def home(_request: HttpRequest) -> HttpResponse:
 @personal
 def overview(request: HttpRequest) -> HttpResponse:
     form = ReportForm(request.GET, request.user)
-    if not Call.objects.filter(destination_number__in=form.choices).exists():
-        return _first_run(request, form.choices)
     everything = Coverage.of(form.choices)
+    # A call may have none of the five posts, but others.
+    if not everything.first_posts and querysets.last_day_with_calls(everything) is None:
+        return _first_run(request, form.choices)
     coverage = everything.only(*form.numbers)
     now = querysets.totals(coverage, form.period)
     rows = querysets.by_number(coverage, form.period)

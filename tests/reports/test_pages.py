@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
@@ -228,6 +229,23 @@ def test_a_report_is_shown_however_it_is_cut(client):
         for grain in Grain:
             html = client.get(page, {"by": grain.value}).content.decode()
             assert f"Calls by {grain.label.lower()}" in html, (page, grain)
+
+
+def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS, settings.FORWARDS_FOR_MANAGERS = 1, True
+    number = make_number()
+    # For staff the newest posts are looked through for strange senders.
+    sign_in(client, make_user(numbers=[number]))
+    counted(number, "CALL_START", "BLOCK_END BRIDGE", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+    for page in (
+        *("/reports/", f"/reports/numbers/{number.pk}/", "/reports/when/", "/reports/when/?by=day"),
+        *("/reports/forwards/", "/reports/coverage/", "/reports/definitions/"),
+    ):
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(page).status_code == 200
+        read = [query["sql"] for query in asked if re.search(r"\bcalls_call(event)?\b", query["sql"])]
+        assert not read, (page, read)
+        assert asked.captured_queries
 
 
 def test_no_id_is_printed_with_a_thousands_separator(client):
