@@ -110,7 +110,7 @@ ORDER BY bucket, number.e164, destination, destination_type, course
 
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
 # its outcome, `number` says since when each figure is shown.
-_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in querysets.ALL_KEYS}
+_MEASURED = {key: f"call.first_post_at >= part.{key}_from" for key in querysets.ALL_KEYS}
 CALLS = f"""
 WITH {querysets.GIVEN}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
@@ -134,6 +134,7 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   {safe("posted.answered_destination_type")} AS answered_destination_type
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
+JOIN part USING (part)
 LEFT JOIN LATERAL (
   SELECT count(*) FILTER (WHERE request_type = 'BLOCK_END') AS blocks,
     count(*) FILTER (WHERE request_type = 'INITIATE_FORWARD') AS forwards,
@@ -160,9 +161,9 @@ CALL_COLUMNS = (
 PLANNER = f"""
 WITH {querysets.GIVEN}
 SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
-  CASE WHEN slot >= number.answered_from THEN coalesce(counts.answered, 0) END,
-  CASE WHEN slot >= number.talk_from THEN coalesce(round(counts.talk_s / nullif(counts.talk_calls, 0)), 0) END
-FROM number
+  CASE WHEN slot >= part.answered_from THEN coalesce(counts.answered, 0) END,
+  CASE WHEN slot >= part.talk_from THEN coalesce(round(counts.talk_s / nullif(counts.talk_calls, 0)), 0) END
+FROM number JOIN part USING (part)
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts
   ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {querysets.ASKED}

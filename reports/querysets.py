@@ -96,10 +96,11 @@ MARKS = 63  # the bits of a bigint, but for its sign
 GIVEN = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, part integer, mark bigint, moments timestamptz[], days date[], e164 text, label text,
-    forwards_from timestamptz, {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
+    id bigint, part integer, alike integer, mark bigint, moments timestamptz[], days date[], e164 text, label text,
+    forwards_from timestamptz)
 ), part AS MATERIALIZED (
-  SELECT part, {", ".join(f"min({key}_from) AS {key}_from" for key in GIVEN_KEYS)} FROM number GROUP BY part
+  SELECT * FROM json_to_recordset(%(parts)s::json) AS part (
+    part integer, {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
 ), edge AS MATERIALIZED (
   -- Where buckets begin, and where the last one ends.
   SELECT coalesce(
@@ -111,10 +112,10 @@ DAYS = "(SELECT days FROM edge)"
 
 
 def runs(kind: str) -> str:
-    """The runs of a kind, each with its number."""
+    """The runs of a kind, each with the numbers of which they are read."""
     return f"""jsonb_to_recordset(%(runs)s::jsonb -> '{kind}') AS run (
-    number_id bigint, first date, last date, starts_at timestamptz, ends_at timestamptz
-  ) JOIN number ON number.id = number_id"""
+    alike integer, first date, last date, starts_at timestamptz, ends_at timestamptz
+  ) JOIN number USING (alike)"""
 
 
 _READ = """
@@ -290,28 +291,32 @@ def parameters(
     shown = {number.id: _shown_from(coverage.shown(number)) for number in coverage}
     # Most numbers are alike in this.
     moments = {one: _moments(one, period) for one in set(shown.values())}
-    since = {one: {f"{key}_from": _sql_moment(at) for key, at in zip(GIVEN_KEYS, one, strict=True)} for one in moments}
-    parts = _parts(coverage, [number.id if apart else _covered(shown[number.id], period) for number in coverage])
+    alike = {its_own: n for n, its_own in enumerate(dict.fromkeys(moments.values()))}
     days = [periods.day_of(edge) for edge in edges or ()]
     reading = reading or partial(periods.runs, period, days)
+    numbers: list[dict[str, object]] = []
+    shown_in: dict[int, set[_Shown]] = {}
+    kinds = [number.id if apart else _covered(shown[number.id], period) for number in coverage]
+    for number, part, mark in _parts(coverage, kinds):
+        its_own = moments[shown[number.id]]
+        shown_in.setdefault(part, set()).add(shown[number.id])
+        numbers.append(
+            {
+                "id": number.id,
+                "part": part,
+                "alike": alike[its_own],
+                "mark": mark,
+                "moments": [moment.isoformat() for moment in its_own],
+                "days": [periods.first_day_from(moment).isoformat() for moment in its_own],
+                "e164": number.e164,
+                "label": number.label,
+                "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
+            }
+        )
     return {
-        "numbers": json.dumps(
-            [
-                {
-                    "id": number.id,
-                    "part": part,
-                    "mark": mark,
-                    "moments": [moment.isoformat() for moment in moments[shown[number.id]]],
-                    "days": [periods.first_day_from(moment).isoformat() for moment in moments[shown[number.id]]],
-                    "e164": number.e164,
-                    "label": number.label,
-                    "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
-                }
-                | since[shown[number.id]]
-                for number, part, mark in parts
-            ]
-        ),
-        "runs": json.dumps(_runs({number_id: moments[one] for number_id, one in shown.items()}, reading)),
+        "numbers": json.dumps(numbers),
+        "parts": json.dumps([{"part": part, **_since(alike_ones)} for part, alike_ones in shown_in.items()]),
+        "runs": json.dumps(_runs(alike, reading)),
         "ids": list(shown),
         "zone": settings.TIME_ZONE,
         "start": period.start,
@@ -334,6 +339,12 @@ def _parts(
         yield number, parts.setdefault((kind, batch), len(parts)), 1 << place
 
 
+def _since(shown: Iterable[_Shown]) -> dict[str, str | None]:
+    """Return since when figures are shown of numbers that are covered alike: a figure applies to all or to none."""
+    first = [None if None in moments else min(moments) for moments in zip(*shown, strict=True)]
+    return {f"{key}_from": _sql_moment(moment) for key, moment in zip(GIVEN_KEYS, first, strict=True)}
+
+
 def _sql_moment(moment: datetime | None) -> str | None:
     if moment is None:
         return None
@@ -348,22 +359,17 @@ def _covered(shown: _Shown, period: Period) -> _Shown:
     )
 
 
-def _moments(shown: _Shown, period: Period) -> list[datetime]:
+def _moments(shown: _Shown, period: Period) -> tuple[datetime, ...]:
     """Return when in the middle of a period figures begin to be measured, in the order of time."""
-    return sorted({moment for moment in shown if moment and moment in period})
+    return tuple(sorted({moment for moment in shown if moment and moment in period}))
 
 
-def _runs(moments: dict[int, list[datetime]], reading: Reading) -> dict[str, list[dict[str, object]]]:
-    """Return by kind what is read of each number, by its id."""
-    # Most numbers are alike in what there is to read of them.
-    known: dict[tuple[datetime, ...], list[Run]] = {}
+def _runs(alike: dict[tuple[datetime, ...], int], reading: Reading) -> dict[str, list[dict[str, object]]]:
+    """Return by kind what is read of numbers whose figures begin to be measured at the same moments."""
     found: dict[str, list[dict[str, object]]] = {}
-    for number_id, its_own in moments.items():
-        alike = tuple(its_own)
-        if alike not in known:
-            known[alike] = reading(its_own)
-        for run in known[alike]:
-            found.setdefault(run.kind, []).append({"number_id": number_id, **run.given})
+    for moments, place in alike.items():
+        for run in reading(moments):
+            found.setdefault(run.kind, []).append({"alike": place, **run.given})
     return found
 
 

@@ -157,6 +157,7 @@ def fill() -> dict[str, Any]:
         )
         # As it would be a while after so much was written, and not while the pages are asked for.
         cursor.execute("VACUUM (ANALYZE)")
+        cursor.execute("CHECKPOINT")
         cursor.execute(
             "SELECT label, sum(offered), count(*) FROM reports_quarterhourcounts "
             "JOIN calls_destinationnumber AS number ON number.id = destination_number_id GROUP BY 1 ORDER BY 1"
