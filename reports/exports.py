@@ -275,8 +275,7 @@ def calls_query(calls: QuerySet[Call]) -> str:
     return _rendered(sql, parameters)
 
 
-# Columns of the files whose rows are worked out here and not by PostgreSQL: how each is read from the place of its
-# name in WEEK or TIMES.
+# Columns of the files whose rows are worked out here, not by PostgreSQL.
 WEEK = ("weekday", "hour", "times", "offered", "answered", "missed", "lost", "reached", "offered_mean")
 TIMES = ("destination_number", "label", "figure", "over_s", "to_s", "calls", "median_s", "ninetieth_s")
 

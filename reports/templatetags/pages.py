@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
+from calls.models import DestinationNumber
 from reports import callforms, outcomes, periods
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
 from reports.outcomes import Outcome
@@ -368,12 +369,20 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     return cell(context, key, one, None, kind, place, pairs or None)
 
 
+@register.simple_tag
+def to_coverage(number: DestinationNumber | None = None) -> SafeString:
+    """A link to which posts arrive, behind the words why something is not measured."""
+    place = f"#n-{number.pk}" if number else ""
+    return format_html(' <a href="{}{}">{}</a>', reverse("coverage"), place, _("Coverage"))
+
+
 def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
     number = row.number if row is not None and row.number is not None else context["page"].get("number")
-    link = SafeString("")
+    link = to_coverage(number)
     if number is not None and context["user"].is_staff:
         link = format_html(
-            ' <a href="{}">{}</a>',
+            '{} · <a href="{}">{}</a>',
+            link,
             reverse("admin:calls_destinationnumber_change", args=[number.pk]),
             _("Settings of this number"),
         )

@@ -154,6 +154,20 @@ def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-posts"')[0]
 
 
+def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
+    number = make_number()
+    counted(number, "CALL_START", "CALL_END")
+    sign_in(client, make_user(numbers=[number]))
+    there = f'<a href="/reports/coverage/#n-{number.pk}">Coverage</a>'
+    html = client.get(f"/reports/numbers/{number.pk}/").content.decode()
+    tips = re.findall(r'<span class="tip" role="tooltip" id="tip-nm-[^>]*>(.*?)</span></span>', html)
+    assert len(tips) > 5
+    assert all(there in tip for tip in tips)
+    assert html.count(there) > len(tips)  # the service level, the blocks
+    assert f'id="n-{number.pk}"' in client.get("/reports/coverage/").content.decode()
+    assert '<a href="/reports/coverage/">Coverage</a>' in client.get("/reports/when/").content.decode()
+
+
 def test_an_aim_that_is_met_exactly_is_reached(client):
     # 29 of 50 is 58 %, and in floating point a little less.
     number = make_number(service_level_aim=58, short_call_s=0)
