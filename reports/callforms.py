@@ -185,15 +185,15 @@ class CallFilter:
         self.tried_first = self._read_destination("tried_first", query.get("tried_first", ""), user)
         self.answered_by = self._read_destination("answered_by", query.get("answered_by", ""), user)
         self._check_group(user)
-        self.took = "".join(self._read_choices("took", query.getlist("took")[:1], list(TIMES)))
+        self.took = self._read_choice("took", query, list(TIMES))
         self.over, self.upto = (self._read_seconds(name, query.get(name, "")) for name in ("over", "upto"))
         if (self.over is not None or self.upto is not None) and not self.took:
             self.errors.setdefault(
                 "took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(TIMES)}
             )
         # A figure: only the calls of which it is measured, each number from its own moment on.
-        self.measured = "".join(self._read_choices("measured", query.getlist("measured")[:1], list(FIGURES)))
-        self.level = "".join(self._read_choices("level", query.getlist("level")[:1], list(LEVELS)))
+        self.measured = self._read_choice("measured", query, list(FIGURES))
+        self.level = self._read_choice("level", query, list(LEVELS))
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 
@@ -518,6 +518,10 @@ class CallFilter:
             self.errors[name] = _("“%(text)s” is no number of seconds.") % {"text": text[:40]}
             return None
         return int(text)
+
+    def _read_choice(self, name: str, query: QueryDict, known: list[str]) -> str:
+        """Return the first that is asked for; blank where none is, or none that is known."""
+        return "".join(self._read_choices(name, query.getlist(name)[:1], known))
 
     def _read_choices(self, name: str, texts: list[str], known: list[str]) -> list[str]:
         if unknown := [text for text in texts if text not in known]:

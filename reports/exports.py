@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber
-from reports import countings, outcomes, periods, querysets, times
+from reports import countings, outcomes, peaks, periods, querysets, times
 from reports.figures import Coverage
 from reports.hours import HourOfWeek, Shown, Week
 from reports.outcomes import Outcome
@@ -108,8 +108,15 @@ FROM shown JOIN number USING (part)
 ORDER BY bucket, number.e164, destination, destination_type, course
 """
 
+PEAKS = f"""
+WITH {querysets.GIVEN}, {peaks.HIGHEST}
+SELECT {_BUCKET}, peak, {moment("quarter_hour")} AS peak_at
+FROM highest JOIN number USING (id)
+ORDER BY bucket, number.e164
+"""
+
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
-# its outcome, `number` says since when each figure is shown.
+# its outcome, `part` says since when each figure is shown.
 _MEASURED = {key: f"call.first_post_at >= part.{key}_from" for key in querysets.ALL_KEYS}
 CALLS = f"""
 WITH {querysets.GIVEN}
@@ -190,21 +197,6 @@ def for_excel(name: str, type_number: int) -> str:
     return column
 
 
-# The most calls at once in each stretch of each number, and the first quarter-hour in which so many were.
-PEAKS = f"""
-WITH {querysets.GIVEN}, highest AS (
-  SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
-  FROM number
-  JOIN reports_quarterhourpeaks AS peaks ON peaks.destination_number_id = number.id
-  CROSS JOIN LATERAL (SELECT width_bucket(quarter_hour, {querysets.EDGES}) AS bucket) AS place
-  WHERE quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {querysets.ASKED}
-  ORDER BY number.id, bucket, peak DESC, quarter_hour
-)
-SELECT {_BUCKET}, peak, {moment("quarter_hour")} AS peak_at
-FROM highest JOIN number USING (id)
-ORDER BY bucket, number.e164
-"""
-
 # --- The files ---------------------------------------------------------------------------------
 
 
@@ -229,9 +221,9 @@ def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = Fal
     return _counts(PEAKS, numbers, period, grain, excel=excel)
 
 
-def times_csv(coverage: Coverage, period: Period, *, excel: bool = False) -> Pieces:
+def times_csv(numbers: Numbers, period: Period, *, excel: bool = False) -> Pieces:
     """Return how long the calls of each number took, by classes, with median and 90 %, as CSV."""
-    return _copy(_rows_of(TIMES, _times(coverage, period)), excel=excel)
+    return _copy(_rows_of(TIMES, _times(Coverage.of(numbers), period)), excel=excel)
 
 
 def week_csv(week: Week, *, excel: bool = False) -> Pieces:

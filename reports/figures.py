@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext as _
@@ -385,7 +386,7 @@ class Coverage:
         """Return the coverage of some of these numbers, without reading anything."""
         return Coverage(list(dict.fromkeys(numbers)), self.first_posts, self._shown)
 
-    @property
+    @cached_property
     def first_day(self) -> date:
         """The day of the first call of any of these numbers; the last day there is where none came yet."""
         numbers = {number.pk for number in self.numbers}

@@ -35,8 +35,7 @@ WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"
 
 # Sums over each hour of the week, local time; of a figure over those quarter-hours in which it is measured. Of whole
 # months that are measured alike they are counted already.
-_SUMMED = ("offered", "answered", "missed", "abandoned")
-_SUMS = ", ".join(f"sum({name}) AS {name}" for name in _SUMMED)
+_SUMS = ", ".join(f"sum({name}) AS {name}" for name in countings.HOUR_SUMS)
 _BY_QUARTER_HOUR = f"""
   SELECT part, extract(isodow FROM local), extract(hour FROM local), {{at}}, {{sums}}
   FROM (
@@ -66,7 +65,7 @@ WITH {querysets.GIVEN}, counts AS (
   UNION ALL
   {
     _BY_QUARTER_HOUR.format(
-        runs=querysets.runs(Grain.QUARTER_HOUR.value), at="quarter_hour AS at", sums=", ".join(_SUMMED)
+        runs=querysets.runs(Grain.QUARTER_HOUR.value), at="quarter_hour AS at", sums=", ".join(countings.HOUR_SUMS)
     )
 }
   UNION ALL
@@ -75,7 +74,7 @@ WITH {querysets.GIVEN}, counts AS (
     _BY_QUARTER_HOUR.format(
         runs=querysets.runs(periods.OFF),
         at="CASE WHEN quarter_hour < %(start)s THEN %(start)s ELSE %(end)s - interval '1 microsecond' END",
-        sums=", ".join(f"-{name}" for name in _SUMMED),
+        sums=", ".join(f"-{name}" for name in countings.HOUR_SUMS),
     )
 }
 )

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection
-
-from calls.models import DestinationNumber
 from reports import querysets
+from reports.figures import Coverage
 from reports.periods import Bucket, Period
 
-# Of each stretch the highest quarter-hour, and the first that was as high.
-PEAKS = f"""
-SELECT DISTINCT ON (bucket) bucket, peak, quarter_hour
-FROM (
-  SELECT width_bucket(quarter_hour, %(edges)s::timestamptz[]) AS bucket, peak, quarter_hour
-  FROM reports_quarterhourpeaks
-  WHERE destination_number_id = %(id)s AND quarter_hour >= %(start)s AND quarter_hour < %(end)s AND {querysets.ASKED}
-) AS peaks
-ORDER BY bucket, peak DESC, quarter_hour
-"""
+# Of each number and stretch the highest quarter-hour, and the first that was as high.
+HIGHEST = f"""
+highest AS (
+  SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
+  FROM number
+  CROSS JOIN LATERAL (
+    SELECT width_bucket(quarter_hour, {querysets.EDGES}) AS bucket, peak, quarter_hour
+    FROM reports_quarterhourpeaks
+    WHERE destination_number_id = number.id AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
+      AND {querysets.ASKED}
+    OFFSET 0  -- by the index, number by number
+  ) AS peaks
+  ORDER BY number.id, bucket, peak DESC, quarter_hour
+)"""
+PEAKS = f"WITH {querysets.GIVEN}, {HIGHEST} SELECT bucket, peak, quarter_hour FROM highest"
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,10 @@ class Peak:
     at: datetime | None
 
 
-def of(number: DestinationNumber, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
-    """Return the most calls at once in each stretch of a period, 0 where none went on."""
-    given: dict[str, Any] = {
-        "id": number.pk,
-        "start": period.start,
-        "end": period.end,
-        "is_open": period.opening.is_open,
-        "edges": [bucket.start for bucket in buckets],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(PEAKS, given)
-        found = {bucket: (peak, at) for bucket, peak, at in cursor.fetchall()}
+def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
+    """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
+    rows = querysets.ask(PEAKS, coverage, period, buckets)
+    found = {row["bucket"]: (row["peak"], row["quarter_hour"]) for row in rows}
     return [Peak(bucket, *found.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
 
 

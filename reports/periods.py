@@ -218,7 +218,7 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
     """Return a period as runs of the coarsest counts that tell what lies before each border and moment from what lies
     after it: no month has one inside, and a day in the middle of which a moment falls is read by quarter-hours."""
     inside = {*borders, *map(day_of, moments)}
-    split = {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
+    split = _split(moments)
     parts: list[Run] = []
     for month in _months(period):
         of_it = _both(month, period)
@@ -241,7 +241,7 @@ def runs_of_hours(period: Period, moments: Iterable[datetime], now: datetime) ->
     A month that the period cuts off is read as a whole too, and what of it lies outside goes off again, where that is
     less to read; of days that have not begun there is next to nothing. No month that a moment falls into is."""
     inside = {day_of(moment) for moment in moments}
-    split = {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
+    split = _split(moments)
     found: list[Run] = []
     for month in _months(period):
         of_it = _both(month, period)
@@ -270,6 +270,11 @@ def _months(period: Period) -> Iterator[Period]:
 
 def _both(one: Period, other: Period) -> Period:
     return one.of_days(max(one.first, other.first), min(one.last, other.last))
+
+
+def _split(moments: Iterable[datetime]) -> set[date]:
+    """The days in the middle of which a moment falls."""
+    return {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
 
 
 def _falls_inside(days: Period, borders: Iterable[date], split: Iterable[date]) -> bool:

@@ -224,7 +224,8 @@ def _cursor(*, is_for_few: bool) -> Iterator[psycopg.RawCursor]:
 
 
 def _schedules(numbers: Iterable[int]) -> dict[int, Schedule]:
-    """Return the opening hours of those numbers that have any; which most have not is asked for plainly and soon."""
+    """Return the opening hours of those numbers that have any. Most have none, which is asked for plainly: what the ORM
+    asks would take a tenth of a recount."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM calls_destinationnumber WHERE id = ANY(%s) AND opening_hours_id IS NOT NULL", [[*numbers]]

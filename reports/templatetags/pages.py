@@ -273,6 +273,11 @@ def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
     return dict(filters).get("took", key)
 
 
+def _link(href: str, key: str, calls: int) -> SafeString:
+    """A count that leads to its calls."""
+    return format_html('<a href="{}" data-figure="{}" data-calls="{}">{}</a>', href, key, calls, shown(calls, "count"))
+
+
 # What the list of calls is asked for the calls of a figure.
 _WANTED = {key: urlencode(wanted) for key, wanted in callforms.COUNTED_AS.items()}
 
@@ -309,9 +314,7 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     elif not one.value and kind == "count":
         value = _ZERO
     elif href:
-        value = format_html(
-            '<a href="{}" data-figure="{}" data-calls="{}">{}</a>', href, key, int(one.value), shown(one.value, kind)
-        )
+        value = _link(href, key, int(one.value))
     else:
         value = shown(one.value, kind)
     if one.since is not None:
@@ -342,10 +345,7 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
     if not calls:
         return _ZERO
     href = calls_url(context, key, of_cell._replace(value=calls), row, filters)
-    text = shown(calls, "count")
-    if not href:
-        return format_html("{}", text)
-    return format_html('<a href="{}" data-figure="{}" data-calls="{}">{}</a>', href, key, calls, text)
+    return _link(href, key, calls) if href else format_html("{}", shown(calls, "count"))
 
 
 @register.simple_tag(takes_context=True)

@@ -71,24 +71,12 @@ def _unnamed(request: HttpRequest, form: ReportForm) -> HttpResponse | None:
     return HttpResponse(f"{why}\n", status=403, content_type="text/plain; charset=utf-8") if why else None
 
 
-def _counts(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.counts_csv(form.numbers, form.period, form.grain, excel=excel)
-
-
-def _blocks(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.blocks_csv(form.numbers, form.period, form.grain, excel=excel)
-
-
-def _forwards(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.forwards_csv(form.numbers, form.period, form.grain, excel=excel)
-
-
-def _peaks(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.peaks_csv(form.numbers, form.period, form.grain, excel=excel)
+def _by_grain(csv: Callable[..., exports.Pieces]) -> Make:
+    return lambda form, excel: csv(form.numbers, form.period, form.grain, excel=excel)
 
 
 def _times(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.times_csv(Coverage.of(form.numbers), form.period, excel=excel)
+    return exports.times_csv(form.numbers, form.period, excel=excel)
 
 
 def _week(form: ReportForm, excel: bool) -> exports.Pieces:
@@ -97,10 +85,10 @@ def _week(form: ReportForm, excel: bool) -> exports.Pieces:
     return exports.week_csv(hours.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
 
 
-counts_csv, counts_xlsx = _files("counts", _counts)
-blocks_csv, blocks_xlsx = _files("blocks", _blocks)
-forwards_csv, forwards_xlsx = _files("forwards", _forwards, refuse=_unnamed)
-peaks_csv, peaks_xlsx = _files("peaks", _peaks)
+counts_csv, counts_xlsx = _files("counts", _by_grain(exports.counts_csv))
+blocks_csv, blocks_xlsx = _files("blocks", _by_grain(exports.blocks_csv))
+forwards_csv, forwards_xlsx = _files("forwards", _by_grain(exports.forwards_csv), refuse=_unnamed)
+peaks_csv, peaks_xlsx = _files("peaks", _by_grain(exports.peaks_csv))
 times_csv, times_xlsx = _files("times", _times)
 week_csv, week_xlsx = _files("week", _week)
 

@@ -39,7 +39,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     page = report(form, coverage, now)
     # A column of a time that is not measured would be one of zeros.
     classed = [key for key in CLASSED if now[key].is_measured]
-    at_once = peaks.of(destination_number, form.period, [row.bucket for row in page["buckets"]])
+    at_once = peaks.of(coverage, form.period, [row.bucket for row in page["buckets"]])
     page |= {
         "number": destination_number,
         "figures": headline(

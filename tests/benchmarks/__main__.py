@@ -114,6 +114,19 @@ def database(folder: Path) -> Iterator[embedded.Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def database_for_pages(folder: str) -> Iterator[embedded.Server]:
+    """As `database`, said what it runs on and with the static files that pages name."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    os.chdir(ROOT)
+    with database(Path(folder)) as server:
+        say(describe(server))
+        from django.core.management import call_command
+
+        call_command("collectstatic", interactive=False, verbosity=0)
+        yield server
+
+
 def empty_tables() -> None:
     """Begin each turn alike: no calls, and nothing left for a checkpoint to write."""
     from django.db import connection

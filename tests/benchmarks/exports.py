@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from config import embedded
-from tests.benchmarks.__main__ import database, describe, say
+from tests.benchmarks.__main__ import database_for_pages, say
 from tests.benchmarks.contenders import Web
+from tests.faults.system import tree_of
 
 DAYS = 365
 PROMISED_RATIO, PROMISED_MB = 0.7, 100
@@ -73,13 +73,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often the CSV of calls is made (%(default)s)")
     parser.add_argument("--folder", default="/var/tmp", help="where the database lies while it runs (%(default)s)")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-    os.chdir(Path(__file__).resolve().parent.parent.parent)
-    with database(Path(arguments.folder)) as server:
-        say(describe(server))
-        from django.core.management import call_command
-
-        call_command("collectstatic", interactive=False, verbosity=0)
+    with database_for_pages(arguments.folder) as server:
         began = time.monotonic()
         fill(arguments.calls)
         say(f"Made up {arguments.calls:,} calls of {DAYS} days in {time.monotonic() - began:.0f} s.\n")
@@ -171,7 +165,8 @@ def tell(name: str, got: Download) -> None:
 
 def download(web: Web, cookie: str, address: str) -> Download:
     """Read a file to its end without keeping it; its rows are its lines but for the header."""
-    workers = processes_of(web)
+    assert web.child.pid
+    workers = tree_of(web.child.pid)
     for pid in workers:
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
     began = time.perf_counter()
@@ -219,13 +214,6 @@ def copied(last: Any) -> tuple[float, int]:
     if psql.wait():
         raise SystemExit("psql did not copy")
     return time.perf_counter() - began, lines
-
-
-def processes_of(web: Web) -> list[int]:
-    """Return the web server's processes, from /proc."""
-    assert web.child.pid
-    children = Path(f"/proc/{web.child.pid}/task/{web.child.pid}/children").read_text().split()
-    return [web.child.pid, *map(int, children)]
 
 
 def peak_mb(pid: int) -> float:

@@ -6,17 +6,14 @@ Then a history of calls is added, and some of its quarter-hours are counted agai
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import statistics
 import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.__main__ import database, describe, say
+from tests.benchmarks.__main__ import database_for_pages, say
 
 NUMBERS = 100
 DAYS = 365
@@ -89,13 +86,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each page is asked for (%(default)s)")
     parser.add_argument("--folder", default="/var/tmp", help="where the database lies while it runs (%(default)s)")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-    os.chdir(Path(__file__).resolve().parent.parent.parent)
-    with database(Path(arguments.folder)) as server:
-        say(describe(server))
-        from django.core.management import call_command
-
-        call_command("collectstatic", interactive=False, verbosity=0)
+    with database_for_pages(arguments.folder):
         began = time.monotonic()
         people = fill()
         say(f"Made up {DAYS} days of {NUMBERS} numbers for each size in {time.monotonic() - began:.0f} s.\n")
