@@ -31,8 +31,12 @@ TEXTS = frozenset(
     }
 )
 # Which definition a column of the files has, where it is not of its own name.
-DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "calls": "block_calls"}
-DEFINED_OF_FORWARDS = {"calls": "tried", "answers": "forward_answers", "ring_s": "forward_ring"}
+DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "peak": "at_once"}
+# The same names mean others in files that have a certain column.
+DEFINED_WITH = {
+    "block_type": {"calls": "block_calls"},
+    "course": {"calls": "tried", "answers": "forward_answers", "ring_s": "forward_ring"},
+}
 
 
 class TooLong(Exception):  # noqa: N818 (a state of the question)
@@ -111,7 +115,10 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
         ("", ""),
         (_("Column"), _("Means")),
     ]
-    defined = DEFINED | (DEFINED_OF_FORWARDS if "course" in columns else {})
+    defined = dict(DEFINED)
+    for column, others in DEFINED_WITH.items():
+        if column in columns:
+            defined |= others
     for column in columns:
         figure = FIGURES.get(defined.get(column, column))
         if figure is not None:

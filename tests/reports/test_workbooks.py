@@ -10,6 +10,7 @@ import pytest
 
 from calls.models import Call
 from reports import exports, rollups, workbooks
+from reports.figures import FIGURES
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, call
@@ -113,3 +114,20 @@ def test_more_rows_than_a_sheet_holds_are_refused_with_advice(client, monkeypatc
     assert "Choose a shorter period, or take the CSV." in answer.content.decode()
     assert Call.objects.count() == 3
     assert len(sheets(client.get("/reports/blocks.xlsx"))) == 2
+
+
+def test_a_column_is_defined_as_its_own_file_means_it(client):
+    number = make_number(label="Hotline", **ALL_ON)
+    call(number, "quick", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    client.force_login(make_staff())
+
+    def said(what):
+        _figures, about = sheets(client.get(f"/reports/{what}.xlsx?from={DAY}&to={DAY}"))
+        return {row["A"][1]: row["B"][1] for row in about if "A" in row and "B" in row}
+
+    assert said("blocks")["calls"] == str(FIGURES["block_calls"].definition)
+    assert said("peaks")["peak"] == str(FIGURES["at_once"].definition)
+    # Calls of a class of times are those of no block.
+    assert "calls" not in said("times")
+    assert said("counts")["ring_s"] == str(FIGURES["ring"].definition)
