@@ -90,7 +90,8 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
     application = loader()
     is_leaving = threading.Event()
 
-    def on_leaving(*_: Any) -> None:
+    def leave_when_told() -> None:
+        signal.sigwait({signal.SIGUSR1})
         # What granian accepts from becomes a socket that nobody connects to; the shared one stays open in the others.
         with socket.create_server(("127.0.0.1", 0)) as nobodys:
             nobodys.setblocking(False)
@@ -105,7 +106,11 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
 
         return application(environ, start)
 
-    signal.signal(signal.SIGUSR1, on_leaving)
+    # A thread of its own waits for it, and all others have it blocked, for they inherit that. A handler would not do: a
+    # signal may reach any thread (one that just starts another, say), and Python runs handlers in the main one, asleep.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    threading.Thread(target=leave_when_told, name="leaving", daemon=True).start()
     loaded.set()
     return serve
 

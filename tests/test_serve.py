@@ -79,6 +79,12 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, bool]:
     return int(answer.read()), answer.will_close
 
 
+def each_threads(pid: int, name: str) -> list[str]:
+    """Return what the system says of each thread of a process."""
+    said = [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return [re.search(rf"^{name}:\s*(.+)$", one, re.MULTILINE)[1] for one in said]
+
+
 class Senders:
     """Threads that send posts one after the other: half of them on connections kept for as long as they are let."""
 
@@ -138,18 +144,19 @@ def test_a_rolling_restart_answers_every_post(web):
 def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(web):
     leaving, staying = web.workers()
     kept = {}
-    while kept.keys() != {leaving, staying}:
+
+    def each_keeps_one() -> bool:
         connection = web.connect()
         pid, is_closed = ask(connection)
         assert not is_closed
         if kept.setdefault(pid, connection) is not connection:
             connection.close()
+        return kept.keys() == {leaving, staying}
+
+    assert embedded._wait(each_keeps_one, 20)
 
     os.kill(leaving, signal.SIGUSR1)
-    answers = [(leaving, False)]
-    while answers[-1] == (leaving, False):  # the signal is on its way
-        answers.append(ask(kept[leaving]))
-    assert answers[-1] == (leaving, True)
+    assert embedded._wait(lambda: ask(kept[leaving]) == (leaving, True), 20)
 
     for _ in range(100):
         connection = web.connect()
@@ -158,11 +165,24 @@ def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(we
     kept[staying].close()
 
 
+def test_being_told_to_leave_reaches_the_one_thread_that_waits_for_it(web):
+    """Another thread that took the signal would leave the main one asleep, which runs all handlers of Python."""
+    for pid in web.workers():
+        connection = web.connect()
+        ask(connection)
+        blocked = [int(signals, 16) for signals in each_threads(pid, "SigBlk")]
+        connection.close()
+
+        assert len(blocked) > 2
+        assert sum(not signals >> (signal.SIGUSR1 - 1) & 1 for signals in blocked) == 1  # while it waits
+
+
 def test_one_socket_serves_all_so_that_a_killed_process_takes_nobody_with_it(web):
     """Those that were let in but not yet taken wait for another."""
     first, second = web.workers()
-    os.kill(first, signal.SIGSTOP)
-    os.kill(second, signal.SIGSTOP)
+    for pid in (first, second):
+        os.kill(pid, signal.SIGSTOP)
+        assert embedded._wait(lambda pid=pid: set(each_threads(pid, "State")) == {"T (stopped)"}, 20)
     waiting = [web.connect() for _ in range(20)]
     for connection in waiting:
         connection.request("GET", "/")
