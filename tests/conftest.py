@@ -31,6 +31,8 @@ _lock = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("help", False) or config.getoption("version", 0):
         return
+    if os.environ.get("CALLTALLY_TEST_FULL"):
+        config.option.timeout = 0  # its rounds take hours
     if not os.environ.get("DATABASE_URL"):
         start_database(config)
 

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +55,6 @@ class Start:
     """One `manage.py quickstart`, up when this returns."""
 
     def __init__(self, home: Path, port: int) -> None:
-        began = time.monotonic()
         self.home = home
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, "quickstart"],
@@ -73,7 +71,6 @@ class Start:
         else:
             self.stop(signal.SIGKILL)
             pytest.fail(f"quickstart ended: {self.said}")
-        self.took_s = time.monotonic() - began
 
     def pids(self) -> dict[str, int]:
         """Return its processes, by what their command line holds."""
@@ -170,7 +167,6 @@ def test_from_the_first_start_to_the_next(home, port):
 
     again = Start(home, port)
     try:
-        assert again.took_s < 10
         assert "Stopped what an earlier start had left running." in again.said
         assert all(gone(left[name]) for name in CHILDREN)
         assert not processes._left_of(left["config.serve"], web[2])
@@ -320,16 +316,18 @@ def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works
     options.write_text("no_such_option = 1\n")
     kill(server)
 
+    went_on_meanwhile: list[bool] = []
+
     def has_been_tried_thrice() -> bool:
-        began = time.monotonic()
         assert not database.revive()
-        assert time.monotonic() - began < 0.5  # nothing waits for it
+        went_on_meanwhile.append(bool(database._starting and database._starting.is_alive()))
         return tries("no_such_option") >= 3
 
     def tries(words: str) -> int:
         return server.log.read_text().count(words)
 
     assert embedded._wait(has_been_tried_thrice, 20)
+    assert any(went_on_meanwhile)
     options.write_text("")
     assert embedded._wait(database.revive, 20)
 
