@@ -39,6 +39,7 @@ class Cell:
     text: str = ""
     small: str = ""  # a share in percent, beside the count it is of
     title: str = ""
+    line: list[float] = field(default_factory=list)  # how high a small line stands, point by point
     links: list[Link] = field(default_factory=list)
 
     @property
@@ -84,7 +85,7 @@ class Page(HTMLParser):
         self.figures: dict[str, tuple[str, str, str]] = {}
         self.addresses: list[str] = []
         # What is said in sentences, by the class of its element.
-        self.said = {"lead": "", "formula": "", "happened": ""}
+        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "flag", "notices"), "")
         # Each open tag, its classes, and with them all tags and classes around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None
@@ -93,7 +94,8 @@ class Page(HTMLParser):
         self._cell: Cell | None = None
         self._fig: dict[str, str] | None = None
         self.feed(html)
-        self.lead, self.formula, self.happened = (_tidy(text) for text in self.said.values())
+        self.said = {name: _tidy(text) for name, text in self.said.items()}
+        self.lead, self.formula, self.happened = (self.said[name] for name in ("lead", "formula", "happened"))
 
     def table(self, name: str) -> Table:
         (table,) = [table for table in self.tables if table.name == name]
@@ -118,6 +120,10 @@ class Page(HTMLParser):
             self._row.append(self._cell)
         elif tag == "a":
             self._read_link(said)
+        elif tag == "polyline" and self._cell is not None:
+            self._cell.line = [-float(point.partition(",")[2]) for point in said["points"].split()]
+        if "spark" in classes and self._cell is not None:
+            self._cell.title = said["aria-label"]
         if "title" in said and self._cell is not None:
             self._cell.title = said["title"]
         if "fig" in classes:

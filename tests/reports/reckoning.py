@@ -64,13 +64,17 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
     "block_calls": (BLOCK,),
     "last_in_call": (BLOCK, END),
     "block_lost": (BLOCK, *_RIVALS),
+    "attempts": (FORWARD,),
     "tried": (FORWARD,),
     "forward_answers": (ANSWER,),
+    "answer_rate": (FORWARD, ANSWER),
+    "forward_ring": (FORWARD, ANSWER),
     "handovers": (FORWARD, ANSWER),
+    "at_once": (),
 }
 OF_FORWARDS = {
     *("answered", "missed", "abandoned", "lost", "reached", "service_level", "time_to_answer", "ring", "talk"),
-    "block_lost",
+    *("block_lost", "attempts", "tried", "forward_answers", "answer_rate", "forward_ring", "handovers"),
 }
 SERVICE_LEVEL_S = 20
 SHARES, TIMES = {"reached", "service_level"}, {"time_to_answer", "ring", "talk"}

@@ -1,0 +1,404 @@
+"""Holds what pages show against the truth: cells, rows and tables, and what is true of every page of counts.
+
+`read` is how a test reads one: it holds that totals are the sums of their rows, and that each count leads to exactly
+its calls. A new figure gets its heading in KEYS, and its outcomes, where it leads to calls, in OUTCOME_OF_FIGURE."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from fractions import Fraction
+from functools import cache
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from django.test import Client
+
+from tests.conftest import and_in_full
+from tests.reports import reading, reckoning, scripted
+from tests.reports.reading import Cell, Link, Page, Table
+from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
+from tests.reports.scripted import (
+    ANSWER,
+    DAY,
+    END,
+    FORWARD,
+    PEOPLE,
+    Line,
+    Scripted,
+)
+
+# First and last day, and which part of the days, by opening hours, where not all of them is asked for.
+Period = tuple[date, date] | tuple[date, date, str]
+
+KEYS = {label: outcome for outcome, label in LABELS.items()} | {
+    "Offered": "offered",
+    "Lost": "lost",
+    "Service level": "service_level",
+    "Time to answer": "time_to_answer",
+    "Ring time": "ring",
+    "Talk time": "talk",
+}
+TIMES = {"time_to_answer": "wait_s", "ring": "ring_s", "talk": "talk_s"}
+BLOCK_KEYS = {
+    "Blocks": "blocks",
+    "Calls": "block_calls",
+    "Last in call": "last_in_call",
+    "Of these, lost": "block_lost",
+}
+BLOCK_LABELS = {
+    "ANNOUNCEMENT": "Announcement",
+    "SAY": "Spoken text",
+    "ROUTINGPLAN": "Inner plan",
+    "COLLECT_DIGITS": "Digits",
+    "BRIDGE": "Forward",
+}
+FORWARDED = {"tried", "tried_first", "answered_by"}
+OUTCOME_OF_FIGURE = {
+    **dict.fromkeys(("tried", "forward_answers", "handovers")),
+    "offered": None,
+    "took": {"answered"},
+    "in_time": {"answered"},
+    "level_of": {"answered", *LOST},
+    "lost": set(LOST),
+    "block_lost": set(LOST),
+    "block_calls": None,
+    "last_in_call": None,
+    **{outcome: {outcome} for outcome in OUTCOMES},
+}
+
+
+@dataclass
+class Month:
+    """The month as it stands in the product, and those who look at it."""
+
+    clients: dict[str, Client]
+    numbers: dict[Line, int]
+    calls: dict[str, int]
+    followed: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+
+def query(period: Period, **more: str) -> str:
+    opening = {"opening": period[2]} if len(period) > 2 else {}
+    return urlencode({"from": period[0], "to": period[1], **opening, **more})
+
+
+@cache
+def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
+    """Return the calls that somebody may see, oldest first."""
+    stretch = reckoning.days(*period) if period else None
+    calls = [
+        call
+        for call in scripted.CALLS
+        if call.line in PEOPLE[who]
+        and (stretch is None or (call.began in stretch and reckoning.is_asked(call.line, call.began, stretch.opening)))
+    ]
+    return sorted(calls, key=lambda call: call.began)
+
+
+# --- What holds of every page --------------------------------------------------------------------
+
+
+def read(month: Month, who: str, address: str, period: Period) -> Page:
+    """Read a page of counts, and hold what must be true of every such page."""
+    page = reading.page(month.clients[who], address)
+    if reckoning.offered(PEOPLE[who], reckoning.days(*period)):
+        assert page.links, f"{address} has counts, and none leads to its calls"
+    for link in page.links:
+        assert len(addressed(who, link)) == link.calls, link
+        follow(month, who, link)
+    for table in page.tables:
+        if (
+            "t" in table.classes
+            and table.name not in {"t-today", "t-times"}
+            and any(cell.links for row in table.body for cell in row)
+        ):
+            hold_total(table)
+    return page
+
+
+def hold_total(table: Table) -> None:
+    """Every count of a total is the sum of the counts above it."""
+    assert table.foot, f"{table.name} has counts and no total"
+    counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
+    for name in counted:
+        if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls tried")}:
+            assert table.total[name].text == "–"  # one call may pass several types, or try several destinations
+            continue
+        assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
+
+
+def addressed(who: str, link: Link) -> list[Scripted]:
+    """Return the calls that a link's address names, read by what it says."""
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(urlsplit(link.href).query):
+        values.setdefault(name, []).append(value)
+    known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
+    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "measured"}
+    assert not set(values) - known, link.href
+    one = {name: given[0] for name, given in values.items()}
+    first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
+    start, end = (datetime.fromisoformat(one[name]) if name in one else None for name in ("start", "end"))
+
+    def is_asked(call: Scripted) -> bool:
+        return (
+            (first is None or call.day >= first)
+            and (last is None or call.day <= last)
+            and (start is None or call.began >= start)
+            and (end is None or call.began < end)
+            and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])
+            and ("hour" not in one or str(call.hour) in values["hour"])
+            and reckoning.is_asked(call.line, call.began, one.get("opening", "all"))
+            and ("number" not in one or call.line.e164 in values["number"])
+            and ("callbacks" not in one or not call.is_callback)
+            and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
+            and ("block" not in one or one["block"] in call.blocks)
+            and _is_forwarded_as(call, one)
+            and _took(call, one)
+            and ("measured" not in one or reckoning.is_measured(call, one["measured"]))
+            and ("level" not in one or _stands_at(call, one["level"]))
+            and (
+                "last_block" not in one
+                or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
+            )
+        )
+
+    return [call for call in seen_by(who) if is_asked(call)]
+
+
+def _took(call: Scripted, one: dict[str, str]) -> bool:
+    if "took" not in one:
+        return True
+    seconds = getattr(call, TIMES[one["took"]])
+    return (
+        reckoning.as_posted(call) == "answered"
+        and seconds is not None
+        and ("over" not in one or seconds > int(one["over"]))
+        and ("upto" not in one or seconds <= int(one["upto"]))
+    )
+
+
+def _stands_at(call: Scripted, level: str) -> bool:
+    """Say whether a call stands above the line of the service level, or below it."""
+    outcome = "" if call.is_callback else reckoning.as_posted(call)
+    if level == "counted":
+        return outcome in LOST or (outcome == "answered" and call.wait_s is not None)
+    return outcome == "answered" and call.wait_s is not None and call.wait_s <= reckoning.SERVICE_LEVEL_S
+
+
+def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
+    """Say whether the destinations that an address names were tried, were tried first, or answered first."""
+    tried, answered = ([step for step in call.posted if step.kind == kind] for kind in (FORWARD, ANSWER))
+    by_name = {name: text.partition(":")[2] for name, text in one.items() if name in FORWARDED}
+    firsts = {"tried_first": tried, "answered_by": answered}
+    if "tried_first" in by_name and tried:
+        # Where several are tried at once none is the first.
+        first = min(step.after_s for step in tried)
+        if len({step.detail for step in tried if step.after_s <= first + 1}) > 1:
+            return False
+    return ("tried" not in by_name or any(step.detail == by_name["tried"] for step in tried)) and all(
+        bool(steps) and min(steps, key=lambda step: step.after_s).detail == by_name[name]
+        for name, steps in firsts.items()
+        if name in by_name
+    )
+
+
+def follow(month: Month, who: str, link: Link) -> None:
+    """Go where a link leads and count; of links that are made alike, one for each person and set of filters.
+
+    Lists of many pages are left to the tests of the list."""
+    names = tuple(sorted(name for name, _value in parse_qsl(urlsplit(link.href).query)))
+    alike = (who, link.table, link.figure, *names)
+    if link.calls > 50 or month.followed[alike] >= and_in_full([1], 5)[-1]:
+        return
+    month.followed[alike] += 1
+    listed = list_of(month, who, link.href)
+    assert {uuid for uuid, _row in listed} == {call.uuid for call in addressed(who, link)}, link
+    assert len(listed) == link.calls, link
+    wanted = OUTCOME_OF_FIGURE[link.figure]
+    if wanted:
+        assert {row["Outcome"].text for _uuid, row in listed} <= {LABELS[outcome] for outcome in wanted}, link
+
+
+def list_of(month: Month, who: str, address: str) -> list[tuple[str, dict[str, Cell]]]:
+    """Return the rows of a list of calls, page after page, each with its call_uuid."""
+    uuids = {pk: uuid for uuid, pk in month.calls.items()}
+    found: list[tuple[str, dict[str, Cell]]] = []
+    while address:
+        page = reading.page(month.clients[who], address)
+        tables = [table for table in page.tables if table.name == "t-list"]
+        for table in tables:
+            pks = [int(href.split("/")[-2]) for href in page.addresses if _is_call(href)]
+            found += [(uuids[pk], row) for pk, row in zip(pks, table.rows, strict=True)]
+        older = [href for href in page.addresses if "before=" in href]
+        address = f"/reports/calls/{older[0]}" if older else ""
+    return found
+
+
+def _is_call(href: str) -> bool:
+    return href.startswith("/reports/calls/") and href.split("/")[-2].isdigit()
+
+
+def hold_cell(cell: Cell, wanted: Figure, where: object) -> None:
+    """A cell says what it must, and leads to its calls."""
+    assert cell.text == wanted.words, (where, wanted)
+    if wanted.key not in OUTCOME_OF_FIGURE:
+        assert not cell.links, where
+    elif wanted.leads_to_calls:
+        assert [(link.figure, link.calls) for link in cell.links] == [(wanted.key, wanted.value)], (where, wanted)
+    else:
+        assert not cell.links, where
+
+
+def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object) -> None:
+    """Every cell of a row is what the truths come to."""
+    known = 0
+    for name, cell in list(row.items())[1:]:
+        if name == "28 days":
+            continue
+        known += 1
+        if name == "Not measured":
+            assert cell.text == str(reckoning.unclassified(lines, stretch)), (where, name)
+        elif name == "Open or unknown":
+            hold_open_or_unknown(cell, lines, stretch, where)
+        else:
+            assert name in KEYS, f"no truth is reckoned for the column {name}"
+            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name))
+    assert known > 3, where
+
+
+def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, where: object) -> None:
+    parts = [(figure(lines, stretch, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))]
+    words = [f"{part.words} {word}" for part, word in parts if part.value]
+    assert cell.text == ("".join(words) or "0"), where
+    assert [(link.figure, link.calls) for link in cell.links] == [
+        (part.key, part.value) for part, _word in parts if part.value
+    ], where
+
+
+def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
+    whole = len(reckoning.offered(lines, stretch))
+    return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
+
+
+def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
+    """The figures in large type, each with its share or kind, and beside those of the period before."""
+    now, then = reckoning.days(*period), before(period)
+    labels = {key: label for label, key in KEYS.items()}
+    assert list(page.figures) == [labels[key] for key in keys]
+    for key in keys:
+        value, small, beneath = page.figures[labels[key]]
+        wanted, was = figure(lines, now, key), figure(lines, then, key)
+        assert value == wanted.words, (page.address, wanted)
+        mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
+        assert small == (share(wanted, lines, now) if key in OUTCOMES else mean), (page.address, key)
+        is_known = then.start >= reckoning.days(first_day(lines), first_day(lines)).start
+        assert beneath == compared(wanted, was, is_known=is_known) + usual(lines, period, key), (page.address, key)
+
+
+def before(period: Period) -> Stretch:
+    length = period[1] - period[0] + DAY
+    return reckoning.days(period[0] - length, period[1] - length, *period[2:])
+
+
+def first_day(lines: Sequence[Line]) -> date:
+    """Before it nothing is known of these numbers."""
+    return min(call.day for call in scripted.CALLS if call.line in lines)
+
+
+def weeks_before(lines: Sequence[Line], period: Period) -> list[Stretch]:
+    """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on."""
+    if period[1] - period[0] >= 7 * DAY:
+        return []
+    gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first_day(lines)]
+    return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
+
+
+def usual(lines: Sequence[Line], period: Period, key: str) -> str:
+    """What is usual on these weekdays: the mean of counts, and the share or mean of all their calls together."""
+    words = usual_of(lines, weeks_before(lines, period), key)
+    return "" if words == "–" else f", usual {words}"
+
+
+def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
+    found = [one for one in (figure(lines, week, key) for week in weeks) if not one.why]
+    if key in reckoning.SHARES | reckoning.TIMES:
+        whole = sum(one.whole or 0 for one in found)
+        value = sum(Fraction(one.value or 0) * (one.whole or 0) for one in found) / whole if whole else None
+        return Figure(key, value).words
+    return str(round(sum(int(one.value or 0) for one in found) / len(found))) if found else "–"
+
+
+def compared(now: Figure, then: Figure, *, is_known: bool) -> str:
+    """The line beneath a figure: the one of the period before, and the change."""
+    alike = not (now.why or then.why or now.since or then.since) and now.left_out == then.left_out
+    if not alike or not is_known or then.value is None:
+        return "before –"
+    text = f"before {then.words}"
+    if now.value is None or not then.value:
+        return text
+    new, old = float(now.value), float(then.value)
+    if now.key in reckoning.SHARES:
+        difference, unit = round(new * 100) - round(old * 100), " pt"
+    elif now.key in reckoning.TIMES:
+        difference, unit = round(new) - round(old), " s"
+    else:
+        difference, unit = round(float(Fraction(now.value - then.value) / Fraction(then.value)) * 100), " %"
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{text}, {sign}{abs(difference)}{unit}"
+
+
+def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
+    stretch = reckoning.days(*period)
+    calls = len(reckoning.offered(lines, stretch))
+    reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
+    assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
+    if reached.value is not None:
+        said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
+        assert said in page.lead
+    elif reached.why == "not measured":
+        assert "How many of them we reached is not measured:" in page.lead
+    elif reached.why:
+        assert "the plan itself serves the callers" in page.lead
+    else:
+        assert "reached" not in page.lead
+
+
+def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
+    """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
+    table, whole = page.table("t-calls"), reckoning.days(*period)
+    pieces = reckoning.cut(*period, grain)
+    hold_columns(table, lines, whole, ["Offered"], first=False)
+    assert len(table.rows) == len(pieces)
+    for row, piece in zip(table.rows, pieces, strict=True):
+        hold_row(row, lines, piece, (page.address, piece))
+    hold_row(table.total, lines, whole, (page.address, "total"))
+
+
+def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
+    shown = [LABELS[outcome] for outcome in OUTCOMES if figure(lines, whole, outcome).why != "does not apply"]
+    shown += ["Not measured"] * bool(reckoning.unclassified(lines, whole))
+    assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
+
+
+def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
+    """The table of blocks: every type that ended, the most frequent first."""
+    whole = reckoning.days(*period)
+    names = {block for call in reckoning.offered(lines, whole) for block in call.blocks}
+    if figure(lines, whole, "blocks").why:
+        assert not [table for table in page.tables if table.name == "t-blocks"]
+        return
+    table = page.table("t-blocks")
+    if not names:
+        assert [cell.text for row in table.body for cell in row] == ["No block ended in this period."]
+        return
+    often = sorted(names, key=lambda block: (-int(figure(lines, whole, "blocks", block).value or 0), block))
+    assert [row["Block type"].text for row in table.rows] == [BLOCK_LABELS.get(block, block) for block in often]
+    for block, row in zip(often, table.rows, strict=True):
+        for name, key in BLOCK_KEYS.items():
+            wanted = figure(lines, whole, key, block)
+            hold_cell(row[name], wanted, (page.address, block, name))
+    for name, key in BLOCK_KEYS.items():
+        if key != "block_calls":
+            assert table.total[name].text == figure(lines, whole, key).words, (page.address, name)
