@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -21,7 +22,7 @@ from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
-from reports import forwarding, outcomes, periods, querysets
+from reports import forwarding, outcomes, peaks, periods, querysets
 from reports.countings import AT_ONCE_S
 from reports.figures import ALWAYS, FIGURES, NEVER, Coverage
 from reports.forms import read_numbers, read_opening
@@ -55,8 +56,10 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 ADDRESSED = (
     "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
     "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level",
-    "measured", "search",
+    "measured", "at_once", "search",
 )  # fmt: skip
+# Of these, what the form has fields for.
+IN_FORM = {"from", "to", "number", "outcome", "flag", "callbacks", "search"}
 
 # A kind of time, of which `over` and `upto` are bounds in seconds.
 TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
@@ -194,6 +197,10 @@ class CallFilter:
         # A figure: only the calls of which it is measured, each number from its own moment on.
         self.measured = self._read_choice("measured", query, list(FIGURES))
         self.level = self._read_choice("level", query, list(LEVELS))
+        # Those that went on at the busiest moment of a quarter-hour.
+        self.at_once = self._read_moment("at_once", query.get("at_once", ""))
+        if self.at_once and len(self.numbers) != 1:
+            self.errors["at_once"] = _("Calls go on at once at one number. Choose one.")
         self.token = query.get("search", "")[:40]
         self.search = self._read_search(session)
 
@@ -228,6 +235,7 @@ class CallFilter:
             ("upto", "" if self.upto is None else str(self.upto)),
             ("level", self.level),
             ("measured", self.measured),
+            ("at_once", self.at_once.isoformat() if self.at_once else ""),
             ("search", self.token),
         ):
             if text:
@@ -240,6 +248,11 @@ class CallFilter:
         for name, value in [*self.pairs(*without), *more.items()]:
             query.appendlist(name, value)
         return query.urlencode()
+
+    @property
+    def without_field(self) -> list[tuple[str, str]]:
+        """The filters that the form has no field for, and hands on."""
+        return self.pairs(*IN_FORM)
 
     @property
     def query_without_search(self) -> str:
@@ -289,7 +302,21 @@ class CallFilter:
 
     @property
     def query_without_moments(self) -> str:
-        return self.query("start", "end", "weekday", "hour", "opening")
+        return self.query("start", "end", "weekday", "hour", "opening", "at_once")
+
+    @cached_property
+    def _busiest_moment(self) -> datetime | None:
+        if not self.at_once or self.errors:
+            return None
+        return peaks.busiest_moment(self.numbers[0], periods.quarter_hour_of(self.at_once))
+
+    @property
+    def at_once_label(self) -> str:
+        """Say which moment it is that calls went on at, in words."""
+        if not self.at_once:
+            return ""
+        moment = self._busiest_moment or self.at_once
+        return _("going on at %(moment)s") % {"moment": periods.moment_label(moment, "%H:%M:%S")}
 
     @property
     def hours_label(self) -> str:
@@ -297,7 +324,7 @@ class CallFilter:
         days = [formatted(date(2024, 1, int(weekday)), "l") for weekday in self.weekdays]  # that January began on one
         clocks = [f"{int(hour):02}:00 – {int(hour) + 1:02}:00" for hour in self.hours]
         opening = [] if self.opening == Opening.ALL else [str(self.opening.label).lower()]
-        return ", ".join([*days, *clocks, *opening])
+        return ", ".join([*days, *clocks, *opening, *filter(None, [self.at_once_label])])
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
@@ -364,7 +391,7 @@ class CallFilter:
         if self.last_block:
             calls = calls.filter(ended_at__isnull=False, answered_at=None)
             calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
-        calls = self._as_far_as_measured(self._took(self._forwarded(calls)))
+        calls = self._as_far_as_measured(self._going_on(self._took(self._forwarded(calls))))
         return calls.filter(self._searched()) if self.search else calls
 
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
@@ -389,6 +416,13 @@ class CallFilter:
         if self.level:
             calls = calls.alias(came_to=outcomes.OUTCOME).filter(outcomes.IS_OFFERED, LEVELS[self.level])
         return calls
+
+    def _going_on(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls that went on at the busiest moment of the quarter-hour asked for."""
+        if not self.at_once:
+            return calls
+        moment = self._busiest_moment
+        return calls.filter(peaks.going_on(moment)) if moment else calls.none()
 
     def _as_far_as_measured(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls that a figure covers, as counts do: of each number since the figure is shown for it."""
@@ -574,12 +608,11 @@ def keep_search(session: SessionBase, text: str) -> str:
     return token
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def _cursor(call: Call) -> str:
-    return f"{(call.first_post_at - _EPOCH) // _MICROSECOND}-{call.pk}"
+    return f"{(call.first_post_at - periods.EPOCH) // _MICROSECOND}-{call.pk}"
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:
@@ -588,6 +621,6 @@ def _place(cursor: str) -> tuple[datetime, int] | None:
     if not (at.isascii() and at.isdigit() and len(at) < 18 and pk.isascii() and pk.isdigit() and len(pk) < 19):
         return None
     try:
-        return _EPOCH + int(at) * _MICROSECOND, int(pk)
+        return periods.EPOCH + int(at) * _MICROSECOND, int(pk)
     except OverflowError:
         return None

@@ -7,6 +7,7 @@ row for either."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -347,7 +348,8 @@ SUM_HOURS = _add_up(
 # touches, also where none begins; so a changed quarter-hour changes those after it too.
 
 PEAKS = "reports_quarterhourpeaks"
-FOLLOWED = "interval '4 hours'"
+FOLLOWED_FOR = timedelta(hours=4)
+FOLLOWED = f"interval '{FOLLOWED_FOR // timedelta(hours=1)} hours'"
 UNTIL = f"least(last_post_at, first_post_at + {FOLLOWED})"
 _SLOT = "date_bin('15 minutes', {moment}, '1970-01-01 00:00:00+00')"
 
@@ -375,16 +377,19 @@ SELECT destination_number_id, slot AS quarter_hour, NULL::boolean AS is_open, fi
 FROM (SELECT destination_number_id, first_post_at, {UNTIL} AS until FROM calls_call WHERE callback_id = '') AS call
 CROSS JOIN generate_series({_SLOT.format(moment="first_post_at")}, until, interval '15 minutes') AS slot"""
 
-# The most that go on at one moment: one more with each beginning, one less after each end.
+# How many go on from a moment on: one more with each beginning, one less after each end.
+_STEPS = f"""
+SELECT {_QUARTER_HOUR}, at, sum(step) OVER (
+  PARTITION BY destination_number_id, quarter_hour ORDER BY at, step DESC
+) AS going_on
+FROM going CROSS JOIN LATERAL (VALUES (greatest(first_post_at, quarter_hour), 1), (until, -1)) AS point (at, step)"""
 COUNT_PEAKS = f"""
-SELECT {_QUARTER_HOUR}, max(going_on) AS peak
-FROM (
-  SELECT {_QUARTER_HOUR}, sum(step) OVER (
-    PARTITION BY destination_number_id, quarter_hour ORDER BY at, step DESC
-  ) AS going_on
-  FROM going CROSS JOIN LATERAL (VALUES (greatest(first_post_at, quarter_hour), 1), (until, -1)) AS point (at, step)
-) AS step
-GROUP BY {_QUARTER_HOUR}"""
+SELECT {_QUARTER_HOUR}, max(going_on) AS peak FROM ({_STEPS}) AS step GROUP BY {_QUARTER_HOUR}"""
+# The first moment at which so many go on: of a number and a quarter-hour.
+BUSIEST_MOMENT = f"""
+WITH changed AS (SELECT %s AS destination_number_id, %s AS quarter_hour, NULL::boolean AS is_open),
+going AS ({GOING_IN_CHANGED})
+SELECT at FROM ({_STEPS}) AS step ORDER BY going_on DESC, at LIMIT 1"""
 PEAK_KEYS = ("destination_number_id", "quarter_hour")
 
 

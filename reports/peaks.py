@@ -1,4 +1,4 @@
-"""How many calls of a number went on at once, at most."""
+"""How many calls of a number went on at once, at most; and which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reports import querysets
+from django.db import connection
+from django.db.models import Q
+
+from calls.models import DestinationNumber
+from reports import countings, outcomes, querysets
 from reports.figures import Coverage
 from reports.periods import Bucket, Period
 
@@ -46,3 +50,20 @@ def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Pe
 def highest(peaks: Sequence[Peak]) -> Peak | None:
     """Return the highest, and the earliest of several; None where no call went on."""
     return max((peak for peak in peaks if peak.calls), key=lambda peak: peak.calls, default=None)
+
+
+def busiest_moment(number: DestinationNumber, quarter_hour: datetime) -> datetime | None:
+    """Return the first moment of a quarter-hour at which most calls of a number went on; None where none did.
+
+    Counts do not keep it: this reads the calls."""
+    with connection.cursor() as cursor:
+        cursor.execute(countings.BUSIEST_MOMENT, [number.pk, quarter_hour])
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def going_on(moment: datetime) -> Q:
+    """Return the condition that a call goes on at a moment, as it is counted."""
+    return outcomes.IS_OFFERED & Q(
+        first_post_at__range=(moment - countings.FOLLOWED_FOR, moment), last_post_at__gte=moment
+    )

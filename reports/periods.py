@@ -19,6 +19,7 @@ from django.utils.dateformat import format as formatted
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_HOUR = timedelta(minutes=15)
 DAY = timedelta(days=1)
 
@@ -61,6 +62,11 @@ def zone() -> ZoneInfo:
 def today() -> date:
     """Return the day it is in the reports' zone."""
     return timezone.localdate(timezone=zone())
+
+
+def quarter_hour_of(moment: datetime) -> datetime:
+    """Return the moment at which the quarter-hour of another begins."""
+    return moment - (moment - EPOCH) % QUARTER_HOUR
 
 
 def day_start(day: date) -> datetime:
@@ -286,10 +292,10 @@ def _days_begun(days: Period, now: datetime) -> int:
     return max(0, (min(days.last, day_of(now)) - days.first).days + 1)
 
 
-def moment_label(moment: datetime) -> str:
+def moment_label(moment: datetime, clock: str = "%H:%M") -> str:
     """Return a moment in words, in the reports' zone: `Tue 15 Sep 2026, 10:15`."""
     local = moment.astimezone(zone())
-    return f"{formatted(local, 'D j M Y')}, {local:%H:%M}{_offset(local)}"
+    return f"{formatted(local, 'D j M Y')}, {local.strftime(clock)}{_offset(local)}"
 
 
 def _starts(period: Period, grain: str) -> Iterator[datetime]:

@@ -23,6 +23,7 @@ from calls.models import DestinationNumber
 from reports import callforms, outcomes, periods
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
 from reports.outcomes import Outcome
+from reports.peaks import Peak
 from reports.periods import Opening
 
 register = template.Library()
@@ -346,6 +347,15 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
         return _ZERO
     href = calls_url(context, key, of_cell._replace(value=calls), row, filters)
     return _link(href, key, calls) if href else format_html("{}", shown(calls, "count"))
+
+
+@register.simple_tag
+def at_once(peak: Peak, number: DestinationNumber) -> SafeString:
+    """The most calls at once of a stretch, with a link to those that went on."""
+    if not peak.calls or not peak.at:
+        return _ZERO
+    wanted = urlencode({"number": number.e164, "at_once": peak.at.isoformat()})
+    return _link(f"{reverse('calls')}?{wanted}", "at_once", peak.calls)
 
 
 @register.simple_tag(takes_context=True)

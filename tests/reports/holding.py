@@ -65,6 +65,7 @@ OUTCOME_OF_FIGURE = {
     "block_lost": set(LOST),
     "block_calls": None,
     "last_in_call": None,
+    "at_once": None,
     **{outcome: {outcome} for outcome in OUTCOMES},
 }
 
@@ -111,7 +112,7 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
     for table in page.tables:
         if (
             "t" in table.classes
-            and table.name not in {"t-today", "t-times"}
+            and table.name not in {"t-today", "t-times", "t-peaks"}  # the highest of several is not their sum
             and any(cell.links for row in table.body for cell in row)
         ):
             hold_total(table)
@@ -135,7 +136,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
-    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "measured"}
+    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "measured", "at_once"}
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
@@ -158,6 +159,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and _took(call, one)
             and ("measured" not in one or reckoning.is_measured(call, one["measured"]))
             and ("level" not in one or _stands_at(call, one["level"]))
+            and ("at_once" not in one or _goes_on(call, one["at_once"]))
             and (
                 "last_block" not in one
                 or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
@@ -165,6 +167,14 @@ def addressed(who: str, link: Link) -> list[Scripted]:
         )
 
     return [call for call in seen_by(who) if is_asked(call)]
+
+
+def _goes_on(call: Scripted, quarter_hour: str) -> bool:
+    began = datetime.fromisoformat(quarter_hour)
+    moments = reckoning.at_once(call.line, Stretch(began, began + reckoning.QUARTER_HOUR))
+    most = max(moments.values())
+    first = min(moment for moment, going in moments.items() if going == most)
+    return not call.is_callback and call.began <= first <= reckoning.goes_on_until(call)
 
 
 def _took(call: Scripted, one: dict[str, str]) -> bool:

@@ -308,6 +308,24 @@ def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | No
     return of(*special[key]()) if key in special else of(len(come_to[key]))
 
 
+def goes_on_until(call: Scripted) -> datetime:
+    """A call goes on to its last post, and is followed for four hours."""
+    return call.began + timedelta(seconds=min(float(max(step.after_s for step in call.posted)), 4 * 3600))
+
+
+def at_once(line: Line, stretch: Stretch) -> dict[datetime, int]:
+    """Count the calls that go on at each moment at which one begins, and at the beginning of each quarter-hour."""
+    going = [(call.began, goes_on_until(call)) for call in CALLS if call.line is line and not call.is_callback]
+    moments = [began for began, _until in going if began in stretch]
+    moments += [stretch.start + n * QUARTER_HOUR for n in range((stretch.end - stretch.start) // QUARTER_HOUR)]
+    asked = [moment for moment in moments if is_asked(line, moment, stretch.opening)]
+    return {moment: sum(began <= moment <= until for began, until in going) for moment in asked}
+
+
+def most_at_once(line: Line, stretch: Stretch) -> int:
+    return max(at_once(line, stretch).values(), default=0)
+
+
 def unclassified(lines: Sequence[Line], stretch: Stretch) -> int:
     """Count the offered calls of which it is not measured what they came to."""
     known = sum(int(figure(lines, stretch, outcome).value or 0) for outcome in OUTCOMES)

@@ -167,6 +167,7 @@ def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
         {"outcome": "lovely"},
         {"start": "noon"},
         {"from": "2026-09-02", "to": "2026-09-01"},
+        {"at_once": "2026-09-01T10:00:00Z"},  # at which number?
     ):
         answer = client.get(CALLS, query)
         assert answer.status_code == 200

@@ -51,7 +51,7 @@ from tests.reports.holding import (
     weeks_before,
 )
 from tests.reports.reading import Cell, Link, Page, Table
-from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
+from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure, most_at_once
 from tests.reports.scripted import (
     ANSWER,
     BERLIN,
@@ -308,29 +308,15 @@ def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
     assert row["Of"].text == ("–" if level.whole is None else str(level.whole)), where
 
 
-def at_once(line: Line, stretch: Stretch) -> int:
-    """Return the most calls that went on at one moment of a stretch: at the beginning of one, or of the stretch."""
-    going = [
-        (call.began, call.began + timedelta(seconds=min(float(max(step.after_s for step in call.posted)), 4 * 3600)))
-        for call in scripted.CALLS
-        if call.line is line and not call.is_callback
-    ]
-    moments = [began for began, _ended in going if began in stretch]
-    moments += [
-        stretch.start + n * timedelta(minutes=15) for n in range((stretch.end - stretch.start) // timedelta(minutes=15))
-    ]
-    asked = [moment for moment in moments if reckoning.is_asked(line, moment, stretch.opening)]
-    return max((sum(began <= moment <= ended for began, ended in going) for moment in asked), default=0)
-
-
 def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
     """The most calls at once in each stretch, also of calls that began before it."""
     tables = [table for table in page.tables if table.name == "t-peaks"]
     pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
-    wanted = [at_once(line, piece) for piece in pieces]
+    wanted = [most_at_once(line, piece) for piece in pieces]
     assert bool(tables) == any(wanted)
     for table in tables:
         assert [row["At most"].text for row in table.rows] == [str(most) for most in wanted], page.address
+        assert [[link.calls for link in row["At most"].links] for row in table.rows] == [[n] * bool(n) for n in wanted]
 
 
 def hold_weeks(page: Page, line: Line, period: Period) -> None:
@@ -653,8 +639,8 @@ def peaks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[s
     rows = []
     quarter_hours = reckoning.cut(*period, "quarter-hour")
     for piece, line in product(reckoning.cut(*period, grain), sorted(lines, key=lambda line: line.e164)):
-        if most := at_once(line, piece):
-            first = next(one for one in quarter_hours if one.start in piece and at_once(line, one) == most)
+        if most := most_at_once(line, piece):
+            first = next(one for one in quarter_hours if one.start in piece and most_at_once(line, one) == most)
             rows.append(
                 {"start": iso(piece.start), "end": iso(piece.end)}
                 | {"destination_number": line.e164, "label": line.label}
