@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber
-from reports import countings, outcomes, peaks, periods, querysets, times
+from reports import arrivals, countings, outcomes, peaks, periods, querysets, times
 from reports.figures import Coverage
 from reports.hours import HourOfWeek, Shown, Week
 from reports.outcomes import Outcome
@@ -180,7 +181,9 @@ ORDER BY number.e164, slot
 # What a spreadsheet set to German reads by a double click: a fraction has a comma, a time neither T nor offset, and a
 # number in E.164 a space, or it would become 4.92E+12.
 FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
-MOMENTS = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at", "peak_at"})
+MOMENTS = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at", "peak_at"}) | {
+    *("first_at", "last_at", "silent_since")
+}
 PHONES = frozenset({"destination_number", "caller_id_number", "answered_destination", "destination"})
 
 
@@ -231,6 +234,11 @@ def week_csv(week: Week, *, excel: bool = False) -> Pieces:
     return _copy(_rows_of(WEEK, map(_hour_of_week, week.cells)), excel=excel)
 
 
+def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: bool = False) -> Pieces:
+    """Return which of the five posts arrive for each number, and since when it is silent where it is, as CSV."""
+    return _copy(_rows_of(COVERAGE, _arrivals(numbers, now)), excel=excel)
+
+
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
     given = querysets.parameters(Coverage.of(numbers), period, [], apart=True)
@@ -270,6 +278,15 @@ def calls_query(calls: QuerySet[Call]) -> str:
 # Columns of the files whose rows are worked out here, not by PostgreSQL.
 WEEK = ("weekday", "hour", "times", "offered", "answered", "missed", "lost", "reached", "offered_mean")
 TIMES = ("destination_number", "label", "figure", "over_s", "to_s", "calls", "median_s", "ninetieth_s")
+COVERAGE = ("destination_number", "label", "post", "arrives", "first_at", "last_at", "set_to", "silent_since")
+
+
+def _arrivals(numbers: Sequence[DestinationNumber], now: datetime) -> Iterator[Sequence[object]]:
+    silent = {one.number: one.since for one in arrivals.silent(numbers, now)}
+    for number, posts in sorted(arrivals.of_numbers(numbers).items(), key=lambda one: one[0].e164):
+        for one in posts:
+            moments = one.first_at, one.last_at, one.setting, silent.get(number)
+            yield number.e164, number.label, one.post.value, one.state.value, *moments
 
 
 def _hour_of_week(cell: HourOfWeek) -> Sequence[object]:
@@ -293,7 +310,7 @@ def _rounded(value: float | None, digits: int) -> Decimal | None:
 
 def _rows_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a query whose rows are these, so that they become a file as all others do."""
-    texts = {"label": safe("label")}
+    texts = {"label": safe("label")} | {column: moment(f"{column}::timestamptz") for column in MOMENTS}
     named = ", ".join(f"{texts.get(column, column)} AS {column}" for column in columns)
     given = list(rows)
     if not given:

@@ -27,7 +27,7 @@ TEXTS = frozenset(
     {
         *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
         *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
-        *("destination", "destination_type", "course", "figure"),
+        *("destination", "destination_type", "course", "figure", "post", "arrives", "set_to"),
     }
 )
 # Which definition a column of the files has, where it is not of its own name.

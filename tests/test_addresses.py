@@ -37,6 +37,8 @@ reports/counts.xlsx                   login      200      404            200
 reports/blocks.xlsx                   login      200      404            200
 reports/calls.xlsx                    login      200      404            200
 reports/planner.csv                   login      200      404            200
+reports/coverage.csv                  login      200      404            200
+reports/coverage.xlsx                 login      200      404            200
 reports/times.csv                     login      200      404            200
 reports/times.xlsx                    login      200      404            200
 reports/peaks.csv                     login      200      404            200

@@ -110,6 +110,7 @@ def test_the_columns_are_those_of_the_files():
         "calls": exports.calls_csv(Call.objects.all()),
         "peaks": exports.peaks_csv(none, day, Grain.DAY),
         "times": exports.times_csv(nobody, day),
+        "coverage": exports.coverage_csv([], timezone.now()),
         "week": exports.week_csv(hours.of_week(nobody, day, querysets.totals(nobody, day), timezone.now())),
     }
 

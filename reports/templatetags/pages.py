@@ -93,6 +93,7 @@ FILES = {
     "peaks": (gettext_lazy("Calls at once"), gettext_lazy("At most, one row per stretch of time")),
     "forwards": (gettext_lazy("Forwards"), gettext_lazy("One row per number, stretch of time, destination and course")),
     "calls": (gettext_lazy("Calls"), gettext_lazy("One row per call, oldest first")),
+    "coverage": (gettext_lazy("Coverage"), gettext_lazy("One row per number and kind of post")),
     "planner": (gettext_lazy("For planners"), gettext_lazy("Every quarter-hour in UTC, no header")),
 }
 

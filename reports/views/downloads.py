@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from reports import exports, forwarding, hours, querysets, workbooks
+from reports import exports, forwarding, hours, periods, querysets, workbooks
 from reports.callforms import CallFilter
 from reports.figures import Coverage
 from reports.forms import ReportForm
+from reports.periods import Period
 from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
@@ -93,6 +94,23 @@ times_csv, times_xlsx = _files("times", _times)
 week_csv, week_xlsx = _files("week", _week)
 
 
+def _today() -> Period:
+    """Coverage is told as of now, whatever the period asked for."""
+    return Period(periods.today(), periods.today())
+
+
+@_of_a_report
+def coverage_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.coverage_csv(form.numbers, timezone.now(), excel=_is_for_excel(request))
+    return exports.download(exports.filename("coverage", _today()), pieces)
+
+
+@_of_a_report
+def coverage_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
+    pieces = exports.coverage_csv(form.numbers, timezone.now())
+    return _workbook(exports.filename("coverage", _today(), "xlsx"), pieces, [_numbers_of(form)])
+
+
 @_of_a_report
 def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
@@ -110,11 +128,15 @@ def calls_xlsx(_request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
     return _workbook(name, exports.calls_csv(asked.calls()), asked.pairs("search"))
 
 
-def _said_of(form: ReportForm) -> list[tuple[str, str]]:
+def _numbers_of(form: ReportForm) -> tuple[str, str]:
     numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    return gettext("Numbers"), numbers
+
+
+def _said_of(form: ReportForm) -> list[tuple[str, str]]:
     return [
         (gettext("Period"), form.period.label),
-        (gettext("Numbers"), numbers),
+        _numbers_of(form),
         (gettext("Cut by"), str(form.grain.label)),
         (gettext("Hours"), str(form.opening.label)),
     ]

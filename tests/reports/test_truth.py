@@ -753,7 +753,7 @@ NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", 
 
 def for_excel(name: str, text: str) -> str:
     """A cell as the German Excel reads it by a double click."""
-    if name.endswith("_at") or name in {"start", "end"}:
+    if name.endswith("_at") or name in {"start", "end", "silent_since"}:
         return text[:19].replace("T", " ")
     if name in {"destination_number", "caller_id_number", "answered_destination"} and text.startswith("+"):
         return f"{text[:3]} {text[3:]}"
@@ -892,6 +892,11 @@ def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, mo
             assert row["First"].text == (said_of(min(moments)) if moments else "–"), (line, kind)
             assert row["Last"].text == (said_of(max(moments)) if moments else "–"), (line, kind)
             assert row["Set to"].text == str(line.settings.get(kind.lower(), "automatic"))
+    asked = (month.clients[who], "/reports/coverage.csv")
+    hold_rows(reading.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
+    wanted = [{name: for_excel(name, text) for name, text in row.items()} for row in coverage_rows(PEOPLE[who], now)]
+    hold_rows(reading.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
+    assert len(reading.xlsx_rows(asked[0], "/reports/coverage.xlsx")) == len(wanted)
     unmeasured = [
         ", ".join(str(one.label) for key, one in FIGURES.items() if reckoning.measured_from(line, key) == NEVER)
         for line in PEOPLE[who]
@@ -899,6 +904,28 @@ def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, mo
     for words in filter(None, unmeasured):
         assert f"not measured: {words}." in page.said["note"]
     assert page.said["note"].count("not measured") == len([*filter(None, unmeasured)])
+
+
+def coverage_rows(lines: Sequence[Line], now: datetime) -> list[dict[str, str]]:
+    """The rows of coverage.csv, as the truths have them."""
+    rows = []
+    for line, kind in product(sorted(lines, key=lambda line: line.e164), KINDS):
+        setting = str(line.settings.get(kind.lower(), "automatic"))
+        moments = came(line, kind)
+        last = max(at for other in KINDS for at in came(line, other))
+        rows.append(
+            {
+                "destination_number": line.e164,
+                "label": line.label,
+                "post": kind,
+                "arrives": "arrives" if moments else "off" if setting == "off" else "never",
+                "first_at": iso(min(moments)) if moments else "",
+                "last_at": iso(max(moments)) if moments else "",
+                "set_to": setting,
+                "silent_since": iso(last) if silence_of(line, now) else "",
+            }
+        )
+    return rows
 
 
 def came(line: Line, kind: str) -> list[datetime]:
