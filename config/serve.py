@@ -7,8 +7,9 @@ HUP, once the next process has loaded, the old one accepts nothing more and clos
 ends `--respawn-interval` seconds later, when nobody is under way to it.
 
 What this relies on inside granian 2.8, held by tests/test_serve.py: its command line makes `granian.cli.Server`; a
-server without `_ssp` hands `_shd` and `_sso` to its processes, which accept from that very file descriptor; it makes
-each process with `_spawn_worker`, has them in `wrks`, and replaces them, and them alone, with `_respawn_workers`."""
+server without `_ssp` hands `_shd` and `_sso` to its processes, which accept from that very file descriptor and end by a
+handler of TERM; it makes each process with `_spawn_worker`, has them in `wrks`, and replaces them, and them alone, with
+`_respawn_workers`."""
 
 import multiprocessing
 import os
@@ -30,6 +31,7 @@ from granian.server.mp import WorkerProcess
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 LOOK_EVERY_S = 0.1
+HEEDED = {signal.SIGUSR1, signal.SIGTERM}  # by a process that has loaded
 
 
 class Server(MPServer):
@@ -90,13 +92,18 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
     application = loader()
     is_leaving = threading.Event()
 
-    def leave_when_told() -> None:
-        signal.sigwait({signal.SIGUSR1})
+    def leave_socket() -> None:
         # What granian accepts from becomes a socket that nobody connects to; the shared one stays open in the others.
         with socket.create_server(("127.0.0.1", 0)) as nobodys:
             nobodys.setblocking(False)
             os.dup2(nobodys.fileno(), listening, inheritable=False)
         is_leaving.set()  # only now: whoever is told to come again is let in by another
+
+    def heed_signals() -> None:
+        while signal.sigwait(HEEDED) == signal.SIGUSR1:
+            leave_socket()
+        end: Any = signal.getsignal(signal.SIGTERM)  # granian's
+        end(signal.SIGTERM, None)
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -106,11 +113,12 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
 
         return application(environ, start)
 
-    # A thread of its own waits for it, and all others have it blocked, for they inherit that. A handler would not do: a
-    # signal may reach any thread (one that just starts another, say), and Python runs handlers in the main one, asleep.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    # A thread of its own waits for them, and all others have them blocked, for they inherit that. Handlers alone would
+    # not do: a signal may reach any thread (one that just starts another, say), and Python runs them in the main one,
+    # which sleeps.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
-    threading.Thread(target=leave_when_told, name="leaving", daemon=True).start()
+    threading.Thread(target=heed_signals, name="signals", daemon=True).start()
     loaded.set()
     return serve
 

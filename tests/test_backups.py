@@ -153,11 +153,11 @@ def test_a_major_version_is_upgraded_by_backup_and_restore(tmp_path, monkeypatch
     if not (OLD / "postgres").exists() or embedded.find_binaries().major <= 15:
         pytest.skip("this takes two major versions of PostgreSQL, 15 and a newer one")
     home, file = tmp_path / "var", tmp_path / "calls.dump"
-    with monkeypatch.context() as old:
-        old.setattr(embedded, "_candidates", lambda: iter([OLD]))
-        filled(home).stop()
-    assert (Server(home).data / "PG_VERSION").read_text() == "15\n"
     try:
+        with monkeypatch.context() as old:
+            old.setattr(embedded, "_candidates", lambda: iter([OLD]))
+            filled(home).stop()
+        assert (Server(home).data / "PG_VERSION").read_text() == "15\n"
         done = manage(home, "backup", str(file))
         assert done.returncode == 0, done.stderr
         done = manage(home, "restore", str(file), "--yes")

@@ -80,8 +80,7 @@ def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_kill
             worker.wait()
         send(client, number, "CALL_END")
         with celery(tmp_path, *WORKER):
-            # An end within the short-call limit.
-            wait_until(lambda: QuarterHourCounts.objects.filter(in_progress=0, short=1).exists())
+            wait_until(lambda: QuarterHourCounts.objects.filter(offered=1, in_progress=0).exists())
             counted_at = RollUp.objects.get().counted_at
             wait_until(lambda: RollUp.objects.get().counted_at > counted_at)
 
