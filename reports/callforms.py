@@ -16,7 +16,7 @@ from django.http import QueryDict
 from django.utils.dateformat import format as formatted
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
@@ -27,7 +27,7 @@ from reports.countings import AT_ONCE_S
 from reports.figures import ALWAYS, FIGURES, NEVER, Coverage
 from reports.forms import read_numbers, read_opening
 from reports.outcomes import Outcome
-from reports.periods import Opening, Period
+from reports.periods import USUAL_WEEKS, Opening, Period
 
 CALLS_ON_A_PAGE = 50
 # No call is older: holidays are looked up from there on where no first day is asked for.
@@ -56,7 +56,7 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 ADDRESSED = (
     "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
     "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level",
-    "measured", "at_once", "search",
+    "measured", "at_once", "weeks", "search",
 )  # fmt: skip
 # Of these, what the form has fields for.
 IN_FORM = {"from", "to", "number", "outcome", "flag", "callbacks", "search"}
@@ -172,6 +172,10 @@ class CallFilter:
         self.last = self._read_day("to", query.get("to", ""))
         if self.first and self.last and self.first > self.last:
             self.errors["from"] = _("The first day is after the last. Swap them, or choose others.")
+        # Of the days asked for those of so many weeks before, instead.
+        self.weeks = int(self._read_choice("weeks", query, [str(n) for n in range(1, USUAL_WEEKS + 1)]) or 0)
+        if self.weeks and not (self.first and self.last):
+            self.errors.setdefault("weeks", _("Say of which days the same of the weeks before are asked for."))
         self.start = self._read_moment("start", query.get("start", ""))
         self.end = self._read_moment("end", query.get("end", ""))
         # Of the reports' zone: 1 is Monday, 9 is from nine to ten.
@@ -236,6 +240,7 @@ class CallFilter:
             ("level", self.level),
             ("measured", self.measured),
             ("at_once", self.at_once.isoformat() if self.at_once else ""),
+            ("weeks", str(self.weeks or "")),
             ("search", self.token),
         ):
             if text:
@@ -302,7 +307,7 @@ class CallFilter:
 
     @property
     def query_without_moments(self) -> str:
-        return self.query("start", "end", "weekday", "hour", "opening", "at_once")
+        return self.query("start", "end", "weekday", "hour", "opening", "at_once", "weeks")
 
     @cached_property
     def _busiest_moment(self) -> datetime | None:
@@ -324,7 +329,9 @@ class CallFilter:
         days = [formatted(date(2024, 1, int(weekday)), "l") for weekday in self.weekdays]  # that January began on one
         clocks = [f"{int(hour):02}:00 – {int(hour) + 1:02}:00" for hour in self.hours]
         opening = [] if self.opening == Opening.ALL else [str(self.opening.label).lower()]
-        return ", ".join([*days, *clocks, *opening, *filter(None, [self.at_once_label])])
+        weeks = ngettext("the same days of the week before", "the same days of the %(n)d weeks before", self.weeks)
+        more = [self.at_once_label, weeks % {"n": self.weeks} if self.weeks else ""]
+        return ", ".join([*days, *clocks, *opening, *filter(None, more)])
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
@@ -338,7 +345,8 @@ class CallFilter:
     @property
     def period(self) -> Period | None:
         """The days asked for, where both ends are."""
-        return Period(self.first, self.last, self.opening) if self.first and self.last and not self.errors else None
+        first, last = self._days()
+        return Period(first, last, self.opening) if first and last and not self.errors else None
 
     @property
     def is_empty(self) -> bool:
@@ -370,7 +378,7 @@ class CallFilter:
             calls = calls.filter(first_post_at__gte=start)
         if end:
             calls = calls.filter(first_post_at__lt=end)
-        calls = self._of_the_week(calls)
+        calls = self._of_the_weeks_before(self._of_the_week(calls))
         if self.opening != Opening.ALL:
             calls = self._opened(calls)
         if self.without_callbacks:
@@ -464,9 +472,16 @@ class CallFilter:
             self.query(before=_cursor(found[-1])) if more else "",
         )
 
+    def _days(self) -> tuple[date | None, date | None]:
+        """Return the first day and the last; of the weeks before, those of all of them together."""
+        if not (self.weeks and self.first and self.last):
+            return self.first, self.last
+        return self.first - self.weeks * periods.WEEK, self.last - periods.WEEK
+
     def _moments(self) -> tuple[datetime | None, datetime | None]:
-        starts = [self.start, periods.day_start(self.first) if self.first else None]
-        ends = [self.end, periods.day_start(self.last + periods.DAY) if self.last else None]
+        first, last = self._days()
+        starts = [self.start, periods.day_start(first) if first else None]
+        ends = [self.end, periods.day_start(last + periods.DAY) if last else None]
         return (
             max((moment for moment in starts if moment), default=None),
             min((moment for moment in ends if moment), default=None),
@@ -482,6 +497,16 @@ class CallFilter:
             calls = calls.alias(hour=hour).filter(hour__in=[int(text) for text in self.hours])
         return calls
 
+    def _of_the_weeks_before(self, calls: CallQuerySet) -> CallQuerySet:
+        """Keep the calls of the same days of the weeks before, where those are asked for."""
+        if not (self.weeks and self.first and self.last):
+            return calls
+        wanted = Q(pk__in=[])
+        for gap in (week * periods.WEEK for week in range(1, self.weeks + 1)):
+            start, end = periods.day_start(self.first - gap), periods.day_start(self.last - gap + periods.DAY)
+            wanted |= Q(first_post_at__gte=start, first_post_at__lt=end)
+        return calls.filter(wanted)
+
     def _opened(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls that came inside the opening hours of their number, or outside of them."""
         numbers = self.numbers or self.choices
@@ -496,8 +521,9 @@ class CallFilter:
                 # Without opening hours a number is always open.
                 wanted |= of_numbers if self.opening == Opening.INSIDE else Q(pk__in=[])
             else:
-                first, last = self.first or EARLIEST, self.last or periods.today() + periods.DAY
-                is_open = opening_of(schedule, first - periods.DAY, last + periods.DAY)
+                first, last = self._days()
+                until = last or periods.today() + periods.DAY
+                is_open = opening_of(schedule, (first or EARLIEST) - periods.DAY, until + periods.DAY)
                 wanted |= of_numbers & (is_open if self.opening == Opening.INSIDE else ~is_open)
         local = TruncDate("first_post_at", tzinfo=periods.zone())
         minute = ExtractHour("first_post_at", tzinfo=periods.zone()) * 60 + ExtractMinute(
@@ -576,6 +602,9 @@ class CallFilter:
         """See that among the numbers and days asked for no small group is told apart."""
         named = [name for name in ("tried", "tried_first", "answered_by") if getattr(self, name)]
         if not named or self.errors:
+            return
+        if self.weeks:  # days that lie apart
+            self.errors["weeks"] = _("Calls of single destinations are listed of days that follow each other.")
             return
         start, end = self._moments()
         first = periods.day_of(start) if start else EARLIEST

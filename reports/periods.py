@@ -22,6 +22,9 @@ from django.utils.translation import gettext as _
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_HOUR = timedelta(minutes=15)
 DAY = timedelta(days=1)
+WEEK = 7 * DAY
+# What is usual is told by so many weeks before.
+USUAL_WEEKS = 4
 
 
 class Grain(models.TextChoices):

@@ -402,7 +402,7 @@ def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
     coverage = Coverage.of(numbers)
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
-    gaps = [7 * week * periods.DAY for week in range(weeks, 0, -1)]
+    gaps = [week * periods.WEEK for week in range(weeks, 0, -1)]
     weeks_before = [period.of_days(period.first - gap, period.last - gap) for gap in gaps]
     before = [days for days in weeks_before if days.first >= coverage.first_day]
     if not before:

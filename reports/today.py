@@ -11,7 +11,6 @@ from reports.hours import WEEKDAYS
 from reports.outcomes import Outcome
 from reports.periods import Opening
 
-USUAL_WEEKS = 4
 SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
 
 
@@ -23,7 +22,7 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
     if not passed:
         return None
     row = querysets.between(coverage, start, start + passed, opening)
-    weeks_before = [day - 7 * week * periods.DAY for week in range(1, USUAL_WEEKS + 1)]
+    weeks_before = [day - week * periods.WEEK for week in range(1, periods.USUAL_WEEKS + 1)]
     # Before the first call nothing is known of what is usual.
     before = [one for one in weeks_before if one >= coverage.first_day]
     usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one), opening) for one in before]

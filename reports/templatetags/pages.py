@@ -24,7 +24,7 @@ from reports import callforms, outcomes, periods
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
 from reports.outcomes import Outcome
 from reports.peaks import Peak
-from reports.periods import Opening
+from reports.periods import Opening, Period
 
 register = template.Library()
 
@@ -228,10 +228,20 @@ def pretty_json(payload: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def sum_cell(context: template.Context, key: str, one: Cell, kind: str, place: str) -> SafeString:
-    """A figure whose calls no address names: its value without a link."""
-    if one.is_measured and one.value is not None:
+    """A figure of the same days of the weeks before together; a count leads to the calls of all of them."""
+    if not one.is_measured or not one.value:
+        return cell(context, key, one, None, kind, place)
+    page = context["page"]
+    if key not in _WANTED:
         return format_html("{}", shown(one.value, kind))
-    return cell(context, key, one, None, kind, place)
+    period: Period = page["period"]
+    wanted = [("from", period.first), ("to", period.last), ("number", page["number"].e164)]
+    if period.opening != Opening.ALL:
+        wanted.append(("opening", period.opening.value))
+    if any(not row[key].is_measured or row[key].since for row in page["weeks"]):
+        wanted.append(("measured", key))
+    href = f"{reverse('calls')}?{urlencode([*wanted, ('weeks', len(page['weeks']))])}&{_WANTED[key]}"
+    return _link(href, key, int(one.value))
 
 
 def calls_url(

@@ -109,7 +109,7 @@ def _level(row: Row) -> dict[str, Any]:
 
 
 def _sum_of_weeks(weeks: list[Row]) -> dict[str, Cell]:
-    """The weeks together, as far as each figure is measured in them; no address names days that lie apart."""
+    """The weeks together, as far as each figure is measured in them."""
     if not weeks:
         return {}
     found = {}

@@ -118,7 +118,7 @@ def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
 
 def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
     """The same weekdays of the weeks before, where the period is short enough to be compared with them."""
-    return querysets.same_days_before(coverage, form.period, today.USUAL_WEEKS) if form.period.length <= 7 else []
+    return querysets.same_days_before(coverage, form.period, periods.USUAL_WEEKS) if form.period.length <= 7 else []
 
 
 def headline(coverage: Coverage, now: Row, before: Row, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:

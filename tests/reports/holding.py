@@ -136,16 +136,28 @@ def addressed(who: str, link: Link) -> list[Scripted]:
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
     known = {"from", "to", "start", "end", "weekday", "hour", "number", "outcome", "callbacks", "block", "last_block"}
-    known |= {"opening", "tried", "tried_first", "answered_by", "took", "over", "upto", "level", "measured", "at_once"}
+    known |= {
+        "opening",
+        "tried",
+        "tried_first",
+        "answered_by",
+        "took",
+        "over",
+        "upto",
+        "level",
+        "measured",
+        "at_once",
+        "weeks",
+    }
     assert not set(values) - known, link.href
     one = {name: given[0] for name, given in values.items()}
     first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
     start, end = (datetime.fromisoformat(one[name]) if name in one else None for name in ("start", "end"))
+    gaps = [week * 7 * DAY for week in range(1, int(one["weeks"]) + 1)] if "weeks" in one else [0 * DAY]
 
     def is_asked(call: Scripted) -> bool:
         return (
-            (first is None or call.day >= first)
-            and (last is None or call.day <= last)
+            any((not first or call.day >= first - gap) and (not last or call.day <= last - gap) for gap in gaps)
             and (start is None or call.began >= start)
             and (end is None or call.began < end)
             and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])

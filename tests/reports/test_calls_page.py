@@ -168,6 +168,8 @@ def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
         {"start": "noon"},
         {"from": "2026-09-02", "to": "2026-09-01"},
         {"at_once": "2026-09-01T10:00:00Z"},  # at which number?
+        {"weeks": "4"},  # before which days?
+        {"from": "2026-09-01", "to": "2026-09-02", "weeks": "5"},
     ):
         answer = client.get(CALLS, query)
         assert answer.status_code == 200

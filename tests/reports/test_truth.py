@@ -29,6 +29,7 @@ from tests.reports import reading, reckoning, scripted
 from tests.reports.holding import (
     BLOCK_LABELS,
     KEYS,
+    OUTCOME_OF_FIGURE,
     TIMES,
     Month,
     Period,
@@ -327,6 +328,11 @@ def hold_weeks(page: Page, line: Line, period: Period) -> None:
     for table in tables:
         for row, week in zip(table.rows, weeks, strict=True):
             hold_row(row, [line], week, (page.address, week))
+        for name, cell in list(table.total.items())[1:]:
+            cells = [figure([line], week, KEYS[name]) for week in weeks]
+            if KEYS[name] in OUTCOME_OF_FIGURE and not all(one.why for one in cells):
+                wanted = sum(int(one.value or 0) for one in cells)
+                assert [link.calls for link in cell.links] == [wanted] * bool(wanted), (page.address, name)
 
 
 def hold_boxes(page: Page, line: Line) -> None:
