@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -11,25 +10,13 @@ from django.utils import timezone
 from calls.models import Call
 from reports import rollups
 from reports.periods import today
+from tests.browser.axe import VENDOR, findings
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, post, post_body, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-VENDOR = Path(__file__).parent / "vendor"
-AXE = VENDOR / "axe-core" / "axe.min.js"
-SERIOUS = {"serious", "critical"}
 FULL = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD +492212345678", "FORWARD_ANSWER +492212345678", "CALL_END")
-
-
-def findings(page):
-    """What is wrong with the page as it stands, one line each."""
-    # Evaluated by the browser's own protocol, which the pages' Content-Security-Policy does not forbid.
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-    return [
-        f"{page.url}: {one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations if one["impact"] in SERIOUS
-    ]
 
 
 @pytest.fixture

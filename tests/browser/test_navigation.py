@@ -1,0 +1,81 @@
+"""The menu of narrow windows: every page of the side bar, one below the other, large enough for a thumb."""
+
+import itertools
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from reports import rollups
+from tests.browser.axe import findings
+from tests.conftest import and_in_full
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THUMB = 44
+BOXES = "links => links.map(link => { const {x, y, height} = link.getBoundingClientRect(); return [x, y, height]; })"
+
+
+def furnish():
+    number = make_number(label="Hotline", managers=[make_user("manager")])
+    make_staff("admin")
+    take(number, "CALL_START", timezone.now())
+    rollups.recount_changed(wait=True)
+
+
+def names_of(links):
+    return [text.strip() for text in links.all_inner_texts()]
+
+
+@pytest.mark.parametrize("width", and_in_full([390], 320, 768, 1000))
+@pytest.mark.parametrize("who", ["manager", "admin"])
+def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, width, who):
+    furnish()
+    page = sign_in(who, PASSWORD, width=width, height=844)
+    page.goto(f"{live_server.url}/reports/when/")
+    menu = page.locator(".mtop .menu")
+
+    menu.locator("summary").click()
+
+    links = menu.locator("nav a")
+    wanted = ["Overview", "When", "Forwards", "Coverage", "Calls", "Definitions", "Hotline"]
+    assert names_of(links) == wanted + (["Admin", "System"] if who == "admin" else [])
+    boxes = links.evaluate_all(BOXES)
+    assert len({x for x, _, _ in boxes}) == 1
+    assert all(y + height <= below for (_, y, height), (_, below, _) in itertools.pairwise(boxes))
+    assert min(height for _, _, height in boxes) >= THUMB
+    controls = menu.locator("summary, .foot a, .foot button:visible, .foot form button")
+    assert min(height for _, _, height in controls.evaluate_all(BOXES)) >= THUMB
+    assert names_of(menu.locator("[aria-current=page]")) == ["When"]
+    assert findings(page) == []
+
+
+def test_the_menu_is_used_by_keyboard_alone(live_server, sign_in):
+    furnish()
+    page = sign_in("manager", PASSWORD, width=390, height=844)
+    menu = page.locator(".mtop .menu")
+    menu.locator("summary").focus()
+
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("link", name="Overview")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu.get_by_role("link", name="Overview")).not_to_be_visible()
+    expect(menu.locator("summary")).to_be_focused()
+
+    page.keyboard.press("Enter")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="When")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/reports/when/**")
+
+
+def test_the_side_bar_lists_the_same_pages(live_server, sign_in):
+    furnish()
+    page = sign_in("admin", PASSWORD, width=1440)
+    side = names_of(page.locator(".side a:not(.brand)"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(".mtop summary").click()
+    assert names_of(page.locator(".mtop .pop a")) == side
+    assert page.locator(".mbar [aria-current=page]").inner_text().strip() == "Overview"
