@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, time
 from typing import Any
 
@@ -43,8 +44,13 @@ class Arrives(models.TextChoices):
 
 
 def validate_e164(text: str) -> None:
-    if phones.e164(text) != text:
-        raise ValidationError(_("Write the number with its country code: +49 221 4710300."), code="e164")
+    """Refuse what is not a number in E.164, and say what to type."""
+    try:
+        number = phones.parse(text)
+    except phones.NotANumber as error:
+        raise ValidationError(str(error), code="e164") from error
+    if number != text:
+        raise ValidationError(_("Type the number as %(number)s."), code="e164", params={"number": number})
 
 
 class DestinationNumber(models.Model):
@@ -172,9 +178,22 @@ class DestinationNumber(models.Model):
         setting: str = getattr(self, request_type.lower())
         return setting
 
-    def clean_fields(self, exclude: object = None) -> None:
-        self.e164 = phones.e164(self.e164) or self.e164
-        super().clean_fields(exclude=exclude)  # type: ignore[arg-type]
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Read the number in any spelling; one that cannot be read has one message, which says what to type."""
+        errors: dict[str, Any] = {}
+        excluded = set(exclude or ())
+        if self.e164 and "e164" not in excluded:
+            try:
+                self.e164 = phones.parse(self.e164)
+            except phones.NotANumber as error:
+                errors["e164"] = [ValidationError(str(error), code="e164")]
+                excluded.add("e164")
+        try:
+            super().clean_fields(exclude=excluded)
+        except ValidationError as error:
+            error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
 
     def log_history(self) -> None:
         """Log every quarter-hour that has a call of this number."""

@@ -1,52 +1,240 @@
-"""Phone numbers: compared in E.164, shown so that people can read them, withheld ones recognised."""
+"""Phone numbers: one rule for reading any spelling, and the form in which numbers are compared and shown.
 
+Posts keep what is ambiguous as it came; forms and commands refuse it with a sentence (`parse`)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
 from functools import lru_cache
 
 import phonenumbers
 from django.conf import settings
+from django.utils.translation import gettext as _
+from phonenumbers import PhoneMetadata, shortnumberinfo
 
-# A shorter one is an extension or a service (1001, 110): it would parse, as a number it is not.
+# Fewer digits are an extension or a short code (1001, 110, 116117), unless they are known to be a valid number.
 FEWEST_DIGITS = 7
-WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
+FEWEST_DIGITS_OF_A_NATIONAL_NUMBER = 9
+LONGEST_SHORT_CODE = 10  # behind a plus and a country code
+LONGEST_TEXT = 60
+WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private", "withheld"})
+
+_SCHEME = re.compile(r"\s*tel:\s*", re.IGNORECASE)
+_EXTENSION = re.compile(r"\s*;ext=[^;]*", re.IGNORECASE)
+_WRITTEN = re.compile(r"\+?[0-9\s()\[\]/.~\u00b7-]+")  # after dashes, digits and plus have become ASCII
+_PLAIN = re.compile(r"\+?[0-9]+")
+_OTHER_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d", "-") | {"\uff0b": "+"})
+_SIP_USER = re.compile(r"""(?:.*<)?\s*(?:sips?:)?([^@<>:]*)(?:@.*)?>?""", re.IGNORECASE | re.DOTALL)
 
 
-@lru_cache(maxsize=4096)
+class NotANumber(ValueError):  # noqa: N818 (named for what the text is)
+    """A text that is no phone number, or could be several. Its message says what to type instead."""
+
+
 def e164(text: str) -> str | None:
-    """Return `text` in E.164 (`+49…`, `0049…` and national forms are one number), or None if it is no number."""
-    # A plus that crossed a query string unquoted arrives as a space.
-    candidate = "+" + text.strip() if text.startswith(" ") and text.strip().isdigit() else text.strip()
-    digits = sum(c.isdigit() for c in candidate)
-    if len(candidate) > 40 or not digits or any(c.isalpha() for c in candidate):
-        return None
-    if digits < FEWEST_DIGITS and not candidate.startswith("+"):
-        return None
-    try:
-        number = phonenumbers.parse(candidate, settings.PHONE_REGION)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    """Return the number that a text names in E.164; None for what is no number, or could be several."""
+    return _e164(text, settings.PHONE_REGION)
+
+
+def parse(text: str) -> str:
+    """Return the number that somebody typed in E.164. Raise NotANumber, which says what to type."""
+    number = e164(text)
+    if number is None:
+        raise NotANumber(_refusal(text))
+    return number
+
+
+def candidates(text: str) -> list[str]:
+    """Return the valid numbers, in E.164, that an ambiguous text could name; none for any other text."""
+    region = settings.PHONE_REGION
+    digits = _digits(text)
+    if not digits or digits.startswith(("+", "0")) or len(digits) < FEWEST_DIGITS or _e164(text, region):
+        return []
+    # Shorter ones lack their area code rather than their 0.
+    spellings = [f"+{digits}", *([f"0{digits}"] if len(digits) >= FEWEST_DIGITS_OF_A_NATIONAL_NUMBER else [])]
+    readings = [_e164(spelling, region) for spelling in spellings]
+    return [number for number in readings if number and _is_valid(number)]
 
 
 def is_withheld(caller_id_number: str) -> bool:
     """Say whether a caller hid their number; asked before parsing, for `0000000000` would parse."""
     text = caller_id_number.strip().casefold()
-    return text in WITHHELD or not text.strip("+0 ")
+    if text in WITHHELD or not text.strip("+0 "):
+        return True
+    if "@" not in text and not text.startswith(("sip", "tel:")):
+        return False
+    user = _SIP_USER.fullmatch(text.removeprefix("tel:"))
+    return user is not None and (user[1].strip() in WITHHELD or not user[1].strip("+0 "))
 
 
 def comparable(caller_id_number: str) -> str:
-    """Return the form in which callers are compared: E.164 where it parses, blank if withheld, else as it came."""
-    if is_withheld(caller_id_number):
-        return ""
-    return e164(caller_id_number) or caller_id_number.strip()
+    """Return the form in which callers are compared: blank if withheld, otherwise as `comparable_number`."""
+    return _comparable(caller_id_number, settings.PHONE_REGION)
+
+
+def comparable_number(text: str) -> str:
+    """Return the form in which texts that may be numbers are compared: E.164, short codes without blanks, any other
+    text as it came."""
+    return e164(text) or short_code(text) or text.strip()
+
+
+def short_code(text: str) -> str | None:
+    """Return a short code or an extension (110, 116117, 1001) without blanks; None for any other text."""
+    written = _SCHEME.sub("", text, count=1).strip()
+    digits = "".join(written.split())
+    return digits if digits.isascii() and digits.isdigit() and len(digits) < FEWEST_DIGITS else None
+
+
+def readable(number: str) -> str:
+    """Return `+492214710300` as `+49 221 4710300`; what is no number in E.164 comes back unchanged."""
+    return _readable(number) if number.startswith("+") else number
 
 
 @lru_cache(maxsize=4096)
-def readable(number: str) -> str:
-    """Return `+492214710300` as `+49 221 4710300`; what is no number comes back unchanged."""
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
+def _readable(number: str) -> str:
+    if e164(number) != number:
         return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def examples() -> dict[str, str]:
+    """Return a number of the region as people type it: `national` and `international`."""
+    region = settings.PHONE_REGION
+    own = None if region == "DE" else phonenumbers.example_number(region)
+    number = own or phonenumbers.parse("+492214710300")
+    return {
+        "national": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "international": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
+    }
+
+
+def _refusal(text: str) -> str:
+    """Return the sentence that says why a text is refused, and what to type."""
+    named = {"text": " ".join(text.split())[:40], **examples()}
+    digits = _digits(text)
+    if not digits:
+        return _("“%(text)s” is not a phone number. Type it as %(national)s or %(international)s.") % named
+    if short_code(text):
+        return (
+            _(
+                "“%(text)s” is a short code or an extension. Type the whole number, as %(national)s or "
+                "%(international)s."
+            )
+            % named
+        )
+    if digits.startswith(("+", "0")) or not _dials_zero(settings.PHONE_REGION):
+        return _("“%(text)s” is not a complete phone number. Type it as %(national)s or %(international)s.") % named
+    if not (meant := candidates(text)):
+        return (
+            _(
+                "“%(text)s” is ambiguous without its area code or country code. Type it with its 0, as %(national)s, "
+                "or with a plus, as %(international)s."
+            )
+            % named
+        )
+    named["meant"] = _(" or ").join(readable(number) for number in meant)
+    return _("“%(text)s” is ambiguous without a 0 or a plus. Type %(meant)s if that is the number.") % named
+
+
+def _digits(text: str) -> str:
+    """Return the digits of a written number, with its plus if it has one; blank for what is no written number."""
+    written = _written(text)
+    return re.sub(r"[^+0-9]", "", written) if written else ""
+
+
+def _written(text: str) -> str:
+    """Return a number without link, extension and invisible characters; blank for what is no written number."""
+    if _PLAIN.fullmatch(text) and text.isascii():
+        return text if len(text) <= LONGEST_TEXT else ""
+    text = _EXTENSION.sub("", _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text).strip()
+    if not text.isascii():
+        text = "".join(
+            str(unicodedata.decimal(sign, sign)) for sign in text if unicodedata.category(sign) != "Cf"
+        ).translate(_OTHER_SIGNS)
+    text = text.strip()
+    return text if len(text) <= LONGEST_TEXT and _WRITTEN.fullmatch(text) and any(map(str.isdigit, text)) else ""
+
+
+@lru_cache(maxsize=4096)
+def _comparable(text: str, _region: str) -> str:
+    return "" if is_withheld(text) else comparable_number(text)
+
+
+@lru_cache(maxsize=4096)
+def _e164(text: str, region: str) -> str | None:
+    written = _written(text)
+    if not written:
+        return None
+    if written.startswith("(0)0"):
+        written = written[3:]  # a trunk zero twice
+    digits = re.sub(r"[^0-9]", "", written)
+    if written.startswith("+"):
+        return _international(digits)
+    if digits.startswith("00"):
+        return _international(digits[2:])
+    return _of_region(digits, region)
+
+
+def _of_region(digits: str, region: str) -> str | None:
+    """Return the number that digits without a plus are; None for those that are ambiguous in the region."""
+    own = str(phonenumbers.country_code_for_region(region))
+    if digits.startswith(own) and (number := _international(digits)) and _is_valid(number):
+        return number
+    if not _dials_zero(region):
+        return _checked(digits, region)
+    if not digits.startswith("0"):
+        return None
+    number = _international(own + digits[1:]) if _prefix(region) == "0" else _checked(digits, region)
+    return number if number and (len(digits) >= FEWEST_DIGITS or _is_valid(number)) else None
+
+
+def _international(digits: str) -> str | None:
+    """Return the number that digits with their country code are, without trunk zeros behind the country code."""
+    number = _checked(f"+{digits}", None)
+    for length in (1, 2, 3):
+        if (code := int(digits[:length] or 0)) not in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            continue
+        national = digits[length:]
+        if not national.startswith("0") or (number and _is_valid(number) and number == f"+{digits}"):
+            return number
+        stripped = _checked(f"+{code}{national.lstrip('0')}", None)
+        if stripped and (_is_valid(stripped) or _prefix(phonenumbers.region_code_for_country_code(code)) == "0"):
+            return stripped
+        return number
+    return None
+
+
+def _checked(text: str, region: str | None) -> str | None:
+    """Return a number in E.164, read again until that changes nothing; None where it cannot be one."""
+    for _attempt in range(4):
+        try:
+            number = phonenumbers.parse(text, region)
+        except phonenumbers.NumberParseException:
+            return None
+        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        # Neither a part of a number that only its own area dials.
+        if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+            return None
+        if len(written) <= FEWEST_DIGITS and not phonenumbers.is_valid_number(number):
+            return None
+        if written == text:
+            # 110 and 116117 are no numbers behind a country code either.
+            is_short = len(text) <= LONGEST_SHORT_CODE and shortnumberinfo.is_valid_short_number(number)
+            return None if is_short and not phonenumbers.is_valid_number(number) else text
+        text, region = written, None
+    return None
+
+
+def _is_valid(number: str) -> bool:
+    return phonenumbers.is_valid_number(phonenumbers.parse(number))
+
+
+def _prefix(region: str) -> str | None:
+    metadata = PhoneMetadata.metadata_for_region(region, None)
+    return metadata.national_prefix if metadata else None
+
+
+def _dials_zero(region: str) -> bool:
+    """Say whether national numbers of a region are dialled with a 0 first."""
+    return (_prefix(region) or "").startswith("0")

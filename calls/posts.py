@@ -35,6 +35,7 @@ WORDS = " ".join(
     ]
 ).casefold()
 FORWARDS = (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER)
+EXTERNAL_NUMBER = "EXTERNALNUMBER"  # the type of a destination that is a phone number
 
 
 class Refusal(Exception):  # noqa: N818 (a post is refused, nothing went wrong)
@@ -66,7 +67,7 @@ class CallPost:
     customer_number: str
     request_type: str
     block_type: str
-    destination: str
+    destination: str  # comparable form where it is a phone number
     destination_type: str
     payload: str
     flags: list[str] = field(default_factory=list)
@@ -132,6 +133,8 @@ def _read(
         flags.add("no_block_type")
     destination = text("destination", posted.get("destination"))
     destination_type = text("destination_type", posted.get("destinationType"))
+    if destination_type == EXTERNAL_NUMBER:
+        destination = phones.comparable_number(destination)
     if request_type in FORWARDS and not destination:
         flags.add("no_destination")
     call_uuid = text("call_uuid", variables.get("call_uuid"))

@@ -539,7 +539,7 @@ class CallFilter:
             return Q(caller_id_number="")
         caller = phones.e164(text)
         is_number_alone = caller is not None and not text.isdigit()
-        found = Q(caller_id_number=caller or text)
+        found = Q(caller_id_number=phones.comparable(text))
         if not is_number_alone:
             found |= Q(call_uuid__startswith=text) | Q(correlation_id__startswith=text)
         return found

@@ -34,7 +34,9 @@ def read_numbers(texts: list[str], choices: list[DestinationNumber]) -> list[Des
         # Nothing chosen in a list of choices.
         if not text.strip():
             continue
-        number = known.get(phones.e164(text) or "")
+        # A plus that crossed a query string unquoted arrives as a space.
+        spelling = f"+{text[1:]}" if text.startswith(" ") else text
+        number = known.get(phones.e164(spelling) or "")
         if number is None:
             raise Http404
         chosen[number.pk] = number

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import issuing
+from calls import issuing, phones
 from calls.admin.base import (
     MOST_AT_ONCE,
     ReadOnlyAdmin,
@@ -58,7 +58,7 @@ class AccessKeyAdmin(ReadOnlyAdmin):
     list_filter = [KeyState, "destination_number"]
     list_select_related = ["destination_number"]
     search_fields = ["last4", "destination_number__label", "destination_number__e164"]
-    search_help_text = _("The last four characters, or the number")
+    search_help_text = _("The last four characters, or the number in any spelling")
     fields = [
         "destination_number",
         "ends_in",
@@ -80,6 +80,12 @@ class AccessKeyAdmin(ReadOnlyAdmin):
     @admin.display(description=_("state"))
     def state(self, key: AccessKey) -> str:
         return key.state
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if e164 := phones.e164(search_term):
+            found = found | queryset.filter(destination_number__e164=e164)
+        return found, may_have_duplicates
 
     def get_urls(self) -> list[URLPattern]:
         return [

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -109,7 +109,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     list_display = ["received", "reason", "number", "request_type", "count", "address"]
     list_filter = [State, "reason"]
     search_fields = ["destination_number"]
-    search_help_text = _("Number")
+    search_help_text = _("Number in any spelling")
     ordering = ["-last_received_at", "-pk"]
     sortable_by = ()
     actions = ["replay"]
@@ -149,6 +149,15 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         if not post.body:
             return "-"
         return format_html("<pre>{}</pre>", posts.pretty(post.body))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(destination_number__icontains=term)
+        if e164 := phones.e164(term):
+            found |= Q(destination_number=e164)
+        return queryset.filter(found), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "destination_number" or super().lookup_allowed(lookup, value, request)

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from calls import issuing
 from calls.models import AccessKey, DestinationNumber
 from tests.factories import make_key, make_number, post, post_body
+from tests.spellings import READ, UNREAD
 
 
 def add_number(*args):
@@ -27,6 +28,24 @@ def test_a_new_number_is_stored_in_e164_and_the_key_printed_admits_posts(client)
     number = DestinationNumber.objects.get()
     assert (number.e164, number.label, number.expects_forward) == ("+4922155400300", "Hotline", True)
     assert post(client, post_body("CALL_START", number, key_in(printed))).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("spelling", "e164"), READ)
+def test_each_spelling_is_the_same_number(spelling, e164):
+    add_number(spelling)
+    add_number(e164)
+
+    assert DestinationNumber.objects.get().e164 == e164
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", UNREAD)
+def test_what_could_be_several_numbers_is_refused_with_what_to_type(text):
+    with pytest.raises(CommandError, match=r"[Tt]ype .*\+\d\d "):
+        add_number(text)
+
+    assert not DestinationNumber.objects.exists()
 
 
 @pytest.mark.django_db
@@ -73,7 +92,7 @@ def test_a_short_key_is_taken_with_a_warning():
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["hello"], "is no phone number"),
+        (["hello"], "is not a phone number. Type it as"),
         (["+4922155400300", "--key", "short"], "at least 8 characters"),
         (["+4922155400300", "--key", ""], "The access key is empty"),
         (["+4922155400300", "--key", "+4922155400300"], "phone number cannot be an access key"),

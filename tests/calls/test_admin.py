@@ -14,6 +14,7 @@ from django.utils import timezone
 from calls import keys
 from calls.models import AccessKey, CallEvent, DestinationNumber
 from tests.factories import E164, make_key, make_number, make_staff, make_user, post, post_body, send, take
+from tests.spellings import READ, UNREAD
 
 OTHER = "+4922155400301"
 NUMBERS = "/admin/calls/destinationnumber/"
@@ -56,19 +57,28 @@ def keys_shown(page):
 # --- Numbers ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spelling", ["0221 554 00 300", "+49 (0) 221 / 554 00 300", "0049 221 55400300", E164])
-def test_a_number_is_added_in_any_spelling_and_leads_on_to_its_key(staff, spelling):
+@pytest.mark.parametrize(("spelling", "e164"), READ)
+def test_a_number_is_added_in_any_spelling_and_leads_on_to_its_key(staff, spelling, e164):
     answer = staff.post(NUMBERS + "add/", SETTINGS | {"e164": spelling, "label": "Hotline", "_save": "Save"})
 
     number = DestinationNumber.objects.get()
-    assert (number.e164, number.label) == (E164, "Hotline")
+    assert (number.e164, number.label) == (e164, "Hotline")
     assert answer.status_code == 302
     assert answer["Location"] == f"{ISSUE}?number={number.pk}"
 
 
+@pytest.mark.parametrize("text", [*UNREAD, "Hotline", "+49 221 4710300 4710300 4710300"])
+def test_a_number_that_cannot_be_read_is_refused_with_one_sentence_that_says_what_to_type(staff, text):
+    page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": text, "_save": "Save"})
+
+    (said,) = page.context["adminform"].form.errors["e164"]
+    assert re.search(r"[Tt]ype .*\+\d\d ", said)
+    assert not DestinationNumber.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("e164", "said"),
-    [("Hotline", "with its country code"), ("0221 554 00 300", "This number is here already.")],
+    [("Hotline", "Type it as 0221 4710300"), ("0221 554 00 300", "This number is here already.")],
 )
 def test_a_number_that_cannot_be_is_refused_in_words(staff, e164, said):
     make_number()
@@ -118,7 +128,9 @@ def test_managers_are_assigned_on_the_number_and_listed_on_the_user(staff):
     assert "Hotline" in staff.get(f"/admin/auth/user/{manager.pk}/change/").content.decode()
 
 
-@pytest.mark.parametrize("term", ["0221 554 00 300", "+49 221 554", "221 55400300", "hotl", "99887"])
+@pytest.mark.parametrize(
+    "term", ["0221 554 00 300", "+49 221 554", "221 55400300", "49 (0)221 55400300", "4922155400300", "hotl", "99887"]
+)
 def test_a_number_is_found_by_any_spelling_label_or_customer_number(staff, term):
     make_number(label="Hotline", customer_number="99887766")
     make_number("+4930123456", label="Shop")
@@ -126,6 +138,18 @@ def test_a_number_is_found_by_any_spelling_label_or_customer_number(staff, term)
     page = staff.get(NUMBERS, {"q": term}).content.decode()
     assert "Hotline" in page
     assert "Shop" not in re.search(r'<table id="result_list">.*</table>', page, re.DOTALL)[0]
+
+
+@pytest.mark.parametrize(("spelling", "e164"), READ)
+def test_a_number_is_found_by_each_spelling_among_numbers_and_keys(staff, spelling, e164):
+    make_key(make_number(e164, label="Hotline"))
+    make_key(make_number("+4930123456", label="Shop"))
+
+    for address in (NUMBERS, "/admin/calls/accesskey/"):
+        page = staff.get(address, {"q": spelling})
+        assert [
+            row.destination_number.label if "key" in address else row.label for row in page.context["cl"].queryset
+        ] == ["Hotline"]
 
 
 @pytest.mark.django_db(transaction=True)

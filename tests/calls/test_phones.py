@@ -1,8 +1,30 @@
 """Phone numbers: one number in all its spellings, and what only looks like one."""
 
+import re
+
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calls import phones
+from tests.spellings import READ, SPELLINGS, UNREAD
+
+NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
+
+
+def valid_numbers(region):
+    """Return the valid numbers of a region, in E.164: of landlines and mobile phones."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    patterns = [metadata.fixed_line.national_number_pattern, metadata.mobile.national_number_pattern]
+    digits = st.one_of(*[st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True) for pattern in patterns])
+    numbers = digits.map(lambda text: f"+{metadata.country_code}{text}")
+    return numbers.filter(lambda number: phonenumbers.is_valid_number(phonenumbers.parse(number)))
+
+
+@pytest.mark.parametrize(("text", "number"), SPELLINGS)
+def test_each_spelling_is_read_as_its_number_or_not_at_all(text, number):
+    assert phones.e164(text) == number
 
 
 @pytest.mark.parametrize(
@@ -11,28 +33,151 @@ from calls import phones
         ("+4922155400300", "+4922155400300"),
         ("004922155400300", "+4922155400300"),
         ("0221 / 554 00-300", "+4922155400300"),
-        (" 4922155400300", "+4922155400300"),  # a plus that crossed a query string unquoted
         ("+44 20 7946 0106", "+442079460106"),
-        ("1001", None),
+        ("+39 06 698 12345", "+390669812345"),  # its zero is part of the number
+        ("+34 (0)912 345 678", "+34912345678"),
+        ("(0)0221 4710300", "+492214710300"),
+        ("TEL: 0221 4710300", "+492214710300"),
+        ("\u202a+49 221 4710300\u202c", "+492214710300"),  # as a list of contacts copies it
+        ("+49\u00a0221\u20114710300", "+492214710300"),
+        ("+４９２２１４７１０３００", "+492214710300"),
         ("110", None),
-        ("116117", None),
         ("+1", None),
+        ("+49116117", None),
+        ("0116117", None),
         ("", None),
         ("sip:1001@example.org", None),
         ("0221 CALL ME", None),
+        ("*31#02214710300", None),
+        ("0110", None),
+        ("01001", None),
+        ("49110", None),
+        ("491001", None),
+        ("0221 4710300, 0221 4710301", None),
         ("+49221554003001234567890", None),
+        ("4922155400300" * 9, None),
     ],
 )
 def test_numbers_are_read_in_e164_or_not_at_all(text, number):
     assert phones.e164(text) == number
 
 
-def test_what_is_no_number_is_compared_as_it_came():
-    assert phones.comparable(" 1001 ") == "1001"
+@given(valid_numbers("DE"))
+def test_a_valid_number_is_the_same_without_its_plus(number):
+    assert phones.e164(number) == number
+    assert phones.e164(number[1:]) == number
+    assert phones.e164(f"0{number[3:]}") == number
+    assert phones.e164(f"+49 (0){number[3:]}") == number
+
+
+@pytest.mark.parametrize("region", ["AT", "CH", "FR", "GB", "US", "ES", "NL"])
+@given(data=st.data())
+def test_a_valid_number_of_another_region_is_the_same_without_its_plus(data, region):
+    number = data.draw(valid_numbers(region))
+    national = phonenumbers.format_number(phonenumbers.parse(number), NATIONAL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.conf.settings.PHONE_REGION", region)
+        assert phones.e164(number) == number
+        assert phones.e164(number[1:]) == number
+        assert phones.e164(national) == number
+
+
+@given(
+    st.sampled_from(["+", "", "0", "00", "+49", "49", "+49 (0)", "+540", "+521", "+390", "tel:"]),
+    st.text("0123456789 -()/", max_size=18),
+)
+def test_reading_what_was_read_changes_nothing_and_what_is_shown_is_what_is_compared(prefix, text):
+    compared = phones.comparable_number(prefix + text)
+    assert phones.comparable_number(compared) == compared
+    assert phones.comparable_number(phones.readable(compared)) == compared
+    assert phones.readable(compared) == compared or phones.e164(compared) == compared
+
+
+@pytest.mark.parametrize("text", ["tel:+492214710300", "+49110", "492214710300", "116117", "Zentrale", ""])
+def test_only_what_is_read_as_a_number_is_shown_as_one(text):
+    assert phones.readable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "compared"),
+    [
+        (" 1001 ", "1001"),
+        ("116 117", "116117"),
+        ("tel:116 117", "116117"),
+        ("221 4710300", "221 4710300"),
+        ("+49110", "+49110"),
+        ("sip:1001@example.org", "sip:1001@example.org"),
+    ],
+)
+def test_what_is_no_number_is_compared_as_it_came_and_short_codes_without_blanks(text, compared):
+    assert phones.comparable(text) == compared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "anonymous",
+        "Anonymous",
+        "withheld",
+        "restricted",
+        "0000000000",
+        "+0",
+        "anonymous@anonymous.invalid",
+        "sip:anonymous@anonymous.invalid",
+        "SIP:Anonymous@tenios.example;user=phone",
+        '"Anonymous" <sip:anonymous@anonymous.invalid>',
+        "unknown@unknown.invalid",
+        "sip:0000@tenios.example",
+    ],
+)
+def test_a_caller_who_withheld_the_number_is_blank(text):
+    assert phones.is_withheld(text)
+    assert phones.comparable(text) == ""
+
+
+@pytest.mark.parametrize("text", ["1001", "sip:1001@example.org", "anonymous-1", "0221 4710300", "tel:110"])
+def test_a_caller_who_did_not_is_not(text):
+    assert not phones.is_withheld(text)
+
+
+@pytest.mark.parametrize("text", [*UNREAD, "", "Zentrale", "+49", "02"])
+def test_a_refused_text_comes_with_what_to_type(text):
+    with pytest.raises(phones.NotANumber, match=r"\+\d\d [\d ]+"):
+        phones.parse(text)
+
+
+@pytest.mark.parametrize(("text", "number"), READ)
+def test_a_number_that_can_be_read_is_not_refused(text, number):
+    assert phones.parse(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("221 4710300", ["+492214710300"]),
+        ("442079460123", ["+442079460123", "+49442079460123"]),
+        ("4710312", []),
+        ("0221 4710300", []),
+        ("1001", []),
+    ],
+)
+def test_an_ambiguous_number_names_what_it_could_be(text, numbers):
+    assert phones.candidates(text) == numbers
+
+
+def test_regions_that_dial_no_zero_read_other_digits_as_national(settings):
+    settings.PHONE_REGION = "US"
+    assert phones.e164("(212) 555-0123") == "+12125550123"
+    assert phones.e164("1 212 555 0123") == "+12125550123"
+    assert phones.e164("011 49 221 4710300") == "+492214710300"
+    assert phones.e164("555 0123") is None  # without its area code
+    settings.PHONE_REGION = "ES"
+    assert phones.e164("912 345 678") == "+34912345678"
 
 
 def test_the_region_of_national_forms_is_a_setting(settings):
-    phones.e164.cache_clear()
     settings.PHONE_REGION = "GB"
     assert phones.e164("020 7946 0106") == "+442079460106"
-    phones.e164.cache_clear()
+    with pytest.raises(phones.NotANumber, match=r"\+44 "):
+        phones.parse("20 7946 0106")

@@ -9,6 +9,7 @@ from reports import periods
 from reports.forms import ReportForm
 from reports.periods import Grain, Period
 from tests.factories import E164, make_number, make_staff, make_user
+from tests.spellings import READ, UNREAD
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +86,26 @@ def test_a_manager_reports_their_own_numbers_and_staff_all(manager, number):
 def test_a_number_is_read_in_every_form(manager, number, text):
     # A + in a query string is a space.
     assert form(f"number={text}", manager).selected == [number]
+
+
+@pytest.mark.parametrize(("spelling", "e164"), READ)
+def test_each_spelling_in_an_address_is_its_number(spelling, e164):
+    number = make_number(e164)
+
+    query = QueryDict(mutable=True)
+    query["number"] = spelling
+    assert form(query.urlencode(), make_staff()).selected == [number]
+
+
+@pytest.mark.parametrize("spelling", UNREAD)
+def test_what_could_be_several_numbers_is_none_of_them(spelling):
+    for e164 in ("+442079460123", "+492214710300"):
+        make_number(e164)
+
+    query = QueryDict(mutable=True)
+    query["number"] = spelling
+    with pytest.raises(Http404):
+        form(query.urlencode(), make_staff())
 
 
 @pytest.mark.parametrize("text", [OTHER, "%2B4922155400301", "%2B49221999", "x", "%00"])

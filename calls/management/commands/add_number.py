@@ -28,10 +28,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        text = options["number"]
-        e164 = phones.e164(text)
-        if e164 is None:
-            raise CommandError(f"“{text}” is no phone number. Write it with its country code: +49 221 4710300")
+        try:
+            e164 = phones.parse(options["number"])
+        except phones.NotANumber as error:
+            raise CommandError(str(error)) from error
         number = DestinationNumber.objects.filter(e164=e164).first()
         is_new = number is None
         number = number or DestinationNumber(e164=e164)

@@ -28,10 +28,10 @@ class Command(BaseCommand):
         if options["reason"]:
             refused = refused.filter(reason__in=options["reason"])
         if options["number"]:
-            e164 = phones.e164(options["number"])
-            if e164 is None:
-                raise CommandError(f"“{options['number']}” is no phone number. Write it so: +49 221 4710300")
-            refused = refused.for_number(e164)
+            try:
+                refused = refused.for_number(phones.parse(options["number"]))
+            except phones.NotANumber as error:
+                raise CommandError(str(error)) from error
         if options["since"]:
             refused = refused.filter(last_received_at__gte=options["since"])
         asked = set(refused.values_list("pk", flat=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from calls import phones
 from calls.traffic import sender
 
 REPORT_EVERY_S = 2.0
@@ -21,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", required=True, help="the site or its endpoint: http://127.0.0.1:8000")
-        parser.add_argument("--number", required=True, help="the number that is called, in E.164: +492214710300")
+        parser.add_argument("--number", required=True, help="the number that is called: 0221 4710300, +49 221 4710300")
         parser.add_argument("--key", required=True, help="an access key of that number")
         parser.add_argument("--calls", type=int, default=100, help="how many calls; default: %(default)s")
         parser.add_argument(
@@ -38,6 +39,10 @@ class Command(BaseCommand):
     ) -> None:
         if calls < 1 or rate < 0 or threads < 1:
             raise CommandError("--calls and --threads must be at least 1, --rate at least 0.")
+        try:
+            number = phones.parse(number)
+        except phones.NotANumber as error:
+            raise CommandError(str(error)) from error
         made = [steps for steps in sender.make_calls(number, calls, f"{seed}/{run}") if steps]
         due = sender.compress(made, rate)
         posts = sum(len(call) for call in due)
