@@ -197,16 +197,7 @@ class DestinationNumber(models.Model):
 
     def log_history(self) -> None:
         """Log every quarter-hour that has a call of this number."""
-        quarter_hours = (
-            self.calls.annotate(quarter_hour=QUARTER_HOUR).values_list("quarter_hour", flat=True).distinct().order_by()
-        )
-        ChangedQuarterHour.objects.bulk_create(
-            [
-                ChangedQuarterHour(destination_number=self, quarter_hour=quarter_hour)
-                for quarter_hour in quarter_hours.iterator()
-            ],
-            batch_size=5000,
-        )
+        ChangedQuarterHour.objects.log_history([self.pk])
 
 
 def validate_quarter_hour(clock: time) -> None:
@@ -253,8 +244,7 @@ class OpeningHours(models.Model):
 
     def log_history(self) -> None:
         """Log every quarter-hour that has a call of a number with these hours."""
-        for number in self.numbers.all():
-            number.log_history()
+        ChangedQuarterHour.objects.log_history(self.numbers.order_by().values_list("pk", flat=True))
 
 
 class Hours(models.Model):
@@ -542,6 +532,8 @@ class ChangedQuarterHour(models.Model):
     )
     quarter_hour = models.DateTimeField()
     logged_at = models.DateTimeField(db_default=Now())
+
+    objects = querysets.ChangedQuarterHourQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("changed quarter-hour")

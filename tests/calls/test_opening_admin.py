@@ -1,9 +1,11 @@
 """Opening hours in the admin, through its own pages."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from calls.models import ChangedQuarterHour, OpeningHours
@@ -185,6 +187,28 @@ def test_a_change_of_hours_counts_their_numbers_again_once(staff, hours, called,
     change(staff, hours, **answers)
 
     assert [one.destination_number_id for one in ChangedQuarterHour.objects.all()] == [called.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_shared_hours_logs_all_histories_in_one_statement(staff, hours, called):
+    at = datetime(2026, 9, 22, 10, tzinfo=UTC)
+    numbers = [called, *(make_number(f"+492215540031{n}", opening_hours=hours) for n in range(4))]
+    for number in numbers:
+        for minute in (0, 5, 15, 60):  # three quarter-hours
+            take(number, "CALL_START", at + timedelta(minutes=minute), call_uuid=f"call-{minute}")
+    ChangedQuarterHour.objects.all().delete()
+
+    with CaptureQueriesContext(connection) as captured:
+        change(staff, hours, state="BE")
+
+    assert sum("calls_changedquarterhour" in query["sql"] for query in captured) == 1
+    assert not [
+        query["sql"] for query in captured if query["sql"].startswith("SELECT") and "calls_call" in query["sql"]
+    ]
+    logged = ChangedQuarterHour.objects.values_list("destination_number", "quarter_hour")
+    assert sorted(logged) == [
+        (number.pk, at + timedelta(minutes=minute)) for number in numbers for minute in (0, 15, 60)
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
