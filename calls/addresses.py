@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -16,11 +19,34 @@ OUR_WALLS = [
 ]
 
 
-def client_of(meta: Mapping[str, str], proxies: Iterable[Network]) -> Address | None:
+# The header that carries PROXY_SECRET, the client's address and the scheme, with spaces between. Its name has no hyphen
+# because a WSGI server makes one variable of `X-Forwarded-For` and `X_Forwarded_For`, and shows no difference.
+PROXY_HEADER = "HTTP_CALLTALLYPROXY"
+# A request with one of these was handed on by a proxy.
+FORWARDING_HEADERS = (
+    PROXY_HEADER,
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_REAL_IP",
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+)
+
+
+def client_of_request(meta: Mapping[str, str]) -> Address | None:
+    """Return the address that sent a request, by its META and our settings; None if unknown."""
+    return client_of(meta, settings.TRUSTED_PROXIES, settings.PROXY_SECRET)
+
+
+def client_of(meta: Mapping[str, str], proxies: Iterable[Network], secret: str = "") -> Address | None:
     """Return the right-most hop of a request that is none of our proxies; None where nobody can say which that is.
 
-    Each proxy appends whom it was asked by to X-Forwarded-For: what stands left of the hop that we do not trust is
+    With a secret only PROXY_HEADER is read, and the address is None unless the header holds the secret. Without one:
+    each proxy appends whom it was asked by to X-Forwarded-For: what stands left of the hop that we do not trust is
     that hop's own claim. The header is looked at only where a trusted proxy handed on the request."""
+    if secret:
+        return read_address(_vouched(meta, secret)[0])
     proxies = list(proxies)
     forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
     hops = forwarded.split(",") if forwarded.strip() else []
@@ -28,6 +54,17 @@ def client_of(meta: Mapping[str, str], proxies: Iterable[Network]) -> Address | 
     while client is not None and hops and is_in(client, proxies):
         client = read_address(hops.pop())
     return client
+
+
+def scheme_of(meta: Mapping[str, str], secret: str) -> str:
+    """Return the scheme that the proxy with the secret was asked by, `https` or another; empty without the secret."""
+    return _vouched(meta, secret)[1]
+
+
+def is_of_this_machine(meta: Mapping[str, str]) -> bool:
+    """Whether a request came from a loopback address and names no proxy. A proxy here that adds no header looks so."""
+    peer = read_address(meta.get("REMOTE_ADDR", ""))
+    return peer is not None and peer.is_loopback and not any(name in meta for name in FORWARDING_HEADERS)
 
 
 def read_address(text: str) -> Address | None:
@@ -78,6 +115,14 @@ def is_in(address: Address, networks: Iterable[Network]) -> bool:
 def neighbourhood(address: Address) -> Address | Network:
     """Return whom to hold responsible for an address: one who has an IPv6 address has 2⁶⁴ of them."""
     return ip_network(f"{address}/64", strict=False) if isinstance(address, IPv6Address) else address
+
+
+def _vouched(meta: Mapping[str, str], secret: str) -> tuple[str, str]:
+    """Return address and scheme as PROXY_HEADER has them; two empty texts without the secret."""
+    words = meta.get(PROXY_HEADER, "").split(" ")
+    if len(words) != 3 or not hmac.compare_digest(words[0].encode("utf-8", "replace"), secret.encode()):
+        return "", ""
+    return words[1], words[2]
 
 
 def _is_port(text: str) -> bool:

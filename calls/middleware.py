@@ -1,11 +1,15 @@
-"""The first middleware: TENIOS' posts go straight to their view, past sessions, cookies, hosts and redirects."""
+"""The first middleware: TENIOS' posts go straight to their view, past sessions, cookies, hosts and redirects.
+
+Another one tells Django which scheme a page was asked for by."""
 
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from calls import metrics
+from calls.addresses import scheme_of
 from calls.views import healthz, receive_post
 
 
@@ -23,5 +27,18 @@ DIRECT = {"/tenios/posts": _answer_post, "/tenios/posts/": _answer_post, "/healt
 def posts_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return DIRECT.get(request.path_info, get_response)(request)
+
+    return middleware
+
+
+def vouched_scheme(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """With PROXY_SECRET, set the variable that SECURE_PROXY_SSL_HEADER names; no header can have its name."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if settings.PROXY_SECRET:
+            request.META[settings.VOUCHED_SCHEME] = scheme_of(request.META, settings.PROXY_SECRET)
+        return get_response(request)
 
     return middleware

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from calls.addresses import OUR_WALLS, Address, Network, client_of, is_in, read_networks
+from calls.addresses import OUR_WALLS, Address, Network, client_of_request, is_in, read_networks
 from calls.models import TENIOS_NETWORKS, SenderMode
 
 # Begins the flag of an event that came from elsewhere; the address follows.
@@ -51,10 +51,12 @@ class Policy:
 
     def judge(self, meta: Mapping[str, str]) -> Sender:
         """Say who sent a request, by its META."""
-        address = client_of(meta, settings.TRUSTED_PROXIES)
+        address = client_of_request(meta)
         is_listed = self._lists(address)
-        # Somebody on this very machine tries things out; through a proxy it would have said so.
-        is_local = address is not None and address.is_loopback and "HTTP_X_FORWARDED_FOR" not in meta
+        # Somebody on this very machine tries things out; through a proxy it would have said so. With a secret only the
+        # proxy names an address.
+        is_direct = not settings.PROXY_SECRET and "HTTP_X_FORWARDED_FOR" not in meta
+        is_local = address is not None and address.is_loopback and is_direct
         return Sender(
             address,
             is_listed,

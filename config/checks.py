@@ -143,9 +143,15 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     if not settings.BEHIND_HTTPS:
         text = "Cookies and passwords travel as they are: nothing says that a proxy terminates TLS."
         found.append(Caution(text, hint="BEHIND_HTTPS=true, behind a proxy as in deploy/nginx", id="calltally.W022"))
-    elif not settings.TRUSTED_PROXIES:
+    elif not settings.TRUSTED_PROXIES and not settings.PROXY_SECRET:
         text = "Every post and every sign-in seems to come from the proxy: no proxy is trusted to say from where."
         found.append(Caution(text, hint="TRUSTED_PROXIES=127.0.0.1", id="calltally.W023"))
+    if settings.BEHIND_HTTPS and not settings.PROXY_SECRET:
+        text = "A stranger may pass for another address: some proxies pass on X_Forwarded_For, read as X-Forwarded-For."
+        hint = (
+            "PROXY_SECRET=…, made by `openssl rand -hex 32`; the proxy sends it first: see docs/deploying.md, step 8."
+        )
+        found.append(Caution(text, hint=hint, id="calltally.W028"))
     if not settings.PUBLIC_URL.startswith("https://"):
         text = "Help texts do not know the address that TENIOS is given."
         found.append(Caution(text, hint="PUBLIC_URL=https://calls.example.com", id="calltally.W024"))

@@ -1,5 +1,6 @@
 """Every setting of Calltally. Installations differ by environment variables only: docs/settings.md lists them."""
 
+import re
 import tomllib
 from datetime import timedelta
 from ipaddress import ip_network
@@ -56,6 +57,12 @@ except ValueError as error:
     raise ImproperlyConfigured(
         f"TRUSTED_PROXIES takes addresses and networks, with commas between them: 127.0.0.1,10.0.0.0/8. {error}"
     ) from error
+# What our proxy sends with each request, and nobody else can: then only its one header says who sent it, and how.
+PROXY_SECRET = env.str("PROXY_SECRET", default="")
+if PROXY_SECRET and not re.fullmatch(r"[A-Za-z0-9_-]{32,}", PROXY_SECRET):
+    raise ImproperlyConfigured(
+        "PROXY_SECRET takes at least 32 letters, digits, _ and -: `openssl rand -hex 32` makes one."
+    )
 # Who may read /metrics from elsewhere than this machine: whoever has this token. None without.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # True when a proxy terminates TLS: cookies become Secure.
@@ -79,6 +86,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "calls.middleware.posts_first",  # TENIOS' posts leave the chain here
     "reports.monitoring.metrics_first",
+    "calls.middleware.vouched_scheme",
     "config.headers.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -156,8 +164,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
+VOUCHED_SCHEME = "calltally.scheme"  # set by calls.middleware; every header's variable begins with HTTP_
 if BEHIND_HTTPS:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_PROXY_SSL_HEADER = (VOUCHED_SCHEME if PROXY_SECRET else "HTTP_X_FORWARDED_PROTO", "https")
     # A browser takes these from this very host alone, over HTTPS.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)

@@ -11,14 +11,14 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from calls.addresses import client_of, neighbourhood
+from calls.addresses import client_of_request, neighbourhood
 
 NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an address that nobody can tell)
 
 
 def address_of(request: HttpRequest) -> str:
     """Return the address that answers for a try: the client's behind our proxies, its `/64` where that is IPv6."""
-    client = client_of(request.META, settings.TRUSTED_PROXIES)
+    client = client_of_request(request.META)
     if client is None:
         return NOWHERE
     responsible = neighbourhood(client)

@@ -18,6 +18,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "calls.example.com",
     "PUBLIC_URL": "https://calls.example.com",
     "TRUSTED_PROXIES": "127.0.0.1",
+    "PROXY_SECRET": "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm",
     "SECRET_KEY": "a-secret-of-the-tests-7Fq2Lx0vB9sKd8RmT4yWz1QhJc6NuEp5G",
     "ACCESS_KEY_PEPPER": "a-pepper-of-the-tests-Zx81kQpW3n7",
 }
@@ -142,18 +143,38 @@ def test_secrets_that_somebody_typed_are_named(settings):
         ("ALLOWED_HOSTS", ["localhost"], "calltally.W021"),
         ("ALLOWED_HOSTS", ["*"], "calltally.W021"),
         ("BEHIND_HTTPS", False, "calltally.W022"),
-        ("TRUSTED_PROXIES", [], "calltally.W023"),
+        ("PROXY_SECRET", "", "calltally.W028"),
         ("PUBLIC_URL", "http://calls.example.com", "calltally.W024"),
     ],
 )
 def test_what_production_needs_is_named(settings, name, value, check_id):
     settings.DEBUG, settings.BEHIND_HTTPS, settings.TRUSTED_PROXIES = False, True, ["127.0.0.1"]
     settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["calls.example.com"], "https://calls.example.com"
+    settings.PROXY_SECRET = "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm"
     assert not checks.production()
 
     setattr(settings, name, value)
 
     assert ids(checks.production()) == [check_id]
+
+
+def test_a_proxy_needs_its_secret_or_to_be_trusted(settings):
+    settings.BEHIND_HTTPS, settings.TRUSTED_PROXIES, settings.PROXY_SECRET = True, [], ""
+    assert {"calltally.W023", "calltally.W028"} <= set(ids(checks.production()))
+
+    settings.PROXY_SECRET = "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm"
+    assert not {"calltally.W023", "calltally.W028"} & set(ids(checks.production()))
+
+
+@pytest.mark.parametrize(
+    "secret", ["short", "with a space in it, and long enough", '"quoted-and-long-enough-for-a-secret"']
+)
+def test_a_secret_of_the_proxy_that_nginx_could_not_send_stops_the_start(secret):
+    done = manage("check", PROXY_SECRET=secret)
+
+    assert done.returncode == 1
+    assert "PROXY_SECRET takes at least 32 letters" in done.stderr
+    assert secret not in done.stderr
 
 
 def test_a_broker_that_does_not_answer_is_named(settings):
@@ -221,7 +242,7 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 19
+    assert len(known) == 20
     assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
     assert {checks.spool, checks.database, checks.mail} <= set(registered.registered_checks)
@@ -234,11 +255,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 from django.test import Client
 client = Client(headers={"host": "calls.example.com"})
-page = client.get("/accounts/login/", secure=True)
+asked = {"calltallyproxy": os.environ["PROXY_SECRET"] + " 203.0.113.9 https", "x-forwarded-proto": "http"}
+page = client.get("/accounts/login/", headers=asked)
 cookie = page.cookies["__Host-csrftoken"]
 print(page.status_code, page["Strict-Transport-Security"], cookie["secure"], cookie["httponly"], cookie["samesite"])
 print(cookie["path"], repr(cookie["domain"]))
-print(client.get("/accounts/login/").status_code, client.get("/accounts/login/")["Location"])
+for claims in ({}, {"x-forwarded-proto": "https"}):
+    page = client.get("/accounts/login/", secure=True, headers=claims)
+    print(page.status_code, page["Location"])
 for path in ("/tenios/posts", "/tenios/posts/"):
     print(client.put(path).status_code)
 print(client.get("/metrics", headers={"host": "127.0.0.1"}).status_code)
@@ -262,6 +286,7 @@ def test_behind_https_pages_and_cookies_are_for_https_alone_and_no_post_is_redir
     assert told.splitlines() == [
         "200 max-age=31536000 True True Lax",
         "/ ''",
+        "301 https://calls.example.com/accounts/login/",
         "301 https://calls.example.com/accounts/login/",
         "405",
         "405",

@@ -7,8 +7,8 @@ import pytest
 from calls import throttle
 from calls.addresses import read_network
 from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
-from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, start
-from tests.factories import make_staff
+from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, settled, start
+from tests.factories import make_staff, post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
@@ -52,6 +52,31 @@ def test_enforce_answers_every_post_from_elsewhere_alike(client, number, raw):
     assert (answer.status_code, answer.content) == (403, FORBIDDEN)
     assert not CallEvent.objects.exists()
     assert send(client, start(), TENIOS).status_code == 200
+
+
+SECRET = "the-secret-of-the-proxy-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("meta", "address"),
+    [
+        ({"HTTP_CALLTALLYPROXY": f"{SECRET} {TENIOS} https"}, TENIOS),
+        ({"HTTP_CALLTALLYPROXY": f"{SECRET} {STRANGER} https", "HTTP_X_FORWARDED_FOR": TENIOS}, STRANGER),
+        ({"HTTP_CALLTALLYPROXY": f"a-guess {TENIOS} https", "HTTP_X_FORWARDED_FOR": TENIOS}, None),
+        ({"HTTP_X_FORWARDED_FOR": TENIOS}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.usefixtures("number")
+def test_with_a_secret_of_the_proxy_enforce_takes_whom_the_proxy_names(client, settings, meta, address):
+    set_policy("enforce")
+    settings.PROXY_SECRET, settings.TRUSTED_PROXIES = SECRET, [read_network("127.0.0.1")]
+
+    for peer in ("127.0.0.1", TENIOS):
+        assert post(client, start(), REMOTE_ADDR=peer, **meta).status_code == (200 if address == TENIOS else 403)
+
+    assert [event.flags for event in CallEvent.objects.all()] == ([[], []] if address == TENIOS else [])
+    assert [row.address for row in settled()] == ([] if address == TENIOS else [address])
 
 
 def test_enforce_takes_the_listed_networks_in_every_spelling(client, number):

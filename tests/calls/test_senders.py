@@ -110,6 +110,50 @@ def test_without_trusted_proxies_no_header_is_believed():
     assert client_of({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": TENIOS}, []) == read_address("127.0.0.1")
 
 
+SECRET = "the-secret-of-the-proxy-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("header", "client"),
+    [
+        (f"{SECRET} {TENIOS} https", TENIOS),
+        (f"{SECRET} {TENIOS} http", TENIOS),
+        (f"{SECRET} 2001:db8:2::7 https", "2001:db8:2::7"),
+        (f"{SECRET} ::ffff:{TENIOS} https", TENIOS),
+        (f"{SECRET} unknown https", None),
+        (f"{SECRET} {TENIOS}", None),
+        (f"{SECRET}", None),
+        (f"{SECRET} {TENIOS} https more", None),
+        (f"{SECRET}  {TENIOS} https", None),
+        (f"{SECRET}\t{TENIOS}\thttps", None),
+        (f"{SECRET[:-1]} {TENIOS} https", None),
+        (f"{SECRET}x {TENIOS} https", None),
+        (f"{SECRET.upper()} {TENIOS} https", None),
+        (f"{SECRET},{SECRET} {TENIOS} https", None),
+        (f"{SECRET} {STRANGER} https,{SECRET} {TENIOS} https", None),
+        (f" {TENIOS} https", None),
+        (f"\xe4\udc80 {TENIOS} https", None),
+        ("", None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("peer", ["127.0.0.1", TENIOS])
+def test_with_a_secret_the_client_is_whom_the_header_with_the_secret_names(peer, header, client):
+    meta = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": TENIOS, "HTTP_X_REAL_IP": TENIOS}
+    meta |= {} if header is None else {"HTTP_CALLTALLYPROXY": header}
+
+    found = client_of(meta, PROXIES, SECRET)
+
+    assert (None if found is None else str(found)) == client
+
+
+def test_without_a_secret_the_header_is_not_read():
+    meta = {"REMOTE_ADDR": STRANGER, "HTTP_CALLTALLYPROXY": f"{SECRET} {TENIOS} https"}
+
+    assert str(client_of(meta, PROXIES)) == STRANGER
+    assert str(client_of(meta | {"HTTP_CALLTALLYPROXY": f" {TENIOS} https"}, PROXIES)) == STRANGER
+
+
 @pytest.mark.parametrize(
     ("text", "network"),
     [

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.deploy.proxy import NAME, Certificate, Nginx, find_nginx
+from tests.deploy.proxy import NAME, PROXY_SECRET, Certificate, Nginx, find_nginx
 from tests.deploy.wire import Wire
 from tests.faults.system import System, wait_until
 
@@ -46,6 +46,7 @@ def system(folder):
         BEHIND_HTTPS="true",
         PUBLIC_URL=f"https://{NAME}",
         TRUSTED_PROXIES="127.0.0.1",
+        PROXY_SECRET=PROXY_SECRET,
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
     )
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,11 @@ from pathlib import Path
 from tests.faults.system import ROOT, free_port, wait_until
 
 CONF = ROOT / "deploy/nginx/calltally.conf"
+PAGE = ROOT / "docs/deploying.md"
 NAME = "calls.example.com"
 # Stands in for the address that TENIOS posts from; every address of 127.0.0.0/8 is this machine.
 TENIOS = "127.0.0.80"
+PROXY_SECRET = "the-secret-of-the-proxy-0123456789"
 MAIN = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -36,6 +39,15 @@ http {{
 
 def find_nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+def secret_file(folder: Path, secret: str) -> str:
+    """Return what the command of docs/deploying.md makes of a file of settings with a PROXY_SECRET."""
+    (command,) = [line for line in PAGE.read_text().splitlines() if line.startswith("sed -n 's/^PROXY_SECRET")]
+    (folder / "env").write_text(f"SECRET_KEY=another\nPROXY_SECRET={secret}\nMETRICS_TOKEN=third\n")
+    command, _, file = command.replace("/etc/calltally/env", shlex.quote(str(folder / "env"))).partition(" > ")
+    assert file == "/etc/nginx/calltally-secret"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
 
 
 class Certificate:
@@ -78,6 +90,7 @@ class Nginx:
         folder.mkdir()
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
+        (folder / "calltally-secret").write_text(secret_file(folder, PROXY_SECRET))
         (folder / "calltally.conf").write_text(self._fitted(certificate, upstream_port))
 
     def _fitted(self, certificate: Certificate, upstream_port: int) -> str:
@@ -92,6 +105,7 @@ class Nginx:
             (r"/etc/letsencrypt/live/calls\.example\.com/fullchain\.pem", str(certificate.full_chain), 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/privkey\.pem", str(certificate.key), 1),
             (r"/var/log/nginx/", f"{self.folder}/", 3),
+            (r"/etc/nginx/calltally-secret;", f"{self.folder}/calltally-secret;", 1),
             (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
             text, found = re.subn(old, new, text, flags=re.MULTILINE)

@@ -12,8 +12,8 @@ import urllib.parse
 import pytest
 
 from tests.deploy.conftest import PASSWORD
-from tests.deploy.proxy import NAME, Nginx
-from tests.deploy.wire import JSON, Wire
+from tests.deploy.proxy import NAME, PROXY_SECRET, Nginx
+from tests.deploy.wire import JSON, Wire, head
 from tests.faults.system import ACCESS_KEY, free_port, wait_until
 
 FORM = "application/x-www-form-urlencoded"
@@ -127,7 +127,9 @@ def test_what_a_sender_claims_of_itself_is_overwritten(echo, tmp_path, certifica
         "X_Forwarded_For: 80.239.139.193",
         "X-Forwarded-Proto: http",
         "X_Forwarded_Proto: http",
-        "Connection: keep-alive, X-Forwarded-For",
+        "Calltallyproxy: a-guess 80.239.139.193 https",
+        "CALLTALLYPROXY: another-guess 80.239.139.193 https",
+        "Connection: keep-alive, X-Forwarded-For, Calltallyproxy",
     ]
     with proxy_before(echo, tmp_path, certificate) as wire, wire.connect(source="127.0.0.7") as connection:
         said = json.loads(wire.post(*claims, via=connection).body)
@@ -135,18 +137,85 @@ def test_what_a_sender_claims_of_itself_is_overwritten(echo, tmp_path, certifica
     handed_on = {name: [value for other, value in said if other == name] for name, _ in said}
     assert handed_on["x-forwarded-for"] == ["127.0.0.7"]
     assert handed_on["x-forwarded-proto"] == ["https"]
+    assert handed_on["calltallyproxy"] == [f"{PROXY_SECRET} 127.0.0.7 https"]
     assert handed_on["host"] == [NAME]
     assert handed_on["connection"] == ["close"]
     assert not [name for name in handed_on if "_" in name]
 
 
-def test_calltally_knows_a_sender_by_its_own_address_whatever_it_claims(wire, system):
-    with wire.connect(source="127.0.0.7") as connection:
-        assert wire.post("X-Forwarded-For: 80.239.139.193", via=connection).status == 200
-
+def last_flags(system):
     with system.database() as database:
         (flags,) = database.execute("SELECT flags FROM calls_callevent ORDER BY id DESC LIMIT 1").fetchone()
-    assert "foreign_address 127.0.0.7" in flags
+    return [flag for flag in flags if flag.startswith("foreign_address")]
+
+
+HYPHENS, UNDERSCORES = "X-Forwarded-For: 80.239.139.193", "X_Forwarded_For: 80.239.139.193"
+GUESS = "Calltallyproxy: a-guess-of-the-secret-0123456789 80.239.139.193 https"
+CLAIMS = [
+    [],
+    [HYPHENS],
+    [UNDERSCORES],
+    [HYPHENS, UNDERSCORES],
+    [UNDERSCORES, HYPHENS],
+    [GUESS],
+    [GUESS, "calltallyproxy: 80.239.139.193"],
+    [UNDERSCORES, GUESS, HYPHENS],
+]
+OURS = f"Calltallyproxy: {PROXY_SECRET} 127.0.0.7 https"
+
+
+@pytest.mark.parametrize("claims", CLAIMS)
+def test_through_nginx_a_sender_is_known_by_its_own_address_whatever_it_claims(wire, system, claims):
+    with wire.connect(source="127.0.0.7") as connection:
+        assert wire.post(*claims, via=connection).status == 200
+
+    assert last_flags(system) == ["foreign_address 127.0.0.7"]
+
+
+@pytest.mark.parametrize("claims", CLAIMS)
+def test_without_the_secret_the_address_is_unknown_whatever_is_claimed(wire, system, claims):
+    """As through a proxy that hands on what it is sent, and adds nothing that proves it is ours."""
+    with wire.connect_to(system.port) as connection:
+        assert wire.post(*claims, via=connection).status == 200
+
+    assert last_flags(system) == ["foreign_address unknown"]
+
+
+@pytest.mark.parametrize("claims", [claims for claims in CLAIMS if GUESS not in claims])
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_with_the_secret_no_other_header_is_read_in_any_order(wire, system, claims, comes_first):
+    headers = [OURS, *claims] if comes_first else [*claims, OURS]
+    with wire.connect_to(system.port) as connection:
+        assert wire.post(*headers, via=connection).status == 200
+
+    assert last_flags(system) == ["foreign_address 127.0.0.7"]
+
+
+@pytest.mark.parametrize("headers", [[OURS, GUESS], [GUESS, OURS], [OURS, OURS]])
+def test_a_proxy_that_adds_its_header_to_another_proves_nothing(wire, system, headers):
+    """granian joins headers of one name with commas."""
+    with wire.connect_to(system.port) as connection:
+        assert wire.post(*headers, via=connection).status == 200
+
+    assert last_flags(system) == ["foreign_address unknown"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([OURS], 200),
+        ([OURS, "X-Forwarded-Proto: http"], 200),
+        ([OURS.replace("https", "http"), "X-Forwarded-Proto: https", "X_Forwarded_Proto: https"], 301),
+        (["X-Forwarded-Proto: https", "X_Forwarded_Proto: https"], 301),
+        ([GUESS], 301),
+        ([], 301),
+    ],
+)
+def test_only_with_the_secret_a_page_counts_as_asked_for_over_https(wire, system, headers, status):
+    with wire.connect_to(system.port) as connection:
+        connection.send(head(*headers, path="/accounts/login/", method="GET", media_type=None))
+
+        assert connection.answer().status == status
 
 
 def test_no_log_holds_a_caller_or_a_key(wire, tmp_path, certificate):
@@ -165,6 +234,7 @@ def test_no_log_holds_a_caller_or_a_key(wire, tmp_path, certificate):
         for name, text in logs.items():
             assert secret not in text, name
             assert ACCESS_KEY not in text, name
+            assert PROXY_SECRET not in text, name
     assert "Connection refused" in logs["error.log"]  # of the post: what went wrong can be read
 
 

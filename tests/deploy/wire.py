@@ -109,6 +109,14 @@ class Wire:
             stack.callback(connection.close)
             yield connection
 
+    @contextlib.contextmanager
+    def connect_to(self, port: int) -> Iterator[Connection]:
+        """Connect to another port of this machine, without TLS: to Calltally itself, past nginx."""
+        with socket.create_connection((SELF, port), PATIENCE_S) as stream:
+            connection = Connection(stream)
+            yield connection
+            connection.close()
+
     def body(self) -> tuple[str, bytes]:
         """Return the id of a new post, and its body."""
         from tests.factories import post_body  # once Django is set up

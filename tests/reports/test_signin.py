@@ -75,6 +75,22 @@ def test_behind_a_proxy_the_client_is_locked_and_not_the_proxy(client, settings)
     assert attempt(client, password=PASSWORD, headers={"x-forwarded-for": "198.51.100.8"}).status_code == 302
 
 
+def test_with_a_secret_of_the_proxy_whom_it_names_is_locked_whatever_else_is_claimed(client, settings):
+    secret = settings.PROXY_SECRET = "the-secret-of-the-proxy-0123456789"
+    settings.TRUSTED_PROXIES = [read_network("127.0.0.1")]
+    make_user("mona")
+
+    def from_address(address, claim="198.51.100.8"):
+        return {"calltallyproxy": f"{secret} {address} https", "x-forwarded-for": claim}
+
+    for n in range(LIMIT):
+        attempt(client, username=f"somebody-{n}", headers=from_address("198.51.100.7", f"1.2.3.{n}"))
+
+    assert AccessAttempt.objects.values_list("ip_address", flat=True).distinct().get() == "198.51.100.7"
+    assert attempt(client, password=PASSWORD, headers=from_address("198.51.100.7")).status_code == 429
+    assert attempt(client, password=PASSWORD, headers=from_address("198.51.100.8")).status_code == 302
+
+
 def test_the_addresses_of_one_ipv6_network_are_one(client):
     make_user("mona")
     for n in range(LIMIT):
