@@ -13,5 +13,6 @@ class ConfigConfig(AppConfig):
         register(checks.database, Tags.database)
         register(checks.migrations, Tags.database, deploy=True)
         register(checks.production, Tags.security, deploy=True)
+        register(checks.intake, Tags.security, deploy=True)
         register(checks.mail)
         register(checks.broker, Tags.security, deploy=True)

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import stat
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -22,6 +24,7 @@ from kombu import Connection
 from config.embedded import NEWEST, OLDEST
 
 BROKER_WITHIN_S = 3
+INTAKE_WITHIN_S = 2
 # What PostgreSQL must be set to, why, and how it is set.
 SAFE = {
     "fsync": ({"on"}, "calltally.W011", "A power cut may lose posts that were answered, or the whole database."),
@@ -156,6 +159,21 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         text = "Help texts do not know the address that TENIOS is given."
         found.append(Caution(text, hint="PUBLIC_URL=https://calls.example.com", id="calltally.W024"))
     return found
+
+
+def intake(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Posts have a process of their own, and it answers."""
+    if not settings.INTAKE_URL:
+        text = "Posts share the web processes with pages: slow pages can delay them."
+        hint = "Run calltally-intake as in deploy/systemd, and set INTAKE_URL=http://127.0.0.1:8001"
+        return [Caution(text, hint=hint, id="calltally.W035")]
+    address = urlsplit(settings.INTAKE_URL)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 80), INTAKE_WITHIN_S).close()
+    except (OSError, ValueError) as error:
+        text = f"The intake process does not answer at {settings.INTAKE_URL} ({error}): the web processes take posts."
+        return [Caution(text, hint="systemctl start calltally-intake", id="calltally.W036")]
+    return []
 
 
 def mail(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

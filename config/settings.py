@@ -49,6 +49,16 @@ WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=16)
 if WEB_PROCESSES < 1 or WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS, of each process, must be at least 1.")
+# In production the intake is a process of its own, calltally-intake: what it is started with, where it answers, and
+# the folder of its counters. The web processes show these in /metrics and on the page System. `make run` has none.
+INTAKE_PROCESSES = env.int("INTAKE_PROCESSES", default=2)
+INTAKE_THREADS = env.int("INTAKE_THREADS", default=16)
+if INTAKE_PROCESSES < 1 or INTAKE_THREADS < 1:
+    raise ImproperlyConfigured("INTAKE_PROCESSES and INTAKE_THREADS, of each process, must be at least 1.")
+INTAKE_URL = env.str("INTAKE_URL", default="").rstrip("/")
+if INTAKE_URL and not INTAKE_URL.startswith("http://"):
+    raise ImproperlyConfigured("INTAKE_URL is where the intake process answers: http://127.0.0.1:8001")
+INTAKE_METRICS_DIR = env.str("INTAKE_METRICS_DIR", default="")
 # Addresses and networks of the proxies in front, whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from calls import intake
@@ -24,6 +22,7 @@ from calls.addresses import read_address
 from calls.groupcommit import GroupCommit
 from calls.spool import Held, SpoolError
 from calls.writer import Writer
+from reports import intake_process
 
 WAIT_FOR_DATABASE_S = 0.75
 # Up to then counting may lag for a large batch, or a worker that is started again.
@@ -105,7 +104,35 @@ class Finding:
 
 def findings(state: State) -> list[Finding]:
     """Say of each part how it stands, and what to do where it does not."""
-    return [_database_line(state), *_spool_lines(state), *_counting_lines(state), *_refused_lines(state), _mail_line()]
+    return [
+        _intake_line(),
+        _database_line(state),
+        *_spool_lines(state),
+        *_counting_lines(state),
+        *_refused_lines(state),
+        _mail_line(),
+    ]
+
+
+def _intake_line() -> Finding:
+    name, counted = gettext("Intake"), intake_process.posts_counted()
+    of_web = ngettext(
+        "The web processes have answered %(posts)d post since they were started.",
+        "The web processes have answered %(posts)d posts since they were started.",
+        counted.get(intake_process.WEB, 0),
+    ) % {"posts": counted.get(intake_process.WEB, 0)}
+    is_up = intake_process.is_up()
+    if is_up is None:
+        return Finding(name, True, gettext("Posts and pages share the web processes.") + f" {of_web}")
+    if not is_up:
+        says = gettext("The intake process does not answer. nginx hands posts on to the web processes meanwhile.")
+        return Finding(name, False, f"{says} {of_web}", gettext("`systemctl status calltally-intake` says why."))
+    of_intake = ngettext(
+        "It has answered %(posts)d post since it was started.",
+        "It has answered %(posts)d posts since it was started.",
+        counted.get(intake_process.INTAKE, 0),
+    ) % {"posts": counted.get(intake_process.INTAKE, 0)}
+    return Finding(name, True, gettext("Runs as a process of its own.") + f" {of_intake} {of_web}")
 
 
 def _database_line(state: State) -> Finding:
@@ -224,6 +251,8 @@ class StateCollector(Collector):
         build = GaugeMetricFamily("calltally_build_info", "The version that runs.", labels=["version"])
         build.add_metric([settings.VERSION], 1)
         yield build
+        if (intake_is_up := intake_process.is_up()) is not None:
+            yield _gauge("calltally_intake_up", "Whether the intake process can keep posts.", intake_is_up)
         yield _gauge("calltally_database_up", "Whether the database answers.", state.counted is not None)
         yield _gauge("calltally_spool_up", "Whether the spool can be read.", state.held is not None)
         if held := state.held:
@@ -254,13 +283,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Tell Prometheus; 404 for anybody but this machine itself, or who has the token."""
     if not may_scrape(request):
         return HttpResponseNotFound()
-    registry = REGISTRY
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # the counters of all web processes
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    asked_now = CollectorRegistry()
-    asked_now.register(StateCollector())
-    return HttpResponse(generate_latest(registry) + generate_latest(asked_now), content_type=CONTENT_TYPE_LATEST)
+    registry = CollectorRegistry()
+    registry.register(intake_process.PostCounters())
+    registry.register(StateCollector())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_scrape(request: HttpRequest) -> bool:

@@ -31,7 +31,7 @@ LAYERS = {
         {"figures"},
         {"models"},
         {"countings"},
-        {"outcomes", "periods"},
+        {"outcomes", "periods", "intake_process"},
     ],
 }
 

@@ -1,6 +1,7 @@
 """Start-up checks: each fires where it should, says what to type, and all are content with a sound production."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,9 +59,16 @@ def server(tmp_path_factory) -> Iterator[Server]:
     server.remove()
 
 
+@pytest.fixture
+def intake_url():
+    """Where something listens in place of the intake process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 @pytest.mark.slow
-def test_a_sound_production_has_nothing_to_complain_of(server):
-    url = {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home), **PRODUCTION}
+def test_a_sound_production_has_nothing_to_complain_of(server, intake_url):
+    url = {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home), "INTAKE_URL": intake_url, **PRODUCTION}
     every = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
 
     before = manage(*every, **url)
@@ -177,6 +185,17 @@ def test_a_secret_of_the_proxy_that_nginx_could_not_send_stops_the_start(secret)
     assert secret not in done.stderr
 
 
+def test_an_intake_that_is_missing_or_does_not_answer_is_named(settings, intake_url):
+    settings.INTAKE_URL = intake_url
+    assert not checks.intake()
+
+    settings.INTAKE_URL = "http://127.0.0.1:1"
+    assert ids(checks.intake()) == ["calltally.W036"]
+
+    settings.INTAKE_URL = ""
+    assert ids(checks.intake()) == ["calltally.W035"]
+
+
 def test_a_broker_that_does_not_answer_is_named(settings):
     assert not checks.broker()
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
@@ -242,11 +261,13 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 20
+    assert len(known) == 22
     assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
     assert {checks.spool, checks.database, checks.mail} <= set(registered.registered_checks)
-    assert {checks.secrets, checks.migrations, checks.production, checks.broker} <= set(registered.deployment_checks)
+    assert {checks.secrets, checks.migrations, checks.production, checks.intake, checks.broker} <= set(
+        registered.deployment_checks
+    )
 
 
 HEADERS = """

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
-from config.management.commands.quickstart import services
+from config.management.commands.quickstart import intake_service, services
 from tests.test_docs import OUR_APPS, ROOT, documented, fences
 
 DEPLOY = ROOT / "deploy"
@@ -23,8 +23,14 @@ UNITS = DEPLOY / "systemd"
 COMMON = UNITS / "calltally-.service.d/common.conf"
 IN_PLACE = "/opt/calltally"
 PYTHON = f"{IN_PLACE}/.venv/bin/python"
-# Of the first start, never for production, or set by the web server's unit itself.
-NOT_FOR_OPERATORS = {"EMBEDDED_DATABASE_PASSWORD", "DEBUG", "PROMETHEUS_MULTIPROC_DIR"}
+# Of the first start, never for production, or set by the units themselves.
+NOT_FOR_OPERATORS = {
+    "EMBEDDED_DATABASE_PASSWORD",
+    "DEBUG",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "INTAKE_URL",
+    "INTAKE_METRICS_DIR",
+}
 
 
 def read_unit(path):
@@ -77,6 +83,8 @@ def read_yaml(text):
             key, _, rest = (part.strip() for part in line.partition(":"))
             if key == "<<":
                 pairs |= anchors[rest.removeprefix("*")]
+            elif rest.startswith("*"):
+                pairs[key] = anchors[rest.removeprefix("*")]
             elif rest and not rest.startswith("&"):
                 pairs[key] = scalar(rest)
             else:
@@ -90,10 +98,12 @@ def read_yaml(text):
 
 @pytest.fixture
 def commands(settings):
-    """What `make run` runs, by name, as it reads where Calltally lies in /opt/calltally."""
+    """What `make run` runs, by name, as it reads where Calltally lies in /opt/calltally; and the intake beside it."""
     settings.WEB_PROCESSES, settings.WEB_THREADS = "${WEB_PROCESSES}", "${WEB_THREADS}"
+    settings.INTAKE_PROCESSES, settings.INTAKE_THREADS = "${INTAKE_PROCESSES}", "${INTAKE_THREADS}"
     places = {sys.executable: PYTHON, str(ROOT / "manage.py"): f"{IN_PLACE}/manage.py"}
-    return {name: [places.get(word, word) for word in words] for name, words in services(8000).items()}
+    run = services(8000) | {"intake": intake_service(8001)}
+    return {name: [places.get(word, word) for word in words] for name, words in run.items()}
 
 
 @pytest.fixture
@@ -149,12 +159,22 @@ def test_a_service_that_ends_is_started_again_for_ever_and_stopped_by_one_term()
     assert not [name for path in UNITS.glob("*.service") for name, _ in read_unit(path)["Unit"] if name == "Requires"]
 
 
-def test_the_web_server_is_renewed_by_a_hup_and_counts_in_a_folder_that_is_empty_at_every_start():
-    unit = read_unit(UNITS / "calltally-web.service")
+@pytest.mark.parametrize("name", ["web", "intake"])
+def test_what_serves_is_renewed_by_a_hup_and_counts_in_a_folder_of_its_own_that_is_empty_at_every_start(name):
+    unit = read_unit(UNITS / f"calltally-{name}.service")
 
-    folder = value_of(unit, "Service", "RuntimeDirectory")
-    assert value_of(unit, "Service", "Environment") == f"PROMETHEUS_MULTIPROC_DIR=/run/{folder}"
+    assert value_of(unit, "Service", "RuntimeDirectory") == f"calltally-{name}"
+    assert ("Environment", f"PROMETHEUS_MULTIPROC_DIR=/run/calltally-{name}") in unit["Service"]
     assert value_of(unit, "Service", "ExecReload") == "/bin/kill -HUP $MAINPID"
+
+
+def test_the_web_processes_and_the_command_know_where_the_intake_is(commands):
+    web, common = (dict(read_unit(path)["Service"]) for path in (UNITS / "calltally-web.service", COMMON))
+    (port,) = [word.removeprefix("--port=") for word in commands["intake"] if word.startswith("--port=")]
+
+    assert web["Environment"] == "INTAKE_METRICS_DIR=/run/calltally-intake"
+    assert f"INTAKE_URL=http://127.0.0.1:{port}" in common["Environment"].split()
+    assert f"INTAKE_URL=http://127.0.0.1:{port}\n" in (DEPLOY / "calltally").read_text()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine")
@@ -254,15 +274,28 @@ def test_the_image_is_pinned_locked_and_run_by_nobody_special():
 
 
 def test_containers_run_what_make_run_does(compose, commands):
-    commands["web"] = [word.replace("--host=127.0.0.1", "--host=0.0.0.0") for word in commands["web"]]
     run = {name: service["command"] for name, service in of_calltally(compose).items() if name != "migrate"}
-    run["web"] = [re.sub(r"\$\{(\w+):-\d+\}", r"${\1}", word) for word in run["web"]]
-    defaults = dict(re.findall(r"\$\{(\w+):-(\d+)\}", " ".join(compose["services"]["web"]["command"])))
+    defaults = {}
+    for name in ("web", "intake"):
+        commands[name] = [word.replace("--host=127.0.0.1", "--host=0.0.0.0") for word in commands[name]]
+        defaults |= dict(re.findall(r"\$\{(\w+):-(\d+)\}", " ".join(run[name])))
+        run[name] = [re.sub(r"\$\{(\w+):-\d+\}", r"${\1}", word) for word in run[name]]
 
     assert run == commands
     assert {name: f"`{number}`" for name, number in defaults.items()} == {
-        name: documented()[name] for name in ("WEB_PROCESSES", "WEB_THREADS")
+        name: documented()[name] for name in ("WEB_PROCESSES", "WEB_THREADS", "INTAKE_PROCESSES", "INTAKE_THREADS")
     }
+
+
+def test_containers_that_serve_count_each_in_a_volume_of_its_own_and_the_pages_read_both(compose):
+    for name in ("web", "intake"):
+        folder = f"/run/calltally-{name}"
+        assert compose["services"][name]["environment"]["PROMETHEUS_MULTIPROC_DIR"] == folder
+        assert f"{name}_metrics:{folder}" in compose["services"]["web"]["volumes"]
+        assert compose["volumes"][f"{name}_metrics"]["driver_opts"]["type"] == "tmpfs"
+    web = compose["services"]["web"]["environment"]
+    assert web["INTAKE_METRICS_DIR"] == "/run/calltally-intake"
+    assert web["INTAKE_URL"] == "http://intake:8001"
 
 
 def test_tables_and_static_files_are_brought_up_to_date_before_containers_start(compose):
@@ -282,19 +315,20 @@ def test_containers_hold_no_secret_and_keep_what_they_keep_in_volumes(compose):
         assert "home:/var/lib/calltally" in service["volumes"]
         assert (service["read_only"], service["cap_drop"]) == ("true", ["ALL"])
     assert not re.findall(r"(?:PASSWORD|SECRET|PEPPER)\w*: (?!\"\$\{)", (DEPLOY / "compose.yaml").read_text())
-    assert compose["volumes"].keys() == {"home", "postgres"}
+    assert compose["volumes"].keys() == {"home", "postgres", "web_metrics", "intake_metrics"}
 
 
 def test_only_the_host_reaches_the_containers_and_is_believed(compose):
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     network = compose["networks"]["default"]["ipam"]["config"][0]
 
-    assert published == {"web": ["127.0.0.1:8000:8000"]}
+    assert published == {"web": ["127.0.0.1:8000:8000"], "intake": ["127.0.0.1:8001:8001"]}
     assert of_calltally(compose)["web"]["environment"]["TRUSTED_PROXIES"] == network["gateway"]
 
 
 def test_a_container_is_healthy_once_it_can_keep_posts(compose):
-    assert "http://127.0.0.1:8000/healthz" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    for name, port in (("web", 8000), ("intake", 8001)):
+        assert f"http://127.0.0.1:{port}/healthz" in compose["services"][name]["healthcheck"]["test"][-1]
 
 
 def test_other_images_are_pinned_to_a_version_that_is_supported(compose):
@@ -311,8 +345,14 @@ def test_other_images_are_pinned_to_a_version_that_is_supported(compose):
 def test_nginx_hands_on_to_where_calltally_listens_what_calltally_takes(commands):
     conf = (DEPLOY / "nginx/calltally.conf").read_text()
 
-    assert re.findall(r"^ +server ([\d.:]+);", conf, re.MULTILINE) == ["127.0.0.1:8000"]
+    upstreams = dict(re.findall(r"^upstream (\w+) \{\n(.*?)^\}", conf, re.MULTILINE | re.DOTALL))
+    servers = {name: re.findall(r"server ([\d.:]+)(.*);", text) for name, text in upstreams.items()}
+
+    assert servers["calltally"] == [("127.0.0.1:8000", "")]
+    assert [address for address, _ in servers["calltally_intake"]] == ["127.0.0.1:8001", "127.0.0.1:8000"]
+    assert servers["calltally_intake"][1][1].endswith(" backup")
     assert {"--host=127.0.0.1", "--port=8000"} <= set(commands["web"])
+    assert {"--host=127.0.0.1", "--port=8001"} <= set(commands["intake"])
     assert re.findall(r"client_max_body_size +(\w+);", conf) == [f"{MOST_BYTES // 1024}k"]
 
 

@@ -4,10 +4,10 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
@@ -62,7 +62,7 @@ def test_posts_are_counted_by_their_answers(client, number):
     after = scrape(client)
 
     def grown(*name):
-        return after.get(name, 0) - before.get(name, 0)
+        return after.get((*name, "web"), 0) - before.get((*name, "web"), 0)
 
     counted = {answer: grown("calltally_posts_total", answer) for answer in ("200", "403", "405")}
     assert counted == {"200": 2, "403": 1, "405": 1}
@@ -127,9 +127,10 @@ def test_metrics_are_for_this_machine_and_who_has_the_token(client, settings, en
     assert client.get("/metrics", **environ).status_code == status
 
 
-def test_alerts_and_board_ask_for_what_is_told_and_all_of_it_is_described(client, number, own_spool):
+def test_alerts_and_board_ask_for_what_is_told_and_all_of_it_is_described(client, number, own_spool, settings):
     RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
     post(client, post_body("CALL_START", number))
+    settings.INTAKE_URL = "http://127.0.0.1:1"
     told = {name for name, *_ in scrape(client) if not name.endswith("_created")}
     told = {name for name in told if name.startswith("calltally_")}
     asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
@@ -235,27 +236,98 @@ def test_managers_are_not_shown_the_system(client, number):
     assert "/reports/system/" not in client.get("/reports/").content.decode()
 
 
-def test_web_processes_count_together(tmp_path):
-    """In files, as prometheus_client does it where PROMETHEUS_MULTIPROC_DIR is set."""
-    folder = tmp_path / "metrics"
-    folder.mkdir()
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    count = "from calls import metrics; metrics.count_post(200, 0.01); metrics.count_post(503, 1.5)"
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", count], env=environment, check=True, cwd=Path(__file__).parent.parent)
-    tell = (
-        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; django.setup();"
-        "from django.test import RequestFactory; from reports.monitoring import metrics;"
-        "print(metrics(RequestFactory().get('/metrics')).content.decode())"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", tell],
-        env=environment,
+# --- Several processes -----------------------------------------------------------------------
+
+COUNT = "from calls import metrics; metrics.count_post(200, 0.01); metrics.count_post(503, 1.5)"
+TELL = """
+import os, django; os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"; django.setup()
+from django.test import RequestFactory
+from reports.monitoring import metrics
+print(metrics(RequestFactory().get("/metrics")).content.decode())
+"""
+
+
+def run(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
         check=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=django_settings.BASE_DIR,
         capture_output=True,
         text=True,
-    ).stdout
-    assert 'calltally_posts_total{answer="200"} 2.0' in told
-    assert 'calltally_posts_total{answer="503"} 2.0' in told
-    assert 'calltally_post_seconds_bucket{le="0.01"} 2.0' in told
+    )
+    return done.stdout
+
+
+def tell(web, intake):
+    return run(TELL, PROMETHEUS_MULTIPROC_DIR=str(web), INTAKE_METRICS_DIR=str(intake))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The folders in which the web processes and the intake process count."""
+    web, intake = tmp_path / "web", tmp_path / "intake"
+    web.mkdir()
+    intake.mkdir()
+    return web, intake
+
+
+def test_web_and_intake_processes_count_each_by_themselves(folders):
+    """In files, as prometheus_client does it where PROMETHEUS_MULTIPROC_DIR is set."""
+    web, intake = folders
+    for folder in (web, web, intake):
+        run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
+
+    told = tell(web, intake)
+
+    for process, count in (("web", "2.0"), ("intake", "1.0")):
+        assert f'calltally_posts_total{{answer="200",process="{process}"}} {count}\n' in told
+        assert f'calltally_posts_total{{answer="503",process="{process}"}} {count}\n' in told
+        assert f'calltally_post_seconds_bucket{{le="0.01",process="{process}"}} {count}\n' in told
+        assert f'calltally_post_seconds_count{{process="{process}"}} {int(count[0]) * 2}.0\n' in told
+    assert told.count("# TYPE calltally_posts_total counter") == 1
+
+
+def test_no_counter_decreases_where_the_other_process_is_started_again(folders):
+    """A sum of both would decrease: Prometheus would count all of what is left once more, and an alert would fire."""
+    web, intake = folders
+    for folder in folders:
+        run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
+    shutil.rmtree(web)
+    web.mkdir()
+    run("from calls import metrics", PROMETHEUS_MULTIPROC_DIR=str(web))
+
+    told = tell(web, intake)
+
+    assert 'calltally_posts_total{answer="503",process="intake"} 1.0\n' in told
+    assert 'calltally_posts_total{answer="503",process="web"} 0.0\n' in told
+
+
+def test_while_the_intake_is_stopped_its_counters_are_left_out(folders):
+    web, intake = folders
+    run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(web))
+    intake.rmdir()
+
+    assert 'process="intake"' not in tell(web, intake)
+
+
+def test_rules_and_board_add_up_both_processes_or_name_one():
+    """An expression over counters without `sum` or `by` would give one alert or line for each process."""
+    asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
+    expressions = re.findall(r"""expr["']?: "?(.*?)"?,?$""", asked, re.MULTILINE)
+    of_counters = [one for one in expressions if re.search(r"calltally_(posts_total|spooled|post_seconds|batch)", one)]
+
+    assert len(of_counters) >= 5
+    assert [one for one in of_counters if "sum" not in one or "process=" in one] == []
+
+
+def test_whether_the_intake_process_answers_is_told(client, number, own_spool, settings):
+    assert ("calltally_intake_up",) not in scrape(client)
+
+    settings.INTAKE_URL = "http://127.0.0.1:1"
+
+    assert scrape(client)["calltally_intake_up",] == 0
+    client.force_login(make_staff())
+    page = client.get("/reports/system/").content.decode()
+    assert "The intake process does not answer." in page
+    assert "systemctl status calltally-intake" in page

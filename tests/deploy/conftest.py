@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
+from tests.deploy.intake import TOKEN, IntakeProcess
 from tests.deploy.proxy import NAME, PROXY_SECRET, Certificate, Nginx, find_nginx
 from tests.deploy.wire import Wire
-from tests.faults.system import System, wait_until
+from tests.faults.system import System, free_port, wait_until
 
 PASSWORD = "the password of the wire 0123456789"
 
@@ -39,9 +40,17 @@ def certificate(folder):
 
 
 @pytest.fixture(scope="session")
-def system(folder):
+def intake_port():
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def system(folder, intake_port):
     system = System(
         folder / "var",
+        INTAKE_URL=f"http://127.0.0.1:{intake_port}",
+        INTAKE_METRICS_DIR=str(folder / "intake-metrics"),
+        METRICS_TOKEN=TOKEN,
         ALLOWED_HOSTS=NAME,
         BEHIND_HTTPS="true",
         PUBLIC_URL=f"https://{NAME}",
@@ -57,8 +66,18 @@ def system(folder):
 
 
 @pytest.fixture(scope="session")
-def nginx(folder, certificate, system):
-    nginx = Nginx(folder / "nginx", certificate, system.port)
+def intake(system, intake_port):
+    intake = IntakeProcess(system, intake_port)
+    try:
+        intake.start()
+        yield intake
+    finally:
+        intake.stop()
+
+
+@pytest.fixture(scope="session")
+def nginx(folder, certificate, system, intake):
+    nginx = Nginx(folder / "nginx", certificate, intake.port, system.port)
     try:
         nginx.start()
         yield nginx

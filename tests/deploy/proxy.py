@@ -81,9 +81,9 @@ class Certificate:
 
 
 class Nginx:
-    """A running nginx in a folder of its own, in front of a port of this machine."""
+    """A running nginx in a folder of its own, in front of two ports of this machine: the intake's and the pages'."""
 
-    def __init__(self, folder: Path, certificate: Certificate, upstream_port: int) -> None:
+    def __init__(self, folder: Path, certificate: Certificate, intake_port: int, web_port: int) -> None:
         self.folder = folder
         self.https_port, self.http_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -91,16 +91,17 @@ class Nginx:
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
         (folder / "calltally-secret").write_text(secret_file(folder, PROXY_SECRET))
-        (folder / "calltally.conf").write_text(self._fitted(certificate, upstream_port))
+        (folder / "calltally.conf").write_text(self._fitted(certificate, intake_port, web_port))
 
-    def _fitted(self, certificate: Certificate, upstream_port: int) -> str:
+    def _fitted(self, certificate: Certificate, intake_port: int, web_port: int) -> str:
         """Return the real file with other ports and places; fail where one of them no longer stands in it."""
         text = CONF.read_text()
         for old, new, times in [
             (r"^ *listen \[::\]:.*\n", "", 2),
             (r"listen 443 ", f"listen 127.0.0.1:{self.https_port} ", 1),
             (r"listen 80 ", f"listen 127.0.0.1:{self.http_port} ", 1),
-            (r"127\.0\.0\.1:8000;", f"127.0.0.1:{upstream_port};", 1),
+            (r"server 127\.0\.0\.1:8001 ", f"server 127.0.0.1:{intake_port} ", 1),
+            (r"server 127\.0\.0\.1:8000(?=[ ;])", f"server 127.0.0.1:{web_port}", 2),
             (r"80\.239\.139\.193", TENIOS, 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/fullchain\.pem", str(certificate.full_chain), 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/privkey\.pem", str(certificate.key), 1),

@@ -37,7 +37,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def proxy_before(port, folder, certificate):
     """Run an nginx of its own in front of a port, and give what posts through it."""
-    nginx = Nginx(folder / "nginx", certificate, port)
+    nginx = Nginx(folder / "nginx", certificate, port, port)
     try:
         nginx.start()
         yield Wire(nginx, certificate)

@@ -163,24 +163,9 @@ class Command(BaseCommand):
 
 def services(port: int) -> dict[str, list[str]]:
     """Return the commands that run beside the database, by what people call them."""
-    python = [sys.executable, "-m"]
-    celery = [*python, "celery", "--quiet", "-A", "config"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
     return {
-        "web": [
-            *python,
-            "config.serve",
-            "--interface=wsgi",
-            f"--host={HOST}",
-            f"--port={port}",
-            f"--workers={settings.WEB_PROCESSES}",
-            f"--blocking-threads={settings.WEB_THREADS}",
-            "--respawn-failed-workers",
-            # After a HUP each process is replaced; this many seconds after the new one has loaded the old one ends.
-            "--respawn-interval=5",
-            "--workers-kill-timeout=5",
-            "--no-ws",
-            "config.wsgi:application",
-        ],
+        "web": _serve("config.wsgi:application", port, settings.WEB_PROCESSES, settings.WEB_THREADS),
         "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
         # The broker in a folder cannot do what workers tell each other.
         "worker": [
@@ -195,6 +180,30 @@ def services(port: int) -> dict[str, list[str]]:
         ],
         "beat": [*celery, "beat", "--loglevel=WARNING"],
     }
+
+
+def intake_service(port: int) -> list[str]:
+    """Return the command of the intake process, which runs in production only: here the web processes take posts."""
+    return _serve("config.intake_wsgi:application", port, settings.INTAKE_PROCESSES, settings.INTAKE_THREADS)
+
+
+def _serve(application: str, port: int, processes: int, threads: int) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "config.serve",
+        "--interface=wsgi",
+        f"--host={HOST}",
+        f"--port={port}",
+        f"--workers={processes}",
+        f"--blocking-threads={threads}",
+        "--respawn-failed-workers",
+        # After a HUP each process is replaced; this many seconds after the new one has loaded the old one ends.
+        "--respawn-interval=5",
+        "--workers-kill-timeout=5",
+        "--no-ws",
+        application,
+    ]
 
 
 def server_options() -> dict[str, str]:

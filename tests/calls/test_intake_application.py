@@ -1,0 +1,71 @@
+"""What the intake process serves: posts and /healthz, with nothing of the pages around them."""
+
+import json
+
+import pytest
+from django.db import connections
+from django.test import RequestFactory
+
+from calls.models import CallEvent
+from config import intake_settings
+from config.intake_wsgi import application
+from tests.factories import ACCESS_KEY, make_key, make_number, post_body
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ask(path, method="GET", body=None, **environ):
+    """Return (status, headers, body) of one request."""
+    data = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
+    request = RequestFactory().generic(method, path, **data)
+    answered = []
+    content = b"".join(application(request.environ | environ, lambda *answer: answered.append(answer)))
+    ((status, headers),) = answered
+    return status, dict(headers), content
+
+
+@pytest.mark.parametrize("path", ["/tenios/posts", "/tenios/posts/"])
+def test_a_post_is_kept(path):
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+
+    status, headers, content = ask(path, "POST", post_body("CALL_START", number))
+
+    assert (status, headers["Content-Type"], content) == ("200 OK", "application/json", b"{}")
+    assert CallEvent.objects.count() == 1
+
+
+def test_a_post_opens_no_connection_of_a_thread():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    connections.close_all()
+
+    assert ask("/tenios/posts", "POST", post_body("CALL_START", number))[0] == "200 OK"
+    assert connections["default"].connection is None
+
+
+def test_health_is_told():
+    status, _, content = ask("/healthz")
+
+    assert status == "200 OK"
+    assert json.loads(content)["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/", "/reports/", "/admin/", "/metrics", "/tenios/", "/healthz/", "/static/x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_everything_else_is_not_found(path, method, caplog):
+    status, headers, content = ask(path, method)
+
+    assert (status, json.loads(content)) == ("404 Not Found", {"error": "not_found"})
+    assert "Set-Cookie" not in headers
+    assert not caplog.text  # a stranger who tries addresses fills no log
+
+
+def test_a_header_that_nobody_can_read_is_the_senders_fault():
+    answer = ask("/tenios/posts", "POST", CONTENT_TYPE="application/json; charset*=bogus''%41")
+
+    assert (answer[0], answer[2]) == ("400 Bad Request", b'{"error": "bad_header"}')
+
+
+def test_no_app_of_the_pages_is_loaded():
+    assert intake_settings.INSTALLED_APPS == ["django.contrib.contenttypes", "django.contrib.auth", "calls"]

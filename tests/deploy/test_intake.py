@@ -1,0 +1,179 @@
+"""The intake as a process of its own: posts go to it, it is watched through the web processes, and either may stop."""
+
+import contextlib
+import os
+import re
+import signal
+import socketserver
+import threading
+
+import pytest
+
+from tests.deploy.intake import scrape
+from tests.deploy.proxy import Nginx
+from tests.deploy.wire import Wire
+from tests.faults.system import ROOT, free_port, tree_of, wait_until
+
+TAKEN = "calltally_posts_total", "200"
+RULES = ROOT / "deploy/prometheus/calltally.rules.yml"
+
+
+def taken(system):
+    """Return how many posts each side has answered 200 since it was started."""
+    told = scrape(system)
+    return {process: told.get((*TAKEN, process), 0) for process in ("web", "intake")}
+
+
+def grown(system, before):
+    return {process: count - before[process] for process, count in taken(system).items()}
+
+
+@pytest.fixture
+def stopped(intake):
+    """The intake process while it is stopped; started again afterwards."""
+    intake.stop()
+    yield intake
+    if intake.process.poll() is not None:
+        intake.start()
+
+
+def test_posts_go_to_the_intake_alone_and_the_web_processes_tell_its_counters(wire, system):
+    before = taken(system)
+    statuses = [wire.post().status for _ in range(20)]
+    wire.post(path="/tenios/posts/")
+
+    assert set(statuses) == {200}
+    assert grown(system, before) == {"web": 0, "intake": 21}
+    told = scrape(system)
+    assert told["calltally_intake_up",] == 1
+    assert told["calltally_post_seconds_count", "intake"] >= 21
+    assert told["calltally_batch_posts_sum", "intake"] >= 21
+
+
+def test_health_is_shown_under_the_one_name(wire):
+    assert wire.ask("/healthz").status == 200
+    assert wire.ask("/healthz", host="another.example").status == 421
+
+
+@pytest.mark.parametrize("path", ["/", "/reports/", "/admin/", "/metrics", "/accounts/login/", "/static/x.css", "/x"])
+def test_the_intake_serves_nothing_else(intake, path):
+    assert intake.status(path) == 404
+
+
+def test_each_alert_reads_the_counters_of_both_processes(wire, system):
+    """Every series that a rule names is told of the intake too, or is one of the whole installation."""
+    wire.post()
+    told = scrape(system)
+    rules = RULES.read_text()
+    counters = set(re.findall(r"calltally_(?:post|spooled|batch)\w+", rules))
+
+    assert {"calltally_posts_total", "calltally_post_seconds_bucket"} <= counters
+    for name in counters:
+        assert {key[-1] for key in told if key[0] == name} == {"web", "intake"}, name
+    assert ("calltally_posts_total", "503", "intake") in told  # there from the start: the first 503 is an increase
+
+
+# --- Either of them stopped ---
+
+
+def test_while_the_intake_is_stopped_the_web_processes_take_posts_and_say_so(wire, system, stopped):
+    before = taken(system)
+    statuses = [wire.post().status for _ in range(20)]
+
+    assert set(statuses) == {200}
+    assert taken(system)["web"] == before["web"] + 20
+    assert scrape(system)["calltally_intake_up",] == 0
+
+    stopped.start()
+    assert scrape(system)["calltally_intake_up",] == 1
+    wait_until(lambda: wire.post().status == 200 and taken(system)["intake"], what="posts at the intake again")
+
+
+def test_an_intake_that_hangs_is_told_of(wire, system, intake):
+    frozen = tree_of(intake.process.pid)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert scrape(system)["calltally_intake_up",] == 0
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+    assert scrape(system)["calltally_intake_up",] == 1
+
+
+@pytest.mark.slow
+def test_the_restart_of_one_leaves_the_counters_of_the_other(wire, system, intake):
+    wire.post()
+    before = taken(system)
+    old = system.pid("config.serve")
+    os.kill(old, signal.SIGTERM)
+    wait_until(lambda: system.pid("config.serve") != old and _serves(system), what="another web server")
+
+    assert taken(system)["intake"] == before["intake"]
+    assert wire.post().status == 200
+    assert taken(system)["intake"] == before["intake"] + 1
+
+
+def _serves(system):
+    with contextlib.suppress(OSError):
+        return system.health()["status"] == "ok"
+    return False
+
+
+@pytest.mark.slow
+def test_no_post_is_refused_while_the_intake_is_renewed(wire, intake):
+    before = set(intake.workers())
+    intake.process.send_signal(signal.SIGHUP)
+    answers = []
+
+    def is_renewed():
+        answers.extend(wire.post().status for _ in range(10))
+        return not before & set(intake.workers())
+
+    wait_until(is_renewed, what="new processes")
+    assert set(answers) == {200}
+
+
+class Silent(socketserver.StreamRequestHandler):
+    """Reads a post, and closes without an answer."""
+
+    def handle(self):
+        head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        self.rfile.read(int(re.search(rb"content-length: (\d+)", head.lower())[1]))
+        self.server.taken += 1
+
+
+@contextlib.contextmanager
+def silent():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server:
+        server.taken = 0
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_post_that_was_sent_is_handed_to_nobody_else(tmp_path, certificate):
+    with silent() as intake, silent() as web:
+        nginx = Nginx(tmp_path / "nginx", certificate, intake.server_address[1], web.server_address[1])
+        try:
+            nginx.start()
+            assert Wire(nginx, certificate).post().status == 502
+            assert (intake.taken, web.taken) == (1, 0)
+        finally:
+            nginx.stop()
+
+
+def test_a_post_that_nobody_accepts_is_handed_to_each_once(tmp_path, certificate):
+    with silent() as web:
+        nginx = Nginx(tmp_path / "nginx", certificate, free_port(), web.server_address[1])
+        try:
+            nginx.start()
+            assert Wire(nginx, certificate).post().status == 502
+            assert web.taken == 1
+        finally:
+            nginx.stop()
