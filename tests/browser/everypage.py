@@ -1,0 +1,157 @@
+"""Every page of ours in the URL configuration, of an installation whose labels and destinations are long.
+
+A new address is found by itself; one that needs something filled in, or is no page, is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
+from reports import periods, rollups
+from tests.factories import make_number, make_staff, make_user, post, post_body, take
+
+# What a German label is like, and the longest one that can be: no gap to break it at.
+LONG = "Störungsannahme/Bereitschaftsdienst"
+WITHOUT_A_GAP = (
+    "DonaudampfschifffahrtsgesellschaftskapitänsmützenabteilungshotlineundnochdreißigBuchstabenmehrdazu" + "xx"
+)
+STAFF = "admin"
+MANAGER = "M" * 60
+
+ANSWERED = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD {0}", "FORWARD_ANSWER {0}", "CALL_END")
+LOST = ("CALL_START", f"BLOCK_END {WITHOUT_A_GAP}", "INITIATE_FORWARD {0}", "CALL_END")
+DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:reception@example.com", "7001")
+
+# No pages: they take posts, are read by programs, are files, only lead elsewhere, or take a POST alone.
+NO_PAGES = ("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/")
+FILES = (".csv", ".xlsx")
+# Of the admin, what has a template of ours, or a form that we lay out; the rest is Django's own.
+OURS_IN_ADMIN = {
+    "admin/": "admin/",
+    "admin/login/": "",  # the reports' sign-in stands before it
+    "admin/calls/destinationnumber/add/": "admin/calls/destinationnumber/add/",
+    "admin/calls/destinationnumber/<path:object_id>/change/": "admin/calls/destinationnumber/{hotline}/change/",
+    "admin/calls/destinationnumber/keys/issue/": "admin/calls/destinationnumber/keys/issue/?number={hotline}",
+    "admin/calls/destinationnumber/keys/rotate/": "admin/calls/destinationnumber/keys/rotate/?number={hotline}",
+    "admin/calls/accesskey/<path:object_id>/change/": "admin/calls/accesskey/{key}/change/",
+    "admin/calls/accesskey/revoke/": "admin/calls/accesskey/revoke/?key={key}",
+    "admin/calls/call/<path:object_id>/change/": "admin/calls/call/{call}/change/",
+    "admin/calls/refusedpost/<path:object_id>/change/": "admin/calls/refusedpost/{refused}/change/",
+    "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
+    "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
+}
+# Pages that have more than one face.
+FACES = {
+    "reports/": ["", "?{week}", "?{week}&{wide}&opening=inside", "?{today}", "?{empty}", "?from=never"],
+    "reports/numbers/<int:pk>/": ["?{week}", "?{empty}"],
+    "reports/when/": ["?{week}", "?{week}&{wide}&show=reached&by=day"],
+    "reports/forwards/": ["?{week}", "?{week}&{wide}", "?{empty}"],
+    "reports/calls/": [
+        "",
+        "?{week}&{wide}&{tried}&outcome=missed",
+        "?{week}&last_block={gapless}",
+        "?{empty}",
+        "?from=never",
+    ],
+}
+FILLED = {"reports/numbers/<int:pk>/": ("hotline", "quiet", "new"), "reports/calls/<int:pk>/": ("call", "odd")}
+
+
+@dataclass
+class Installation:
+    """What the awkward installation holds, by the names that addresses are filled with."""
+
+    names: dict[str, object]
+
+    def pages(self) -> list[str]:
+        """Return the address of every page of ours, each of its faces once."""
+        return [f"/{address}" for pattern in patterns() for address in self._addresses(pattern)]
+
+    def _addresses(self, pattern: str) -> Iterator[str]:
+        if pattern in NO_PAGES or pattern.endswith(FILES):
+            return
+        if pattern.startswith("admin/"):
+            if address := OURS_IN_ADMIN.get(pattern):
+                yield address.format_map(self.names)
+            return
+        places = FILLED.get(pattern, ("",))
+        assert "<" not in pattern or pattern in FILLED, f"{pattern}: say in FILLED what to look at"
+        for place in places:
+            filled = pattern.replace("<int:pk>", str(self.names.get(place, "")))
+            for face in FACES.get(pattern, [""]):
+                yield filled + face.format_map(self.names)
+
+
+def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Yield every address of the URL configuration."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield before + str(pattern.pattern)
+        else:
+            yield from patterns(pattern, before + str(pattern.pattern))
+
+
+def error_pages() -> list[str]:
+    """Return the names of the templates that answer errors."""
+    folder = Path(settings.BASE_DIR) / "templates"
+    return sorted(path.name for path in folder.glob("[45]*.html"))
+
+
+def furnish() -> Installation:
+    """Make an installation with long labels and destinations: calls of the last week, answered, lost and odd."""
+    make_staff(STAFF)
+    manager = make_user(MANAGER)
+    hours = OpeningHours.objects.create(name=WITHOUT_A_GAP, state="NW")
+    hotline = make_number(label=LONG, managers=[manager], opening_hours=hours)
+    wide = make_number("+4922155400302", label=WITHOUT_A_GAP, managers=[manager])
+    quiet = make_number("+4922155400301", label="Without forwards", initiate_forward="off", expects_forward=False)
+    new = make_number("+4922155400303", label="Nothing has come yet")
+    morning = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0)
+    for n in range(72):
+        # Three calls on each of the last 19 days, and of the last week enough to say that the hotline is below its aim.
+        at = morning - timedelta(days=1 + n % (19 if n < 57 else 7), minutes=7 * n)
+        kinds = LOST if n % 3 and n % 19 < 7 else ANSWERED
+        _take(hotline, n, kinds, at, step_s=9 + n % 40)
+        if n % 19 < 7:
+            _take(wide, n, kinds, at, step_s=700)
+            _take(quiet, n, (ANSWERED[0], ANSWERED[1], ANSWERED[4]), at)
+    _take(hotline, 101, ANSWERED, timezone.now() - timedelta(minutes=5), menu=WITHOUT_A_GAP)
+    _take(hotline, 102, ("SOMETHING_NEW",), timezone.now(), caller_id_number=WITHOUT_A_GAP, customerNumber=1)
+    rollups.recount_changed(wait=True)
+    assert post(Client(), post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
+    today, first = periods.today(), periods.today() - 7 * periods.DAY
+    return Installation(
+        {
+            "hotline": hotline.pk,
+            "quiet": quiet.pk,
+            "new": new.pk,
+            "key": hotline.access_keys.get().pk,
+            "call": Call.objects.get(destination_number=hotline, call_uuid="c101").pk,
+            "odd": Call.objects.get(destination_number=hotline, call_uuid="c102").pk,
+            "refused": RefusedPost.objects.get().pk,
+            "hours": hours.pk,
+            "wide": urlencode({"number": wide.e164}),
+            "tried": urlencode({"tried": WITHOUT_A_GAP}),
+            "gapless": quote(WITHOUT_A_GAP),
+            "empty": "from=2001-01-01&to=2001-01-02",
+            "week": f"from={first}&to={today - periods.DAY}",
+            "today": f"from={today}&to={today}",
+        }
+    )
+
+
+def _take(number: DestinationNumber, n: int, kinds: tuple[str, ...], at: datetime, step_s: int = 9, **more) -> None:
+    """Take the posts of call `n`, `step_s` apart, to the destination whose turn it is."""
+    name, destination = f"c{n}", DESTINATIONS[n % len(DESTINATIONS)]
+    for i, kind in enumerate(kinds):
+        moment = at + timedelta(seconds=step_s * i)
+        take(number, kind.format(destination), moment, call_uuid=name, correlation_id=name, **more)

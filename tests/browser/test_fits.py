@@ -1,0 +1,96 @@
+"""Every page of ours fits its window and its paper with long labels; what is wider scrolls in a box of its own."""
+
+from functools import partial
+
+import pytest
+from django.template.loader import render_to_string
+
+from tests.browser.everypage import MANAGER, STAFF, error_pages, furnish
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WINDOWS = (320, 360, 390, 768, 1024, 1440)
+# A4 upright and across, less its margins, in CSS pixels.
+PAPERS = (688, 1017)
+
+# Opens all that can be opened, then says what is wrong with the page in a window of this width.
+FAULTS = """() => {
+    // Names in the side bar end in dots, and what is for screen readers alone has no room.
+    const CUT_ON_PURPOSE =
+        ".visually-hidden, .side .nums, .skip, svg, select, input, textarea, .selector button, .selector-filter";
+    for (const one of document.querySelectorAll("main details:not(.menu), #content details")) one.open = true;
+    const root = document.documentElement, faults = [];
+    const paper = matchMedia("print").matches;
+    if (root.scrollWidth > root.clientWidth) {
+        const wide = [...document.body.querySelectorAll("*")].filter((one) =>
+            one.getBoundingClientRect().right > root.clientWidth + 0.5 && one.checkVisibility() &&
+            !one.closest(".visually-hidden, svg, .table-responsive, form .chips"));
+        faults.push(`${root.scrollWidth - root.clientWidth} px wider: ${wide.slice(0, 3).map((one) =>
+            one.outerHTML.slice(0, 90)).join(" | ")}`);
+    }
+    for (const tile of document.querySelectorAll(".fig")) {
+        const out = [...tile.querySelectorAll(":scope :not(.tip, .tip *)")].filter((one) =>
+            one.getBoundingClientRect().right > tile.getBoundingClientRect().right && !one.closest(CUT_ON_PURPOSE));
+        if (out.length) faults.push(`out of its tile: ${out[0].outerHTML.slice(0, 90)}`);
+    }
+    for (const box of document.body.querySelectorAll("*")) {
+        const overflow = getComputedStyle(box).overflowX;
+        if (overflow === "visible" || box.scrollWidth <= box.clientWidth) continue;
+        if (overflow === "hidden" || overflow === "clip") {
+            if (!box.closest(CUT_ON_PURPOSE)) faults.push(`cut off: ${box.outerHTML.slice(0, 90)}`);
+            continue;
+        }
+        if (paper && box.matches("select, textarea, input")) continue; // a form on paper shows what fits its fields
+        if (paper) faults.push(`cut off on paper: ${box.outerHTML.slice(0, 90)}`);
+        else if (box.tabIndex < 0 && !box.querySelector("a, button, input, select")) {
+            faults.push(`scrolls, but no key reaches it: ${box.outerHTML.slice(0, 90)}`);
+        }
+    }
+    return faults;
+}"""
+
+
+def faults(page, address):
+    """What is wrong with the page that is open, in each window and on each paper."""
+    found = []
+    for media, widths in (("screen", WINDOWS), ("print", PAPERS)):
+        page.emulate_media(media=media)
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 900})
+            found += [f"{address} at {width} px, {media}: {fault}" for fault in page.evaluate(FAULTS)]
+    page.emulate_media(media="screen")
+    return found
+
+
+def test_no_page_scrolls_sideways(live_server, sign_in, open_window):
+    installation = furnish()
+    found = []
+    door = open_window(width=320)
+    door.goto(f"{live_server.url}/accounts/login/")
+    found += faults(door, "/accounts/login/")
+    for who in (STAFF, MANAGER):
+        page = sign_in(who, PASSWORD, width=320)
+        for address in installation.pages():
+            if who == MANAGER and not address.startswith("/reports/"):
+                continue
+            page.set_viewport_size({"width": 320, "height": 900})
+            answer = page.goto(f"{live_server.url}{address}")
+            assert "text/html" in answer.headers["content-type"], f"{address} is no page: name it in NO_PAGES"
+            page.wait_for_load_state("networkidle")
+            found += faults(page, f"{address} as {who[:9]}")
+    assert not found, "\n".join(found)
+
+
+def _fulfill(answer, route):
+    route.fulfill(**answer)
+
+
+def test_no_error_page_scrolls_sideways(live_server, open_window):
+    page, found = open_window(width=320), []
+    for template in error_pages():
+        answer = {"body": render_to_string(template), "content_type": "text/html"}
+        page.route("**/error/", partial(_fulfill, answer))
+        page.goto(f"{live_server.url}/error/")
+        found += faults(page, template)
+    assert not found, "\n".join(found)
