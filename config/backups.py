@@ -53,7 +53,7 @@ def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> 
         try:
             server.start()
             connection.close()
-            connection.settings_dict.update(environ.Env.db_url_config(server.url))
+            connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
             yield
         finally:
             connection.close()

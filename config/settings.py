@@ -101,14 +101,16 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "reports.unavailable.refusals",  # what config.shares refuses leaves the chain here, with the headers of pages
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.time_limits.streams_begin",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -194,7 +196,7 @@ USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
 _database_url = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
 if not _database_url.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured("DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name")
-DATABASES = {"default": env.db_url_config(_database_url)}
+DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 # Compiling a statement takes PostgreSQL longer than any of ours runs.

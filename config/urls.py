@@ -8,3 +8,7 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("admin/", admin.site.urls),
 ]
+
+# While the database is away these answer 503.
+handler400 = "reports.unavailable.bad_request"
+handler500 = "reports.unavailable.server_error"

@@ -22,7 +22,7 @@ LAYERS = {
         {"keys", "phones", "groupcommit", "addresses", "throttle", "metrics", "opening"},
     ],
     "reports": [
-        {"urls"},
+        {"urls", "unavailable"},
         {"views", "tasks", "admin", "commands"},
         {"monitoring", "signin", "workbooks", "exports", "today", "telling"},
         {"callforms", "proof", "hours", "arrivals", "times", "peaks", "aims"},

@@ -90,7 +90,7 @@ class Command(BaseCommand):
             if server:
                 server.start()
                 # Settings were read before the server had its port.
-                connection.settings_dict.update(environ.Env.db_url_config(server.url))
+                connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
             hello = self.prepare(port)
             for child in children:
                 child.start()

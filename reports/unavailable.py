@@ -1,0 +1,170 @@
+"""Pages that cannot be shown now: the database is away, or as many pages run as may.
+
+They need no database, no session and no user, and try again by themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext, ngettext
+from django.views import defaults
+from prometheus_client import Counter
+
+from calls.spool import SpoolError, of_this_host
+
+logger = logging.getLogger(__name__)
+
+REFUSED = Counter("calltally_pages_refused", "Pages and downloads refused, so that posts find a thread.", ["why"])
+UNAVAILABLE = Counter("calltally_pages_unavailable", "Pages and downloads that the database did not answer in time.")
+
+AWAY_RETRY_S, BUSY_RETRY_S = 15, 5
+SAY_AGAIN_AFTER_S = 60.0
+LOOK_AGAIN_AFTER_S = 1.0  # at the spool
+# Classes of SQLSTATE: connection lost, resources exhausted, stopped by its operator or a time-out, its system failed.
+AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
+AWAY_STATES = frozenset({"55P03", "25006"})  # a lock was not to be had; a standby that takes no writes
+
+_said: dict[str, float] = {}
+_waiting: tuple[float, int | None] = (0.0, None)
+
+
+# --- The database is away ---
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: 503 while the database is away, 500 for a fault of ours."""
+    error = sys.exc_info()[1]
+    return away(request, error) if error and is_away(error) else defaults.server_error(request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400. Django takes a session that the database did not save for one that was deleted meanwhile."""
+    if isinstance(exception, SessionInterrupted) and any(map(is_away, _contexts(exception))):
+        return away(request, exception)
+    return defaults.bad_request(request, exception)
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether an error means that the database is away, locked or too slow, rather than a fault of ours."""
+    if isinstance(error, OperationalError | InterfaceError):
+        cause = error.__cause__
+        return cause is None or is_away(cause)
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return error.sqlstate[:2] in AWAY_CLASSES or error.sqlstate in AWAY_STATES
+    if isinstance(error, psycopg.InterfaceError):
+        # Ours, unless the connection was lost in between.
+        return connection.connection is None or connection.connection.closed
+    return isinstance(error, psycopg.OperationalError)
+
+
+def away(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """Answer that the database is away: 503, and what becomes of posts meanwhile."""
+    UNAVAILABLE.inc()
+    _say("away", f"pages are answered 503: the database does not answer ({_name(error)})")
+    words = [gettext("No call is lost: Calltally keeps every post on this server's disk until the database is back.")]
+    if waiting := _posts_waiting():
+        words.append(
+            ngettext("%(n)d post is waiting here now.", "%(n)d posts are waiting here now.", waiting) % {"n": waiting}
+        )
+    if not _is_safe(request):
+        words.append(gettext("What you sent may not have been saved: go back, and check it before you send it again."))
+    return _answer(request, 503, AWAY_RETRY_S, gettext("The database does not answer"), " ".join(words))
+
+
+def _contexts(error: BaseException) -> Iterator[BaseException]:
+    """Yield what was being handled when an error came up."""
+    context = error.__context__
+    while context is not None:
+        yield context
+        context = context.__context__
+
+
+def _name(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) and cause.sqlstate else ""
+    return f"{type(cause).__name__} {state}".strip()
+
+
+def _posts_waiting() -> int | None:
+    """Return how many posts wait in this host's spool, as of a second ago; None where that cannot be told."""
+    global _waiting  # noqa: PLW0603 (kept for a second: an outage makes many of these pages)
+    until, posts = _waiting
+    if time.monotonic() >= until:
+        posts = None
+        with contextlib.suppress(SpoolError), contextlib.closing(of_this_host()) as spool:
+            posts = spool.held().waiting
+        _waiting = time.monotonic() + LOOK_AGAIN_AFTER_S, posts
+    return posts
+
+
+# --- As many run as may ---
+
+
+def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """The middleware that answers what config.shares refused: 503 for a page, 429 for a download."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        why = request.META.get("calltally.refused")
+        return busy(request, why) if why else get_response(request)
+
+    return middleware
+
+
+def busy(request: HttpRequest, why: str) -> HttpResponse:
+    """Answer that too many pages or downloads are under way; `why` is a Refusal's value."""
+    REFUSED.labels(why).inc()
+    what = "pages" if why == "pages" else "downloads"
+    _say(what, f"{what} are refused: as many are under way as may hold a thread ({why})")
+    if why == "pages":
+        heading = gettext("Too many pages are being loaded right now")
+        words = gettext("Calltally keeps room for the calls that come in.")
+        if not _is_safe(request):
+            words = gettext("What you sent was not saved. Go back, and send it again in a few seconds.")
+        return _answer(request, 503, BUSY_RETRY_S, heading, words)
+    if why == "person":
+        heading = gettext("Two of your downloads are still under way")
+    else:
+        heading = gettext("Too many downloads are under way right now")
+    return _answer(request, 429, BUSY_RETRY_S, heading, gettext("Try again when one of them has finished."), once=True)
+
+
+# --- Both ---
+
+
+def _answer(
+    request: HttpRequest, status: int, retry_after_s: int, heading: str, words: str, *, once: bool = False
+) -> HttpResponse:
+    """Return the page. It tries again by itself, but not a download and not what somebody sent."""
+    page = {
+        "heading": heading,
+        "words": words,
+        "retry_after_s": retry_after_s,
+        "tries_again": _is_safe(request) and not once,
+        "again": request.get_full_path() if _is_safe(request) else "",
+    }
+    answer = render(None, "503.html", page, status=status)
+    answer["Retry-After"] = str(retry_after_s)
+    answer["Cache-Control"] = "private, no-store"
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, and sparingly
+    return answer
+
+
+def _is_safe(request: HttpRequest) -> bool:
+    return request.method in {"GET", "HEAD"}
+
+
+def _say(what: str, line: str) -> None:
+    """Log a line, once a minute at most for each `what`."""
+    now = time.monotonic()
+    if now >= _said.get(what, 0.0):
+        _said[what] = now + SAY_AGAIN_AFTER_S
+        logger.error("%s", line)
