@@ -9,7 +9,12 @@ ends `--respawn-interval` seconds later, when nobody is under way to it.
 What this relies on inside granian 2.8, held by tests/test_serve.py: its command line makes `granian.cli.Server`; a
 server without `_ssp` hands `_shd` and `_sso` to its processes, which accept from that very file descriptor and end by a
 handler of TERM; it makes each process with `_spawn_worker`, has them in `wrks`, and replaces them, and them alone, with
-`_respawn_workers`."""
+`_respawn_workers`.
+
+A client that stops reading holds its thread inside granian, where Python cannot reach it. `TCP_USER_TIMEOUT` on the
+shared socket, which accepted ones inherit, has the kernel end a connection whose client has taken nothing for
+`WEB_STALLED_READER_S` seconds (Linux only). That also ends a trickle of a few kB a second: a client with a full buffer
+takes nothing for seconds at a time."""
 
 import multiprocessing
 import os
@@ -31,6 +36,7 @@ from granian.server.mp import WorkerProcess
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 LOOK_EVERY_S = 0.1
+STALLED_READER_S = 30
 HEEDED = {signal.SIGUSR1, signal.SIGTERM}  # by a process that has loaded
 
 
@@ -42,6 +48,7 @@ class Server(MPServer):
         self._shd = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
         self._sso = socket.socket(fileno=self._shd.get_fd())
         self._sso.set_inheritable(True)
+        end_stalled_readers(self._sso)
 
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[[], Application]) -> WorkerProcess:
         loaded = multiprocessing.Event()
@@ -79,6 +86,13 @@ class Server(MPServer):
         """Wait as long as it takes, for the old ones serve; but not for one that died, nor while we are to stop."""
         while worker.is_alive() and not self.interrupt_signal and not worker.loaded.wait(LOOK_EVERY_S):
             pass
+
+
+def end_stalled_readers(listening: socket.socket) -> None:
+    """Have the kernel end connections on which nothing that was sent is taken any more."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        within_s = float(os.environ.get("WEB_STALLED_READER_S") or STALLED_READER_S)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(within_s * 1000))
 
 
 def leave(worker: WorkerProcess) -> None:
