@@ -25,6 +25,7 @@ from config.embedded import NEWEST, OLDEST
 
 BROKER_WITHIN_S = 3
 INTAKE_WITHIN_S = 2
+LEAST_THREADS = 4  # config.shares gives a page, a download and a probe at least one each
 # What PostgreSQL must be set to, why, and how it is set.
 SAFE = {
     "fsync": ({"on"}, "calltally.W011", "A power cut may lose posts that were answered, or the whole database."),
@@ -78,6 +79,16 @@ def secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for name in ("SECRET_KEY", "ACCESS_KEY_PEPPER")
         if len(set(getattr(settings, name))) < 12
     ]
+
+
+def threads(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A thread is left for posts while others hold a page, a download and a probe."""
+    if settings.WEB_THREADS >= LEAST_THREADS:
+        return []
+    text = (
+        f"With WEB_THREADS={settings.WEB_THREADS} pages and downloads may hold every thread, and posts wait for them."
+    )
+    return [Caution(text, hint=f"WEB_THREADS={LEAST_THREADS}, better 16", id="calltally.W004")]
 
 
 def database(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:

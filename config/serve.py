@@ -9,7 +9,7 @@ ends `--respawn-interval` seconds later, when nobody is under way to it.
 What this relies on inside granian 2.8, held by tests/test_serve.py: its command line makes `granian.cli.Server`; a
 server without `_ssp` hands `_shd` and `_sso` to its processes, which accept from that very file descriptor and end by a
 handler of TERM; it makes each process with `_spawn_worker`, has them in `wrks`, and replaces them, and them alone, with
-`_respawn_workers`.
+`_respawn_workers`; `blocking_threads` is how many threads each has.
 
 A client that stops reading holds its thread inside granian, where Python cannot reach it. `TCP_USER_TIMEOUT` on the
 shared socket, which accepted ones inherit, has the kernel end a connection whose client has taken nothing for
@@ -51,6 +51,7 @@ class Server(MPServer):
         end_stalled_readers(self._sso)
 
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[[], Application]) -> WorkerProcess:
+        os.environ["WEB_THREADS"] = str(self.blocking_threads)  # what config.shares divides
         loaded = multiprocessing.Event()
         loader = partial(load, callback_loader, self._sso.fileno(), loaded)
         worker = super()._spawn_worker(idx=idx, target=target, callback_loader=loader)

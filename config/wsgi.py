@@ -1,20 +1,28 @@
 """What config.serve serves."""
 
+import logging
 import os
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from config.shares import Guard, Shares, quiet
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 django = get_wsgi_application()
 
+for handler in logging.getLogger("_granian").handlers:  # loggers below it write with these
+    handler.addFilter(quiet)
+guarded = Guard(django, Shares(settings.WEB_THREADS))
+
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Django, but for headers that it stumbles over before it has a request: those are the sender's fault."""
+    """Django behind config.shares. Headers that it stumbles over before it has a request are the sender's fault."""
     try:
-        return django(environ, start_response)
+        return guarded(environ, start_response)
     except (LookupError, ValueError):  # an encoding that does not exist, named by a Content-Type
         start_response("400 Bad Request", [("Content-Type", "application/json")])
         return [b'{"error":"bad_header"}']

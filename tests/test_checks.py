@@ -261,10 +261,10 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 22
+    assert len(known) == 23
     assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
-    assert {checks.spool, checks.database, checks.mail} <= set(registered.registered_checks)
+    assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registered.registered_checks)
     assert {checks.secrets, checks.migrations, checks.production, checks.intake, checks.broker} <= set(
         registered.deployment_checks
     )

@@ -1,0 +1,237 @@
+"""Which part of a web process' threads pages may hold, so that posts always find one.
+
+Posts and pages share the threads of a process, and granian has one queue before them. A request beyond its share is
+refused at once, which takes a millisecond and no database. A share is held from the request until its answer is
+closed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponseBase
+from django.http.cookie import parse_cookie
+
+from config.time_limits import CLOSE_S, PAGE_S, PIECE_S, SAVE_S, Limit, limited
+
+logger = logging.getLogger(__name__)
+
+DOWNLOADS_OF_A_PERSON = 2
+# An answer up to this size is handed to the server whole: its thread is free however slowly it is read.
+WHOLE_BYTES = 1024 * 1024
+SAY_AGAIN_AFTER_S = 60.0
+DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+# In a request's environment: why it is refused, for the middleware that answers it.
+REFUSED = "calltally.refused"
+POSTS = frozenset({"/tenios/posts", "/tenios/posts/"})
+PROBES = frozenset({"/healthz", "/metrics"})
+DOWNLOADS = (".csv", ".xlsx")
+BUSY = [
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Retry-After", "1"),
+]
+
+Environ = dict[str, Any]
+
+
+class Kind(Enum):
+    """What a request is for."""
+
+    POST = "post"  # one of TENIOS': never refused here
+    STATIC = "static"  # answered whole from a small file, without a database: needs no share
+    PROBE = "probe"
+    PAGE = "page"
+    DOWNLOAD = "download"
+
+
+class Refusal(Enum):
+    """Why a request is refused."""
+
+    PROBES = "probes"
+    PAGES = "pages"
+    DOWNLOADS = "downloads"
+    PERSON = "person"
+
+
+class BrokenOff(Exception):  # noqa: N818 (what it does to the connection)
+    """Has the server break off a download, so that its reader can tell that it is not whole."""
+
+
+def kind_of(path: str) -> Kind:
+    """Say what a request is for by its path. tests/test_shares.py holds it against every address."""
+    if path in POSTS:
+        return Kind.POST
+    if path in PROBES:
+        return Kind.PROBE
+    if path.startswith(settings.STATIC_URL):
+        return Kind.STATIC
+    return Kind.DOWNLOAD if path.endswith(DOWNLOADS) else Kind.PAGE
+
+
+def person_of(environ: Environ) -> str:
+    """Return what tells people apart before any query: the session's cookie. Blank without: such a request is led to
+    the sign-in, and holds nothing."""
+    return str(parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME, ""))
+
+
+class Shares:
+    """Counts which requests hold a thread of this process."""
+
+    def __init__(self, threads: int) -> None:
+        self.pages = max(1, threads // 2)  # with downloads
+        self.downloads = max(1, threads // 4)
+        self.probes = max(1, threads // 8)
+        self._held: Counter[Kind] = Counter()
+        self._people: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def take(self, kind: Kind, person: str = "") -> Refusal | None:
+        """Take a share; return why there is none."""
+        with self._counting:
+            if refusal := self._refusal(kind, person):
+                return refusal
+            self._held[kind] += 1
+            if kind is Kind.DOWNLOAD and person:
+                self._people[person] += 1
+        return None
+
+    def give_back(self, kind: Kind, person: str = "") -> None:
+        with self._counting:
+            self._held[kind] -= 1
+            if kind is Kind.DOWNLOAD and person:
+                self._people[person] -= 1
+                if not self._people[person]:
+                    del self._people[person]
+
+    def held(self) -> dict[Kind, int]:
+        """Return how many requests of each kind hold a thread now."""
+        with self._counting:
+            return {kind: count for kind, count in self._held.items() if count}
+
+    def _refusal(self, kind: Kind, person: str) -> Refusal | None:
+        if kind is Kind.PROBE:
+            return Refusal.PROBES if self._held[kind] >= self.probes else None
+        if kind is Kind.DOWNLOAD and person and self._people[person] >= DOWNLOADS_OF_A_PERSON:
+            return Refusal.PERSON
+        is_full = self._held[Kind.PAGE] + self._held[Kind.DOWNLOAD] >= self.pages
+        if kind is Kind.DOWNLOAD:
+            return Refusal.DOWNLOADS if is_full or self._held[kind] >= self.downloads else None
+        return Refusal.PAGES if is_full else None
+
+
+class Guard:
+    """A WSGI application before Django: posts pass, all else needs a share and has a limit for the database."""
+
+    def __init__(self, application: Any, shares: Shares) -> None:
+        self._application = application
+        self.shares = shares
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        kind = kind_of(path)
+        if kind is Kind.POST:
+            answer: Iterable[bytes] = self._application(environ, start_response)
+            return answer
+        if kind is Kind.STATIC:
+            return self._whole(self._application(environ, start_response))
+        person = person_of(environ) if kind is Kind.DOWNLOAD else ""
+        if refusal := self.shares.take(kind, person):
+            return self._refuse(refusal, environ, start_response)
+        release = Release(self.shares, kind, person)
+        try:
+            is_save = environ["REQUEST_METHOD"] == "POST" and path.startswith("/admin/")
+            with limited(Limit(SAVE_S if is_save else PAGE_S)):
+                answer = self._application(environ, start_response)
+                if _is_short(answer):
+                    answer = self._whole(answer)
+                    release()
+                    return answer
+            return Stream(answer, release)
+        except BaseException:
+            release()
+            raise
+
+    def _refuse(self, refusal: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if refusal is Refusal.PROBES:
+            start_response("503 Service Unavailable", BUSY)
+            return [b'{"status": "busy"}']
+        environ[REFUSED] = refusal.value
+        return self._whole(self._application(environ, start_response))
+
+    def _whole(self, answer: Any) -> Iterable[bytes]:
+        """Return an answer as a list, which the server takes from its thread at once; it is closed here."""
+        try:
+            return [b"".join(answer)]
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+
+
+class Release:
+    """Gives a share back, once."""
+
+    def __init__(self, shares: Shares, kind: Kind, person: str) -> None:
+        self._shares, self._kind, self._person = shares, kind, person
+        self._is_done = False
+
+    def __call__(self) -> None:
+        if not self._is_done:
+            self._is_done = True
+            self._shares.give_back(self._kind, self._person)
+
+
+class Stream:
+    """An answer that its thread sends piece by piece. The server closes it in every case."""
+
+    _said_at = 0.0
+
+    def __init__(self, answer: Any, release: Release) -> None:
+        self._answer, self._release = answer, release
+        self._pieces = iter(answer)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with limited(Limit(PIECE_S)):
+            try:
+                return bytes(next(self._pieces))
+            except DATABASE_IS_AWAY as error:
+                self._say(f"a download was broken off: {type(error).__name__}")
+                raise BrokenOff from None
+
+    def close(self) -> None:
+        try:
+            with limited(Limit(CLOSE_S)):
+                self._answer.close()
+        finally:
+            self._release()
+
+    def _say(self, what: str) -> None:
+        now = time.monotonic()
+        if now >= Stream._said_at:
+            Stream._said_at = now + SAY_AGAIN_AFTER_S
+            logger.error("%s", what)
+
+
+def _is_short(answer: Any) -> bool:
+    """Say whether an answer is in memory already, or a file small enough to be."""
+    if not isinstance(answer, HttpResponseBase) or not answer.streaming:
+        return True
+    length = answer.get("Content-Length", "")
+    return length.isdigit() and int(length) <= WHOLE_BYTES
+
+
+def quiet(record: logging.LogRecord) -> bool:
+    """The filter that keeps the server from logging a traceback of what was logged here already."""
+    return BrokenOff.__qualname__ not in record.getMessage()

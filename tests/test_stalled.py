@@ -1,0 +1,203 @@
+"""Posts are answered whatever pages do: stalled downloads, pages of a frozen database, clients that read nothing."""
+
+import contextlib
+import http.client
+import http.cookiejar
+import json
+import re
+import socket
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter
+
+import pytest
+
+from tests.faults.system import ACCESS_KEY, E164, System, frozen, tree_of, wait_until
+
+pytestmark = pytest.mark.slow
+
+THREADS = 4
+WITHIN_S = 1.75  # what a post is promised
+PASSWORD = "correct horse battery"
+# As a browser that was closed in the middle of it: nothing is read, so its buffers fill and the server waits.
+SMALL_BUFFER = 4096
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    """One web process of four threads, with calls enough that their file fills every buffer on its way."""
+    system = System(
+        tmp_path_factory.mktemp("stalled") / "var",
+        WEB_PROCESSES="1",
+        WEB_THREADS=str(THREADS),
+        WEB_STALLED_READER_S="2",
+        DJANGO_SUPERUSER_USERNAME="staff",
+        DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+    )
+    try:
+        system.start()
+        system.manage("backfill", "--calls", "12000", "--days", "20")
+        yield system
+    finally:
+        system.stop()
+
+
+@pytest.fixture(scope="module")
+def cookie(system):
+    jar = http.cookiejar.CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    address = f"http://127.0.0.1:{system.port}/accounts/login/"
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', opener.open(address).read().decode())[1]
+    form = {"username": "staff", "password": PASSWORD, "csrfmiddlewaretoken": token}
+    opener.open(address, urllib.parse.urlencode(form).encode()).close()
+    return "; ".join(f"{one.name}={one.value}" for one in jar)
+
+
+CALLS = "/reports/calls.csv?from=2020-01-01&to=2030-01-01"
+
+
+def ask(system, path, cookie="", timeout=30):
+    """Return status, headers and body of a page."""
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=timeout)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def stall(system, path, cookie):
+    """Ask, and read nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    client.connect(("127.0.0.1", system.port))
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
+    return client
+
+
+def answer_of(client):
+    """Return the status of what a client that read nothing was sent."""
+    client.settimeout(10)
+    with contextlib.suppress(OSError):
+        return client.recv(16).decode().split()[1]
+
+
+def post(system, name):
+    """Return how a post was answered, and in how many seconds."""
+    variables = {"destination_number": E164, "call_uuid": name, "caller_id_number": "+491701234567"}
+    body = {"requestType": "CALL_START", "customerNumber": 1, "accessKey": ACCESS_KEY, "variables": variables}
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("POST", "/tenios/posts", json.dumps(body), {"Content-Type": "application/json"})
+        return connection.getresponse().status, time.monotonic() - began
+
+
+def all_are_answered(system, posts, name):
+    answers = [post(system, f"{name}-{index}") for index in range(posts)]
+    assert {status for status, _ in answers} == {200}
+    assert max(took_s for _, took_s in answers) < WITHIN_S
+
+
+def test_stalled_downloads_leave_posts_and_pages_their_threads(system, cookie):
+    with contextlib.ExitStack() as open_ones:
+        stalled = [open_ones.enter_context(stall(system, CALLS, cookie)) for _ in range(20)]
+        all_are_answered(system, 20, "downloads")
+        status, headers, body = ask(system, CALLS, cookie)
+        assert (status, int(headers["Retry-After"]) > 0) == (429, True)
+        assert b"under way" in body
+        assert ask(system, "/reports/", cookie)[0] == 200
+        answers = Counter(map(answer_of, stalled))
+    assert answers == {"200": 1, "429": 19}
+
+
+def test_a_share_comes_back_when_a_client_goes_or_reads_nothing(system, cookie):
+    """TCP_USER_TIMEOUT is 2 s here; nothing but it ends the second."""
+    gone = stall(system, CALLS, cookie)
+    wait_until(lambda: ask(system, CALLS, cookie)[0] == 429, what="a download that holds the share")
+    gone.close()
+    wait_until(lambda: ask(system, CALLS, cookie)[0] == 200, what="the share of a client that went")
+
+    with stall(system, CALLS, cookie):
+        wait_until(lambda: ask(system, CALLS, cookie)[0] == 429, what="a download that holds the share")
+        wait_until(lambda: ask(system, CALLS, cookie)[0] == 200, what="the share of a client that reads nothing")
+
+
+def test_a_client_that_reads_a_trickle_is_ended_too(system, cookie):
+    def trickle():
+        with contextlib.suppress(OSError):
+            while client.recv(200):
+                stopped.wait(0.1)
+        ended.set()
+
+    stopped, ended = threading.Event(), threading.Event()
+    with stall(system, CALLS, cookie) as client:
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            wait_until(lambda: ask(system, CALLS, cookie)[0] == 200, what="the share of a client that trickles")
+        finally:
+            stopped.set()
+            thread.join(60)
+
+
+def test_static_files_and_probes_are_answered_while_pages_are_stuck(system, cookie):
+    style = re.search(rb'href="(/static/[^"]+bootstrap[^"]+)"', ask(system, "/accounts/login/")[2])[1].decode()
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(20):
+            open_ones.enter_context(stall(system, style, ""))
+        all_are_answered(system, 10, "static")
+        status, _, body = ask(system, style)
+        assert (status, len(body) > 100_000) == (200, True)
+        assert ask(system, "/healthz")[0] == 200
+        assert ask(system, "/metrics")[0] == 200
+
+
+def test_a_frozen_database_has_pages_say_so_within_their_time_while_posts_are_answered(system, cookie):
+    assert ask(system, "/reports/", cookie)[0] == 200
+    answers, stopped = [], threading.Event()
+
+    def dashboard():
+        while not stopped.is_set():
+            began = time.monotonic()
+            status, headers, body = ask(system, "/reports/", cookie, timeout=60)
+            answers.append((status, headers["Retry-After"], b"does not answer" in body, time.monotonic() - began))
+            stopped.wait(0.5)
+
+    dashboards = [threading.Thread(target=dashboard) for _ in range(20)]
+    with frozen(tree_of(system.postmaster())):
+        for one in dashboards:
+            one.start()
+        until = time.monotonic() + 60
+        while not any(is_away for _, _, is_away, _ in answers) and time.monotonic() < until:
+            all_are_answered(system, 5, f"frozen-{time.monotonic_ns()}")
+        assert ask(system, "/healthz")[0] == 200
+        stopped.set()
+        for one in dashboards:
+            one.join(60)
+    assert {status for status, _, _, _ in answers} == {503}
+    assert all(int(retry_after) > 0 for _, retry_after, _, _ in answers)
+    assert any(is_away for _, _, is_away, _ in answers)
+    # 10 s are promised, and the machine may be busy.
+    assert max(took_s for *_, took_s in answers) < 20
+    wait_until(lambda: ask(system, "/reports/", cookie)[0] == 200, what="pages after the thaw")
+    log = (system.home / "logs" / "web.log").read_text()
+    assert log.count("pages are answered 503") == 1
+    assert "Traceback" not in log
+
+
+def test_a_download_whose_database_dies_is_seen_to_be_broken(system, cookie):
+    with stall(system, CALLS, cookie) as client:
+        client.settimeout(30)
+        file = client.makefile("rb")
+        while file.readline().strip():  # the headers
+            pass
+        with system.database() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (%'")
+        answer = file.read()
+    assert answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    log = (system.home / "logs" / "web.log").read_text()
+    assert "a download was broken off" in log
+    assert "Traceback" not in log
