@@ -21,6 +21,9 @@ ARGUMENTS = [
 ]
 
 
+REFUSED = ("Failed to load resource", "Response Status Error Code")
+
+
 @pytest.fixture(scope="session")
 def chromium():
     with sync_playwright() as playwright:
@@ -46,8 +49,8 @@ def open_window(chromium):
         return page
 
     def complain(page, kind, text):
-        # The browser itself calls every answer of 4xx an error; where one is expected the test says so.
-        if kind in {"error", "warning"} and "Failed to load resource" not in text:
+        # The browser and htmx call every answer of 4xx and 5xx an error; where one is expected the test says so.
+        if kind in {"error", "warning"} and not any(one in text for one in REFUSED):
             complaints.append(f"{page.url}: {text}")
 
     yield opened

@@ -159,7 +159,7 @@ def test_a_phone_can_export_too(live_server, sign_in, number):
         ("/reports/calls/", 1),
     ):
         page.goto(f"{live_server.url}{address}")
-        links = page.locator("a[download]:visible")
+        links = page.locator(".share a:visible")
         assert links.count() == files
         with page.expect_download() as download:
             links.first.click()

@@ -86,6 +86,17 @@
     document.querySelector("main .explained:hover, main .explained:focus-within") !== null;
   let kept = null;
 
+  /* After a failure the next try waits twice as long, and at least as long as the server asks for. */
+  const LONGEST_REST_S = 240;
+  let restS = 0;
+  let nextTryAt = 0;
+  const rest = (xhr) => {
+    restS = Math.min(Math.max(20, restS * 2), LONGEST_REST_S);
+    const askedS = Number(xhr?.getResponseHeader("Retry-After")) || 0;
+    // Not all of those that were refused together come again together.
+    nextTryAt = Date.now() + Math.max(restS, askedS) * (1 + Math.random() / 4) * 1000;
+  };
+
   const words = (part) => part.textContent.replace(/\s+/g, " ").trim();
   const saysTheSame = (live, html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("live");
@@ -93,11 +104,17 @@
   };
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.id === "live" && busy(event.detail.elt)) event.preventDefault();
+    const isRefresh = event.detail.elt.id === "live";
+    if (isRefresh && (busy(event.detail.elt) || Date.now() < nextTryAt)) event.preventDefault();
     else document.getElementById("main")?.setAttribute("aria-busy", "true");
   });
 
-  document.addEventListener("htmx:afterRequest", () => document.getElementById("main")?.removeAttribute("aria-busy"));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    document.getElementById("main")?.removeAttribute("aria-busy");
+    if (event.detail.elt.id !== "live") return;
+    if (event.detail.successful) restS = nextTryAt = 0;
+    else rest(event.detail.xhr);
+  });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
@@ -108,7 +125,13 @@
       return;
     }
     if (event.detail.xhr.status >= 400) {
-      event.detail.shouldSwap = elt?.id !== "live";
+      event.detail.shouldSwap = elt?.id !== "live"; // which keeps the figures that it shows
+    }
+    // The page that says so tries again by itself, which it can only where it is loaded whole.
+    if ([429, 503].includes(event.detail.xhr.status) && elt?.id !== "live") {
+      event.detail.shouldSwap = false;
+      location.assign(event.detail.xhr.responseURL);
+      return;
     }
     // A definition may have been opened while the answer was on its way.
     if (elt?.id === "live" && busy(elt)) event.detail.shouldSwap = false;
