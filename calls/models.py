@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, time
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -19,7 +19,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import addresses, opening, phones, querysets
+from calls import addresses, opening, phones, querysets, search_keys
 
 # The one address that TENIOS posts from.
 TENIOS_NETWORKS = "80.239.139.193"
@@ -53,7 +53,31 @@ def validate_e164(text: str) -> None:
         raise ValidationError(_("Type the number as %(number)s."), code="e164", params={"number": number})
 
 
-class DestinationNumber(models.Model):
+class WithSearchKey(models.Model):
+    """A model whose rows are searched and ordered by one text of theirs."""
+
+    # The name of that text.
+    SEARCHED: ClassVar[str]
+
+    # Collated by code points: the same order in every database. Blank in rows that an older version has written.
+    search_key = models.TextField(default="", db_default="", blank=True, editable=False, db_collation="C")
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        self.set_search_key()
+        if update_fields is not None and self.SEARCHED in update_fields:
+            update_fields = {*update_fields, "search_key"}
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+    def set_search_key(self) -> None:
+        """Make the search key anew from the text, unless the text was not loaded."""
+        if self.SEARCHED not in self.get_deferred_fields():
+            self.search_key = search_keys.search_key(getattr(self, self.SEARCHED))
+
+
+class DestinationNumber(WithSearchKey):
     """A number that is called, and how its calls are judged."""
 
     e164 = models.CharField(
@@ -128,13 +152,14 @@ class DestinationNumber(models.Model):
 
     objects = querysets.DestinationNumberQuerySet.as_manager()
 
+    SEARCHED = "label"
     # Settings that decide what a call came to, and where it is counted.
     JUDGING = ("expects_forward", "short_call_s", "service_level_s", "silent_after_h", "opening_hours_id")
 
     class Meta:
         verbose_name = _("number")
         verbose_name_plural = _("numbers")
-        ordering = ["label", "e164"]
+        ordering = ["search_key", "e164"]
         constraints = [
             models.CheckConstraint(name="destination_number_is_e164", condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$")),
             models.CheckConstraint(
@@ -207,7 +232,7 @@ def validate_quarter_hour(clock: time) -> None:
         )
 
 
-class OpeningHours(models.Model):
+class OpeningHours(WithSearchKey):
     """Weekly hours, public holidays and single days, for the numbers that share them."""
 
     name = models.CharField(
@@ -224,10 +249,14 @@ class OpeningHours(models.Model):
         help_text=_("Closed on them. Without a state they are days like others."),
     )
 
+    objects = querysets.SearchKeyQuerySet.as_manager()
+
+    SEARCHED = "name"
+
     class Meta:
         verbose_name = _("opening hours")
         verbose_name_plural = _("opening hours")
-        ordering = ["name"]
+        ordering = ["search_key", "name"]
 
     def __str__(self) -> str:
         return self.name

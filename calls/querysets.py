@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connections, models
 from django.db.models import Q
 
-from calls import phones
+from calls import phones, search_keys
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -19,7 +19,46 @@ if TYPE_CHECKING:
     User = AbstractBaseUser | AnonymousUser
 
 
-class DestinationNumberQuerySet(models.QuerySet):
+class SearchKeyQuerySet(models.QuerySet):
+    """Keeps the search key of rows that are written in bulk. The model's SEARCHED names the text it is made of."""
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        rows = list(objs)
+        self._set_search_keys(rows)
+        if kwargs.get("update_fields"):
+            kwargs["update_fields"] = self._with_search_key(kwargs["update_fields"])
+        return super().bulk_create(rows, *args, **kwargs)
+
+    def bulk_update(self, objs: Any, fields: Any, *args: Any, **kwargs: Any) -> int:
+        rows = list(objs)
+        self._set_search_keys(rows)
+        return super().bulk_update(rows, self._with_search_key(fields), *args, **kwargs)
+
+    def update(self, **values: Any) -> int:
+        """Update the rows and their search keys. Raise TypeError for a text that is an expression."""
+        searched = self.model.SEARCHED  # type: ignore[attr-defined]
+        if searched in values and "search_key" not in values:
+            if not isinstance(values[searched], str):
+                raise TypeError(f"Set search_key too where {searched} is set to an expression.")
+            values["search_key"] = search_keys.search_key(values[searched])
+        return super().update(**values)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def matching(self, term: str) -> Self:
+        """Keep the rows whose text contains every word of a term, whatever case and diacritics."""
+        return self.filter(search_keys.contains("search_key", term))
+
+    def _with_search_key(self, fields: Iterable[str]) -> list[str]:
+        searched = self.model.SEARCHED  # type: ignore[attr-defined]
+        return list(dict.fromkeys([*fields, *(["search_key"] if searched in fields else [])]))
+
+    def _set_search_keys(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            row.set_search_key()
+
+
+class DestinationNumberQuerySet(SearchKeyQuerySet):
     def visible_to(self, user: Any) -> DestinationNumberQuerySet:
         """Keep the numbers this user manages; staff see all."""
         return self if user.is_staff else self.filter(managers=user)

@@ -19,7 +19,7 @@ LAYERS = {
         {"posts"},
         {"models"},
         {"querysets"},
-        {"keys", "phones", "groupcommit", "addresses", "throttle", "metrics", "opening"},
+        {"keys", "phones", "groupcommit", "addresses", "throttle", "metrics", "opening", "search_keys"},
     ],
     "reports": [
         {"urls", "unavailable"},

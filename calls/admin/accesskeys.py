@@ -19,6 +19,7 @@ from calls import issuing, phones
 from calls.admin.base import (
     MOST_AT_ONCE,
     ReadOnlyAdmin,
+    SearchKeyAdmin,
     ids_of,
     may_issue_keys,
     with_query,
@@ -43,7 +44,7 @@ class KeyState(admin.SimpleListFilter):
 
 
 @admin.register(AccessKey)
-class AccessKeyAdmin(ReadOnlyAdmin):
+class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
     """To find a key and revoke it; issued and rotated where its number is."""
 
     list_display = [
@@ -57,7 +58,7 @@ class AccessKeyAdmin(ReadOnlyAdmin):
     ]
     list_filter = [KeyState, "destination_number"]
     list_select_related = ["destination_number"]
-    search_fields = ["last4", "destination_number__label", "destination_number__e164"]
+    search_fields = ["last4", "destination_number__search_key", "destination_number__e164"]
     search_help_text = _("The last four characters, or the number in any spelling")
     fields = [
         "destination_number",

@@ -20,6 +20,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening import Spans
 
@@ -136,9 +137,9 @@ class SingleDays(Lines):
 
 
 @admin.register(OpeningHours)
-class OpeningHoursAdmin(admin.ModelAdmin):
-    list_display = ["name", "state_name", "week", "used_by"]
-    search_fields = ["name"]
+class OpeningHoursAdmin(SearchKeyAdmin):
+    list_display = ["named", "state_name", "week", "used_by"]
+    search_fields = ["search_key"]
     inlines = [WeeklyLines, SingleDays]
     readonly_fields = ["next_holidays"]
 
@@ -167,6 +168,10 @@ class OpeningHoursAdmin(admin.ModelAdmin):
         after = hours.get().schedule()
         if "state" in form.changed_data or (before.weekly, before.days) != (after.weekly, after.days):
             form.instance.log_history()
+
+    @admin.display(description=_("name"), ordering="search_key")
+    def named(self, hours: OpeningHours) -> str:
+        return hours.name
 
     @admin.display(description=_("public holidays of"), ordering="state")
     def state_name(self, hours: OpeningHours) -> str:

@@ -24,7 +24,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from calls import issuing, keys, phones
+from calls import issuing, keys, phones, search_keys
 from calls.admin.base import (
     BOXES,
     MOST_AT_ONCE,
@@ -164,7 +164,7 @@ class DestinationNumberAdmin(admin.ModelAdmin):
     list_display = ["name", "number", "expects_forward", "live_keys", "manager_count", "last_call_at"]
     list_display_links = ["name", "number"]
     list_filter = ["expects_forward", HasLiveKey, "opening_hours", ("managers", admin.RelatedOnlyFieldListFilter)]
-    search_fields = ["label", "e164", "customer_number"]
+    search_fields = ["search_key", "e164", "customer_number"]
     search_help_text = _("Label, number in any spelling, or customer number")
     filter_horizontal = ["managers"]
     inlines = [KeysOfNumber]
@@ -221,7 +221,7 @@ class DestinationNumberAdmin(admin.ModelAdmin):
             last_call_at=Subquery(newest.values("first_post_at")[:1]),
         )
 
-    @admin.display(description=_("name"), ordering="label")
+    @admin.display(description=_("name"), ordering="search_key")
     def name(self, number: DestinationNumber) -> str:
         return number.name
 
@@ -246,7 +246,7 @@ class DestinationNumberAdmin(admin.ModelAdmin):
             return queryset, False
         term = search_term.strip()
         digits = re.sub(r"\D", "", term).lstrip("0")
-        found = Q(label__icontains=term) | Q(customer_number__icontains=term)
+        found = search_keys.contains("search_key", term) | Q(customer_number__icontains=term)
         if e164 := phones.e164(term):
             found |= Q(e164=e164)
         if digits:

@@ -1,18 +1,20 @@
-"""Users, with the numbers each one manages."""
+"""Users, with the numbers each one manages, and groups."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from calls.admin.base import FoldedAdmin
 
-class ManagerAdmin(UserAdmin):
+
+class ManagerAdmin(FoldedAdmin, UserAdmin):
     """Django's page of users, with the numbers each one manages."""
 
     readonly_fields = ["managed_numbers"]
@@ -34,5 +36,10 @@ class ManagerAdmin(UserAdmin):
         return numbers or capfirst(gettext("none yet: a number's page says who manages it"))
 
 
-admin.site.unregister(User)
+class FoldedGroupAdmin(FoldedAdmin, GroupAdmin):
+    """Django's page of groups."""
+
+
+admin.site.unregister([User, Group])
 admin.site.register(User, ManagerAdmin)
+admin.site.register(Group, FoldedGroupAdmin)
