@@ -161,10 +161,15 @@ class DestinationNumber(WithSearchKey):
         verbose_name_plural = _("numbers")
         ordering = ["search_key", "e164"]
         constraints = [
-            models.CheckConstraint(name="destination_number_is_e164", condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$")),
+            models.CheckConstraint(
+                name="destination_number_is_e164",
+                condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$"),
+                violation_error_message=_("Type the number with its country code, as +49 221 4710300."),
+            ),
             models.CheckConstraint(
                 name="destination_number_silent_after",
                 condition=Q(silent_after_h__gte=1, silent_after_h__lte=168),
+                violation_error_message=_("A number is silent after 1 to 168 hours."),
             ),
         ]
 
@@ -317,9 +322,15 @@ class WeeklyHours(Hours):
         verbose_name_plural = _("weekly hours")
         ordering = ["weekday", "opens_at"]
         constraints = [
-            models.CheckConstraint(name="weekly_hours_weekday", condition=Q(weekday__gte=1, weekday__lte=7)),
             models.CheckConstraint(
-                name="weekly_hours_in_order", condition=Q(opens_at__lt=F("closes_at")) | Q(closes_at=time())
+                name="weekly_hours_weekday",
+                condition=Q(weekday__gte=1, weekday__lte=7),
+                violation_error_message=_("Weekdays are 1, Monday, to 7, Sunday."),
+            ),
+            models.CheckConstraint(
+                name="weekly_hours_in_order",
+                condition=Q(opens_at__lt=F("closes_at")) | Q(closes_at=time()),
+                violation_error_message=_("Hours close after they open. Over midnight, write two lines."),
             ),
         ]
 
@@ -350,17 +361,14 @@ class SingleDay(Hours):
                 condition=Q(opens_at=None, closes_at=None)
                 | Q(opens_at__isnull=False, closes_at__isnull=False)
                 & (Q(opens_at__lt=F("closes_at")) | Q(closes_at=time())),
+                # Hours that close too early have a message of their own, at their field.
+                violation_error_message=_("Write both times, or neither where it is closed all day."),
             ),
         ]
 
     def __str__(self) -> str:
         hours = gettext("closed") if self.opens_at is None else f"{self.opens_at:%H:%M} – {self.closes_at:%H:%M}"
         return f"{self.day:%Y-%m-%d} {hours}"
-
-    def clean(self) -> None:
-        super().clean()
-        if (self.opens_at is None) != (self.closes_at is None):
-            raise ValidationError(_("Write both times, or neither where it is closed all day."))
 
 
 class AccessKey(models.Model):
@@ -385,7 +393,11 @@ class AccessKey(models.Model):
         verbose_name_plural = _("access keys")
         ordering = ["destination_number", "-created_at"]
         constraints = [
-            models.UniqueConstraint(name="access_key_once_per_number", fields=["destination_number", "fingerprint"]),
+            models.UniqueConstraint(
+                name="access_key_once_per_number",
+                fields=["destination_number", "fingerprint"],
+                violation_error_message=_("This key was issued for this number before."),
+            ),
         ]
         indexes = [
             # Which numbers does the key of this post open?
@@ -595,7 +607,7 @@ def validate_networks(text: str) -> None:
     try:
         networks = addresses.read_networks(text)
     except ValueError as error:
-        raise ValidationError(str(error), code="network") from error
+        raise ValidationError(f"{error}.", code="network") from error
     if not networks:
         raise ValidationError(
             _("Without any address nobody could post. TENIOS posts from %(address)s.") % {"address": TENIOS_NETWORKS},
@@ -617,7 +629,13 @@ class SenderPolicy(models.Model):
     class Meta:
         verbose_name = _("sender's address")
         verbose_name_plural = _("sender's address")
-        constraints = [models.CheckConstraint(name="sender_policy_is_one", condition=Q(id=1))]
+        constraints = [
+            models.CheckConstraint(
+                name="sender_policy_is_one",
+                condition=Q(id=1),
+                violation_error_message=_("The senders' addresses are one row: change that one."),
+            )
+        ]
 
     def __str__(self) -> str:
         return gettext("From where posts may come")

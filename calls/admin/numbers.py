@@ -11,8 +11,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -40,7 +41,7 @@ from calls.models import AccessKey, Call, DestinationNumber
 class NumberForm(forms.ModelForm):
     # Room for any spelling; the model makes E.164 of it.
     e164 = forms.CharField(
-        label=_("Number"), max_length=40, help_text=_("In any spelling: 0221 4710300, +49 221 4710300.")
+        label=_("Number"), max_length=100, help_text=_("In any spelling: 0221 4710300, +49 221 4710300.")
     )
 
     class Meta:
@@ -252,6 +253,16 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         if digits:
             found |= Q(e164__contains=digits)
         return queryset.filter(found), False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Give a number of seconds, hours or percent the limits of its model: else the form says only `at least 0`."""
+        if isinstance(db_field, IntegerField):
+            for validator in db_field.validators:
+                if isinstance(validator, MinValueValidator):
+                    kwargs["min_value"] = max(kwargs.get("min_value", 0), validator.limit_value)
+                elif isinstance(validator, MaxValueValidator):
+                    kwargs["max_value"] = min(kwargs.get("max_value", validator.limit_value), validator.limit_value)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # What has calls is known by its number: another number is another row.

@@ -1,0 +1,269 @@
+"""Whatever a form of the admin refuses, it says in one sentence: no rule speaks twice, and none by its own name."""
+
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.validators import BaseValidator
+
+from calls.admin.base import ReadOnlyAdmin
+from calls.models import AccessKey, DestinationNumber, OpeningHours, SenderPolicy
+from tests.factories import E164, make_key, make_number, make_staff, make_user
+
+NUMBER = "/admin/calls/destinationnumber/add/"
+HOURS = "/admin/calls/openinghours/add/"
+SENDERS = "/admin/calls/senderpolicy/1/change/"
+USER = "/admin/auth/user/add/"
+GROUP = "/admin/auth/group/add/"
+ISSUE = "/admin/calls/destinationnumber/keys/issue/?number="
+OTHER = "+4930123456"
+KEY = "a-key-that-stands-in-tenios"
+REQUIRED = "This field is required."
+CHOICE = "Select a valid choice. {} is not one of the available choices."
+QUARTER = "Calls are counted by quarter-hours: write a full, quarter or half hour, such as 08:15."
+
+
+class Errors(HTMLParser):
+    """Gathers what the lists of errors of a page say."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.said, self.in_list, self.in_item = [], False, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "ul" and "errorlist" in (dict(attrs).get("class") or ""):
+            self.in_list = True
+        elif tag == "li" and self.in_list:
+            self.in_item = True
+            self.said.append("")
+
+    def handle_endtag(self, tag):
+        if tag == "ul":
+            self.in_list = False
+        elif tag == "li":
+            self.in_item = False
+
+    def handle_data(self, data):
+        if self.in_item:
+            self.said[-1] += data
+
+
+def number(**answers):
+    """Return the form of a new number as a person fills it in."""
+    form = {"e164": OTHER, "label": "", "short_call_s": 5, "service_level_s": 20, "silent_after_h": 4}
+    form |= dict.fromkeys(["call_start", "block_end", "initiate_forward", "forward_answer", "call_end"], "automatic")
+    return NUMBER, form | {"access_keys-TOTAL_FORMS": 0, "access_keys-INITIAL_FORMS": 0} | answers
+
+
+def hours(*, week=None, day=None, **answers):
+    """Return the form of new opening hours, with a line of the week or a single day."""
+    form = {"name": "Other", "state": ""} | answers
+    for prefix, line in (("weekly", week), ("days", day)):
+        form |= {f"{prefix}-TOTAL_FORMS": int(line is not None), f"{prefix}-INITIAL_FORMS": 0}
+        form |= {f"{prefix}-0-{name}": text for name, text in (line or {}).items()}
+    return HOURS, form
+
+
+def week(**line):
+    return hours(week={"weekday": 1, "opens_at": "08:00", "closes_at": "12:00"} | line)
+
+
+def day(**line):
+    return hours(day={"day": "2026-12-24", "opens_at": "08:00", "closes_at": "12:00"} | line)
+
+
+def senders(**answers):
+    return SENDERS, {"networks": "192.0.2.1", "mode": "report"} | answers
+
+
+def key(**answers):
+    return ISSUE, {"access_key": "", "newest": "newest"} | answers
+
+
+def user(**answers):
+    form = {"username": "other", "usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
+    return USER, form | answers
+
+
+def at_most(characters, given):
+    return f"Ensure this value has at most {characters} characters (it has {given})."
+
+
+def between(least, most):
+    return {
+        f"{least - 1}": f"Ensure this value is greater than or equal to {least}.",
+        f"{most + 1}": f"Ensure this value is less than or equal to {most}.",
+        "-99999999999": f"Ensure this value is greater than or equal to {least}.",
+        "99999999999": f"Ensure this value is less than or equal to {most}.",
+        "1.5": "Enter a whole number.",
+    }
+
+
+ARRIVES = ("call_start", "block_end", "initiate_forward", "forward_answer", "call_end")
+NO_NUMBER = "“{}” is not a phone number. Type it as 0221 4710300 or +49 221 4710300."
+BOTH_TIMES = "Write both times, or neither where it is closed all day."
+EARLY = "Closes at 08:00, before it opens at 12:00. Over midnight, write two lines."
+TENIOS = "Without any address nobody could post. TENIOS posts from 80.239.139.193."
+NUL = "Null characters are not allowed."
+
+# (rule, form, what is said): every rule of a model that a form can break, and each way to break it.
+CASES = [
+    ("DestinationNumber.destination_number_is_e164", number(e164="no number at all, but long"), None),
+    ("DestinationNumber.e164 validate_e164", number(e164="Hotline"), NO_NUMBER.format("Hotline")),
+    ("DestinationNumber.e164 max_length", number(e164="+49" + "2" * 40), None),
+    ("DestinationNumber.e164 max_length", number(e164="x" * 120), None),
+    ("DestinationNumber.e164 unique", number(e164="0221 55400300"), "This number is here already."),
+    ("DestinationNumber.e164 required", number(e164=""), REQUIRED),
+    ("DestinationNumber.label max_length", number(label="x" * 101), at_most(100, 101)),
+    ("DestinationNumber.label max_length", number(label="x\0"), NUL),
+    ("DestinationNumber.customer_number max_length", number(customer_number="1" * 41), at_most(40, 41)),
+    *((f"DestinationNumber.{name} choice", number(**{name: "never"}), CHOICE.format("never")) for name in ARRIVES),
+    *((f"DestinationNumber.{name} required", number(**{name: ""}), REQUIRED) for name in ARRIVES),
+    *(
+        (f"DestinationNumber.{name} limits", number(**{name: given}), said)
+        for name, limits in {
+            "short_call_s": (0, 3600),
+            "service_level_s": (1, 3600),
+            "silent_after_h": (1, 168),
+            "service_level_aim": (1, 100),
+        }.items()
+        for given, said in between(*limits).items()
+    ),
+    *(
+        (f"DestinationNumber.{name} required", number(**{name: ""}), REQUIRED)
+        for name in ("short_call_s", "service_level_s", "silent_after_h")
+    ),
+    *(
+        ("DestinationNumber.destination_number_silent_after", number(silent_after_h=given), said)
+        for given, said in between(1, 168).items()
+    ),
+    (
+        "DestinationNumber.opening_hours choice",
+        number(opening_hours=99),
+        "Select a valid choice. That choice is not one of the available choices.",
+    ),
+    ("OpeningHours.name unique", hours(name="Office hours"), "Opening hours of this name are here already."),
+    ("OpeningHours.name required", hours(name=" "), REQUIRED),
+    ("OpeningHours.name max_length", hours(name="x" * 101), at_most(100, 101)),
+    ("OpeningHours.state choice", hours(state="XX"), CHOICE.format("XX")),
+    ("WeeklyHours.weekly_hours_weekday", week(weekday=8), CHOICE.format("8")),
+    ("WeeklyHours.weekly_hours_in_order", week(opens_at="12:00", closes_at="08:00"), EARLY),
+    ("WeeklyHours.weekly_hours_in_order", week(opens_at="12:00", closes_at="12:00"), None),
+    ("WeeklyHours.weekday required", week(weekday=""), REQUIRED),
+    ("WeeklyHours.weekday choice", week(weekday="Monday"), CHOICE.format("Monday")),
+    ("WeeklyHours.opens_at required", week(opens_at=""), REQUIRED),
+    ("WeeklyHours.opens_at validate_quarter_hour", week(opens_at="08:10"), QUARTER),
+    ("WeeklyHours.opens_at validate_quarter_hour", week(opens_at="8 o'clock"), "Enter a valid time."),
+    ("WeeklyHours.closes_at required", week(closes_at=""), REQUIRED),
+    ("WeeklyHours.closes_at validate_quarter_hour", week(closes_at="12:10"), QUARTER),
+    ("SingleDay.single_day_in_order", day(opens_at="12:00", closes_at="08:00"), EARLY),
+    ("SingleDay.single_day_in_order", day(closes_at=""), BOTH_TIMES),
+    ("SingleDay.single_day_in_order", day(opens_at=""), BOTH_TIMES),
+    ("SingleDay.day required", day(day=""), REQUIRED),
+    ("SingleDay.day required", day(day="Christmas"), "Enter a valid date."),
+    ("SingleDay.opens_at validate_quarter_hour", day(opens_at="08:10"), QUARTER),
+    ("SingleDay.closes_at validate_quarter_hour", day(closes_at="12:10"), QUARTER),
+    ("SingleDay.note max_length", day(note="x" * 101), at_most(100, 101)),
+    ("SenderPolicy.sender_policy_is_one", senders(networks="# nobody"), TENIOS),
+    (
+        "SenderPolicy.networks validate_networks",
+        senders(networks="192.0.2.300"),
+        "'192.0.2.300' is no address and no network such as 192.0.2.0/24 or 2001:db8::/32.",
+    ),
+    ("SenderPolicy.networks required", senders(networks=""), REQUIRED),
+    ("SenderPolicy.mode choice", senders(mode="never"), CHOICE.format("never")),
+    ("SenderPolicy.mode required", senders(mode=""), REQUIRED),
+    (
+        "AccessKey.access_key_once_per_number",
+        key(access_key=KEY),
+        "This key was issued for +49 221 55400300 before and is live. Bring another, or have one made.",
+    ),
+    ("AccessKey.valid_from required", key(valid_from_0="soon", valid_from_1="08:00"), "Enter a valid date."),
+    ("AccessKey.valid_from required", key(valid_from_0="2026-12-24", valid_from_1="8 h"), "Enter a valid time."),
+    ("User.username unique", user(username="somebody"), "A user with that username already exists."),
+    ("User.username max_length", user(username="x" * 151), at_most(150, 151)),
+    ("User.username required", user(username=""), REQUIRED),
+    (
+        "User.username UnicodeUsernameValidator",
+        user(username="two words"),
+        "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
+    ),
+    ("Group.name unique", (GROUP, {"name": "Managers"}), "Group with this Name already exists."),
+    ("Group.name max_length", (GROUP, {"name": "x" * 151}), at_most(150, 151)),
+    ("Group.name required", (GROUP, {"name": ""}), REQUIRED),
+]
+
+
+@pytest.fixture
+def staff(client, db):
+    client.force_login(make_staff())
+    make_key(make_number(E164), KEY)
+    OpeningHours.objects.create(name="Office hours")
+    SenderPolicy.objects.create(pk=1)
+    Group.objects.create(name="Managers")
+    make_user("somebody")
+    return client
+
+
+@pytest.mark.parametrize(("rule", "form", "said"), CASES)
+def test_what_breaks_a_rule_is_refused_in_one_sentence(staff, rule, form, said):
+    address, answers = form
+    if address == ISSUE:
+        address += str(DestinationNumber.objects.get().pk)
+        answers = answers | {"newest": AccessKey.objects.get().pk}
+
+    page = staff.post(address, answers).content.decode()
+
+    errors = Errors(page).said
+    assert len(errors) == 1, errors
+    assert "onstraint" not in page
+    if said is not None:
+        assert errors == [said]
+    assert errors[0].endswith(".")
+
+
+def models_of_forms():
+    """Return the models of ours that somebody can fill in a form of the admin for."""
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label == "calls" and not isinstance(model_admin, ReadOnlyAdmin):
+            yield model
+            yield from (inline.model for inline in model_admin.inlines)
+
+
+def rules_of(model):
+    """Yield the name of each rule that a model sets for what is filled in."""
+    yield from (f"{model.__name__}.{constraint.name}" for constraint in model._meta.constraints)
+    for field in model._meta.concrete_fields:
+        if not field.editable or field.primary_key or (field.remote_field and field.remote_field.parent_link):
+            continue
+        name = f"{model.__name__}.{field.name}"
+        if (field.name == "opening_hours" and model is not DestinationNumber) or field.name == "destination_number":
+            continue  # set by the page, not by a person
+        if field.unique:
+            yield f"{name} unique"
+        if field.max_length and not field.choices:
+            yield f"{name} max_length"
+        if field.choices or field.remote_field:
+            yield f"{name} choice"
+        if not field.blank and field.get_internal_type() != "BooleanField":
+            yield f"{name} required"
+        for validator in field._validators:
+            is_limit = isinstance(validator, BaseValidator)
+            yield f"{name} limits" if is_limit else f"{name} {getattr(validator, '__name__', type(validator).__name__)}"
+
+
+def test_every_rule_that_a_form_can_meet_has_a_case():
+    tried = {rule for rule, _form, _said in CASES}
+    assert not {rule for model in models_of_forms() for rule in rules_of(model)} - tried
+
+
+def test_every_constraint_that_a_form_can_meet_has_a_message_of_ours():
+    lacking = [
+        constraint.name
+        for model in models_of_forms()
+        for constraint in model._meta.constraints
+        if constraint.violation_error_message == constraint.default_violation_error_message
+    ]
+    assert not lacking
