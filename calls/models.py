@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -368,7 +369,7 @@ class SingleDay(Hours):
 
     def __str__(self) -> str:
         hours = gettext("closed") if self.opens_at is None else f"{self.opens_at:%H:%M} – {self.closes_at:%H:%M}"
-        return f"{self.day:%Y-%m-%d} {hours}"
+        return f"{date_format(self.day)} {hours}"
 
 
 class AccessKey(models.Model):

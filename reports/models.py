@@ -5,12 +5,21 @@ when shown."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from calls.models import DestinationNumber
+
+
+def _at(moment: datetime) -> str:
+    """Return a moment as the admin shows it, in the reports' zone."""
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def _count(label: object, help_text: object = "") -> models.PositiveIntegerField:
@@ -123,7 +132,7 @@ class QuarterHourCounts(Counts, OfQuarterHour):
         ]
 
     def __str__(self) -> str:
-        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
+        return f"{self.destination_number}, {_at(self.quarter_hour)}"
 
 
 class DayCounts(Counts, OfDay):
@@ -135,7 +144,7 @@ class DayCounts(Counts, OfDay):
         ]
 
     def __str__(self) -> str:
-        return f"{self.destination_number_id} {self.day}"
+        return f"{self.destination_number}, {date_format(self.day)}"
 
 
 class MonthCounts(Counts, OfMonth):
@@ -186,7 +195,7 @@ class QuarterHourBlockCounts(BlockCounts, OfQuarterHour):
         ]
 
     def __str__(self) -> str:
-        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M} {self.block_type}"
+        return f"{self.destination_number}, {_at(self.quarter_hour)}, {self.block_type}"
 
 
 class DayBlockCounts(BlockCounts, OfDay):
@@ -200,7 +209,7 @@ class DayBlockCounts(BlockCounts, OfDay):
         ]
 
     def __str__(self) -> str:
-        return f"{self.destination_number_id} {self.day} {self.block_type}"
+        return f"{self.destination_number}, {date_format(self.day)}, {self.block_type}"
 
 
 class MonthBlockCounts(BlockCounts, OfMonth):
@@ -376,7 +385,7 @@ class FirstPost(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.destination_number_id} {self.request_type}"
+        return f"{self.destination_number}, {self.request_type}"
 
 
 class ToldSilence(OfNumber):

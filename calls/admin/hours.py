@@ -20,7 +20,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls.admin.base import SearchKeyAdmin
+from calls.admin.base import DATE_SCRIPTS, SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening import Spans
 
@@ -97,16 +97,15 @@ class SingleDaysFormSet(LinesFormSet):
     day_field = "day"
 
     def name_of(self, day: date) -> str:
-        return day.isoformat()
+        return date_format(day)
 
 
 class Lines(admin.TabularInline):
     """Lines go with their opening hours: who may change those may change these."""
 
-    # The browser's own clock, in steps of a quarter-hour; the admin's writes seconds.
-    formfield_overrides = {
-        models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 15 * 60})}
-    }
+    # As the pages write times. A browser's own clock writes 08:00 AM where it is set to American English, the admin's
+    # writes seconds.
+    formfield_overrides = {models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"size": 6})}}
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("calls.view_openinghours") or self.has_change_permission(request, obj)
@@ -142,6 +141,9 @@ class OpeningHoursAdmin(SearchKeyAdmin):
     search_fields = ["search_key"]
     inlines = [WeeklyLines, SingleDays]
     readonly_fields = ["next_holidays"]
+
+    class Media:
+        js = DATE_SCRIPTS
 
     def get_queryset(self, request: HttpRequest) -> Any:
         named = DestinationNumber.objects.only("opening_hours", "label", "e164")
@@ -195,4 +197,4 @@ class OpeningHoursAdmin(SearchKeyAdmin):
         today = timezone.localdate()
         rest = date(today.year + 1, 12, 31) - today
         found = hours.schedule().next_holidays(today, rest.days)
-        return format_html_join("", "{} {}<br>", [(date_format(day, "D Y-m-d"), name) for day, name in found])
+        return format_html_join("", "{} {}<br>", [(date_format(day, "D j M Y"), name) for day, name in found])

@@ -28,6 +28,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from calls import issuing, keys, phones, search_keys
 from calls.admin.base import (
     BOXES,
+    DATE_SCRIPTS,
     MOST_AT_ONCE,
     exactly,
     ids_of,
@@ -199,6 +200,9 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         ),
         (_("Who sees its reports"), {"fields": ["managers"]}),
     ]
+
+    class Media:
+        js = DATE_SCRIPTS  # for the pages that issue and rotate keys
 
     def get_queryset(self, request: HttpRequest) -> Any:
         live = (

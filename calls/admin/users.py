@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls.admin.base import FoldedAdmin
+from calls.admin.base import DATE_SCRIPTS, FoldedAdmin
 
 
 class ManagerAdmin(FoldedAdmin, UserAdmin):
@@ -22,6 +22,9 @@ class ManagerAdmin(FoldedAdmin, UserAdmin):
         *(UserAdmin.fieldsets or ()),
         (_("Numbers"), {"fields": ["managed_numbers"]}),
     ]
+
+    class Media:
+        js = DATE_SCRIPTS
 
     @admin.display(description=_("manages"))
     def managed_numbers(self, user: User) -> str:

@@ -138,11 +138,14 @@ def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
         ({"week": [(1, "08:10", "12:00")]}, "write a full, quarter or half hour, such as 08:15."),
         ({"week": [(1, "08:00", "")]}, "This field is required."),
         ({"days": [("2026-12-24", "08:00", "")]}, "Write both times, or neither where it is closed all day."),
-        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "2026-12-24 is closed twice"),
-        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "08:00", "09:00")]}, "2026-12-24 is closed all day and open"),
+        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "24 Dec 2026 is closed twice"),
+        (
+            {"days": [("2026-12-24", "", ""), ("2026-12-24", "08:00", "09:00")]},
+            "24 Dec 2026 is closed all day and open",
+        ),
         (
             {"days": [("2026-12-24", "08:00", "12:00"), ("2026-12-24", "08:00", "12:00")]},
-            "2026-12-24 is given twice from 08:00 to 12:00",
+            "24 Dec 2026 is given twice from 08:00 to 12:00",
         ),
     ],
 )
@@ -255,6 +258,6 @@ def test_who_may_change_hours_may_change_their_lines_and_who_may_see_them_sees_t
 
     client.force_login(make_staff("reader", permissions=["calls.view_openinghours"]))
     page = client.get(reverse("admin:calls_openinghours_change", args=[hours.pk])).content.decode()
-    assert "2026-12-24" in page
+    assert "24 Dec 2026" in page
     assert 'name="weekly-0-opens_at"' not in page
     assert client.post(f"{HOURS}{hours.pk}/change/", filled(hours, name="Mine")).status_code == 403
