@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -12,7 +12,7 @@ from django.utils import timezone
 from calls import posts, refusals
 from calls.addresses import read_address, read_networks
 from calls.groupcommit import LARGEST_BATCH
-from calls.models import Reason, RefusedPost, SenderPolicy
+from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 from calls.posts import CallPost
 from calls.senders import Policy
 from calls.writer import Writer
@@ -32,16 +32,19 @@ class Replayed:
     refused: int = 0
 
 
-def replay(refused: QuerySet[RefusedPost]) -> Replayed:
+def replay(refused: QuerySet[RefusedPost], meant: DestinationNumber | None = None) -> Replayed:
     """Take posts that were refused, oldest first; those that are still refused say why now. Raise ReplayError.
 
+    With `meant` they are taken as posts for that number, whichever they name.
     A post that was taken before, then or now, is the same event: doing this twice changes nothing."""
     came_of_it = Replayed()
     current = SenderPolicy.current()
     policy = Policy(current.mode, read_networks(current.networks))
     with contextlib.closing(Writer("calltally replay")) as writer:
         for batch in _batches(refused.order_by("received_at", "id").iterator(BATCH)):
-            readable = [(row, _posts_of(row)) for row in batch if row.can_be_replayed and _is_admitted(row, policy)]
+            readable = [
+                (row, _posts_of(row, meant)) for row in batch if row.can_be_replayed and _is_admitted(row, policy)
+            ]
             taken = _write(writer, [post for _, of_row in readable for post in of_row])
             done = [
                 row.pk for row, of_row in readable if of_row and all(str(post.ingest_id) in taken for post in of_row)
@@ -53,14 +56,15 @@ def replay(refused: QuerySet[RefusedPost]) -> Replayed:
     return came_of_it
 
 
-def _posts_of(row: RefusedPost) -> list[CallPost]:
+def _posts_of(row: RefusedPost, meant: DestinationNumber | None) -> list[CallPost]:
     try:
-        return [
+        parsed = [
             posts.parse_again(row.body, row.fingerprint, received_at, ingest_id)
             for ingest_id, received_at in zip(row.ingest_ids, row.receipts, strict=True)
         ]
     except posts.Refusal:
         return []
+    return [replace(post, destination_number=meant.e164) for post in parsed] if meant else parsed
 
 
 def _write(writer: Writer, of_batch: list[CallPost]) -> set[str]:

@@ -18,10 +18,24 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import intake, issuing, phones, posts, replaying
+from calls import intake, issuing, misreadings, phones, posts, replaying
 from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys
 from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 
+# What each reason means.
+WHY = {
+    Reason.UNKNOWN_NUMBER: _("The post names a number that is not among the numbers here."),
+    Reason.UNKNOWN_KEY: _("The number is known, but no number here has the access key of this post."),
+    Reason.KEY_OVER: _("The access key is one of this number, but it had expired, was revoked or was not yet valid."),
+    Reason.KEY_OF_ANOTHER: _("The access key admits posts for another number, not for this one."),
+    Reason.NO_KEY: _("The post has no access key."),
+    Reason.NO_NUMBER: _("The post names no number, and its access key admits posts for several."),
+    Reason.FOREIGN_ADDRESS: _("The post came from an address that is not listed as a sender's address."),
+    Reason.BAD_POST: _("The post has no requestType or no variables."),
+    Reason.BAD_JSON: _("The body of the post is not valid JSON."),
+    Reason.TOO_LARGE: _("The post is larger than 64 KiB."),
+    Reason.MEDIA_TYPE: _("The post was not sent as JSON, or its body was compressed."),
+}
 # What can be done about each reason that can be mended from here.
 MENDS = {
     Reason.UNKNOWN_NUMBER: _("Add this number, and admit the key"),
@@ -30,22 +44,66 @@ MENDS = {
     Reason.KEY_OVER: _("Let the key go on for 14 days"),
     Reason.FOREIGN_ADDRESS: _("List this address"),
 }
-# And what to do elsewhere about the others.
+# What to do.
 ADVICE = {
+    Reason.UNKNOWN_NUMBER: _(
+        "If the number is yours, check its digits and add it. If it is not, nothing needs to be done."
+    ),
+    Reason.UNKNOWN_KEY: _(
+        "If the post is from TENIOS, admit its key, or enter the number's own key in TENIOS, in each of the five boxes."
+    ),
+    Reason.KEY_OVER: _(
+        "Let the key go on for 14 days, and enter the newest key in TENIOS meanwhile. A revoked key stays revoked: "
+        "issue a new one."
+    ),
+    Reason.KEY_OF_ANOTHER: _(
+        "If both numbers share this key, admit it for this one too. If not, enter the number's own key in TENIOS."
+    ),
+    Reason.FOREIGN_ADDRESS: _(
+        "If TENIOS posts from this address, list it. Behind a proxy, check the address of the client first."
+    ),
     Reason.NO_KEY: _("Enter the number's access key in TENIOS, in each of the five boxes."),
-    Reason.NO_NUMBER: _("Several numbers have this key, so the post must name its own: see destination_number."),
-    Reason.BAD_POST: _("A post without requestType or variables is none of TENIOS' calls."),
-    Reason.BAD_JSON: _("Something on the way has changed the post, or somebody else sent it."),
-    Reason.TOO_LARGE: _("A post has 64 KiB at most. Name fewer variables in the routing plan."),
-    Reason.MEDIA_TYPE: _("Posts are sent as application/json. Something on the way has changed this one."),
+    Reason.NO_NUMBER: _("Have TENIOS send destination_number, or issue each number a key of its own."),
+    Reason.BAD_POST: _("TENIOS sends both with every call. Check who else posts to this address."),
+    Reason.BAD_JSON: _("Check whether a proxy changes posts, and who else posts to this address."),
+    Reason.TOO_LARGE: _("Name fewer variables in the routing plan."),
+    Reason.MEDIA_TYPE: _(
+        "TENIOS sends application/json. Check whether a proxy changes posts, and who else posts to this address."
+    ),
 }
+
+
+NO_NUMBER = _("The text is not a whole phone number and cannot be added as one: correct it where it is entered.")
+
+
+def can_be_added(post: RefusedPost) -> bool:
+    """Say whether what a post names could be a number here."""
+    return phones.e164(post.destination_number) == post.destination_number
+
+
+def advice_on(post: RefusedPost) -> Any:
+    """Return what to do about a refused post, in words."""
+    return NO_NUMBER if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post) else ADVICE[Reason(post.reason)]
 
 
 def mend_of(post: RefusedPost) -> Any:
     """Return what can be done about a refused post from here, in words; None for nothing."""
     if post.replayed_at is not None or (post.reason == Reason.FOREIGN_ADDRESS and post.address is None):
         return None
+    if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post):
+        return None
     return MENDS.get(Reason(post.reason))
+
+
+def numbers_meant_by(post: RefusedPost) -> list[DestinationNumber]:
+    """Return the numbers here that a post for an unknown number may mean."""
+    if post.reason != Reason.UNKNOWN_NUMBER or post.replayed_at is not None or not post.can_be_replayed:
+        return []
+    return misreadings.numbers_meant(post.destination_number)
+
+
+def count_for(number: DestinationNumber) -> str:
+    return gettext("Count for %(number)s") % {"number": number}
 
 
 class State(admin.SimpleListFilter):
@@ -73,6 +131,8 @@ class Mending:
 
     post: RefusedPost
     number: DestinationNumber | None
+    # The posts name another number, but this one is meant.
+    is_meant: bool = False
 
     @property
     def concerned(self) -> QuerySet[RefusedPost]:
@@ -101,6 +161,10 @@ class Mending:
             raise ValidationError(gettext("The number is not there any more."))
         since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
         issuing.admit_key(number, self.post.fingerprint, since=since)
+        if self.is_meant:
+            return (
+                f"Counted posts for {self.post.destination_number} as posts for {number.e164}, and admitted their key."
+            )
         return "Admitted the key that refused posts came with."
 
 
@@ -175,9 +239,9 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet) -> None:
         self._replay(request, queryset)
 
-    def _replay(self, request: HttpRequest, queryset: QuerySet) -> None:
+    def _replay(self, request: HttpRequest, queryset: QuerySet, meant: DestinationNumber | None = None) -> None:
         try:
-            came_of_it = replaying.replay(queryset)
+            came_of_it = replaying.replay(queryset, meant)
         except replaying.ReplayError as error:
             self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
             return
@@ -198,10 +262,13 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         post: RefusedPost = context["original"]
+        context["why"] = WHY[Reason(post.reason)]
         if post.replayed_at is None:
-            context["advice"] = ADVICE.get(Reason(post.reason))
+            context["advice"] = advice_on(post)
+            context["meant"] = numbers_meant_by(post)
         if may_issue_keys(request):
             context["mend"] = mend_of(post)
+            context["counts"] = [(number.pk, count_for(number)) for number in context.get("meant", [])]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def mend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -210,11 +277,15 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         post = get_object_or_404(RefusedPost, pk=pk)
         back = reverse("admin:calls_refusedpost_change", args=[pk])
-        title = mend_of(post)
+        meant = numbers_meant_by(post)
+        number = next((number for number in meant if str(number.pk) == request.GET.get("number")), None)
+        is_meant = number is not None
+        title = count_for(number) if number else mend_of(post)
         if title is None:
             self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
             return HttpResponseRedirect(back)
-        mending = Mending(post, DestinationNumber.objects.filter(e164=post.destination_number).first())
+        number = number or DestinationNumber.objects.filter(e164=post.destination_number).first()
+        mending = Mending(post, number, is_meant)
         is_new = post.reason == Reason.UNKNOWN_NUMBER and mending.number is None
         form = NewNumberForm(request.POST or None) if is_new else None
         errors: list[str] = []
@@ -226,13 +297,15 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             else:
                 intake.read_again()
                 self.log_change(request, post, noted)
-                self._replay(request, mending.concerned)
+                self._replay(request, mending.concerned, number if is_meant else None)
                 return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
             "title": title,
             "post": post,
-            "number": self.number(post),
+            "number": number.readable if is_meant and number else self.number(post),
+            "named": self.number(post) if is_meant else "",
+            "meant": [] if is_meant else meant,
             "posts": sum(mending.concerned.values_list("count", flat=True)),
             "form": form,
             "asked": form.visible_fields() if form else [],

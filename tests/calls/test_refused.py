@@ -1,7 +1,10 @@
 """Refused posts are kept for those worth it, shown to staff, mended, and counted with their time of receipt."""
 
+import inspect
 import json
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.management import call_command
@@ -9,7 +12,8 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from calls import intake, refusals
+from calls import intake, posts, refusals, views
+from calls.admin import refused
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
 from calls.refusals import Refused
 from calls.writer import connect
@@ -361,3 +365,93 @@ def test_managers_hear_nothing_of_refused_posts(client, number):
     client.force_login(make_user(numbers=[number]))
 
     assert "refused" not in client.get("/reports/").content.decode()
+
+
+# --- What each reason means, and which number was meant --------------------------------------
+
+
+def page_of(client, row):
+    return unescape(client.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode())
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_explained_with_what_to_do(staff, number, reason):
+    send(staff, start(key="a-key-nobody-knows"))
+    row = settled().get()
+    RefusedPost.objects.update(reason=reason)
+
+    page = page_of(staff, row)
+    assert str(refused.WHY[reason]) in page
+    assert str(refused.ADVICE[reason]) in page
+    # What was counted since needs nothing to be done.
+    RefusedPost.objects.update(replayed_at=timezone.now())
+    page = page_of(staff, row)
+    assert str(refused.WHY[reason]) in page
+    assert str(refused.ADVICE[reason]) not in page
+
+
+def test_reasons_are_those_that_answers_have():
+    said = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refusals.REASONS))
+    said |= {"foreign_address", views.TooLarge.default_code, views.NotJson.default_code}
+    said |= set(re.findall(r'Refusal\("([a-z_]+)"', inspect.getsource(posts)))
+    assert said == set(Reason.values) == set(refused.WHY) == set(refused.ADVICE)
+    assert all(str(text).endswith(".") for text in (*refused.WHY.values(), *refused.ADVICE.values()))
+
+
+@pytest.mark.parametrize(
+    ("named", "stored"),
+    [
+        ("4922155400300", "+494922155400300"),  # as versions before 0.2 read it
+        ("221 55400300", None),  # lacks its 0
+        ("55400300", None),  # lacks its area code
+        ("+022155400300", None),
+        ("+22155400300", None),  # a plus instead of the 0
+    ],
+)
+def test_a_misread_number_is_offered_as_the_one_that_is_here(staff, named, stored):
+    for kind in ("CALL_START", "CALL_END"):
+        send(staff, post_body(kind, named, ACCESS_KEY))
+    row = settled().first()
+    if stored:
+        RefusedPost.objects.update(destination_number=stored)
+    number = make_number(label="Hotline")
+    make_number(OTHER, label="Shop")
+
+    page = page_of(staff, row)
+    assert f'Did you mean <a href="/admin/calls/destinationnumber/{number.pk}/change/">Hotline' in " ".join(
+        page.split()
+    )
+    assert "Count for Hotline (+49 221 55400300)…" in page
+    assert "Shop" not in page
+    if "Add this number" in page:
+        assert page.index("Count for Hotline") < page.index("Add this number")
+
+    address = reverse("admin:calls_refusedpost_mend", args=[row.pk]) + f"?number={number.pk}"
+    assert "are counted for +49 221 55400300" in staff.get(address).content.decode()
+    answer = staff.post(address, follow=True)
+
+    assert "2 posts are taken now" in answer.content.decode()
+    assert DestinationNumber.objects.count() == 2
+    assert {event.destination_number for event in CallEvent.objects.all()} == {named}  # as the posts have it
+    assert Call.objects.get().destination_number == number
+    assert not RefusedPost.objects.waiting()
+
+
+def test_the_page_that_adds_a_misreading_asks_first(staff):
+    send(staff, start("+494922155400300"))
+    row = settled().get()
+    make_number(label="Hotline")
+
+    page = staff.get(reverse("admin:calls_refusedpost_mend", args=[row.pk])).content.decode()
+    assert page.index("Did you mean") < page.index("From now on posts for")
+
+
+@pytest.mark.parametrize(("named", "can_be_added"), [("+4940555555", True), ("1001", False), ("Hotline", False)])
+def test_a_number_like_none_here_is_no_misreading(staff, number, named, can_be_added):
+    make_number(OTHER)
+    send(staff, start(named))
+
+    page = page_of(staff, settled().get())
+    assert "Did you mean" not in page
+    assert ("Add this number" in page) == can_be_added
+    assert (str(refused.NO_NUMBER) in page) != can_be_added
