@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
@@ -67,6 +68,7 @@ def is_of_this_machine(meta: Mapping[str, str]) -> bool:
     return peer is not None and peer.is_loopback and not any(name in meta for name in FORWARDING_HEADERS)
 
 
+@lru_cache(maxsize=256)
 def read_address(text: str) -> Address | None:
     """Return an address as proxies write it: with or without port, brackets and zone. None where it is none."""
     text = text.strip()

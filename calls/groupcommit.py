@@ -19,6 +19,51 @@ class Busy(Exception):  # noqa: N818 (a state, not a fault)
     """No answer within the time one would wait."""
 
 
+class Asked(Generic[Item, Answer]):
+    """An item whose sender waits for the answer. A lock costs half of what the condition of a Future does."""
+
+    __slots__ = ("_answered", "_claimed", "answer", "is_answered", "item")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.answer: Answer | Exception
+        self.is_answered = False
+        self._answered = threading.Lock()
+        self._answered.acquire()
+        self._claimed = threading.Lock()
+
+    def claim(self) -> bool:
+        """Return True to the first caller: the thread that begins with the item, or the sender who gives up."""
+        return self._claimed.acquire(blocking=False)
+
+    def resolve(self, answer: Answer | Exception) -> None:
+        self.answer, self.is_answered = answer, True
+        self._answered.release()
+
+    def wait(self, within_s: float) -> bool:
+        """Wait for the answer; return whether it came in time."""
+        return self._answered.acquire(timeout=max(0.0, within_s))
+
+
+class Submitted(Generic[Item, Answer]):
+    """An item whose answer a Future holds."""
+
+    __slots__ = ("_future", "item")
+
+    def __init__(self, item: Item, future: Future[Answer]) -> None:
+        self.item = item
+        self._future = future
+
+    def claim(self) -> bool:
+        return self._future.set_running_or_notify_cancel()
+
+    def resolve(self, answer: Answer | Exception) -> None:
+        if isinstance(answer, Exception):
+            self._future.set_exception(answer)
+        else:
+            self._future.set_result(answer)
+
+
 class GroupCommit(Generic[Item, Answer]):
     """Hands items to `work` in batches, on a thread of its own that starts at first use. No timer waits.
 
@@ -35,7 +80,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._name = name
         self._work = work
         self._at_end = at_end
-        self._queue: queue.SimpleQueue[tuple[Item, Future[Answer]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Asked[Item, Answer] | Submitted[Item, Answer] | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._busy_since: float | None = None
@@ -43,11 +88,7 @@ class GroupCommit(Generic[Item, Answer]):
     def submit(self, item: Item) -> Future[Answer]:
         """Queue an item; the future tells its answer."""
         future: Future[Answer] = Future()
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-            self._queue.put((item, future))
+        self._put(Submitted(item, future))
         return future
 
     def ask(self, item: Item, within_s: float) -> Answer:
@@ -57,13 +98,13 @@ class GroupCommit(Generic[Item, Answer]):
         busy_since = self._busy_since
         if busy_since is not None and time.monotonic() - busy_since > within_s:
             raise Busy
-        future = self.submit(item)
-        try:
-            return future.result(within_s)
-        except TimeoutError:
-            if future.cancel() or not future.done():
-                raise Busy from None
-            return future.result()  # it came this very moment, or `work` raised a TimeoutError of its own
+        asked: Asked[Item, Answer] = Asked(item)
+        self._put(asked)
+        if not asked.wait(within_s) and (asked.claim() or not asked.is_answered):
+            raise Busy
+        if isinstance(asked.answer, Exception):
+            raise asked.answer
+        return asked.answer
 
     def close(self) -> None:
         """End the thread once all that is queued is done; the next item starts it again."""
@@ -73,18 +114,22 @@ class GroupCommit(Generic[Item, Answer]):
                 self._queue.put(None)
                 thread.join()
 
+    def _put(self, entry: Asked[Item, Answer] | Submitted[Item, Answer]) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            self._queue.put(entry)
+
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            waiting = [(item, future) for item, future in batch if future.set_running_or_notify_cancel()]
-            if waiting:
+            claimed = [entry for entry in batch if entry.claim()]
+            if claimed:
                 self._busy_since = time.monotonic()
-                answers = self._answers([item for item, _ in waiting])
+                answers = self._answers([entry.item for entry in claimed])
                 self._busy_since = None
-                for (_, future), answer in zip(waiting, answers, strict=True):
-                    if isinstance(answer, Exception):
-                        future.set_exception(answer)
-                    else:
-                        future.set_result(answer)
+                for entry, answer in zip(claimed, answers, strict=True):
+                    entry.resolve(answer)
         self._at_end()
 
     def _answers(self, items: list[Item]) -> Sequence[Answer | Exception]:
@@ -93,7 +138,7 @@ class GroupCommit(Generic[Item, Answer]):
         except Exception as error:  # noqa: BLE001 (the thread must live on, and those who wait must hear of it)
             return [error] * len(items)
 
-    def _next_batch(self) -> list[tuple[Item, Future[Answer]]] | None:
+    def _next_batch(self) -> list[Asked[Item, Answer] | Submitted[Item, Answer]] | None:
         first = self._queue.get()
         if first is None:
             return None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.response import Response
 
 from calls import metrics
 from calls.addresses import scheme_of
@@ -15,7 +16,9 @@ from calls.views import healthz, receive_post
 
 def _answer_post(request: HttpRequest) -> HttpResponse:
     began = time.perf_counter()
-    answer: HttpResponse = receive_post(request).render()  # nothing behind us renders it
+    answer = receive_post(request)
+    if isinstance(answer, Response):
+        answer.render()  # nothing behind us does
     answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, in calls.postlog, and sparingly
     metrics.count_post(answer.status_code, time.perf_counter() - began)
     return answer

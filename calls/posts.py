@@ -190,13 +190,7 @@ def from_row(row: dict[str, Any]) -> CallPost:
 def read_json(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body. Raise Refusal("bad_json") for anything a careful reader would not accept."""
     try:
-        posted = json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_object,
-            parse_int=_whole_number,
-            parse_float=_number,
-            parse_constant=_refuse,
-        )
+        posted = _DECODER.decode(body.decode("utf-8-sig"))
         if isinstance(posted, dict) and _is_flat_enough(posted):
             return posted
     except (ValueError, RecursionError) as error:
@@ -206,10 +200,10 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 def without_key(posted: dict[str, Any], access_key: str) -> tuple[str, dict[str, Any]]:
     """Return a post as ASCII JSON and as an object, with the access key gone from wherever it stood."""
-    payload = json.dumps(posted, separators=(",", ":"))
+    payload = _ENCODER.encode(posted)
     if "access" in payload.casefold() or (access_key and json.dumps(access_key)[1:-1] in payload):
         posted = _cleared(posted, access_key)
-        payload = json.dumps(posted, separators=(",", ":"))
+        payload = _ENCODER.encode(posted)
     return payload, posted
 
 
@@ -290,6 +284,13 @@ def _number(literal: str) -> float | str:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
+
+
+# Made once: json.loads and json.dumps make one for each call that has options.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole_number, parse_float=_number, parse_constant=_refuse
+)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def _is_flat_enough(posted: Any) -> bool:

@@ -170,6 +170,8 @@ MERGE = """
     has_odd_posts = known.has_odd_posts OR excluded.has_odd_posts
 """
 KEEP_POSTS = KEEP_POSTS.replace("{merge}", MERGE)
+# As PostgreSQL reads it. psycopg would parse a text of this length anew for each batch.
+KEEP_POSTS_RAW = KEEP_POSTS.replace("%(posts)s", "$1").encode()
 
 # A call known by its correlation_id alone joins the call that has named its call_uuid since: the same merge as
 # above, its events moved, the row gone, both quarter-hours logged. Run under a lock on the weak row, so that a
@@ -252,7 +254,8 @@ def write(connection: psycopg.Connection, posts: Sequence[CallPost]) -> set[str]
 
 def _keep(connection: psycopg.Connection, posts: list[CallPost]) -> set[str]:
     rows = json.dumps([as_row(post) for post in posts])
-    return {ingest_id for (ingest_id,) in connection.execute(KEEP_POSTS, {"posts": rows})}
+    with psycopg.RawCursor(connection) as cursor:
+        return {ingest_id for (ingest_id,) in cursor.execute(KEEP_POSTS_RAW, [rows])}
 
 
 def reunite_calls() -> int:

@@ -52,7 +52,7 @@ if WEB_PROCESSES < 1 or WEB_THREADS < 1:
 # In production the intake is a process of its own, calltally-intake: what it is started with, where it answers, and
 # the folder of its counters. The web processes show these in /metrics and on the page System. `make run` has none.
 INTAKE_PROCESSES = env.int("INTAKE_PROCESSES", default=2)
-INTAKE_THREADS = env.int("INTAKE_THREADS", default=16)
+INTAKE_THREADS = env.int("INTAKE_THREADS", default=32)
 if INTAKE_PROCESSES < 1 or INTAKE_THREADS < 1:
     raise ImproperlyConfigured("INTAKE_PROCESSES and INTAKE_THREADS, of each process, must be at least 1.")
 INTAKE_URL = env.str("INTAKE_URL", default="").rstrip("/")

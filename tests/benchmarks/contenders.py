@@ -40,10 +40,11 @@ class Round:
 class Web:
     """A web server that takes posts over HTTP."""
 
-    def __init__(self, name: str, command: Callable[[int], Sequence[str]], logs: Path) -> None:
+    def __init__(self, name: str, command: Callable[[int], Sequence[str]], logs: Path, **environment: str) -> None:
         self.name = name
         self.port = free_port()
-        self.child = Child(name, command(self.port), logs / f"{re.sub(r'[^a-z]+', '-', name.lower())}.log")
+        log = logs / f"{re.sub(r'[^a-z]+', '-', name.lower())}.log"
+        self.child = Child(name, command(self.port), log, environment)
 
     def start(self) -> None:
         """Start it and wait until it listens. Raise Invalid where it does not."""
@@ -176,7 +177,7 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
 
     from calls.writer import KEEP_POSTS
     from config import embedded
-    from config.management.commands.quickstart import services
+    from config.management.commands.quickstart import intake_service, services
 
     database = settings.DATABASES["default"]
     setup = {
@@ -200,13 +201,18 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
         return [str(others), *how.split(), "tests.benchmarks.flask_psycopg:app"]
 
     logs = home / "logs"
+    # The intake as in deploy/, and the web processes of `make run`; both count posts in files.
+    counters = {name: home / f"counters-{name}" for name in ("intake", "web")}
+    for folder in counters.values():
+        folder.mkdir()
     pgbench = Path(embedded.find_binaries().path("pgbench"))
     return [
-        Web("Calltally", lambda port: services(port)["web"], logs),
+        Web("Calltally", intake_service, logs, PROMETHEUS_MULTIPROC_DIR=str(counters["intake"])),
         PgBench(str(pgbench), database, pgbench_script(KEEP_POSTS), home),
         Web("FastAPI + asyncpg", fastapi, logs),
         Web("Flask + psycopg", flask, logs),
         Web("naive DRF + ORM", naive, logs),
+        Web("make run", lambda port: services(port)["web"], logs, PROMETHEUS_MULTIPROC_DIR=str(counters["web"])),
     ]
 
 

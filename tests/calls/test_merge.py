@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls import posts, writer
-from calls.groupcommit import GroupCommit
+from calls.groupcommit import GroupCommit, Submitted
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import rollups
 from reports.models import DayBlockCounts, QuarterHourBlockCounts, QuarterHourCounts
@@ -366,8 +366,8 @@ def test_a_post_whose_statement_was_chosen_to_end_a_deadlock_is_written_all_the_
         ends = [parsed(post_body("CALL_END", number), call_uuid, TEN + timedelta(minutes=1)) for call_uuid in "ab"]
         with group._starting:  # so that both are of one batch
             futures = [Future(), Future()]
-            for pair in zip(ends, futures, strict=True):
-                group._queue.put(pair)
+            for end, future in zip(ends, futures, strict=True):
+                group._queue.put(Submitted(end, future))
         taken = group.submit(parsed(post_body("BLOCK_END", number), "a", TEN + timedelta(minutes=1)))
         wait_until_one_waits(watch)
         other.execute(lock, ["a"])

@@ -38,7 +38,7 @@ class IntakeProcess:
             ("/opt/calltally/.venv/bin/python", sys.executable),
             ("--port=8001", f"--port={self.port}"),
             ("${INTAKE_PROCESSES}", "2"),
-            ("${INTAKE_THREADS}", "16"),
+            ("${INTAKE_THREADS}", "32"),
         ]:
             assert there in line, f"{there} is not in {UNIT.name}"
             line = line.replace(there, here)
