@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Reverse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
@@ -493,8 +494,17 @@ class Call(models.Model):
             models.Index(name="call_number_time", fields=["destination_number", "first_post_at", "id"]),
             # Which calls are there in a period, newest first?
             models.Index(name="call_time", fields=["first_post_at", "id"]),
-            # Which calls did this caller make?
-            models.Index(name="call_caller_time", fields=["caller_id_number", "first_post_at"]),
+            # Which calls did this caller make, or those whose number begins so? In the order of bytes, for LIKE uses no
+            # other where the database has a locale.
+            models.Index(
+                OpClass("caller_id_number", name="text_pattern_ops"), "first_post_at", name="call_caller_begins"
+            ),
+            # Which calls did callers make whose number ends so?
+            models.Index(
+                OpClass(Reverse("caller_id_number"), name="text_pattern_ops"),
+                name="call_caller_ends",
+                condition=~Q(caller_id_number=""),
+            ),
             # Which call belongs to a post that names no call_uuid?
             models.Index(
                 name="call_correlation",

@@ -16,6 +16,8 @@ from phonenumbers import PhoneMetadata, shortnumberinfo
 # Fewer digits are an extension or a short code (1001, 110, 116117), unless they are known to be a valid number.
 FEWEST_DIGITS = 7
 FEWEST_DIGITS_OF_A_NATIONAL_NUMBER = 9
+FEWEST_DIGITS_OF_AN_ENDING = 4
+MOST_DIGITS_OF_AN_ENDING_FROM_0 = 5
 LONGEST_SHORT_CODE = 10  # behind a plus and a country code
 LONGEST_TEXT = 60
 WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private", "withheld"})
@@ -55,6 +57,38 @@ def candidates(text: str) -> list[str]:
     spellings = [f"+{digits}", *([f"0{digits}"] if len(digits) >= FEWEST_DIGITS_OF_A_NATIONAL_NUMBER else [])]
     readings = [_e164(spelling, region) for spelling in spellings]
     return [number for number in readings if number and _is_valid(number)]
+
+
+def beginnings(text: str) -> list[str]:
+    """Return what a number in E.164 that begins as this text does begins with; more than one where it is ambiguous."""
+    region = settings.PHONE_REGION
+    digits = _digits(text.strip())
+    own = country_code()
+    if digits.startswith("+"):
+        return [_without_trunk_zeros(digits)] if len(digits) > 1 else []
+    if digits.startswith("00"):
+        return [_without_trunk_zeros(f"+{digits[2:]}")] if len(digits) > 2 else []
+    international = [_without_trunk_zeros(f"+{digits}")] if f"+{digits}".startswith(own) else []
+    if _prefix(region) == "0":
+        return [own + digits[1:]] if digits.startswith("0") and len(digits) > 1 else international
+    return [*international, own + digits] if digits else []
+
+
+def ending(text: str) -> str:
+    """Return the digits that a number could end in; blank for fewer than four, and for what can only be a beginning:
+    with a plus, or many digits that begin with a 0."""
+    digits = _digits(text.strip())
+    is_beginning = digits.startswith("+") or (digits.startswith("0") and len(digits) > MOST_DIGITS_OF_AN_ENDING_FROM_0)
+    return digits if not is_beginning and len(digits) >= FEWEST_DIGITS_OF_AN_ENDING else ""
+
+
+def spaced(beginning: str) -> str:
+    """Return the beginning of a number in E.164 as people write it: `+49 171 39`."""
+    formatter = phonenumbers.AsYouTypeFormatter(settings.PHONE_REGION)
+    written = ""
+    for sign in beginning:
+        written = formatter.input_digit(sign)
+    return str(written).strip()
 
 
 def is_withheld(caller_id_number: str) -> bool:
@@ -98,6 +132,11 @@ def _readable(number: str) -> str:
     return phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+def country_code() -> str:
+    """Return the country code of the region with its plus: `+49`."""
+    return f"+{phonenumbers.country_code_for_region(settings.PHONE_REGION)}"
+
+
 def examples() -> dict[str, str]:
     """Return a number of the region as people type it: `national` and `international`."""
     region = settings.PHONE_REGION
@@ -107,6 +146,11 @@ def examples() -> dict[str, str]:
         "national": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL),
         "international": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
     }
+
+
+def is_written_number(text: str) -> bool:
+    """Say whether a text holds nothing but digits and what people write between them."""
+    return bool(_written(text.strip()))
 
 
 def _refusal(text: str) -> str:
@@ -224,6 +268,16 @@ def _checked(text: str, region: str | None) -> str | None:
             return None if is_short and not phonenumbers.is_valid_number(number) else text
         text, region = written, None
     return None
+
+
+def _without_trunk_zeros(beginning: str) -> str:
+    """Return the beginning of an international number without zeros behind its country code that are dialled inside
+    the country only."""
+    for length in (2, 3, 4):
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(beginning[1:length] or 0))
+        if regions and _prefix(regions[0]) == "0":
+            return beginning[:length] + beginning[length:].lstrip("0")
+    return beginning
 
 
 def _is_valid(number: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connections, models
 from django.db.models import Q
+from django.db.models.functions import Reverse
 
 from calls import phones, search_keys
 
@@ -93,6 +94,10 @@ class CallQuerySet(models.QuerySet):
     def of_caller(self, text: str) -> CallQuerySet:
         """Keep the calls of one caller, whatever the spelling of the number."""
         return self.filter(caller_id_number=phones.comparable(text))
+
+    def with_caller_reversed(self) -> CallQuerySet:
+        """Make `caller_reversed` known to filters: the caller from its last digit to its first, as it is indexed."""
+        return self.alias(caller_reversed=Reverse("caller_id_number"))
 
     def contradicting(self) -> CallQuerySet:
         """Keep the calls whose posts named two callers, two customer numbers, or another than the number's own."""

@@ -15,7 +15,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import phones, posts
+from calls import phones, posts, search
 from calls.admin.base import ReadOnlyAdmin, exactly
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import exports, periods
@@ -112,7 +112,10 @@ class CallAdmin(ReadOnlyAdmin):
     ordering = ["-first_post_at", "-id"]
     sortable_by = ["started"]
     search_fields = ["caller_id_number"]
-    search_help_text = _("Caller in any spelling, or the beginning of a call_uuid or correlation_id")
+    search_help_text = _(
+        "Caller in any spelling, the beginning of a number or its last four digits, withheld, or the beginning of a "
+        "call_uuid or correlation_id"
+    )
     fieldsets = [
         (None, {"fields": ["destination_number", "caller", "outcome", "marks", "customer_number"]}),
         (
@@ -174,14 +177,10 @@ class CallAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(caller_id_number=phones.comparable(term))
-        # Digits alone may be a caller or the beginning of an id; with a plus they can be a caller only.
-        if not (term.startswith("+") and phones.e164(term)):
-            # Named with their number, the ids are found by the indexes that keep them unique.
-            numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
-            found |= Q(destination_number__in=numbers, call_uuid__startswith=term)
-            found |= Q(destination_number__in=numbers, correlation_id__startswith=term) & ~Q(correlation_id="")
-        return queryset.filter(found), False
+        # Named with their number, ids are found by the indexes that keep them unique.
+        numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
+        found: Any = queryset
+        return search.narrowed(found.filter(destination_number__in=numbers), search.readings(term)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

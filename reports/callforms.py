@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from calls import phones, posts
+from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
@@ -400,7 +400,12 @@ class CallFilter:
             calls = calls.filter(ended_at__isnull=False, answered_at=None)
             calls = calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=self.last_block)
         calls = self._as_far_as_measured(self._going_on(self._took(self._forwarded(calls))))
-        return calls.filter(self._searched()) if self.search else calls
+        return search.narrowed(calls, search.readings(self.search)) if self.search else calls
+
+    @property
+    def searched_label(self) -> str:
+        """Say what was searched for, in words."""
+        return search.in_words(search.readings(self.search)) if self.search else ""
 
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls in which the destinations asked for were tried, were tried first, or answered first."""
@@ -531,18 +536,6 @@ class CallFilter:
         )
         weekday = ExtractIsoWeekDay("first_post_at", tzinfo=periods.zone())
         return calls.alias(local_day=local, local_minute=minute, local_weekday=weekday).filter(wanted)
-
-    def _searched(self) -> Q:
-        """A caller in any spelling, or the beginning of an id."""
-        text = self.search.strip()
-        if phones.is_withheld(text):
-            return Q(caller_id_number="")
-        caller = phones.e164(text)
-        is_number_alone = caller is not None and not text.isdigit()
-        found = Q(caller_id_number=phones.comparable(text))
-        if not is_number_alone:
-            found |= Q(call_uuid__startswith=text) | Q(correlation_id__startswith=text)
-        return found
 
     # --- How it is read -----------------------------------------------------------------------
 

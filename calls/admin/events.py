@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from calls import posts
+from calls import posts, search
 from calls.admin.base import (
     ReadOnlyAdmin,
     exactly,
@@ -47,7 +47,7 @@ class CallEventAdmin(ReadOnlyAdmin):
     list_filter = [KindOfPost]
     list_select_related = ["call"]
     search_fields = ["caller_id_number"]
-    search_help_text = _("Caller, in any spelling")
+    search_help_text = _("Caller in any spelling, the beginning of a number or its last four digits, or withheld")
     # Version-7 ids are in the order of receipt, and indexed.
     ordering = ["-ingest_id"]
     sortable_by = ()
@@ -89,5 +89,6 @@ class CallEventAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
-        calls = Call.objects.of_caller(search_term).order_by("-first_post_at").values_list("pk", flat=True)
+        ways = search.callers(search_term)
+        calls = search.narrowed(Call.objects.all(), ways).order_by("-first_post_at").values_list("pk", flat=True)
         return queryset.filter(call__in=list(calls[: self.MOST_CALLS])), False

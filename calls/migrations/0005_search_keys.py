@@ -17,7 +17,7 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("calls", "0003_opening_hours"),
+        ("calls", "0004_find_callers_by_part"),
     ]
 
     operations = [

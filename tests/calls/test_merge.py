@@ -313,7 +313,7 @@ def test_the_open_call_of_a_caller_is_looked_up_among_the_open_ones_not_among_al
     plan = plan_among_many_calls(number, writer.KEEP_POSTS)
 
     assert "call_open" in plan
-    assert "call_caller_time" not in plan
+    assert "call_caller_begins" not in plan
 
 
 def test_posts_known_by_a_correlation_id_alone_are_one_call_until_one_names_its_call_uuid(number):
