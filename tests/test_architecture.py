@@ -13,7 +13,7 @@ LAYERS = {
         {"urls", "middleware"},
         {"views", "tasks", "admin", "commands"},
         {"notices"},
-        {"intake", "draining", "replaying", "issuing", "misreadings", "traffic", "search"},
+        {"intake", "draining", "replaying", "issuing", "misreadings", "traffic", "search", "rereading"},
         {"writer", "spool", "keyring", "senders", "postlog"},
         {"refusals"},
         {"posts"},
