@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -276,6 +277,15 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
         ('"=1+1', "'\"=1+1"),
         ("'=1+1", "''=1+1"),
         ("  =1+1", "'  =1+1"),
+        ("\u200b=1+1", "'\u200b=1+1"),
+        ("\ufeff@SUM(A1)", "'\ufeff@SUM(A1)"),
+        ("\u00a0\u202e-1", "'\u00a0\u202e-1"),
+        ("\u00ad\u2060\U000e0020+1", "'\u00ad\u2060\U000e0020+1"),
+        ("\u200b\t1", "'\u200b\t1"),
+        ("﹦1+1", "'﹦1+1"),
+        ("\u200bKöln", "\u200bKöln"),
+        ("Ölservice", "Ölservice"),
+        ("_x", "_x"),
         ("+49221471", "+49221471"),
         ("+049221471", "'+049221471"),
         ("+49221471 ", "'+49221471 "),
@@ -365,6 +375,71 @@ def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
     assert header == CALLS.replace(",", ";")
     assert ";2026-09-15 12:00:00;2026-09-15 12:00:02;" in first
     assert ";12,000;10,000;100,000;" in first
+
+
+IGNORABLE_SIGNS = [
+    sign
+    for sign in map(chr, [*range(1, 0x2FFF), *range(0x3000, 0x3200), *range(0xFE00, 0x11400), *range(0xE0000, 0xE0200)])
+    if unicodedata.category(sign) in {"Cf", "Zs", "Zl", "Zp", "Cc"}
+] + list("\u034f\u115f\u3164\ufe0f\uffa0\U000e0100\U0001bca0\U0001d173\U00013430")
+
+
+def test_no_ignorable_character_hides_a_formula():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT cell FROM unnest(%s::text[]) AS given (cell) WHERE {exports.safe('cell')} = cell",
+            [[f"{sign}=1" for sign in IGNORABLE_SIGNS]],
+        )
+        assert cursor.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("0221", "'0221"),
+        ("1-2", "'1-2"),
+        ("3.10", "'3.10"),
+        ("3/10", "'3/10"),
+        ("12E5", "'12E5"),
+        ("1,5", "'1,5"),
+        ("10:30", "'10:30"),
+        ("5 pm", "'5 pm"),
+        ("7 %", "'7 %"),
+        ("1. Mai", "'1. Mai"),
+        ("Mrz 26", "'Mrz 26"),
+        ("SEPT2", "'SEPT2"),
+        ("1001", "'1001"),
+        ("+492214710300", "+49 2214710300"),
+        ("=1+1", "'=1+1"),
+        ("Hotline 1", "Hotline 1"),
+        ("1. Stock links", "1. Stock links"),
+        ("Marketing 1", "Marketing 1"),
+        ("Mai", "Mai"),
+        ("3a", "3a"),
+    ],
+)
+def test_excel_takes_no_text_for_a_number_or_a_date_and_plain_csv_stays_as_it_is(label, written):
+    number = make_number(label=label, **ALL_ON)
+    call(number, "one", NOON, S=0, F=2, A=12, B=20, E=112)
+    Call.objects.update(correlation_id=label, customer_number=label, caller_id_number=label)
+    Call.objects.get().events.update(block_type=label, destination=label, destination_type=label)
+    rollups.rebuild()
+
+    guarded = f"'{label}" if label.startswith("=") else label
+    [plain] = rows(exports.calls_csv(Call.objects.all()))
+    files = {
+        "counts": exports.counts_csv([number], TODAY, Grain.DAY, excel=True),
+        "blocks": exports.blocks_csv([number], TODAY, Grain.DAY, excel=True),
+        "calls": exports.calls_csv(Call.objects.all(), excel=True),
+    }
+    columns = ("correlation_id", "customer_number", "caller_id_number", "answered_destination", "label", "block_type")
+    for file in files.values():
+        [row] = csv.DictReader(io.StringIO(b"".join(file).decode("utf-8-sig")), delimiter=";")
+        for column in set(columns) & set(row):
+            assert row[column] == written, column
+        assert row["destination_number"] == "+49 22155400300"
+    for column in set(columns) & set(plain):
+        assert plain[column] == guarded
 
 
 def test_planners_get_every_quarter_hour_in_utc_without_a_header():
