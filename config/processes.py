@@ -125,6 +125,11 @@ class Child:
         if self.is_alive() and self._process:
             self._process.send_signal(signal.SIGHUP if self.name == "web" else signal.SIGTERM)
 
+    def stop(self) -> None:
+        """Stop the child until it is started again."""
+        stop_all([self])
+        self._process, self._left = None, {}
+
     def why_it_ended(self) -> str:
         code = self._process.returncode if self._process else None
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"

@@ -214,6 +214,15 @@ SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
 if SPOOL_MOST_MB < 1:
     raise ImproperlyConfigured("SPOOL_MOST_MB is how large the spool may grow, in megabytes: at least 1.")
 
+# --- Workbooks: made by a worker of their own, kept for a day -----------------------------------
+
+FILES_FOLDER = HOME / "files"
+# How large all of them may grow together, and how much room they leave on the disk for posts and the database.
+FILES_MOST_MB = env.int("FILES_MOST_MB", default=4096)
+FILES_LEAST_FREE_MB = env.int("FILES_LEAST_FREE_MB", default=1024)
+if FILES_MOST_MB < 1 or FILES_LEAST_FREE_MB < 0:
+    raise ImproperlyConfigured("FILES_MOST_MB must be at least 1 and FILES_LEAST_FREE_MB at least 0, in megabytes.")
+
 # --- Mail: tells people what they would otherwise have to look for ------------------------------
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
@@ -252,6 +261,8 @@ FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 CLEAR_SESSIONS_EVERY_S = 3600
+START_WORKBOOKS_EVERY_S = 2
+CLEAR_WORKBOOKS_EVERY_S = 300
 
 BROKER = HOME / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
@@ -270,6 +281,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# A workbook takes minutes; it must not keep a thread of the worker that counts.
+CELERY_TASK_ROUTES = {"reports.tasks.make_workbooks": {"queue": "files"}}
 CELERY_BEAT_SCHEDULE = {
     "roll-up": {
         "task": "reports.tasks.roll_up",
@@ -290,6 +303,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.tell_silences",
         "schedule": TELL_SILENCES_EVERY_S,
         "options": {"expires": TELL_SILENCES_EVERY_S},
+    },
+    "start-workbooks": {
+        "task": "reports.tasks.start_workbooks",
+        "schedule": START_WORKBOOKS_EVERY_S,
+        "options": {"expires": START_WORKBOOKS_EVERY_S},
+    },
+    "clear-workbooks": {
+        "task": "reports.tasks.clear_workbooks",
+        "schedule": CLEAR_WORKBOOKS_EVERY_S,
+        "options": {"expires": CLEAR_WORKBOOKS_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

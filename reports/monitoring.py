@@ -27,6 +27,8 @@ from reports import intake_process
 WAIT_FOR_DATABASE_S = 0.75
 # Up to then counting may lag for a large batch, or a worker that is started again.
 BEHIND_S = 120.0
+# Up to then the files worker may take to begin, and workbooks to follow each other.
+UNMADE_S, LATE_S = 60.0, 1800.0
 # How far is counted, what waits to be counted, what came in, what was refused.
 STATE = """
 SELECT
@@ -35,6 +37,10 @@ SELECT
   (SELECT min(logged_at) FROM calls_changedquarterhour) AS changed_since,
   (SELECT received_at FROM calls_callevent ORDER BY ingest_id DESC LIMIT 1) AS newest_post_at,
   (SELECT coalesce(sum(count), 0) FROM calls_refusedpost WHERE replayed_at IS NULL) AS refused,
+  (SELECT count(*) FROM reports_workbook WHERE state = 'waiting') AS workbooks,
+  (SELECT min(created_at) FROM reports_workbook WHERE state = 'waiting') AS workbooks_since,
+  (SELECT count(*) FROM reports_workbook WHERE state = 'working' AND heartbeat_at > now() - interval '30 s')
+    AS made_now,
   now() AS asked_at
 """
 
@@ -48,6 +54,9 @@ class Counted:
     changed_since: datetime | None
     newest_post_at: datetime | None
     refused: int
+    workbooks: int  # that wait to be made
+    workbooks_since: datetime | None
+    made_now: int  # workbooks that a worker is at
     asked_at: datetime
 
     @property
@@ -59,6 +68,11 @@ class Counted:
     def lag_s(self) -> float:
         """How long the oldest change has waited to be counted."""
         return 0.0 if self.changed_since is None else self._age_s(self.changed_since)
+
+    @property
+    def workbook_wait_s(self) -> float:
+        """How long the oldest workbook has waited to be begun."""
+        return 0.0 if self.workbooks_since is None else self._age_s(self.workbooks_since)
 
     def _age_s(self, moment: datetime) -> float:
         return max(0.0, (self.asked_at - moment).total_seconds())
@@ -110,6 +124,7 @@ def findings(state: State) -> list[Finding]:
         *_spool_lines(state),
         *_counting_lines(state),
         *_refused_lines(state),
+        *_workbook_lines(state),
         _mail_line(),
     ]
 
@@ -211,6 +226,25 @@ def _refused_lines(state: State) -> list[Finding]:
     return [Finding(name, False, says, address=reverse("admin:calls_refusedpost_changelist") + "?state=waiting")]
 
 
+def _workbook_lines(state: State) -> list[Finding]:
+    name, counted = gettext("Workbooks"), state.counted
+    if counted is None:
+        return []
+    if not counted.workbooks:
+        says = gettext("One is being made.") if counted.made_now else gettext("None waits.")
+        return [Finding(name, True, says)]
+    says = ngettext(
+        "%(n)d workbook waits to be made, for %(seconds)d s.",
+        "%(n)d workbooks wait to be made, the oldest for %(seconds)d s.",
+        counted.workbooks,
+    ) % {"n": counted.workbooks, "seconds": counted.workbook_wait_s}
+    if counted.workbook_wait_s > UNMADE_S and not counted.made_now:
+        advice = gettext("No worker makes them: look whether the files worker and beat run; their logs say why not.")
+        return [Finding(name, False, says, advice)]
+    advice = gettext("One is made after the other. Where this stays, ask for shorter periods, or take the CSV.")
+    return [Finding(name, counted.workbook_wait_s <= LATE_S, says, advice)]
+
+
 def _mail_line() -> Finding:
     name = gettext("Mail")
     if settings.WRONG_FOR_MAIL:
@@ -264,6 +298,11 @@ class StateCollector(Collector):
             yield _gauge("calltally_changed_quarter_hours", "Changes that wait to be counted.", counted.changed)
             yield _gauge("calltally_roll_up_lag_seconds", "How long the oldest of them has waited.", counted.lag_s)
             yield _gauge("calltally_refused_posts", "Refused posts that are kept and not counted.", counted.refused)
+            yield _gauge("calltally_workbooks_waiting", "Workbooks that wait to be made.", counted.workbooks)
+            yield _gauge(
+                "calltally_workbooks_oldest_seconds", "How long the oldest of them has waited.", counted.workbook_wait_s
+            )
+            yield _gauge("calltally_workbooks_working", "Workbooks that a worker is making.", counted.made_now)
             if counted.heartbeat_age_s is not None:
                 yield _gauge(
                     "calltally_worker_heartbeat_age_seconds",

@@ -1,11 +1,13 @@
-"""Celery's doors to rollups and to mail. They carry no data, and may run twice or late."""
+"""Celery tasks. They carry no data and are safe to run twice or late."""
 
 import logging
+from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
-from reports import rollups, telling
+from reports import rollups, telling, workbook_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -21,3 +23,26 @@ def roll_up() -> None:
 @shared_task(ignore_result=True)
 def tell_silences() -> None:
     telling.tell_silences(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def start_workbooks() -> None:
+    """Wake the files worker where a workbook waits."""
+    if workbook_jobs.start():
+        make_workbooks.apply_async(retry=False, expires=60)
+
+
+@shared_task(ignore_result=True)
+def make_workbooks() -> None:
+    """Runs in the files worker alone: CELERY_TASK_ROUTES."""
+    workbook_jobs.make_waiting()
+
+
+@shared_task(ignore_result=True)
+def clear_workbooks() -> None:
+    workbook_jobs.clear()
+
+
+@worker_shutting_down.connect
+def stop_workbooks(**_of_the_signal: Any) -> None:
+    workbook_jobs.stop()

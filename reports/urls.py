@@ -1,7 +1,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from reports.views import calls, coverage, downloads, forwards, number, overview, system, when
+from reports.views import calls, coverage, downloads, files, forwards, number, overview, system, when
 
 urlpatterns = [
     path("", overview.home, name="home"),
@@ -16,6 +16,10 @@ urlpatterns = [
     path("reports/calls/", calls.calls, name="calls"),
     path("reports/calls/<int:pk>/", calls.call, name="call"),
     path("reports/system/", system.system, name="system"),
+    path("reports/files/", files.files, name="files"),
+    path("reports/files/new/", files.new, name="new_file"),
+    path("reports/files/<uuid:pk>/", files.file, name="file"),
+    path("reports/files/<uuid:pk>.xlsx", files.download, name="download_file"),
     path("reports/counts.csv", downloads.counts_csv, name="counts_csv"),
     path("reports/counts.xlsx", downloads.counts_xlsx, name="counts_xlsx"),
     path("reports/blocks.xlsx", downloads.blocks_xlsx, name="blocks_xlsx"),

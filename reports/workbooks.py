@@ -6,8 +6,9 @@ import contextlib
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any
 
 import xlsxwriter
@@ -15,12 +16,16 @@ from django.conf import settings
 from django.http import FileResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
-from reports import periods
+from reports import file_store, periods
 from reports.exports import MOMENTS, Pieces
 from reports.figures import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
+TELL_EVERY_ROWS = 100
+TOO_LONG = gettext_lazy("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Columns of the files that are text whatever stands in them.
 TEXTS = frozenset(
@@ -40,25 +45,63 @@ DEFINED_WITH = {
 
 
 class TooLong(Exception):  # noqa: N818 (a state of the question)
-    """There are more rows than a sheet of Excel holds."""
+    """There are more rows than a sheet of Excel holds, or they take more room than a workbook may have."""
 
 
-def workbook(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]]) -> FileResponse:
-    """Return a response with the rows of a CSV of reports.exports as a workbook. Raise TooLong.
+class TooManyAtOnce(Exception):  # noqa: N818 (a state of the question)
+    """There are more rows than are written while somebody waits."""
 
-    `filters` are what was asked for, as the second sheet says it."""
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
-    try:
-        with xlsxwriter.Workbook(file, {"constant_memory": True}) as book, contextlib.closing(pieces):
-            columns = _write_rows(book, _rows(pieces))
-            _write_about(book, columns, filters)
-    except BaseException:
-        file.close()
-        raise
+
+def at_once(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]], most_rows: int = MOST_ROWS) -> FileResponse:
+    """Return a response with the rows of a CSV of reports.exports as a workbook.
+
+    `filters` are what was asked for, as the second sheet says it. Raise TooLong, TooManyAtOnce, OSError."""
+
+    def count(rows: int) -> None:
+        if rows > most_rows:
+            raise TooManyAtOnce
+
+    with file_store.at_once() as parts:
+        file: IO[bytes] = tempfile.TemporaryFile(dir=parts)  # noqa: SIM115 (the response closes it)
+        try:
+            write(file, pieces, filters, parts, count)
+        except BaseException:
+            file.close()
+            raise
     file.seek(0)
+    return response(file, name)
+
+
+def response(file: IO[bytes], name: str) -> FileResponse:
+    """Return a download of a workbook; it closes the file."""
     answer = FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPE)
     answer["Cache-Control"] = "private, no-store"
     return answer
+
+
+def write(
+    file: IO[bytes], pieces: Pieces, filters: Sequence[tuple[str, str]], parts: Path, each: Callable[[int], None]
+) -> None:
+    """Write the rows of a CSV as a workbook, with its parts in a folder of this name. Memory stays flat.
+
+    `each` is told every hundred rows, and at the end, how many were written; what it raises ends the writing.
+    Raise TooLong, OSError."""
+    book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": str(parts)})
+    try:
+        with contextlib.closing(pieces):
+            columns = _write_rows(book, _rows(pieces), each)
+        _write_about(book, columns, filters)
+        try:
+            book.close()
+        except FileSizeError as error:
+            raise TooLong from error
+        except FileCreateError as error:
+            raise (error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error))) from error
+    finally:
+        # Where writing ended early, closing the book would first put together what there is.
+        for sheet in book.worksheets():
+            with contextlib.suppress(OSError):
+                sheet._opt_close()
 
 
 def _rows(pieces: Iterable[bytes]) -> Iterator[list[str]]:
@@ -76,8 +119,9 @@ def _rows(pieces: Iterable[bytes]) -> Iterator[list[str]]:
     yield from csv.reader(lines())
 
 
-def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
+def _write_rows(book: Any, rows: Iterator[list[str]], each: Callable[[int], None]) -> list[str]:
     """Write the first sheet; return its columns."""
+    number = 0
     sheet = book.add_worksheet(_("Figures"))
     bold, moment = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     columns = next(rows)
@@ -88,6 +132,8 @@ def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
     for number, row in enumerate(rows, start=1):
         if number > MOST_ROWS:
             raise TooLong
+        if number % TELL_EVERY_ROWS == 0:
+            each(number)
         for place, (column, text) in enumerate(zip(columns, row, strict=True)):
             if not text:
                 continue
@@ -98,6 +144,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]]) -> list[str]:
                 sheet.write_string(number, place, text)
             else:
                 sheet.write_number(number, place, float(text))
+    each(number)
     return columns
 
 

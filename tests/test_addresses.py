@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import QueryDict
 from django.urls import URLPattern, get_resolver
 
 from calls.models import Call, CallEvent, OpeningHours, RefusedPost, SenderPolicy
-from reports import rollups
+from reports import downloads, rollups, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 
@@ -32,6 +34,10 @@ reports/forwards/                     login      200      200            200
 reports/forwards.csv                  login      403      404            403
 reports/forwards.xlsx                 login      403      404            403
 reports/when/                         login      200      200            200
+reports/files/                        login      200      200            200
+reports/files/new/                    login      200      404            200
+reports/files/<uuid:pk>/              login      200      404            404
+reports/files/<uuid:pk>.xlsx          login      200      404            404
 reports/counts.csv                    login      200      404            200
 reports/counts.xlsx                   login      200      404            200
 reports/blocks.xlsx                   login      200      404            200
@@ -137,6 +143,10 @@ def test_everybody_gets_what_they_may_see(client):
     ids |= {"calls/refusedpost": RefusedPost.objects.get().pk, "calls/senderpolicy": 1}
     SenderPolicy.objects.create(pk=1)
     ids |= {"calls/openinghours": OpeningHours.objects.create(name="Office hours", state="NW").pk}
+    asker = number.managers.get()
+    book = downloads.read("counts", QueryDict(f"number=%2B{number.e164[1:]}"), asker, SessionBase())
+    workbook = workbook_jobs.ask(book, asker)
+    workbook_jobs.make_waiting()
     group = number.managers.get().groups.create(name="Team")
     ids |= {"auth/user": staff.pk, "auth/group": group.pk}
 
@@ -147,6 +157,9 @@ def test_everybody_gets_what_they_may_see(client):
         for name in ("<path:object_id>", "<id>"):
             address = address.replace(name, str(what))
         address = address.replace("refusedpost/<int:pk>", f"refusedpost/{ids['calls/refusedpost']}")
+        address = address.replace("<uuid:pk>", str(workbook.pk))
+        if address.endswith("files/new/"):
+            address += f"?kind=calls&number={number.e164.replace('+', '%2B')}"
         address = address.replace("numbers/<int:pk>", f"numbers/{number.pk}")
         address = address.replace("calls/<int:pk>", f"calls/{ids['calls/call']}")
         address = address.replace("<path:content_type_id>", str(ContentType.objects.get_for_model(Call).pk))
@@ -154,7 +167,7 @@ def test_everybody_gets_what_they_may_see(client):
             "^(?P<app_label>auth|calls|reports)/$", "calls/"
         )
         address = address.replace("(?P<url>.*)$", "nothing/here/")
-        if address.endswith((".csv", ".xlsx")):
+        if address.endswith((".csv", ".xlsx")) and "/files/" not in address:
             address += f"?number={number.e164.replace('+', '%2B')}"
         if "keys/" in address:
             address += f"?number={number.pk}"

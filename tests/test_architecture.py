@@ -24,7 +24,9 @@ LAYERS = {
     "reports": [
         {"urls", "unavailable"},
         {"views", "tasks", "admin", "commands"},
-        {"monitoring", "signin", "workbooks", "exports", "today", "telling"},
+        {"monitoring", "workbook_jobs", "telling"},
+        {"downloads", "workbooks"},
+        {"signin", "exports", "today", "file_store"},
         {"callforms", "proof", "hours", "arrivals", "times", "peaks", "aims"},
         {"forms", "rollups", "forwarding"},
         {"querysets"},

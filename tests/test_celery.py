@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
 from kombu import Connection
 
 from config.beat import SteadyScheduler
 from config.celery import app
-from reports.models import QuarterHourCounts, RollUp
-from tests.factories import make_number, send
+from config.management.commands.quickstart import WANTED, services
+from reports import file_store, workbook_jobs
+from reports.models import QuarterHourCounts, RollUp, Workbook, WorkbookState
+from tests.factories import make_number, make_staff, send
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -34,8 +38,10 @@ def wait_until(condition, seconds=60):
 
 
 @contextmanager
-def celery(home, *arguments):
-    """Run a process of Celery on the tests' database, with all it keeps under `home`; yield it; end it with a TERM."""
+def celery(home, *arguments, **more):
+    """Run a process of Celery on the tests' database, with all it keeps under `home`; yield it; end it with a TERM.
+
+    `more` is set in its environment."""
     database = connection.settings_dict
     password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     environment = os.environ | {
@@ -45,6 +51,7 @@ def celery(home, *arguments):
         "CELERY_BROKER_URL": "",
         "ROLL_UP_EVERY_S": "1",
         "LOG_LEVEL": "INFO",
+        **more,
     }
     log = (home / f"{arguments[0]}.log").open("w")
     process = subprocess.Popen(
@@ -83,6 +90,51 @@ def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_kill
             wait_until(lambda: QuarterHourCounts.objects.filter(offered=1, in_progress=0).exists())
             counted_at = RollUp.objects.get().counted_at
             wait_until(lambda: RollUp.objects.get().counted_at > counted_at)
+
+
+FILES = ("worker", "--queues", "files", "--hostname", "files", "--pool", "threads", "--concurrency", "1")
+
+
+def test_a_workbook_is_made_also_after_its_worker_was_killed_half_way(client, tmp_path, settings):
+    settings.FILES_FOLDER = tmp_path / "files"
+    send(client, make_number(), "CALL_START")
+    client.force_login(make_staff())
+    seldom = {"ROLL_UP_EVERY_S": "3600", "CLOSE_SILENT_CALLS_EVERY_S": "3600"}
+    with celery(tmp_path, "beat", **seldom), celery(tmp_path, *WORKER, **seldom):
+        place = client.post("/reports/files/", {"kind": "calls", "query": ""})["Location"]
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE calls_callevent IN ACCESS EXCLUSIVE MODE")
+            with celery(tmp_path, *FILES, **seldom) as worker:
+                wait_until(lambda: Workbook.objects.filter(heartbeat_at__gt=F("started_at")).exists())
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
+        assert Workbook.objects.get().state == WorkbookState.WORKING
+        with celery(tmp_path, *FILES, **seldom):
+            # As if the half minute were over.
+            Workbook.objects.update(heartbeat_at=timezone.now() - workbook_jobs.STALE)
+            wait_until(lambda: Workbook.objects.get().state == WorkbookState.READY)
+
+    made = Workbook.objects.get()
+    assert (made.attempts, made.rows) == (2, 1)
+    answer = client.get(f"{place[:-1]}.xlsx")
+    assert len(b"".join(answer.streaming_content)) == made.size
+    answer.close()
+    workbook_jobs.clear()
+    assert {path.name for path in settings.FILES_FOLDER.iterdir()} == {f"{made.file_name}.xlsx", file_store.WANTED}
+
+
+def test_workbooks_and_counting_have_workers_of_their_own():
+    routes = {
+        entry["task"]: app.amqp.router.route({}, entry["task"])["queue"].name
+        for entry in app.conf.beat_schedule.values()
+    }
+    assert set(routes.values()) == {app.conf.task_default_queue}
+    assert app.amqp.router.route({}, "reports.tasks.make_workbooks")["queue"].name == "files"
+    commands = {name: words for name, words in services(8000).items() if "worker" in words}
+    assert [name for name, words in commands.items() if "--queues=files" in words] == ["files"]
+    assert "--concurrency=1" in commands["files"]
+    assert file_store.folder() / file_store.WANTED == WANTED
 
 
 def test_every_task_of_the_timetable_exists_and_can_be_called():

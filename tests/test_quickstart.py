@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 
 from config import embedded, processes
 from config.embedded import Server, command_line
+from config.management.commands import quickstart
 from config.management.commands.quickstart import is_up
 from tests.conftest import FAST_AND_LOOSE
 
@@ -368,3 +370,26 @@ def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server)
         assert embedded._wait(database.revive, 20)
     assert server.port != before
     assert embedded.saved_url(server.home) == server.url
+
+
+def test_the_files_worker_runs_only_while_there_is_something_to_make(tmp_path, monkeypatch):
+    wanted = tmp_path / "wanted"
+    monkeypatch.setattr(quickstart, "WANTED", wanted)
+    child = processes.Child("files", [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "files.log")
+    try:
+        assert not quickstart.run_while_wanted(child, print)
+        assert child.pid is None
+        wanted.touch()
+        assert quickstart.run_while_wanted(child, print)
+        assert child.is_alive()
+        assert not quickstart.run_while_wanted(child, print)
+        first = child.pid
+        idle_since = time.time() - quickstart.IDLE_AFTER_S - 1
+        os.utime(wanted, (idle_since, idle_since))
+        assert quickstart.run_while_wanted(child, print)
+        assert gone(first)
+        assert not child.revive(print)
+        wanted.touch()
+        assert quickstart.run_while_wanted(child, print)
+    finally:
+        child.stop()

@@ -98,6 +98,12 @@ FILES = {
 }
 
 
+@register.filter
+def file_label(kind: str) -> str:
+    """Return what a download is called on pages."""
+    return str(FILES[kind][0]) if kind in FILES else kind
+
+
 @register.inclusion_tag("reports/_export.html")
 def export_menu(names: str, query: str = "", **queries: str) -> dict[str, Any]:
     """The menu of a page's files, for windows that are wide enough. A file may have a query of its own."""

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from reports import exports, forwarding, hours, periods, querysets, workbooks
+from reports import downloads, exports, workbooks
 from reports.callforms import CallFilter
-from reports.figures import Coverage
 from reports.forms import ReportForm
-from reports.periods import Period
 from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
 Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
 View = Callable[..., HttpResponseBase]
-Make = Callable[[ReportForm, bool], exports.Pieces]  # the flag: for Excel
-Refuse = Callable[[HttpRequest, ReportForm], HttpResponse | None]
+
+# About half a second's work; a workbook of more rows is made by the files worker.
+ROWS_AT_ONCE = 5_000
+# The estimate may be too low, by callbacks or where counting is behind: writing ends here.
+MOST_ROWS_AT_ONCE = 2 * ROWS_AT_ONCE
 
 
 def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], View]:
@@ -36,7 +38,7 @@ def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked
         @wraps(answer)
         def view(request: HttpRequest) -> HttpResponseBase:
             asked = read(request)
-            return _bad_query(asked.errors) if asked.errors else answer(request, asked)
+            return said(400, *asked.errors.values()) if asked.errors else answer(request, asked)
 
         return view
 
@@ -47,68 +49,54 @@ _of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user
 _of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
 
 
-def _files(what: str, make: Make, refuse: Refuse | None = None) -> tuple[View, View]:
-    """Return the views of a file of a report: as CSV, also for Excel, and as a workbook."""
+def _csv(kind: str) -> View:
+    """Return the view of a file of a report as CSV, also for Excel."""
 
     @_of_a_report
     def as_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-        if refuse and (refusal := refuse(request, form)):
-            return refusal
-        return exports.download(exports.filename(what, form.period), make(form, _is_for_excel(request)))
+        if why := downloads.why_refused(kind, form, request.user):
+            return said(403, why)
+        pieces = downloads.MAKE[kind](form, _is_for_excel(request))
+        return exports.download(downloads.filename(kind, form), pieces)
 
-    @_of_a_report
-    def as_workbook(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-        if refuse and (refusal := refuse(request, form)):
-            return refusal
-        return _workbook(exports.filename(what, form.period, "xlsx"), make(form, False), _said_of(form))
-
-    return as_csv, as_workbook
+    return as_csv
 
 
-def _unnamed(request: HttpRequest, form: ReportForm) -> HttpResponse | None:
-    """Refuse figures of single destinations to who may not see them."""
-    tried = forwarding.destinations_of(Coverage.of(form.numbers), form.period)
-    why = forwarding.why_unnamed(request.user, tried)
-    return HttpResponse(f"{why}\n", status=403, content_type="text/plain; charset=utf-8") if why else None
+def _xlsx(kind: str) -> View:
+    """Return the view of a workbook: the file where it is small, else the way to ask for it."""
+
+    @require_safe
+    @login_required
+    @personal
+    def as_workbook(request: HttpRequest) -> HttpResponseBase:
+        try:
+            book = downloads.read(kind, request.GET, request.user, request.session)
+        except downloads.BadQuery as error:
+            return said(400, *error.errors.values())
+        except downloads.Refused as error:
+            return said(403, str(error))
+        if book.most_rows() <= ROWS_AT_ONCE:
+            try:
+                return workbooks.at_once(book.pieces(), book.name, book.filters, MOST_ROWS_AT_ONCE)
+            except workbooks.TooManyAtOnce:
+                pass
+            except workbooks.TooLong:
+                return said(400, str(workbooks.TOO_LONG))
+            except OSError:
+                return said(503, gettext("There is no room for this workbook on the server's disk. Take the CSV."))
+        return redirect(f"{reverse('new_file')}?kind={kind}&{book.query}")
+
+    return as_workbook
 
 
-def _by_grain(csv: Callable[..., exports.Pieces]) -> Make:
-    return lambda form, excel: csv(form.numbers, form.period, form.grain, excel=excel)
-
-
-def _times(form: ReportForm, excel: bool) -> exports.Pieces:
-    return exports.times_csv(form.numbers, form.period, excel=excel)
-
-
-def _week(form: ReportForm, excel: bool) -> exports.Pieces:
-    coverage = Coverage.of(form.numbers)
-    totals = querysets.totals(coverage, form.period)
-    return exports.week_csv(hours.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
-
-
-counts_csv, counts_xlsx = _files("counts", _by_grain(exports.counts_csv))
-blocks_csv, blocks_xlsx = _files("blocks", _by_grain(exports.blocks_csv))
-forwards_csv, forwards_xlsx = _files("forwards", _by_grain(exports.forwards_csv), refuse=_unnamed)
-peaks_csv, peaks_xlsx = _files("peaks", _by_grain(exports.peaks_csv))
-times_csv, times_xlsx = _files("times", _times)
-week_csv, week_xlsx = _files("week", _week)
-
-
-def _today() -> Period:
-    """Coverage is told as of now, whatever the period asked for."""
-    return Period(periods.today(), periods.today())
-
-
-@_of_a_report
-def coverage_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.coverage_csv(form.numbers, timezone.now(), excel=_is_for_excel(request))
-    return exports.download(exports.filename("coverage", _today()), pieces)
-
-
-@_of_a_report
-def coverage_xlsx(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    pieces = exports.coverage_csv(form.numbers, timezone.now())
-    return _workbook(exports.filename("coverage", _today(), "xlsx"), pieces, [_numbers_of(form)])
+counts_csv, counts_xlsx = _csv("counts"), _xlsx("counts")
+blocks_csv, blocks_xlsx = _csv("blocks"), _xlsx("blocks")
+forwards_csv, forwards_xlsx = _csv("forwards"), _xlsx("forwards")
+peaks_csv, peaks_xlsx = _csv("peaks"), _xlsx("peaks")
+times_csv, times_xlsx = _csv("times"), _xlsx("times")
+week_csv, week_xlsx = _csv("week"), _xlsx("week")
+coverage_csv, coverage_xlsx = _csv("coverage"), _xlsx("coverage")
+calls_xlsx = _xlsx("calls")
 
 
 @_of_a_report
@@ -122,38 +110,13 @@ def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
     return exports.download(exports.filename("calls", asked.period), pieces)
 
 
-@_of_calls
-def calls_xlsx(_request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
-    name = exports.filename("calls", asked.period, "xlsx")
-    return _workbook(name, exports.calls_csv(asked.calls()), asked.pairs("search"))
-
-
-def _numbers_of(form: ReportForm) -> tuple[str, str]:
-    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
-    return gettext("Numbers"), numbers
-
-
-def _said_of(form: ReportForm) -> list[tuple[str, str]]:
-    return [
-        (gettext("Period"), form.period.label),
-        _numbers_of(form),
-        (gettext("Cut by"), str(form.grain.label)),
-        (gettext("Hours"), str(form.opening.label)),
-    ]
-
-
-def _workbook(name: str, pieces: exports.Pieces, filters: Sequence[tuple[str, str]]) -> HttpResponseBase:
-    try:
-        return workbooks.workbook(pieces, name, filters)
-    except workbooks.TooLong:
-        text = gettext("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
-        return _bad_query({"to": text})
-
-
 def _is_for_excel(request: HttpRequest) -> bool:
     return request.GET.get("format") == "excel"
 
 
-def _bad_query(errors: dict[str, str]) -> HttpResponse:
-    """A download that ignored a filter would be taken for another; so it says what it could not read."""
-    return HttpResponse("\n".join(errors.values()) + "\n", status=400, content_type="text/plain; charset=utf-8")
+def said(status: int, *lines: str) -> HttpResponse:
+    """Answer a download that there is none of, with why."""
+    answer = HttpResponse("\n".join(lines) + "\n", status=status, content_type="text/plain; charset=utf-8")
+    if status == 503:
+        answer["Retry-After"] = "60"
+    return answer

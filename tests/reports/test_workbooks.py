@@ -80,7 +80,7 @@ def test_what_is_not_measured_is_no_cell_at_all(client):
     rollups.recount_changed()
 
     (_header, row), _about = sheets(
-        workbooks.workbook(exports.counts_csv([number], Period(DAY, DAY), Grain.DAY), "x.xlsx", [])
+        workbooks.at_once(exports.counts_csv([number], Period(DAY, DAY), Grain.DAY), "x.xlsx", [])
     )
 
     assert "F" not in row

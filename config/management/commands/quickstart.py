@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ HOST = "127.0.0.1"
 UP_WITHIN_S = 60
 WATCH_EVERY_S = 0.2
 METRICS = Path(settings.HOME) / "metrics"  # where web processes count, each in a file of its own
+WANTED = Path(settings.FILES_FOLDER) / "wanted"  # touched while workbooks wait or are being made
+IDLE_AFTER_S = 300
 FIRST_NUMBER = "+4922155400300"
 
 
@@ -93,7 +95,8 @@ class Command(BaseCommand):
                 connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
             hello = self.prepare(port)
             for child in children:
-                child.start()
+                if child.name != "files":
+                    child.start()
             note(settings.HOME / "processes", children)
             wait_until_up(children, port)
             self.say(hello)
@@ -150,6 +153,8 @@ class Command(BaseCommand):
                 for child in children:
                     child.renew()
             for child in list(children):
+                if child.name == "files" and run_while_wanted(child, self.say):
+                    note(settings.HOME / "processes", children)
                 if child.log is None and not child.is_alive():
                     self.say(f"The {child.name} has ended ({child.why_it_ended()}); all else goes on.")
                     stop_all([child])
@@ -167,6 +172,19 @@ def services(port: int) -> dict[str, list[str]]:
     return {
         "web": _serve("config.wsgi:application", port, settings.WEB_PROCESSES, settings.WEB_THREADS),
         "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
+        # Workbooks, one at a time; here it runs only while there are any to make.
+        "files": [
+            *celery,
+            "worker",
+            "--queues=files",
+            "--hostname=files",
+            "--pool=threads",
+            "--concurrency=1",
+            "--without-mingle",
+            "--without-gossip",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ],
         # The broker in a folder cannot do what workers tell each other.
         "worker": [
             *celery,
@@ -204,6 +222,28 @@ def _serve(application: str, port: int, processes: int, threads: int) -> list[st
         "--no-ws",
         application,
     ]
+
+
+def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
+    """Start the files worker with the first workbook, and stop it once it is idle: it costs nothing at rest.
+
+    Return True when what runs has changed."""
+    try:
+        is_wanted = abs(time.time() - WANTED.stat().st_mtime) < IDLE_AFTER_S
+    except OSError:
+        is_wanted = False
+    if is_wanted and child.pid is None:
+        try:
+            child.start()
+        except OSError as error:
+            say(f"The files worker could not be started: {error}.")
+            WANTED.unlink(missing_ok=True)  # it is touched again while something waits
+            return False
+        return True
+    if not is_wanted and child.pid is not None:
+        child.stop()
+        return True
+    return False
 
 
 def server_options() -> dict[str, str]:
@@ -252,7 +292,7 @@ def wait_until_up(children: list[Child], port: int) -> None:
     until = time.monotonic() + UP_WITHIN_S
     while not is_up(port):
         for child in children:
-            if not child.is_alive():
+            if child.pid and not child.is_alive():
                 raise EmbeddedError(
                     f"The {child.name} did not start ({child.why_it_ended()}). {child.where_to_look()}\n"
                     f"{child.last_lines()}"

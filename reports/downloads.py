@@ -1,0 +1,215 @@
+"""What people download: its filters, who may have it, its rows, and how many those are at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import models
+from django.db.models import Sum
+from django.http import Http404, QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from calls.models import DestinationNumber
+from reports import exports, forwarding, hours, periods, querysets
+from reports.callforms import CallFilter
+from reports.exports import Pieces
+from reports.figures import Coverage
+from reports.forms import ReportForm
+from reports.models import (
+    DayBlockCounts,
+    DayCounts,
+    DayForwardCounts,
+    MonthBlockCounts,
+    MonthCounts,
+    MonthForwardCounts,
+)
+from reports.periods import Grain, Period
+
+Make = Callable[[ReportForm, bool], Pieces]  # the flag: for Excel
+# From then on months are added up: they are fewer rows.
+LONGEST_BY_DAY = 92
+# How many stretches of each kind a day has at most: one day a year has 25 hours.
+IN_A_DAY = {Grain.QUARTER_HOUR: 100, Grain.HALF_HOUR: 50, Grain.HOUR: 25, Grain.DAY: 1, Grain.WEEK: 1, Grain.MONTH: 1}
+# Classes of the three times of a number, those without calls left out.
+CLASSES_OF_A_NUMBER = 40
+HOURS_OF_A_WEEK = 7 * 24
+
+
+class BadQuery(Exception):  # noqa: N818 (a state of the question)
+    """Filters that cannot be read. A download that ignored one would be taken for another."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("\n".join(errors.values()))
+        self.errors = errors
+
+
+class Refused(Exception):  # noqa: N818 (a state of the question)
+    """A person may not have this download; its text says why."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook that a person asked for and may have."""
+
+    kind: str
+    name: str  # of the file, as it is downloaded
+    query: str  # the filters as an address holds them, the same for the same filters
+    search: str
+    numbers: Sequence[DestinationNumber]  # all that it holds
+    filters: Sequence[tuple[str, str]]  # as its second sheet says them
+    pieces: Callable[[], Pieces]
+    most_rows: Callable[[], int]  # by the counts, without reading calls; callbacks left out
+    count: Callable[[], int]  # exactly
+
+
+def _by_grain(csv: Callable[..., Pieces]) -> Make:
+    return lambda form, excel: csv(form.numbers, form.period, form.grain, excel=excel)
+
+
+def _times(form: ReportForm, excel: bool) -> Pieces:
+    return exports.times_csv(form.numbers, form.period, excel=excel)
+
+
+def _week(form: ReportForm, excel: bool) -> Pieces:
+    coverage = Coverage.of(form.numbers)
+    totals = querysets.totals(coverage, form.period)
+    return exports.week_csv(hours.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
+
+
+def _coverage(form: ReportForm, excel: bool) -> Pieces:
+    return exports.coverage_csv(form.numbers, timezone.now(), excel=excel)
+
+
+MAKE: dict[str, Make] = {
+    "counts": _by_grain(exports.counts_csv),
+    "blocks": _by_grain(exports.blocks_csv),
+    "forwards": _by_grain(exports.forwards_csv),
+    "peaks": _by_grain(exports.peaks_csv),
+    "times": _times,
+    "week": _week,
+    "coverage": _coverage,
+}
+KINDS = (*MAKE, "calls")
+
+
+def why_refused(kind: str, form: ReportForm, user: Any) -> str:
+    """Say why a person may not have a download; blank where they may."""
+    if kind != "forwards":
+        return ""
+    tried = forwarding.destinations_of(Coverage.of(form.numbers), form.period)
+    return forwarding.why_unnamed(user, tried)
+
+
+def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
+    return exports.filename(kind, as_of_now() if kind == "coverage" else form.period, ending)
+
+
+def as_of_now() -> Period:
+    """Return today: coverage is told as of now, whatever the period asked for."""
+    return Period(periods.today(), periods.today())
+
+
+def read(kind: str, query: QueryDict, user: Any, session: SessionBase) -> Book:
+    """Return the workbook that a query asks for. Raise Http404, BadQuery, Refused."""
+    if kind not in KINDS:
+        raise Http404
+    return _of_calls(query, user, session) if kind == "calls" else _of_report(kind, query, user)
+
+
+def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
+    form = ReportForm(query, user, download=True)
+    if form.errors:
+        raise BadQuery(form.errors)
+    if why := why_refused(kind, form, user):
+        raise Refused(why)
+
+    def pieces() -> Pieces:
+        return MAKE[kind](form, False)
+
+    return Book(
+        kind,
+        filename(kind, form, "xlsx"),
+        form.download_query,
+        "",
+        form.numbers,
+        [_numbers_of(form)] if kind == "coverage" else _said_of(form),
+        pieces,
+        lambda: _most_rows(kind, form),
+        lambda: sum(piece.count(b"\n") for piece in pieces()) - 1,
+    )
+
+
+def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
+    asked = CallFilter(query, user, session)
+    if asked.errors:
+        raise BadQuery(asked.errors)
+    numbers = asked.numbers or asked.choices
+    period = asked.period
+    if not period and asked.start and asked.end and asked.start < asked.end:
+        period = Period(periods.day_of(asked.start), periods.day_of(asked.end))
+    return Book(
+        "calls",
+        exports.filename("calls", asked.period, "xlsx"),
+        asked.query(),
+        asked.search,
+        numbers,
+        asked.pairs("search"),
+        lambda: exports.calls_csv(asked.calls()),
+        lambda: _counted("offered", numbers, period),
+        lambda: asked.calls().order_by().count(),
+    )
+
+
+def _most_rows(kind: str, form: ReportForm) -> int:
+    numbers, period = form.numbers, form.period
+    if kind == "coverage":
+        return len(numbers) * 5
+    if kind == "week":
+        return HOURS_OF_A_WEEK
+    if kind == "times":
+        # Few rows, of which each call's times are read.
+        return max(len(numbers) * CLASSES_OF_A_NUMBER, _counted("offered", numbers, period) // 10)
+    most = period.length * IN_A_DAY[form.grain] * len(numbers)
+    if kind == "counts":
+        return min(most, _counted("offered", numbers, period))
+    if kind == "peaks":
+        return most
+    # A row for each block type, and each destination: as many as there are blocks, or attempts, at most.
+    return _counted({"blocks": "blocks", "forwards": "attempts"}[kind], numbers, period)
+
+
+TABLES: dict[str, tuple[type[models.Model], type[models.Model]]] = {
+    "offered": (DayCounts, MonthCounts),
+    "blocks": (DayBlockCounts, MonthBlockCounts),
+    "attempts": (DayForwardCounts, MonthForwardCounts),
+}
+
+
+def _counted(what: str, numbers: Sequence[DestinationNumber], period: Period | None) -> int:
+    """Return how many calls, blocks or attempts there are in a period, or at all: those of its first and last month
+    whole where it is long."""
+    by_day, by_month = TABLES[what]
+    table = by_day if period and period.length <= LONGEST_BY_DAY else by_month
+    rows = table._default_manager.filter(destination_number__in=numbers)
+    if period:
+        first = period.first if table is by_day else period.first.replace(day=1)
+        rows = rows.filter(**{f"{'day' if table is by_day else 'month'}__range": (first, period.last)})
+    return int(rows.aggregate(sum=Sum(what))["sum"] or 0)
+
+
+def _numbers_of(form: ReportForm) -> tuple[str, str]:
+    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    return gettext("Numbers"), numbers
+
+
+def _said_of(form: ReportForm) -> list[tuple[str, str]]:
+    return [
+        (gettext("Period"), form.period.label),
+        _numbers_of(form),
+        (gettext("Cut by"), str(form.grain.label)),
+        (gettext("Hours"), str(form.opening.label)),
+    ]

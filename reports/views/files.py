@@ -1,0 +1,145 @@
+"""Workbooks that are made in the background: asked for, waited for, fetched by the person who asked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from calls.models import DestinationNumber
+from reports import downloads, file_store, workbook_jobs, workbooks
+from reports.downloads import BadQuery, Book, Refused
+from reports.models import Workbook, WorkbookState
+from reports.views.shared import page_of, personal
+from reports.workbook_jobs import TooManyWaiting
+
+# A job that nobody takes up for so long needs somebody to look at the worker.
+SLOW = timedelta(seconds=30)
+MOST_LISTED = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@personal
+def files(request: HttpRequest) -> HttpResponse:
+    """List the person's workbooks; a POST asks for one."""
+    if request.method == "POST":
+        return _ask(request)
+    mine = list(workbook_jobs.of(request.user)[:MOST_LISTED])
+    page = {"files": mine, "refreshes": any(one.is_unfinished for one in mine)}
+    return _page(request, "reports/files.html", page)
+
+
+@require_safe
+@login_required
+@personal
+def new(request: HttpRequest) -> HttpResponse:
+    """Say what a workbook will hold, with the button that asks for it."""
+    book, why, status = _read(request, request.GET)
+    return _new(request, request.GET, book, why, status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@personal
+def file(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Show how a workbook stands; a POST asks for the same again."""
+    workbook = get_object_or_404(workbook_jobs.of(request.user), pk=pk)
+    if request.method != "POST":
+        return _shown(request, workbook)
+    try:
+        return redirect(workbook_jobs.ask_again(workbook, request.user))
+    except (Refused, BadQuery, Http404) as error:
+        why = str(error) if not isinstance(error, Http404) else gettext("You may no longer see a number it was of.")
+        return _shown(request, workbook, why, 403)
+    except TooManyWaiting:
+        return _too_many(_shown(request, workbook, _says_too_many(), 429))
+
+
+@require_safe
+@login_required
+@personal
+def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
+    """Answer with a file, to the person who asked for it and still may see all that it holds."""
+    workbook = get_object_or_404(workbook_jobs.of(request.user), pk=pk)
+    if workbook.state != WorkbookState.READY or (workbook.expires_at and workbook.expires_at < timezone.now()):
+        return redirect(workbook)
+    if why := workbook_jobs.why_withheld(workbook, request.user):
+        return _shown(request, workbook, why, 403)
+    try:
+        content = file_store.path_of(workbook.file_name).open("rb")
+    except OSError:
+        return _shown(request, workbook, gettext("Its file is gone from the server's disk. Ask for it again."), 410)
+    return workbooks.response(content, workbook.name)
+
+
+def _ask(request: HttpRequest) -> HttpResponse:
+    query = QueryDict(request.POST.get("query", ""), mutable=True)
+    query["kind"] = request.POST.get("kind", "")
+    book, why, status = _read(request, query)
+    if book is None:
+        return _new(request, query, None, why, status)
+    try:
+        return redirect(workbook_jobs.ask(book, request.user))
+    except TooManyWaiting:
+        return _too_many(_new(request, query, book, _says_too_many(), 429))
+
+
+def _read(request: HttpRequest, query: QueryDict) -> tuple[Book | None, str, int]:
+    """Return the workbook of a query; else why there is none, and the status that says so."""
+    try:
+        return downloads.read(query.get("kind", ""), query, request.user, request.session), "", 200
+    except BadQuery as error:
+        return None, str(error), 400
+    except Refused as error:
+        return None, str(error), 403
+
+
+def _new(request: HttpRequest, query: QueryDict, book: Book | None, why: str, status: int) -> HttpResponse:
+    page = {
+        "kind": query.get("kind", ""),
+        "csv": f"{book.kind}_csv" if book else "",
+        "book": book,
+        "why": why,
+        "of_rows": book.most_rows() if book else 0,
+    }
+    return _page(request, "reports/new_file.html", page, status)
+
+
+def _shown(request: HttpRequest, workbook: Workbook, why: str = "", status: int = 200) -> HttpResponse:
+    is_waiting, now = workbook.state == WorkbookState.WAITING, timezone.now()
+    page = {
+        "file": workbook,
+        "why": why,
+        "before": workbook_jobs.before(workbook) if is_waiting else 0,
+        "is_stuck": is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),
+        "is_silent": workbook.state == WorkbookState.WORKING
+        and workbook.heartbeat_at is not None
+        and now - workbook.heartbeat_at > SLOW,
+        "is_written": bool(workbook.of_rows and workbook.rows >= workbook.of_rows),
+        "refreshes": workbook.is_unfinished and not why,
+    }
+    return _page(request, "reports/file.html", page, status)
+
+
+def _page(request: HttpRequest, template: str, page: dict[str, Any], status: int = 200) -> HttpResponse:
+    answer = page_of(request, template, page, list(DestinationNumber.objects.visible_to(request.user)))
+    answer.status_code = status
+    return answer
+
+
+def _says_too_many() -> str:
+    return gettext("You wait for %(n)d workbooks already. Ask for another once one of them is ready.") % {
+        "n": workbook_jobs.MOST_WAITING
+    }
+
+
+def _too_many(answer: HttpResponse) -> HttpResponse:
+    answer["Retry-After"] = "60"
+    return answer

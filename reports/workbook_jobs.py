@@ -1,0 +1,388 @@
+"""Workbooks as jobs: asked for by a person, made by the files worker one at a time, kept for a day.
+
+The table holds all that must be done. A message only says that there may be something: it may be lost, late or
+doubled. A worker holds a job by its number of attempts and a heartbeat; without heartbeats the job is taken from it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error, connection, transaction
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+from django.http import Http404, QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calls.models import DestinationNumber
+from reports import downloads, file_store, workbooks
+from reports.downloads import BadQuery, Book, Refused
+from reports.models import Workbook, WorkbookState
+
+logger = logging.getLogger(__name__)
+
+# A person may wait for so many at once.
+MOST_WAITING = 5
+# The same again within this time is the same file: later posts may have changed it since.
+FRESH = timedelta(minutes=5)
+HEARTBEAT_S = 2.0
+STALE = timedelta(seconds=30)
+MOST_ATTEMPTS = 2
+# Rows that failed or whose file is gone are listed for so long.
+LISTED = timedelta(days=7)
+# What stands for a search in stored filters; the text has a field of its own.
+KEPT_SEARCH = "kept"
+
+UNFINISHED = Q(state__in=[WorkbookState.WAITING, WorkbookState.WORKING])
+
+
+class TooManyWaiting(Exception):  # noqa: N818 (a state of the question)
+    """A person waits for as many workbooks as one may."""
+
+
+class _Stopped(Exception):  # noqa: N818 (asked for, nothing went wrong)
+    """The worker ends, and the job waits for the next one."""
+
+
+class _Lost(Exception):  # noqa: N818 (a state of the job)
+    """The job was taken from this worker."""
+
+
+class _NoRoom(Exception):  # noqa: N818 (a state of the disk)
+    """Files would take more room than they may."""
+
+
+_stopping = threading.Event()
+
+
+def stop() -> None:
+    """Have the workbook that is being made wait for the next worker."""
+    _stopping.set()
+
+
+# --- Asking ------------------------------------------------------------------------------------
+
+
+def of(user: Any) -> QuerySet[Workbook]:
+    """Return what a person asked for, newest first."""
+    return Workbook.objects.filter(asker=user)
+
+
+@transaction.atomic
+def ask(book: Book, user: Any) -> Workbook:
+    """Return the job that makes this workbook for a person: a new one, or the same that is under way or fresh.
+
+    Raise TooManyWaiting."""
+    # Of two requests at once the second finds the job of the first.
+    get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
+    query = QueryDict(book.query, mutable=True)
+    if book.search:
+        query["search"] = KEPT_SEARCH
+    asked = {
+        "kind": book.kind,
+        "query": query.urlencode(),
+        "search": book.search,
+        "numbers": sorted(number.pk for number in book.numbers),
+    }
+    mine = of(user)
+    fresh = Q(state=WorkbookState.READY, started_at__gt=timezone.now() - FRESH)
+    if same := mine.filter(UNFINISHED | fresh, **asked).first():
+        return same
+    if mine.filter(UNFINISHED).count() >= MOST_WAITING:
+        raise TooManyWaiting
+    new = Workbook.objects.create(asker=user, name=book.name, filters=list(book.filters), **asked)
+    transaction.on_commit(file_store.want_worker)
+    return new
+
+
+def ask_again(workbook: Workbook, user: Any) -> Workbook:
+    """Ask for the same filters again, of the numbers that the person still may see.
+
+    Raise Http404, BadQuery, Refused, TooManyWaiting."""
+    query = QueryDict(workbook.query, mutable=True)
+    if named := query.getlist("number"):
+        visible = set(DestinationNumber.objects.visible_to(user).values_list("e164", flat=True))
+        still = [e164 for e164 in named if e164 in visible]
+        if not still:
+            raise Refused(_("You may no longer see any of the numbers that it was of."))
+        query.setlist("number", still)
+    return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
+
+
+def session_of(workbook: Workbook) -> SessionBase:
+    """Return a session that knows what was searched for."""
+    session = SessionBase()
+    if workbook.search:
+        session["searches"] = [[KEPT_SEARCH, workbook.search]]
+    return session
+
+
+def why_withheld(workbook: Workbook, user: Any) -> str:
+    """Say why a person may no longer have a file of theirs; blank where they may see all that it holds."""
+    visible = set(DestinationNumber.objects.visible_to(user).values_list("pk", flat=True))
+    text = _("You may no longer see all that this file holds. Ask for it again: it then holds what you may see now.")
+    if not visible.issuperset(workbook.numbers):
+        return text
+    try:
+        downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))
+    except Refused as error:
+        return str(error)
+    except (BadQuery, Http404):
+        return text
+    return ""
+
+
+def before(workbook: Workbook) -> int:
+    """Return how many jobs are ahead of one that waits; people take turns, so there may be fewer."""
+    return Workbook.objects.filter(UNFINISHED, created_at__lt=workbook.created_at).count()
+
+
+def is_worked_on() -> bool:
+    """Say whether a worker makes workbooks now."""
+    recent = timezone.now() - STALE
+    return Workbook.objects.filter(state=WorkbookState.WORKING, heartbeat_at__gt=recent).exists()
+
+
+# --- Making ------------------------------------------------------------------------------------
+
+
+def start() -> bool:
+    """Take jobs from workers that are lost; return whether any job waits."""
+    now = timezone.now()
+    # A heartbeat of the future was written before the clock was set back.
+    silent = Q(heartbeat_at__lt=now - STALE) | Q(heartbeat_at__gt=now + STALE)
+    lost = Workbook.objects.filter(silent, state=WorkbookState.WORKING)
+    again = lost.filter(attempts__lt=MOST_ATTEMPTS).update(state=WorkbookState.WAITING, rows=0, file_name="")
+    failed = lost.filter(attempts__gte=MOST_ATTEMPTS).update(
+        state=WorkbookState.FAILED,
+        file_name="",
+        finished_at=now,
+        error=_("It was begun twice, and the worker was lost both times. Ask again, or for a shorter period."),
+    )
+    if again or failed:
+        logger.warning("The files worker was lost: %d workbooks are begun again, %d failed.", again, failed)
+    is_waiting = Workbook.objects.filter(state=WorkbookState.WAITING).exists()
+    if is_waiting or Workbook.objects.filter(state=WorkbookState.WORKING).exists():
+        file_store.want_worker()
+    return is_waiting
+
+
+def make_waiting() -> int:
+    """Make all workbooks that wait, one after the other. Return how many jobs were begun."""
+    start()
+    begun = 0
+    while not _stopping.is_set() and (workbook := _take()):
+        begun += 1
+        _make(workbook)
+    return begun
+
+
+@transaction.atomic
+def _take() -> Workbook | None:
+    """Take the next job, of the person who had none for the longest time; None while another worker has one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('calltally workbooks'))")
+    if is_worked_on():
+        return None
+    served = Workbook.objects.filter(asker=OuterRef("asker")).order_by().values("asker").annotate(at=Max("started_at"))
+    waiting = Workbook.objects.filter(state=WorkbookState.WAITING).annotate(served_at=Subquery(served.values("at")))
+    workbook = waiting.order_by(F("served_at").asc(nulls_first=True), "created_at").first()
+    if workbook is None:
+        return None
+    workbook.state = WorkbookState.WORKING
+    workbook.attempts += 1
+    workbook.rows = 0
+    workbook.started_at = workbook.heartbeat_at = timezone.now()
+    workbook.file_name = file_store.new_name()
+    workbook.save()
+    return workbook
+
+
+def _held(workbook: Workbook) -> QuerySet[Workbook]:
+    """Return the row of a job, empty once the job was taken from this worker."""
+    return Workbook.objects.filter(
+        pk=workbook.pk, state=WorkbookState.WORKING, attempts=workbook.attempts, file_name=workbook.file_name
+    )
+
+
+class _Pulse(threading.Thread):
+    """Writes heartbeats and progress on a connection of its own: the other one is within a COPY."""
+
+    def __init__(self, workbook: Workbook) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self.rows = 0
+        self._workbook = workbook
+        self._over = threading.Event()
+        self._why: Exception | None = None
+
+    def at(self, rows: int) -> None:
+        """Note how many rows are written; end the writing where there is a reason to."""
+        self.rows = rows
+        if _stopping.is_set():
+            raise _Stopped
+        if self._why:
+            raise self._why
+
+    def run(self) -> None:
+        try:
+            while not self._over.wait(HEARTBEAT_S):
+                self._why = self._why or self._beat()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join(HEARTBEAT_S)  # it may hang in a database that is frozen
+
+    def _beat(self) -> Exception | None:
+        """Return why the writing must end; None where it goes on."""
+        try:
+            if not _held(self._workbook).update(rows=self.rows, heartbeat_at=timezone.now()):
+                return _Lost()
+            file_store.want_worker()
+            return None if make_room() else _NoRoom()
+        except Error:
+            connection.close()  # the next one is tried on a new connection; until then the job goes stale
+        except OSError:
+            pass  # writing meets it too
+        return None
+
+
+def _make(workbook: Workbook) -> None:
+    """Make the workbook of a job, and note what came of it."""
+    name, pulse = workbook.file_name, _Pulse(workbook)
+    pulse.start()
+    try:
+        size = _write(workbook, pulse)
+    except _Lost:
+        file_store.remove(name)
+        return
+    except _Stopped:
+        _note(workbook, state=WorkbookState.WAITING, attempts=workbook.attempts - 1, rows=0, file_name="")
+        return
+    except Exception as error:  # noqa: BLE001 (whatever it is: it is said, and the next job is made)
+        _give_up(workbook, error)
+        return
+    finally:
+        pulse.stop()
+    ready = {"state": WorkbookState.READY, "finished_at": timezone.now(), "rows": pulse.rows, "of_rows": pulse.rows}
+    if not _note(workbook, **ready, size=size, numbers=workbook.numbers, name=workbook.name, filters=workbook.filters):
+        file_store.remove(name)
+
+
+def _write(workbook: Workbook, pulse: _Pulse) -> int:
+    """Write the file of a job; return its size in bytes."""
+    if not make_room():
+        raise _NoRoom
+    if not workbook.asker.is_active:
+        raise Http404
+    book = downloads.read(workbook.kind, QueryDict(workbook.query), workbook.asker, session_of(workbook))
+    workbook.name, workbook.filters = book.name, list(book.filters)
+    workbook.numbers = sorted(number.pk for number in book.numbers)
+    _note(workbook, of_rows=book.count())
+    with file_store.draft(workbook.file_name) as (file, parts):
+        workbooks.write(file, book.pieces(), book.filters, parts, pulse.at)
+        pulse.at(pulse.rows)
+    return file_store.path_of(workbook.file_name).stat().st_size
+
+
+def _give_up(workbook: Workbook, error: Exception) -> None:
+    """Note that a job failed, or have it begun again where that may help."""
+    file_store.remove(workbook.file_name)
+    connection.close_if_unusable_or_obsolete()
+    is_passing = isinstance(error, Error | psycopg.Error) and workbook.attempts < MOST_ATTEMPTS
+    logger.warning("The workbook %s %s: %s", workbook.pk, "is begun again" if is_passing else "failed", _kind_of(error))
+    if is_passing:
+        _note(workbook, state=WorkbookState.WAITING, rows=0, file_name="")
+    else:
+        said = {"finished_at": timezone.now(), "error": why_failed(error), "file_name": ""}
+        _note(workbook, state=WorkbookState.FAILED, **said)
+
+
+def _kind_of(error: Exception) -> str:
+    """Return what a log may hold of an error: its text may name callers."""
+    return (
+        f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')}"
+        if isinstance(error, OSError)
+        else (type(error).__name__)
+    )
+
+
+def why_failed(error: Exception) -> str:
+    """Say to the person who asked why there is no workbook, and what to do."""
+    match error:
+        case workbooks.TooLong():
+            why = str(workbooks.TOO_LONG)
+        case Refused() | BadQuery():
+            why = str(error)
+        case Http404():
+            why = _("You may no longer see a number that it was of.")
+        case _NoRoom() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            why = _("There is no room for it on the server's disk. Take the CSV, or ask for a shorter period.")
+        case OSError():
+            why = _("It could not be written to the server's disk. Whoever runs Calltally finds why in the log.")
+        case Error() | psycopg.Error():
+            why = _("The database went away twice while it was made. Ask again.")
+        case _:
+            why = _("Something failed on our side. Whoever runs Calltally finds what in the log.")
+    return why
+
+
+def _note(workbook: Workbook, **fields: Any) -> bool:
+    """Change the row of a job; False where it was taken from this worker, or the database is away."""
+    try:
+        return bool(_held(workbook).update(**fields))
+    except Error:
+        connection.close()
+        return False  # the job goes stale, and is begun again or given up
+
+
+# --- Keeping -----------------------------------------------------------------------------------
+
+
+def make_room() -> bool:
+    """Remove the oldest files until all have room; False where even then they have none. Raise OSError."""
+    while file_store.used_bytes() > settings.FILES_MOST_MB * 1_000_000 or not file_store.has_room():
+        oldest = Workbook.objects.filter(state=WorkbookState.READY).order_by("finished_at").first()
+        if oldest is None:
+            return False
+        _expire(oldest, _("It was removed before its time: newer files needed the room."))
+    return True
+
+
+def clear() -> None:
+    """Remove files whose time is over, files without a row and rows without a file. Raise OSError."""
+    now = timezone.now()
+    # In this order: a row is there before its file, and gone after it.
+    there = file_store.names()
+    rows = Workbook.objects.filter(state__in=[WorkbookState.WORKING, WorkbookState.READY])
+    known = set(rows.values_list("file_name", flat=True))
+    for name in there - known:
+        file_store.remove(name)
+    file_store.remove_left_at_once()
+    for workbook in Workbook.objects.filter(state=WorkbookState.READY):
+        if workbook.finished_at is None or workbook.finished_at < now - Workbook.KEPT:
+            _expire(workbook)
+        elif workbook.file_name in known and not file_store.path_of(workbook.file_name).exists():
+            _expire(workbook, _("Its file is gone from the server's disk. Ask again."))
+    Workbook.objects.filter(state=WorkbookState.WAITING, created_at__lt=now - Workbook.KEPT).update(
+        state=WorkbookState.FAILED,
+        finished_at=now,
+        error=_("No worker made it within a day. Whoever runs Calltally should look whether the files worker runs."),
+    )
+    Workbook.objects.exclude(UNFINISHED).filter(created_at__lt=now - LISTED).exclude(state=WorkbookState.READY).delete()
+    Workbook.objects.filter(state=WorkbookState.FAILED, finished_at__lt=now - Workbook.KEPT).update(search="")
+    make_room()
+
+
+def _expire(workbook: Workbook, error: str = "") -> None:
+    ready = Workbook.objects.filter(pk=workbook.pk, state=WorkbookState.READY)
+    if ready.update(state=WorkbookState.EXPIRED, error=error, search="", file_name=""):
+        file_store.remove(workbook.file_name)

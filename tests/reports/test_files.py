@@ -1,0 +1,469 @@
+"""Large workbooks: asked for by a POST, made in the background, fetched by the person who asked."""
+
+import logging
+import os
+import re
+import stat
+import subprocess
+import zipfile
+from datetime import timedelta
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from reports import downloads, exports, file_store, rollups, workbook_jobs, workbooks
+from reports.models import Workbook, WorkbookState
+from reports.views import downloads as views
+from tests.factories import make_number, make_staff, make_user, take
+from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
+from tests.reports.test_workbooks import sheets
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUERY = f"from={DAY}&to={DAY}"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, settings):
+    """The files of one test."""
+    settings.FILES_FOLDER = tmp_path / "files"
+    return settings.FILES_FOLDER
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Have every workbook of calls made in the background."""
+    monkeypatch.setattr(views, "ROWS_AT_ONCE", 0)
+
+
+@pytest.fixture
+def number():
+    number = make_number(label="Hotline", managers=[make_user("manager")], **ALL_ON)
+    for n in range(3):
+        call(number, f"c{n}", NOON, S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+    return number
+
+
+@pytest.fixture
+def manager(client, number):
+    client.force_login(number.managers.get())
+    return number.managers.get()
+
+
+def ask(client, kind="calls", query=QUERY, status=302):
+    """Ask for a workbook as its page does; return where the answer leads."""
+    answer = client.post("/reports/files/", {"kind": kind, "query": query})
+    assert answer.status_code == status, answer.content.decode()
+    return answer["Location"] if status == 302 else answer.content.decode()
+
+
+def parts(book):
+    """The parts of a workbook, without the moment at which it was made."""
+    with zipfile.ZipFile(BytesIO(book)) as package:
+        found = {name: package.read(name) for name in package.namelist()}
+    found["docProps/core.xml"] = b""
+    made_at = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    found["xl/worksheets/sheet2.xml"] = re.sub(made_at, b"", found["xl/worksheets/sheet2.xml"])
+    return found
+
+
+def body(answer):
+    assert answer.status_code == 200
+    content = b"".join(answer.streaming_content)
+    answer.close()
+    return content
+
+
+def test_a_large_one_is_asked_for_waited_for_and_fetched_and_is_the_same_as_at_once(client, manager, monkeypatch):
+    at_once = body(client.get(f"/reports/calls.xlsx?{QUERY}"))
+    monkeypatch.setattr(views, "ROWS_AT_ONCE", 2)
+
+    led_to = client.get(f"/reports/calls.xlsx?{QUERY}")
+    assert led_to.status_code == 302
+    page = client.get(led_to["Location"])
+    form = dict(re.findall(r'name="(kind|query)" value="([^"]*)"', page.content.decode()))
+    place = ask(client, form["kind"], form["query"].replace("&amp;", "&"))
+
+    waiting = client.get(place).content.decode()
+    assert "It begins in a moment." in waiting
+    assert 'hx-trigger="every 2s"' in waiting
+    assert '<meta http-equiv="refresh"' in waiting
+    assert client.get(f"{place[:-1]}.xlsx")["Location"] == place
+
+    assert workbook_jobs.make_waiting() == 1
+    ready = client.get(place).content.decode()
+    assert "3 rows" in ready
+    assert "hx-trigger" not in ready
+    answer = client.get(f"{place[:-1]}.xlsx")
+    assert answer["Content-Disposition"] == f'attachment; filename="calls-{DAY}.xlsx"'
+    assert "no-store" in answer["Cache-Control"]
+    assert parts(body(answer)) == parts(at_once)
+
+
+@pytest.mark.parametrize("kind", downloads.KINDS)
+def test_every_kind_is_made_as_it_is_at_once(client, number, settings, kind):
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
+    client.force_login(make_staff())
+    at_once = body(client.get(f"/reports/{kind}.xlsx?{QUERY}"))
+
+    place = ask(client, kind)
+    workbook_jobs.make_waiting()
+
+    assert parts(body(client.get(f"{place[:-1]}.xlsx"))) == parts(at_once)
+    made = Workbook.objects.get()
+    assert made.rows == made.of_rows == len(sheets(client.get(f"{place[:-1]}.xlsx"))[0]) - 1
+
+
+def test_an_estimate_that_was_too_low_does_not_hold_a_thread(client, manager, monkeypatch):
+    monkeypatch.setattr(views, "MOST_ROWS_AT_ONCE", 2)
+
+    answer = client.get(f"/reports/calls.xlsx?{QUERY}")
+
+    assert urlsplit(answer["Location"]).path == "/reports/files/new/"
+    assert not list(file_store.folder().iterdir())
+
+
+def test_only_who_asked_may_fetch_it(client, manager, number):
+    place = ask(client)
+    workbook_jobs.make_waiting()
+
+    for other in (make_staff(), make_user("other", numbers=[number])):
+        client.force_login(other)
+        assert client.get(place).status_code == 404
+        assert client.get(f"{place[:-1]}.xlsx").status_code == 404
+        assert client.post(place).status_code == 404
+        assert "calls-" not in client.get("/reports/files/").content.decode()
+
+
+def test_it_is_asked_for_by_a_post_with_a_token(manager):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(manager)
+
+    assert strict.post("/reports/files/", {"kind": "calls", "query": QUERY}).status_code == 403
+    assert not Workbook.objects.exists()
+
+
+@pytest.mark.parametrize("query", [QUERY, f"{QUERY}&number=%2B4922155400300"])
+def test_rights_are_asked_again_when_it_is_fetched(client, manager, number, query):
+    other = make_number(OTHER, managers=[manager])
+    place = ask(client, query=query)
+    workbook_jobs.make_waiting()
+    number.managers.clear()
+
+    refused = client.get(f"{place[:-1]}.xlsx")
+    assert refused.status_code == 403
+    assert "You may no longer see all that this file holds." in refused.content.decode()
+    assert "Make it again" in refused.content.decode()
+
+    again = client.post(place)
+    if "number" in query:
+        assert again.status_code == 403
+        assert "You may no longer see any of the numbers" in again.content.decode()
+    else:
+        workbook_jobs.make_waiting()
+        assert sheets(client.get(f"{again['Location'][:-1]}.xlsx"))[0][1:] == []
+        assert Workbook.objects.first().numbers == [other.pk]
+
+
+def test_figures_of_single_destinations_are_asked_for_again(client, manager, number, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
+    assert "only staff see them" in ask(client, "forwards", status=403)
+    settings.FORWARDS_FOR_MANAGERS = True
+    place = ask(client, "forwards")
+    workbook_jobs.make_waiting()
+    assert body(client.get(f"{place[:-1]}.xlsx"))
+    settings.FORWARDS_FOR_MANAGERS = False
+
+    assert client.get(f"{place[:-1]}.xlsx").status_code == 403
+
+
+def test_rights_are_asked_again_when_it_is_made(client, manager, number):
+    place = ask(client, query=f"{QUERY}&number=%2B4922155400300")
+    number.managers.clear()
+    workbook_jobs.make_waiting()
+
+    assert "You may no longer see a number that it was of." in client.get(place).content.decode()
+
+
+def test_the_same_again_is_the_same_job_until_it_is_no_longer_fresh(client, manager):
+    place = ask(client)
+    assert ask(client) == place
+    workbook_jobs.make_waiting()
+    assert ask(client) == place
+    assert ask(client, query=f"from={DAY - timedelta(days=1)}&to={DAY}") != place
+    client.force_login(make_staff())
+    assert ask(client) != place
+    client.force_login(manager)
+    Workbook.objects.filter(pk=place.split("/")[-2]).update(started_at=timezone.now() - workbook_jobs.FRESH)
+
+    assert ask(client) != place
+
+
+def test_one_person_waits_for_a_few_at_most_and_people_take_turns(client, manager):
+    for n in range(workbook_jobs.MOST_WAITING):
+        ask(client, query=f"from={DAY - timedelta(days=n)}&to={DAY}")
+    assert "You wait for 5 workbooks already." in ask(client, query="", status=429)
+    workbook_jobs._make(workbook_jobs._take())
+    client.force_login(make_staff())
+    place = ask(client)
+
+    assert str(workbook_jobs._take().pk) in place
+    assert workbook_jobs._take() is None, "one at a time"
+
+
+def test_what_cannot_be_read_is_said(client, manager):
+    assert "is no day we know" in ask(client, query="from=never", status=400)
+    assert client.post("/reports/files/", {"kind": "secrets", "query": ""}).status_code == 404
+    assert client.post("/reports/files/", {"kind": "calls", "query": "number=%2B4930999999"}).status_code == 404
+
+
+def test_a_search_is_kept_out_of_addresses_and_forgotten_with_the_file(client, manager, number):
+    take(number, "CALL_START", NOON, call_uuid="sought", caller_id_number="+4917088888888")
+    token = client.post("/reports/calls/", {"q": "0170 88888888"})["Location"].partition("search=")[2]
+
+    place = ask(client, query=f"search={token}")
+    assert ask(client, query=f"search={token}") == place
+    workbook_jobs.make_waiting()
+
+    assert [row["A"][1] for row in sheets(client.get(f"{place[:-1]}.xlsx"))[0][1:]] == ["sought"]
+    kept = Workbook.objects.get()
+    assert "88888888" not in f"{kept.query} {kept.name} {kept.filters}"
+    Workbook.objects.update(finished_at=timezone.now() - Workbook.KEPT)
+    workbook_jobs.clear()
+    assert Workbook.objects.get().search == ""
+    assert client.post(place).status_code == 403
+
+
+# --- Files -------------------------------------------------------------------------------------
+
+
+def test_files_are_for_our_user_alone_and_have_names_nobody_guesses(client, manager, folder):
+    ask(client)
+    workbook_jobs.make_waiting()
+    name = Workbook.objects.get().file_name
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / f"{name}.xlsx").stat().st_mode) == 0o600
+    assert len(name) == 32
+    assert {path.name for path in folder.iterdir()} == {f"{name}.xlsx", file_store.WANTED}
+
+
+def test_a_file_is_removed_after_a_day(client, manager, folder):
+    place = ask(client)
+    workbook_jobs.make_waiting()
+    workbook_jobs.clear()
+    assert len(list(folder.glob("*.xlsx"))) == 1
+    Workbook.objects.update(finished_at=timezone.now() - Workbook.KEPT - timedelta(seconds=1))
+
+    assert client.get(f"{place[:-1]}.xlsx")["Location"] == place
+    workbook_jobs.clear()
+    assert not list(folder.glob("*.xlsx"))
+    assert "It was kept for 24 hours and then removed." in client.get(place).content.decode()
+    Workbook.objects.update(created_at=timezone.now() - workbook_jobs.LISTED - timedelta(seconds=1))
+    workbook_jobs.clear()
+    assert not Workbook.objects.exists()
+
+
+def test_files_without_a_row_and_rows_without_a_file_are_cleared(client, manager, folder):
+    kept = ask(client)
+    gone = ask(client, query="")
+    workbook_jobs.make_waiting()
+    row = Workbook.objects.get(pk=gone.split("/")[-2])
+    (folder / f"{row.file_name}.xlsx").unlink()
+    assert client.get(f"{gone[:-1]}.xlsx").status_code == 410
+    (folder / "nobodys.xlsx").write_bytes(b"x")
+    (folder / "left").mkdir()
+    (folder / "left" / "part").write_bytes(b"x")
+    for name, age in (("at-once-old", 7200), ("at-once-new", 0)):
+        (folder / name).mkdir()
+        at = timezone.now().timestamp() - age
+        os.utime(folder / name, (at, at))
+
+    workbook_jobs.clear()
+
+    left = {path.name for path in folder.iterdir()}
+    name = Workbook.objects.get(pk=kept.split("/")[-2]).file_name
+    assert left == {f"{name}.xlsx", "at-once-new", file_store.WANTED}
+    assert "Its file is gone" in client.get(gone).content.decode()
+
+
+def test_the_oldest_go_where_all_together_grow_too_large(client, manager, folder, settings):
+    first = ask(client)
+    workbook_jobs.make_waiting()
+    second = ask(client, query="")
+    workbook_jobs.make_waiting()
+    settings.FILES_MOST_MB = 1.5 * Workbook.objects.first().size / 1_000_000
+
+    workbook_jobs.clear()
+
+    assert "newer files needed the room" in client.get(first).content.decode()
+    assert body(client.get(f"{second[:-1]}.xlsx"))
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_posts(client, manager, settings):
+    place = ask(client)
+    settings.FILES_LEAST_FREE_MB = 10**9
+    workbook_jobs.make_waiting()
+
+    assert "There is no room for it on the server&#x27;s disk." in client.get(place).content.decode()
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A disk of 48 kB for files alone."""
+    if os.geteuid():
+        pytest.skip("only root can make small disks")
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k,mode=0700", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disks can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_said_and_what_was_written_is_removed(client, manager, settings, small_disk, monkeypatch):
+    settings.FILES_LEAST_FREE_MB = 0
+    number = manager.destination_numbers.get()
+    for n in range(100):
+        take(number, "CALL_START", NOON, call_uuid=f"{n} " + "x" * 100)
+    at_once = client.get(f"/reports/calls.xlsx?{QUERY}")
+    assert (at_once.status_code, at_once["Retry-After"]) == (503, "60")
+    place = ask(client)
+    workbook_jobs.make_waiting()
+
+    assert "There is no room for it on the server&#x27;s disk." in client.get(place).content.decode()
+    assert {path.name for path in small_disk.iterdir()} == {file_store.WANTED}
+
+
+# --- Making ------------------------------------------------------------------------------------
+
+
+def test_a_lost_worker_is_noticed_and_the_workbook_begun_once_more(client, manager):
+    place = ask(client)
+    for attempt in (1, 2):
+        taken = workbook_jobs._take()
+        assert (taken.state, taken.attempts) == (WorkbookState.WORKING, attempt)
+        assert not workbook_jobs.start(), "it is at work"
+        Workbook.objects.update(heartbeat_at=timezone.now() - workbook_jobs.STALE)
+        assert "The worker does not answer." in client.get(place).content.decode()
+        assert workbook_jobs.start() == (attempt == 1)
+
+    assert "the worker was lost both times" in client.get(place).content.decode()
+
+
+def test_a_worker_that_was_only_slow_does_not_spoil_what_its_successor_makes(client, manager, folder):
+    place = ask(client)
+    slow = workbook_jobs._take()
+    Workbook.objects.update(heartbeat_at=timezone.now() - workbook_jobs.STALE)
+    workbook_jobs.make_waiting()
+    made = Workbook.objects.get()
+    assert made.state == WorkbookState.READY
+
+    workbook_jobs._make(slow)
+
+    assert [path.stem for path in folder.glob("*.xlsx")] == [made.file_name]
+    assert body(client.get(f"{place[:-1]}.xlsx"))
+
+
+def test_a_worker_that_ends_hands_the_workbook_on(client, manager, monkeypatch):
+    ask(client)
+    taken = workbook_jobs._take()
+    monkeypatch.setattr(workbooks, "TELL_EVERY_ROWS", 1)
+    workbook_jobs.stop()
+    try:
+        workbook_jobs._make(taken)
+    finally:
+        workbook_jobs._stopping.clear()
+
+    row = Workbook.objects.get()
+    assert (row.state, row.attempts, row.file_name) == (WorkbookState.WAITING, 0, "")
+    assert workbook_jobs.make_waiting() == 1
+
+
+def test_more_rows_than_a_sheet_holds_are_said(client, manager, monkeypatch):
+    place = ask(client)
+    monkeypatch.setattr(workbooks, "MOST_ROWS", 2)
+    workbook_jobs.make_waiting()
+
+    assert "Choose a shorter period, or take the CSV." in client.get(place).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "attempts"),
+    [
+        (psycopg.OperationalError("gone"), "The database went away twice", 2),
+        (OSError(28, "No space left on device"), "There is no room for it", 1),
+        (OSError(5, "Input/output error"), "could not be written", 1),
+        (ValueError("+4917012345678"), "Something failed on our side.", 1),
+    ],
+)
+def test_what_went_wrong_is_said_and_the_next_one_is_made(  # noqa: PLR0917 (fixtures, and a case of three)
+    client, manager, monkeypatch, caplog, error, says, attempts
+):
+    place = ask(client)
+    other = ask(client, "counts")
+
+    def fail(*_):
+        raise error
+        yield b""
+
+    monkeypatch.setattr(exports, "calls_csv", fail)
+    with caplog.at_level(logging.WARNING):
+        workbook_jobs.make_waiting()
+
+    assert says in client.get(place).content.decode()
+    assert Workbook.objects.get(pk=place.split("/")[-2]).attempts == attempts
+    assert "+49170" not in caplog.text
+    assert body(client.get(f"{other[:-1]}.xlsx"))
+    assert file_store.names() == {Workbook.objects.get(state="ready").file_name}
+
+
+def test_a_workbook_that_nobody_makes_is_said_and_given_up_after_a_day(client, manager):
+    place = ask(client)
+    Workbook.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    assert "No worker makes workbooks at the moment." in client.get(place).content.decode()
+    Workbook.objects.update(created_at=timezone.now() - Workbook.KEPT - timedelta(minutes=1))
+    workbook_jobs.clear()
+
+    assert "No worker made it within a day." in client.get(place).content.decode()
+
+
+def test_the_list_says_how_each_stands(client, manager):
+    assert "No workbooks yet" in client.get("/reports/files/").content.decode()
+    ask(client)
+    workbook_jobs.make_waiting()
+    ask(client, "counts")
+
+    page = client.get("/reports/files/").content.decode()
+
+    assert "waiting" in page
+    assert re.search(r"\d KB|\d bytes", page.replace("\xa0", " "))
+    assert 'hx-trigger="every 3s"' in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "most"),
+    [
+        ("calls", QUERY, 3),
+        ("calls", "", 3),
+        ("calls", "from=2020-01-01&to=2020-01-31", 0),
+        ("counts", f"{QUERY}&by=quarter-hour", 3),
+        ("counts", f"from=2025-01-01&to={DAY}", 3),
+        ("peaks", f"{QUERY}&by=hour", 25),
+        ("week", QUERY, 168),
+        ("coverage", "", 5),
+    ],
+)
+def test_how_many_rows_there_are_is_told_by_the_counts(manager, kind, query, most, django_assert_max_num_queries):
+    book = downloads.read(kind, QueryDict(query), manager, SessionBase())
+
+    with django_assert_max_num_queries(1):
+        assert book.most_rows() == most
+    assert book.count() <= max(most, 1) or kind == "calls"
