@@ -50,7 +50,13 @@ class Intake:
         self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._write, self._writer.close)
         self._disk: GroupCommit[tuple[CallPost, bool], None] = GroupCommit("spool", spool.add, spool.close)
         self._refused: GroupCommit[Refused, None] = GroupCommit("refused", self._keep_refused, self._refusals.close)
-        self._refused_disk: GroupCommit[Refused, None] = GroupCommit("refused spool", other.add_refused, other.close)
+        self._refused_disk: GroupCommit[Refused, None] = GroupCommit(
+            "refused spool",
+            lambda refused: other.add_refused(
+                [refusals.without_secrets(post, self._keyring.knows) for post in refused]
+            ),
+            other.close,
+        )
         self._throttle = Throttle()
         self._policy = Policy()
         self._keyring = Keyring()

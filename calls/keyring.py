@@ -51,6 +51,10 @@ class Keyring:
         """Remember the rows of KEYS_OF, beside all else."""
         self._keys = self._keys | _by_fingerprint(rows)
 
+    def knows(self, fingerprint: str) -> bool:
+        """Whether a key is that of any number, live or not."""
+        return fingerprint in self._keys
+
     def judge(self, fingerprint: str, destination_number: str | None, moment: datetime) -> Verdict:
         """Say whether a key admits a post for a number at a moment.
 

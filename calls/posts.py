@@ -96,6 +96,15 @@ def parse_again(payload: str, fingerprint: str, received_at: datetime, ingest_id
     return _read(read_json(payload.encode()), payload, fingerprint, received_at, ingest_id)
 
 
+def named_in(payload: str) -> tuple[str, str]:
+    """Return the kind of a kept post and the number it names; empty texts where it names none that can be read."""
+    try:
+        post = parse_again(payload, "", datetime.fromtimestamp(0, UTC), uuid.UUID(int=0))
+    except Refusal as refusal:
+        return "", refusal.destination_number
+    return post.request_type, post.destination_number or ""
+
+
 def _read(
     posted: dict[str, Any], payload: str, fingerprint: str, received_at: datetime, ingest_id: uuid.UUID
 ) -> CallPost:

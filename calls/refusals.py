@@ -6,14 +6,16 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from django.db import connection as django_connection
+from django.db import transaction
 
-from calls import keys
+from calls import keys, posts, redaction
+from calls.models import Reason, RefusedPost
 from calls.posts import CallPost, Refusal
 
 MOST_DAYS = 30
@@ -22,6 +24,9 @@ MOST_BYTES = 64 * 1024 * 1024
 ROW_BYTES = 1024  # what a row takes beside its body, at most
 MOST_RECEIPTS = 100
 LOCK_OF_REFUSED_POSTS = 0x63616C72
+
+# Reasons that are the code a post was refused with; the others say why it was `forbidden`.
+CODES = {Reason.FOREIGN_ADDRESS, Reason.BAD_POST, Reason.BAD_JSON, Reason.TOO_LARGE, Reason.MEDIA_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,20 @@ DELETE FROM calls_refusedpost WHERE id IN (
   WHERE rank > %(most_rows)s OR bytes > %(most_bytes)s
     OR last_received_at < now() - make_interval(days => %(most_days)s))
 """
+KNOWN_KEYS = "SELECT DISTINCT fingerprint FROM calls_accesskey"
+# Puts one row into another that is the same once its secrets are out.
+MERGE = """
+WITH gone AS (DELETE FROM calls_refusedpost WHERE id = %(id)s RETURNING *)
+UPDATE calls_refusedpost AS known SET
+  received_at = least(known.received_at, gone.received_at),
+  last_received_at = greatest(known.last_received_at, gone.last_received_at),
+  count = known.count + gone.count,
+  ingest_ids = (known.ingest_ids || gone.ingest_ids)[:%(most_receipts)s],
+  receipts = (known.receipts || gone.receipts)[:%(most_receipts)s],
+  replayed_at = CASE WHEN known.replayed_at IS NOT NULL AND gone.replayed_at IS NOT NULL
+    THEN greatest(known.replayed_at, gone.replayed_at) END
+FROM gone WHERE known.digest = %(digest)s
+"""
 # Says anew why posts are still refused.
 JUDGE_AGAIN = f"""
 WITH given AS (
@@ -147,8 +166,19 @@ UPDATE calls_refusedpost AS known SET reason = judged.reason FROM judged WHERE k
 """
 
 
+def without_secrets(post: Refused, is_known: redaction.IsKnown) -> Refused:
+    """Return a refused post without access keys that are known, and without what stands under names of secrets."""
+    body = redaction.without_secrets(post.body, is_known)
+    if body == post.body:
+        return post
+    request_type, destination_number = ("" if redaction.is_marked(name) else name for name in posts.named_in(body))
+    return replace(post, body=body, request_type=request_type, destination_number=destination_number)
+
+
 def keep(connection: psycopg.Connection, refused: Sequence[Refused]) -> None:
     """Keep refused posts, those that are worth it; the oldest of too many go. Doing so twice changes nothing."""
+    known = {fingerprint for (fingerprint,) in connection.execute(KNOWN_KEYS)}
+    refused = [without_secrets(post, known.__contains__) for post in refused]
     rows = json.dumps([asdict(one) | {"digest": one.digest} for one in refused])
     with connection.transaction():
         # One at a time: two that write and prune different rows in different orders would wait for each other for ever.
@@ -169,3 +199,50 @@ def judge_again(ids: Sequence[int]) -> None:
     """Bring the reasons of posts that were refused for their key or number up to date."""
     with django_connection.cursor() as cursor:
         cursor.execute(JUDGE_AGAIN, {"ids": list(ids), "no_key": keys.fingerprint("")})
+
+
+def redact_kept() -> int:
+    """Take secrets out of the posts that are kept: those of an older version, and keys that were issued since.
+
+    Return how many posts were changed."""
+    with django_connection.cursor() as cursor:
+        cursor.execute(KNOWN_KEYS)
+        known = {fingerprint for (fingerprint,) in cursor.fetchall()}
+    changed = 0
+    for row in RefusedPost.objects.order_by("pk").iterator(100):
+        kept = _of_row(row)
+        cleared = without_secrets(kept, known.__contains__)
+        if cleared != kept:
+            changed += _replace(row.pk, cleared)
+    return changed
+
+
+def _of_row(row: RefusedPost) -> Refused:
+    return Refused(
+        ingest_id="",
+        received_at="",
+        status=row.status,
+        code=str(row.reason) if row.reason in CODES else "forbidden",
+        address=row.address,
+        is_listed=True,
+        fingerprint=row.fingerprint,
+        destination_number=row.destination_number,
+        request_type=row.request_type,
+        body=row.body,
+    )
+
+
+@transaction.atomic
+def _replace(row_id: int, cleared: Refused) -> int:
+    """Put a post without secrets in the place of a row. Return how many rows were changed; 0 if it is gone."""
+    with django_connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])
+        if RefusedPost.objects.filter(digest=cleared.digest).exclude(pk=row_id).exists():
+            cursor.execute(MERGE, {"id": row_id, "digest": cleared.digest, "most_receipts": MOST_RECEIPTS})
+            return cursor.rowcount
+    return RefusedPost.objects.filter(pk=row_id).update(
+        digest=cleared.digest,
+        body=cleared.body,
+        request_type=cleared.request_type,
+        destination_number=cleared.destination_number,
+    )

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from calls import writer
+from calls import refusals, writer
 
 
 @shared_task(ignore_result=True)
@@ -13,3 +13,8 @@ def close_silent_calls() -> None:
 @shared_task(ignore_result=True)
 def reunite_calls() -> None:
     writer.reunite_calls()
+
+
+@shared_task(ignore_result=True)
+def redact_refused_posts() -> None:
+    refusals.redact_kept()

@@ -260,7 +260,7 @@ CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
-CLEAR_SESSIONS_EVERY_S = 3600
+CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = 300
 
@@ -313,6 +313,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.clear_workbooks",
         "schedule": CLEAR_WORKBOOKS_EVERY_S,
         "options": {"expires": CLEAR_WORKBOOKS_EVERY_S},
+    },
+    "redact-refused-posts": {
+        "task": "calls.tasks.redact_refused_posts",
+        "schedule": REDACT_REFUSED_POSTS_EVERY_S,
+        "options": {"expires": REDACT_REFUSED_POSTS_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

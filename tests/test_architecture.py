@@ -16,6 +16,7 @@ LAYERS = {
         {"intake", "draining", "replaying", "issuing", "misreadings", "traffic", "search", "rereading"},
         {"writer", "spool", "keyring", "senders", "postlog"},
         {"refusals"},
+        {"redaction"},
         {"posts"},
         {"models"},
         {"querysets"},
