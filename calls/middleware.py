@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from calls import metrics
 from calls.addresses import scheme_of
 from calls.views import healthz, receive_post
+from calls.watching import for_machines
 
 
 def _answer_post(request: HttpRequest) -> HttpResponse:
@@ -29,7 +30,8 @@ DIRECT = {"/tenios/posts": _answer_post, "/tenios/posts/": _answer_post, "/healt
 
 def posts_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return DIRECT.get(request.path_info, get_response)(request)
+        direct = DIRECT.get(request.path_info)
+        return for_machines(direct(request)) if direct else get_response(request)
 
     return middleware
 

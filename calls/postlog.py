@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from typing import Any
 
 from calls import phones
 from calls.posts import KNOWN_REQUEST_TYPES, CallPost
 from calls.refusals import Refused
-
-LINES_PER_S = 20  # of each process: a flood fills no disk
+from calls.sparing import Sparing
 
 logger = logging.getLogger("calltally.posts")
-
-
-class Sparing(logging.Filter):
-    """Lets so many lines a second through, and says how many it held back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._second, self._lines, self._held_back = 0, 0, 0
-        self._counting = threading.Lock()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        with self._counting:
-            now = int(time.monotonic())
-            if now != self._second:
-                self._second, self._lines = now, 0
-            self._lines += 1
-            if self._lines > LINES_PER_S:
-                self._held_back += 1
-                return False
-            if self._held_back:
-                record.held_back, self._held_back = self._held_back, 0
-            return True
 
 
 logger.addFilter(Sparing())

@@ -239,7 +239,7 @@ def _replace(row_id: int, cleared: Refused) -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])
         if RefusedPost.objects.filter(digest=cleared.digest).exclude(pk=row_id).exists():
             cursor.execute(MERGE, {"id": row_id, "digest": cleared.digest, "most_receipts": MOST_RECEIPTS})
-            return cursor.rowcount
+            return int(cursor.rowcount)
     return RefusedPost.objects.filter(pk=row_id).update(
         digest=cleared.digest,
         body=cleared.body,

@@ -21,6 +21,7 @@ from calls import intake, postlog, posts
 from calls.refusals import Refused
 from calls.senders import FOREIGN, Sender
 from calls.spool import SpoolError
+from calls.watching import may_watch
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,14 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Say whether posts can be kept: 200 where database or spool can, else 503; and what waits in the spool."""
+    """Say whether posts can be kept: 200 where database or spool can, else 503; the rest to those who may watch."""
+    answer = health()
+    told = answer if may_watch(request.META) else {"status": answer["status"]}
+    return JsonResponse(told, status=200 if answer["status"] == "ok" else 503)
+
+
+def health() -> dict[str, object]:
+    """Return what database and spool can do, and what waits in the spool."""
     answer: dict[str, object] = {"status": "ok", "database": "ok" if intake.has_database() else "away", "spool": "ok"}
     try:
         held = intake.held_in_spool()
@@ -126,8 +134,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
         logger.error("the spool cannot keep posts: %s", error)
         answer["spool"] = "cannot keep posts"
         if answer["database"] == "away":
-            return JsonResponse(answer | {"status": "unavailable"}, status=503)
-    return JsonResponse(answer)
+            answer["status"] = "unavailable"
+    return answer
 
 
 def refuse(code: str, status_code: int, **headers: str) -> Response:

@@ -166,6 +166,10 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "PROXY_SECRET=…, made by `openssl rand -hex 32`; the proxy sends it first: see docs/deploying.md, step 8."
         )
         found.append(Caution(text, hint=hint, id="calltally.W028"))
+    if settings.BEHIND_HTTPS and not settings.METRICS_TOKEN:
+        text = "Nobody can read /metrics: behind HTTPS it takes a token, also from this machine."
+        hint = "METRICS_TOKEN=…, made by `openssl rand -hex 32`; Prometheus sends it as a bearer token."
+        found.append(Caution(text, hint=hint, id="calltally.W029"))
     if not settings.PUBLIC_URL.startswith("https://"):
         text = "Help texts do not know the address that TENIOS is given."
         found.append(Caution(text, hint="PUBLIC_URL=https://calls.example.com", id="calltally.W024"))

@@ -22,6 +22,7 @@ def not_found(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"error": "not_found"}, status=404)
 
 
+for_machines: Callable[[Any], Any] = import_string("calls.watching.for_machines")
 get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
     import_string("calls.middleware.posts_first")(not_found)
 )
@@ -33,5 +34,6 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         response = get_response(WSGIRequest(environ))
     except (LookupError, ValueError):  # a Content-Type names an encoding that does not exist
         response = JsonResponse({"error": "bad_header"}, status=400)
+    response = for_machines(response)
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.content]

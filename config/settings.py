@@ -73,7 +73,7 @@ if PROXY_SECRET and not re.fullmatch(r"[A-Za-z0-9_-]{32,}", PROXY_SECRET):
     raise ImproperlyConfigured(
         "PROXY_SECRET takes at least 32 letters, digits, _ and -: `openssl rand -hex 32` makes one."
     )
-# Who may read /metrics from elsewhere than this machine: whoever has this token. None without.
+# Who may read /metrics, and all of /healthz, from elsewhere than this machine, and from anywhere behind HTTPS.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # True when a proxy terminates TLS: cookies become Secure.
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
@@ -335,7 +335,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.logs.Line"}, "json": {"()": "config.logs.Json"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {"client_faults": {"()": "calls.sparing.ClientFaults"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client_faults"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"axes": {"level": "WARNING"}},
 }

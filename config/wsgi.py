@@ -24,5 +24,6 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     try:
         return guarded(environ, start_response)
     except (LookupError, ValueError):  # an encoding that does not exist, named by a Content-Type
-        start_response("400 Bad Request", [("Content-Type", "application/json")])
+        headers = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        start_response("400 Bad Request", list(headers.items()))
         return [b'{"error":"bad_header"}']

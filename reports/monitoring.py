@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +17,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from calls import intake
-from calls.addresses import read_address
 from calls.groupcommit import GroupCommit
 from calls.spool import Held, SpoolError
+from calls.watching import for_machines, may_watch
 from calls.writer import Writer
 from reports import intake_process
 
@@ -319,8 +318,8 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell Prometheus; 404 for anybody but this machine itself, or who has the token."""
-    if not may_scrape(request):
+    """Tell Prometheus; 404 for who may not watch."""
+    if not may_watch(request.META):
         return HttpResponseNotFound()
     registry = CollectorRegistry()
     registry.register(intake_process.PostCounters())
@@ -328,18 +327,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def may_scrape(request: HttpRequest) -> bool:
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
-        return hmac.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
-    peer = read_address(request.META.get("REMOTE_ADDR", ""))
-    return peer is not None and peer.is_loopback and "HTTP_X_FORWARDED_FOR" not in request.META
-
-
 def metrics_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """The middleware that answers /metrics before hosts, sessions and redirects are looked at."""
 
     def middleware(request: HttpRequest) -> Any:
-        return metrics(request) if request.path_info == "/metrics" else get_response(request)
+        return for_machines(metrics(request)) if request.path_info == "/metrics" else get_response(request)
 
     return middleware

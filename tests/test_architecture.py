@@ -20,7 +20,8 @@ LAYERS = {
         {"posts"},
         {"models"},
         {"querysets"},
-        {"keys", "phones", "groupcommit", "addresses", "throttle", "metrics", "opening", "search_keys"},
+        {"keys", "phones", "groupcommit", "watching", "throttle", "metrics", "opening", "search_keys", "sparing"},
+        {"addresses"},
     ],
     "reports": [
         {"urls", "unavailable"},

@@ -20,6 +20,7 @@ PRODUCTION = {
     "PUBLIC_URL": "https://calls.example.com",
     "TRUSTED_PROXIES": "127.0.0.1",
     "PROXY_SECRET": "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm",
+    "METRICS_TOKEN": "a-token-of-the-tests-Zx81kQpW3n7",
     "SECRET_KEY": "a-secret-of-the-tests-7Fq2Lx0vB9sKd8RmT4yWz1QhJc6NuEp5G",
     "ACCESS_KEY_PEPPER": "a-pepper-of-the-tests-Zx81kQpW3n7",
 }
@@ -152,13 +153,14 @@ def test_secrets_that_somebody_typed_are_named(settings):
         ("ALLOWED_HOSTS", ["*"], "calltally.W021"),
         ("BEHIND_HTTPS", False, "calltally.W022"),
         ("PROXY_SECRET", "", "calltally.W028"),
+        ("METRICS_TOKEN", "", "calltally.W029"),
         ("PUBLIC_URL", "http://calls.example.com", "calltally.W024"),
     ],
 )
 def test_what_production_needs_is_named(settings, name, value, check_id):
     settings.DEBUG, settings.BEHIND_HTTPS, settings.TRUSTED_PROXIES = False, True, ["127.0.0.1"]
     settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["calls.example.com"], "https://calls.example.com"
-    settings.PROXY_SECRET = "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm"
+    settings.PROXY_SECRET, settings.METRICS_TOKEN = "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm", "a-token"
     assert not checks.production()
 
     setattr(settings, name, value)
@@ -261,7 +263,7 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 23
+    assert len(known) == 24
     assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
     assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registered.registered_checks)
@@ -286,7 +288,11 @@ for claims in ({}, {"x-forwarded-proto": "https"}):
     print(page.status_code, page["Location"])
 for path in ("/tenios/posts", "/tenios/posts/"):
     print(client.put(path).status_code)
-print(client.get("/metrics", headers={"host": "127.0.0.1"}).status_code)
+token = {"authorization": "Bearer " + os.environ["METRICS_TOKEN"]}
+for path in ("/metrics", "/healthz"):
+    for headers in ({}, token):
+        answer = client.get(path, headers={"host": "127.0.0.1"} | headers)
+        print(answer.status_code, answer.content.decode() == '{"status": "ok"}')
 """
 
 
@@ -311,5 +317,8 @@ def test_behind_https_pages_and_cookies_are_for_https_alone_and_no_post_is_redir
         "301 https://calls.example.com/accounts/login/",
         "405",
         "405",
-        "200",
+        "404 False",
+        "200 False",
+        "200 True",
+        "200 False",
     ]

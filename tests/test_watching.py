@@ -1,5 +1,6 @@
 """What Prometheus, staff and the log are told of the installation; and who may ask."""
 
+import io
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from calls import postlog
+from calls import intake, postlog, sparing
 from calls.models import ChangedQuarterHour
 from calls.spool import of_this_host
 from config.logs import Json, Line
@@ -125,6 +126,60 @@ def test_metrics_are_for_this_machine_and_who_has_the_token(client, settings, en
     settings.METRICS_TOKEN = token
 
     assert client.get("/metrics", **environ).status_code == status
+    health = client.get("/healthz", **environ)
+    assert (health.status_code, health.json()["status"]) == (200, "ok")
+    assert (health.json().keys() > {"status", "database"}) == (status == 200)
+    assert health.json().keys() == {"status"} or status == 200
+
+
+LOOPBACK = {"REMOTE_ADDR": "127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        (LOOPBACK, 404),  # a proxy that names no client, or somebody here
+        (LOOPBACK | {"HTTP_AUTHORIZATION": "Bearer secret-token"}, 200),
+        (LOOPBACK | {"HTTP_X_FORWARDED_FOR": "203.0.113.9", "HTTP_AUTHORIZATION": "Bearer secret-token"}, 200),
+        (LOOPBACK | {"HTTP_AUTHORIZATION": "Bearer wrong"}, 404),
+        (LOOPBACK | {"HTTP_AUTHORIZATION": "Basic secret-token"}, 404),
+    ],
+)
+def test_behind_https_only_the_token_opens_metrics_and_the_details_of_health(client, settings, environ, status):
+    settings.BEHIND_HTTPS, settings.METRICS_TOKEN = True, "secret-token"
+
+    assert client.get("/metrics", **environ).status_code == status
+    assert (client.get("/healthz", **environ).json() == {"status": "ok"}) == (status == 404)
+    settings.METRICS_TOKEN = ""
+    assert client.get("/metrics", **environ).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via", "Calltallyproxy"]
+)
+def test_whoever_comes_through_a_proxy_is_a_stranger(client, header):
+    assert client.get("/metrics", headers={header: "x"}).status_code == 404
+    assert client.get("/healthz", headers={header: "x"}).json() == {"status": "ok"}
+
+
+def test_strangers_are_told_when_no_post_can_be_kept_and_nothing_else(client, settings, tmp_path, monkeypatch):
+    (tmp_path / "posts.sqlite3").mkdir()
+    settings.SPOOL_FOLDER = tmp_path
+    monkeypatch.setattr(intake, "has_database", lambda: False)
+
+    answer = client.get("/healthz", REMOTE_ADDR="203.0.113.9")
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+    assert client.get("/healthz").json()["spool"] == "cannot keep posts"
+
+
+@pytest.mark.parametrize("path", ["/tenios/posts", "/tenios/posts/", "/healthz", "/metrics"])
+@pytest.mark.parametrize("method", ["get", "post", "put", "options"])
+@pytest.mark.parametrize("sender", ["127.0.0.1", "203.0.113.9"])
+def test_what_machines_read_is_kept_by_nobody_and_taken_for_nothing_else(client, path, method, sender):
+    answer = getattr(client, method)(path, REMOTE_ADDR=sender)
+
+    assert (answer["X-Content-Type-Options"], answer["Cache-Control"]) == ("nosniff", "no-store")
 
 
 def test_alerts_and_board_ask_for_what_is_told_and_all_of_it_is_described(client, number, own_spool, settings):
@@ -181,14 +236,70 @@ def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, nu
 
 def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(postlog.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sparing.time, "monotonic", lambda: now[0])
     for _ in range(500):
         postlog.logger.warning("refused", extra={"fields": {}})
     now[0] += 1
     postlog.logger.warning("refused", extra={"fields": {}})
 
-    assert len(lines) == postlog.LINES_PER_S + 1
-    assert Line().format(lines[-1]).endswith(f"refused held_back={500 - postlog.LINES_PER_S}")
+    assert len(lines) == sparing.LINES_PER_S + 1
+    assert Line().format(lines[-1]).endswith(f"refused held_back={500 - sparing.LINES_PER_S}")
+
+
+@pytest.fixture
+def console(monkeypatch):
+    """What the console's handler writes, as an installation has it."""
+    written = io.StringIO()
+    (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    monkeypatch.setattr(handler, "stream", written)
+    return written
+
+
+def test_a_wrong_host_is_one_line_without_a_traceback(client, console):
+    answer = client.get("/reports/?caller=%2B4917055555", headers={"host": "evil.example"})
+
+    assert answer.status_code == 400
+    (line,) = console.getvalue().splitlines()
+    assert "WARNING django.security.DisallowedHost: Invalid HTTP_HOST header: 'evil.example'" in line
+    assert "+4917055555" not in line
+
+
+def test_a_wrong_host_forges_no_line_and_fills_none(client, console):
+    client.get("/reports/", headers={"host": "a\n2026 forged\x1b[31m" + "x" * 5000})
+
+    (line,) = console.getvalue().splitlines()
+    assert len(line) < 500
+    assert "\x1b" not in line
+
+
+def test_a_refused_permission_is_one_line_without_a_traceback(client, number, console):
+    client.force_login(make_user(numbers=[number]))
+
+    assert client.get("/reports/system/").status_code == 403
+    (line,) = console.getvalue().splitlines()
+    assert line.endswith("WARNING django.request: Forbidden (Permission denied): /reports/system/")
+
+
+def test_what_strangers_ask_for_wrongly_fills_no_log(client, console, monkeypatch):
+    now = [2000.0]
+    monkeypatch.setattr(sparing.time, "monotonic", lambda: now[0])
+    for number in range(100):
+        client.get(f"/nothing/{number}", headers={"host": "127.0.0.1" if number % 2 else "evil.example"})
+    assert len(console.getvalue().splitlines()) == sparing.LINES_PER_S
+    now[0] += 1
+    client.get("/nothing/")
+
+    assert console.getvalue().endswith(f"Not Found: /nothing/ held_back={100 - sparing.LINES_PER_S}\n")
+
+
+def test_a_fault_of_ours_keeps_its_traceback(console):
+    try:
+        int("ours")
+    except ValueError:
+        logging.getLogger("django.request").exception("Internal Server Error: %s", "/", extra={"status_code": 500})
+
+    assert "ERROR django.request: Internal Server Error: /" in console.getvalue()
+    assert "Traceback" in console.getvalue()
 
 
 # --- The page --------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ def test_a_header_that_nobody_can_read_is_the_senders_fault():
     environ = RequestFactory().post("/tenios/posts").environ | {"CONTENT_TYPE": "application/json; charset*=bogus''%41"}
     answered = []
 
-    body = b"".join(application(environ, lambda status, headers: answered.append(status)))
+    body = b"".join(application(environ, lambda status, headers: answered.append((status, dict(headers)))))
 
-    assert (answered, body) == (["400 Bad Request"], b'{"error":"bad_header"}')
+    ((status, headers),) = answered
+    assert (status, body) == ("400 Bad Request", b'{"error":"bad_header"}')
+    assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")

@@ -102,7 +102,10 @@ def test_a_static_file_is_served(wire):
 
 
 def test_health_is_shown_to_whoever_watches(wire):
-    assert json.loads(wire.ask("/healthz").body)["status"] == "ok"
+    answer = wire.ask("/healthz", "X-Forwarded-For: 127.0.0.1")
+
+    assert json.loads(answer.body) == {"status": "ok"}
+    assert (answer.all("X-Content-Type-Options"), answer.all("Cache-Control")) == (["nosniff"], ["no-store"])
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics?x", "//metrics", "/%6detrics", "/x/../metrics"])
@@ -172,10 +175,16 @@ def test_through_nginx_a_sender_is_known_by_its_own_address_whatever_it_claims(w
     assert last_flags(system) == ["foreign_address 127.0.0.7"]
 
 
+@pytest.fixture(params=["intake", "web"])
+def port(request, intake, system):
+    """The port of either process that takes posts, past nginx."""
+    return intake.port if request.param == "intake" else system.port
+
+
 @pytest.mark.parametrize("claims", CLAIMS)
-def test_without_the_secret_the_address_is_unknown_whatever_is_claimed(wire, system, claims):
+def test_without_the_secret_the_address_is_unknown_whatever_is_claimed(wire, system, port, claims):
     """As through a proxy that hands on what it is sent, and adds nothing that proves it is ours."""
-    with wire.connect_to(system.port) as connection:
+    with wire.connect_to(port) as connection:
         assert wire.post(*claims, via=connection).status == 200
 
     assert last_flags(system) == ["foreign_address unknown"]
@@ -183,18 +192,18 @@ def test_without_the_secret_the_address_is_unknown_whatever_is_claimed(wire, sys
 
 @pytest.mark.parametrize("claims", [claims for claims in CLAIMS if GUESS not in claims])
 @pytest.mark.parametrize("comes_first", [True, False])
-def test_with_the_secret_no_other_header_is_read_in_any_order(wire, system, claims, comes_first):
+def test_with_the_secret_no_other_header_is_read_in_any_order(wire, system, port, claims, comes_first):
     headers = [OURS, *claims] if comes_first else [*claims, OURS]
-    with wire.connect_to(system.port) as connection:
+    with wire.connect_to(port) as connection:
         assert wire.post(*headers, via=connection).status == 200
 
     assert last_flags(system) == ["foreign_address 127.0.0.7"]
 
 
 @pytest.mark.parametrize("headers", [[OURS, GUESS], [GUESS, OURS], [OURS, OURS]])
-def test_a_proxy_that_adds_its_header_to_another_proves_nothing(wire, system, headers):
+def test_a_proxy_that_adds_its_header_to_another_proves_nothing(wire, system, port, headers):
     """granian joins headers of one name with commas."""
-    with wire.connect_to(system.port) as connection:
+    with wire.connect_to(port) as connection:
         assert wire.post(*headers, via=connection).status == 200
 
     assert last_flags(system) == ["foreign_address unknown"]

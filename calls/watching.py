@@ -1,0 +1,31 @@
+"""Who may see how the installation is doing, and the headers of what machines read."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import TypeVar
+
+from django.conf import settings
+from django.http import HttpResponseBase
+
+from calls.addresses import is_of_this_machine
+
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+
+
+def may_watch(meta: Mapping[str, str]) -> bool:
+    """Whether a request carries METRICS_TOKEN or, unless BEHIND_HTTPS, comes from this machine.
+
+    A proxy on this machine that names no client looks as if the client were on this machine."""
+    scheme, _, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode("utf-8", "replace"), settings.METRICS_TOKEN.encode())
+    return not settings.BEHIND_HTTPS and is_of_this_machine(meta)
+
+
+def for_machines(answer: Answer) -> Answer:
+    """Return an answer that nothing keeps and no browser reads as something else."""
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
