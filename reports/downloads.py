@@ -207,8 +207,11 @@ def _numbers_of(form: ReportForm) -> tuple[str, str]:
 
 
 def _said_of(form: ReportForm) -> list[tuple[str, str]]:
+    counted_at = querysets.counted_at() if periods.today() in form.period else None
+    until = [(gettext("Includes today, counted up to"), periods.moment_label(counted_at))] if counted_at else []
     return [
         (gettext("Period"), form.period.label),
+        *until,
         _numbers_of(form),
         (gettext("Cut by"), str(form.grain.label)),
         (gettext("Hours"), str(form.opening.label)),

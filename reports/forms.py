@@ -1,22 +1,30 @@
-"""Reads a report's filters from a query string: `from`, `to`, `number`, `by`, `opening`."""
+"""Reads a report's filters from a query string: `from`, `to`, `period`, `number`, `by`, `opening`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django.http import Http404, QueryDict
+from django.utils import timezone
+from django.utils.dateformat import format as formatted
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from calls import phones
 from calls.models import DestinationNumber
-from reports import periods
-from reports.periods import DAY, Grain, Opening, Period
+from reports import periods, presets, querysets, question
+from reports.periods import Grain, Opening, Period
+from reports.presets import Comparison, Preset
+from reports.question import DAYS, FORGET
 
 DEFAULT_DAYS = 7
+# So many presets stand on a phone side by side, the others in the menu.
+ON_PHONES = 3
 LONGEST_DAYS = 3 * 366
 # What a page draws of quarter-hours, half-hours and hours; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
@@ -24,10 +32,13 @@ LONGEST_DAYS_BY_HOUR = 92
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 
 
-def read_numbers(texts: list[str], choices: list[DestinationNumber]) -> list[DestinationNumber]:
+def read_numbers(
+    texts: list[str], choices: list[DestinationNumber], *, ignore_others: bool = False
+) -> list[DestinationNumber]:
     """Return the numbers that were named, in any spelling, once each.
 
-    Raise Http404 for one that is not among the choices: another's is answered like one that does not exist."""
+    Raise Http404 for one that is not among the choices, unless others are ignored: another's is answered like one that
+    does not exist."""
     known = {number.e164: number for number in choices}
     chosen = {}
     for text in texts:
@@ -37,10 +48,49 @@ def read_numbers(texts: list[str], choices: list[DestinationNumber]) -> list[Des
         # A plus that crossed a query string unquoted arrives as a space.
         spelling = f"+{text[1:]}" if text.startswith(" ") else text
         number = known.get(phones.e164(spelling) or "")
-        if number is None:
+        if number is None and not ignore_others:
             raise Http404
-        chosen[number.pk] = number
+        if number is not None:
+            chosen[number.pk] = number
     return list(chosen.values())
+
+
+def read_day(name: str, text: str, errors: dict[str, str]) -> date | None:
+    """Return the day that a text names; what cannot be read is said in `errors`, by name of the field.
+
+    As addresses have it (`2026-09-15`), as pages write it (`15 Sep 2026`), and as Germans do (`15.9.2026`)."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        day = parse_date(text) or _day_in_words(text)
+    except ValueError:
+        day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
+        errors[name] = _("“%(text)s” is no day we know. Write it as 15 Sep 2026 or 15.9.2026.") % {"text": text[:40]}
+        return None
+    return day
+
+
+_IN_WORDS = re.compile(r"(?:[^\W\d]+\.?,? +)?(\d{1,2})\.? ?([^\W\d]+)\.? ?(\d{4})")
+_WITH_DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4}|\d{2})")
+
+
+def _day_in_words(text: str) -> date | None:
+    """Return a day as people write it. Raise ValueError for one that no month has."""
+    if match := _WITH_DOTS.fullmatch(text):
+        day, month, year = map(int, match.groups())
+        return date(year + 2000 * (year < 100), month, day)
+    if match := _IN_WORDS.fullmatch(text):
+        day_text, name, year_text = match.groups()
+        months = [month for month in range(1, 13) if name.casefold() in _names_of_month(month)]
+        return date(int(year_text), months[0], int(day_text)) if months else None
+    return None
+
+
+def _names_of_month(month: int) -> set[str]:
+    first = date(2000, month, 1)
+    return {formatted(first, style).rstrip(".").casefold() for style in ("M", "N", "F", "b")}
 
 
 def read_opening(text: str, errors: dict[str, str]) -> Opening:
@@ -55,13 +105,16 @@ def read_opening(text: str, errors: dict[str, str]) -> Opening:
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A period that people ask for by name."""
+class PresetLink:
+    """A period that people ask for by name, as a link that keeps the other filters."""
 
-    label: str
-    period: Period
+    preset: Preset
     query: str
-    current: bool
+    is_current: bool
+
+    @property
+    def label(self) -> str:
+        return str(self.preset.label)
 
 
 class ReportForm:
@@ -77,18 +130,29 @@ class ReportForm:
         *,
         download: bool = False,
         unbounded: bool = False,
+        is_recalled: bool = False,
         kept: Sequence[tuple[str, str]] = (),
+        number: DestinationNumber | None = None,
     ) -> None:
-        """`unbounded` takes any grain for any period; `kept` stands in every address beside the filters."""
+        """`unbounded` takes any grain for any period; of a question that is recalled, numbers that are no longer the
+        person's are left out; `kept` stands in every address beside the filters; `number` is the one a page is of,
+        which hands on those that are asked for elsewhere."""
         self.errors: dict[str, str] = {}
         self.unbounded = download or unbounded
         self.kept = kept
+        self.is_asked = question.is_asked(query)
         # All that the person may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
-        self.selected = read_numbers(query.getlist("number"), self.choices)
+        ignore_others = is_recalled or number is not None
+        self.asked_numbers = read_numbers(query.getlist("number"), self.choices, ignore_others=ignore_others)
+        self.selected = [] if number else self.asked_numbers
         self.opening = read_opening(query.get("opening", ""), self.errors)
-        days = self._read_period(query.get("from", "").strip(), query.get("to", "").strip())
+        preset = query.get("period", "").strip()
+        self.chosen_preset = self._read_preset(preset)
+        days = self._read_period(query.get("from", "").strip(), query.get("to", "").strip(), number)
         self.period = Period(*days, self.opening)
+        if preset != DAYS and self.chosen_preset is None:
+            self.chosen_preset = presets.matching(self.period, periods.today())
         self.by = self._read_grain(query.get("by", "").strip())
         self.grain = self.by or (Grain.DAY if download else self._usual_grain())
 
@@ -114,25 +178,73 @@ class ReportForm:
 
     def query_with(
         self,
+        *,
         period: Period | None = None,
         by: str | None = None,
         kept: Sequence[tuple[str, str]] | None = None,
         opening: Opening | None = None,
         numbers: Sequence[DestinationNumber] | None = None,
+        preset: Preset | None = None,
     ) -> str:
         """Return the query string of these filters, but for what is given."""
-        period = period or self.period
-        query = QueryDict(mutable=True)
-        query["from"], query["to"] = period.first.isoformat(), period.last.isoformat()
-        if named := self.selected if numbers is None else numbers:
-            query.setlist("number", [number.e164 for number in named])
+        if preset is None and period is None:
+            preset = self.chosen_preset
+        pairs = self._days(period or self.period, preset)
+        pairs += [("number", number.e164) for number in (self.selected if numbers is None else numbers)]
         if by or self.by:
-            query["by"] = str(by or self.by)
+            pairs.append(("by", str(by or self.by)))
         if (opening or self.opening) != Opening.ALL:
-            query["opening"] = str(opening or self.opening)
-        for name, value in self.kept if kept is None else kept:
-            query[name] = value
-        return query.urlencode()
+            pairs.append(("opening", str(opening or self.opening)))
+        return urlencode([*pairs, *(self.kept if kept is None else kept)])
+
+    @staticmethod
+    def _days(period: Period, preset: Preset | None) -> list[tuple[str, str]]:
+        days = [("from", period.first.isoformat()), ("to", period.last.isoformat())]
+        return [*days, ("period", preset.value)] if preset else days
+
+    def _numbers_and_hours(self) -> list[tuple[str, str]]:
+        opening = [("opening", self.opening.value)] if self.opening != Opening.ALL else []
+        return [*(("number", number.e164) for number in self.asked_numbers), *opening]
+
+    @property
+    def question(self) -> str:
+        """The question as links to other pages carry it; nothing where none was asked."""
+        if not self.is_asked or self.errors:
+            return ""
+        return urlencode([*self._days(self.period, self.chosen_preset), *self._numbers_and_hours()])
+
+    @property
+    def question_to_remember(self) -> str:
+        """The question as it is asked on another day: a named period moves on."""
+        preset = self.chosen_preset
+        days = [("period", preset.value)] if preset else self._days(self.period, None)
+        return urlencode([*days, *self._numbers_and_hours()])
+
+    @property
+    def query_to_renew(self) -> str:
+        """The query string of the same page later: a named period moves on."""
+        pairs = QueryDict(self.query, mutable=True)
+        if self.preset:
+            pairs.pop("from")
+            pairs.pop("to")
+        return pairs.urlencode()
+
+    @property
+    def query_to_reset(self) -> str:
+        """The query string that forgets what was asked for, and shows what is shown without."""
+        by = [("by", str(self.by))] if self.by else []
+        return urlencode([("period", FORGET), *by, *self.kept])
+
+    @property
+    def beside_days(self) -> list[tuple[str, str]]:
+        """What the form of days of one's own hands on."""
+        pairs = parse_qsl(self.query, keep_blank_values=True)
+        return [("period", DAYS), *(pair for pair in pairs if pair[0] not in {"from", "to", "period"})]
+
+    @property
+    def beside_numbers(self) -> list[tuple[str, str]]:
+        """What the form of numbers hands on."""
+        return [pair for pair in parse_qsl(self.query, keep_blank_values=True) if pair[0] != "number"]
 
     def openings(self) -> list[tuple[Opening, str]]:
         """Return the parts of a day that can be asked for, as links that keep the other filters; none where no number
@@ -141,65 +253,78 @@ class ReportForm:
             return []
         return [(opening, self.query_with(opening=opening)) for opening in Opening]
 
-    def presets(self) -> list[Preset]:
+    @property
+    def preset(self) -> Preset | None:
+        """The preset to show as chosen; None for days of one's own."""
+        return presets.current(self.chosen_preset, self.period, periods.today())
+
+    @property
+    def is_in_menu_on_phones(self) -> bool:
+        """Whether the preset shown as chosen has its place among those that phones show in the menu."""
+        return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
+
+    @property
+    def compared(self) -> Comparison | None:
+        """What is compared with the period before; None where nothing of the period is over."""
+        return presets.compared(self.period, self.chosen_preset, timezone.now())
+
+    def presets(self) -> list[PresetLink]:
         """Return the periods people ask for by name, as links that keep the other filters."""
-        today = periods.today()
-        month = today.replace(day=1)
-        before = (month - DAY).replace(day=1)
-        named = [
-            (_("Today"), Period(today, today)),
-            (_("Yesterday"), Period(today - DAY, today - DAY)),
-            (_("7 days"), Period(today - 6 * DAY, today)),
-            (_("28 days"), Period(today - 27 * DAY, today)),
-            (_("This month"), Period(month, today)),
-            (_("Last month"), Period(before, month - DAY)),
-        ]
-        asked = self.period.first, self.period.last
+        today, current = periods.today(), self.preset
         return [
-            Preset(label, period, self.query_with(period), current=(period.first, period.last) == asked)
-            for label, period in named
+            PresetLink(preset, self.query_with(period=preset.period(today), preset=preset), preset is current)
+            for preset in presets.offered(today)
         ]
 
     def earlier(self) -> str:
         """Return the query string of the period before."""
-        return self.query_with(self.period.previous())
+        return self.query_with(period=presets.step(self.period, self.chosen_preset, periods.today(), -1))
 
     def later(self) -> str | None:
-        """Return the query string of the period after; None where that has not begun."""
-        following = self.period.following()
-        return self.query_with(following) if following.first <= periods.today() else None
-
-    def _read_period(self, first_text: str, last_text: str) -> tuple[date, date]:
+        """Return the query string of the period after; None where that is not over, but for today."""
         today = periods.today()
-        default = today - (DEFAULT_DAYS - 1) * DAY, today
-        first, last = self._read_day("from", first_text), self._read_day("to", last_text)
+        following = presets.step(self.period, self.chosen_preset, today, 1)
+        return self.query_with(period=following) if following.first < today or following.last == today else None
+
+    def _read_preset(self, text: str) -> Preset | None:
+        if not text or text == DAYS:
+            return None
+        if text not in Preset.values:
+            self.errors["period"] = _("“%(text)s” is none of: %(known)s.") % {
+                "text": text[:40],
+                "known": ", ".join([*Preset.values, DAYS]),
+            }
+            return None
+        return Preset(text)
+
+    def _read_period(self, first_text: str, last_text: str, number: DestinationNumber | None) -> tuple[date, date]:
+        today = periods.today()
+        first, last = read_day("from", first_text, self.errors), read_day("to", last_text, self.errors)
         if "from" in self.errors or "to" in self.errors:
-            return default
+            return self._default_days(number)
         if first is None and last is None:
-            return default
+            if self.chosen_preset:
+                named = self.chosen_preset.period(today)
+                return named.first, named.last
+            return self._default_days(number)
         last = last or max(today, first or today)
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             self.errors["from"] = _(
                 "The first day, %(first)s, is after the last, %(last)s. Swap them, or choose others."
             ) % {"first": Period(first, first).label, "last": Period(last, last).label}
-            return default
+            return self._default_days(number)
         if Period(first, last).length > LONGEST_DAYS:
             self.errors["from"] = _("A report covers three years at most. Choose a later first day.")
-            return default
+            return self._default_days(number)
         return first, last
 
-    def _read_day(self, name: str, text: str) -> date | None:
-        if not text:
-            return None
-        try:
-            day = parse_date(text)
-        except ValueError:
-            day = None
-        if day is None or not FIRST_DAY <= day <= LAST_DAY:
-            self.errors[name] = _("“%(text)s” is no day we know. Write it as 2026-09-15.") % {"text": text[:40]}
-            return None
-        return day
+    def _default_days(self, number: DestinationNumber | None) -> tuple[date, date]:
+        """Return the seven days up to yesterday; today while no call came before it, so that first calls are seen."""
+        today = periods.today()
+        is_new = not querysets.has_calls_before([number] if number else self.choices, today)
+        period = (Preset.TODAY if is_new else Preset.WEEK).period(today)
+        return period.first, period.last
 
     def _read_grain(self, text: str) -> Grain | None:
         if not text:

@@ -106,6 +106,8 @@ class Period:
     first: date
     last: date
     opening: Opening = Opening.ALL
+    # Where the last day does not count to its end: up to which quarter-hour.
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -123,7 +125,7 @@ class Period:
     @property
     def end(self) -> datetime:
         """The moment after the last; half-open, so that nothing falls in two periods."""
-        return day_start(self.last + DAY)
+        return self.until or day_start(self.last + DAY)
 
     @property
     def length(self) -> int:
@@ -134,9 +136,9 @@ class Period:
     def days(self) -> list[date]:
         return [self.first + n * DAY for n in range(self.length)]
 
-    def of_days(self, first: date, last: date) -> Period:
+    def of_days(self, first: date, last: date, until: datetime | None = None) -> Period:
         """Return other days, at the same hours."""
-        return replace(self, first=first, last=last)
+        return replace(self, first=first, last=last, until=until)
 
     def previous(self) -> Period:
         """Return the period of the same length that ends the day before this one begins."""
@@ -148,7 +150,14 @@ class Period:
 
     @property
     def label(self) -> str:
-        """In full: `Wed 9 – Tue 15 Sep 2026`."""
+        """In full: `Wed 9 – Tue 15 Sep 2026`, and up to when where the last day does not count to its end."""
+        if self.until is None:
+            return self._days_label
+        clock = moment_label(self.until).rpartition(", ")[2]
+        return _("%(days)s, until %(time)s") % {"days": self._days_label, "time": clock}
+
+    @property
+    def _days_label(self) -> str:
         last = formatted(self.last, "D j M Y")
         if self.first == self.last:
             return last
@@ -206,6 +215,8 @@ class Run:
     last: date
     # Whether they are of a month that is read as a whole and lie outside of the period, so that they go off again.
     is_off: bool = False
+    # Where the last of them does not count to its end.
+    until: datetime | None = None
 
     @property
     def kind(self) -> str:
@@ -219,7 +230,7 @@ class Run:
             "first": self.first.isoformat(),
             "last": self.last.isoformat(),
             "starts_at": day_start(self.first).isoformat(),
-            "ends_at": day_start(self.last + DAY).isoformat(),
+            "ends_at": (self.until or day_start(self.last + DAY)).isoformat(),
         }
 
 
@@ -227,7 +238,7 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
     """Return a period as runs of the coarsest counts that tell what lies before each border and moment from what lies
     after it: no month has one inside, and a day in the middle of which a moment falls is read by quarter-hours."""
     inside = {*borders, *map(day_of, moments)}
-    split = _split(moments)
+    split = _split([*moments, *([period.until] if period.until else [])])
     parts: list[Run] = []
     for month in _months(period):
         of_it = _both(month, period)
@@ -241,6 +252,8 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
             joined[-1] = Run(part.grain, joined[-1].first, part.last)
         else:
             joined.append(part)
+    if period.until:
+        joined[-1] = replace(joined[-1], until=period.until)
     return joined
 
 

@@ -398,13 +398,16 @@ def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
 def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
     """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first.
 
-    Weeks that begin before the first call of any of the numbers are left out: they say nothing of what is usual."""
+    A period that ends in the middle of a day is compared up to the same time of day. Weeks that begin before the first
+    call of any of the numbers are left out: they say nothing of what is usual."""
     coverage = Coverage.of(numbers)
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
-    gaps = [week * periods.WEEK for week in range(weeks, 0, -1)]
-    weeks_before = [period.of_days(period.first - gap, period.last - gap) for gap in gaps]
-    before = [days for days in weeks_before if days.first >= coverage.first_day]
+    before = [
+        days
+        for days in (_weeks_before(period, week) for week in range(weeks, 0, -1))
+        if days.first >= coverage.first_day
+    ]
     if not before:
         return []
     buckets: list[Bucket] = []
@@ -412,8 +415,17 @@ def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
         if buckets and buckets[-1].end < days.start:
             buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
         buckets.append(periods.whole(days))
-    rows = _by_bucket(coverage, period.of_days(before[0].first, before[-1].last), Grain.DAY, buckets)
+    whole = before[-1].of_days(before[0].first, before[-1].last, before[-1].until)
+    cuts = [days.until for days in before if days.until]
+    rows = _by_bucket(coverage, whole, Grain.DAY, buckets, cuts)
     return [row for row in reversed(rows) if row.bucket and row.bucket.label]
+
+
+def _weeks_before(period: Period, weeks: int) -> Period:
+    gap = weeks * periods.WEEK
+    last = period.last - gap
+    until = period.until and periods.same_hours(periods.day_start(period.last), period.until, last)[1]
+    return period.of_days(period.first - gap, last, until)
 
 
 def by_number(numbers: Numbers, period: Period) -> list[Row]:
@@ -470,6 +482,11 @@ def last_day_with_calls(numbers: Numbers, before: date | None = None, opening: O
     return latest
 
 
+def has_calls_before(numbers: Numbers, day: date) -> bool:
+    """Whether any of these numbers has an offered call before a day."""
+    return _days(numbers, Opening.ALL).filter(offered__gt=0, day__lt=day).exists()
+
+
 def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
     """Return the offered calls of each day of a period, also of days without any, by the id of the number."""
     days = {day: place for place, day in enumerate(period.days)}
@@ -496,21 +513,35 @@ def counted_at() -> datetime | None:
     return RollUp.objects.values_list("counted_at", flat=True).first()
 
 
-def _by_bucket(coverage: Coverage, period: Period, grain: str, buckets: list[Bucket]) -> list[Row]:
-    found = {
-        counted["bucket"]: counted for counted in ask(statement(BY_BUCKET, COUNTS, grain), coverage, period, buckets)
-    }
+def _by_bucket(
+    coverage: Coverage, period: Period, grain: str, buckets: list[Bucket], cuts: Sequence[datetime] = ()
+) -> list[Row]:
+    sql = statement(BY_BUCKET, COUNTS, grain)
+    found = {counted["bucket"]: counted for counted in ask(sql, coverage, period, buckets, cuts=cuts)}
     cells = Cells(coverage)
     return [cells.row(found.get(n, {}), bucket) for n, bucket in enumerate(buckets, start=1)]
 
 
 def ask(
-    sql: str, coverage: Coverage, period: Period, buckets: Sequence[Bucket], *, apart: bool = False
+    sql: str,
+    coverage: Coverage,
+    period: Period,
+    buckets: Sequence[Bucket],
+    *,
+    apart: bool = False,
+    cuts: Sequence[datetime] = (),
 ) -> list[dict[str, Any]]:
-    """Run one of the statements above; return its rows by the names of their columns."""
+    """Run one of the statements above; return its rows by the names of their columns.
+
+    `cuts` are moments in the middle of days at which buckets begin or end."""
     edges = [*(bucket.start for bucket in buckets), buckets[-1].end]
+    days = [periods.day_of(edge) for edge in edges]
+
+    def reading(moments: Sequence[datetime]) -> list[Run]:
+        return periods.runs(period, days, [*moments, *cuts])
+
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters(coverage, period, edges, apart=apart))
+        cursor.execute(sql, parameters(coverage, period, edges, apart=apart, reading=reading))
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -71,6 +71,9 @@ class Times:
         return sum(n for second, n in self.seconds.items() if second > above and (to is None or second <= to))
 
 
+NONE = Times(Counter())
+
+
 @dataclass(frozen=True)
 class TimesClass:
     """A class of a distribution, over so many seconds and up to so many, and its calls by kind of time."""

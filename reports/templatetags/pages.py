@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
 from calls.models import DestinationNumber
-from reports import callforms, outcomes, periods
+from reports import callforms, outcomes, periods, question
+from reports.comparison import Pair
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
 from reports.outcomes import Outcome
 from reports.peaks import Peak
@@ -396,16 +397,22 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     return cell(context, key, one, None, kind, place, pairs or None)
 
 
-@register.simple_tag
-def to_coverage(number: DestinationNumber | None = None) -> SafeString:
+@register.simple_tag(takes_context=True)
+def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
+    """The address of a report, with the question that is being asked; `place` is one on its page."""
+    return question.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question", ""))
+
+
+@register.simple_tag(takes_context=True)
+def to_coverage(context: template.Context, number: DestinationNumber | None = None) -> SafeString:
     """A link to which posts arrive, behind the words why something is not measured."""
-    place = f"#n-{number.pk}" if number else ""
-    return format_html(' <a href="{}{}">{}</a>', reverse("coverage"), place, _("Coverage"))
+    href = report_url(context, "coverage", place=f"n-{number.pk}" if number else "")
+    return format_html(' <a href="{}">{}</a>', href, _("Coverage"))
 
 
 def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
     number = row.number if row is not None and row.number is not None else context["page"].get("number")
-    link = to_coverage(number)
+    link = to_coverage(context, number)
     if number is not None and context["user"].is_staff:
         link = format_html(
             '{} · <a href="{}">{}</a>',
@@ -464,17 +471,14 @@ def share_of(row: Row, key: str) -> SafeString:
 
 
 @register.simple_tag
-def before(now: Cell, then: Cell, kind: str = "count") -> SafeString:
-    """The same figure of the period before, and the change: in percent, rates in points, times in seconds.
-
-    Only of what is measured alike in both, or the change would be one of what is measured."""
-    alike = now.is_measured and then.is_measured and not (now.since or then.since) and now.left_out == then.left_out
-    if not alike or then.value is None:
+def before(pair: Pair | None, kind: str = "count") -> SafeString:
+    """The same figure of the period before, and the change: in percent, rates in points, times in seconds."""
+    if pair is None or pair.then is None:
         return format_html("{}", _("before –"))
-    text = format_html("{} <b>{}</b>", _("before"), shown(then.value, kind))
-    if now.value is None:
+    text = format_html("{} <b>{}</b>", _("before"), shown(pair.then, kind))
+    if pair.now is None:
         return text
-    return format_html("{}, {}", text, change(now.value, then.value, kind)) if then.value else text
+    return format_html("{}, {}", text, change(pair.now, pair.then, kind)) if pair.then else text
 
 
 def change(now: float, then: float, kind: str) -> str:
@@ -587,8 +591,11 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))
     parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
+    opening = "" if asked.opening == Opening.ALL else str(asked.opening.label).lower()
     parts += [
-        label for label in (asked.period_label, asked.hours_label, asked.times_label, asked.destinations_label) if label
+        label
+        for label in (asked.period_label, opening, asked.hours_label, asked.times_label, asked.destinations_label)
+        if label
     ]
     if asked.numbers:
         parts.append(", ".join(one.name for one in asked.numbers))

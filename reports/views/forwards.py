@@ -9,8 +9,7 @@ from django.views.decorators.http import require_safe
 
 from reports import figures, forwarding, querysets
 from reports.figures import Coverage
-from reports.forms import ReportForm
-from reports.views.shared import counted, last_day, page_of, personal, when_in_words
+from reports.views.shared import counted, last_day, page_of, personal, read_report, when_in_words
 
 HEADLINE = (*forwarding.COLUMNS, "handovers")
 
@@ -19,7 +18,7 @@ HEADLINE = (*forwarding.COLUMNS, "handovers")
 @login_required
 @personal
 def forwards(request: HttpRequest) -> HttpResponse:
-    form = ReportForm(request.GET, request.user)
+    form = read_report(request)
     coverage = Coverage.of(form.numbers)
     now = querysets.totals(coverage, form.period)
     found = forwarding.of(coverage, form.period)
@@ -30,7 +29,6 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "zone": settings.TIME_ZONE,
         **counted(),
         "when": when_in_words(form),
-        "own_period": not any(preset.current for preset in form.presets()),
         "now": now,
         "chosen": form.selected,
         "forwards": found,
@@ -40,4 +38,4 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "download_query": form.download_query,
         **last_day(form, coverage, now),
     }
-    return page_of(request, "reports/forwards.html", page, form.choices)
+    return page_of(request, "reports/forwards.html", page, form.choices, form.question)

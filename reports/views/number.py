@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +14,22 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, figures, forwarding, peaks, querysets, times, today
+from reports import aims, figures, forwarding, peaks, periods, querysets, times, today
 from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
 from reports.periods import Grain, Period
 from reports.times import TimesClass
-from reports.views.shared import headline, page_of, personal, report, same_days_before
+from reports.views.shared import (
+    compared_in_words,
+    compared_with,
+    headline,
+    page_of,
+    personal,
+    read_report,
+    report,
+    same_days_before,
+)
 
 
 @require_safe
@@ -27,36 +37,33 @@ from reports.views.shared import headline, page_of, personal, report, same_days_
 @personal
 def number(request: HttpRequest, pk: int) -> HttpResponse:
     destination_number = get_object_or_404(DestinationNumber.objects.visible_to(request.user), pk=pk)
-    query = request.GET.copy()
-    # The number stands in the path; one in the query string would name another.
-    query.pop("number", None)
-    form = ReportForm(query, request.user)
+    form = read_report(request, number=destination_number)
     coverage = Coverage.of([destination_number])
     now = querysets.totals(coverage, form.period)
-    then = querysets.totals(coverage, form.period.previous())
-    weeks = same_days_before(form, coverage)
-    each, before = (times.of(coverage, period) for period in (form.period, form.period.previous()))
+    compared = compared_with(form, coverage, [replace(now, number=destination_number)])
+    then = compared.then[0] if compared else None
+    usual = same_days_before(form, coverage)
+    # The table of weeks has whole days, also where the period includes today.
+    whole_weeks = usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage)
+    each = times.of(coverage, form.period)
+    before = times.of(coverage, compared.days.then) if compared else dict.fromkeys(times.KEYS, times.NONE)
+    tiles = headline(now, compared, usual, "offered", *_outcomes_of(coverage, destination_number), "talk")
     page = report(form, coverage, now)
     # A column of a time that is not measured would be one of zeros.
     classed = [key for key in CLASSED if now[key].is_measured]
     at_once = peaks.of(coverage, form.period, [row.bucket for row in page["buckets"]])
     page |= {
         "number": destination_number,
-        "figures": headline(
-            coverage,
-            now,
-            then,
-            weeks,
-            "offered",
-            *_outcomes_of(coverage, destination_number),
-            "talk",
-        ),
-        "then": then,
+        "figures": tiles,
+        **compared_in_words(compared, tiles),
         "without_start": _without_start(now),
         "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
         "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
         "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
-        "times": [(key, each[key], before[key], _took(key)) for key in times.KEYS],
+        "times": [
+            (key, each[key], then[key] if then else Cell(None, State.EMPTY), before[key], _took(key))
+            for key in times.KEYS
+        ],
         "classes": _classes(each, classed, times.BOUNDS),
         "classed": [(key, figures.FIGURES[key].label, each[key].calls, _took(key)) for key in classed],
         "talk_classes": _classes(each, ["talk"], times.TALK_BOUNDS),
@@ -72,12 +79,18 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
         "forwards": forwarding.of(coverage, form.period, with_handovers=False),
         "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
-        "weeks": weeks,
-        "weeks_sum": _sum_of_weeks(weeks),
+        "weeks": whole_weeks,
+        "weeks_sum": _sum_of_weeks(whole_weeks),
         "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],
         "posts": _posts(destination_number, coverage),
     }
-    return page_of(request, "reports/number.html", page, form.choices)
+    return page_of(request, "reports/number.html", page, form.choices, form.question)
+
+
+def _whole_weeks(form: ReportForm, coverage: Coverage) -> list[Row]:
+    if form.period.length > 7:
+        return []
+    return querysets.same_days_before(coverage, form.period, periods.USUAL_WEEKS)
 
 
 def _classes(

@@ -16,15 +16,25 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, arrivals, figures, periods, querysets, today
+from reports import aims, arrivals, figures, periods, querysets, question, today
 from reports.figures import Coverage, Row
-from reports.forms import ReportForm
 from reports.models import FirstPost
 from reports.outcomes import Outcome
 from reports.periods import Opening, Period
-from reports.views.shared import headline, page_of, personal, report, same_days_before
+from reports.views.shared import (
+    compared_in_words,
+    compared_with,
+    headline,
+    page_of,
+    personal,
+    read_report,
+    report,
+    same_days_before,
+)
 
 MOST_ATTENTION = 4
+# The figures on top.
+TILES = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
 
 
 @require_safe
@@ -36,7 +46,7 @@ def home(_request: HttpRequest) -> HttpResponse:
 @login_required
 @personal
 def overview(request: HttpRequest) -> HttpResponse:
-    form = ReportForm(request.GET, request.user)
+    form = read_report(request)
     everything = Coverage.of(form.choices)
     # A call may have none of the five posts, but others.
     if not everything.first_posts and querysets.last_day_with_calls(everything) is None:
@@ -44,29 +54,23 @@ def overview(request: HttpRequest) -> HttpResponse:
     coverage = everything.only(*form.numbers)
     now = querysets.totals(coverage, form.period)
     rows = querysets.by_number(coverage, form.period)
+    compared = compared_with(form, coverage, rows)
+    tiles = headline(now, compared, same_days_before(form, coverage), *TILES)
+    # Presets end yesterday: today goes on beside them.
+    is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
     page = report(form, coverage, now) | {
-        "attention": _attention(everything),
-        "today": today.so_far(coverage, timezone.now(), form.opening) if periods.today() in form.period else None,
+        "attention": _attention(everything, form.question),
+        "is_live": is_live,
+        "today": today.so_far(coverage, timezone.now(), form.opening) if is_live else None,
         "numbers": sorted(rows, key=_most_lost_first),
         "sparks": querysets.offered_by_day(coverage, _four_weeks(form.opening)),
-        "figures": headline(
-            coverage,
-            now,
-            querysets.totals(coverage, form.period.previous()),
-            same_days_before(form, coverage),
-            "offered",
-            Outcome.ANSWERED,
-            Outcome.MISSED,
-            Outcome.ABANDONED,
-            "service_level",
-            "time_to_answer",
-        ),
+        "figures": tiles,
+        **compared_in_words(compared, tiles),
         "chosen": form.selected,
         "calls_query": form.query_with(),
-        "number_query": form.query_with(numbers=[]),
         "left_out": _left_out(rows),
     }
-    return page_of(request, "reports/overview.html", page, form.choices)
+    return page_of(request, "reports/overview.html", page, form.choices, form.question)
 
 
 def _four_weeks(opening: Opening) -> Period:
@@ -75,9 +79,11 @@ def _four_weeks(opening: Opening) -> Period:
     return Period(yesterday - 27 * periods.DAY, yesterday, opening)
 
 
-def _attention(everything: Coverage) -> list[dict[str, Any]]:
-    """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts."""
-    address = reverse("coverage")
+def _attention(everything: Coverage, asked: str) -> list[dict[str, Any]]:
+    """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts.
+
+    Links carry the question that is asked, but for a service level of its own days."""
+    address = question.carry(reverse("coverage"), asked)
     silent = arrivals.silent(everything.numbers, timezone.now())
     lacking = [one for rows in arrivals.of_numbers(everything.numbers).values() for one in rows if one.needs_somebody]
     found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]

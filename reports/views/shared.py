@@ -15,11 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
 from calls.models import DestinationNumber
-from reports import figures, periods, querysets, today
-from reports.figures import Blocks, Cell, Coverage, Row, State
+from reports import comparison, figures, periods, querysets, question, today
+from reports.comparison import Compared
+from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
 from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Opening, Period
+from reports.presets import Preset
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
@@ -37,10 +39,43 @@ OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
 
 
 def page_of(
-    request: HttpRequest, template: str, page: dict[str, Any], choices: Sequence[DestinationNumber]
+    request: HttpRequest, template: str, page: dict[str, Any], choices: Sequence[DestinationNumber], asked: str = ""
 ) -> HttpResponse:
+    """Answer with a page. `asked` is the question that its links to reports carry."""
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
-    return render(request, template, {"page": page, "navigation": navigation, "choices": choices})
+    context = {"page": page, "navigation": navigation, "choices": choices, "question": asked}
+    return render(request, template, context)
+
+
+def read_report(
+    request: HttpRequest, *, number: DestinationNumber | None = None, is_for_others: bool = False, **options: Any
+) -> ReportForm:
+    """Read what a page of counts is asked: its own address, else the question that is remembered; and remember it.
+
+    The page of a number asks for no other, and leaves those that are remembered as they are. A page that only hands the
+    question on to others leaves out numbers that are not the person's."""
+    query, is_recalled = question.completed(request.GET, request.session)
+    if number and "number" not in query:
+        query = query.copy()
+        query.setlist("number", question.recalled(request.session).getlist("number"))
+    ignores = is_recalled or is_for_others
+    form = ReportForm(query, request.user, number=number, is_recalled=ignores, **options)
+    if form.is_asked and not is_recalled and not form.errors:
+        question.remember(request, form.question_to_remember)
+    return form
+
+
+def passed_on(request: HttpRequest) -> str:
+    """Return the question that a page hands on which asks none itself."""
+    if not question.is_asked(question.completed(request.GET, request.session)[0]):
+        return ""
+    return read_report(request, is_for_others=True).question
+
+
+def last_question(request: HttpRequest) -> str:
+    """Return the question that is remembered, whatever the address asks."""
+    kept = question.recalled(request.session)
+    return ReportForm(kept, request.user, is_recalled=True).question if kept else ""
 
 
 def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
@@ -49,7 +84,6 @@ def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     return {
         "form": form,
         "period": form.period,
-        "previous": form.period.previous(),
         "zone": settings.TIME_ZONE,
         **counted(),
         "includes_today": periods.today() in form.period,
@@ -63,7 +97,6 @@ def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
         "unclassified_word": _("Not measured"),
         "unclassified_text": _("Offered calls of which it is not measured what they came to; so that rows add up."),
         "how_reached": _("How it is counted"),
-        "own_period": not any(preset.current for preset in form.presets()),
         **last_day(form, coverage, now),
     }
 
@@ -71,7 +104,7 @@ def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
 def last_day(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     """Where a period has no calls, the last day that has."""
     day = None if now.offered else querysets.last_day_with_calls(coverage, opening=form.opening)
-    return {"last_day": day, "last_day_query": form.query_with(Period(day, day)) if day else ""}
+    return {"last_day": day, "last_day_query": form.query_with(period=Period(day, day)) if day else ""}
 
 
 def counted() -> dict[str, Any]:
@@ -91,16 +124,21 @@ def when_in_words(form: ReportForm) -> str:
 
 
 def _days_in_words(form: ReportForm) -> str:
-    first, last, today = form.period.first, form.period.last, periods.today()
-    if first == last == today:
-        return gettext("today")
-    if first == last == today - periods.DAY:
-        return gettext("yesterday")
-    if last == today and form.period.length > 1:
-        return gettext("in the last %(n)d days") % {"n": form.period.length}
-    if first == last:
-        return gettext("on %(day)s") % {"day": form.period.label}
-    return gettext("from %(period)s") % {"period": form.period.label}
+    period, today = form.period, periods.today()
+    words = {
+        Preset.TODAY: gettext("today"),
+        Preset.YESTERDAY: gettext("yesterday"),
+        Preset.THIS_MONTH: gettext("this month up to yesterday"),
+        Preset.LAST_MONTH: gettext("last month"),
+    }
+    if form.preset:
+        many = gettext("in the %(n)d days up to yesterday") % {"n": period.length}
+        return words.get(form.preset, many)
+    if period.last == today and period.length > 1:
+        return gettext("in the last %(n)d days") % {"n": period.length}
+    if period.length == 1:
+        return gettext("on %(day)s") % {"day": period.label}
+    return gettext("from %(period)s") % {"period": period.label}
 
 
 def sum_of(blocks: Blocks, key: str) -> Cell:
@@ -116,26 +154,55 @@ def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
     return [(key, label) for key, label in OUTCOMES if now[key].applies]
 
 
+def compared_with(form: ReportForm, coverage: Coverage, rows: list[Row] | None = None) -> Compared | None:
+    """The period beside the one before, number by number; None where nothing of it is over.
+
+    `rows` are those of the numbers in the period, where they are known."""
+    days = form.compared
+    if days is None:
+        return None
+    return comparison.compare(coverage, days, rows if days.now == form.period else None)
+
+
 def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
-    """The same weekdays of the weeks before, where the period is short enough to be compared with them."""
-    return querysets.same_days_before(coverage, form.period, periods.USUAL_WEEKS) if form.period.length <= 7 else []
+    """The same weekdays of the weeks before, where the period is short enough; up to now where it includes today."""
+    days = form.compared
+    if days is None or form.period.length > 7:
+        return []
+    return querysets.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
 
 
-def headline(coverage: Coverage, now: Row, before: Row, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
+def headline(now: Row, compared: Compared | None, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
     """The figures on top, each beside that of the period before, and what is usual on the same weekdays."""
-    # Before the first call there is nothing to compare with.
-    is_known = before.bucket is not None and periods.day_of(before.bucket.start) >= coverage.first_day
     return [
         {
             "key": str(key),
             "now": now[key],
-            "before": before[key] if is_known else Cell(None, State.NOT_MEASURED),
+            "pair": compared and compared.pair(key),
             "usual": today.usual_of(weeks, key),
             "kind": figures.KINDS.get(key, "count"),
             "is_outcome": key in Outcome.values,
         }
         for key in keys
     ]
+
+
+def compared_in_words(compared: Compared | None, tiles: list[dict[str, Any]]) -> dict[str, str]:
+    """What the figures on top are compared with; and how many numbers, where those of some are not."""
+    if compared is None:
+        return {"compared_days": "", "compared_numbers": ""}
+    pairs = [tile["pair"] for tile in tiles if tile["pair"].of]
+    left_out = any(pair.numbers < pair.of for pair in pairs)
+    fewest, most = min((pair.numbers for pair in pairs), default=0), max((pair.numbers for pair in pairs), default=0)
+    words = ""
+    if left_out and len(compared.coverage) > 1:
+        parts = {"n": fewest, "most": most, "all": max(pair.of for pair in pairs)}
+        words = (
+            gettext("Compared: %(n)d of %(all)d numbers, those measured in both periods")
+            if fewest == most
+            else gettext("Compared: %(n)d to %(most)d of %(all)d numbers, those measured in both periods")
+        ) % parts
+    return {"compared_days": compared.days.then.label, "compared_numbers": words}
 
 
 def shown_outcome(one: Any, coverage: Coverage) -> str:

@@ -18,7 +18,7 @@ from reports.figures import Coverage, Row
 from reports.forms import ReportForm
 from reports.hours import HourOfWeek, Shown, Week
 from reports.periods import Grain, Opening
-from reports.views.shared import counted, last_day, page_of, personal, shown_outcomes
+from reports.views.shared import counted, last_day, page_of, personal, read_report, shown_outcomes
 
 
 @require_safe
@@ -27,7 +27,7 @@ from reports.views.shared import counted, last_day, page_of, personal, shown_out
 def when(request: HttpRequest) -> HttpResponse:
     """The week by its hours, and the period by its intervals."""
     shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
-    form = ReportForm(request.GET, request.user, unbounded=True, kept=[("show", shown.value)])
+    form = read_report(request, unbounded=True, kept=[("show", shown.value)])
     grain = form.by or Grain.HALF_HOUR
     coverage = Coverage.of(form.numbers)
     now = querysets.totals(coverage, form.period)
@@ -38,10 +38,8 @@ def when(request: HttpRequest) -> HttpResponse:
     page = {
         "form": form,
         "period": form.period,
-        "previous": form.period.previous(),
         "zone": settings.TIME_ZONE,
         **counted(),
-        "own_period": not any(preset.current for preset in form.presets()),
         "now": now,
         "week": week,
         "shown": shown,
@@ -61,10 +59,10 @@ def when(request: HttpRequest) -> HttpResponse:
         "counts": ["offered", *(key for key, _label in shown_outcomes(now))],
         "means": ["service_level", "time_to_answer", "ring", "talk"],
         "period_query": form.query_with(kept=[]),
-        "download_query": form.query_with(listed, by=grain, kept=[]),
+        "download_query": form.query_with(period=listed, by=grain, kept=[]),
         **last_day(form, coverage, now),
     }
-    return page_of(request, "reports/when.html", page, form.choices)
+    return page_of(request, "reports/when.html", page, form.choices, form.question)
 
 
 SHOWN = {

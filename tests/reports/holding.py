@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.test import Client
+from django.utils import timezone
 
 from tests.conftest import and_in_full
 from tests.reports import reading, reckoning, scripted
@@ -21,12 +22,14 @@ from tests.reports.reading import Cell, Link, Page, Table
 from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
 from tests.reports.scripted import (
     ANSWER,
+    BERLIN,
     DAY,
     END,
     FORWARD,
     PEOPLE,
     Line,
     Scripted,
+    local,
 )
 
 # First and last day, and which part of the days, by opening hours, where not all of them is asked for.
@@ -306,22 +309,63 @@ def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
 
 def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
     """The figures in large type, each with its share or kind, and beside those of the period before."""
-    now, then = reckoning.days(*period), before(period)
+    whole, days = reckoning.days(*period), compared_days(period)
     labels = {key: label for label, key in KEYS.items()}
     assert list(page.figures) == [labels[key] for key in keys]
+    counted = set()
     for key in keys:
         value, small, beneath = page.figures[labels[key]]
-        wanted, was = figure(lines, now, key), figure(lines, then, key)
+        wanted = figure(lines, whole, key)
         assert value == wanted.words, (page.address, wanted)
         mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
-        assert small == (share(wanted, lines, now) if key in OUTCOMES else mean), (page.address, key)
-        is_known = then.start >= reckoning.days(first_day(lines), first_day(lines)).start
-        assert beneath == compared(wanted, was, is_known=is_known) + usual(lines, period, key), (page.address, key)
+        assert small == (share(wanted, lines, whole) if key in OUTCOMES else mean), (page.address, key)
+        words, numbers, of = compared(lines, days, key)
+        assert beneath == words + usual(lines, period, key), (page.address, key)
+        counted |= {(numbers, of)} if of else set()
+    said = ""
+    if any(numbers < of for numbers, of in counted) and len(lines) > 1:
+        fewest, most = min(numbers for numbers, _of in counted), max(numbers for numbers, _of in counted)
+        span = str(most) if fewest == most else f"{fewest} to {most}"
+        said = f"Compared: {span} of {max(of for _n, of in counted)} numbers, those measured in both periods"
+    assert page.said["compared"] == said, page.address
 
 
-def before(period: Period) -> Stretch:
-    length = period[1] - period[0] + DAY
-    return reckoning.days(period[0] - length, period[1] - length, *period[2:])
+def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
+    """Return what of a period is compared and with what, by the rules of docs/figures.md; None where none is over."""
+    first, last, *opening = period
+    now = timezone.now().astimezone(BERLIN)
+    today, until = now.date(), reckoning.quarter_hour(now.astimezone(UTC))
+    is_of_months = first.day == 1 and last > first
+    is_over = last < today
+    end = min(last, today)
+    if first <= today <= last and until.astimezone(BERLIN).time() == time(0):
+        if first == today:
+            return None
+        end, until = today - DAY, local(today, 0).astimezone(UTC)
+    whole = reckoning.days(first, end, *opening)
+    cut = Stretch(whole.start, min(whole.end, until), *opening)
+    if not is_of_months:
+        gap = (last - first) + DAY
+        return cut, _as_long(first - gap, end - gap, cut, opening)
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    begins, of_end = _months_before(first, months), _months_before(end.replace(day=1), months)
+    ends = _months_before(end.replace(day=1), months - 1) - DAY  # the last day of that month
+    if (is_over and (last + DAY).day == 1) or end.day > ends.day:
+        return cut, reckoning.days(begins, ends, *opening)
+    return cut, _as_long(begins, of_end + (end.day - 1) * DAY, cut, opening)
+
+
+def _as_long(first: date, last: date, cut: Stretch, opening: Sequence[str]) -> Stretch:
+    """Return days that end at the time of day at which others do."""
+    whole, clock = reckoning.days(first, last, *opening), cut.end.astimezone(BERLIN)
+    end = whole.end if clock.time() == time(0) else local(last, clock.hour, clock.minute).astimezone(UTC)
+    return Stretch(whole.start, end, *opening)
+
+
+def _months_before(first: date, months: int) -> date:
+    for _month in range(months):
+        first = (first - DAY).replace(day=1)
+    return first
 
 
 def first_day(lines: Sequence[Line]) -> date:
@@ -329,12 +373,20 @@ def first_day(lines: Sequence[Line]) -> date:
     return min(call.day for call in scripted.CALLS if call.line in lines)
 
 
-def weeks_before(lines: Sequence[Line], period: Period) -> list[Stretch]:
-    """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on."""
+def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Stretch]:
+    """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on.
+
+    Up to the same time of day where the period is not over, unless whole days are asked for."""
     if period[1] - period[0] >= 7 * DAY:
         return []
     gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first_day(lines)]
-    return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
+    if whole:
+        return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
+    days = compared_days(period)
+    if days is None:
+        return []
+    last = (days[0].end - timedelta(microseconds=1)).astimezone(BERLIN).date()
+    return [_as_long(period[0] - gap, last - gap, days[0], period[2:]) for gap in gaps]
 
 
 def usual(lines: Sequence[Line], period: Period, key: str) -> str:
@@ -352,23 +404,46 @@ def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
     return str(round(sum(int(one.value or 0) for one in found) / len(found))) if found else "–"
 
 
-def compared(now: Figure, then: Figure, *, is_known: bool) -> str:
-    """The line beneath a figure: the one of the period before, and the change."""
-    alike = not (now.why or then.why or now.since or then.since) and now.left_out == then.left_out
-    if not alike or not is_known or then.value is None:
-        return "before –"
-    text = f"before {then.words}"
-    if now.value is None or not then.value:
-        return text
-    new, old = float(now.value), float(then.value)
+def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: str) -> tuple[str, int, int]:
+    """The line beneath a figure: the one of the period before, and the change, of the numbers measured in both.
+
+    Also how many numbers that are, and for how many the figure is shown."""
+    if days is None:
+        return "before –", 0, 0
+    now, then = days
+    shown = [
+        line
+        for line in lines
+        if not figure([line], now, key).why and (reckoning.offered([line], now) or reckoning.offered([line], then))
+    ]
+    both = [line for line in shown if is_compared(line, now, then, key)]
+    new, old = figure(both, now, key), figure(both, then, key)
+    if not both or old.value is None:
+        return "before –", len(both), len(shown)
+    text = f"before {old.words}"
+    if new.value is not None and old.value:
+        text += f", {change(new, old)}"
+    return text, len(both), len(shown)
+
+
+def is_compared(line: Line, now: Stretch, then: Stretch, key: str) -> bool:
+    """Whether a figure of a number is measured in all of both periods; before the first call nothing is."""
+    cells = [figure([line], stretch, key) for stretch in (now, then)]
+    return reckoning.days(first_day([line]), first_day([line])).start <= then.start and not any(
+        cell.why or cell.since for cell in cells
+    )
+
+
+def change(now: Figure, then: Figure) -> str:
+    new, old = float(now.value or 0), float(then.value or 0)
     if now.key in reckoning.SHARES:
         difference, unit = round(new * 100) - round(old * 100), " pt"
     elif now.key in reckoning.TIMES:
         difference, unit = round(new) - round(old), " s"
     else:
-        difference, unit = round(float(Fraction(now.value - then.value) / Fraction(then.value)) * 100), " %"
+        difference, unit = round((new - old) / old * 100), " %"
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    return f"{text}, {sign}{abs(difference)}{unit}"
+    return f"{sign}{abs(difference)}{unit}"
 
 
 def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:

@@ -85,7 +85,7 @@ class Page(HTMLParser):
         self.figures: dict[str, tuple[str, str, str]] = {}
         self.addresses: list[str] = []
         # What is said in sentences, by the class of its element.
-        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "flag", "notices"), "")
+        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "flag", "notices", "compared"), "")
         # Each open tag, its classes, and with them all tags and classes around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None

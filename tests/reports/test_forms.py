@@ -7,6 +7,7 @@ from django.http import Http404, QueryDict
 
 from reports import periods
 from reports.forms import ReportForm
+from reports.models import DayCounts
 from reports.periods import Grain, Period
 from tests.factories import E164, make_number, make_staff, make_user
 from tests.spellings import READ, UNREAD
@@ -35,12 +36,34 @@ def form(query: str, user, **options) -> ReportForm:
     return ReportForm(QueryDict(query), user, **options)
 
 
-def test_without_a_period_it_is_the_last_seven_days_today_included(manager):
+def counted_day(number, day: date) -> None:
+    DayCounts.objects.create(destination_number=number, day=day, is_open=True, offered=1)
+
+
+def current(asked: ReportForm) -> list[str]:
+    return [link.label for link in asked.presets() if link.is_current]
+
+
+def test_without_a_period_it_is_the_seven_days_up_to_yesterday(manager, number):
+    counted_day(number, days_ago(1))
+
     asked = form("", manager)
 
-    assert asked.period == Period(days_ago(6), days_ago(0))
+    assert asked.period == Period(days_ago(7), days_ago(1))
     assert asked.errors == {}
-    assert [preset.label for preset in asked.presets() if preset.current] == ["7 days"]
+    assert current(asked) == ["7 days"]
+
+
+def test_while_no_call_came_before_today_it_is_today(manager, number):
+    counted_day(number, days_ago(0))
+    counted_day(make_number(OTHER), days_ago(1))
+
+    assert form("", manager).period == Period(days_ago(0), days_ago(0))
+    assert current(form("", manager)) == ["Today"]
+    # The page of a number asks for its own calls.
+    staff = make_staff()
+    assert form("", staff, number=number).period == Period(days_ago(0), days_ago(0))
+    assert form("", staff).period == Period(days_ago(7), days_ago(1))
 
 
 def test_both_days_are_included(manager):
@@ -69,7 +92,7 @@ def test_a_period_that_cannot_be_read_is_said_and_replaced(manager, query, field
 
     assert list(asked.errors) == [field]
     assert words in asked.errors[field]
-    assert asked.period == Period(days_ago(6), days_ago(0))
+    assert asked.period == Period(days_ago(0), days_ago(0))
 
 
 def test_a_manager_reports_their_own_numbers_and_staff_all(manager, number):
@@ -199,14 +222,55 @@ def test_there_is_no_later_period_than_now(manager):
 
 
 def test_named_periods_lead_to_what_they_say(manager):
-    named = {preset.label: form(preset.query, manager).period for preset in form(WEEK, manager).presets()}
+    links = form(WEEK, manager).presets()
+    named = {link.label: form(link.query, manager).period for link in links}
 
     assert named["Today"] == Period(days_ago(0), days_ago(0))
     assert named["Yesterday"] == Period(days_ago(1), days_ago(1))
-    assert named["28 days"] == Period(days_ago(27), days_ago(0))
-    assert named["This month"] == Period(days_ago(0).replace(day=1), days_ago(0))
-    assert named["Last month"].last == named["This month"].first - timedelta(days=1)
-    assert named["Last month"].first.day == 1
+    assert named["7 days"] == Period(days_ago(7), days_ago(1))
+    assert named["28 days"] == Period(days_ago(28), days_ago(1))
+    assert named["Last month"].last == days_ago(0).replace(day=1) - timedelta(days=1)
+    assert named["Last month"].first == named["Last month"].last.replace(day=1)
+    for link in links:
+        assert current(form(link.query, manager)) == [link.label]
+
+
+@pytest.mark.parametrize(
+    ("today", "label", "query"),
+    [
+        # Each pair means the same days.
+        (date(2026, 11, 29), "28 days", "from=2026-11-01&to=2026-11-28&period=28-days"),
+        (date(2026, 11, 29), "This month", "from=2026-11-01&to=2026-11-28&period=this-month"),
+        (date(2026, 11, 8), "7 days", "from=2026-11-01&to=2026-11-07&period=7-days"),
+        (date(2026, 11, 8), "This month", "period=this-month"),
+        (date(2026, 11, 2), "Yesterday", "from=2026-11-01&to=2026-11-01&period=yesterday"),
+        (date(2026, 11, 2), "This month", "from=2026-11-01&to=2026-11-01&period=this-month"),
+        (date(2027, 3, 1), "28 days", "period=28-days"),
+        (date(2027, 3, 1), "Last month", "period=last-month"),
+        # On the first no day of the month is over.
+        (date(2026, 12, 1), "Last month", "period=this-month"),
+        # The address does not say which.
+        (date(2026, 11, 29), "This month", "from=2026-11-01&to=2026-11-28"),
+        (date(2026, 11, 8), "7 days", "from=2026-11-01&to=2026-11-07"),
+        (date(2026, 11, 2), "Yesterday", "from=2026-11-01&to=2026-11-01"),
+    ],
+)
+def test_exactly_one_preset_is_shown_as_chosen(manager, monkeypatch, today, label, query):
+    monkeypatch.setattr(periods, "today", lambda: today)
+
+    assert current(form(query, manager)) == [label]
+
+
+def test_days_of_ones_own_are_no_preset(manager):
+    assert current(form(WEEK, manager)) == []
+    assert current(form(f"from={days_ago(1)}&to={days_ago(1)}&period=days", manager)) == []
+    # An old link says yesterday of another day: its days are shown.
+    old = form("from=2026-09-09&to=2026-09-09&period=yesterday", manager)
+    assert (current(old), old.period) == ([], Period(date(2026, 9, 9), date(2026, 9, 9)))
+
+
+def test_an_unknown_preset_is_said(manager):
+    assert "“fortnight”" in form("period=fortnight", manager).errors["period"]
 
 
 def test_a_form_asks_for_the_numbers_once(manager, django_assert_num_queries):

@@ -217,7 +217,7 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
     counted(number, "CALL_START", "CALL_END", at=timezone.now() - timedelta(days=40))
     sign_in(client, make_staff())
     for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
-        answer = client.get(page)
+        answer = client.get(f"{page}?period=7-days")
         assert "No calls in this period" in answer.content.decode()
         onward = answer.context["page"]["last_day_query"]
         assert "<b>1 call</b>" in client.get(f"{page}?{onward}").content.decode()

@@ -34,7 +34,7 @@ from tests.reports.holding import (
     Month,
     Period,
     addressed,
-    before,
+    compared_days,
     first_day,
     hold_blocks,
     hold_cell,
@@ -204,7 +204,7 @@ def test_the_overview_of_chosen_numbers_tells_of_those_alone(month):
 )
 def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
     who = "mona" if line in PEOPLE["mona"] else "milan"
-    whole, then = reckoning.days(*period), before(period)
+    whole, then = reckoning.days(*period), compared_days(period)[1]
 
     page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
 
@@ -323,7 +323,7 @@ def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
 def hold_weeks(page: Page, line: Line, period: Period) -> None:
     """The same weekdays of the weeks before."""
     tables = [table for table in page.tables if table.name == "t-weeks"]
-    weeks = weeks_before([line], period)
+    weeks = weeks_before([line], period, whole=True)
     assert len(tables) == bool(weeks)
     for table in tables:
         for row, week in zip(table.rows, weeks, strict=True):
@@ -871,6 +871,56 @@ def test_today_so_far_and_the_four_weeks_before_it_tell_the_truth(month, monkeyp
         lowest, highest = min(cell.line), max(cell.line)
         each = [(height - lowest) / (highest - lowest or 1) for height in cell.line]
         assert [min(calls) + round(one * (max(calls) - min(calls))) for one in each] == calls, page.address
+
+
+# Weeks of which the one before is known; in the first the latecomer's forwards began in the week before.
+AFTER_FORWARDS, AFTER_BLOCKS = (date(2026, 10, 19), date(2026, 10, 25)), (date(2026, 10, 26), LAST)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(
+    ("period", "now"),
+    [
+        (AFTER_FORWARDS, local(LAST, 12)),
+        (AFTER_BLOCKS, local(LAST + DAY, 12)),
+        ((*AFTER_FORWARDS, "inside"), local(LAST, 12)),
+        # What includes today is compared up to the last full quarter-hour, and in the first one not at all.
+        ((LAST, LAST), local(LAST, 12, 7)),
+        ((LAST, LAST), local(LAST, 0, 7)),
+        ((date(2026, 10, 26), LAST), local(LAST, 12, 7)),
+        ((date(2026, 10, 26), LAST), local(LAST, 0, 7)),
+        ((date(2026, 10, 26), LAST, "outside"), local(LAST, 17, 59)),
+        ((date(2026, 10, 23), date(2026, 10, 29)), local(date(2026, 10, 27), 10, 31)),
+        ((LONG_DAY, LONG_DAY), local(LONG_DAY, 2, 40, fold=1)),
+        ((FIRST, LAST), local(LAST, 12)),
+    ],
+    ids=str,
+)
+def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatch, who, period, now):
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    lines = PEOPLE[who]
+
+    page = reading.page(month.clients[who], f"/reports/?{query(period)}")
+
+    keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
+    hold_figures(page, keys, lines, period)
+    for line in lines:
+        if not reckoning.offered([line], reckoning.days(*period)):
+            continue
+        page = reading.page(month.clients[who], f"/reports/numbers/{month.numbers[line]}/?{query(period)}")
+        keys = ["answered", "missed", "abandoned", "short"]
+        if not line.expects_forward:
+            keys = ["served_in_plan", "short", "in_progress", "end_unknown"]
+        hold_figures(page, ["offered", *keys, "talk"], [line], period)
+
+
+def test_a_number_whose_posts_began_lately_takes_the_comparison_from_no_other(month):
+    page = reading.page(month.clients["staff"], f"/reports/?{query(AFTER_FORWARDS)}")
+
+    assert page.figures["Answered"][2].startswith("before ")
+    assert not page.figures["Answered"][2].startswith("before –")
+    # The hotline alone: sales sends no answers, the tape expects none, and the latecomer's began in the week before.
+    assert page.said["compared"] == "Compared: 1 to 4 of 4 numbers, those measured in both periods"
 
 
 @pytest.mark.parametrize("who", EVERYBODY)

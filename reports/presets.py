@@ -1,0 +1,155 @@
+"""The periods that people ask for by name, and which days each period is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy
+
+from reports import periods
+from reports.periods import DAY, Period
+
+
+class Preset(models.TextChoices):
+    """A named period, which moves on with the days. The values are those of the query string."""
+
+    TODAY = "today", gettext_lazy("Today")
+    YESTERDAY = "yesterday", gettext_lazy("Yesterday")
+    WEEK = "7-days", gettext_lazy("7 days")
+    FOUR_WEEKS = "28-days", gettext_lazy("28 days")
+    THIS_MONTH = "this-month", gettext_lazy("This month")
+    LAST_MONTH = "last-month", gettext_lazy("Last month")
+
+    def period(self, today: date) -> Period:
+        """Return the days it means on a day. Only *Today* includes that day, because it is not over.
+
+        On the first of a month no day of it is over, so *This month* means the month that ended the day before."""
+        yesterday = today - DAY
+        last_month_ends = today.replace(day=1) - DAY
+        first, last = {
+            Preset.TODAY: (today, today),
+            Preset.YESTERDAY: (yesterday, yesterday),
+            Preset.WEEK: (today - 7 * DAY, yesterday),
+            Preset.FOUR_WEEKS: (today - 28 * DAY, yesterday),
+            Preset.THIS_MONTH: (yesterday.replace(day=1), yesterday),
+            Preset.LAST_MONTH: (last_month_ends.replace(day=1), last_month_ends),
+        }[self]
+        return Period(first, last)
+
+
+# Several may mean the same days: where the address does not say which was chosen, it is the first of these.
+_MATCHED = (
+    Preset.TODAY,
+    Preset.YESTERDAY,
+    Preset.WEEK,
+    Preset.THIS_MONTH,
+    Preset.LAST_MONTH,
+    Preset.FOUR_WEEKS,
+)
+_OF_MONTHS = (Preset.THIS_MONTH, Preset.LAST_MONTH)
+
+
+def offered(today: date) -> list[Preset]:
+    """Return the presets to choose from; *This month* is left out on the first, when it would be *Last month*."""
+    return [preset for preset in Preset if preset is not Preset.THIS_MONTH or today.day > 1]
+
+
+def matching(period: Period, today: date) -> Preset | None:
+    """Return the preset that means these days."""
+    choices = offered(today)
+    return next((one for one in _MATCHED if one in choices and _is_of_days(one.period(today), period)), None)
+
+
+def current(preset: Preset | None, period: Period, today: date) -> Preset | None:
+    """Return the offered preset to show as chosen: the one that was, while it means these days."""
+    if preset is None or not _is_of_days(preset.period(today), period):
+        return None
+    return preset if preset in offered(today) else matching(period, today)
+
+
+def _is_of_days(one: Period, other: Period) -> bool:
+    return (one.first, one.last) == (other.first, other.last)
+
+
+# --- The period before -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What of a period is compared, and with what: equally long, or the same days of the month before."""
+
+    now: Period
+    then: Period
+
+
+def compared(period: Period, preset: Preset | None, now: datetime) -> Comparison | None:
+    """Return what a period is compared with; None where none of it is over.
+
+    A period that includes today is compared up to the last full quarter-hour, with the same time of day before."""
+    today = periods.day_of(now)
+    then = _shifted(period, preset, today, -1)
+    if not period.first <= today <= period.last:
+        return Comparison(period, then)
+    until = periods.quarter_hour_of(now)
+    if until > periods.day_start(today):
+        now_side = period.of_days(period.first, today, until)
+    elif today > period.first:
+        now_side = period.of_days(period.first, today - DAY)
+    else:
+        return None
+    last = _day_shifted(period, preset, now_side.last)
+    if last > then.last:
+        # The month before is shorter: all of it is compared.
+        return Comparison(now_side, then)
+    until_then = now_side.until and periods.same_hours(periods.day_start(today), now_side.until, last)[1]
+    return Comparison(now_side, then.of_days(then.first, last, until_then))
+
+
+def step(period: Period, preset: Preset | None, today: date, direction: int) -> Period:
+    """Return the period before (-1) or after (1): by months for months, else as many days."""
+    return _shifted(period, preset, today, direction)
+
+
+def _is_of_months(period: Period, preset: Preset | None) -> bool:
+    if preset is not None:
+        return preset in _OF_MONTHS
+    return period.first.day == 1 and period.length > 1
+
+
+def _months_in(period: Period) -> int:
+    return (period.last.year - period.first.year) * 12 + period.last.month - period.first.month + 1
+
+
+def _shifted(period: Period, preset: Preset | None, today: date, direction: int) -> Period:
+    if not _is_of_months(period, preset):
+        gap = direction * period.length * DAY
+        return period.of_days(period.first + gap, period.last + gap)
+    months = direction * _months_in(period)
+    first = _first_of_month(period.first, months)
+    # A month that is not over yet has no last day to compare; it is compared day by day.
+    is_whole = (period.last + DAY).day == 1 and period.last < today
+    ends = _first_of_month(period.last, months + 1) - DAY
+    return period.of_days(first, ends if is_whole else min(ends, _same_day(period.last, months) or ends))
+
+
+def _day_shifted(period: Period, preset: Preset | None, day: date) -> date:
+    """Return the day that is compared with one of a period; one after the end of a month that has no such day."""
+    if not _is_of_months(period, preset):
+        return day - period.length * DAY
+    months = -_months_in(period)
+    return _same_day(day, months) or _first_of_month(day, months + 1)
+
+
+def _first_of_month(day: date, months: int) -> date:
+    """Return the first day of a month so many months later, or earlier."""
+    month = day.year * 12 + day.month - 1 + months
+    return date(month // 12, month % 12 + 1, 1)
+
+
+def _same_day(day: date, months: int) -> date | None:
+    """Return the same day of another month; None where it is shorter."""
+    first = _first_of_month(day, months)
+    found = first + (day.day - 1) * DAY
+    return found if found.month == first.month else None
