@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay, ExtractMinute, TruncDate
 from django.http import QueryDict
 from django.utils.dateformat import format as formatted
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -22,12 +23,14 @@ from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening import Schedule
 from calls.querysets import CallQuerySet
-from reports import forwarding, outcomes, peaks, periods, querysets
+from reports import forwarding, outcomes, peaks, periods, querysets, question
 from reports.countings import AT_ONCE_S
 from reports.figures import ALWAYS, FIGURES, NEVER, Coverage
-from reports.forms import read_numbers, read_opening
+from reports.forms import read_day, read_numbers, read_opening
 from reports.outcomes import Outcome
 from reports.periods import USUAL_WEEKS, Opening, Period
+from reports.presets import Preset
+from reports.question import DAYS, EVERY_DAY
 
 CALLS_ON_A_PAGE = 50
 # No call is older: holidays are looked up from there on where no first day is asked for.
@@ -54,12 +57,12 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
 
 # What may stand in an address.
 ADDRESSED = (
-    "from", "to", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks", "block",
-    "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level",
+    "from", "to", "period", "start", "end", "weekday", "hour", "opening", "number", "outcome", "flag", "callbacks",
+    "block", "last_block", "tried", "tried_first", "answered_by", "took", "over", "upto", "level",
     "measured", "at_once", "weeks", "search",
 )  # fmt: skip
 # Of these, what the form has fields for.
-IN_FORM = {"from", "to", "number", "outcome", "flag", "callbacks", "search"}
+IN_FORM = {"outcome", "flag", "callbacks", "search"}
 
 # A kind of time, of which `over` and `upto` are bounds in seconds.
 TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
@@ -164,12 +167,17 @@ class CallFilter:
     What cannot be read is left out and said in `errors`, by name of the field; the list is then empty, for a list that
     ignores a filter would mislead. A number that is not theirs is answered like one that does not exist: Http404."""
 
-    def __init__(self, query: QueryDict, user: Any, session: SessionBase) -> None:
+    def __init__(self, query: QueryDict, user: Any, session: SessionBase, *, is_recalled: bool = False) -> None:
+        """Of a question that `is_recalled`, numbers that are no longer the person's are left out."""
         self.errors: dict[str, str] = {}
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
-        self.numbers = read_numbers(query.getlist("number"), self.choices)
-        self.first = self._read_day("from", query.get("from", ""))
-        self.last = self._read_day("to", query.get("to", ""))
+        self.numbers = read_numbers(query.getlist("number"), self.choices, ignore_others=is_recalled)
+        self.first = read_day("from", query.get("from", ""), self.errors)
+        self.last = read_day("to", query.get("to", ""), self.errors)
+        self.named = self._read_choice("period", query, [*Preset.values, DAYS, EVERY_DAY])
+        if self.named in Preset.values and not (self.first or self.last or self.errors):
+            named = Preset(self.named).period(periods.today())
+            self.first, self.last = named.first, named.last
         if self.first and self.last and self.first > self.last:
             self.errors["from"] = _("The first day is after the last. Swap them, or choose others.")
         # Of the days asked for those of so many weeks before, instead.
@@ -216,6 +224,8 @@ class CallFilter:
         for name, day in (("from", self.first), ("to", self.last)):
             if day:
                 pairs.append((name, day.isoformat()))
+        if self.named:
+            pairs.append(("period", self.named))
         for name, moment in (("start", self.start), ("end", self.end)):
             if moment:
                 pairs.append((name, moment.isoformat()))
@@ -307,7 +317,7 @@ class CallFilter:
 
     @property
     def query_without_moments(self) -> str:
-        return self.query("start", "end", "weekday", "hour", "opening", "at_once", "weeks")
+        return self.query("start", "end", "weekday", "hour", "at_once", "weeks")
 
     @cached_property
     def _busiest_moment(self) -> datetime | None:
@@ -328,10 +338,9 @@ class CallFilter:
         """Say the weekdays and hours asked for, in words."""
         days = [formatted(date(2024, 1, int(weekday)), "l") for weekday in self.weekdays]  # that January began on one
         clocks = [f"{int(hour):02}:00 – {int(hour) + 1:02}:00" for hour in self.hours]
-        opening = [] if self.opening == Opening.ALL else [str(self.opening.label).lower()]
         weeks = ngettext("the same days of the week before", "the same days of the %(n)d weeks before", self.weeks)
         more = [self.at_once_label, weeks % {"n": self.weeks} if self.weeks else ""]
-        return ", ".join([*days, *clocks, *opening, *filter(None, more)])
+        return ", ".join([*days, *clocks, *filter(None, more)])
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
@@ -350,7 +359,29 @@ class CallFilter:
 
     @property
     def is_empty(self) -> bool:
-        return not self.pairs() and not self.errors
+        return not self.pairs("period") and not self.errors
+
+    @property
+    def question(self) -> str:
+        """The question that the list asks of reports too; nothing where it is of the calls of a count.
+
+        Such a list is left for the question from which it was reached."""
+        names = {name for name, _value in self.pairs("search")}
+        if self.errors or self.named == EVERY_DAY or not names:
+            return ""
+        if not self.named and not names <= set(question.NAMES):
+            return ""
+        wanted = [pair for pair in self.pairs() if pair[0] in question.NAMES and pair != ("period", DAYS)]
+        return urlencode(wanted)
+
+    @property
+    def question_to_remember(self) -> str:
+        """The question as it is asked on another day: a named period moves on."""
+        if self.named not in Preset.values:
+            return self.question
+        days = Preset(self.named).period(periods.today())
+        moves_on = (self.first, self.last) == (days.first, days.last)
+        return urlencode([pair for pair in parse_qsl(self.question) if not (moves_on and pair[0] in {"from", "to"})])
 
     @property
     def period_label(self) -> str:
@@ -538,18 +569,6 @@ class CallFilter:
         return calls.alias(local_day=local, local_minute=minute, local_weekday=weekday).filter(wanted)
 
     # --- How it is read -----------------------------------------------------------------------
-
-    def _read_day(self, name: str, text: str) -> date | None:
-        if not text.strip():
-            return None
-        try:
-            day = parse_date(text.strip())
-        except ValueError:
-            day = None
-        if day is None or not 2000 <= day.year < 2200:
-            self.errors[name] = _("“%(text)s” is no day we know. Write it as 2026-09-15.") % {"text": text[:40]}
-            return None
-        return day
 
     def _read_moment(self, name: str, text: str) -> datetime | None:
         if not text.strip():

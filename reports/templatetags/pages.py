@@ -105,10 +105,10 @@ def file_label(kind: str) -> str:
     return str(FILES[kind][0]) if kind in FILES else kind
 
 
-@register.inclusion_tag("reports/_export.html")
-def export_menu(names: str, query: str = "", **queries: str) -> dict[str, Any]:
+@register.inclusion_tag("reports/_export.html", takes_context=True)
+def export_menu(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
     """The menu of a page's files, for windows that are wide enough. A file may have a query of its own."""
-    return {"files": _files(names, query, queries)}
+    return {"files": _files(names, query, queries), "question": context.get("question", "")}
 
 
 @register.inclusion_tag("reports/_export_links.html")
@@ -400,7 +400,7 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
 @register.simple_tag(takes_context=True)
 def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
     """The address of a report, with the question that is being asked; `place` is one on its page."""
-    return question.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question", ""))
+    return question.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
 
 
 @register.simple_tag(takes_context=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlencode
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +13,7 @@ from django.views.decorators.http import require_safe
 from calls.models import DestinationNumber
 from reports import arrivals, figures
 from reports.figures import Coverage
-from reports.views.shared import counted, page_of, personal
+from reports.views.shared import counted, page_of, passed_on, personal
 
 
 @require_safe
@@ -25,7 +27,11 @@ def coverage(request: HttpRequest) -> HttpResponse:
     silent = arrivals.silent(choices, timezone.now())
     needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
     needing |= {silence.number for silence in silent}
+    asked = passed_on(request)
+    # The page is of all numbers, and so is its file.
+    of_all = [pair for pair in parse_qsl(asked) if pair[0] != "number"]
     page = {
+        "export_query": urlencode(of_all),
         "numbers": [
             {
                 "number": one,
@@ -43,7 +49,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
         "zone": settings.TIME_ZONE,
         **counted(),
     }
-    return page_of(request, "reports/coverage.html", page, choices)
+    return page_of(request, "reports/coverage.html", page, choices, asked)
 
 
 @require_safe
@@ -56,4 +62,5 @@ def definitions(request: HttpRequest) -> HttpResponse:
             {"figure": figure, "posts": [post.value for post in figure.rests_on]} for figure in figures.FIGURES.values()
         ]
     }
-    return page_of(request, "reports/definitions.html", page, list(DestinationNumber.objects.visible_to(request.user)))
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    return page_of(request, "reports/definitions.html", page, choices, passed_on(request))

@@ -16,7 +16,7 @@ from calls.models import DestinationNumber
 from reports import downloads, file_store, workbook_jobs, workbooks
 from reports.downloads import BadQuery, Book, Refused
 from reports.models import Workbook, WorkbookState
-from reports.views.shared import page_of, personal
+from reports.views.shared import page_of, passed_on, personal
 from reports.workbook_jobs import TooManyWaiting
 
 # A job that nobody takes up for so long needs somebody to look at the worker.
@@ -129,7 +129,8 @@ def _shown(request: HttpRequest, workbook: Workbook, why: str = "", status: int 
 
 
 def _page(request: HttpRequest, template: str, page: dict[str, Any], status: int = 200) -> HttpResponse:
-    answer = page_of(request, template, page, list(DestinationNumber.objects.visible_to(request.user)))
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    answer = page_of(request, template, page, choices, passed_on(request))
     answer.status_code = status
     return answer
 

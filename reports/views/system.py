@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
 from reports import monitoring
-from reports.views.shared import page_of, personal
+from reports.views.shared import page_of, passed_on, personal
 
 
 @require_safe
@@ -30,4 +30,5 @@ def system(request: HttpRequest) -> HttpResponse:
         "zone": settings.TIME_ZONE,
         "asked_at": timezone.now(),
     }
-    return page_of(request, "reports/system.html", page, list(DestinationNumber.objects.visible_to(request.user)))
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    return page_of(request, "reports/system.html", page, choices, passed_on(request))

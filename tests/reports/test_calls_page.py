@@ -37,9 +37,9 @@ def links(answer):
 def listed(answer):
     """The ids of the calls a page lists, in its order."""
     return [
-        int(link.split("/")[-2])
+        int(urlsplit(link).path.split("/")[-2])
         for link in links(answer)
-        if link.startswith(CALLS) and link != CALLS and "?" not in link
+        if urlsplit(link).path.startswith(CALLS) and urlsplit(link).path != CALLS
     ]
 
 

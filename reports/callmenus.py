@@ -1,0 +1,120 @@
+"""The menus of the reports for the list of calls: period, numbers, hours; each link keeps the other filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from calls.models import DestinationNumber
+from reports import periods, presets
+from reports.callforms import CallFilter
+from reports.forms import ON_PHONES, PresetLink
+from reports.periods import Opening, Period
+from reports.presets import Preset
+from reports.question import DAYS, EVERY_DAY
+
+# What says when a call came, in another way than by whole days.
+_MOMENTS = ("start", "end", "at_once", "weeks")
+_DAYS = ("from", "to", "period", *_MOMENTS)
+
+
+@dataclass(frozen=True)
+class CallMenus:
+    """What the menus show of a filter of calls, as ReportForm has it of a report."""
+
+    asked: CallFilter
+
+    @property
+    def errors(self) -> dict[str, str]:
+        return self.asked.errors
+
+    @property
+    def selected(self) -> list[DestinationNumber]:
+        return self.asked.numbers
+
+    @property
+    def opening(self) -> Opening:
+        return self.asked.opening
+
+    @property
+    def period(self) -> Period | None:
+        """The days that are listed, where they are whole and have two ends."""
+        asked = self.asked
+        if asked.errors or not asked.first or not asked.last or any(name in _MOMENTS for name, _ in asked.pairs()):
+            return None
+        return Period(asked.first, asked.last)
+
+    @property
+    def _chosen(self) -> Preset | None:
+        if self.period is None or self.asked.named == DAYS:
+            return None
+        named = self.asked.named
+        return Preset(named) if named in Preset.values else presets.matching(self.period, periods.today())
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset to show as chosen."""
+        return presets.current(self._chosen, self.period, periods.today()) if self.period else None
+
+    @property
+    def is_in_menu_on_phones(self) -> bool:
+        return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
+
+    @property
+    def lists_every_day(self) -> bool:
+        return not any(name in _DAYS and name != "period" for name, _value in self.asked.pairs()) and not self.errors
+
+    @property
+    def every_day(self) -> str:
+        """The query string of the same filters on every day."""
+        return urlencode([("period", EVERY_DAY), *self.asked.pairs(*_DAYS)])
+
+    def presets(self) -> list[PresetLink]:
+        today, current = periods.today(), self.preset
+        return [
+            PresetLink(preset, self._of(preset.period(today), preset), preset is current)
+            for preset in presets.offered(today)
+        ]
+
+    def earlier(self) -> str:
+        """The query string of the period before; blank where the list has none."""
+        return (self.period and self._of(presets.step(self.period, self._chosen, periods.today(), -1))) or ""
+
+    def later(self) -> str:
+        """The query string of the period after; blank where that is not over, but for today."""
+        if self.period is None:
+            return ""
+        today = periods.today()
+        following = presets.step(self.period, self._chosen, today, 1)
+        return self._of(following) if following.first < today or following.last == today else ""
+
+    def openings(self) -> list[tuple[Opening, str]]:
+        """The parts of a day, as links; none where no number has opening hours."""
+        if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.asked.choices):
+            return []
+        rest = self.asked.pairs("opening")
+        return [(one, urlencode([*rest, *([("opening", one.value)] if one != Opening.ALL else [])])) for one in Opening]
+
+    @property
+    def query_of_all_numbers(self) -> str:
+        return self.asked.query("number")
+
+    @property
+    def beside_days(self) -> list[tuple[str, str]]:
+        """What the form of days of one's own hands on."""
+        return [("period", DAYS), *self.asked.pairs(*_DAYS)]
+
+    @property
+    def beside_numbers(self) -> list[tuple[str, str]]:
+        """What the form of numbers hands on."""
+        return self.asked.pairs("number")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is something to reset; the list has a link of its own for that."""
+        return False
+
+    def _of(self, period: Period, preset: Preset | None = None) -> str:
+        days = [("from", period.first.isoformat()), ("to", period.last.isoformat())]
+        named = [("period", preset.value if preset else DAYS)]
+        return urlencode([*days, *named, *self.asked.pairs(*_DAYS)])
