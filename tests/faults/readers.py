@@ -1,0 +1,172 @@
+"""People who read pages, and people who ask for downloads and read nothing of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.faults.client import HOST, _read_answer
+from tests.faults.system import System
+
+GIVES_UP_AFTER_S = 60.0
+# Makes people with a session each, on the staff, and prints the sessions' cookies.
+SIGN_IN = """
+import json
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+cookies = []
+for index in range({people}):
+    user, _ = User.objects.get_or_create(username=f"reader-{{index}}", is_staff=True, is_superuser=True)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    cookies.append(f"{{settings.SESSION_COOKIE_NAME}}={{session.session_key}}")
+print("cookies", json.dumps(cookies))
+"""
+
+
+def sign_in(system: System, people: int) -> list[str]:
+    """Return the Cookie header of each of so many people on the staff."""
+    printed = system.manage("shell", "-c", SIGN_IN.format(people=people)).stdout
+    line = next(line for line in printed.splitlines() if line.startswith("cookies "))
+    cookies: list[str] = json.loads(line.partition(" ")[2])
+    return cookies
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer to one tab. `answer` is the status, or why there is none."""
+
+    path: str
+    at: float  # on the monotonic clock
+    took_s: float
+    answer: str
+    retry_after: str
+
+
+class Tabs:
+    """Open tabs: each asks for its page, and again `every_s` after it was answered. Runs in a thread of its own."""
+
+    def __init__(self, port: int, cookies: list[str], paths: list[str], *, tabs: int, every_s: float) -> None:
+        self.pages: list[Page] = []
+        self._port, self._cookies, self._paths, self._tabs, self._every_s = port, cookies, paths, tabs, every_s
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="tabs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for nothing more, and wait until all that was asked for is answered or given up."""
+        self._stopped.set()
+        self._thread.join(GIVES_UP_AFTER_S + 5)
+        assert not self._thread.is_alive()
+
+    def asked_since(self, moment: float) -> list[Page]:
+        return [page for page in list(self.pages) if page.at >= moment]
+
+    def figures(self) -> str:
+        answers = Counter(page.answer for page in self.pages)
+        told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items()))
+        return f"pages: {told}, longest {max((page.took_s for page in self.pages), default=0):.1f} s"
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as under_way:
+            for index in range(self._tabs):
+                path = self._paths[index % len(self._paths)]
+                under_way.create_task(self._keep_open(path, self._cookies[index % len(self._cookies)]))
+
+    async def _keep_open(self, path: str, cookie: str) -> None:
+        while not self._stopped.is_set():
+            at = time.monotonic()
+            answer, retry_after = await self._ask(path, cookie)
+            self.pages.append(Page(path, at, time.monotonic() - at, answer, retry_after))
+            again = time.monotonic() + self._every_s
+            while time.monotonic() < again and not self._stopped.is_set():
+                await asyncio.sleep(0.05)
+
+    async def _ask(self, path: str, cookie: str) -> tuple[str, str]:
+        writer = None
+        try:
+            async with asyncio.timeout(GIVES_UP_AFTER_S):
+                reader, writer = await asyncio.open_connection(HOST, self._port)
+                head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode())
+                status, headers = await _read_answer(reader)
+                return status, headers.get("retry-after", "")
+        except TimeoutError:
+            return "timed out", ""
+        except (OSError, asyncio.IncompleteReadError):
+            return "broken off", ""
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def ask_for_workbook(port: int, cookie: str, query: str) -> int:
+    """Ask for a workbook of calls as the page's form does; return the status that the form is answered with."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            return None
+
+    token = "t" * 32
+    form = {"kind": "calls", "query": query, "csrfmiddlewaretoken": token}
+    asked = urllib.request.Request(
+        f"http://{HOST}:{port}/reports/files/",
+        urllib.parse.urlencode(form).encode(),
+        {"Cookie": f"{cookie}; csrftoken={token}"},
+    )
+    try:
+        with urllib.request.build_opener(Stay).open(asked, timeout=GIVES_UP_AFTER_S) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@dataclass
+class Stalled:
+    """Downloads that were asked for and are not read, each on a connection of its own."""
+
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def statuses(self) -> Counter[str]:
+        """Return how often each status was answered so far, reading the status line alone; "" for none yet."""
+        found: Counter[str] = Counter()
+        for one in self.sockets:
+            one.setblocking(False)
+            try:
+                line = one.recv(64, socket.MSG_PEEK).split(b"\r\n")[0].decode("latin-1")
+            except OSError:
+                line = ""
+            found[line.split(" ")[1] if " " in line else ""] += 1
+        return found
+
+
+@contextlib.contextmanager
+def stalled_downloads(port: int, cookies: list[str], path: str, downloads: int) -> Iterator[Stalled]:
+    """Ask for so many downloads, by turns for each person, and read nothing of them."""
+    stalled = Stalled()
+    with contextlib.ExitStack() as opened:
+        for index in range(downloads):
+            one = opened.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect((HOST, port))
+            cookie = cookies[index % len(cookies)]
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\n\r\n".encode())
+            stalled.sockets.append(one)
+        yield stalled

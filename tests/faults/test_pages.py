@@ -1,0 +1,154 @@
+"""Whatever pages and downloads do, posts are answered in time: stalled downloads, workbooks, a database that hangs.
+
+In each round 60 pages are open that ask again and again, as dashboards do."""
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.faults.conftest import full_or
+from tests.faults.readers import Tabs, ask_for_workbook, sign_in, stalled_downloads
+from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, tree_of, under_load, wait_until
+
+pytestmark = pytest.mark.faults
+
+CALLS = full_or(200_000, 30_000)  # a download of them is larger than what sockets buffer
+OPEN_PAGES = 60
+EVERY_S = 5.0
+PATHS = [
+    "/reports/",
+    "/reports/when/",
+    "/reports/calls/",
+    "/reports/coverage/",
+    "/admin/calls/call/",
+    "/accounts/login/",
+]
+# What a page may be answered: as ever, or that it cannot be made now.
+HONEST = {"200", "302", "503"}
+PAGE_WITHIN_S = 20.0  # 10 s for the database, and the rest for a machine that is busy
+DAYS = "from=2020-01-01&to=2100-01-01"
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A system with calls enough that downloads are large."""
+    system = System(tmp_path_factory.mktemp("pages") / "var")
+    try:
+        system.start()
+        system.manage("backfill", f"--calls={CALLS}", "--days=30", "--numbers=5", "--seed=1", within_s=1800)
+        system.manage("roll_up")
+        yield system
+    finally:
+        system.stop()
+
+
+@pytest.fixture
+def endure_with_pages(busy, note):
+    """Have the system endure a fault under load while pages are open, and judge what came of it."""
+
+    def endured(fault, hold_s, cookies=None, honest=HONEST):
+        cookies = cookies or sign_in(busy, 1)
+        tabs = Tabs(busy.port, cookies[:1], PATHS, tabs=OPEN_PAGES, every_s=EVERY_S)
+        with under_load(busy, "pages") as client:
+            of = Round("pages", client)
+            tabs.start()
+            try:
+                wait_until(lambda: len(tabs.pages) >= 10, what="the first pages")
+                of.began = time.monotonic()
+                with fault():
+                    client.hold(hold_s, posts=LEAST_INSIDE + 20)
+                of.ended = time.monotonic()
+                wait_until(lambda: is_as_ever(tabs, of.ended), 60, "every page as ever")
+            finally:
+                tabs.stop()
+        note(f"{tabs.figures()}; {judge(busy, of)}")
+        assert of.inside() >= LEAST_INSIDE, of.figures()
+        assert {line.answer for line in of.client.sent} == {"200"}, of.figures()
+        assert {page.answer for page in tabs.pages} <= honest, tabs.figures()
+        assert all(page.retry_after for page in tabs.pages if page.answer == "503")
+        assert max(page.took_s for page in tabs.pages) < PAGE_WITHIN_S, tabs.figures()
+
+    return endured
+
+
+def is_as_ever(tabs, moment):
+    """Say whether each page was answered well since a moment."""
+    return {page.path for page in tabs.asked_since(moment) if page.answer in {"200", "302"}} == set(PATHS)
+
+
+@pytest.mark.parametrize("people", [1, 30], ids=["one-person", "thirty-people"])
+@pytest.mark.parametrize("number", range(full_or(5, 1)))
+def test_sixty_stalled_downloads(busy, endure_with_pages, people, number):
+    cookies = sign_in(busy, people)
+
+    @contextlib.contextmanager
+    def fault():
+        with stalled_downloads(busy.port, cookies, f"/reports/calls.csv?{DAYS}", 60) as stalled:
+            wait_until(lambda: stalled.statuses()["200"] and stalled.statuses()["429"], what="some let in, some not")
+            yield
+            found = stalled.statuses()
+            assert set(found) <= {"200", "429", ""}, found
+
+    endure_with_pages(fault, full_or(60, 8), cookies)
+
+
+@pytest.mark.parametrize("number", range(full_or(5, 1)))
+def test_the_database_is_frozen(busy, endure_with_pages, number):
+    """Longer than a page waits for it."""
+    endure_with_pages(lambda: frozen(tree_of(busy.postmaster())), full_or(60, 15))
+
+
+@pytest.mark.parametrize(
+    "tables",
+    ["calls_call, calls_callevent", "auth_user, django_session", "reports_rollup, calls_destinationnumber"],
+    ids=["calls", "people", "counts"],
+)
+@pytest.mark.parametrize("number", range(full_or(3, 1)))
+def test_tables_are_locked(busy, endure_with_pages, tables, number):
+    @contextlib.contextmanager
+    def fault():
+        with busy.database() as connection, connection.transaction():
+            connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+            yield
+
+    endure_with_pages(fault, full_or(60, 12))
+
+
+@pytest.mark.parametrize("number", range(full_or(3, 1)))
+def test_thirty_workbooks(busy, endure_with_pages, number):
+    """Asked for at once by ten people; each is made while posts and pages go on."""
+    cookies = sign_in(busy, 10)
+    today = datetime.now(UTC).date()
+    queries = [
+        f"from={today - timedelta(days=8 + number * 3 + shift)}&to={today - timedelta(days=4 + number * 3 + shift)}"
+        for shift in range(3)
+    ]
+
+    def states():
+        with busy.database() as connection:
+            return dict(connection.execute("SELECT state, count(*) FROM reports_workbook GROUP BY state").fetchall())
+
+    before = states().get("ready", 0)
+
+    @contextlib.contextmanager
+    def fault():
+        asked = [(cookie, query) for query in queries for cookie in cookies]
+        with ThreadPoolExecutor(30) as people:
+            answers = list(people.map(lambda one: ask_until_taken(busy.port, *one), asked))
+        assert set(answers) == {302}, answers
+        yield
+        wait_until(lambda: states().get("ready", 0) >= before + 30, full_or(600, 180), "thirty workbooks")
+
+    endure_with_pages(fault, full_or(60, 8), cookies)
+    assert set(states()) == {"ready"}
+
+
+def ask_until_taken(port, cookie, query):
+    """Ask as people do who are told that too many pages are being loaded: again."""
+    until = time.monotonic() + 60
+    while (status := ask_for_workbook(port, cookie, query)) == 503 and time.monotonic() < until:
+        continue
+    return status
