@@ -53,6 +53,7 @@ COUNTED_AS: dict[str, list[tuple[str, str]]] = {
     "took": [("callbacks", "no")],
     "in_time": [("level", "in_time")],
     "level_of": [("level", "counted")],
+    "without_start": [("level", "neither")],
 }
 
 # What may stand in an address.
@@ -66,10 +67,17 @@ IN_FORM = {"outcome", "flag", "callbacks", "search"}
 
 # A kind of time, of which `over` and `upto` are bounds in seconds.
 TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
-# The calls that stand above the line of a service level, and those that stand below it.
+# The calls that stand above the line of a service level, those that stand below it, and those answered whose start was
+# not posted, so that nobody knows how long they waited.
 LEVELS = {
     "in_time": outcomes.IN_TIME,
     "counted": outcomes.IS_ANSWERED_AFTER_START | Q(came_to__in=LOST),
+    "neither": Q(came_to=Outcome.ANSWERED) & ~outcomes.IS_ANSWERED_AFTER_START,
+}
+LEVEL_WORDS = {
+    "in_time": gettext_lazy("answered in time"),
+    "counted": gettext_lazy("counted by the service level"),
+    "neither": gettext_lazy("answered, start not posted"),
 }
 
 FLAGS = {
@@ -309,8 +317,7 @@ class CallFilter:
             ]
             words.append(f"{str(FIGURES[self.took].label).lower()} {' '.join(bounds) or _('known')}")
         if self.level:
-            in_time = self.level == "in_time"
-            words.append(_("answered in time") if in_time else _("counted by the service level"))
+            words.append(str(LEVEL_WORDS[self.level]))
         if self.measured:
             words.append(_("where “%(figure)s” is measured") % {"figure": FIGURES[self.measured].label})
         return ", ".join(words)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from reports import figures, forwarding, querysets
 from reports.figures import Coverage
+from reports.outcomes import Outcome
 from reports.views.shared import counted, last_day, page_of, personal, read_report, when_in_words
 
 HEADLINE = (*forwarding.COLUMNS, "handovers")
@@ -32,6 +33,7 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "now": now,
         "chosen": form.selected,
         "forwards": found,
+        "answered": [("outcome", Outcome.ANSWERED.value)],
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
         "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
         "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),

@@ -64,6 +64,7 @@ OUTCOME_OF_FIGURE = {
     "took": {"answered"},
     "in_time": {"answered"},
     "level_of": {"answered", *LOST},
+    "without_start": {"answered"},
     "lost": set(LOST),
     "block_lost": set(LOST),
     "block_calls": None,
@@ -207,6 +208,8 @@ def _took(call: Scripted, one: dict[str, str]) -> bool:
 def _stands_at(call: Scripted, level: str) -> bool:
     """Say whether a call stands above the line of the service level, or below it."""
     outcome = "" if call.is_callback else reckoning.as_posted(call)
+    if level == "neither":
+        return outcome == "answered" and call.wait_s is None
     if level == "counted":
         return outcome in LOST or (outcome == "answered" and call.wait_s is not None)
     return outcome == "answered" and call.wait_s is not None and call.wait_s <= reckoning.SERVICE_LEVEL_S
@@ -454,6 +457,8 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
     if reached.value is not None:
         said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
         assert said in page.lead
+        led = [link.calls for link in page.links if link.figure == "lost" and not link.table]
+        assert led == [lost.value] * bool(lost.value), page.address
     elif reached.why == "not measured":
         assert "How many of them we reached is not measured:" in page.lead
     elif reached.why:

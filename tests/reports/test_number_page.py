@@ -155,7 +155,7 @@ def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number)
     roll_up()
     client.force_login(make_staff())
     html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
-    assert "Most at once: 2, first on Tue 3 Mar 2026, 11:00" in html
+    assert re.search(r"Most at once: <a [^>]*data-calls=\"2\"[^>]*>2</a>, first on Tue 3 Mar 2026, 11:00", html)
     assert [row["At most"].text for row in page_of(client, number).table("t-peaks").rows].count("2") == 1
 
 
@@ -276,6 +276,7 @@ def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_cal
     }
     assert uuids(client, led["t-levels", "in_time", 3]) == ["a", "b", "c"]
     assert uuids(client, led["t-levels", "level_of", 6]) == ["a", "b", "c", "d", "e", "missed"]
+    assert uuids(client, led["", "without_start", 1]) == ["late"]
     assert uuids(client, led["t-talk", "took", 6]) == ["a", "b", "c", "d", "e", "late"]
 
 
@@ -290,7 +291,7 @@ def uuids(client, address):
         ("took=ring&upto=-1", "“-1” is no number of seconds."),
         ("took=lunch", "“lunch” is none of: time_to_answer, ring, talk."),
         ("over=5", "Seconds are of a time: say which, time_to_answer, ring, talk."),
-        ("level=high", "“high” is none of: in_time, counted."),
+        ("level=high", "“high” is none of: in_time, counted, neither."),
     ],
 )
 def test_a_filter_of_times_that_cannot_be_read_is_said_and_lists_nothing(client, number, query, said):

@@ -125,7 +125,8 @@ def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
     for page in ("/reports/", f"/reports/numbers/{number.pk}/", f"/reports/numbers/{number.pk}/?by=quarter-hour"):
         answer = client.get(page)
         html = answer.content.decode()
-        assert "<b>3 calls</b>" in html
+        assert re.search(r'<b><a href="[^"]+" data-figure="offered" data-calls="3">3</a> calls</b>', html)
+        assert re.search(r'<a href="[^"]+" data-figure="lost" data-calls="2">2</a> were lost', html)
         assert 'we reached <span class="nowrap">33 %' in html
         counts = re.findall(r'<a href="(/reports/calls/\?[^"]+)"[^>]* data-calls="(\d+)">', html)
         assert len(counts) > 8
@@ -220,7 +221,7 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
         answer = client.get(f"{page}?period=7-days")
         assert "No calls in this period" in answer.content.decode()
         onward = answer.context["page"]["last_day_query"]
-        assert "<b>1 call</b>" in client.get(f"{page}?{onward}").content.decode()
+        assert ">1</a> call</b>" in client.get(f"{page}?{onward}").content.decode()
 
 
 def test_a_filter_that_cannot_be_read_is_said(client):
