@@ -47,7 +47,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     whole_weeks = usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage)
     each = times.of(coverage, form.period)
     before = times.of(coverage, compared.days.then) if compared else dict.fromkeys(times.KEYS, times.NONE)
-    tiles = headline(now, compared, usual, "offered", *_outcomes_of(coverage, destination_number), "talk")
+    tiles = headline(now, compared, usual, "offered", *_headline_of(coverage, destination_number))
     page = report(form, coverage, now)
     # A column of a time that is not measured would be one of zeros.
     classed = [key for key in CLASSED if now[key].is_measured]
@@ -153,6 +153,13 @@ def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> l
     if coverage.applies(destination_number, Outcome.ANSWERED):
         return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
+
+
+def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+    """The figures on top beside offered: those of the overview, or what a number without forwards comes to."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer"]
+    return [*_outcomes_of(coverage, destination_number), "talk"]
 
 
 def _in_time(now: Row) -> int | None:

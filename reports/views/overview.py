@@ -91,7 +91,8 @@ def _attention(everything: Coverage, asked: str) -> list[dict[str, Any]]:
         {
             "text": one.says,
             "do": "",
-            "href": f"{reverse('number', args=[one.number.pk])}?from={one.period.first}&to={one.period.last}",
+            "href": f"{reverse('number', args=[one.number.pk])}?from={one.period.first}&to={one.period.last}"
+            "#service-level",
         }
         for one in aims.below(everything)
     ]

@@ -236,7 +236,7 @@ def test_a_number_below_its_aim_needs_attention(client, number, counted, aim, ex
     assert (said in html) is expected
     if expected:
         days = aims.last_days()
-        assert f'href="/reports/numbers/{number.pk}/?from={days.first}&amp;to={days.last}"' in html
+        assert f'href="/reports/numbers/{number.pk}/?from={days.first}&amp;to={days.last}#service-level"' in html
 
 
 def test_the_farthest_below_comes_first_and_others_numbers_are_not_told(client, number):

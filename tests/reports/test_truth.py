@@ -209,10 +209,10 @@ def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
     page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
 
     hold_sentence(page, [line], period)
-    keys = ["answered", "missed", "abandoned", "short"]
+    keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
     if not line.expects_forward:
-        keys = ["served_in_plan", "short", "in_progress", "end_unknown"]
-    hold_figures(page, ["offered", *keys, "talk"], [line], period)
+        keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
+    hold_figures(page, ["offered", *keys], [line], period)
     hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"))
     hold_blocks(page, [line], period)
     hold_times(page, line, whole, then)

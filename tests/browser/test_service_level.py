@@ -1,0 +1,45 @@
+"""A number below its service level: the overview leads to where it is shown, in sight on a desk and on a phone."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.everypage import LONG, STAFF, furnish
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Where an element stands in the window, less what the bar at the bottom covers.
+IN_SIGHT = """element => {
+    const {top, bottom} = element.getBoundingClientRect();
+    const bar = document.querySelector(".mbar").getBoundingClientRect();
+    return top >= 0 && bottom <= (bar.height ? bar.top : innerHeight);
+}"""
+WINDOWS = [(1440, 900), (390, 844)]
+
+
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
+def test_show_me_leads_to_the_service_level(live_server, sign_in, width, height):
+    furnish()
+    page = sign_in(STAFF, PASSWORD, width=width, height=height)
+    notice = page.locator(".notices li", has_text=f"Service level of {LONG}")
+
+    notice.get_by_role("link", name="Show me").click()
+
+    page.wait_for_url("**/reports/numbers/**#service-level")
+    page.wait_for_selector("html[data-ready]")
+    heading = page.get_by_role("heading", name="Service level")
+    expect(heading).to_be_in_viewport()
+    assert heading.evaluate(IN_SIGHT)
+    expect(page.locator("#service-level .formula")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
+def test_the_first_screen_of_a_number_says_its_service_level(live_server, sign_in, width, height):
+    installation = furnish()
+    page = sign_in(STAFF, PASSWORD, width=width, height=height)
+    page.goto(f"{live_server.url}/reports/numbers/{installation.names['hotline']}/?{installation.names['week']}")
+
+    tiles = page.locator(".figs .fig")
+    names = [text.strip() for text in tiles.locator(".k .term").all_inner_texts()]
+    assert names == ["Offered", "Answered", "Missed", "Abandoned", "Service level", "Time to answer"]
+    assert tiles.nth(4).locator(".v").evaluate(IN_SIGHT)
