@@ -43,6 +43,7 @@ LOST = (Outcome.MISSED, Outcome.ABANDONED)
 COUNTED_AS: dict[str, list[tuple[str, str]]] = {
     "offered": [("callbacks", "no")],
     **{outcome.value: [("outcome", outcome.value)] for outcome in Outcome},
+    "unclassified": [("outcome", outcomes.NOT_MEASURED)],
     "lost": [("outcome", outcome.value) for outcome in LOST],
     "block_calls": [("callbacks", "no")],
     "last_in_call": [("callbacks", "no")],
@@ -197,7 +198,9 @@ class CallFilter:
         # Of the reports' zone: 1 is Monday, 9 is from nine to ten.
         self.weekdays = self._read_choices("weekday", query.getlist("weekday"), [str(n) for n in range(1, 8)])
         self.hours = self._read_choices("hour", query.getlist("hour"), [str(n) for n in range(24)])
-        self.outcomes = self._read_choices("outcome", query.getlist("outcome"), [*Outcome.values, outcomes.CALLBACK])
+        self.outcomes = self._read_choices(
+            "outcome", query.getlist("outcome"), [*Outcome.values, *outcomes.MORE_OUTCOMES]
+        )
         self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
         self.opening = read_opening(query.get("opening", ""), self.errors)
         self.without_callbacks = query.get("callbacks") == "no"
@@ -422,10 +425,7 @@ class CallFilter:
         if self.without_callbacks:
             calls = calls.filter(outcomes.IS_OFFERED)
         if self.outcomes:
-            wanted = Q(outcomes.IS_OFFERED, came_to__in=self.outcomes)
-            if outcomes.CALLBACK in self.outcomes:
-                wanted |= ~outcomes.IS_OFFERED
-            calls = calls.alias(came_to=outcomes.OUTCOME).filter(wanted)
+            calls = calls.alias(came_to=outcomes.OUTCOME).filter(self._came_to())
         if "weak" in self.flags:
             calls = calls.filter(weakly_identified=True)
         if "odd" in self.flags:
@@ -444,6 +444,30 @@ class CallFilter:
     def searched_label(self) -> str:
         """Say what was searched for, in words."""
         return search.in_words(search.readings(self.search)) if self.search else ""
+
+    def _came_to(self) -> Q:
+        """Return the condition that a call came to one of the outcomes asked for."""
+        wanted = Q(outcomes.IS_OFFERED, came_to__in=self.outcomes)
+        if outcomes.CALLBACK in self.outcomes:
+            wanted |= ~outcomes.IS_OFFERED
+        if outcomes.NOT_MEASURED in self.outcomes:
+            wanted |= self._not_measured()
+        return wanted
+
+    def _not_measured(self) -> Q:
+        """Return the condition that it is not measured, for its number at its time, what an offered call came to."""
+        coverage = Coverage.of(self.numbers or self.choices)
+        until: dict[tuple[str, datetime], list[int]] = {}
+        for number in coverage:
+            for outcome in Outcome:
+                since = coverage.shown_from(number, outcome)
+                until.setdefault((outcome.value, NEVER if since is None else since), []).append(number.pk)
+        wanted = Q(pk__in=[])
+        for (came_to, since), ids in until.items():
+            if since != ALWAYS:
+                calls = Q(destination_number__in=ids, came_to=came_to)
+                wanted |= calls if since == NEVER else calls & Q(first_post_at__lt=since)
+        return outcomes.IS_OFFERED & wanted
 
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls in which the destinations asked for were tried, were tried first, or answered first."""

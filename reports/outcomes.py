@@ -30,6 +30,11 @@ class Outcome(models.TextChoices):
 # A call that a callback started is kept and listed, and is not offered.
 CALLBACK = "callback"
 CALLBACK_LABEL = _("Callback")
+# A call of which it is not measured what it came to, for a post that the outcome rests on did not arrive.
+NOT_MEASURED = "not_measured"
+NOT_MEASURED_LABEL = _("Not measured")
+# What a list of calls can be asked for beside outcomes.
+MORE_OUTCOMES = {CALLBACK: CALLBACK_LABEL, NOT_MEASURED: NOT_MEASURED_LABEL}
 
 DEFINITIONS = {
     Outcome.ANSWERED: _(

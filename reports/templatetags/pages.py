@@ -586,7 +586,7 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
     """What a list of calls was narrowed to, as one phrase."""
     parts: list[str] = []
     if asked.outcomes:
-        names = {**dict(Outcome.choices), outcomes.CALLBACK: outcomes.CALLBACK_LABEL}
+        names = {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
         parts.append(_(" or ").join(str(names[kind]).lower() for kind in asked.outcomes))
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))

@@ -15,7 +15,7 @@ from reports import callforms, figures, question, timeline
 from reports.callforms import CallFilter
 from reports.callmenus import CallMenus
 from reports.figures import Coverage
-from reports.outcomes import CALLBACK
+from reports.outcomes import MORE_OUTCOMES
 from reports.views.shared import OUTCOMES, last_question, page_of, personal, shown_outcome
 
 
@@ -44,7 +44,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "found": found,
         "rows": [(call, shown_outcome(call, coverage)) for call in found.calls],
         "outcomes": OUTCOMES,
-        "callback": CALLBACK,
+        "more_outcomes": MORE_OUTCOMES.items(),
         "flags": callforms.FLAGS.items(),
         "block": figures.block_label(asked.block or asked.last_block),
         "zone": settings.TIME_ZONE,

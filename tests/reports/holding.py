@@ -61,6 +61,7 @@ FORWARDED = {"tried", "tried_first", "answered_by"}
 OUTCOME_OF_FIGURE = {
     **dict.fromkeys(("tried", "forward_answers", "handovers")),
     "offered": None,
+    "unclassified": None,
     "took": {"answered"},
     "in_time": {"answered"},
     "level_of": {"answered", *LOST},
@@ -169,7 +170,7 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and reckoning.is_asked(call.line, call.began, one.get("opening", "all"))
             and ("number" not in one or call.line.e164 in values["number"])
             and ("callbacks" not in one or not call.is_callback)
-            and ("outcome" not in one or (not call.is_callback and reckoning.as_posted(call) in values["outcome"]))
+            and ("outcome" not in one or (not call.is_callback and _came_to(call, values["outcome"])))
             and ("block" not in one or one["block"] in call.blocks)
             and _is_forwarded_as(call, one)
             and _took(call, one)
@@ -183,6 +184,11 @@ def addressed(who: str, link: Link) -> list[Scripted]:
         )
 
     return [call for call in seen_by(who) if is_asked(call)]
+
+
+def _came_to(call: Scripted, outcomes: list[str]) -> bool:
+    """Say whether a call came to one of some outcomes; to `not_measured`, where its own is not."""
+    return reckoning.as_posted(call) in outcomes or ("not_measured" in outcomes and not reckoning.shown_outcome(call))
 
 
 def _goes_on(call: Scripted, quarter_hour: str) -> bool:
@@ -287,7 +293,10 @@ def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, wher
             continue
         known += 1
         if name == "Not measured":
-            assert cell.text == str(reckoning.unclassified(lines, stretch)), (where, name)
+            unclassified = reckoning.unclassified(lines, stretch)
+            assert cell.text == str(unclassified), (where, name)
+            led = [(link.figure, link.calls) for link in cell.links]
+            assert led == [("unclassified", unclassified)] * bool(unclassified), (where, name)
         elif name == "Open or unknown":
             hold_open_or_unknown(cell, lines, stretch, where)
         else:
