@@ -9,7 +9,7 @@ PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-h
 # Words for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-exports lint format screenshots
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-exports lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -44,9 +44,13 @@ bench-pages: $(VENV)/installed-dev
 bench-exports: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.exports $(ARGS)
 
-# The pictures of docs/screenshots, made anew; needs a Chromium.
+# Every page in four windows, for looking: into var/screenshots, which is not committed. Needs a Chromium.
 screenshots: $(VENV)/installed-dev
-	@CALLTALLY_SCREENSHOTS=docs/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
+	@CALLTALLY_SCREENSHOTS=var/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
+
+# The pictures that README and docs/ show, each under 100 kB: into docs/screenshots. Needs a Chromium.
+pictures: $(VENV)/installed-dev
+	@CALLTALLY_PICTURES=docs/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
 
 # Reading the settings takes secrets; these open nothing.
 lint: export SECRET_KEY = only to read the settings while the code is being checked

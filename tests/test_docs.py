@@ -12,6 +12,7 @@ from calls.models import Call, DestinationNumber
 from reports import exports, hours, querysets
 from reports.figures import Coverage
 from reports.periods import Grain, Period, today
+from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -117,6 +118,11 @@ def test_the_columns_are_those_of_the_files():
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {
         name: told.replace(", ", ",") + "\n" for name, told in columns.items()
     }
+
+
+def test_every_committed_picture_is_shown_and_small():
+    assert set(FOLDER.iterdir()) == pictures_shown()
+    assert [path.name for path in FOLDER.iterdir() if path.stat().st_size >= LARGEST_PICTURE] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

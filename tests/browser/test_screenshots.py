@@ -1,7 +1,9 @@
 """Every page at 390 and 1440 px, light and dark, empty and full: nothing sticks out sideways, no error is written.
 
-`make screenshots` keeps the pictures under docs/screenshots; otherwise they are thrown away."""
+`make screenshots` keeps the whole pages under var/screenshots, for looking; `make pictures` writes the first screen of
+those that a page of the documentation shows. Otherwise they are thrown away."""
 
+import base64
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -12,33 +14,52 @@ from django.core.management import call_command
 from calls.models import Call, DestinationNumber
 from reports.periods import today
 from tests.factories import PASSWORD, make_staff, make_user
+from tests.pictures import LARGEST_PICTURE, pictures_shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KEEP = os.environ.get("CALLTALLY_SCREENSHOTS", "")
-CALLS_A_WEEK = 2_000 if KEEP else 100
+PICTURES = os.environ.get("CALLTALLY_PICTURES", "")
+CALLS_A_WEEK = 2_000 if KEEP or PICTURES else 100
 WINDOWS = [(1440, 900, "light"), (390, 844, "dark")]
-if KEEP:
+if KEEP or PICTURES:
     WINDOWS += [(1440, 900, "dark"), (390, 844, "light")]
+
+
+def write_webp(page, path):
+    """Write what the window shows, in the best quality that stays small enough to be committed."""
+    session = page.context.new_cdp_session(page)
+    for quality in range(90, 20, -5):
+        answer = session.send("Page.captureScreenshot", {"format": "webp", "quality": quality})
+        image = base64.b64decode(answer["data"])
+        if len(image) < LARGEST_PICTURE:
+            break
+    path.write_bytes(image)
 
 
 @pytest.fixture
 def picture(tmp_path, live_server):
     """Look at an address in a window: keep the picture, see that nothing sticks out."""
-    folder = Path(KEEP) if KEEP else tmp_path
+    folder = Path(KEEP or PICTURES) if KEEP or PICTURES else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     wide = []
 
     def taken(page, name, address=None):
+        scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+        name = f"{name}-{page.viewport_size['width']}-{scheme}"
+        if PICTURES and name not in {Path(link).stem for link in pictures_shown()}:
+            return
         if address:
             page.goto(f"{live_server.url}{address}")
         page.wait_for_load_state("networkidle")
         if page.locator("canvas").count():
             page.wait_for_selector("html[data-ready]")
-        size, scheme = page.viewport_size, page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        name = f"{name}-{size['width']}-{'dark' if scheme else 'light'}"
+        size = page.viewport_size
         if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
             wide.append(name)
+        if PICTURES:
+            write_webp(page, folder / f"{name}.webp")
+            return
         # As high as the page, so that what sticks to the window's edges stands at the page's.
         page.set_viewport_size(size | {"height": max(size["height"], page.evaluate("document.body.scrollHeight"))})
         page.screenshot(path=folder / f"{name}.png", full_page=True)
