@@ -367,7 +367,11 @@ def _rendered(sql: str, parameters: Any) -> str:
 
 
 def _copy(query: str, *, header: bool = True, excel: bool = False) -> Pieces:
-    """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound."""
+    """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound.
+
+    The last piece is yielded once the transaction is over: whoever keeps it waiting holds no connection."""
+    pieces: list[bytes] = [codecs.BOM_UTF8] if excel else []
+    size = 0
     with transaction.atomic(), connection.cursor() as cursor:
         # A statement takes as long as its reader: what limits it in a web request would cut a slow one off.
         cursor.execute(
@@ -379,12 +383,10 @@ def _copy(query: str, *, header: bool = True, excel: bool = False) -> Pieces:
             columns = ", ".join(for_excel(column.name, column.type_code) for column in cursor.description)
             query, options = f"SELECT {columns} FROM ({query}) AS rows", f"{options}, DELIMITER ';'"
         with cursor.copy(f"COPY ({query}) TO STDOUT WITH ({options})") as rows:
-            pieces: list[bytes] = [codecs.BOM_UTF8] if excel else []
-            size = 0
             for row in rows:
                 pieces.append(bytes(row))
                 size += len(row)
                 if size >= PIECE_BYTES:
                     yield b"".join(pieces)
                     pieces, size = [], 0
-        yield b"".join(pieces)
+    yield b"".join(pieces)

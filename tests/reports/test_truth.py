@@ -763,6 +763,8 @@ def for_excel(name: str, text: str) -> str:
         return text[:19].replace("T", " ")
     if name in {"destination_number", "caller_id_number", "answered_destination"} and text.startswith("+"):
         return f"{text[:3]} {text[3:]}"
+    if name == "customer_number" and text:
+        return f"'{text}"  # a text that Excel would read as a number
     return text.replace(".", ",") if name in NUMERIC else text
 
 
