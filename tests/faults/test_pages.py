@@ -101,11 +101,10 @@ def test_the_database_is_frozen(busy, endure_with_pages, number):
     endure_with_pages(lambda: frozen(tree_of(busy.postmaster())), full_or(60, 15))
 
 
-@pytest.mark.parametrize(
-    "tables",
-    ["calls_call, calls_callevent", "auth_user, django_session", "reports_rollup, calls_destinationnumber"],
-    ids=["calls", "people", "counts"],
-)
+LOCKED = ["calls_call, calls_callevent", "auth_user, django_session", "reports_rollup, calls_destinationnumber"]
+
+
+@pytest.mark.parametrize("tables", full_or(LOCKED, [", ".join(LOCKED)]))
 @pytest.mark.parametrize("number", range(full_or(3, 1)))
 def test_tables_are_locked(busy, endure_with_pages, tables, number):
     @contextlib.contextmanager

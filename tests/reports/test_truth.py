@@ -763,7 +763,7 @@ def for_excel(name: str, text: str) -> str:
         return text[:19].replace("T", " ")
     if name in {"destination_number", "caller_id_number", "answered_destination"} and text.startswith("+"):
         return f"{text[:3]} {text[3:]}"
-    if name == "customer_number" and text:
+    if name in {"customer_number", "answered_destination"} and text.isdigit():
         return f"'{text}"  # a text that Excel would read as a number
     return text.replace(".", ",") if name in NUMERIC else text
 
@@ -910,10 +910,10 @@ def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatc
         if not reckoning.offered([line], reckoning.days(*period)):
             continue
         page = reading.page(month.clients[who], f"/reports/numbers/{month.numbers[line]}/?{query(period)}")
-        keys = ["answered", "missed", "abandoned", "short"]
+        keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
         if not line.expects_forward:
-            keys = ["served_in_plan", "short", "in_progress", "end_unknown"]
-        hold_figures(page, ["offered", *keys, "talk"], [line], period)
+            keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
+        hold_figures(page, ["offered", *keys], [line], period)
 
 
 def test_a_number_whose_posts_began_lately_takes_the_comparison_from_no_other(month):
