@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import django
+from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, JsonResponse
 from django.utils.module_loading import import_string
+
+from config.shares import Kind, Shares, kind_of, refuse_probe
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.intake_settings")
 django.setup(set_prefix=False)
@@ -22,6 +25,7 @@ def not_found(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"error": "not_found"}, status=404)
 
 
+shares = Shares(settings.WEB_THREADS)  # which config.serve sets to the threads of this process
 for_machines: Callable[[Any], Any] = import_string("calls.watching.for_machines")
 get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
     import_string("calls.middleware.posts_first")(not_found)
@@ -29,7 +33,18 @@ get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer one request."""
+    """Answer one request. Few probes at once hold a thread: each may wait for a database that does not answer."""
+    if kind_of(environ.get("PATH_INFO", "")) is not Kind.PROBE:
+        return answer(environ, start_response)
+    if shares.take(Kind.PROBE):
+        return refuse_probe(start_response)
+    try:
+        return answer(environ, start_response)
+    finally:
+        shares.give_back(Kind.PROBE)
+
+
+def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     try:
         response = get_response(WSGIRequest(environ))
     except (LookupError, ValueError):  # a Content-Type names an encoding that does not exist

@@ -163,8 +163,7 @@ class Guard:
 
     def _refuse(self, refusal: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if refusal is Refusal.PROBES:
-            start_response("503 Service Unavailable", BUSY)
-            return [b'{"status": "busy"}']
+            return refuse_probe(start_response)
         environ[REFUSED] = refusal.value
         return self._whole(self._application(environ, start_response))
 
@@ -175,6 +174,12 @@ class Guard:
         finally:
             if close := getattr(answer, "close", None):
                 close()
+
+
+def refuse_probe(start_response: Any) -> list[bytes]:
+    """Answer that as many probes are under way as may hold a thread."""
+    start_response("503 Service Unavailable", BUSY)
+    return [b'{"status": "busy"}']
 
 
 class Release:

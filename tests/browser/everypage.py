@@ -4,6 +4,7 @@ A new address is found by itself; one that needs something filled in, or is no p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
 from reports import periods, rollups
+from reports.models import Workbook, WorkbookState
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 
 # What a German label is like, and the longest one that can be: no gap to break it at.
@@ -62,8 +64,13 @@ FACES = {
         "?{empty}",
         "?from=never",
     ],
+    "reports/files/new/": ["?kind=calls&{week}&{wide}"],
 }
-FILLED = {"reports/numbers/<int:pk>/": ("hotline", "quiet", "new"), "reports/calls/<int:pk>/": ("call", "odd")}
+FILLED = {
+    "reports/numbers/<int:pk>/": ("hotline", "quiet", "new"),
+    "reports/calls/<int:pk>/": ("call", "odd"),
+    "reports/files/<uuid:pk>/": ("waiting", "working", "failed"),
+}
 
 
 @dataclass
@@ -86,7 +93,7 @@ class Installation:
         places = FILLED.get(pattern, ("",))
         assert "<" not in pattern or pattern in FILLED, f"{pattern}: say in FILLED what to look at"
         for place in places:
-            filled = pattern.replace("<int:pk>", str(self.names.get(place, "")))
+            filled = re.sub("<(int|uuid):pk>", str(self.names.get(place, "")), pattern)
             for face in FACES.get(pattern, [""]):
                 yield filled + face.format_map(self.names)
 
@@ -108,7 +115,7 @@ def error_pages() -> list[str]:
 
 def furnish() -> Installation:
     """Make an installation with long labels and destinations: calls of the last week, answered, lost and odd."""
-    make_staff(STAFF)
+    staff = make_staff(STAFF)
     manager = make_user(MANAGER)
     hours = OpeningHours.objects.create(name=WITHOUT_A_GAP, state="NW")
     hotline = make_number(label=LONG, managers=[manager], opening_hours=hours)
@@ -128,6 +135,15 @@ def furnish() -> Installation:
     _take(hotline, 102, ("SOMETHING_NEW",), timezone.now(), caller_id_number=WITHOUT_A_GAP, customerNumber=1)
     rollups.recount_changed(wait=True)
     assert post(Client(), post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
+    asked = {"asker": staff, "kind": "calls", "name": "calls.xlsx", "filters": [["number", WITHOUT_A_GAP]]}
+    waiting, working, failed = (
+        Workbook.objects.create(**asked, **state)
+        for state in (
+            {"state": WorkbookState.WAITING},
+            {"state": WorkbookState.WORKING, "rows": 250_000, "of_rows": 1_000_000, "heartbeat_at": timezone.now()},
+            {"state": WorkbookState.FAILED, "error": LONG, "finished_at": timezone.now()},
+        )
+    )
     today, first = periods.today(), periods.today() - 7 * periods.DAY
     return Installation(
         {
@@ -139,6 +155,9 @@ def furnish() -> Installation:
             "odd": Call.objects.get(destination_number=hotline, call_uuid="c102").pk,
             "refused": RefusedPost.objects.get().pk,
             "hours": hours.pk,
+            "waiting": waiting.pk,
+            "working": working.pk,
+            "failed": failed.pk,
             "wide": urlencode({"number": wide.e164}),
             "tried": urlencode({"tried": WITHOUT_A_GAP}),
             "gapless": quote(WITHOUT_A_GAP),

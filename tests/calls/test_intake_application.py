@@ -8,7 +8,8 @@ from django.test import RequestFactory
 
 from calls.models import CallEvent
 from config import intake_settings
-from config.intake_wsgi import application
+from config.intake_wsgi import application, shares
+from config.shares import Kind
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,6 +50,24 @@ def test_health_is_told():
 
     assert status == "200 OK"
     assert json.loads(content)["status"] == "ok"
+
+
+def test_probes_that_wait_leave_threads_for_posts():
+    number = make_number()
+    make_key(number, ACCESS_KEY)
+    held = 0
+    try:
+        while not shares.take(Kind.PROBE):
+            held += 1
+        status, headers, _ = ask("/healthz")
+        assert (status, headers["Retry-After"]) == ("503 Service Unavailable", "1")
+        assert ask("/tenios/posts", "POST", post_body("CALL_START", number))[0] == "200 OK"
+    finally:
+        for _ in range(held):
+            shares.give_back(Kind.PROBE)
+    assert held == shares.probes
+    assert ask("/healthz")[0] == "200 OK"
+    assert not shares.held()
 
 
 @pytest.mark.parametrize("path", ["/", "/reports/", "/admin/", "/metrics", "/tenios/", "/healthz/", "/static/x"])
