@@ -202,7 +202,8 @@ def writers(system: System) -> list[int]:
 @contextlib.contextmanager
 def frozen(pids: list[int]) -> Iterator[None]:
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(ProcessLookupError):  # a session that has just ended
+            os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
