@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.faults.conftest import full_or
+from tests.faults.conftest import FULL, full_or
 from tests.faults.readers import Tabs, ask_for_workbook, sign_in, stalled_downloads
 from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, tree_of, under_load, wait_until
 
@@ -116,7 +116,8 @@ def test_tables_are_locked(busy, endure_with_pages, tables, number):
     endure_with_pages(fault, full_or(60, 12))
 
 
-@pytest.mark.parametrize("number", range(full_or(3, 1)))
+@pytest.mark.skipif(not FULL, reason="takes minutes: in the full form alone")
+@pytest.mark.parametrize("number", range(3))
 def test_thirty_workbooks(busy, endure_with_pages, number):
     """Asked for at once by ten people; each is made while posts and pages go on."""
     cookies = sign_in(busy, 10)
