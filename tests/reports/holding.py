@@ -135,6 +135,7 @@ def hold_total(table: Table) -> None:
         assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
 
 
+@cache
 def addressed(who: str, link: Link) -> list[Scripted]:
     """Return the calls that a link's address names, read by what it says."""
     values: dict[str, list[str]] = {}

@@ -140,6 +140,7 @@ def is_asked(line: Line, moment: datetime, opening: str) -> bool:
     return opening == "all" or is_open(line, moment) == (opening == "inside")
 
 
+@cache
 def is_open(line: Line, moment: datetime) -> bool:
     there = moment.astimezone(BERLIN)
     day, clock = there.date(), there.time()
@@ -308,14 +309,18 @@ def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | No
     return of(*special[key]()) if key in special else of(len(come_to[key]))
 
 
+@cache
 def goes_on_until(call: Scripted) -> datetime:
     """A call goes on to its last post, and is followed for four hours."""
     return call.began + timedelta(seconds=min(float(max(step.after_s for step in call.posted)), 4 * 3600))
 
 
+@cache
 def at_once(line: Line, stretch: Stretch) -> dict[datetime, int]:
     """Count the calls that go on at each moment at which one begins, and at the beginning of each quarter-hour."""
-    going = [(call.began, goes_on_until(call)) for call in CALLS if call.line is line and not call.is_callback]
+    calls, _moments = _in_order(line)
+    going = [(call.began, goes_on_until(call)) for call in calls if call.began < stretch.end]
+    going = [(began, until) for began, until in going if until >= stretch.start]
     moments = [began for began, _until in going if began in stretch]
     moments += [stretch.start + n * QUARTER_HOUR for n in range((stretch.end - stretch.start) // QUARTER_HOUR)]
     asked = [moment for moment in moments if is_asked(line, moment, stretch.opening)]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from typing import Any
 from urllib.parse import urlencode
@@ -986,6 +987,7 @@ def coverage_rows(lines: Sequence[Line], now: datetime) -> list[dict[str, str]]:
     return rows
 
 
+@cache
 def came(line: Line, kind: str) -> list[datetime]:
     """Return when the posts of a kind came, of callbacks too."""
     calls = [call for call in scripted.CALLS if call.line is line]
@@ -999,6 +1001,7 @@ def said_of(moment: datetime) -> str:
     return f"{there:%a %-d %b %Y}, {Stretch(moment, moment).clock}"
 
 
+@cache
 def silence_of(line: Line, now: datetime) -> str:
     """Return the warning of a number that should have had eight calls since its last post, by the four weeks before."""
     last = max(at for kind in KINDS for at in came(line, kind))
