@@ -16,7 +16,9 @@ from django.utils.module_loading import import_string
 
 from config.shares import Kind, Shares, kind_of, refuse_probe
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.intake_settings")
+if not settings.configured:  # as they are in tests
+    # Not only a default: importing `config` has named config.settings by now, for Celery.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.intake_settings"
 django.setup(set_prefix=False)
 
 
