@@ -9,10 +9,12 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from config.shares import Guard, Shares, quiet
+from config.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 django = get_wsgi_application()
+warm_up()  # before the process accepts a connection
 
 for handler in logging.getLogger("_granian").handlers:  # loggers below it write with these
     handler.addFilter(quiet)

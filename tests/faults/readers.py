@@ -59,7 +59,7 @@ class Page:
 
 
 class Tabs:
-    """Tabs, opened one after the other: each asks again `every_s` after it was answered. Has a thread of its own."""
+    """Tabs, opened at the same moment: each asks again `every_s` after it was answered. Has a thread of its own."""
 
     def __init__(self, port: int, cookies: list[str], paths: list[str], *, tabs: int, every_s: float) -> None:
         self.pages: list[Page] = []
@@ -88,11 +88,9 @@ class Tabs:
         async with asyncio.TaskGroup() as under_way:
             for index in range(self._tabs):
                 path = self._paths[index % len(self._paths)]
-                opened_after_s = index * self._every_s / self._tabs
-                under_way.create_task(self._keep_open(path, self._cookies[index % len(self._cookies)], opened_after_s))
+                under_way.create_task(self._keep_open(path, self._cookies[index % len(self._cookies)]))
 
-    async def _keep_open(self, path: str, cookie: str, opened_after_s: float) -> None:
-        await asyncio.sleep(opened_after_s)
+    async def _keep_open(self, path: str, cookie: str) -> None:
         while not self._stopped.is_set():
             at = time.monotonic()
             answer, retry_after = await self._ask(path, cookie)
