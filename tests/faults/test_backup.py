@@ -10,8 +10,19 @@ from tests.faults.system import System
 pytestmark = pytest.mark.faults
 
 
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A system that backups are restored to: new in the first round, with the one before in the next."""
+    other = System(tmp_path_factory.mktemp("other") / "var")
+    try:
+        other.start()
+        yield other
+    finally:
+        other.stop()
+
+
 @rounds(3)
-def test_a_backup_while_posts_arrive(running, endure, number, tmp_path):
+def test_a_backup_while_posts_arrive(running, other, endure, number, tmp_path):
     file = tmp_path / "calls.dump"
     before = []
 
@@ -24,15 +35,9 @@ def test_a_backup_while_posts_arrive(running, endure, number, tmp_path):
 
     endure(running, fault, 1)
 
-    other = System(tmp_path / "other" / "var")
-    other.home.parent.mkdir()
-    try:
-        other.start()
-        done = other.manage("restore", str(file), "--yes")
-        assert "The database holds what the backup held" in done.stdout
-        with other.database() as connection:
-            assert connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0] >= before[0] > 0
-        other.manage("roll_up")
-        other.manage("verify_rollups")
-    finally:
-        other.stop()
+    done = other.manage("restore", str(file), "--yes")
+    assert "The database holds what the backup held" in done.stdout
+    with other.database() as connection:
+        assert connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0] >= before[0] > 0
+    other.manage("roll_up")
+    other.manage("verify_rollups")
