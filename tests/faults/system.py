@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -63,7 +62,6 @@ class System:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self._commands: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         self.home.parent.chmod(0o711)
@@ -78,13 +76,9 @@ class System:
             )
         wait_until(lambda: b"Ctrl-C stops everything" in log.read_bytes() or self.process.poll() is not None)
         assert self.process.poll() is None, log.read_text()
-        code, said = self.run("add_number", E164, "--key", ACCESS_KEY)
-        assert code == 0, said
+        self.manage("add_number", E164, "--key", ACCESS_KEY)
 
     def stop(self) -> None:
-        if self._commands:
-            self._commands.kill()
-            self._commands.communicate()
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -134,31 +128,6 @@ class System:
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done
 
-    def run(self, *words: str, within_s: float = 120) -> tuple[int, str]:
-        """Run a command in the process that runs all of them; return the code it ends with and what it prints."""
-        if self._commands is None or self._commands.poll() is not None:
-            with (self.home / "logs" / "commands.log").open("ab") as output:
-                self._commands = subprocess.Popen(
-                    [sys.executable, "-m", "tests.faults.commands"],
-                    cwd=ROOT,
-                    env=self.environment,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=output,
-                    text=True,
-                )
-        commands = self._commands
-        assert commands.stdin
-        assert commands.stdout
-        print(json.dumps(words), file=commands.stdin, flush=True)
-        is_answered, _, _ = select.select([commands.stdout], [], [], within_s)
-        if not is_answered:
-            commands.kill()
-        answer = commands.stdout.readline()
-        assert answer, f"{words} did not end within {within_s:.0f} s, or ended the process of commands"
-        code, said = json.loads(answer)
-        return code, said
-
     def database(self, **how: Any) -> psycopg.Connection:
         how = {"autocommit": True, "connect_timeout": 5, "application_name": "faults"} | how
         return psycopg.connect(embedded.saved_url(self.home), **how)
@@ -186,8 +155,8 @@ class System:
     def settle(self) -> None:
         """Wait until the database is there, nothing waits in the spool, and all is counted."""
         wait_until(self.has_database, what="the database")
-        wait_until(lambda: self.run("drain_spool", "--once")[0] == 0, 90, "an empty spool")
-        wait_until(lambda: self.run("roll_up")[0] == 0, 60, "a roll-up")
+        wait_until(lambda: self.manage("drain_spool", "--once", check=False).returncode == 0, 90, "an empty spool")
+        wait_until(lambda: self.manage("roll_up", check=False).returncode == 0, 60, "a roll-up")
 
     def kept(self, name: str) -> Counter[str]:
         """Return how often each post of a client is in the database."""
@@ -295,6 +264,5 @@ def judge(system: System, of: Round) -> str:
     assert not answered, f"answered {answered} ({figures}): {system.last_errors()}"
     assert not slow, f"{len(slow)} answers took long: {slow[:3]} ({figures})"
     assert all(line.retry_after for line in lines if line.answer == "503"), figures
-    code, said = system.run("verify_rollups")
-    assert code == 0, said
+    system.manage("verify_rollups")
     return figures
