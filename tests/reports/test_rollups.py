@@ -387,6 +387,7 @@ def test_rows_that_stay_as_they_are_are_not_written_again(number):
 
 
 def test_statements_are_read_and_planned_once_a_connection(number):
+    connection.close()  # what other tests had planned goes with their session
     take(number, "CALL_START", TEN, call_uuid="one")
     for _ in range(3):
         with transaction.atomic():
