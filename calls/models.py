@@ -155,8 +155,11 @@ class DestinationNumber(WithSearchKey):
     objects = querysets.DestinationNumberQuerySet.as_manager()
 
     SEARCHED = "label"
-    # Settings that decide what a call came to, and where it is counted.
-    JUDGING = ("expects_forward", "short_call_s", "service_level_s", "silent_after_h", "opening_hours_id")
+    # Settings that decide what a call came to, where it is counted, and what of it is measured.
+    JUDGING = (
+        *("expects_forward", "short_call_s", "service_level_s", "silent_after_h", "opening_hours_id"),
+        *(request_type.lower() for request_type in RequestType.values),
+    )
 
     class Meta:
         verbose_name = _("number")

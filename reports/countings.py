@@ -2,7 +2,7 @@
 
 Counts are kept by quarter-hour, and what adds up from them by local day and month, and by the hours of the week of a
 month. Each quarter-hour of a number lies inside its opening hours or outside of them, as a whole; longer times have a
-row for either."""
+row for either, and for each different answer to what was measured (reports.measured)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Extract
 
 from calls.models import QUARTER_HOUR, Call
+from reports import measured
 from reports.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
 
 SQL = tuple[str, list[Any]]
@@ -29,7 +30,7 @@ class Table:
     """Counts of one kind, kept in `reports_quarterhour{name}`, `reports_day{name}` and `reports_month{name}`."""
 
     name: str
-    # Counts what `judged` holds: a SELECT of number, quarter-hour, is_open, parts and figures.
+    # Counts what `judged` holds: a SELECT of number, quarter-hour, is_open, measured, parts and figures.
     counting: str
     # What tells rows apart beside the number and the time.
     parts: tuple[str, ...]
@@ -56,11 +57,11 @@ class Table:
 
     @property
     def day_keys(self) -> tuple[str, ...]:
-        return ("destination_number_id", "day", "is_open", *self.parts)
+        return ("destination_number_id", "day", "is_open", "measured", *self.parts)
 
     @property
     def month_keys(self) -> tuple[str, ...]:
-        return ("destination_number_id", "month", "is_open", *self.parts)
+        return ("destination_number_id", "month", "is_open", "measured", *self.parts)
 
 
 # --- Judging calls -----------------------------------------------------------------------------
@@ -111,25 +112,41 @@ def _judged(**restriction: Any) -> SQL:
 
 @cache
 def judged_of_changed() -> SQL:
-    """The offered calls of the quarter-hours in `changed`, each found by its index, with what they came to."""
+    """The offered calls of the quarter-hours in `changed`, each found by its index, with what they came to.
+
+    Reads `measured.arrivals`, as `judged_of_all` does."""
     statement, parameters = _judged(
         destination_number_id=RawSQL("changed.destination_number_id", []),
         first_post_at__gte=RawSQL("changed.quarter_hour", []),
         first_post_at__lt=RawSQL("changed.quarter_hour + interval '15 minutes'", []),
     )
-    select = f"SELECT call.*, changed.is_open FROM changed CROSS JOIN LATERAL ({statement} {FENCE}) AS call"
+    select = f"""
+  SELECT call.*, changed.is_open, {measured.bits("changed.quarter_hour")} AS measured
+  FROM changed JOIN arrival USING (destination_number_id) CROSS JOIN LATERAL ({statement} {FENCE}) AS call"""
     return select, parameters
 
 
 def judged_of_all() -> SQL:
     """All offered calls with what they came to; whether a number was open then is not looked at."""
     statement, parameters = _judged()
-    return f"SELECT call.*, NULL::boolean AS is_open FROM ({statement}) AS call", parameters
+    select = f"""
+  SELECT call.*, NULL::boolean AS is_open, {measured.bits("quarter_hour")} AS measured
+  FROM ({statement}) AS call JOIN arrival USING (destination_number_id)"""
+    return select, parameters
 
 
 # --- The tables ----------------------------------------------------------------------------------
 
-_QUARTER_HOUR = "destination_number_id, quarter_hour, is_open"
+TIMES = ("time_to_answer", "ring", "talk")
+
+_PLACE = "destination_number_id, quarter_hour, is_open"
+_QUARTER_HOUR = f"{_PLACE}, measured"
+
+
+def _microseconds(seconds: str) -> str:
+    """The sum of some seconds in whole microseconds, which is exact and cheaper to add up."""
+    return f"coalesce((sum({seconds}) * 1000000)::bigint, 0)"
+
 
 COUNTS = Table(
     "counts",
@@ -140,11 +157,12 @@ SELECT {_QUARTER_HOUR}, count(*) AS offered,
   coalesce(sum(time_to_answer_s), 0) AS time_to_answer_s,
   coalesce(sum(ring_s), 0) AS ring_s, count(ring_s) AS ring_calls,
   coalesce(sum(talk_s), 0) AS talk_s, count(talk_s) AS talk_calls,
+  {", ".join(f"{_microseconds(f'{time}_s')} AS {time}_us" for time in TIMES)},
   {
         ", ".join(
             f"coalesce(array_agg(ceil({time}_s)::int ORDER BY {time}_s) FILTER (WHERE {time}_s IS NOT NULL), '{{}}')"
             f" AS each_{time}_s"
-            for time in ("time_to_answer", "ring", "talk")
+            for time in TIMES
         )
     }
 FROM judged
@@ -160,9 +178,10 @@ GROUP BY {_QUARTER_HOUR}""",
         "ring_calls",
         "talk_s",
         "talk_calls",
+        *(f"{time}_us" for time in TIMES),
     ),
     # Each call's own, in whole seconds begun, the shortest first.
-    lists=("each_time_to_answer_s", "each_ring_s", "each_talk_s"),
+    lists=tuple(f"each_{time}_s" for time in TIMES),
 )
 
 BLOCKS = Table(
@@ -201,7 +220,8 @@ FORWARDS = Table(
     f"""
 SELECT {_QUARTER_HOUR}, destination, destination_type, course, count(*) FILTER (WHERE NOT is_answer) AS attempts,
   count(DISTINCT judged.id) FILTER (WHERE NOT is_answer) AS calls, count(*) FILTER (WHERE is_answer) AS answers,
-  coalesce(sum(forward.ring_s), 0) AS ring_s, count(forward.ring_s) AS ring_calls
+  coalesce(sum(forward.ring_s), 0) AS ring_s, count(forward.ring_s) AS ring_calls,
+  {_microseconds("forward.ring_s")} AS ring_us
 FROM judged CROSS JOIN LATERAL (
   WITH tried AS ({_TRIED}
   ), answer AS ({_FIRST_ANSWER}
@@ -226,7 +246,7 @@ FROM judged CROSS JOIN LATERAL (
 WHERE was_forwarded
 GROUP BY {_QUARTER_HOUR}, destination, destination_type, course""",
     parts=("destination", "destination_type", "course"),
-    sums=("attempts", "calls", "answers", "ring_s", "ring_calls"),
+    sums=("attempts", "calls", "answers", "ring_s", "ring_calls", "ring_us"),
 )
 
 # Answered calls in which another answered than was tried first. Where several were tried at once none was the first.
@@ -248,7 +268,7 @@ WHERE was_forwarded
     WHERE (other.destination, other.destination_type) <> (first.destination, first.destination_type)
       AND other.received_at <= first.received_at + interval '{AT_ONCE_S} second'
   )
-GROUP BY {_QUARTER_HOUR}, 4, 5, 6, 7""",
+GROUP BY {_QUARTER_HOUR}, first.destination, first.destination_type, answer.destination, answer.destination_type""",
     parts=("first_destination", "first_type", "destination", "destination_type"),
     sums=("calls",),
 )
@@ -311,7 +331,7 @@ changed_month AS MATERIALIZED (
 
 HOURS = "reports_hourofweekcounts"
 HOUR_SCOPE = ("destination_number_id", "month", "weekday", "hour")
-HOUR_KEYS = (*HOUR_SCOPE, "is_open")
+HOUR_KEYS = (*HOUR_SCOPE, "is_open", "measured")
 HOUR_SUMS = ("offered", "answered", "missed", "abandoned")
 
 HOURS_OF = """
@@ -379,12 +399,12 @@ CROSS JOIN generate_series({_SLOT.format(moment="first_post_at")}, until, interv
 
 # How many go on from a moment on: one more with each beginning, one less after each end.
 _STEPS = f"""
-SELECT {_QUARTER_HOUR}, at, sum(step) OVER (
+SELECT {_PLACE}, at, sum(step) OVER (
   PARTITION BY destination_number_id, quarter_hour ORDER BY at, step DESC
 ) AS going_on
 FROM going CROSS JOIN LATERAL (VALUES (greatest(first_post_at, quarter_hour), 1), (until, -1)) AS point (at, step)"""
 COUNT_PEAKS = f"""
-SELECT {_QUARTER_HOUR}, max(going_on) AS peak FROM ({_STEPS}) AS step GROUP BY {_QUARTER_HOUR}"""
+SELECT {_PLACE}, max(going_on) AS peak FROM ({_STEPS}) AS step GROUP BY {_PLACE}"""
 # The first moment at which so many go on: of a number and a quarter-hour.
 BUSIEST_MOMENT = f"""
 WITH changed AS (SELECT %s AS destination_number_id, %s AS quarter_hour, NULL::boolean AS is_open),

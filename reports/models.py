@@ -33,6 +33,11 @@ def _sum(label: object) -> models.DecimalField:
     return models.DecimalField(label, max_digits=20, decimal_places=6, default=0)  # type: ignore[arg-type]
 
 
+def _microseconds(label: object) -> models.BigIntegerField:
+    """The same in whole microseconds, which add up faster."""
+    return models.BigIntegerField(label, default=0, db_default=0)  # type: ignore[arg-type]
+
+
 def _each(label: object) -> ArrayField:
     """The seconds of each call, whole seconds begun, the shortest first."""
     return ArrayField(models.PositiveIntegerField(), verbose_name=label, default=list)  # type: ignore[arg-type]
@@ -47,6 +52,17 @@ class OfNumber(models.Model):
         related_name="+",
         verbose_name=_("number"),
         db_index=False,
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Measured(models.Model):
+    """What was measured of a row of counts: a bit for each of the five posts (reports.measured)."""
+
+    measured = models.PositiveSmallIntegerField(
+        _("measured"), help_text=_("Sum of the posts that arrived: started 1, block 2, forward 4, answer 8, end 16")
     )
 
     class Meta:
@@ -83,7 +99,7 @@ class OfMonth(models.Model):
         abstract = True
 
 
-class Counts(OfNumber):
+class Counts(OfNumber, Measured):
     """The figures of one number in one stretch of time."""
 
     offered = _count(_("offered"))
@@ -102,12 +118,15 @@ class Counts(OfNumber):
     ring_calls = _count(_("calls with a ring time"))
     talk_s = _sum(_("talk time, sum (s)"))
     talk_calls = _count(_("calls with a talk time"))
+    time_to_answer_us = _microseconds(_("time to answer, sum (µs)"))
+    ring_us = _microseconds(_("ring time, sum (µs)"))
+    talk_us = _microseconds(_("talk time, sum (µs)"))
 
     class Meta:
         abstract = True
 
 
-class BlockCounts(OfNumber):
+class BlockCounts(OfNumber, Measured):
     """The figures of one block type of one number in one stretch of time."""
 
     block_type = models.TextField("blockType")
@@ -142,7 +161,9 @@ class DayCounts(Counts, OfDay):
         verbose_name = _("counts of a day")
         verbose_name_plural = _("counts by day")
         constraints = [
-            models.UniqueConstraint(name="counts_once_per_day", fields=["destination_number", "day", "is_open"])
+            models.UniqueConstraint(
+                name="counts_once_per_day", fields=["destination_number", "day", "is_open", "measured"]
+            )
         ]
 
     def __str__(self) -> str:
@@ -154,14 +175,16 @@ class MonthCounts(Counts, OfMonth):
         verbose_name = _("counts of a month")
         verbose_name_plural = _("counts by month")
         constraints = [
-            models.UniqueConstraint(name="counts_once_per_month", fields=["destination_number", "month", "is_open"])
+            models.UniqueConstraint(
+                name="counts_once_per_month", fields=["destination_number", "month", "is_open", "measured"]
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.month:%Y-%m}"
 
 
-class HourOfWeekCounts(OfNumber, OfMonth):
+class HourOfWeekCounts(OfNumber, Measured, OfMonth):
     """What came in one hour of the week, local time, on all its days of one month."""
 
     weekday = models.PositiveSmallIntegerField(_("weekday"), help_text=_("1 is Monday"))
@@ -177,7 +200,7 @@ class HourOfWeekCounts(OfNumber, OfMonth):
         constraints = [
             models.UniqueConstraint(
                 name="counts_once_per_hour_of_week",
-                fields=["destination_number", "month", "weekday", "hour", "is_open"],
+                fields=["destination_number", "month", "weekday", "hour", "is_open", "measured"],
             )
         ]
 
@@ -206,7 +229,8 @@ class DayBlockCounts(BlockCounts, OfDay):
         verbose_name_plural = _("block counts by day")
         constraints = [
             models.UniqueConstraint(
-                name="block_counts_once_per_day", fields=["destination_number", "day", "is_open", "block_type"]
+                name="block_counts_once_per_day",
+                fields=["destination_number", "day", "is_open", "measured", "block_type"],
             )
         ]
 
@@ -220,7 +244,8 @@ class MonthBlockCounts(BlockCounts, OfMonth):
         verbose_name_plural = _("block counts by month")
         constraints = [
             models.UniqueConstraint(
-                name="block_counts_once_per_month", fields=["destination_number", "month", "is_open", "block_type"]
+                name="block_counts_once_per_month",
+                fields=["destination_number", "month", "is_open", "measured", "block_type"],
             )
         ]
 
@@ -228,7 +253,7 @@ class MonthBlockCounts(BlockCounts, OfMonth):
         return f"{self.destination_number_id} {self.month:%Y-%m} {self.block_type}"
 
 
-class ForwardCounts(OfNumber):
+class ForwardCounts(OfNumber, Measured):
     """How often one destination of one number was tried in one stretch of time, and answered."""
 
     destination = models.TextField("destination")
@@ -239,6 +264,7 @@ class ForwardCounts(OfNumber):
     answers = _count(_("answers"), _("Calls that this destination answered"))
     ring_s = _sum(_("ring time, sum (s)"))
     ring_calls = _count(_("calls with a ring time"))
+    ring_us = _microseconds(_("ring time, sum (µs)"))
 
     class Meta:
         abstract = True
@@ -266,7 +292,15 @@ class DayForwardCounts(ForwardCounts, OfDay):
         constraints = [
             models.UniqueConstraint(
                 name="forwards_once_per_day",
-                fields=["destination_number", "day", "is_open", "destination", "destination_type", "course"],
+                fields=[
+                    "destination_number",
+                    "day",
+                    "is_open",
+                    "measured",
+                    "destination",
+                    "destination_type",
+                    "course",
+                ],
             )
         ]
 
@@ -281,7 +315,15 @@ class MonthForwardCounts(ForwardCounts, OfMonth):
         constraints = [
             models.UniqueConstraint(
                 name="forwards_once_per_month",
-                fields=["destination_number", "month", "is_open", "destination", "destination_type", "course"],
+                fields=[
+                    "destination_number",
+                    "month",
+                    "is_open",
+                    "measured",
+                    "destination",
+                    "destination_type",
+                    "course",
+                ],
             )
         ]
 
@@ -289,7 +331,7 @@ class MonthForwardCounts(ForwardCounts, OfMonth):
         return f"{self.destination_number_id} {self.month:%Y-%m} {self.destination}"
 
 
-class Handovers(OfNumber):
+class Handovers(OfNumber, Measured):
     """Calls of one number in one stretch of time that another answered than was tried first."""
 
     first_destination = models.TextField(_("tried first"))
@@ -325,7 +367,7 @@ class DayHandovers(Handovers, OfDay):
         verbose_name_plural = _("handovers by day")
         constraints = [
             models.UniqueConstraint(
-                name="handovers_once_per_day", fields=["destination_number", "day", "is_open", *_PAIR]
+                name="handovers_once_per_day", fields=["destination_number", "day", "is_open", "measured", *_PAIR]
             )
         ]
 
@@ -339,7 +381,7 @@ class MonthHandovers(Handovers, OfMonth):
         verbose_name_plural = _("handovers by month")
         constraints = [
             models.UniqueConstraint(
-                name="handovers_once_per_month", fields=["destination_number", "month", "is_open", *_PAIR]
+                name="handovers_once_per_month", fields=["destination_number", "month", "is_open", "measured", *_PAIR]
             )
         ]
 

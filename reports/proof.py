@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
-from reports import countings, rollups
+from reports import countings, measured, rollups
 from reports.countings import TABLES
 
 
@@ -77,10 +77,10 @@ class Question:
 
 def _questions() -> Iterator[Question]:
     judged, parameters = countings.judged_of_all()
-    with_judged, zone = f"judged AS MATERIALIZED ({judged})", settings.TIME_ZONE
+    with_judged, zone = f"{measured.arrivals()}, judged AS MATERIALIZED ({judged})", settings.TIME_ZONE
     for table in TABLES:
         counting = table.counting.replace("{fence}", "")
-        figures = (*table.sums, *table.lists)
+        figures = ("measured", *table.sums, *table.lists)
         yield Question(
             table.of_quarter_hours,
             with_judged,
@@ -180,20 +180,22 @@ def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
 
 @transaction.atomic
 def mend(found: list[Difference]) -> None:
-    """Count again what differs."""
+    """Count again what differs; first posts first, for they say what is measured."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.LOCK])
         changed = {
             (difference.number_id, _moment(difference.when)) for difference in found if difference.table != "firstpost"
         }
-        rollups.recount(sorted(changed))
-        if any(difference.table == "firstpost" for difference in found):
+        if numbers := {difference.number_id for difference in found if difference.table == "firstpost"}:
+            before = measured.first_posts(numbers)
             cursor.execute("DELETE FROM reports_firstpost")
             cursor.execute(
                 "INSERT INTO reports_firstpost (destination_number_id, request_type, quarter_hour, received_at) "
                 + FIRST_POSTS,
                 [RequestType.values],
             )
+            changed |= measured.counted_otherwise(before, measured.first_posts(numbers))
+        rollups.recount(sorted(changed))
 
 
 def _moment(when: datetime | date) -> datetime:

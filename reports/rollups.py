@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from itertools import count
@@ -21,7 +21,7 @@ from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
 from calls.opening import Schedule
-from reports import countings
+from reports import countings, measured
 from reports.countings import CHANGED, FENCE, TABLES
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LOCK = 0x726F6C6C
 MOST_LOG_ROWS = 100_000  # taken in one transaction
 FEW = 100  # quarter-hours
+MOST_AT_ONCE = 20_000  # quarter-hours
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
@@ -54,13 +55,13 @@ def _numbered(statement: str) -> str:
 
 
 _COUNT_QUARTER_HOURS = f"""
-WITH {CHANGED}, judged AS MATERIALIZED ({{judged}}), {
+WITH {CHANGED}, {measured.arrivals("changed")}, judged AS MATERIALIZED ({{judged}}), {
     ", ".join(
         countings.replacing(
             table.of_quarter_hours,
             table.counting.replace("{fence}", FENCE),
             table.quarter_hour_keys,
-            ("is_open", *table.sums, *table.lists),
+            ("is_open", "measured", *table.sums, *table.lists),
             "changed",
         )
         for table in TABLES
@@ -193,9 +194,14 @@ def _recount_some(last: int, wait: bool) -> int:
 
 def recount(changed: Iterable[tuple[int, datetime]]) -> None:
     """Make all counts of these quarter-hours, and of what they lie in, what the calls add up to. In a transaction."""
-    changed = list(changed)
-    if not changed:
+    named = set(changed)
+    if not named:
         return
+    _count(sorted(named | _note_posts(named)))
+
+
+def _count(changed: list[tuple[int, datetime]]) -> None:
+    """Make the counts of these quarter-hours, and of what they lie in. The first posts are noted by then."""
     schedules = _schedules({number for number, _ in changed})
     arrays = _arrays(changed, schedules)
     counting, parameters = count_quarter_hours()
@@ -205,7 +211,16 @@ def recount(changed: Iterable[tuple[int, datetime]]) -> None:
         cursor.execute(SUM_MONTHS, [*arrays, settings.TIME_ZONE])
         touched = cursor.execute(FIND_TOUCHED, arrays).fetchall()
         cursor.execute(COUNT_PEAKS, _arrays(touched, schedules))
-        cursor.execute(NOTE_POSTS_AND_KEYS, [*arrays, RequestType.values])
+
+
+def _note_posts(changed: Collection[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
+    """Note which posts and keys came first and last in these quarter-hours. Return the quarter-hours counted before of
+    which other posts are measured now."""
+    numbers = {number for number, _ in changed}
+    before = measured.first_posts(numbers)
+    with _cursor(is_for_few=len(changed) <= FEW) as cursor:
+        cursor.execute(NOTE_POSTS_AND_KEYS, [*_arrays(list(changed), {}), RequestType.values])
+    return measured.counted_otherwise(before, measured.first_posts(numbers))
 
 
 @contextlib.contextmanager
@@ -262,7 +277,11 @@ def rebuild() -> int:
             "FROM calls_call GROUP BY 1, 2 ORDER BY 1, 2"
         )
         changed = cursor.fetchall()
-        for first in range(0, len(changed), 20_000):
-            recount(changed[first : first + 20_000])
+        # All first posts before the first count, for they say what is measured in it.
+        parts = [changed[first : first + MOST_AT_ONCE] for first in range(0, len(changed), MOST_AT_ONCE)]
+        for part in parts:
+            _note_posts(part)
+        for part in parts:
+            _count(part)
         cursor.execute(NOTE_ROLL_UP, [now, settings.TIME_ZONE])
     return len(changed)

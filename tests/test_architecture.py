@@ -35,6 +35,7 @@ LAYERS = {
         {"figures"},
         {"models"},
         {"countings", "presets", "question"},
+        {"measured"},
         {"outcomes", "periods", "intake_process"},
     ],
 }

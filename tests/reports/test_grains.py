@@ -1,6 +1,5 @@
 """Months, days, quarter-hours and hours of the week say the same, wherever figures begin to be measured."""
 
-import importlib
 import json
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,8 +8,6 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.apps import apps
-from django.db import connection
 
 from calls import posts, writer
 from calls.models import OpeningHours
@@ -167,19 +164,6 @@ def test_a_call_that_moves_leaves_its_month_and_its_hour():
     assert MonthCounts.objects.get().month == date(2026, 3, 1)
     counted = HourOfWeekCounts.objects.get()
     assert (counted.month, counted.weekday, counted.hour, counted.offered) == (date(2026, 3, 1), 2, 23, 1)
-
-
-def test_an_update_adds_up_what_is_counted_already(numbers):
-    tables = [*(table.of_months for table in countings.TABLES), countings.HOURS]
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"DELETE FROM {table}")
-    assert {f"reports_{one.table}" for one in proof.differences()} == set(tables)
-
-    with connection.schema_editor() as editor:
-        importlib.import_module("reports.migrations.0006_counts_by_month").add_up(apps, editor)
-
-    assert list(proof.differences()) == []
 
 
 def test_making_all_counts_anew_makes_those_of_months_too(numbers):
