@@ -25,8 +25,9 @@ from calls.opening import Schedule
 from calls.querysets import CallQuerySet
 from reports import forwarding, outcomes, peaks, periods, querysets, question
 from reports.countings import AT_ONCE_S
-from reports.figures import ALWAYS, FIGURES, NEVER, Coverage
+from reports.figures import FIGURES, Coverage
 from reports.forms import read_day, read_numbers, read_opening
+from reports.measured import ALWAYS, NEVER
 from reports.outcomes import Outcome
 from reports.periods import USUAL_WEEKS, Opening, Period
 from reports.presets import Preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports import figures, querysets
+from reports import querysets
 from reports.figures import Coverage, Row
 from reports.presets import Comparison
 
@@ -57,7 +57,11 @@ def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = No
 
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
     """Return a figure of several rows together: a sum, or for shares and means one sum over another."""
-    if key not in figures.KINDS:
+    formula = querysets.FORMULAS.get(key)
+    if formula is None or not formula.below:
         return sum(int(row[key].value or 0) for row in rows)
-    whole = sum(int(row.counted.get(f"{key}_whole") or 0) for row in rows)
-    return float(sum(row.counted.get(key) or 0 for row in rows)) / whole if whole else None
+    return querysets.value_of(
+        formula,
+        sum(row.counted.get(key, 0) for row in rows),
+        sum(row.counted.get(f"{key}_whole", 0) for row in rows),
+    )

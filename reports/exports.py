@@ -6,7 +6,8 @@ iterator of pieces of the file; the statement runs when the first piece is asked
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator, Iterable, Iterator, Sequence
+import json
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,13 +18,15 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
-from calls.models import Call, DestinationNumber
+from calls.models import Call, DestinationNumber, RequestType
 from reports import arrivals, countings, outcomes, peaks, periods, querysets, times
+from reports.countings import Table
 from reports.figures import Coverage
 from reports.hours import HourOfWeek, Shown, Week
+from reports.measured import ALWAYS, NEVER
 from reports.outcomes import Outcome
 from reports.periods import Grain, Opening, Period
-from reports.querysets import Numbers
+from reports.querysets import Formula, Numbers
 
 PIECE_BYTES = 64 * 1024
 Pieces = Generator[bytes, None, None]
@@ -74,13 +77,82 @@ def seconds(interval: str) -> str:
     return f"round(extract(epoch FROM {interval}), 3)"
 
 
-def mean(key: str) -> str:
-    return f"round({key} / nullif({key}_whole, 0), 1)"
+# The numbers of a file, and since when each figure is shown of them: infinity never, null does not apply.
+_NUMBER = f"""
+number AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
+    id bigint, e164 text, label text, forwards_from timestamptz,
+    {", ".join(f"{key}_from timestamptz" for key in querysets.EVERY_FORMULA)}
+  )
+)"""
 
 
-_BUCKET = f"""{moment(f"({querysets.EDGES})[bucket]")} AS start,
-  {moment(f"({querysets.EDGES})[bucket + 1]")} AS "end",
-  number.e164 AS destination_number, {safe("number.label")} AS label"""
+def _numbers(coverage: Coverage) -> str:
+    """Return what `number` is made of."""
+    return json.dumps(
+        [
+            {
+                "id": number.id,
+                "e164": number.e164,
+                "label": number.label,
+                "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
+            }
+            | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in querysets.EVERY_FORMULA}
+            for number in coverage
+        ]
+    )
+
+
+def _sql_moment(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return "-infinity" if moment == ALWAYS else "infinity" if moment == NEVER else moment.isoformat()
+
+
+def _of_counts(table: Table, formulas: Mapping[str, Formula], columns: str, order: tuple[str, ...] = ()) -> str:
+    """Return the statement of a file with a row for each number and bucket, and for each of the table's own parts.
+
+    `columns` are made of the figures by name, and of what they are divided by as `…_whole`. A figure is empty in a
+    bucket that ends before it is measured."""
+    sides = [
+        (f"{key}{suffix}", key, " + ".join(side))
+        for key, formula in formulas.items()
+        for suffix, side in (("", formula.above), ("_whole", formula.below))
+        if side
+    ]
+    sums = ", ".join(
+        f"coalesce(sum({side}) FILTER (WHERE measured & {querysets.NEEDS[key]} = {querysets.NEEDS[key]}), 0) AS {name}"
+        for name, key, side in sides
+    )
+    shown = ", ".join(f"CASE WHEN {key}_from < ends_at THEN {name} END AS {name}" for name, key, _side in sides)
+    keys = ", ".join(("bucket", "destination_number_id", *table.parts))
+    offered = "sum(offered) AS offered, " if "offered" in table.sums else ""
+    return f"""
+WITH {querysets.EDGE}, {_NUMBER}, counted AS (
+  SELECT {keys}, ({querysets.EDGES})[bucket] AS starts_at, ({querysets.EDGES})[bucket + 1] AS ends_at, {offered}{sums}
+  FROM ({querysets.source(table)}) AS counts
+  GROUP BY {keys}
+), shown AS (
+  SELECT {keys}, e164, number.label, starts_at, ends_at{", offered" if offered else ""}, {shown}
+  FROM counted JOIN number ON number.id = destination_number_id
+)
+SELECT {_BUCKET}, {columns}
+FROM shown
+ORDER BY {", ".join(("bucket", "e164", *order))}
+"""
+
+
+def _mean(key: str) -> str:
+    """The SQL of a mean in seconds."""
+    return f"round({key}::numeric / {querysets.MICROSECONDS} / nullif({key}_whole, 0), 1)"
+
+
+def _share(key: str) -> str:
+    return f"round({key}::numeric / nullif({key}_whole, 0), 4)"
+
+
+_BUCKET = f"""{moment("starts_at")} AS start, {moment("ends_at")} AS "end",
+  e164 AS destination_number, {safe("label")} AS label"""
 
 _OUTCOMES = [
     Outcome.ANSWERED,
@@ -92,42 +164,47 @@ _OUTCOMES = [
     Outcome.END_UNKNOWN,
 ]
 
-COUNTS = f"""{querysets.BY_BUCKET_AND_PART}
-SELECT {_BUCKET}, offered,
-  {", ".join(_OUTCOMES)},
-  round(service_level::numeric / nullif(service_level_whole, 0), 4) AS service_level,
-  {mean("time_to_answer")} AS time_to_answer_s, {mean("ring")} AS ring_s, {mean("talk")} AS talk_s,
-  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in _OUTCOMES)} AS unclassified
-FROM shown JOIN number USING (part)
-ORDER BY bucket, number.e164
-"""
+COUNTS = _of_counts(
+    countings.COUNTS,
+    querysets.FORMULAS,
+    f"""offered,
+  {", ".join(_OUTCOMES)}, {_share("service_level")} AS service_level,
+  {_mean("time_to_answer")} AS time_to_answer_s, {_mean("ring")} AS ring_s, {_mean("talk")} AS talk_s,
+  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in _OUTCOMES)} AS unclassified""",
+)
 
-BLOCKS = f"""{querysets.BLOCKS_BY_BUCKET_AND_PART}
-SELECT {_BUCKET}, {safe("block_type")} AS block_type, blocks, block_calls AS calls, last_in_call
-FROM shown JOIN number USING (part)
-ORDER BY bucket, number.e164, block_type
-"""
+BLOCKS = _of_counts(
+    countings.BLOCKS,
+    querysets.BLOCK_FORMULAS,
+    f"{safe('block_type')} AS block_type, blocks, block_calls AS calls, last_in_call",
+    ("block_type",),
+)
 
-FORWARDS = f"""{querysets.FORWARDS_BY_BUCKET_AND_PART}
-SELECT {_BUCKET}, {safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
+FORWARDS = _of_counts(
+    countings.FORWARDS,
+    querysets.FORWARD_FORMULAS,
+    f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
   attempts, tried AS calls, forward_answers AS answers,
-  round(answer_rate::numeric / nullif(answer_rate_whole, 0), 4) AS answer_rate, {mean("forward_ring")} AS ring_s
-FROM shown JOIN number USING (part)
-ORDER BY bucket, number.e164, destination, destination_type, course
-"""
+  {_share("answer_rate")} AS answer_rate, {_mean("forward_ring")} AS ring_s""",
+    ("destination", "destination_type", "course"),
+)
 
 PEAKS = f"""
-WITH {querysets.GIVEN}, {peaks.HIGHEST}
+WITH {querysets.EDGE}, {_NUMBER}, {peaks.HIGHEST}, shown AS (
+  SELECT bucket, e164, label, ({querysets.EDGES})[bucket] AS starts_at, ({querysets.EDGES})[bucket + 1] AS ends_at,
+    peak, quarter_hour
+  FROM highest JOIN number USING (id)
+)
 SELECT {_BUCKET}, peak, {moment("quarter_hour")} AS peak_at
-FROM highest JOIN number USING (id)
-ORDER BY bucket, number.e164
+FROM shown
+ORDER BY bucket, e164
 """
 
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
-# its outcome, `part` says since when each figure is shown.
-_MEASURED = {key: f"call.first_post_at >= part.{key}_from" for key in querysets.ALL_KEYS}
+# its outcome, `number` says since when each figure is shown.
+_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in querysets.ALL_KEYS}
 CALLS = f"""
-WITH {querysets.GIVEN}
+WITH {_NUMBER}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
   {safe("call.customer_number")} AS customer_number,
   number.e164 AS destination_number, {safe("number.label")} AS label,
@@ -149,7 +226,6 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   {safe("posted.answered_destination_type")} AS answered_destination_type
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
-JOIN part USING (part)
 LEFT JOIN LATERAL (
   SELECT count(*) FILTER (WHERE request_type = 'BLOCK_END') AS blocks,
     count(*) FILTER (WHERE request_type = 'INITIATE_FORWARD') AS forwards,
@@ -174,11 +250,12 @@ CALL_COLUMNS = (
 # For workforce planners, as their programs read it: no header, UTC, every quarter-hour of every number. Handled are
 # the answered calls, and how long the mean one was talked; empty where that is not measured.
 PLANNER = f"""
-WITH {querysets.GIVEN}
+WITH {_NUMBER}
 SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
-  CASE WHEN slot >= part.answered_from THEN coalesce(counts.answered, 0) END,
-  CASE WHEN slot >= part.talk_from THEN coalesce(round(counts.talk_s / nullif(counts.talk_calls, 0)), 0) END
-FROM number JOIN part USING (part)
+  CASE WHEN slot >= number.answered_from THEN coalesce(counts.answered, 0) END,
+  CASE WHEN slot >= number.talk_from
+    THEN coalesce(round(counts.talk_us::numeric / {querysets.MICROSECONDS} / nullif(counts.talk_calls, 0)), 0) END
+FROM number
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts
   ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {querysets.ASKED}
@@ -224,18 +301,17 @@ def for_excel(name: str, type_number: int) -> str:
 
 def counts_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each number in each bucket in which it has calls, as CSV."""
-    return _counts(querysets.statement(COUNTS, countings.COUNTS, grain), numbers, period, grain, excel=excel)
+    return _counts(COUNTS, numbers, period, grain, excel=excel)
 
 
 def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each block type of each number in each bucket, as CSV."""
-    return _counts(querysets.statement(BLOCKS, countings.BLOCKS, grain), numbers, period, grain, excel=excel)
+    return _counts(BLOCKS, numbers, period, grain, excel=excel)
 
 
 def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each destination of each number in each bucket, by course of the call, as CSV."""
-    sql = querysets.statement(FORWARDS, countings.FORWARDS, grain)
-    return _counts(sql, numbers, period, grain, excel=excel)
+    return _counts(FORWARDS, numbers, period, grain, excel=excel)
 
 
 def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
@@ -260,7 +336,8 @@ def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: 
 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
-    given = querysets.parameters(Coverage.of(numbers), period, [], apart=True)
+    coverage = Coverage.of(numbers)
+    given = querysets.parameters(coverage, period, []) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(PLANNER, given), header=False)
 
 
@@ -287,11 +364,7 @@ def calls_query(calls: QuerySet[Call]) -> str:
         .as_sql()
     )
     sql = CALLS.replace("{calls}", _rendered(question, given).replace("%", "%%"))
-    # Counts play no part here, so any period will do.
-    today = periods.today()
-    coverage = Coverage.of(DestinationNumber.objects.all())
-    parameters = querysets.parameters(coverage, Period(today, today), [], apart=True)
-    return _rendered(sql, parameters)
+    return _rendered(sql, {"numbers": _numbers(Coverage.of(DestinationNumber.objects.all()))})
 
 
 # Columns of the files whose rows are worked out here, not by PostgreSQL.
@@ -357,7 +430,9 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
 
 def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     edges = None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
-    return _copy(_rendered(sql, querysets.parameters(Coverage.of(numbers), period, edges, apart=True)), excel=excel)
+    coverage = Coverage.of(numbers)
+    given = querysets.parameters(coverage, period, edges) | {"numbers": _numbers(coverage)}
+    return _copy(_rendered(sql, given), excel=excel)
 
 
 def _rendered(sql: str, parameters: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls.models import Arrives, DestinationNumber, RequestType
 from reports import outcomes, periods
+from reports.measured import ALWAYS, NEVER
 from reports.models import FirstPost
 from reports.outcomes import Outcome
 
@@ -345,9 +346,6 @@ def block_label(block_type: str) -> str:
 
 
 # --- Measured or not ---------------------------------------------------------------------------
-
-ALWAYS = datetime.min.replace(tzinfo=UTC)
-NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from reports import countings, periods, querysets
 from reports.figures import Cell, Coverage
-from reports.periods import Grain, Period
-from reports.querysets import FORWARD_FORMULAS, Cells
+from reports.periods import Period
+from reports.querysets import FORWARD_FORMULAS, HANDOVER_FORMULAS, Cells, Formula
 
 COURSES = {
     "alone": gettext_lazy("One destination, once"),
@@ -115,14 +115,12 @@ COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
 
 
 def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
-    """Return the forwards of a period: three statements, or two, however many destinations."""
+    """Return the forwards of a period: three statements at most, however many destinations."""
     bucket = periods.whole(period)
-    known = querysets.ask(
-        querysets.statement(querysets.FORWARDS_KNOWN, countings.COUNTS, Grain.DAY), coverage, period, [bucket]
-    )[0]
+    # How many calls each figure leaves out is known from the calls: destinations have none to know it from.
+    _sums, known = querysets.offered(coverage, period, [bucket], querysets.FORWARD_KEYS).get(1, ({}, {}))
     rows = _rows(coverage, period)
-    handovers = querysets.statement(querysets.HANDOVERS, countings.HANDOVERS, Grain.DAY)
-    passed = querysets.ask(handovers, coverage, period, [bucket]) if with_handovers else []
+    passed = _handovers(coverage, period) if with_handovers else []
     cells = Cells(coverage)
 
     def made(key: str, label: str, note: str, some: Iterable[dict[str, Any]]) -> Forwards:
@@ -176,11 +174,30 @@ def type_label(destination_type: str) -> str:
 
 
 def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
-    """Return the sums of each destination and course. A destination of which nothing is measured stands in no answer,
-    so it does not make a small group larger."""
-    sql = querysets.statement(querysets.FORWARDS, countings.FORWARDS, Grain.DAY)
-    found = querysets.ask(sql, coverage, period, [periods.whole(period)])
+    """Return the sums of each destination and course. A destination of which nothing is measured is in no answer, so it
+    does not make a small group larger."""
+    found = _read(countings.FORWARDS, FORWARD_FORMULAS, coverage, period)
     return [row for row in found if row["attempts"] or row["forward_answers"]]
+
+
+def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
+    """Return the calls of each pair of destinations, the most first."""
+    found = _read(countings.HANDOVERS, HANDOVER_FORMULAS, coverage, period)
+    pair = countings.HANDOVERS.parts
+    return sorted(
+        (row for row in found if row["handovers"]), key=lambda row: (-row["handovers"], *(row[name] for name in pair))
+    )
+
+
+def _read(
+    table: countings.Table, formulas: dict[str, Formula], coverage: Coverage, period: Period
+) -> list[dict[str, Any]]:
+    """Return what tells rows of a table apart, with their figures as far as these are measured."""
+    edges = [period.start, period.end]
+    found = querysets.read(table, coverage, period, edges, by=table.parts)
+    return [
+        dict(zip(table.parts, parts, strict=True)) | querysets.counted(formulas, sums) for parts, sums in found.items()
+    ]
 
 
 def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from itertools import pairwise
 
 from django.db import connection
@@ -33,58 +32,37 @@ class Shown(StrEnum):
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
-# Sums over each hour of the week, local time; of a figure over those quarter-hours in which it is measured. Of whole
-# months that are measured alike they are counted already.
-_SUMS = ", ".join(f"sum({name}) AS {name}" for name in countings.HOUR_SUMS)
+# Sums over each hour of the week, local time, by what was measured. Of months they are counted already.
+_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in countings.HOUR_SUMS)
 _BY_QUARTER_HOUR = f"""
-  SELECT part, extract(isodow FROM local), extract(hour FROM local), {{at}}, {{sums}}
+  SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, measured, {{sums}}
   FROM (
     -- First by quarter-hour, for the clock of each is looked up once then.
-    SELECT part, quarter_hour, {_SUMS}
-    FROM {{runs}}
+    SELECT quarter_hour, measured, {_SUMMED}
+    FROM unnest(%(ids)s::bigint[]) AS number (id)
+    CROSS JOIN unnest(%({{run}}_from)s::timestamptz[], %({{run}}_to)s::timestamptz[]) AS run (starts, ends)
     CROSS JOIN LATERAL (
       SELECT * FROM {countings.COUNTS.of_quarter_hours}
-      WHERE destination_number_id = number.id AND quarter_hour >= starts_at AND quarter_hour < ends_at
+      WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends
         AND {querysets.ASKED}
       OFFSET 0  -- by the index, number by number
     ) AS counts
-    GROUP BY part, quarter_hour
+    GROUP BY quarter_hour, measured
   ) AS quarter_hours
   CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE %(zone)s AS local) AS clock
 """
 BY_HOUR = f"""
-WITH {querysets.GIVEN}, counts AS (
-  SELECT part, weekday, hour, greatest(min(month)::timestamp AT TIME ZONE %(zone)s, %(start)s) AS at, {_SUMS}
-  FROM {querysets.runs(Grain.MONTH.value)}
-  CROSS JOIN LATERAL (
-    SELECT * FROM {countings.HOURS}
-    WHERE destination_number_id = number.id AND month BETWEEN first AND last AND {querysets.ASKED}
-    OFFSET 0  -- by the index, number by number
-  ) AS hours
-  GROUP BY part, weekday, hour, width_bucket(month, days)
+SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in countings.HOUR_SUMS)}
+FROM (
+  SELECT weekday, hour, measured, {", ".join(countings.HOUR_SUMS)}
+  FROM {countings.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
+  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {querysets.ASKED}
   UNION ALL
-  {
-    _BY_QUARTER_HOUR.format(
-        runs=querysets.runs(Grain.QUARTER_HOUR.value), at="quarter_hour AS at", sums=", ".join(countings.HOUR_SUMS)
-    )
-}
+  {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(countings.HOUR_SUMS))}
   UNION ALL
-  -- Measured as what stays of their month: that at the beginning of the period, or that at its end.
-  {
-    _BY_QUARTER_HOUR.format(
-        runs=querysets.runs(periods.OFF),
-        at="CASE WHEN quarter_hour < %(start)s THEN %(start)s ELSE %(end)s - interval '1 microsecond' END",
-        sums=", ".join(f"-{name}" for name in countings.HOUR_SUMS),
-    )
-}
-)
-SELECT weekday::int, hour::int, sum(offered),
-  sum(answered) FILTER (WHERE at >= reached_from),
-  sum(answered + missed + abandoned) FILTER (WHERE at >= reached_from),
-  sum(missed) FILTER (WHERE at >= missed_from),
-  sum(missed + abandoned) FILTER (WHERE at >= lost_from)
-FROM counts JOIN part USING (part)
-GROUP BY weekday, hour
+  {_BY_QUARTER_HOUR.format(run="off", sums=", ".join(f"-{name}" for name in countings.HOUR_SUMS))}
+) AS counts
+GROUP BY weekday, hour, measured
 """
 
 
@@ -147,7 +125,9 @@ class Week:
 
     def busiest(self) -> HourOfWeek | None:
         return max(
-            (cell for cell in self.cells if cell.offered), key=lambda cell: cell.offered / cell.times, default=None
+            (cell for cell in self.cells if cell.offered and cell.times),
+            key=lambda cell: cell.offered / cell.times,
+            default=None,
         )
 
     def worst(self) -> HourOfWeek | None:
@@ -174,16 +154,13 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
-    reading = partial(periods.runs_of_hours, period, now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(BY_HOUR, querysets.parameters(coverage, period, [], apart=False, reading=reading))
-        found = {(row[0], row[1]): row[2:] for row in cursor.fetchall()}
+    found = _read(coverage, period, now)
     with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []
 
     def together(weekday: int, hour: int, places: Sequence[tuple[int, int]], occurred: int) -> HourOfWeek:
         sums = [
-            sum(int(found[place][n] or 0) for place in places if place in found) if is_measured else None
+            sum(found[place][n] for place in places if place in found) if is_measured else None
             for n, is_measured in enumerate(measured)
         ]
         return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
@@ -204,6 +181,28 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
         },
         together(0, -1, list(found), sum(days.values())),
     )
+
+
+def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, int], list[int]]:
+    """Return by weekday and hour the calls offered, answered, that wanted a person, missed and lost, each as far as it
+    is measured."""
+    runs, taken_off = periods.runs_of_hours(period, now)
+    parameters = querysets.parameters(coverage, period, [], runs=runs) | {
+        "off_from": [run.start for run in taken_off],
+        "off_to": [run.end for run in taken_off],
+    }
+    found: dict[tuple[int, int], list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(BY_HOUR, parameters)
+        for weekday, hour, bits, offered, answered, missed, abandoned in cursor.fetchall():
+            sums = found.setdefault((weekday, hour), [0] * 5)
+            lost = missed + abandoned
+            for place, (key, calls) in enumerate(
+                (("", offered), ("reached", answered), ("reached", answered + lost), ("missed", missed), ("lost", lost))
+            ):
+                if not key or bits & querysets.NEEDS[key] == querysets.NEEDS[key]:
+                    sums[place] += calls
+    return found
 
 
 def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[datetime]:

@@ -16,7 +16,8 @@ from calls.models import RequestType
 BITS: dict[str, int] = {request_type.value: 1 << n for n, request_type in enumerate(RequestType)}
 EVERY_POST = sum(BITS.values())
 
-# Later than every quarter-hour: a post that has never arrived counts as arriving from then on.
+# Before and after every quarter-hour: since when a post counts as arriving that is set to, or that never arrived.
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 

@@ -62,7 +62,9 @@ class Measured(models.Model):
     """What was measured of a row of counts: a bit for each of the five posts (reports.measured)."""
 
     measured = models.PositiveSmallIntegerField(
-        _("measured"), help_text=_("Sum of the posts that arrived: started 1, block 2, forward 4, answer 8, end 16")
+        _("measured"),
+        default=0,
+        help_text=_("Sum of the posts that arrived: started 1, block 2, forward 4, answer 8, end 16"),
     )
 
     class Meta:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from calls.models import DestinationNumber
-from reports import countings, outcomes, querysets
+from reports import countings, outcomes, periods, querysets
 from reports.figures import Coverage
 from reports.periods import Bucket, Period
 
@@ -28,7 +28,9 @@ highest AS (
   ) AS peaks
   ORDER BY number.id, bucket, peak DESC, quarter_hour
 )"""
-PEAKS = f"WITH {querysets.GIVEN}, {HIGHEST} SELECT bucket, peak, quarter_hour FROM highest"
+PEAKS = f"""
+WITH {querysets.EDGE}, number AS (SELECT unnest(%(ids)s::bigint[]) AS id), {HIGHEST}
+SELECT bucket, peak, quarter_hour FROM highest"""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,10 @@ class Peak:
 
 def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
     """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
-    rows = querysets.ask(PEAKS, coverage, period, buckets)
-    found = {row["bucket"]: (row["peak"], row["quarter_hour"]) for row in rows}
+    edges = periods.edges_of(buckets)
+    with connection.cursor() as cursor:
+        cursor.execute(PEAKS, querysets.parameters(coverage, period, edges))
+        found = {bucket: (calls, at) for bucket, calls, at in cursor.fetchall()}
     return [Peak(bucket, *found.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
 
 

@@ -5,10 +5,10 @@ quarter-hours and the last in October 100; the hour that comes twice is told apa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -54,7 +54,6 @@ class Opening(models.TextChoices):
 GRAINS = tuple(Grain)
 # Cut from counts of days; the others from counts of quarter-hours.
 OF_DAYS = frozenset({Grain.DAY, Grain.WEEK, Grain.MONTH})
-OFF = "off"
 
 
 def zone() -> ZoneInfo:
@@ -201,6 +200,11 @@ def buckets(period: Period, grain: str) -> list[Bucket]:
     return [Bucket(start, end, *words(period, grain, start, end)) for start, end in pairwise(edges(period, grain))]
 
 
+def edges_of(buckets: Sequence[Bucket]) -> list[datetime]:
+    """Return where buckets that follow each other begin, and after them where the last one ends."""
+    return [*(bucket.start for bucket in buckets), buckets[-1].end]
+
+
 def whole(period: Period) -> Bucket:
     """Return a period as one bucket."""
     return Bucket(period.start, period.end, period.label, period.short_label)
@@ -213,43 +217,38 @@ class Run:
     grain: Grain
     first: date
     last: date
-    # Whether they are of a month that is read as a whole and lie outside of the period, so that they go off again.
-    is_off: bool = False
     # Where the last of them does not count to its end.
     until: datetime | None = None
 
     @property
-    def kind(self) -> str:
-        """By what name the statements ask for it."""
-        return OFF if self.is_off else self.grain.value
+    def start(self) -> datetime:
+        return day_start(self.first)
 
-    @cached_property
-    def given(self) -> dict[str, str]:
-        """Its days and its moments, as the statements take them."""
-        return {
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-            "starts_at": day_start(self.first).isoformat(),
-            "ends_at": (self.until or day_start(self.last + DAY)).isoformat(),
-        }
+    @property
+    def end(self) -> datetime:
+        return self.until or day_start(self.last + DAY)
 
 
-def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -> list[Run]:
-    """Return a period as runs of the coarsest counts that tell what lies before each border and moment from what lies
-    after it: no month has one inside, and a day in the middle of which a moment falls is read by quarter-hours."""
-    inside = {*borders, *map(day_of, moments)}
-    split = _split([*moments, *([period.until] if period.until else [])])
+def runs(period: Period, edges: Iterable[datetime]) -> list[Run]:
+    """Return a period as runs of the coarsest counts that tell what lies before each edge from what lies after it: no
+    month has one inside, and a day in the middle of which one falls is read by quarter-hours."""
+    borders, split = set(), set()
+    for edge in edges:
+        day = day_of(edge)
+        borders.add(day)
+        if day_start(day) != edge:
+            split.add(day)
     parts: list[Run] = []
     for month in _months(period):
         of_it = _both(month, period)
-        if of_it == month and not _falls_inside(of_it, inside, split):
+        if of_it == month and not _falls_inside(of_it, borders, split):
             parts.append(Run(Grain.MONTH, of_it.first, of_it.last))
         else:
             parts += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in of_it.days]
     joined: list[Run] = []
     for part in parts:
-        if joined and joined[-1].grain == part.grain != Grain.QUARTER_HOUR:
-            joined[-1] = Run(part.grain, joined[-1].first, part.last)
+        if joined and joined[-1].grain == part.grain:
+            joined[-1] = replace(joined[-1], last=part.last)
         else:
             joined.append(part)
     if period.until:
@@ -257,28 +256,26 @@ def runs(period: Period, borders: Iterable[date], moments: Iterable[datetime]) -
     return joined
 
 
-def runs_of_hours(period: Period, moments: Iterable[datetime], now: datetime) -> list[Run]:
-    """Return a period as runs of counts that know the hour: those of months, else those of quarter-hours.
+def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
+    """Return a period as runs of counts that know the hour, and the runs that are taken off again.
 
-    A month that the period cuts off is read as a whole too, and what of it lies outside goes off again, where that is
-    less to read; of days that have not begun there is next to nothing. No month that a moment falls into is."""
-    inside = {day_of(moment) for moment in moments}
-    split = _split(moments)
-    found: list[Run] = []
+    A month that the period cuts off is read as a whole too, and what of it lies outside is taken off, where that is
+    less to read than its quarter-hours; of days that have not begun there is next to nothing."""
+    read: list[Run] = []
+    taken_off: list[Run] = []
     for month in _months(period):
         of_it = _both(month, period)
         outside = []
         if month.first < of_it.first:
-            outside.append(period.of_days(month.first, of_it.first - DAY))
+            outside.append(Run(Grain.QUARTER_HOUR, month.first, of_it.first - DAY))
         if of_it.last < month.last:
-            outside.append(period.of_days(of_it.last + DAY, month.last))
-        to_go_off = sum(_days_begun(days, now) for days in outside)
-        if _falls_inside(of_it, inside, split) or to_go_off > _days_begun(of_it, now):
-            found.append(Run(Grain.QUARTER_HOUR, of_it.first, of_it.last))
+            outside.append(Run(Grain.QUARTER_HOUR, of_it.last + DAY, month.last))
+        if sum(_days_begun(days.first, days.last, now) for days in outside) > _days_begun(of_it.first, of_it.last, now):
+            read.append(Run(Grain.QUARTER_HOUR, of_it.first, of_it.last))
         else:
-            found.append(Run(Grain.MONTH, month.first, month.last))
-            found += [Run(Grain.QUARTER_HOUR, days.first, days.last, is_off=True) for days in outside]
-    return found
+            read.append(Run(Grain.MONTH, month.first, month.last))
+            taken_off += outside
+    return read, taken_off
 
 
 def _months(period: Period) -> Iterator[Period]:
@@ -294,18 +291,13 @@ def _both(one: Period, other: Period) -> Period:
     return one.of_days(max(one.first, other.first), min(one.last, other.last))
 
 
-def _split(moments: Iterable[datetime]) -> set[date]:
-    """The days in the middle of which a moment falls."""
-    return {day_of(moment) for moment in moments if first_day_from(moment) != day_of(moment)}
-
-
 def _falls_inside(days: Period, borders: Iterable[date], split: Iterable[date]) -> bool:
     """Whether something is to be told apart in these days: a border after their beginning, or the middle of a day."""
     return any(days.first < border <= days.last for border in borders) or any(day in days for day in split)
 
 
-def _days_begun(days: Period, now: datetime) -> int:
-    return max(0, (min(days.last, day_of(now)) - days.first).days + 1)
+def _days_begun(first: date, last: date, now: datetime) -> int:
+    return max(0, (min(last, day_of(now)) - first).days + 1)
 
 
 def moment_label(moment: datetime, clock: str = "%H:%M") -> str:

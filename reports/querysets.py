@@ -5,372 +5,263 @@ numbers: then it is read once which posts ever came."""
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
-from operator import itemgetter
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, QuerySet
 
-from calls.models import DestinationNumber, RequestType
+from calls.models import DestinationNumber
 from calls.opening import Schedule
-from reports import countings, figures, periods
+from reports import countings, figures, measured, periods
 from reports.countings import COUNTS, Table
-from reports.figures import ALWAYS, NEVER, BlockRow, Blocks, Cell, Coverage, Row, State
+from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Row, State
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period, Run
 
 Numbers = Iterable[DestinationNumber] | Coverage
-Reading = Callable[[Sequence[datetime]], list[Run]]
 
 
 @dataclass(frozen=True)
 class Formula:
-    """How a figure is made from the counted columns: a sum, or one sum over another."""
+    """How a figure is made from the counted columns: a sum of some, or one such sum over another."""
 
-    above: str
-    below: str = ""
+    above: tuple[str, ...]
+    below: tuple[str, ...] = ()
+    # What the columns above are counted in, of the figure's own unit: microseconds of seconds.
+    parts_of_one: int = 1
 
 
-_RIVALS = "missed + abandoned"
+_RIVALS = ("missed", "abandoned")
+MICROSECONDS = 1_000_000
 FORMULAS = {
-    "answered": Formula("answered"),
-    "served_in_plan": Formula("served_in_plan"),
-    "missed": Formula("missed"),
-    "abandoned": Formula("abandoned"),
-    "short": Formula("short"),
-    "in_progress": Formula("in_progress"),
-    "end_unknown": Formula("end_unknown"),
+    "answered": Formula(("answered",)),
+    "served_in_plan": Formula(("served_in_plan",)),
+    "missed": Formula(("missed",)),
+    "abandoned": Formula(("abandoned",)),
+    "short": Formula(("short",)),
+    "in_progress": Formula(("in_progress",)),
+    "end_unknown": Formula(("end_unknown",)),
     "lost": Formula(_RIVALS),
-    "reached": Formula("answered", f"answered + {_RIVALS}"),
-    "service_level": Formula("answered_in_time", f"answered_after_start + {_RIVALS}"),
-    "time_to_answer": Formula("time_to_answer_s", "answered_after_start"),
-    "ring": Formula("ring_s", "ring_calls"),
-    "talk": Formula("talk_s", "talk_calls"),
+    "reached": Formula(("answered",), ("answered", *_RIVALS)),
+    "service_level": Formula(("answered_in_time",), ("answered_after_start", *_RIVALS)),
+    "time_to_answer": Formula(("time_to_answer_us",), ("answered_after_start",), MICROSECONDS),
+    "ring": Formula(("ring_us",), ("ring_calls",), MICROSECONDS),
+    "talk": Formula(("talk_us",), ("talk_calls",), MICROSECONDS),
 }
 BLOCK_FORMULAS = {
-    "blocks": Formula("blocks"),
-    "block_calls": Formula("calls"),
-    "last_in_call": Formula("last_in_call"),
-    "block_lost": Formula("lost"),
+    "blocks": Formula(("blocks",)),
+    "block_calls": Formula(("calls",)),
+    "last_in_call": Formula(("last_in_call",)),
+    "block_lost": Formula(("lost",)),
 }
 FORWARD_FORMULAS = {
-    "attempts": Formula("attempts"),
-    "tried": Formula("calls"),
-    "forward_answers": Formula("answers"),
-    "answer_rate": Formula("answers", "attempts"),
-    "forward_ring": Formula("ring_s", "ring_calls"),
+    "attempts": Formula(("attempts",)),
+    "tried": Formula(("calls",)),
+    "forward_answers": Formula(("answers",)),
+    "answer_rate": Formula(("answers",), ("attempts",)),
+    "forward_ring": Formula(("ring_us",), ("ring_calls",), MICROSECONDS),
 }
-HANDOVER_FORMULAS = {"handovers": Formula("calls")}
+HANDOVER_FORMULAS = {"handovers": Formula(("calls",))}
 FORWARD_KEYS = (*FORWARD_FORMULAS, *HANDOVER_FORMULAS)
 EVERY_FORMULA = FORMULAS | BLOCK_FORMULAS | FORWARD_FORMULAS | HANDOVER_FORMULAS
 # Those that every page of counts shows; the page of forwards asks for its own.
 ALL_KEYS = (*FORMULAS, *BLOCK_FORMULAS)
-GIVEN_KEYS = tuple(EVERY_FORMULA)
+# The posts that a figure rests on, as bits of `measured`.
+NEEDS = {key: measured.needs(FIGURES[key].rests_on) for key in EVERY_FORMULA}
 
 
-# --- The statements ----------------------------------------------------------------------------
+# --- The statement -----------------------------------------------------------------------------
 #
-# They promise: each figure covers the counts from the moment on from which it is measured for that number, to the
-# quarter-hour. A `run` says what is read of a number from which counts: those of months where a whole month lies in a
-# bucket and is measured alike, else those of days, and of a day in which a figure begins to be measured (five per
-# number at most) those of its quarter-hours.
-#
-# Of each number and figure is given since when it is shown: -infinity always, infinity never, null does not apply.
-# So a comparison with null leaves a count out without calling it unmeasured.
-#
-# Numbers that are covered alike in the whole period are one `part`, and are summed in one go; where rows of single
-# numbers are asked for, every number is a part. A part has `moments` at which a figure begins to be measured: between
-# two of them, in one `stretch`, all its counts are measured alike. So they are added up plainly first, and only these
-# few sums are asked what of them is measured. Each number of a part has a bit of its own as its `mark`, so that a sum
-# knows how many there were without sorting.
+# Sums of a table of counts by bucket and by what was measured. Whole months are read from counts of months, other days
+# from counts of days, and quarter-hours only where a bucket begins or ends within a day: each such stretch is a run.
+# Of each number a run is read by the index that keeps its counts unique.
 
-MARKS = 63  # the bits of a bigint, but for its sign
-GIVEN = f"""
-number AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, part integer, alike integer, mark bigint, moments timestamptz[], days date[], e164 text, label text,
-    forwards_from timestamptz)
-), part AS MATERIALIZED (
-  SELECT * FROM json_to_recordset(%(parts)s::json) AS part (
-    part integer, {", ".join(f"{key}_from timestamptz" for key in GIVEN_KEYS)})
-), edge AS MATERIALIZED (
-  -- Where buckets begin, and where the last one ends.
-  SELECT coalesce(
-    %(edges)s::timestamptz[], ARRAY(SELECT generate_series(%(start)s, %(end)s, interval '15 minutes'))
-  ) AS edges, %(days)s::date[] AS days
-)"""
-EDGES = "(SELECT edges FROM edge)"
-DAYS = "(SELECT days FROM edge)"
-
-
-def runs(kind: str) -> str:
-    """The runs of a kind, each with the numbers of which they are read."""
-    return f"""jsonb_to_recordset(%(runs)s::jsonb -> '{kind}') AS run (
-    alike integer, first date, last date, starts_at timestamptz, ends_at timestamptz
-  ) JOIN number USING (alike)"""
-
-
-_READ = """
-SELECT {{keys}}, {at} AS at, bit_or(mark) AS marks, {{summed}}
-FROM (
-  SELECT counts.*, part, mark, width_bucket({time}, {edges}) AS bucket, width_bucket({time}, {own}) AS stretch
-  FROM {runs}
-  CROSS JOIN LATERAL (
-    SELECT * FROM {{{table}}} WHERE destination_number_id = number.id AND {span} AND {{asked}}
-    OFFSET 0  -- by the index, number by number
-  ) AS counts
-) AS counts
-GROUP BY {{keys}}, stretch
-"""
-_MONTHS, _DAYS = (
-    _READ.format(
-        table=f"of_{grain.value}s",
-        time=grain.value,
-        at=f"min({grain.value})::timestamp AT TIME ZONE %(zone)s",
-        edges=DAYS,
-        own="days",
-        runs=runs(grain.value),
-        span=f"{grain.value} BETWEEN first AND last",
-    )
-    for grain in (Grain.MONTH, Grain.DAY)
-)
-_QUARTER_HOURS, FROM_QUARTER_HOURS = (
-    _READ.format(
-        table="of_quarter_hours",
-        time="quarter_hour",
-        at="min(quarter_hour)",
-        edges=EDGES,
-        own="moments",
-        runs=numbers,
-        span=f"quarter_hour >= {start} AND quarter_hour < {end}",
-    )
-    for numbers, start, end in (
-        (runs(Grain.QUARTER_HOUR.value), "starts_at", "ends_at"),
-        ("number", "%(start)s", "%(end)s"),
-    )
-)
-FROM_DAYS = " UNION ALL ".join((_MONTHS, _DAYS, _QUARTER_HOURS))
 # Inside opening hours, outside of them, or both.
 ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
-
-
-def _shown(formulas: dict[str, Formula]) -> str:
-    """Each figure's two sums over what is measured, null where it is not measured in the whole of the bucket."""
-    columns = []
-    for key, formula in formulas.items():
-        for side, suffix in ((formula.above, ""), (formula.below, "_whole")):
-            if side:
-                columns.append(
-                    f"CASE WHEN min({key}_from) < ({EDGES})[bucket + 1] "
-                    f"THEN coalesce(sum({side}) FILTER (WHERE at >= {key}_from), 0) END AS {key}{suffix}"
-                )
-    return ",\n  ".join(columns)
-
-
-def _hidden(keys: Iterable[str]) -> str:
-    return ",\n  ".join(
-        f"coalesce(sum(offered) FILTER (WHERE at < {key}_from), 0) AS {key}_hidden,\n"
-        f"  min({key}_from) >= ({EDGES})[bucket + 1] AS {key}_is_left_out"
-        for key in keys
-    )
-
-
-def _left_out(keys: Iterable[str]) -> str:
-    return ",\n  ".join(
-        f"sum({key}_hidden) AS {key}_hidden,\n"
-        f"  sum({key}_hidden) FILTER (WHERE NOT {key}_is_left_out) AS {key}_hidden_before,\n"
-        f"  sum(numbers) FILTER (WHERE {key}_is_left_out) AS {key}_left_out"
-        for key in keys
-    )
-
-
-def _keys(table: Table) -> str:
-    return ", ".join(("bucket", "part", *table.parts))
-
-
-def _by_bucket_and_part(table: Table, columns: str) -> str:
-    """The beginning of a statement: `shown` has columns of a table by bucket, part, and the table's parts."""
-    return f"""
-WITH {GIVEN}, counts AS MATERIALIZED ({{source}}), shown AS (
-  SELECT {_keys(table)}, {columns}
-  FROM counts JOIN part USING (part)
-  GROUP BY {_keys(table)}
+# Where buckets begin, and where the last one ends: every quarter-hour unless they are given, which would be too many.
+EDGE = """
+edge AS MATERIALIZED (
+  SELECT coalesce(
+    %(edges)s::timestamptz[], ARRAY(SELECT generate_series(%(start)s, %(end)s, interval '15 minutes'))
+  ) AS edges
 )"""
+EDGES = "(SELECT edges FROM edge)"
+
+_RUN = f"""
+  SELECT width_bucket({{time}}, {{edges}}) AS bucket, CASE WHEN measured & every <> every THEN id END AS incomplete,
+    counts.*
+  FROM unnest(%(ids)s::bigint[], %(every)s::int[]) AS number (id, every)
+  CROSS JOIN unnest(%({{time}}_from)s::{{type}}[], %({{time}}_to)s::{{type}}[]) AS run (starts, ends)
+  CROSS JOIN LATERAL (
+    SELECT {{columns}} FROM {{table}}
+    WHERE destination_number_id = number.id AND {{time}} >= starts AND {{time}} < ends AND {ASKED}
+    OFFSET 0
+  ) AS counts"""
 
 
-_NUMBERS = "bit_count(bit_or(marks)::bit(64)) AS numbers"
-BY_BUCKET_AND_PART = _by_bucket_and_part(
-    COUNTS, f"sum(offered) AS offered, {_NUMBERS},\n  {_shown(FORMULAS)},\n  {_hidden(ALL_KEYS)}"
-)
+@cache
+def source(table: Table) -> str:
+    """Return the rows of a table that a period is read from, each with the bucket it lies in, counted from 1, and with
+    its number as `incomplete` where not every figure asked for is measured in it.
 
-BY_NUMBER = f"{BY_BUCKET_AND_PART} SELECT * FROM shown ORDER BY bucket, part"
-
-BY_BUCKET = f"""{BY_BUCKET_AND_PART}
-SELECT bucket, sum(offered) AS offered,
-  {", ".join(f"sum({key}) AS {key}" for key in FORMULAS)},
-  {", ".join(f"sum({key}_whole) AS {key}_whole" for key, formula in FORMULAS.items() if formula.below)},
-  {_left_out(ALL_KEYS)}
-FROM shown GROUP BY bucket
-"""
-
-BLOCKS_BY_BUCKET_AND_PART = _by_bucket_and_part(countings.BLOCKS, _shown(BLOCK_FORMULAS))
-
-BLOCKS = f"""{BLOCKS_BY_BUCKET_AND_PART}
-SELECT block_type, {", ".join(f"sum({key}) AS {key}" for key in BLOCK_FORMULAS)}
-FROM shown GROUP BY block_type
-HAVING sum(blocks) > 0
-ORDER BY sum(blocks) DESC, block_type
-"""
-
-# How many calls a figure of forwards leaves out, and of how many numbers.
-FORWARDS_KNOWN = f"""{_by_bucket_and_part(COUNTS, f"{_NUMBERS}, {_hidden(FORWARD_KEYS)}")}
-SELECT {_left_out(FORWARD_KEYS)} FROM shown
-"""
-
-FORWARDS_BY_BUCKET_AND_PART = _by_bucket_and_part(countings.FORWARDS, _shown(FORWARD_FORMULAS))
-
-_FORWARD_SUMS = ", ".join(
-    f"sum({key}{suffix}) AS {key}{suffix}"
-    for key, formula in FORWARD_FORMULAS.items()
-    for suffix in ("", "_whole")[: 2 if formula.below else 1]
-)
-FORWARDS = f"""{FORWARDS_BY_BUCKET_AND_PART}
-SELECT destination, destination_type, course, {_FORWARD_SUMS}
-FROM shown GROUP BY destination, destination_type, course
-"""
-
-_PAIR = ", ".join(countings.HANDOVERS.parts)
-HANDOVERS = f"""{_by_bucket_and_part(countings.HANDOVERS, _shown(HANDOVER_FORMULAS))}
-SELECT {_PAIR}, sum(handovers) AS handovers
-FROM shown GROUP BY {_PAIR}
-HAVING sum(handovers) > 0
-ORDER BY sum(handovers) DESC, {_PAIR}
-"""
-
-SOURCES = {
-    (table, grain_is_of_days): (FROM_DAYS if grain_is_of_days else FROM_QUARTER_HOURS).format(
-        keys=_keys(table),
-        summed=", ".join(f"sum({name}) AS {name}" for name in table.sums),
-        of_months=table.of_months,
-        of_days=table.of_days,
-        of_quarter_hours=table.of_quarter_hours,
-        asked=ASKED,
-    )
-    for table in countings.TABLES
-    for grain_is_of_days in (True, False)
-}
+    Stands behind `WITH {EDGE}`."""
+    kept = ("destination_number_id", "measured", *table.parts, *table.sums)
+    days = "%(days)s::date[]"
+    return "\n  UNION ALL".join(
+        _RUN.format(time=time, type=kind, edges=edges, table=name, columns=", ".join((time, *kept)))
+        for time, kind, edges, name in (
+            ("month", "date", days, table.of_months),
+            ("day", "date", days, table.of_days),
+            ("quarter_hour", "timestamptz", EDGES, table.of_quarter_hours),
+        )
+    ).replace("counts.*", f"counts.{', counts.'.join(kept)}")
 
 
-def statement(sql: str, table: Table, grain: str) -> str:
-    """Return one of the statements above, reading those counts of a table that serve a grain."""
-    return sql.replace("{source}", SOURCES[table, grain in periods.OF_DAYS])
+@cache
+def _sums(table: Table, by: tuple[str, ...]) -> str:
+    keys = ", ".join((*by, "measured"))
+    summed = ", ".join(f"sum({name})::bigint" for name in _added(table))
+    return f"WITH {EDGE} SELECT {keys}, {summed} FROM ({source(table)}) AS counts GROUP BY {keys}"
 
 
-# Of one number, since when each figure is shown, in the order of GIVEN_KEYS.
-_Shown = tuple[datetime | None, ...]
-_shown_from = itemgetter(*GIVEN_KEYS)
+def _added(table: Table) -> tuple[str, ...]:
+    """The columns that are added up: times as whole microseconds, which is exact and cheaper."""
+    return tuple(name for name in table.sums if not name.endswith("_s"))
 
 
 def parameters(
-    coverage: Coverage, period: Period, edges: Sequence[datetime] | None, *, apart: bool, reading: Reading | None = None
+    coverage: Coverage,
+    period: Period,
+    edges: Sequence[datetime] | None,
+    *,
+    runs: Iterable[Run] | None = None,
+    keys: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what the statements take; `apart` makes every number a part, in the order given.
+    """Return what the statements take: where they read a period, in which `runs`, and the figures asked for by key.
 
-    `edges` are where buckets begin and where the last one ends; None where each quarter-hour is one: for long periods
-    those are too many to send.
-
-    `reading` says what is read of a number by when its figures begin to be measured; `periods.runs` unless given."""
-    shown = {number.id: _shown_from(coverage.shown(number)) for number in coverage}
-    # Most numbers are alike in this.
-    moments = {one: _moments(one, period) for one in set(shown.values())}
-    alike = {its_own: n for n, its_own in enumerate(dict.fromkeys(moments.values()))}
-    days = [periods.day_of(edge) for edge in edges or ()]
-    reading = reading or partial(periods.runs, period, days)
-    numbers: list[dict[str, object]] = []
-    shown_in: dict[int, set[_Shown]] = {}
-    kinds = [number.id if apart else _covered(shown[number.id], period) for number in coverage]
-    for number, part, mark in _parts(coverage, kinds):
-        its_own = moments[shown[number.id]]
-        shown_in.setdefault(part, set()).add(shown[number.id])
-        numbers.append(
-            {
-                "id": number.id,
-                "part": part,
-                "alike": alike[its_own],
-                "mark": mark,
-                "moments": [moment.isoformat() for moment in its_own],
-                "days": [periods.first_day_from(moment).isoformat() for moment in its_own],
-                "e164": number.e164,
-                "label": number.label,
-                "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
-            }
-        )
+    `edges` are where buckets begin and where the last one ends; None where each quarter-hour is a bucket."""
+    if runs is None:
+        runs = periods.runs(period, edges) if edges else [Run(Grain.QUARTER_HOUR, period.first, period.last)]
+    by_grain: dict[Grain, list[Run]] = {grain: [] for grain in Grain}
+    for run in runs:
+        by_grain[run.grain].append(run)
+    quarter_hours = by_grain[Grain.QUARTER_HOUR]
     return {
-        "numbers": json.dumps(numbers),
-        "parts": json.dumps([{"part": part, **_since(alike_ones)} for part, alike_ones in shown_in.items()]),
-        "runs": json.dumps(_runs(alike, reading)),
-        "ids": list(shown),
+        "ids": [number.id for number in coverage],
+        "every": [_every(coverage, number, keys) for number in coverage],
         "zone": settings.TIME_ZONE,
         "start": period.start,
         "end": period.end,
         "is_open": period.opening.is_open,
         "edges": None if edges is None else list(edges),
-        "days": days,
+        "days": [periods.day_of(edge) for edge in edges or ()],
+        "month_from": [run.first for run in by_grain[Grain.MONTH]],
+        "month_to": [run.last for run in by_grain[Grain.MONTH]],
+        "day_from": [run.first for run in by_grain[Grain.DAY]],
+        "day_to": [run.last + periods.DAY for run in by_grain[Grain.DAY]],
+        "quarter_hour_from": [run.start for run in quarter_hours],
+        "quarter_hour_to": [run.end for run in quarter_hours],
     }
 
 
-def _parts(
-    numbers: Iterable[DestinationNumber], alike: Iterable[object]
-) -> Iterable[tuple[DestinationNumber, int, int]]:
-    """Return each number with its part, from 0 on, and its mark in it. Those that are alike share a part."""
-    parts: dict[object, int] = {}
-    sizes: Counter[object] = Counter()
-    for number, kind in zip(numbers, alike, strict=True):
-        batch, place = divmod(sizes[kind], MARKS)
-        sizes[kind] += 1
-        yield number, parts.setdefault((kind, batch), len(parts)), 1 << place
+def _every(coverage: Coverage, number: DestinationNumber, keys: Sequence[str]) -> int:
+    """Return the posts on which those of some figures rest that apply to a number, as bits."""
+    shown, bits = coverage.shown(number), 0
+    for key in keys:
+        if shown[key] is not None:
+            bits |= NEEDS[key]
+    return bits
 
 
-def _since(shown: Iterable[_Shown]) -> dict[str, str | None]:
-    """Return since when figures are shown of numbers that are covered alike: a figure applies to all or to none."""
-    first = [None if None in moments else min(moments) for moments in zip(*shown, strict=True)]
-    return {f"{key}_from": _sql_moment(moment) for key, moment in zip(GIVEN_KEYS, first, strict=True)}
+Sums = dict[str, int]
+# By what was measured, what was counted.
+ByMeasured = dict[int, Sums]
 
 
-def _sql_moment(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return "-infinity" if moment == ALWAYS else "infinity" if moment == NEVER else moment.isoformat()
-
-
-def _covered(shown: _Shown, period: Period) -> _Shown:
-    """Return since when each figure is shown, as far as a period can tell."""
-    start, end = period.start, period.end
-    return tuple(
-        moment if moment is None or start < moment < end else ALWAYS if moment <= start else NEVER for moment in shown
-    )
-
-
-def _moments(shown: _Shown, period: Period) -> tuple[datetime, ...]:
-    """Return when in the middle of a period figures begin to be measured, in the order of time."""
-    return tuple(sorted({moment for moment in shown if moment and moment in period}))
-
-
-def _runs(alike: dict[tuple[datetime, ...], int], reading: Reading) -> dict[str, list[dict[str, object]]]:
-    """Return by kind what is read of numbers whose figures begin to be measured at the same moments."""
-    found: dict[str, list[dict[str, object]]] = {}
-    for moments, place in alike.items():
-        for run in reading(moments):
-            found.setdefault(run.kind, []).append({"alike": place, **run.given})
+def read(
+    table: Table,
+    coverage: Coverage,
+    period: Period,
+    edges: Sequence[datetime],
+    *,
+    by: tuple[str, ...],
+    keys: Sequence[str] = (),
+) -> dict[tuple[Any, ...], ByMeasured]:
+    """Return the sums of a table by what was measured, in groups by some columns of `source`."""
+    found: dict[tuple[Any, ...], ByMeasured] = {}
+    names = _added(table)
+    with connection.cursor() as cursor:
+        cursor.execute(_sums(table, by), parameters(coverage, period, edges, keys=keys))
+        for row in cursor.fetchall():
+            group, bits, sums = row[: len(by)], row[len(by)], row[len(by) + 1 :]
+            found.setdefault(group, {})[bits] = dict(zip(names, sums, strict=True))
     return found
+
+
+def counted(formulas: Mapping[str, Formula], sums: ByMeasured) -> dict[str, Any]:
+    """Return each figure's sum over the rows in which it is measured, and what it is divided by under `…_whole`."""
+    figures_of: dict[str, Any] = dict.fromkeys(formulas, 0)
+    figures_of |= {f"{key}_whole": 0 for key, formula in formulas.items() if formula.below}
+    for bits, columns in sums.items():
+        for key in _measured_in(tuple(formulas), bits):
+            formula = formulas[key]
+            figures_of[key] += sum(columns[name] for name in formula.above)
+            if formula.below:
+                figures_of[f"{key}_whole"] += sum(columns[name] for name in formula.below)
+    return figures_of
+
+
+@cache
+def _measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
+    return tuple(key for key in keys if bits & NEEDS[key] == NEEDS[key])
+
+
+def offered(
+    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str]
+) -> dict[int, tuple[ByMeasured, Sums]]:
+    """Return for each bucket with calls, counted from 1, what was counted of them, and how many figures do not cover.
+
+    `…_hidden` are the offered calls that a figure does not cover, `…_hidden_before` those of numbers for which it is
+    measured later in the bucket, and `…_left_out` the numbers for which it is not measured in the bucket at all."""
+    shown = {number.id: coverage.shown(number) for number in coverage}
+    of_bucket: dict[int, tuple[ByMeasured, Sums]] = {}
+    groups = read(COUNTS, coverage, period, periods.edges_of(buckets), by=("bucket", "incomplete"), keys=keys)
+    for (bucket, number_id), sums in groups.items():
+        if not 0 < bucket <= len(buckets):
+            continue
+        all_sums, not_covered = of_bucket.setdefault(bucket, ({}, {}))
+        left_out = set()
+        for bits, columns in sums.items():
+            known = all_sums.setdefault(bits, {})
+            for name, value in columns.items():
+                known[name] = known.get(name, 0) + value
+            for key in _not_measured_in(tuple(keys), bits) if number_id else ():
+                if (moment := shown[number_id][key]) is None:
+                    continue
+                _add(not_covered, f"{key}_hidden", columns["offered"])
+                if moment >= buckets[bucket - 1].end:
+                    left_out.add(key)
+                else:
+                    _add(not_covered, f"{key}_hidden_before", columns["offered"])
+        for key in left_out:
+            _add(not_covered, f"{key}_left_out", 1)
+            _add(not_covered, f"{key}_hidden_before", 0)
+    return of_bucket
+
+
+def _add(sums: Sums, name: str, more: int) -> None:
+    sums[name] = sums.get(name, 0) + more
+
+
+@cache
+def _not_measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
+    return tuple(key for key in keys if bits & NEEDS[key] != NEEDS[key])
 
 
 # --- The questions -----------------------------------------------------------------------------
@@ -379,20 +270,19 @@ def _runs(alike: dict[tuple[datetime, ...], int], reading: Reading) -> dict[str,
 def totals(numbers: Numbers, period: Period) -> Row:
     """Return the figures of all numbers together over a whole period."""
     coverage = Coverage.of(numbers)
-    bucket = periods.whole(period)
-    return _by_bucket(coverage, period, Grain.DAY, [bucket])[0]
+    return _by_bucket(coverage, period, [periods.whole(period)], ALL_KEYS)[0]
 
 
 def between(numbers: Numbers, start: datetime, end: datetime, opening: Opening = Opening.ALL) -> Row:
     """Return the figures of all numbers together between two quarter-hours of one day."""
     day = periods.day_of(start)
     bucket = Bucket(start, end, "", "")
-    return _by_bucket(Coverage.of(numbers), Period(day, day, opening), Grain.QUARTER_HOUR, [bucket])[0]
+    return _by_bucket(Coverage.of(numbers), Period(day, day, opening, until=end), [bucket])[0]
 
 
 def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
     """Return the figures of all numbers together, one row for every bucket, also where no call came."""
-    return _by_bucket(Coverage.of(numbers), period, grain, periods.buckets(period, grain))
+    return _by_bucket(Coverage.of(numbers), period, periods.buckets(period, grain))
 
 
 def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
@@ -416,8 +306,7 @@ def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
             buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
         buckets.append(periods.whole(days))
     whole = before[-1].of_days(before[0].first, before[-1].last, before[-1].until)
-    cuts = [days.until for days in before if days.until]
-    rows = _by_bucket(coverage, whole, Grain.DAY, buckets, cuts)
+    rows = _by_bucket(coverage, whole, buckets)
     return [row for row in reversed(rows) if row.bucket and row.bucket.label]
 
 
@@ -432,11 +321,10 @@ def by_number(numbers: Numbers, period: Period) -> list[Row]:
     """Return the figures of each number over a whole period, also of those without calls, in the order given."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
-    sql = statement(BY_NUMBER, COUNTS, Grain.DAY)
-    found = {counted["part"]: counted for counted in ask(sql, coverage, period, [bucket], apart=True)}
+    found = read(COUNTS, coverage, period, [bucket.start, bucket.end], by=("destination_number_id",))
     return [
-        Cells(coverage.only(number)).row(found.get(part, {}), bucket, number=number)
-        for part, number in enumerate(coverage)
+        Cells(coverage.only(number)).row(_of_number(coverage, number, found.get((number.id,), {})), bucket, number)
+        for number in coverage
     ]
 
 
@@ -444,11 +332,30 @@ def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[R
     """Return the figures of each number in each bucket in which it has calls, in the order of time."""
     coverage = Coverage.of(numbers)
     buckets = periods.buckets(period, grain)
-    cells = [Cells(coverage.only(number)) for number in coverage]
+    cells = {number.id: Cells(coverage.only(number)) for number in coverage}
+    by_id = {number.id: (place, number) for place, number in enumerate(coverage)}
+    found = read(COUNTS, coverage, period, periods.edges_of(buckets), by=("bucket", "destination_number_id"))
     return [
-        cells[counted["part"]].row(counted, buckets[counted["bucket"] - 1], number=coverage.numbers[counted["part"]])
-        for counted in ask(statement(BY_NUMBER, COUNTS, grain), coverage, period, buckets, apart=True)
+        cells[number_id].row(_of_number(coverage, by_id[number_id][1], sums), buckets[bucket - 1], by_id[number_id][1])
+        for (bucket, number_id), sums in sorted(found.items(), key=lambda one: (one[0][0], by_id[one[0][1]][0]))
     ]
+
+
+def _of_number(coverage: Coverage, number: DestinationNumber, sums: ByMeasured) -> dict[str, Any]:
+    """Return what was counted of one number, with the calls that figures do not cover."""
+    if not sums:
+        return {}
+    of_number = {"offered": offered_in(sums)} | counted(FORMULAS, sums)
+    shown = coverage.shown(number)
+    for bits, columns in sums.items():
+        for key in _not_measured_in(ALL_KEYS, bits):
+            if shown[key] is not None:
+                _add(of_number, f"{key}_hidden", columns["offered"])
+    return of_number
+
+
+def offered_in(sums: ByMeasured) -> int:
+    return sum(columns["offered"] for columns in sums.values())
 
 
 def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) -> Blocks:
@@ -457,19 +364,25 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     Give the `totals` of that period where they are known already: then they are not asked for again."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
-    # What is not measured is told by the calls of the numbers: those have no blocks to tell it by.
+    # What is not measured is known from the calls of the numbers: those have no blocks to know it from.
     known = dict((known_totals or totals(coverage, period)).counted)
-    found = ask(statement(BLOCKS, countings.BLOCKS, Grain.DAY), coverage, period, [bucket])
+    found = [
+        (block_type, counted(BLOCK_FORMULAS, sums))
+        for (block_type,), sums in read(
+            countings.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",)
+        ).items()
+    ]
+    found = sorted((one for one in found if one[1]["blocks"]), key=lambda one: (-one[1]["blocks"], one[0]))
     cells = Cells(coverage)
     rows = [
         BlockRow(
-            counted["block_type"],
-            figures.block_label(counted["block_type"]),
-            *(cells.cell(key, known | counted, bucket) for key in BLOCK_FORMULAS),
+            block_type,
+            figures.block_label(block_type),
+            *(cells.cell(key, known | sums, bucket) for key in BLOCK_FORMULAS),
         )
-        for counted in found
+        for block_type, sums in found
     ]
-    total = known | {"blocks": sum(counted["blocks"] for counted in found)}
+    total = known | {"blocks": sum(sums["blocks"] for _block_type, sums in found)}
     return Blocks(rows, cells.cell("blocks", total, bucket))
 
 
@@ -514,36 +427,23 @@ def counted_at() -> datetime | None:
 
 
 def _by_bucket(
-    coverage: Coverage, period: Period, grain: str, buckets: list[Bucket], cuts: Sequence[datetime] = ()
+    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str] = tuple(FORMULAS)
 ) -> list[Row]:
-    sql = statement(BY_BUCKET, COUNTS, grain)
-    found = {counted["bucket"]: counted for counted in ask(sql, coverage, period, buckets, cuts=cuts)}
+    found = offered(coverage, period, buckets, keys)
     cells = Cells(coverage)
-    return [cells.row(found.get(n, {}), bucket) for n, bucket in enumerate(buckets, start=1)]
+    rows = []
+    for place, bucket in enumerate(buckets, start=1):
+        of_bucket: dict[str, Any] = {}
+        if place in found:
+            sums, not_covered = found[place]
+            of_bucket = {"offered": offered_in(sums)} | counted(FORMULAS, sums) | not_covered
+        rows.append(cells.row(of_bucket, bucket))
+    return rows
 
 
-def ask(
-    sql: str,
-    coverage: Coverage,
-    period: Period,
-    buckets: Sequence[Bucket],
-    *,
-    apart: bool = False,
-    cuts: Sequence[datetime] = (),
-) -> list[dict[str, Any]]:
-    """Run one of the statements above; return its rows by the names of their columns.
-
-    `cuts` are moments in the middle of days at which buckets begin or end."""
-    edges = [*(bucket.start for bucket in buckets), buckets[-1].end]
-    days = [periods.day_of(edge) for edge in edges]
-
-    def reading(moments: Sequence[datetime]) -> list[Run]:
-        return periods.runs(period, days, [*moments, *cuts])
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters(coverage, period, edges, apart=apart, reading=reading))
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def value_of(formula: Formula, above: int, whole: int) -> float | None:
+    """Return a share, or a mean in seconds, of two sums; None of nothing."""
+    return above / (whole * formula.parts_of_one) if whole else None
 
 
 class Cells:
@@ -553,7 +453,9 @@ class Cells:
         self.coverage = coverage
         # Of each figure, the moments from which it is shown for the numbers it applies to.
         shown = [coverage.shown(number) for number in coverage]
-        self.moments = {key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in GIVEN_KEYS}
+        self.moments = {
+            key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in EVERY_FORMULA
+        }
         # Most rows of a long report are alike in what they do not say.
         self.lacking: dict[tuple[str, int, int], tuple[str, tuple[str, ...]]] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
@@ -594,11 +496,11 @@ class Cells:
         since = latest if hidden_before and latest > bucket.start else None
         formula = EVERY_FORMULA[key]
         above = counted.get(key) or 0
-        value: int | float | None = int(above)
+        value: int | float | None = above
         state, whole = State.MEASURED, None
         if formula.below:
             whole = int(counted.get(f"{key}_whole") or 0)
-            value = float(above) / whole if whole else None
+            value = value_of(formula, above, whole)
             state = State.MEASURED if whole else State.EMPTY
         reason, missing = self._lacking(key, left_out, measured, bucket.end) if left_out else ("", ())
         return Cell(value, state, since, left_out, hidden, reason, missing, whole)

@@ -22,21 +22,19 @@ TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
 BOUNDS_OF = {"time_to_answer": BOUNDS, "ring": BOUNDS, "talk": TALK_BOUNDS}
 MINUTE = 60
 
-# Each call's own time in whole seconds begun, from the quarter-hour on from which it is measured.
+# Each call's own time in whole seconds begun, of the quarter-hours in which it is measured.
 _TIMES = "\nUNION ALL\n".join(
     f"""
-SELECT {{part}} AS part, '{key}' AS key, seconds, count(*) AS calls
-FROM reports_quarterhourcounts AS counts
-JOIN number ON number.id = counts.destination_number_id JOIN part USING (part)
-CROSS JOIN unnest(each_{key}_s) AS seconds
-WHERE counts.destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
-  AND quarter_hour >= part.{key}_from AND {querysets.ASKED}
+SELECT {{number}} AS number, '{key}' AS key, seconds, count(*) AS calls
+FROM reports_quarterhourcounts CROSS JOIN unnest(each_{key}_s) AS seconds
+WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
+  AND measured & {querysets.NEEDS[key]} = {querysets.NEEDS[key]} AND {querysets.ASKED}
 GROUP BY {{keys}}"""
     for key in KEYS
 )
 # Of all numbers together, which takes less; or by number.
-TOGETHER = f"WITH {querysets.GIVEN} {_TIMES.format(part='0', keys='seconds')}"
-BY_NUMBER = f"WITH {querysets.GIVEN} {_TIMES.format(part='part', keys='part, seconds')}"
+TOGETHER = _TIMES.format(number="0", keys="seconds")
+BY_NUMBER = _TIMES.format(number="destination_number_id", keys="destination_number_id, seconds")
 
 
 @dataclass(frozen=True)
@@ -87,21 +85,21 @@ class TimesClass:
 
 def of(coverage: Coverage, period: Period) -> dict[str, Times]:
     """Return the times of a period by their kind, as far as each is measured."""
-    return _ask(TOGETHER, coverage, period, parts=1)[0]
+    return _ask(TOGETHER, coverage, period, [0])[0]
 
 
 def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
     """Return for each number, in the order given, the times of a period by their kind, as far as each is measured."""
-    return _ask(BY_NUMBER, coverage, period, parts=len(coverage))
+    return _ask(BY_NUMBER, coverage, period, [number.id for number in coverage])
 
 
-def _ask(sql: str, coverage: Coverage, period: Period, parts: int) -> list[dict[str, Times]]:
-    found: list[dict[str, Counter[int]]] = [{key: Counter() for key in KEYS} for _part in range(parts)]
+def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -> list[dict[str, Times]]:
+    found: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
     with connection.cursor() as cursor:
-        cursor.execute(sql, querysets.parameters(coverage, period, [], apart=True))
-        for part, key, second, calls in cursor.fetchall():
-            found[part][key][second] = calls
-    return [{key: Times(seconds) for key, seconds in of_part.items()} for of_part in found]
+        cursor.execute(sql, querysets.parameters(coverage, period, []))
+        for number, key, second, calls in cursor.fetchall():
+            found[number][key][second] = calls
+    return [{key: Times(seconds) for key, seconds in found[number].items()} for number in numbers]
 
 
 def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] = BOUNDS) -> list[TimesClass]:

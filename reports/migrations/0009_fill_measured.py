@@ -92,7 +92,7 @@ def fill_all(apps, schema_editor):
 
 
 NOT_NULL = models.PositiveSmallIntegerField(
-    "measured", help_text="Sum of the posts that arrived: started 1, block 2, forward 4, answer 8, end 16"
+    "measured", default=0, help_text="Sum of the posts that arrived: started 1, block 2, forward 4, answer 8, end 16"
 )
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import arrivals, figures
+from reports import arrivals, figures, measured
 from reports.figures import Coverage
 from reports.views.shared import counted, page_of, passed_on, personal
 
@@ -40,7 +40,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
                 "unmeasured": [
                     figure.label
                     for figure in figures.FIGURES.values()
-                    if covered.shown_from(one, figure.key) == figures.NEVER
+                    if covered.shown_from(one, figure.key) == measured.NEVER
                 ],
             }
             for one in sorted(choices, key=lambda one: one not in needing)

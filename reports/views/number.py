@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, figures, forwarding, peaks, periods, querysets, times, today
+from reports import aims, figures, forwarding, measured, peaks, periods, querysets, times, today
 from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
 from reports.outcomes import Outcome
@@ -194,8 +194,8 @@ def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[di
             {
                 "post": post.value,
                 "box": figures.BOXES[post],
-                "arrives": since != figures.NEVER,
-                "since": since if since not in (figures.ALWAYS, figures.NEVER) else None,
+                "arrives": since != measured.NEVER,
+                "since": since if since not in (measured.ALWAYS, measured.NEVER) else None,
                 "setting": destination_number.arrives(post),
             }
         )

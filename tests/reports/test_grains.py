@@ -1,6 +1,7 @@
 """Months, days, quarter-hours and hours of the week say the same, wherever figures begin to be measured."""
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
@@ -70,14 +71,6 @@ def numbers():
     return numbers
 
 
-QUESTIONS = {
-    "counts": (querysets.BY_BUCKET, countings.COUNTS, False),
-    "counts of numbers": (querysets.BY_NUMBER, countings.COUNTS, True),
-    "blocks": (querysets.BLOCKS, countings.BLOCKS, False),
-    "forwards": (querysets.FORWARDS, countings.FORWARDS, False),
-    "known of forwards": (querysets.FORWARDS_KNOWN, countings.COUNTS, False),
-    "handovers": (querysets.HANDOVERS, countings.HANDOVERS, False),
-}
 PERIODS = [
     (FIRST, LAST),
     (date(2026, 2, 1), date(2026, 4, 30)),
@@ -88,22 +81,33 @@ PERIODS = [
 
 @pytest.mark.parametrize("opening", Opening)
 def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening):
-    read = Counter()
+    groups = Counter()
     for first, last in PERIODS:
         period, coverage = Period(first, last, opening), Coverage.of(numbers)
-        for name, (sql, table, apart) in QUESTIONS.items():
-            by_bucket = "counts" in name
-            for buckets in (
-                [periods.whole(period)],
-                *([periods.buckets(period, grain) for grain in (Grain.WEEK, Grain.MONTH)] if by_bucket else []),
-            ):
-                coarse, fine = (
-                    querysets.ask(querysets.statement(sql, table, grain), coverage, period, buckets, apart=apart)
-                    for grain in (Grain.MONTH, Grain.HOUR)
+        hours_of_it = periods.edges(period, Grain.HOUR)
+        assert {run.grain for run in periods.runs(period, hours_of_it)} == {Grain.QUARTER_HOUR}
+        for table in countings.TABLES:
+            by = ("destination_number_id", *table.parts)
+            coarse, fine = (
+                querysets.read(table, coverage, period, edges, by=by)
+                for edges in ([period.start, period.end], hours_of_it)
+            )
+            assert coarse == fine, (table.name, period)
+            groups[table.name] += len(coarse)
+        for grain in (Grain.WEEK, Grain.MONTH):
+            of_hours: dict = {}
+            for row in querysets.by_bucket_and_number(coverage, period, Grain.HOUR):
+                place = bisect_right(periods.edges(period, grain), row.bucket.start)
+                of_hours.setdefault((place, row.number), Counter())["offered"] += row.offered
+                of_hours[place, row.number].update({key: row[key].value or 0 for key in ("answered", "lost")})
+            of_grain = {
+                (bisect_right(periods.edges(period, grain), row.bucket.start), row.number): Counter(
+                    {"offered": row.offered} | {key: row[key].value or 0 for key in ("answered", "lost")}
                 )
-                assert sorted(coarse, key=repr) == sorted(fine, key=repr), (name, period, len(buckets))
-                read[name] += len(coarse)
-    assert min(read.values()) >= len(PERIODS)  # of nothing all would be the same
+                for row in querysets.by_bucket_and_number(coverage, period, grain)
+            }
+            assert of_grain == of_hours
+    assert min(groups.values()) >= len(PERIODS)  # of nothing all would be the same
 
 
 # Cut-off months of which less lies outside, also where a figure begins to be measured there.
@@ -183,8 +187,8 @@ def test_making_all_counts_anew_makes_those_of_months_too(numbers):
 # --- What a period is read from ---------------------------------------------------------------------
 
 
-def read_from(first, last, borders=(), moments=()):
-    found = periods.runs(Period(first, last), borders, moments)
+def read_from(first, last, edges=()):
+    found = periods.runs(Period(first, last), edges)
     days = [day for run in found for day in Period(run.first, run.last).days]
     assert days == Period(first, last).days
     return [(run.grain, run.first, run.last) for run in found]
@@ -202,38 +206,40 @@ def test_whole_months_are_read_as_such_and_what_is_left_by_days():
 
 def test_a_month_that_a_bucket_begins_in_is_read_by_days():
     months = [(Grain.MONTH, date(2026, 2, 1), date(2026, 3, 31))]
-    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [date(2026, 3, 1), date(2026, 4, 1)]) == months
-    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [date(2026, 3, 2)]) == [
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 1), at(4, 1)]) == months
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 2)]) == [
         (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
         (Grain.DAY, date(2026, 3, 1), date(2026, 3, 31)),
     ]
 
 
-def test_the_day_in_the_middle_of_which_a_figure_begins_is_read_by_quarter_hours():
-    assert read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 1, 0, 15)]) == [
+def test_the_day_in_the_middle_of_which_a_bucket_begins_is_read_by_quarter_hours():
+    assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 1, 0, 15)]) == [
         (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
         (Grain.QUARTER_HOUR, date(2026, 3, 1), date(2026, 3, 1)),
         (Grain.DAY, date(2026, 3, 2), date(2026, 3, 31)),
     ]
-    # On its first moment the day before ends what is not measured.
-    assert [grain for grain, _first, _last in read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 1)])] == [
-        Grain.MONTH
-    ]
-    assert [run[0] for run in read_from(date(2026, 2, 1), date(2026, 3, 31), moments=[at(3, 9)])] == [
-        Grain.MONTH,
-        Grain.DAY,
-    ]
 
 
-def read_hours_from(first, last, moments=(), now=LATER):
-    found = periods.runs_of_hours(Period(first, last), moments, now)
+def test_a_period_that_ends_within_a_day_is_read_up_to_there():
+    until = at(3, 9, 11, 45)
+    period = Period(date(2026, 3, 2), date(2026, 3, 9), until=until)
+    days, last = periods.runs(period, [period.start, period.end])
+    assert (days.grain, days.first, days.last) == (Grain.DAY, date(2026, 3, 2), date(2026, 3, 8))
+    assert (last.grain, last.start, last.end) == (Grain.QUARTER_HOUR, at(3, 9), until)
+
+
+def read_hours_from(first, last, now=LATER):
+    read, taken_off = periods.runs_of_hours(Period(first, last), now)
     days = Counter()
-    for run in found:
-        for day in Period(run.first, run.last).days:
-            days[day] += -1 if run.is_off else 1
-    assert +days == days  # nothing goes off that was not read
+    for runs, sign in ((read, 1), (taken_off, -1)):
+        for run in runs:
+            for day in Period(run.first, run.last).days:
+                days[day] += sign
+    assert +days == days  # nothing is taken off that was not read
     assert sorted(days.elements()) == Period(first, last).days
-    return [(run.kind, run.first, run.last) for run in found]
+    named = ((run.grain.value, run) for run in read), (("off", run) for run in taken_off)
+    return [(name, run.first, run.last) for runs in named for name, run in runs]
 
 
 def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lies_outside():
@@ -241,9 +247,9 @@ def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lie
     february = (date(2026, 2, 1), date(2026, 2, 28))
     assert read_hours_from(date(2026, 1, 3), date(2026, 3, 10)) == [
         ("month", *january),
-        ("off", date(2026, 1, 1), date(2026, 1, 2)),
         ("month", *february),
         ("quarter-hour", date(2026, 3, 1), date(2026, 3, 10)),
+        ("off", date(2026, 1, 1), date(2026, 1, 2)),
     ]
     assert read_hours_from(date(2026, 3, 2), date(2026, 3, 30)) == [
         ("month", *march),
@@ -252,7 +258,7 @@ def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lie
     ]
 
 
-def test_what_has_not_begun_costs_nothing_to_go_off():
+def test_what_has_not_begun_costs_nothing_to_take_off():
     month = (date(2026, 3, 1), date(2026, 3, 31))
     first, last = date(2026, 3, 1), date(2026, 3, 2)
     off = ("off", date(2026, 3, 3), date(2026, 3, 31))
@@ -261,23 +267,13 @@ def test_what_has_not_begun_costs_nothing_to_go_off():
     assert read_hours_from(first, last, now=at(3, 5, 9)) == [("quarter-hour", first, last)]
 
 
-def test_no_month_is_read_whole_in_which_a_figure_begins_to_be_measured():
-    days = (date(2026, 3, 2), date(2026, 3, 30))
-    for moment in (at(3, 2, 0, 15), at(3, 9), at(3, 30, 23, 45)):
-        assert read_hours_from(*days, moments=[moment]) == [("quarter-hour", *days)]
-    for moment in (at(3, 2), at(3, 31)):
-        assert read_hours_from(*days, moments=[moment])[0][0] == "month"
-
-
 def test_however_a_period_lies_its_hours_are_read_once():
     chance = Random(7)
     for _ in range(300):
         first = FIRST + chance.randrange(40) * periods.DAY
-        last = first + chance.randrange(100) * periods.DAY
-        moments = [at(2, 1) + timedelta(hours=chance.randrange(2000)) for _ in range(chance.randrange(3))]
-        read_hours_from(first, last, [moment for moment in moments if moment in Period(first, last)], at(4, 9))
+        read_hours_from(first, first + chance.randrange(100) * periods.DAY, at(4, 9))
 
 
 def test_a_run_begins_and_ends_with_midnights_of_the_zone_of_the_reports():
-    given = Run(Grain.MONTH, date(2026, 3, 1), date(2026, 3, 31)).given
-    assert (given["starts_at"], given["ends_at"]) == ("2026-02-28T23:00:00+00:00", "2026-03-31T22:00:00+00:00")
+    run = Run(Grain.MONTH, date(2026, 3, 1), date(2026, 3, 31))
+    assert (run.start.isoformat(), run.end.isoformat()) == ("2026-02-28T23:00:00+00:00", "2026-03-31T22:00:00+00:00")
