@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from calls.models import DestinationNumber
-from reports import exports, forwarding, hours, periods, querysets
-from reports.callforms import CallFilter
+from reports import exports, forwarding, hours, outcomes, periods, querysets
+from reports.callforms import FLAGS, CallFilter
 from reports.exports import Pieces
-from reports.figures import Coverage
+from reports.figures import Coverage, block_label
 from reports.forms import ReportForm
 from reports.models import (
     DayBlockCounts,
@@ -27,6 +27,7 @@ from reports.models import (
     MonthCounts,
     MonthForwardCounts,
 )
+from reports.outcomes import Outcome
 from reports.periods import Grain, Period
 
 Make = Callable[[ReportForm, bool], Pieces]  # the flag: for Excel
@@ -157,7 +158,7 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
         asked.query(),
         asked.search,
         numbers,
-        asked.pairs("search"),
+        _said_of_calls(asked),
         lambda: exports.calls_csv(asked.calls()),
         lambda: _counted("offered", numbers, period),
         lambda: asked.calls().order_by().count(),
@@ -216,3 +217,22 @@ def _said_of(form: ReportForm) -> list[tuple[str, str]]:
         (gettext("Cut by"), str(form.grain.label)),
         (gettext("Hours"), str(form.opening.label)),
     ]
+
+
+def _said_of_calls(asked: CallFilter) -> list[tuple[str, str]]:
+    """Return the filters of a list of calls in words, without what was searched for."""
+    outcome_labels = {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
+    said = [
+        (gettext("Period"), asked.period_label or gettext("every day")),
+        (gettext("Numbers"), ", ".join(str(one) for one in asked.numbers) or gettext("all that you may see")),
+        (gettext("Hours"), str(asked.opening.label)),
+        (gettext("Outcome"), ", ".join(str(outcome_labels[one]) for one in asked.outcomes)),
+        (gettext("Passed the block"), block_label(asked.block) if asked.block else ""),
+        (gettext("Last block"), block_label(asked.last_block) if asked.last_block else ""),
+        (gettext("Destination"), asked.destinations_label),
+        (gettext("Times"), asked.times_label),
+        (gettext("Weekdays and hours"), asked.hours_label),
+        (gettext("Marks"), ", ".join(str(FLAGS[one]) for one in asked.flags)),
+        (gettext("Callbacks"), gettext("left out") if asked.without_callbacks else ""),
+    ]
+    return [(name, text) for name, text in said if text]

@@ -467,3 +467,17 @@ def test_how_many_rows_there_are_is_told_by_the_counts(manager, kind, query, mos
     with django_assert_max_num_queries(1):
         assert book.most_rows() == most
     assert book.count() <= max(most, 1) or kind == "calls"
+
+
+def test_the_filters_of_a_list_of_calls_are_said_in_words(client, manager, small):
+    query = f"{QUERY}&outcome=answered&block=QUEUE&took=ring&over=5&callbacks=no&weekday=2"
+
+    page = client.get(ask(client, query=query)).content.decode()
+
+    said = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert said["Period"] == "Tue 15 Sep 2026"
+    assert (said["Outcome"], said["Passed the block"]) == ("Answered", "QUEUE")
+    assert (said["Times"], said["Weekdays and hours"]) == ("ring time over 5 s", "Tuesday")
+    assert said["Numbers"] == "all that you may see"
+    assert "from" not in said
+    assert "Last block" not in said
