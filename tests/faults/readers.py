@@ -117,8 +117,8 @@ class Tabs:
                 writer.close()
 
 
-def ask_for_workbook(port: int, cookie: str, query: str) -> int:
-    """Ask for a workbook of calls as the page's form does; return the status that the form is answered with."""
+def ask_for_workbook(port: int, cookie: str, query: str) -> str:
+    """Ask for a workbook of calls as the page's form does; return where the answer leads, blank if nowhere."""
 
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
@@ -132,10 +132,10 @@ def ask_for_workbook(port: int, cookie: str, query: str) -> int:
         {"Cookie": f"{cookie}; csrftoken={token}"},
     )
     try:
-        with urllib.request.build_opener(Stay).open(asked, timeout=GIVES_UP_AFTER_S) as answer:
-            return int(answer.status)
+        with urllib.request.build_opener(Stay).open(asked, timeout=GIVES_UP_AFTER_S):
+            return ""
     except urllib.error.HTTPError as error:
-        return error.code
+        return str(error.headers.get("Location", ""))
 
 
 @dataclass
