@@ -95,7 +95,7 @@ EDGES = "(SELECT edges FROM edge)"
 
 _RUN = f"""
   SELECT width_bucket({{time}}, {{edges}}) AS bucket, CASE WHEN measured & every <> every THEN id END AS incomplete,
-    counts.*
+    {{kept}}
   FROM unnest(%(ids)s::bigint[], %(every)s::int[]) AS number (id, every)
   CROSS JOIN unnest(%({{time}}_from)s::{{type}}[], %({{time}}_to)s::{{type}}[]) AS run (starts, ends)
   CROSS JOIN LATERAL (
@@ -111,16 +111,16 @@ def source(table: Table) -> str:
     its number as `incomplete` where not every figure asked for is measured in it.
 
     Stands behind `WITH {EDGE}`."""
-    kept = ("destination_number_id", "measured", *table.parts, *table.sums)
+    kept = ", ".join(("destination_number_id", "measured", *table.parts, *table.sums))
     days = "%(days)s::date[]"
     return "\n  UNION ALL".join(
-        _RUN.format(time=time, type=kind, edges=edges, table=name, columns=", ".join((time, *kept)))
+        _RUN.format(time=time, type=kind, edges=edges, table=name, columns=f"{time}, {kept}", kept=kept)
         for time, kind, edges, name in (
             ("month", "date", days, table.of_months),
             ("day", "date", days, table.of_days),
             ("quarter_hour", "timestamptz", EDGES, table.of_quarter_hours),
         )
-    ).replace("counts.*", f"counts.{', counts.'.join(kept)}")
+    )
 
 
 @cache
