@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.html import format_html_join
 from django.utils.translation import gettext
@@ -220,14 +221,17 @@ class CountsAdmin(ReadOnlyAdmin):
     list_select_related = ["destination_number"]
     actions = ["export_csv"]
 
+    # What tells rows of one number and time apart.
+    parts: tuple[str, ...] = ()
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return [self.time_field, "destination_number", "is_open", *self.figures]
+        return [self.time_field, "destination_number", "is_open", *self.parts, *self.figures]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [(self.time_field, admin.DateFieldListFilter), "destination_number", "is_open"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return [f"-{self.time_field}", "destination_number_id", "-is_open"]
+        return [f"-{self.time_field}", "destination_number_id", "-is_open", *self.parts]
 
     def get_sortable_by(self, request: HttpRequest) -> list[Any]:
         return [self.time_field]
@@ -263,7 +267,8 @@ class CountsAdmin(ReadOnlyAdmin):
 
 
 class BlockCountsAdmin(CountsAdmin):
-    figures = ["block_type", "blocks", "calls", "last_in_call", "lost"]
+    parts = ("block_type",)
+    figures = ["blocks", "calls", "last_in_call", "lost"]
     what = "blocks"
 
     def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
@@ -276,6 +281,33 @@ class BlockCountsAdmin(CountsAdmin):
             for moment, e164, block_type in rows
             for shown in (block_type, f"'{block_type}")  # with the guard against formulas, or without
         }
+
+
+class OfDaysAdmin(CountsAdmin):
+    """Counts of days. A day on which a post begins to arrive has several rows: they are listed as one, added up."""
+
+    time_field = "day"
+    grain = periods.Grain.DAY
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        same = ["destination_number_id", "day", "is_open", *self.parts]
+        sums = {f"{name}_sum": Window(Sum(name), partition_by=same) for name in self.figures}
+        place = Window(RowNumber(), partition_by=same, order_by=F("measured").desc())
+        return super().get_queryset(request).annotate(place=place, **sums).filter(place=1)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["day", "destination_number", "is_open", *self.parts, *(self._summed(name) for name in self.figures)]
+
+    def _summed(self, name: str) -> Callable[[Any], int]:
+        field: Any = self.model._meta.get_field(name)
+
+        @admin.display(description=field.verbose_name)
+        def summed(row: Any) -> int:
+            value: int = getattr(row, f"{name}_sum")
+            return value
+
+        summed.__name__ = name
+        return summed
 
 
 def day_of(moment: date | datetime) -> date:
@@ -313,9 +345,8 @@ class QuarterHourCountsAdmin(CountsAdmin):
 
 
 @admin.register(DayCounts)
-class DayCountsAdmin(CountsAdmin):
-    time_field = "day"
-    grain = periods.Grain.DAY
+class DayCountsAdmin(OfDaysAdmin):
+    pass
 
 
 @admin.register(QuarterHourBlockCounts)
@@ -325,9 +356,8 @@ class QuarterHourBlockCountsAdmin(BlockCountsAdmin):
 
 
 @admin.register(DayBlockCounts)
-class DayBlockCountsAdmin(BlockCountsAdmin):
-    time_field = "day"
-    grain = periods.Grain.DAY
+class DayBlockCountsAdmin(OfDaysAdmin, BlockCountsAdmin):
+    pass
 
 
 @admin.register(FirstPost)

@@ -264,3 +264,25 @@ def test_the_beginning_of_an_id_is_found_though_it_reads_like_a_phone_number(sta
 
     assert "22147103-0000-11f1" in rows_of(staff.get(f"{CALLS}?q=22147103"))
     assert "another" not in rows_of(staff.get(f"{CALLS}?q=22147103"))
+
+
+@pytest.mark.parametrize(("model", "figures"), [(DayCounts, ["3", "1", "0"]), (DayBlockCounts, ["3", "3", "0"])])
+def test_a_day_on_which_a_post_begins_to_arrive_is_one_row(staff, model, figures):
+    number = make_number()
+    for hour in (0, 1):
+        take(number, "CALL_START", AT + timedelta(hours=hour), call_uuid=f"early {hour}")
+        take(number, "BLOCK_END", AT + timedelta(hours=hour, seconds=1), call_uuid=f"early {hour}")
+    make_call(number, AT + timedelta(hours=2), "late")
+    call_command("roll_up")
+    assert model.objects.count() == 2
+    address = f"/admin/reports/{model._meta.model_name}/"
+
+    rows = rows_of(staff.get(address))
+    assert rows.count('class="action-select"') == 1
+    columns = re.findall(r'<td class="field-(\w+)">(\d+)</td>', rows)
+    assert [value for _name, value in columns[:3]] == figures
+    listed = model.objects.order_by("-measured")[:1]
+    [exported] = export(staff, address, listed)
+    assert figures[0] in exported.values()
+    assert export(staff, address, listed, select_across="1") == [exported]
+    assert rows_of(staff.get(f"{address}?is_open__exact=0")) == ""
