@@ -136,13 +136,14 @@ posts AS (
     last_received_at = greatest(known.last_received_at, excluded.last_received_at)
   WHERE (excluded.received_at, excluded.quarter_hour) < (known.received_at, known.quarter_hour)
     OR known.last_received_at IS NULL OR known.last_received_at < excluded.last_received_at
+  RETURNING destination_number_id, request_type, quarter_hour
 ),
 keys AS (
   UPDATE calls_accesskey AS access_key SET last_used_at = used.received_at
   FROM (SELECT access_key_id, max(received_at) AS received_at FROM event GROUP BY access_key_id) AS used
   WHERE access_key.id = used.access_key_id
     AND (access_key.last_used_at IS NULL OR access_key.last_used_at < used.received_at)
-) SELECT""")
+) SELECT destination_number_id, request_type, quarter_hour FROM posts""")
 
 TAKE_LOG = """
 WITH taken AS (
@@ -216,11 +217,11 @@ def _count(changed: list[tuple[int, datetime]]) -> None:
 def _note_posts(changed: Collection[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
     """Note which posts and keys came first and last in these quarter-hours. Return the quarter-hours counted before of
     which other posts are measured now."""
-    numbers = {number for number, _ in changed}
-    before = measured.first_posts(numbers)
+    before = measured.first_posts({number for number, _ in changed})
     with _cursor(is_for_few=len(changed) <= FEW) as cursor:
-        cursor.execute(NOTE_POSTS_AND_KEYS, [*_arrays(list(changed), {}), RequestType.values])
-    return measured.counted_otherwise(before, measured.first_posts(numbers))
+        noted = cursor.execute(NOTE_POSTS_AND_KEYS, [*_arrays(list(changed), {}), RequestType.values]).fetchall()
+    after = before | {(number, request_type): quarter_hour for number, request_type, quarter_hour in noted}
+    return measured.counted_otherwise(before, after)
 
 
 @contextlib.contextmanager
