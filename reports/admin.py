@@ -221,7 +221,7 @@ class CountsAdmin(ReadOnlyAdmin):
     list_select_related = ["destination_number"]
     actions = ["export_csv"]
 
-    # What tells rows of one number and time apart.
+    # The columns by which rows of one number and time differ.
     parts: tuple[str, ...] = ()
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:

@@ -192,7 +192,7 @@ def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
 def _read(
     table: countings.Table, formulas: dict[str, Formula], coverage: Coverage, period: Period
 ) -> list[dict[str, Any]]:
-    """Return what tells rows of a table apart, with their figures as far as these are measured."""
+    """Return the parts of each row of a table (`Table.parts`), with its figures as far as these are measured."""
     edges = [period.start, period.end]
     found = querysets.read(table, coverage, period, edges, by=table.parts)
     return [

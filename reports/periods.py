@@ -230,8 +230,8 @@ class Run:
 
 
 def runs(period: Period, edges: Iterable[datetime]) -> list[Run]:
-    """Return a period as runs of the coarsest counts that tell what lies before each edge from what lies after it: no
-    month has one inside, and a day in the middle of which one falls is read by quarter-hours."""
+    """Return a period as runs of the coarsest counts that are not cut by an edge: no month has one inside, and a day
+    that has one within it is read by quarter-hours."""
     borders, split = set(), set()
     for edge in edges:
         day = day_of(edge)

@@ -110,7 +110,7 @@ def source(table: Table) -> str:
     """Return the rows of a table that a period is read from, each with the bucket it lies in, counted from 1, and with
     its number as `incomplete` where not every figure asked for is measured in it.
 
-    Stands behind `WITH {EDGE}`."""
+    Goes after `WITH {EDGE}`."""
     kept = ", ".join(("destination_number_id", "measured", *table.parts, *table.sums))
     days = "%(days)s::date[]"
     return "\n  UNION ALL".join(

@@ -114,7 +114,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _few_rows_are_deleted(django_db_setup, django_db_blocker):
     """After each test its rows are deleted, from the few tables that have any. Django would ask which tables there are,
-    make the files of all of them anew, and what every installation has in them, which takes many times as long."""
+    create the files of all of them again, with the rows that every installation has, which takes many times as long."""
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db import connection
     from django.db.models.signals import post_migrate
