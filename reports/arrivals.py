@@ -129,37 +129,37 @@ def of_numbers(numbers: Sequence[DestinationNumber]) -> dict[DestinationNumber, 
         cursor.execute(BRIDGES, [ids])
         bridged = {number_id for (number_id,) in cursor.fetchall()}
     return {
-        number: [
-            _arrival(
-                number,
-                post,
-                {one: seen.get((number.pk, one.value), (None, None)) for one in RequestType},
-                has_bridge=number.pk in bridged,
-            )
-            for post in RequestType
-        ]
+        number: _arrivals(
+            number,
+            {post: seen.get((number.pk, post.value), (None, None)) for post in RequestType},
+            has_bridge=number.pk in bridged,
+        )
         for number in numbers
     }
 
 
-def _arrival(
+def _arrivals(
     number: DestinationNumber,
-    post: RequestType,
     seen: dict[RequestType, tuple[datetime | None, datetime | None]],
     *,
     has_bridge: bool,
-) -> Arrival:
-    first, last = seen[post]
-    if number.arrives(post) == Arrives.OFF:
-        return Arrival(number, post, State.OFF, first, last)
+) -> list[Arrival]:
+    """Return how each of the five posts of a number stands. `seen` holds when each came first, and last."""
     newest = max((at for _first, at in seen.values() if at), default=None)
-    if first is not None:
-        has_stopped = last is not None and newest is not None and newest - last > STOPPED_AFTER
-        # Nobody may have been called on, or have answered, for days.
-        is_certain = post in (RequestType.CALL_START, RequestType.CALL_END, RequestType.BLOCK_END)
-        return Arrival(number, post, State.STOPPED if has_stopped and is_certain else State.ARRIVES, first, last)
-    why = _why_missing(post, {one for one, (at, _last) in seen.items() if at}, has_bridge=has_bridge)
-    return Arrival(number, post, State.MISSING if why else State.NEVER, None, None, why)
+    came = {post for post, (at, _last) in seen.items() if at}
+
+    def arrival(post: RequestType, first: datetime | None, last: datetime | None) -> Arrival:
+        if number.arrives(post) == Arrives.OFF:
+            return Arrival(number, post, State.OFF, first, last)
+        if first is not None:
+            has_stopped = last is not None and newest is not None and newest - last > STOPPED_AFTER
+            # Nobody may have been called on, or have answered, for days.
+            is_certain = post in (RequestType.CALL_START, RequestType.CALL_END, RequestType.BLOCK_END)
+            return Arrival(number, post, State.STOPPED if has_stopped and is_certain else State.ARRIVES, first, last)
+        why = _why_missing(post, came, has_bridge=has_bridge)
+        return Arrival(number, post, State.MISSING if why else State.NEVER, None, None, why)
+
+    return [arrival(post, first, last) for post, (first, last) in seen.items()]
 
 
 def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool) -> str:

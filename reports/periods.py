@@ -303,7 +303,8 @@ def _days_begun(first: date, last: date, now: datetime) -> int:
 def moment_label(moment: datetime, clock: str = "%H:%M") -> str:
     """Return a moment in words, in the reports' zone: `Tue 15 Sep 2026, 10:15`."""
     local = moment.astimezone(zone())
-    return f"{formatted(local, 'D j M Y')}, {local.strftime(clock)}{_offset(local)}"
+    label, _tick, _short = _day_words(local.date(), get_language())
+    return f"{label}, {local.strftime(clock)}{_offset(local)}"
 
 
 def _starts(period: Period, grain: str) -> Iterator[datetime]:

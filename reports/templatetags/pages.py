@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -40,6 +41,7 @@ OF_PARTS = frozenset(
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """An icon of the sprite; the word beside it says the same."""
     href = f"{static('reports/vendor/bootstrap-icons/icons.svg')}#{name}"
@@ -47,6 +49,7 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def swatch(kind: str) -> SafeString:
     """The colour and pattern of an outcome, or of `nm` (not measured)."""
     frame = (2, 10) if kind == Outcome.IN_PROGRESS else (1, 11) if kind == "nm" else (0, 12)
