@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from reports import querysets
+from reports import periods, querysets
 from reports.figures import Coverage, Row
 from reports.presets import Comparison
 
@@ -45,8 +46,13 @@ class Compared:
         """Whether a figure is measured in all of a row, and its number had its first call by then."""
         if row.number is None:
             return False
-        is_known = self.coverage.only(row.number).first_day <= self.days.then.first
-        return is_known and row[key].is_measured and row[key].since is None
+        return row.number.pk in self._known and row[key].is_measured and row[key].since is None
+
+    @cached_property
+    def _known(self) -> set[int]:
+        """The ids of the numbers that had their first call by the first day of the period before."""
+        after = periods.day_start(self.days.then.first + periods.DAY)
+        return {number_id for (number_id, _post), at in self.coverage.first_posts.items() if at < after}
 
 
 def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = None) -> Compared:

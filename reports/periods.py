@@ -157,23 +157,23 @@ class Period:
 
     @property
     def _days_label(self) -> str:
-        last = formatted(self.last, "D j M Y")
+        last = _written(self.last, "D j M Y")
         if self.first == self.last:
             return last
         if self.first.year != self.last.year:
-            return f"{formatted(self.first, 'D j M Y')} – {last}"
-        return f"{formatted(self.first, 'D j' if self.first.month == self.last.month else 'D j M')} – {last}"
+            return f"{_written(self.first, 'D j M Y')} – {last}"
+        return f"{_written(self.first, 'D j' if self.first.month == self.last.month else 'D j M')} – {last}"
 
     @property
     def short_label(self) -> str:
         """Beside others of its kind: `9–15 Sep`."""
         if self.first == self.last:
-            return formatted(self.last, "j M")
+            return _written(self.last, "j M")
         if self.first.year != self.last.year:
-            return f"{formatted(self.first, 'j M Y')} – {formatted(self.last, 'j M Y')}"
+            return f"{_written(self.first, 'j M Y')} – {_written(self.last, 'j M Y')}"
         if self.first.month != self.last.month:
-            return f"{formatted(self.first, 'j M')} – {formatted(self.last, 'j M')}"
-        return f"{self.first.day}–{formatted(self.last, 'j M')}"
+            return f"{_written(self.first, 'j M')} – {_written(self.last, 'j M')}"
+        return f"{self.first.day}–{_written(self.last, 'j M')}"
 
     def __str__(self) -> str:
         return self.label
@@ -303,8 +303,7 @@ def _days_begun(first: date, last: date, now: datetime) -> int:
 def moment_label(moment: datetime, clock: str = "%H:%M") -> str:
     """Return a moment in words, in the reports' zone: `Tue 15 Sep 2026, 10:15`."""
     local = moment.astimezone(zone())
-    label, _tick, _short = _day_words(local.date(), get_language())
-    return f"{label}, {local.strftime(clock)}{_offset(local)}"
+    return f"{_written(local.date(), 'D j M Y')}, {local.strftime(clock)}{_offset(local)}"
 
 
 def _starts(period: Period, grain: str) -> Iterator[datetime]:
@@ -344,31 +343,34 @@ def _starts_as_the_clock_changes(moment: datetime, end: datetime, grain: str) ->
 
 def _of_days(_period: Period, grain: str, start: datetime, end: datetime) -> tuple[str, str]:
     if grain == Grain.DAY:
-        label, _tick, short = _day_words(day_of(start), get_language())
-        return label, short
+        day = day_of(start)
+        return _written(day, "D j M Y"), _written(day, "D j")
     days = Period(day_of(start), day_of(end) - DAY)
     if grain == Grain.WEEK:
         number = days.first.isocalendar().week
         return _("Week %(number)d, %(days)s") % {"number": number, "days": days.label}, days.short_label
-    month = formatted(days.first, "F Y")
+    month = _written(days.first, "F Y")
     if days.first.day == 1 and (days.last + DAY).day == 1:
-        return month, formatted(days.first, "M")
-    return f"{month} ({days.short_label})", formatted(days.first, "M")
+        return month, _written(days.first, "M")
+    return f"{month} ({days.short_label})", _written(days.first, "M")
 
 
 def _of_hours(period: Period, _grain: str, start: datetime, _end: datetime) -> tuple[str, str]:
     local = start.astimezone(zone())
     clock = f"{local:%H:%M}{_offset(local)}"
-    label, tick, _short = _day_words(local.date(), get_language())
-    return f"{label}, {clock}", clock if period.length == 1 else f"{tick}, {clock}"
+    day = local.date()
+    return f"{_written(day, 'D j M Y')}, {clock}", clock if period.length == 1 else f"{_written(day, 'j M')}, {clock}"
 
 
-@lru_cache(maxsize=1024)
-def _day_words(day: date, _language: str | None) -> tuple[str, str, str]:
-    """Return a day in words: in full, under a chart of hours, and under one of days.
+def _written(day: date, style: str) -> str:
+    """Return a day in words, by a format of Django's."""
+    return _written_in(get_language(), day, style)
 
-    Kept, for a month has thousands of quarter-hours, and a year many days."""
-    return formatted(day, "D j M Y"), formatted(day, "j M"), formatted(day, "D j")
+
+# A year has many days, a month thousands of quarter-hours, and a list one day many times.
+@lru_cache(maxsize=4096)
+def _written_in(_language: str | None, day: date, style: str) -> str:
+    return formatted(day, style)
 
 
 def _offset(local: datetime) -> str:
