@@ -156,7 +156,8 @@ def shown(value: Any, kind: str) -> SafeString:
     if kind == "seconds":
         return SafeString(clock(value))
     # As Django localizes a whole number, which takes many times as long.
-    return SafeString(f"{value:,}".replace(",", get_format("THOUSAND_SEPARATOR")))
+    text = f"{value:,}"
+    return SafeString(text.replace(",", get_format("THOUSAND_SEPARATOR")) if "," in text else text)
 
 
 _NIL, _ZERO = SafeString('<span class="nil">–</span>'), SafeString('<span class="zero">0</span>')
@@ -384,6 +385,17 @@ def cells(context: template.Context, row: Row, keys: Sequence[str], place: str) 
     """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
     written = (cell(context, key, row[key], row, KINDS.get(key, "count"), place) for key in keys)
     return mark_safe("".join(f'<td class="r">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+
+
+@register.simple_tag(takes_context=True)
+def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[str, object]], place: str) -> SafeString:
+    """The counts of a row, as `cells`, each with the plain number that a chart draws. `series` are keys and labels."""
+    return mark_safe(  # noqa: S308 (cells are safe, and so are numbers)
+        "".join(
+            f'<td class="r" data-v="{plain(row[key].value)}">{cell(context, key, row[key], row, "count", place)}</td>'
+            for key, _label in series
+        )
+    )
 
 
 # The filters of the list of calls that name the calls of a figure of a destination.
