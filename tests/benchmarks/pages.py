@@ -31,10 +31,11 @@ RECOUNTED, TOGETHER, PROMISED_RECOUNT_MS = 200, 100, 5
 # A working day of ten hours in quarter-hours; of so many millions a year each has this many calls on average.
 FILL = """
 INSERT INTO reports_quarterhourcounts
-  ({columns}, quarter_hour, is_open, each_time_to_answer_s, each_ring_s, each_talk_s)
+  ({columns}, quarter_hour, is_open, measured, each_time_to_answer_s, each_ring_s, each_talk_s)
 SELECT number.id, offered, answered, 0, missed, abandoned, 0, 0, 0, answered, in_time,
   answered * 21, answered * 12, answered, answered * 180, answered,
-  slot, extract(hour FROM slot) < 16,
+  answered * 21000000::bigint, answered * 12000000::bigint, answered * 180000000::bigint,
+  slot, extract(hour FROM slot) < 16, 31,
   array_fill(21, ARRAY[answered]), array_fill(12, ARRAY[answered]), array_fill(180, ARRAY[answered])
 FROM calls_destinationnumber AS number
 CROSS JOIN generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day
@@ -51,21 +52,23 @@ WHERE offered > 0 AND number.label = %(label)s
 """
 COLUMNS = (
     "destination_number_id, offered, answered, served_in_plan, missed, abandoned, short, in_progress, end_unknown, "
-    "answered_after_start, answered_in_time, time_to_answer_s, ring_s, ring_calls, talk_s, talk_calls"
+    "answered_after_start, answered_in_time, time_to_answer_s, ring_s, ring_calls, talk_s, talk_calls, "
+    "time_to_answer_us, ring_us, talk_us"
 )
 BLOCKS = """
 INSERT INTO reports_quarterhourblockcounts
-  (destination_number_id, quarter_hour, is_open, block_type, blocks, calls, last_in_call, lost)
-SELECT destination_number_id, quarter_hour, is_open, block_type, offered, offered, missed, missed
+  (destination_number_id, quarter_hour, is_open, measured, block_type, blocks, calls, last_in_call, lost)
+SELECT destination_number_id, quarter_hour, is_open, measured, block_type, offered, offered, missed, missed
 FROM reports_quarterhourcounts CROSS JOIN (VALUES ('ANNOUNCEMENT'), ('QUEUE'), ('BRIDGE')) AS block (block_type)
 """
 FORWARDS = """
 INSERT INTO reports_quarterhourforwardcounts (
-  destination_number_id, quarter_hour, is_open, destination, destination_type, course,
-  attempts, calls, answers, ring_s, ring_calls
+  destination_number_id, quarter_hour, is_open, measured, destination, destination_type, course,
+  attempts, calls, answers, ring_s, ring_calls, ring_us
 )
-SELECT destination_number_id, quarter_hour, is_open, 1000 + (extract(epoch FROM quarter_hour)::bigint / 900) % 6,
-  'SIP_USER', 'sequence', offered, offered, answered, answered * 12, answered
+SELECT destination_number_id, quarter_hour, is_open, measured,
+  1000 + (extract(epoch FROM quarter_hour)::bigint / 900) % 6,
+  'SIP_USER', 'sequence', offered, offered, answered, answered * 12, answered, answered * 12000000::bigint
 FROM reports_quarterhourcounts
 """
 PEAKS = """
