@@ -112,38 +112,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_rows_are_deleted(django_db_setup, django_db_blocker):
-    """After each test its rows are deleted, from the few tables that have any. Django would ask which tables there are,
-    create the files of all of them again, with the rows that every installation has, which takes many times as long."""
+def _few_rows_are_deleted(django_db_setup):
+    """After each test its rows are deleted. Django would make the files of all tables anew, and what every installation
+    has in them, which takes ten times as long."""
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db import connection
     from django.db.models.signals import post_migrate
-    from django.test import TransactionTestCase
 
-    def deletes(tables):
-        return ["".join(f"DELETE FROM {connection.ops.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE)]
-
-    def delete_rows(_case):
-        connection.close_if_unusable_or_obsolete()
-        with connection.cursor() as cursor:
-            cursor.execute(ask_for_filled)
-            if filled := [table for (table,) in cursor.fetchall()]:
-                cursor.execute(*deletes(filled))
-            cursor.execute("RESET ALL")
-        connection._let_go()  # and with it what it knows of the session's limits
-        connection.init_connection_state()
+    def sql_flush(self, _style, tables, **_):
+        return ["".join(f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE)]
 
     # Of all connections: tests in a browser have others than those without.
-    type(connection.ops).sql_flush = lambda self, _style, tables, **_: deletes(tables)
+    type(connection.ops).sql_flush = sql_flush
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
-    with django_db_blocker.unblock():
-        tables = sorted({*connection.introspection.django_table_names(only_existing=True)} - MADE_BY_MIGRATE)
-    quoted = [(table, connection.ops.quote_name(table)) for table in tables]
-    ask_for_filled = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {name})" for table, name in quoted)
-    TransactionTestCase._fixture_teardown = delete_rows
-    # A new session knows nothing of the tables yet: its first statements take several times as long.
-    TransactionTestCase._should_reload_connections = lambda _case: False
 
 
 @pytest.fixture(scope="session", autouse=True)
