@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reports.periods import Bucket
 
 CALL_START, BLOCK_END, INITIATE_FORWARD, FORWARD_ANSWER, CALL_END = RequestType
+OUTCOMES = tuple(Outcome.values)  # made once: Django makes the list each time
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,32 @@ class State(Enum):
     do_not_call_in_templates = True
 
 
+@dataclass(frozen=True)
+class Lacking:
+    """Why a figure of some numbers is not measured, or not for all of them, before a moment. Said only when asked for:
+    most cells are never asked."""
+
+    coverage: Coverage
+    key: str
+    left_out: int
+    before: datetime
+
+    @cached_property
+    def reason(self) -> str:
+        return self.coverage.reason_of_all(self.key, self.left_out, self.before)
+
+    @cached_property
+    def posts(self) -> tuple[str, ...]:
+        """The posts that do not arrive."""
+        posts = {
+            post.value: None
+            for number in self.coverage
+            if self.coverage.applies(number, self.key)
+            for post in self.coverage.missing(number, self.key, self.before)
+        }
+        return tuple(posts)
+
+
 class Cell(NamedTuple):
     """One figure of one row: counts are whole, shares lie between 0 and 1, times are mean seconds."""
 
@@ -244,12 +271,20 @@ class Cell(NamedTuple):
     left_out: int = 0
     # Offered calls that are not covered: those of such numbers, and those before `since`.
     hidden: int = 0
-    # Why nothing, or not everything, is measured, and what to do about it.
-    reason: str = ""
-    # The posts that do not arrive.
-    missing: tuple[str, ...] = ()
+    # Why nothing, or not everything, is measured.
+    lacking: Lacking | None = None
     # What a share or mean is taken of: calls.
     whole: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why nothing, or not everything, is measured, and what to do about it."""
+        return self.lacking.reason if self.lacking else ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The posts that do not arrive."""
+        return self.lacking.posts if self.lacking else ()
 
     @property
     def is_measured(self) -> bool:
@@ -281,7 +316,7 @@ class Row:
     @property
     def unclassified(self) -> int:
         """Offered minus the outcome cells shown: calls of which it is not known what they came to."""
-        return self.offered - sum(int(self.cells[outcome].value or 0) for outcome in Outcome.values)
+        return self.offered - sum(int(self.cells[outcome].value or 0) for outcome in OUTCOMES)
 
     @property
     def lost(self) -> Cell:

@@ -20,7 +20,7 @@ from calls.models import DestinationNumber
 from calls.opening import Schedule
 from reports import countings, figures, measured, periods
 from reports.countings import COUNTS, Table
-from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Row, State
+from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Lacking, Row, State
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period, Run
 
@@ -457,7 +457,7 @@ class Cells:
             key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in EVERY_FORMULA
         }
         # Most rows of a long report are alike in what they do not say.
-        self.lacking: dict[tuple[str, int, int], tuple[str, tuple[str, ...]]] = {}
+        self.lacking: dict[tuple[str, int, int], Lacking] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
 
     def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
@@ -483,14 +483,8 @@ class Cells:
         left_out = int(counted.get(f"{key}_left_out") or 0)
         hidden = int(counted.get(f"{key}_hidden") or 0)
         if not measured:
-            return Cell(
-                None,
-                State.NOT_MEASURED,
-                None,
-                left_out,
-                hidden,
-                *self._lacking(key, left_out, measured, bucket.end),
-            )
+            why = self._lacking(key, left_out, measured, bucket.end)
+            return Cell(None, State.NOT_MEASURED, None, left_out, hidden, why)
         latest = moments[measured - 1]
         hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
         since = latest if hidden_before and latest > bucket.start else None
@@ -502,20 +496,14 @@ class Cells:
             whole = int(counted.get(f"{key}_whole") or 0)
             value = value_of(formula, above, whole)
             state = State.MEASURED if whole else State.EMPTY
-        reason, missing = self._lacking(key, left_out, measured, bucket.end) if left_out else ("", ())
-        return Cell(value, state, since, left_out, hidden, reason, missing, whole)
+        lacking = self._lacking(key, left_out, measured, bucket.end) if left_out else None
+        return Cell(value, state, since, left_out, hidden, lacking, whole)
 
-    def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> tuple[str, tuple[str, ...]]:
-        """Return why a figure is not measured for all numbers before `end`, and the posts that are missing."""
+    def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> Lacking:
+        """Return why a figure is not measured for all numbers before `end`."""
         place = (key, left_out, measured)
         if place not in self.lacking:
-            posts = {
-                post.value: None
-                for number in self.coverage
-                if self.coverage.applies(number, key)
-                for post in self.coverage.missing(number, key, end)
-            }
-            self.lacking[place] = (self.coverage.reason_of_all(key, left_out, end), tuple(posts))
+            self.lacking[place] = Lacking(self.coverage, key, left_out, end)
         return self.lacking[place]
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from calls import posts, writer
-from calls.models import CallEvent, ChangedQuarterHour, DestinationNumber
+from calls.models import CallEvent, ChangedQuarterHour, DestinationNumber, RequestType
 from reports import rollups
 from reports.periods import Period, today
 from tests.factories import ACCESS_KEY, make_key, make_staff, post_body
@@ -91,9 +91,11 @@ def test_history_is_counted_exactly_while_posts_keep_arriving_and_the_downloads_
     assert CallEvent.objects.count() > 4 * CALLS
 
     # Everything shown, so that every cell has a value.
-    DestinationNumber.objects.update(
-        **dict.fromkeys(("call_start", "block_end", "initiate_forward", "forward_answer", "call_end"), "on")
-    )
+    for number in DestinationNumber.objects.all():
+        for request_type in RequestType.values:
+            setattr(number, request_type.lower(), "on")
+        number.save()
+    call_command("roll_up")
     client.force_login(make_staff())
     period = Period(timezone.localdate() - 61 * (today().resolution), today())
     query = f"from={period.first}&to={period.last}"

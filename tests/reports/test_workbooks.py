@@ -98,7 +98,7 @@ def test_every_call_is_a_row_whatever_its_texts_hold(client):
     assert len(rows) == 1 + 6
     assert {row["A"][1][:1] for row in rows[1:]} == set("012345")
     assert {kind for row in rows[1:] for kind, _text in [row["A"], row["D"]]} == {"text"}
-    assert ("text", str(DAY)) in [line.get("B") for line in about]
+    assert ("text", Period(DAY, DAY).label) in [line.get("B") for line in about]
 
 
 def test_more_rows_than_a_sheet_holds_are_refused_with_advice(client, monkeypatch):
