@@ -197,3 +197,16 @@ def test_half_hours_are_downloaded_too(client, traffic):
         "2026-10-19T09:00:00+02:00",
         "2026-10-19T09:30:00+02:00",
     ]
+
+
+def test_calls_of_a_time_that_has_not_come_have_no_average():
+    """As after a clock that was ahead is set back."""
+    number = make_number()
+    call(number, local(26, 9))
+
+    week = week_of(number, now=local(20, 12))
+
+    assert (at(week, 1, 9).times, at(week, 1, 9).offered) == (1, 1)  # the Monday before has been
+    early = week_of(number, now=local(19, 8))
+    assert (at(early, 1, 9).times, at(early, 1, 9).offered) == (0, 1)
+    assert (early.busiest(), early.worst(), early.most(Shown.OFFERED)) == (None, None, 0.0)
