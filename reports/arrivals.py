@@ -153,7 +153,7 @@ def _arrivals(
             return Arrival(number, post, State.OFF, first, last)
         if first is not None:
             has_stopped = last is not None and newest is not None and newest - last > STOPPED_AFTER
-            # Nobody may have been called on, or have answered, for days.
+            # For days no call may have been forwarded, or answered.
             is_certain = post in (RequestType.CALL_START, RequestType.CALL_END, RequestType.BLOCK_END)
             return Arrival(number, post, State.STOPPED if has_stopped and is_certain else State.ARRIVES, first, last)
         why = _why_missing(post, came, has_bridge=has_bridge)

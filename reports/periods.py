@@ -81,12 +81,6 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(zone()).date()
 
 
-def first_day_from(moment: datetime) -> date:
-    """Return the first local day that begins at a moment or after it."""
-    day = day_of(moment)
-    return day if day_start(day) == moment else day + DAY
-
-
 def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, datetime]:
     """Return the same times on the clock, of one day, on another, in UTC; whatever the clock does in between."""
 
