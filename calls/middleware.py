@@ -9,8 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.response import Response
 
-from calls import metrics
 from calls.addresses import scheme_of
+from calls.ingest import metrics
 from calls.views import healthz, receive_post
 from calls.watching import for_machines
 
@@ -20,7 +20,7 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     answer = receive_post(request)
     if isinstance(answer, Response):
         answer.render()  # nothing behind us does
-    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, in calls.postlog, and sparingly
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, in calls.ingest.post_log, and sparingly
     metrics.count_post(answer.status_code, time.perf_counter() - began)
     return answer
 

@@ -21,7 +21,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import addresses, opening, phones, querysets, search_keys
+from calls import addresses, opening_hours, phones, querysets, search_keys
 
 # The one address that TENIOS posts from.
 TENIOS_NETWORKS = "80.239.139.193"
@@ -254,7 +254,7 @@ class OpeningHours(WithSearchKey):
     state = models.CharField(
         _("public holidays of"),
         max_length=2,
-        choices=list(opening.STATES.items()),
+        choices=list(opening_hours.STATES.items()),
         blank=True,
         help_text=_("Closed on them. Without a state they are days like others."),
     )
@@ -271,15 +271,15 @@ class OpeningHours(WithSearchKey):
     def __str__(self) -> str:
         return self.name
 
-    def schedule(self) -> opening.Schedule:
+    def schedule(self) -> opening_hours.Schedule:
         """Return what says whether a moment lies inside."""
-        weekly: dict[int, opening.Spans] = {}
+        weekly: dict[int, opening_hours.Spans] = {}
         for one in self.weekly.all():
             weekly[one.weekday] = (*weekly.get(one.weekday, ()), one.span)
-        days: dict[date, opening.Spans] = {}
+        days: dict[date, opening_hours.Spans] = {}
         for single in self.days.all():
             days[single.day] = (*days.get(single.day, ()), *([] if single.opens_at is None else [single.span]))
-        return opening.Schedule(settings.TIME_ZONE, weekly, days, self.state)
+        return opening_hours.Schedule(settings.TIME_ZONE, weekly, days, self.state)
 
     def log_history(self) -> None:
         """Log every quarter-hour that has a call of a number with these hours."""
@@ -433,7 +433,7 @@ class AccessKey(models.Model):
 
 
 class Call(models.Model):
-    """One call, merged from its posts. Written by calls.writer only; every column merges by least or greatest,
+    """One call, merged from its posts. Written by calls.ingest.writer only; every column merges by least or greatest,
     so that any order of any posts gives the same row."""
 
     destination_number = models.ForeignKey(
@@ -678,7 +678,7 @@ class Reason(models.TextChoices):
 
 class RefusedPost(models.Model):
     """A post that was refused, kept so that it can be counted once what was wrong is mended. Written by
-    calls.refusals only, for senders that are listed or hold a live key of some number."""
+    calls.ingest.refused_posts only, for senders that are listed or hold a live key of some number."""
 
     # Of answer, address, key and body: identical ones are one row.
     digest = models.CharField(max_length=64, unique=True, editable=False)

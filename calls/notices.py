@@ -10,10 +10,11 @@ from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from calls import intake, phones
+from calls import phones
+from calls.ingest import intake
+from calls.ingest.sender_policy import FOREIGN
+from calls.ingest.spool import SpoolError
 from calls.models import Reason, RefusedPost
-from calls.senders import FOREIGN
-from calls.spool import SpoolError
 
 MOST_SHOWN = 3
 LOOKED_AT = 1_000  # newest posts

@@ -15,7 +15,7 @@ from calls import phones, search_keys
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from calls.opening import Schedule
+    from calls.opening_hours import Schedule
 
     User = AbstractBaseUser | AnonymousUser
 

@@ -15,8 +15,8 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from calls import phones, posts
+from calls.ingest.writer import LOG_CALLS
 from calls.models import CallEvent, DestinationNumber, RefusedPost
-from calls.writer import LOG_CALLS
 
 EVENTS_IN_A_BATCH = 20_000
 CALLS_IN_A_TRANSACTION = 200
@@ -134,7 +134,7 @@ def _read_callers_again(ids: Sequence[int], found: Found, *, change: bool) -> No
 
 
 def _caller_of(events: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return what the posts of a call say of its caller, by the rule by which calls.writer merges them."""
+    """Return what the posts of a call say of its caller, by the rule by which calls.ingest.writer merges them."""
     deciding = []
     for rank, received_at, ingest_id, received, customer_number in events:
         caller = phones.comparable(received)

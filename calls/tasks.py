@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from calls import refusals, writer
+from calls.ingest import refused_posts, writer
 
 
 @shared_task(ignore_result=True)
@@ -17,4 +17,4 @@ def reunite_calls() -> None:
 
 @shared_task(ignore_result=True)
 def redact_refused_posts() -> None:
-    refusals.redact_kept()
+    refused_posts.redact_kept()

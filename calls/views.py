@@ -17,10 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from calls import intake, postlog, posts
-from calls.refusals import Refused
-from calls.senders import FOREIGN, Sender
-from calls.spool import SpoolError
+from calls import posts
+from calls.ingest import intake, post_log
+from calls.ingest.refused_posts import Refused
+from calls.ingest.sender_policy import FOREIGN, Sender
+from calls.ingest.spool import SpoolError
 from calls.watching import may_watch
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class PostView(APIView):
         if refused is None:
             intake.note_taken(sender)
         else:
-            postlog.refused(refused)
+            post_log.refused(refused)
             intake.keep_refused(refused, sender)
         return answer
 

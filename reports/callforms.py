@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
-from calls.opening import Schedule
+from calls.opening_hours import Schedule
 from calls.querysets import CallQuerySet
 from reports import forwarding, outcomes, peaks, periods, querysets, question
 from reports.countings import AT_ONCE_S

@@ -16,11 +16,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from calls import intake
-from calls.groupcommit import GroupCommit
-from calls.spool import Held, SpoolError
+from calls.ingest import intake
+from calls.ingest.group_commit import GroupCommit
+from calls.ingest.spool import Held, SpoolError
+from calls.ingest.writer import Writer
 from calls.watching import for_machines, may_watch
-from calls.writer import Writer
 from reports import intake_process
 
 WAIT_FOR_DATABASE_S = 0.75

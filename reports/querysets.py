@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber
-from calls.opening import Schedule
+from calls.opening_hours import Schedule
 from reports import countings, figures, measured, periods
 from reports.countings import COUNTS, Table
 from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Lacking, Row, State

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
-from calls.opening import Schedule
+from calls.opening_hours import Schedule
 from reports import countings, measured
 from reports.countings import CHANGED, FENCE, TABLES
 

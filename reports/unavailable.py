@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.views import defaults
 from prometheus_client import Counter
 
-from calls.spool import SpoolError, of_this_host
+from calls.ingest.spool import SpoolError, of_this_host
 
 logger = logging.getLogger(__name__)
 

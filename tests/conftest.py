@@ -132,7 +132,7 @@ def _few_rows_are_deleted(django_db_setup):
 def _close_writer(django_db_setup):
     """After the last test and before its database goes."""
     yield
-    from calls import intake
+    from calls.ingest import intake
     from reports import monitoring
 
     intake.close()

@@ -16,7 +16,8 @@ from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 
-from calls import intake, keys, posts
+from calls import keys, posts
+from calls.ingest import intake
 from calls.models import AccessKey, DestinationNumber
 
 E164 = "+4922155400300"

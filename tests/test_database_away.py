@@ -12,8 +12,8 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError, connection
 from django.test import Client
 
-from calls import writer
-from calls.spool import of_this_host
+from calls.ingest import writer
+from calls.ingest.spool import of_this_host
 from config import time_limits
 from config.time_limits import Limit, TimeIsUp, limited
 from reports import exports, unavailable

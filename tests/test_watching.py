@@ -16,9 +16,10 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from calls import intake, postlog, sparing
+from calls import sparing
+from calls.ingest import intake, post_log
+from calls.ingest.spool import of_this_host
 from calls.models import ChangedQuarterHour
-from calls.spool import of_this_host
 from config.logs import Json, Line
 from reports import monitoring
 from reports.models import RollUp
@@ -208,9 +209,9 @@ def lines():
     """What calltally.posts writes."""
     handler, written = logging.Handler(), []
     handler.emit = written.append
-    postlog.logger.addHandler(handler)
+    post_log.logger.addHandler(handler)
     yield written
-    postlog.logger.removeHandler(handler)
+    post_log.logger.removeHandler(handler)
 
 
 def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, number, lines, caplog):
@@ -238,9 +239,9 @@ def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypat
     now = [1000.0]
     monkeypatch.setattr(sparing.time, "monotonic", lambda: now[0])
     for _ in range(500):
-        postlog.logger.warning("refused", extra={"fields": {}})
+        post_log.logger.warning("refused", extra={"fields": {}})
     now[0] += 1
-    postlog.logger.warning("refused", extra={"fields": {}})
+    post_log.logger.warning("refused", extra={"fields": {}})
 
     assert len(lines) == sparing.LINES_PER_S + 1
     assert Line().format(lines[-1]).endswith(f"refused held_back={500 - sparing.LINES_PER_S}")

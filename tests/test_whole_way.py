@@ -14,7 +14,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from calls import posts, writer
+from calls import posts
+from calls.ingest import writer
 from calls.models import CallEvent, ChangedQuarterHour, DestinationNumber, RequestType
 from reports import rollups
 from reports.periods import Period, today

@@ -25,7 +25,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from calls import issuing, keys, phones, search_keys
+from calls import access_keys, keys, phones, search_keys
 from calls.admin.base import (
     BOXES,
     DATE_SCRIPTS,
@@ -86,7 +86,7 @@ class IssueKeyForm(KeyForm):
 
     def issue(self, number: DestinationNumber) -> str:
         given = self.cleaned_data
-        return issuing.issue_key(
+        return access_keys.issue_key(
             number,
             access_key=given["access_key"],
             valid_from=given["valid_from"],
@@ -99,13 +99,15 @@ class RotateKeyForm(KeyForm):
         label=_("Overlap, days"),
         min_value=0,
         max_value=365,
-        initial=issuing.OVERLAP.days,
+        initial=access_keys.OVERLAP.days,
         help_text=_("How long the keys that are live now go on working. 0 ends them at once."),
     )
 
     def issue(self, number: DestinationNumber) -> str:
         given = self.cleaned_data
-        return issuing.rotate_key(number, access_key=given["access_key"], overlap=timedelta(days=given["overlap_days"]))
+        return access_keys.rotate_key(
+            number, access_key=given["access_key"], overlap=timedelta(days=given["overlap_days"])
+        )
 
 
 class HasLiveKey(admin.SimpleListFilter):

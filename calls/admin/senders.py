@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from calls import intake
+from calls.ingest import intake
 from calls.models import SenderPolicy
 
 

@@ -175,7 +175,7 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
     `connections` is how many each of their processes holds to the database."""
     from django.conf import settings
 
-    from calls.writer import KEEP_POSTS
+    from calls.ingest.writer import KEEP_POSTS
     from config import embedded
     from config.management.commands.quickstart import intake_service, services
 

@@ -16,8 +16,8 @@ def number():
 @pytest.fixture
 def own_intake(tmp_path, settings, monkeypatch):
     """An intake and a spool of the test's own, as of a process that has just started."""
-    from calls import intake
-    from calls.spool import of_this_host
+    from calls.ingest import intake
+    from calls.ingest.spool import of_this_host
 
     settings.SPOOL_FOLDER = tmp_path / "spool"
     own = intake.Intake(of_this_host())

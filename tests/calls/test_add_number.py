@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from calls import issuing
+from calls import access_keys
 from calls.models import AccessKey, DestinationNumber
 from tests.factories import make_key, make_number, post, post_body
 from tests.spellings import READ, UNREAD
@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_said_and_leaves_nothing_behind(args, said):
 @pytest.mark.django_db
 def test_a_fourth_live_key_is_refused_in_words():
     number = make_number()
-    for _ in range(issuing.MOST_LIVE_KEYS):
+    for _ in range(access_keys.MOST_LIVE_KEYS):
         make_key(number)
 
     with pytest.raises(CommandError, match="3 live keys"):
@@ -120,7 +120,7 @@ def test_a_fourth_live_key_is_refused_in_words():
 def test_a_revoked_key_does_not_come_back():
     number = make_number()
     make_key(number, "brought-key-0123456789")
-    issuing.revoke_key(number.access_keys.get())
+    access_keys.revoke_key(number.access_keys.get())
 
     with pytest.raises(CommandError, match="is revoked"):
         add_number(number.e164, "--key", "brought-key-0123456789")

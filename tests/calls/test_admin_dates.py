@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from calls import intake
+from calls.ingest import intake
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SingleDay
 from reports import rollups
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts

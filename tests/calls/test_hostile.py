@@ -15,7 +15,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from calls import intake
+from calls.ingest import intake
 from calls.models import Call, CallEvent, RefusedPost
 from tests.calls.corpus import CASES, TEXTS, case, start
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, post_body

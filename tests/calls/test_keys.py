@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, connections
 from django.utils import timezone
 
-from calls import issuing, keys
+from calls import access_keys, keys
 from tests.factories import E164, make_key, make_number, post, post_body
 
 OTHER = "+4922155400301"
@@ -28,8 +28,8 @@ def number(db):
 @pytest.mark.django_db(transaction=True)
 def test_a_key_admits_posts_for_its_number_alone(client):
     number, other = make_number(), make_number(OTHER)
-    access_key = issuing.issue_key(number)
-    issuing.issue_key(other)
+    access_key = access_keys.issue_key(number)
+    access_keys.issue_key(other)
 
     assert answer(client, access_key) == 200
     assert answer(client, access_key, OTHER) == 403
@@ -38,7 +38,7 @@ def test_a_key_admits_posts_for_its_number_alone(client):
 @pytest.mark.django_db(transaction=True)
 def test_the_same_key_may_serve_several_numbers(client):
     for number in make_number(), make_number(OTHER):
-        issuing.issue_key(number, access_key=BROUGHT)
+        access_keys.issue_key(number, access_key=BROUGHT)
 
     assert answer(client, BROUGHT) == 200
     assert answer(client, BROUGHT, OTHER) == 200
@@ -49,7 +49,7 @@ def test_a_made_key_can_be_given_to_any_command_line():
 
 
 def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
-    access_key = issuing.issue_key(number)
+    access_key = access_keys.issue_key(number)
 
     key = number.access_keys.get()
     assert len(access_key) == 32
@@ -59,7 +59,7 @@ def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
 
 @pytest.mark.django_db(transaction=True)
 def test_no_table_holds_a_key_that_was_issued_and_posted_with(client):
-    access_key = issuing.issue_key(make_number())
+    access_key = access_keys.issue_key(make_number())
     assert post(client, post_body("CALL_START", key=access_key, note=f"my key is {access_key}")).status_code == 200
 
     with connection.cursor() as cursor:
@@ -84,7 +84,7 @@ def test_no_table_holds_a_key_that_was_issued_and_posted_with(client):
 )
 def test_a_key_that_cannot_serve_is_refused(number, access_key, code):
     with pytest.raises(ValidationError) as refused:
-        issuing.issue_key(number, access_key=access_key)
+        access_keys.issue_key(number, access_key=access_key)
 
     assert refused.value.code == code
     assert not number.access_keys.exists()
@@ -92,28 +92,28 @@ def test_a_key_that_cannot_serve_is_refused(number, access_key, code):
 
 @pytest.mark.parametrize("access_key", ["12345678", "XXXXXXXXX", "ein Schlüssel"])
 def test_a_key_that_stands_in_tenios_already_is_taken(number, access_key):
-    assert issuing.issue_key(number, access_key=access_key) == access_key
+    assert access_keys.issue_key(number, access_key=access_key) == access_key
 
 
 def test_a_key_is_issued_once_per_number(number):
-    issuing.issue_key(number, access_key=BROUGHT)
+    access_keys.issue_key(number, access_key=BROUGHT)
 
     with pytest.raises(ValidationError, match="is live"):
-        issuing.issue_key(number, access_key=BROUGHT)
+        access_keys.issue_key(number, access_key=BROUGHT)
 
 
 def test_a_key_cannot_expire_before_it_is_valid(number):
     now = timezone.now()
     with pytest.raises(ValidationError, match="cannot expire"):
-        issuing.issue_key(number, expires_at=now - timedelta(hours=1))
+        access_keys.issue_key(number, expires_at=now - timedelta(hours=1))
     with pytest.raises(ValidationError, match="cannot expire"):
-        issuing.issue_key(number, valid_from=now + timedelta(days=2), expires_at=now + timedelta(days=1))
+        access_keys.issue_key(number, valid_from=now + timedelta(days=2), expires_at=now + timedelta(days=1))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_key_admits_nothing_before_it_is_valid_or_after_it_expired(client):
     number, now = make_number(), timezone.now()
-    coming = issuing.issue_key(number, valid_from=now + timedelta(hours=1))
+    coming = access_keys.issue_key(number, valid_from=now + timedelta(hours=1))
     gone = make_key(number, expires_at=now - timedelta(seconds=1))
 
     assert answer(client, coming) == 403
@@ -121,28 +121,28 @@ def test_a_key_admits_nothing_before_it_is_valid_or_after_it_expired(client):
 
 
 def test_a_number_has_at_most_three_keys_that_are_live_or_will_be(number):
-    issuing.issue_key(number)
-    issuing.issue_key(number, valid_from=timezone.now() + timedelta(days=1))
-    issuing.issue_key(number, expires_at=timezone.now() + timedelta(days=1))
+    access_keys.issue_key(number)
+    access_keys.issue_key(number, valid_from=timezone.now() + timedelta(days=1))
+    access_keys.issue_key(number, expires_at=timezone.now() + timedelta(days=1))
 
     with pytest.raises(ValidationError, match="3 live keys"):
-        issuing.issue_key(number)
+        access_keys.issue_key(number)
 
-    issuing.revoke_key(number.access_keys.first())
-    issuing.issue_key(number)
+    access_keys.revoke_key(number.access_keys.first())
+    access_keys.issue_key(number)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_do_not_get_past_the_limit():
     number = make_number()
-    for _ in range(issuing.MOST_LIVE_KEYS - 1):
+    for _ in range(access_keys.MOST_LIVE_KEYS - 1):
         make_key(number)
     barrier, refused = threading.Barrier(4), []
 
     def issue():
         try:
             barrier.wait(10)
-            issuing.issue_key(number)
+            access_keys.issue_key(number)
         except ValidationError as error:
             refused.append(error.code)
         finally:
@@ -155,14 +155,14 @@ def test_two_at_once_do_not_get_past_the_limit():
         thread.join(20)
 
     assert refused == ["most_live_keys"] * 3
-    assert number.access_keys.count() == issuing.MOST_LIVE_KEYS
+    assert number.access_keys.count() == access_keys.MOST_LIVE_KEYS
 
 
 @pytest.mark.django_db(transaction=True)
 def test_after_a_rotation_both_keys_work_until_the_overlap_is_over(client):
     number = make_number()
-    old = issuing.issue_key(number)
-    new = issuing.rotate_key(number, overlap=timedelta(days=14))
+    old = access_keys.issue_key(number)
+    new = access_keys.rotate_key(number, overlap=timedelta(days=14))
 
     assert answer(client, old) == 200
     assert answer(client, new) == 200
@@ -174,8 +174,8 @@ def test_after_a_rotation_both_keys_work_until_the_overlap_is_over(client):
 @pytest.mark.django_db(transaction=True)
 def test_a_rotation_without_overlap_ends_the_old_keys_at_once(client):
     number = make_number()
-    old = [make_key(number) for _ in range(issuing.MOST_LIVE_KEYS)]
-    new = issuing.rotate_key(number, overlap=timedelta(0))
+    old = [make_key(number) for _ in range(access_keys.MOST_LIVE_KEYS)]
+    new = access_keys.rotate_key(number, overlap=timedelta(0))
 
     assert {answer(client, access_key) for access_key in old} == {403}
     assert answer(client, new) == 200
@@ -183,21 +183,21 @@ def test_a_rotation_without_overlap_ends_the_old_keys_at_once(client):
 
 def test_a_rotation_never_lets_a_key_live_longer(number):
     tomorrow = timezone.now() + timedelta(days=1)
-    issuing.issue_key(number, expires_at=tomorrow)
+    access_keys.issue_key(number, expires_at=tomorrow)
     old = number.access_keys.get()
 
-    issuing.rotate_key(number)
+    access_keys.rotate_key(number)
 
     old.refresh_from_db()
     assert old.expires_at == tomorrow
 
 
 def test_a_rotation_that_would_make_four_live_keys_changes_nothing(number):
-    for _ in range(issuing.MOST_LIVE_KEYS):
-        issuing.issue_key(number)
+    for _ in range(access_keys.MOST_LIVE_KEYS):
+        access_keys.issue_key(number)
 
     with pytest.raises(ValidationError, match="Revoke one first"):
-        issuing.rotate_key(number)
+        access_keys.rotate_key(number)
 
     assert set(number.access_keys.values_list("expires_at", flat=True)) == {None}
 
@@ -205,22 +205,22 @@ def test_a_rotation_that_would_make_four_live_keys_changes_nothing(number):
 @pytest.mark.django_db(transaction=True)
 def test_a_revoked_key_is_refused_at_once_and_others_go_on(client):
     number = make_number()
-    revoked, kept = issuing.issue_key(number), issuing.issue_key(number)
+    revoked, kept = access_keys.issue_key(number), access_keys.issue_key(number)
     assert answer(client, revoked) == 200
 
-    issuing.revoke_key(number.access_keys.get(fingerprint=keys.fingerprint(revoked)))
+    access_keys.revoke_key(number.access_keys.get(fingerprint=keys.fingerprint(revoked)))
 
     assert answer(client, revoked) == 403
     assert answer(client, kept) == 200
 
 
 def test_revoking_again_keeps_the_first_time(number):
-    issuing.issue_key(number)
+    access_keys.issue_key(number)
     key = number.access_keys.get()
-    issuing.revoke_key(key)
+    access_keys.revoke_key(key)
     first = key.revoked_at
 
-    issuing.revoke_key(number.access_keys.get())
+    access_keys.revoke_key(number.access_keys.get())
 
     key.refresh_from_db()
     assert key.revoked_at == first
@@ -237,6 +237,6 @@ def test_revoking_again_keeps_the_first_time(number):
 )
 def test_a_time_that_could_not_be_read_again_is_refused(number, field, moment):
     with pytest.raises(ValidationError):
-        issuing.issue_key(number, **{field: moment})
+        access_keys.issue_key(number, **{field: moment})
 
     assert not number.access_keys.exists()

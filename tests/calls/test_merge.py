@@ -13,8 +13,9 @@ from django.db import connection as django_connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calls import posts, writer
-from calls.groupcommit import GroupCommit, Submitted
+from calls import posts
+from calls.ingest import writer
+from calls.ingest.group_commit import GroupCommit, Submitted
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import rollups
 from reports.models import DayBlockCounts, QuarterHourBlockCounts, QuarterHourCounts

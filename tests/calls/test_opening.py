@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from calls.models import ChangedQuarterHour, DestinationNumber, OpeningHours
-from calls.opening import Schedule
+from calls.opening_hours import Schedule
 from tests.factories import make_number, take
 
 BERLIN = ZoneInfo("Europe/Berlin")

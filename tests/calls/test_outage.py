@@ -15,10 +15,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from calls import intake, posts, writer
-from calls.draining import drain_some
+from calls import posts
+from calls.ingest import intake, writer
+from calls.ingest.drain import drain_some
+from calls.ingest.spool import Spool, SpoolError, of_this_host
 from calls.models import AccessKey, Call, CallEvent
-from calls.spool import Spool, SpoolError, of_this_host
 from tests.factories import ACCESS_KEY, make_key, post, post_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from calls import throttle
 from calls.addresses import read_network
+from calls.ingest import rate_limit
 from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
 from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, settled, start
 from tests.factories import make_staff, post
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def clock(monkeypatch):
     """The throttle's clock stands still, however slow this machine is; a test may set it on."""
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
@@ -97,7 +97,7 @@ def test_somebody_on_this_machine_is_not_flagged_but_a_proxy_nobody_told_of_is(c
 
 
 def test_a_stranger_whose_posts_are_refused_is_slowed_down_and_others_are_not(client, number):
-    for _ in range(throttle.REFUSED_AT_ONCE):
+    for _ in range(rate_limit.REFUSED_AT_ONCE):
         assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
     answer = send(client, start(key="wrong-key-wrong"), STRANGER)
 
@@ -109,19 +109,19 @@ def test_a_stranger_whose_posts_are_refused_is_slowed_down_and_others_are_not(cl
 
 @pytest.mark.parametrize("sender", [TENIOS, "127.0.0.1", "10.1.2.3"])
 def test_listed_and_near_addresses_are_never_slowed_down(client, number, sender):
-    for _ in range(throttle.REFUSED_AT_ONCE + 5):
+    for _ in range(rate_limit.REFUSED_AT_ONCE + 5):
         assert send(client, start(key="wrong-key-wrong"), sender).status_code == 403
 
 
 def test_a_post_that_is_taken_makes_up_for_those_that_were_refused(client, number):
     for _ in range(3):
-        for _ in range(throttle.REFUSED_AT_ONCE - 1):
+        for _ in range(rate_limit.REFUSED_AT_ONCE - 1):
             assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
         assert send(client, start(), STRANGER).status_code == 200
 
 
 def test_the_many_addresses_of_one_ipv6_network_are_one_sender(client, number):
-    for place in range(throttle.REFUSED_AT_ONCE):
+    for place in range(rate_limit.REFUSED_AT_ONCE):
         send(client, start(key="wrong-key-wrong"), f"2001:db8:5::{place:x}")
 
     assert send(client, start(), "2001:db8:5::ffff").status_code == 429
@@ -129,9 +129,9 @@ def test_the_many_addresses_of_one_ipv6_network_are_one_sender(client, number):
 
 
 def test_a_throttle_forgets_with_time_and_holds_no_more_senders_than_it_may(monkeypatch, clock):
-    monkeypatch.setattr(throttle, "MOST_SENDERS", 3)
-    slow = throttle.Throttle()
-    for _ in range(throttle.REFUSED_AT_ONCE + 30):
+    monkeypatch.setattr(rate_limit, "MOST_SENDERS", 3)
+    slow = rate_limit.RateLimit()
+    for _ in range(rate_limit.REFUSED_AT_ONCE + 30):
         slow.refused("one")
     assert slow.wait_s("one") == 31
     clock.now += 30

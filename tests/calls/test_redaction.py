@@ -9,11 +9,12 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from calls import intake, keys, redaction, refusals, tasks
+from calls import keys, redaction, tasks
+from calls.ingest import intake, refused_posts
+from calls.ingest.spool import of_this_host
+from calls.ingest.writer import connect
 from calls.models import CallEvent, RefusedPost
 from calls.posts import MOST_BYTES
-from calls.spool import of_this_host
-from calls.writer import connect
 from tests.calls.test_refused import OTHER, STRANGER, TENIOS, made_up, send, settled
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, post_body
 
@@ -261,7 +262,7 @@ def test_posts_that_were_kept_before_are_cleared_by_the_hour(number):
     old = json.dumps(without(token=KEY, other=BROUGHT))
     bad = f"{{'x': '{KEY}"
     with connect("tests") as writing:
-        refusals.keep(writing, [made_up(1), made_up(2), made_up(3, "bad_json")])
+        refused_posts.keep(writing, [made_up(1), made_up(2), made_up(3, "bad_json")])
     first, second, third = RefusedPost.objects.order_by("received_at")
     alike = {"fingerprint": "f" * 64, "address": TENIOS}
     RefusedPost.objects.filter(pk=first.pk).update(body=old, **alike)
@@ -277,10 +278,10 @@ def test_posts_that_were_kept_before_are_cleared_by_the_hour(number):
     assert (kept.count, len(kept.ingest_ids)) == (2, 2)  # alike once their keys are gone
     assert (kept.received_at, kept.last_received_at) == (first.received_at, second.last_received_at)
     assert (kept.request_type, kept.destination_number) == ("CALL_START", E164)
-    assert refusals.redact_kept() == 0
+    assert refused_posts.redact_kept() == 0
     with connect("tests") as writing:  # as the same post would be kept now
         again = made_up(1, body=old, destination_number=E164, **alike)
-        refusals.keep(writing, [again])
+        refused_posts.keep(writing, [again])
     assert RefusedPost.objects.count() == 2
 
 
@@ -289,6 +290,6 @@ def test_a_key_that_is_issued_later_is_cleared_too(client):
     assert held(settled().get().body)
     make_key(make_number(), KEY)
 
-    assert refusals.redact_kept() == 1
+    assert refused_posts.redact_kept() == 1
 
     assert not held(RefusedPost.objects.get().body)

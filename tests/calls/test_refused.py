@@ -12,11 +12,12 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from calls import intake, posts, refusals, views
-from calls.admin import refused
+from calls import posts, views
+from calls.admin.refused_posts import ADVICE, NO_NUMBER, WHY
+from calls.ingest import intake, refused_posts
+from calls.ingest.refused_posts import Refused
+from calls.ingest.writer import connect
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
-from calls.refusals import Refused
-from calls.writer import connect
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, make_user, post, post_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
@@ -177,10 +178,10 @@ def writing():
 
 
 def test_a_flood_of_one_kind_pushes_out_its_own_alone(writing, monkeypatch):
-    monkeypatch.setattr(refusals, "MOST_ROWS", 30)
-    refusals.keep(writing, [made_up(place, "bad_post") for place in range(10)])
+    monkeypatch.setattr(refused_posts, "MOST_ROWS", 30)
+    refused_posts.keep(writing, [made_up(place, "bad_post") for place in range(10)])
     for flood in range(5):
-        refusals.keep(writing, [made_up(place) for place in range(100 + flood * 100, 200 + flood * 100)])
+        refused_posts.keep(writing, [made_up(place) for place in range(100 + flood * 100, 200 + flood * 100)])
 
     kept = RefusedPost.objects
     assert kept.filter(reason=Reason.BAD_POST).count() == 10
@@ -189,9 +190,9 @@ def test_a_flood_of_one_kind_pushes_out_its_own_alone(writing, monkeypatch):
 
 
 def test_a_few_large_ones_leave_room_for_the_others(writing, monkeypatch):
-    monkeypatch.setattr(refusals, "MOST_BYTES", 100_000)
-    refusals.keep(writing, [made_up(place, "bad_post") for place in range(10)])
-    refusals.keep(writing, [made_up(place, body="x" * 40_000) for place in range(100, 110)])
+    monkeypatch.setattr(refused_posts, "MOST_BYTES", 100_000)
+    refused_posts.keep(writing, [made_up(place, "bad_post") for place in range(10)])
+    refused_posts.keep(writing, [made_up(place, body="x" * 40_000) for place in range(100, 110)])
 
     assert RefusedPost.objects.filter(reason=Reason.BAD_POST).count() == 10
     assert RefusedPost.objects.filter(reason=Reason.UNKNOWN_KEY).count() == 2
@@ -199,15 +200,15 @@ def test_a_few_large_ones_leave_room_for_the_others(writing, monkeypatch):
 
 def test_what_is_older_than_thirty_days_goes(writing):
     long_ago = (timezone.now() - timedelta(days=31)).isoformat()
-    refusals.keep(writing, [made_up(1, received_at=long_ago), made_up(2)])
+    refused_posts.keep(writing, [made_up(1, received_at=long_ago), made_up(2)])
 
     assert RefusedPost.objects.count() == 1
 
 
 def test_keeping_the_same_twice_changes_nothing(writing):
     alike = {"fingerprint": "f" * 64}
-    refusals.keep(writing, [made_up(1, **alike)])
-    refusals.keep(writing, [made_up(1, **alike), made_up(2, **alike)])
+    refused_posts.keep(writing, [made_up(1, **alike)])
+    refused_posts.keep(writing, [made_up(1, **alike), made_up(2, **alike)])
 
     assert (RefusedPost.objects.get().count, len(RefusedPost.objects.get().ingest_ids)) == (2, 2)
 
@@ -381,21 +382,21 @@ def test_every_reason_is_explained_with_what_to_do(staff, number, reason):
     RefusedPost.objects.update(reason=reason)
 
     page = page_of(staff, row)
-    assert str(refused.WHY[reason]) in page
-    assert str(refused.ADVICE[reason]) in page
+    assert str(WHY[reason]) in page
+    assert str(ADVICE[reason]) in page
     # What was counted since needs nothing to be done.
     RefusedPost.objects.update(replayed_at=timezone.now())
     page = page_of(staff, row)
-    assert str(refused.WHY[reason]) in page
-    assert str(refused.ADVICE[reason]) not in page
+    assert str(WHY[reason]) in page
+    assert str(ADVICE[reason]) not in page
 
 
 def test_reasons_are_those_that_answers_have():
-    said = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refusals.REASONS))
+    said = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refused_posts.REASONS))
     said |= {"foreign_address", views.TooLarge.default_code, views.NotJson.default_code}
     said |= set(re.findall(r'Refusal\("([a-z_]+)"', inspect.getsource(posts)))
-    assert said == set(Reason.values) == set(refused.WHY) == set(refused.ADVICE)
-    assert all(str(text).endswith(".") for text in (*refused.WHY.values(), *refused.ADVICE.values()))
+    assert said == set(Reason.values) == set(WHY) == set(ADVICE)
+    assert all(str(text).endswith(".") for text in (*WHY.values(), *ADVICE.values()))
 
 
 @pytest.mark.parametrize(
@@ -454,4 +455,4 @@ def test_a_number_like_none_here_is_no_misreading(staff, number, named, can_be_a
     page = page_of(staff, settled().get())
     assert "Did you mean" not in page
     assert ("Add this number" in page) == can_be_added
-    assert (str(refused.NO_NUMBER) in page) != can_be_added
+    assert (str(NO_NUMBER) in page) != can_be_added

@@ -6,7 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from calls import intake, rereading
+from calls import rereading
+from calls.ingest import intake
 from calls.models import Call, CallEvent, ChangedQuarterHour, RefusedPost
 from tests.factories import make_key, make_number, post, post_body, take
 

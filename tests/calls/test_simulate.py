@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from calls.models import Call, CallEvent
-from calls.traffic import sender
+from calls.simulator import client
 from tests.factories import make_key, make_number
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ def simulate(live_server, number, key, **options):
 def test_every_post_is_answered_200_and_kept(live_server, number):
     said = simulate(live_server, number, make_key(number))
 
-    made = list(sender.make_calls(number.e164, 12, "1/"))
+    made = list(client.make_calls(number.e164, 12, "1/"))
     posts = sum(len(steps) for steps in made)
     assert f"200: {posts}" in said
     assert CallEvent.objects.count() == posts
@@ -39,7 +39,7 @@ def test_every_post_is_answered_200_and_kept(live_server, number):
 def test_the_posts_of_a_call_keep_their_order(live_server, number):
     simulate(live_server, number, make_key(number))
 
-    for steps in sender.make_calls(number.e164, 12, "1/"):
+    for steps in client.make_calls(number.e164, 12, "1/"):
         call = Call.objects.get(call_uuid=steps[0].post["variables"]["call_uuid"])
         received = call.events.in_order().values_list("request_type", flat=True)
         assert list(received) == [step.post["requestType"] for step in steps]
@@ -56,8 +56,8 @@ def test_another_run_of_the_same_seed_makes_new_calls(live_server, number):
 
 
 def test_a_rate_is_kept(live_server, number):
-    made = [[sender.scripts.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
-    due = sorted(due.at_s for call in sender.compress(made, rate=10) for due in call)
+    made = [[client.scripts.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
+    due = sorted(due.at_s for call in client.compress(made, rate=10) for due in call)
     assert due == [place / 10 for place in range(20)]
 
 
@@ -100,14 +100,14 @@ def test_where_nobody_answers_it_gives_up_after_a_few_posts(number):
             threads=1,
             stdout=out,
         )
-    assert f"{sender.NO_ANSWER}: 10\n" in out.getvalue()
+    assert f"{client.NO_ANSWER}: 10\n" in out.getvalue()
     assert "Given up" in out.getvalue()
 
 
 def test_an_answer_in_between_keeps_it_going():
-    tally = sender.Tally()
-    for code in [*[sender.NO_ANSWER] * 9, "403", *[sender.NO_ANSWER] * 9]:
+    tally = client.Tally()
+    for code in [*[client.NO_ANSWER] * 9, "403", *[client.NO_ANSWER] * 9]:
         tally.count(code)
     assert not tally.is_hopeless
-    tally.count(sender.NO_ANSWER)
+    tally.count(client.NO_ANSWER)
     assert tally.is_hopeless

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from calls import intake
+from calls.ingest import intake
 from calls.models import Call, CallEvent, RefusedPost
 from tests.factories import make_key, make_number, make_staff, post, post_body, send
 from tests.spellings import READ, SPELLINGS, UNREAD

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from calls import phones, posts
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, RequestType
-from calls.traffic import characters, history, living, scripts, sender
+from calls.simulator import client, history, live, profiles, scenarios
 
 UNTIL = datetime(2026, 9, 16, 12, 0, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -21,29 +21,29 @@ MONTH = timedelta(days=30)
 def made_calls(character, count=600, seed="1"):
     for index in range(count):
         rng = Random(f"{seed} {index}")
-        yield character.play(rng, scripts.draw_uuid(rng), load=1.0 + index % 2)
+        yield character.play(rng, scenarios.draw_uuid(rng), load=1.0 + index % 2)
 
 
 @pytest.fixture(scope="module")
 def mixture():
     """Calls of all plans with every box ticked."""
-    return list(sender.make_calls("+4922155400300", 3000, "1"))
+    return list(client.make_calls("+4922155400300", 3000, "1"))
 
 
 def types_of(steps):
     return [step.post["requestType"] for step in steps]
 
 
-def planned(calls=500, seed="1", cast=characters.CHARACTERS):
+def planned(calls=500, seed="1", cast=profiles.CHARACTERS):
     return list(history.plan(cast, calls=calls, start=UNTIL - MONTH, until=UNTIL, seed=seed))
 
 
 def test_the_same_seed_gives_the_same_calls_and_another_seed_gives_others():
-    for character in characters.CHARACTERS:
+    for character in profiles.CHARACTERS:
         first, again, other = (list(made_calls(character, 20, seed)) for seed in ("a", "a", "b"))
         assert first == again != other
 
-    once, again, other = (list(sender.make_calls("+492214710300", 20, seed)) for seed in ("a", "a", "b"))
+    once, again, other = (list(client.make_calls("+492214710300", 20, seed)) for seed in ("a", "a", "b"))
     assert once == again
     uuids = [{steps[0].post["variables"]["call_uuid"] for steps in calls} for calls in (once, other)]
     assert not uuids[0] & uuids[1]
@@ -56,7 +56,7 @@ def test_history_is_the_same_from_the_same_seed_to_the_microsecond():
     assert enacted("a") == enacted("a") != enacted("b")
 
 
-@pytest.mark.parametrize("character", characters.CHARACTERS, ids=lambda character: character.label)
+@pytest.mark.parametrize("character", profiles.CHARACTERS, ids=lambda character: character.label)
 def test_every_post_of_every_character_is_read_without_a_flag(character):
     for steps in made_calls(character, 150):
         assert steps[0].offset_s == 0
@@ -68,10 +68,10 @@ def test_every_post_of_every_character_is_read_without_a_flag(character):
             assert post.request_type in character.sends
 
 
-@pytest.mark.parametrize("character", characters.CHARACTERS, ids=lambda character: character.label)
+@pytest.mark.parametrize("character", profiles.CHARACTERS, ids=lambda character: character.label)
 def test_numbers_are_as_they_are_stored_and_of_version_1_are_the_uuids(character):
     assert phones.e164(character.e164) == character.e164
-    assert uuid.UUID(scripts.draw_uuid(Random(character.label))).version == 1
+    assert uuid.UUID(scenarios.draw_uuid(Random(character.label))).version == 1
 
 
 def test_every_kind_of_traffic_occurs(mixture):
@@ -109,7 +109,7 @@ def test_every_kind_of_traffic_occurs(mixture):
     assert some(lambda steps: len({step.post["customerNumber"] for step in steps}) > 1)
     assert some(lambda steps: "callback_id" in steps[0].post["variables"])
     assert some(lambda steps: "collected_menu" in steps[-1].post["variables"])
-    assert set(scripts.WITHHELD_SPELLINGS) <= set().union(*map(callers, mixture))
+    assert set(scenarios.WITHHELD_SPELLINGS) <= set().union(*map(callers, mixture))
     all_posts = [step.post for steps in mixture for step in steps]
     assert {post["requestType"] for post in all_posts} == set(RequestType.values)
     assert {post["destinationType"] for post in all_posts if "destinationType" in post} == {
@@ -149,18 +149,16 @@ def test_weeks_have_their_shape():
 
 
 def test_more_numbers_than_characters_are_numbered_and_all_different():
-    cast = characters.cast(60)
+    cast = profiles.cast(60)
     assert len({character.e164 for character in cast}) == 60
     assert all(phones.e164(character.e164) == character.e164 for character in cast)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_server):
-    numbers = characters.ensure_numbers(characters.CHARACTERS)
+    numbers = profiles.ensure_numbers(profiles.CHARACTERS)
     history.ensure_key(numbers.values(), "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))
-    traffic = living.Living(
-        live_server.url, characters.CHARACTERS, dict.fromkeys(numbers, "a-key-0123456789"), seed="1"
-    )
+    traffic = live.Living(live_server.url, profiles.CHARACTERS, dict.fromkeys(numbers, "a-key-0123456789"), seed="1")
 
     class Watching(threading.Event):
         """Is set as soon as enough was sent."""
@@ -177,7 +175,7 @@ def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_serve
 
 @pytest.mark.django_db
 def test_a_key_made_sure_of_is_live_again():
-    numbers = characters.ensure_numbers(characters.CHARACTERS[:1]).values()
+    numbers = profiles.ensure_numbers(profiles.CHARACTERS[:1]).values()
     for _ in range(2):
         history.ensure_key(numbers, "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))
         assert AccessKey.objects.live_at(datetime.now(UTC)).count() == 1

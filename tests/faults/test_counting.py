@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calls import posts, writer
+from calls import posts
+from calls.ingest import writer
 from tests.factories import post_body
 from tests.faults.conftest import full_or, rounds
 from tests.faults.system import ACCESS_KEY, E164, wait_until

@@ -14,8 +14,9 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from calls import posts, writer
+from calls import posts
 from calls import tasks as calls_tasks
+from calls.ingest import writer
 from calls.models import OpeningHours
 from reports import tasks as reports_tasks
 from tests.factories import ACCESS_KEY, make_key, make_number, make_staff, make_user, post_body

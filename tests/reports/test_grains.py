@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from calls import posts, writer
+from calls import posts
+from calls.ingest import writer
 from calls.models import OpeningHours
 from reports import countings, hours, periods, proof, querysets, rollups
 from reports.figures import Coverage

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import F, Sum
 
-from calls import posts, writer
+from calls import posts
+from calls.ingest import writer
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour
 from reports import proof, rollups, tasks
 from reports.models import (

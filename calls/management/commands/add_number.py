@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from calls import issuing, keys, phones
+from calls import access_keys, keys, phones
 from calls.models import DestinationNumber
 
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             known = number.access_keys.filter(fingerprint=keys.fingerprint(brought.strip())).first()
             if known is not None and known.is_live():
                 return None
-        return issuing.issue_key(number, access_key=brought or "")
+        return access_keys.issue_key(number, access_key=brought or "")
 
     def report(self, number: DestinationNumber, issued: str | None, *, is_new: bool, brought: bool) -> None:
         self.stdout.write(f"{'Added' if is_new else 'Updated'} {number}.")

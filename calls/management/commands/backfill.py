@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from calls.management.moments import local_moment
-from calls.traffic import characters, history
+from calls.management.arguments import local_moment
+from calls.simulator import history, profiles
 
 REPORT_EVERY_S = 2.0
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--numbers",
             type=int,
-            default=len(characters.CHARACTERS),
+            default=len(profiles.CHARACTERS),
             help="over how many numbers; default: %(default)s, one for each character. Missing numbers are created",
         )
         parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
@@ -42,8 +42,8 @@ class Command(BaseCommand):
     ) -> None:
         if calls < 1 or days < 1:
             raise CommandError("--calls and --days must be at least 1.")
-        if not 1 <= numbers <= characters.MOST_NUMBERS:
-            raise CommandError(f"--numbers must be from 1 to {characters.MOST_NUMBERS}.")
+        if not 1 <= numbers <= profiles.MOST_NUMBERS:
+            raise CommandError(f"--numbers must be from 1 to {profiles.MOST_NUMBERS}.")
         now = timezone.now()
         until = until or now
         if until > now:
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         began = reported = time.monotonic()
         done = history.Progress(0, 0, 0)
         for done in history.write(
-            characters.cast(numbers),
+            profiles.cast(numbers),
             calls=calls,
             start=until - timedelta(days=days),
             until=until,

@@ -23,8 +23,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from calls.models import Call, DestinationNumber, OpeningHours
-from calls.traffic import characters, history, living
-from calls.traffic.characters import CHARACTERS
+from calls.simulator import history, live, profiles
+from calls.simulator.profiles import CHARACTERS
 
 HISTORY = timedelta(days=60)
 CALLS_A_WEEK = round(sum(character.calls_a_week for character in CHARACTERS))
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def handle(self, *, url: str, once: bool, calls_a_week: int, **_: Any) -> None:
         with stopped_by_signals() as stopped:
-            numbers = characters.ensure_numbers(CHARACTERS)
+            numbers = profiles.ensure_numbers(CHARACTERS)
             self._ensure_hours([numbers[character.e164] for character in CHARACTERS[:-1]])
             self._ensure_manager([numbers[character.e164] for character in CHARACTERS[:MANAGES]])
             self._ensure_history(numbers.values(), calls_a_week, stopped)
@@ -62,12 +62,12 @@ class Command(BaseCommand):
                 return
             # The same in every run, so that runs do not use up the live keys a number may have.
             access_keys = {
-                e164: salted_hmac("calls.traffic.demo", e164, algorithm="sha256").hexdigest() for e164 in numbers
+                e164: salted_hmac("calls.simulator.demo", e164, algorithm="sha256").hexdigest() for e164 in numbers
             }
             for e164, access_key in access_keys.items():
                 history.ensure_key([numbers[e164]], access_key, timezone.now())
             try:
-                traffic = living.Living(url, CHARACTERS, access_keys, seed=secrets.token_hex(8))
+                traffic = live.Living(url, CHARACTERS, access_keys, seed=secrets.token_hex(8))
             except ValueError as error:
                 raise CommandError(str(error)) from error
             self.stdout.write(f"demo: calls keep coming in at {url}")

@@ -12,10 +12,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from calls.draining import BATCH, Drained, drain_refused, drain_some
-from calls.intake import OLD_S, SAY_AGAIN_AFTER_S
-from calls.spool import Spool, SpoolError, of_this_host
-from calls.writer import Writer
+from calls.ingest.drain import BATCH, Drained, drain_refused, drain_some
+from calls.ingest.intake import OLD_S, SAY_AGAIN_AFTER_S
+from calls.ingest.spool import Spool, SpoolError, of_this_host
+from calls.ingest.writer import Writer
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from calls import phones, replaying
-from calls.management.moments import local_moment
+from calls import phones
+from calls.ingest import replay
+from calls.management.arguments import local_moment
 from calls.models import Reason, RefusedPost
 
 
@@ -36,8 +37,8 @@ class Command(BaseCommand):
             refused = refused.filter(last_received_at__gte=options["since"])
         asked = set(refused.values_list("pk", flat=True))
         try:
-            came_of_it = replaying.replay(RefusedPost.objects.filter(pk__in=asked))
-        except replaying.ReplayError as error:
+            came_of_it = replay.replay(RefusedPost.objects.filter(pk__in=asked))
+        except replay.ReplayError as error:
             sys.exit(f"{error} What was taken so far stays; run this again later.")
         self.stdout.write(f"{came_of_it.taken} posts taken, {came_of_it.refused} still refused.")
         for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from calls import phones
-from calls.traffic import sender
+from calls.simulator import client
 
 REPORT_EVERY_S = 2.0
 
@@ -43,11 +43,11 @@ class Command(BaseCommand):
             number = phones.parse(number)
         except phones.NotANumber as error:
             raise CommandError(str(error)) from error
-        made = [steps for steps in sender.make_calls(number, calls, f"{seed}/{run}") if steps]
-        due = sender.compress(made, rate)
+        made = [steps for steps in client.make_calls(number, calls, f"{seed}/{run}") if steps]
+        due = client.compress(made, rate)
         posts = sum(len(call) for call in due)
         try:
-            sending = sender.Sending(url, key, due, threads)
+            sending = client.Sending(url, key, due, threads)
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{len(due):,} calls, {posts:,} posts to {number} at {url}")
@@ -61,10 +61,10 @@ class Command(BaseCommand):
             sending.stop()
             self.stdout.write("Stopped.")
         if sending.gave_up:
-            self.stdout.write(f"Given up: {sender.MOST_UNANSWERED} posts in a row had no answer.")
+            self.stdout.write(f"Given up: {client.MOST_UNANSWERED} posts in a row had no answer.")
         self._summarise(sending.tally, time.monotonic() - began, number)
 
-    def _summarise(self, tally: sender.Tally, passed_s: float, number: str) -> None:
+    def _summarise(self, tally: client.Tally, passed_s: float, number: str) -> None:
         """Say what was answered. Raise CommandError unless all was 2xx."""
         self.stdout.write(f"{tally.sent:,} posts in {passed_s:,.1f} s ({tally.sent / passed_s:,.0f}/s), answered:")
         for code, count in sorted(tally.codes.items()):
@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 "403: the key does not open this number. Make the number and its key with: "
                 f"manage.py add_number {number} --key KEY"
             )
-        if tally.codes[sender.NO_ANSWER]:
-            self.stdout.write(f"{sender.NO_ANSWER}: is the address right, and the installation running?")
+        if tally.codes[client.NO_ANSWER]:
+            self.stdout.write(f"{client.NO_ANSWER}: is the address right, and the installation running?")
         if tally.refused:
             raise CommandError(f"{tally.refused:,} of {tally.sent:,} posts were not answered 2xx.")

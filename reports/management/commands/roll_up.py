@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from calls import writer
+from calls.ingest import writer
 from reports import rollups
 
 

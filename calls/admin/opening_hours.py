@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from calls.admin.base import DATE_SCRIPTS, SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
-from calls.opening import Spans
+from calls.opening_hours import Spans
 
 # So many numbers are named in the list, the others are counted.
 MOST_NAMED = 3

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calls import posts, refusals
+from calls import posts
 from calls.addresses import read_address, read_networks
-from calls.groupcommit import LARGEST_BATCH
+from calls.ingest import refused_posts
+from calls.ingest.group_commit import LARGEST_BATCH
+from calls.ingest.sender_policy import Policy
+from calls.ingest.writer import Writer
 from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 from calls.posts import CallPost
-from calls.senders import Policy
-from calls.writer import Writer
 
 BATCH = 100
 
@@ -50,7 +51,7 @@ def replay(refused: QuerySet[RefusedPost], meant: DestinationNumber | None = Non
                 row.pk for row, of_row in readable if of_row and all(str(post.ingest_id) in taken for post in of_row)
             ]
             RefusedPost.objects.filter(pk__in=done).update(replayed_at=timezone.now())
-            refusals.judge_again([row.pk for row, _ in readable if row.pk not in done])
+            refused_posts.judge_again([row.pk for row, _ in readable if row.pk not in done])
             came_of_it.taken += len(taken)
             came_of_it.refused += sum(row.count for row in batch if row.pk not in done)
     return came_of_it

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from calls.models import DestinationNumber, RequestType
-from calls.traffic import scripts
+from calls.simulator import scenarios
 
 # Calls by local hour, 0 to 23, and by weekday from Monday, against each other.
 OFFICE_HOURS = (0, 0, 0, 0, 0, 0.1, 0.4, 2, 6, 10, 12, 10, 7, 8, 10, 8.5, 6.5, 4, 1.5, 0.5, 0.3, 0.1, 0, 0)
@@ -25,13 +25,13 @@ class Character:
 
     e164: str
     label: str
-    plan: scripts.Plan
+    plan: scenarios.Plan
     calls_a_week: float
     by_hour: Sequence[float] = OFFICE_HOURS
     by_weekday: Sequence[float] = OFFICE_DAYS
     expects_forward: bool = True
     service_level_s: int = 20
-    sends: frozenset[str] = scripts.ALL_BOXES
+    sends: frozenset[str] = scenarios.ALL_BOXES
     # Has the number sent nothing for so long, whatever happens? 0: it sends.
     silent_for: timedelta = timedelta(0)
 
@@ -40,35 +40,35 @@ class Character:
         share = self.by_hour[local.hour] / sum(self.by_hour) * self.by_weekday[local.weekday()] / sum(self.by_weekday)
         return self.calls_a_week * share
 
-    def play(self, rng: Random, call_uuid: str, load: float = 1.0) -> list[scripts.Step]:
+    def play(self, rng: Random, call_uuid: str, load: float = 1.0) -> list[scenarios.Step]:
         """Return the posts of one call of this number."""
-        return scripts.play(rng, self.plan, self.e164, call_uuid=call_uuid, sends=self.sends, load=load)
+        return scenarios.play(rng, self.plan, self.e164, call_uuid=call_uuid, sends=self.sends, load=load)
 
 
 CHARACTERS = (
-    Character("+492214710300", "Hotline Köln", scripts.hotline, 730, service_level_s=40),
+    Character("+492214710300", "Hotline Köln", scenarios.hotline, 730, service_level_s=40),
     Character(
         "+498999998770",
         "Shop München",
-        scripts.shop,
+        scenarios.shop,
         430,
         by_hour=SHOP_HOURS,
         by_weekday=SHOP_DAYS,
         service_level_s=40,
     ),
-    Character("+492214710399", "Ansage Öffnungszeiten", scripts.announcement, 230, SHOP_HOURS, SHOP_DAYS, False),
+    Character("+492214710399", "Ansage Öffnungszeiten", scenarios.announcement, 230, SHOP_HOURS, SHOP_DAYS, False),
     Character(
-        "+493023125187", "Service Berlin", scripts.service, 285, sends=scripts.ALL_BOXES - {RequestType.BLOCK_END}
+        "+493023125187", "Service Berlin", scenarios.service, 285, sends=scenarios.ALL_BOXES - {RequestType.BLOCK_END}
     ),
     Character(
         "+492214710310",
         "Ersatzteile",
-        scripts.parts,
+        scenarios.parts,
         250,
-        sends=scripts.ALL_BOXES - {RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER},
+        sends=scenarios.ALL_BOXES - {RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER},
     ),
-    Character("+496990009550", "Notdienst 24 h", scripts.on_call, 110, ALL_HOURS, ALL_DAYS),
-    Character("+494066969220", "Filiale Hamburg", scripts.branch, 120, silent_for=timedelta(days=7)),
+    Character("+496990009550", "Notdienst 24 h", scenarios.on_call, 110, ALL_HOURS, ALL_DAYS),
+    Character("+494066969220", "Filiale Hamburg", scenarios.branch, 120, silent_for=timedelta(days=7)),
 )
 HOTLINE = CHARACTERS[0]
 SHORT_OF_PEOPLE = 2.6
@@ -112,7 +112,7 @@ def ensure_numbers(characters: Sequence[Character]) -> dict[str, DestinationNumb
             known[character.e164] = DestinationNumber.objects.create(
                 e164=character.e164,
                 label=character.label,
-                customer_number=str(scripts.CUSTOMER_NUMBER),
+                customer_number=str(scenarios.CUSTOMER_NUMBER),
                 expects_forward=character.expects_forward,
                 service_level_s=character.service_level_s,
             )

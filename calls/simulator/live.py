@@ -11,8 +11,8 @@ from random import Random
 
 from django.utils import timezone
 
-from calls.traffic import scripts, sender
-from calls.traffic.characters import Character, load_at
+from calls.simulator import client, scenarios
+from calls.simulator.profiles import Character, load_at
 
 LONGEST_GAP_S = 15.0
 # Faster than history, or nobody would see anything happen.
@@ -25,15 +25,15 @@ class Living:
 
     def __init__(self, url: str, cast: Sequence[Character], access_keys: Mapping[str, str], seed: str) -> None:
         """`access_keys` holds a key for each number. Raise ValueError where `url` is no http(s) address."""
-        self.tally = sender.Tally()
-        self._endpoint = sender.Endpoint(url)
+        self.tally = client.Tally()
+        self._endpoint = client.Endpoint(url)
         # Who has fallen silent stays so.
         self._cast = [character for character in cast if not character.silent_for]
         self._access_keys = access_keys
         self._rng = Random(seed)  # noqa: S311 (made-up calls, not secrets)
         self._calls = 0
         # When, in which order, to which number, what.
-        self._due: list[tuple[float, int, str, scripts.Post]] = []
+        self._due: list[tuple[float, int, str, scenarios.Post]] = []
         self._places = itertools.count()
 
     def run(self, stopped: threading.Event, report: Callable[[str], object], speed: float = 1.0) -> None:
@@ -65,7 +65,7 @@ class Living:
         local = timezone.localtime()
         weights = [character.calls_an_hour(local) + character.calls_a_week / 2000 for character in self._cast]
         [character] = self._rng.choices(self._cast, weights)
-        for offset_s, post in character.play(self._rng, scripts.draw_uuid(self._rng), load_at(local)):
+        for offset_s, post in character.play(self._rng, scenarios.draw_uuid(self._rng), load_at(local)):
             heapq.heappush(self._due, (now + offset_s / speed, next(self._places), character.e164, post))
         self._calls += 1
 

@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from calls import phones
+from calls.ingest.refused_posts import Refused
 from calls.posts import KNOWN_REQUEST_TYPES, CallPost
-from calls.refusals import Refused
 from calls.sparing import Sparing
 
 logger = logging.getLogger("calltally.posts")

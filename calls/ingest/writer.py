@@ -1,6 +1,6 @@
 """The only writer of calls: batches of posts, one statement each, committed before the answer.
 
-calls.intake hands it what queued up while the last batch was committing; docs/architecture.md says why."""
+calls.ingest.intake hands it what queued up while the last batch was committing; docs/architecture.md says why."""
 
 from __future__ import annotations
 

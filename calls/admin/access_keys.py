@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import issuing, phones
+from calls import access_keys, phones
 from calls.admin.base import (
     MOST_AT_ONCE,
     ReadOnlyAdmin,
@@ -142,7 +142,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
     @transaction.atomic
     def _revoke(self, request: HttpRequest, chosen: list[AccessKey]) -> None:
         for key in chosen:
-            issuing.revoke_key(key)
+            access_keys.revoke_key(key)
             self.log_change(request, key, "Revoked.")
             self.log_change(request, key.destination_number, f"Revoked the key that ends in {key.last4}.")
         told = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))

@@ -18,8 +18,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import intake, issuing, misreadings, phones, posts, replaying
+from calls import access_keys, misreadings, phones, posts
 from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys
+from calls.ingest import intake, replay
 from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 
 # What each reason means.
@@ -160,7 +161,7 @@ class Mending:
         if number is None:
             raise ValidationError(gettext("The number is not there any more."))
         since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
-        issuing.admit_key(number, self.post.fingerprint, since=since)
+        access_keys.admit_key(number, self.post.fingerprint, since=since)
         if self.is_meant:
             return (
                 f"Counted posts for {self.post.destination_number} as posts for {number.e164}, and admitted their key."
@@ -241,8 +242,8 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     def _replay(self, request: HttpRequest, queryset: QuerySet, meant: DestinationNumber | None = None) -> None:
         try:
-            came_of_it = replaying.replay(queryset, meant)
-        except replaying.ReplayError as error:
+            came_of_it = replay.replay(queryset, meant)
+        except replay.ReplayError as error:
             self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
             return
         if came_of_it.taken:

@@ -12,7 +12,7 @@ REFUSED_PER_S = 1.0  # and then so many a second, in each process
 MOST_SENDERS = 10_000  # remembered; the one heard of longest ago goes first
 
 
-class Throttle:
+class RateLimit:
     """Knows of each sender how much may still be refused. May be asked from any thread."""
 
     def __init__(self) -> None:

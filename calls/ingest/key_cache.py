@@ -37,7 +37,7 @@ class Key:
         return self.ends_at is not None and self.ends_at <= moment
 
 
-class Keyring:
+class KeyCache:
     """The keys of all numbers, by their fingerprint, as they were when they were last read."""
 
     def __init__(self) -> None:

@@ -11,16 +11,17 @@ from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import NoReturn
 
-from calls import keyring, keys, metrics, postlog, refusals, senders
+from calls import keys
 from calls.addresses import neighbourhood
-from calls.groupcommit import Busy, GroupCommit
-from calls.keyring import Keyring, Verdict
+from calls.ingest import key_cache, metrics, post_log, refused_posts, sender_policy
+from calls.ingest.group_commit import Busy, GroupCommit
+from calls.ingest.key_cache import KeyCache, Verdict
+from calls.ingest.rate_limit import RateLimit
+from calls.ingest.refused_posts import Refused
+from calls.ingest.sender_policy import Policy, Sender
+from calls.ingest.spool import Held, Spool, SpoolError, of_this_host
+from calls.ingest.writer import Unwritable, Writer
 from calls.posts import CallPost
-from calls.refusals import Refused
-from calls.senders import Policy, Sender
-from calls.spool import Held, Spool, SpoolError, of_this_host
-from calls.throttle import Throttle
-from calls.writer import Unwritable, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -46,20 +47,22 @@ class Intake:
     def __init__(self, spool: Spool) -> None:
         other = Spool(spool.path, spool.most_bytes)
         self._writer = Writer("calltally writer")
-        self._refusals = Writer("calltally refusals")
+        self._refused_writer = Writer("calltally refusals")
         self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._write, self._writer.close)
         self._disk: GroupCommit[tuple[CallPost, bool], None] = GroupCommit("spool", spool.add, spool.close)
-        self._refused: GroupCommit[Refused, None] = GroupCommit("refused", self._keep_refused, self._refusals.close)
+        self._refused: GroupCommit[Refused, None] = GroupCommit(
+            "refused", self._keep_refused, self._refused_writer.close
+        )
         self._refused_disk: GroupCommit[Refused, None] = GroupCommit(
             "refused spool",
             lambda refused: other.add_refused(
-                [refusals.without_secrets(post, self._keyring.knows) for post in refused]
+                [refused_posts.without_secrets(post, self._key_cache.knows) for post in refused]
             ),
             other.close,
         )
-        self._throttle = Throttle()
+        self._rate_limit = RateLimit()
         self._policy = Policy()
-        self._keyring = Keyring()
+        self._key_cache = KeyCache()
         self._key_reader = Writer("calltally key reader")
         self._keys: GroupCommit[str | None, None] = GroupCommit("keys", self._read_keys, self._key_reader.close)
         self._read_keys_at = 0.0
@@ -94,12 +97,12 @@ class Intake:
 
     def wait_s(self, sender: Sender) -> int:
         """Return the seconds until a sender may post again, 0 where it may now. Listed ones always may."""
-        return 0 if sender.is_trustworthy else self._throttle.wait_s(_responsible(sender))
+        return 0 if sender.is_trustworthy else self._rate_limit.wait_s(_responsible(sender))
 
     def note_taken(self, sender: Sender) -> None:
         """Note that a post of a sender was taken: whatever it was slowed down for is forgiven."""
         if not sender.is_trustworthy:
-            self._throttle.taken(_responsible(sender))
+            self._rate_limit.taken(_responsible(sender))
 
     def keep_refused(self, refused: Refused, sender: Sender) -> None:
         """Keep a post that was refused, where it is worth it: it came from a listed address, or with a live key.
@@ -108,13 +111,13 @@ class Intake:
         answer takes must not tell whether a key is known."""
         if sender.is_trustworthy:
             until = time.monotonic() + WAIT_S
-            if not self._refusals.is_resting():
+            if not self._refused_writer.is_resting():
                 with contextlib.suppress(Exception):  # whatever it is: there is the spool
                     return self._refused.ask(refused, WAIT_FOR_DATABASE_S)
             wait([self._spool_refused(refused)], until - time.monotonic())
             return None
-        self._throttle.refused(_responsible(sender))
-        verdict = self._keyring.judge(refused.fingerprint, None, datetime.fromisoformat(refused.received_at))
+        self._rate_limit.refused(_responsible(sender))
+        verdict = self._key_cache.judge(refused.fingerprint, None, datetime.fromisoformat(refused.received_at))
         if verdict is Verdict.LIVE:
             self._refused.submit(refused).add_done_callback(
                 lambda kept: self._spool_refused(refused) if kept.exception() else None
@@ -122,7 +125,7 @@ class Intake:
         return None
 
     def _keep_refused(self, refused: list[Refused]) -> list[None]:
-        self._refusals.run(lambda connection: refusals.keep(connection, refused))
+        self._refused_writer.run(lambda connection: refused_posts.keep(connection, refused))
         return [None] * len(refused)
 
     def _spool_refused(self, refused: Refused) -> Future[None]:
@@ -142,11 +145,11 @@ class Intake:
 
     def opens_any_number(self, fingerprint: str, moment: datetime) -> bool:
         """Say whether a key admits posts for some number at a moment, as far as that can be said now."""
-        verdict = self._keyring.judge(fingerprint, None, moment)
+        verdict = self._key_cache.judge(fingerprint, None, moment)
         if verdict is Verdict.UNKNOWN and fingerprint != NO_KEY and not self._key_reader.is_resting():
             with contextlib.suppress(Exception):  # then it stays unknown
                 self._keys.ask(fingerprint, WAIT_FOR_DATABASE_S)
-            verdict = self._keyring.judge(fingerprint, None, moment)
+            verdict = self._key_cache.judge(fingerprint, None, moment)
         return verdict is Verdict.LIVE
 
     def has_database(self) -> bool:
@@ -167,7 +170,7 @@ class Intake:
         self._read_keys_at, self._has_read = 0.0, False
 
     def _keep_on_disk(self, post: CallPost, until: float) -> bool:
-        verdict = self._keyring.judge(post.fingerprint, post.destination_number, post.received_at)
+        verdict = self._key_cache.judge(post.fingerprint, post.destination_number, post.received_at)
         if verdict is Verdict.WRONG or post.fingerprint == NO_KEY:
             return False
         try:
@@ -177,7 +180,7 @@ class Intake:
         except SpoolError as error:
             self._give_up(str(error))
         metrics.SPOOLED.inc()
-        postlog.spooled(post)
+        post_log.spooled(post)
         return True
 
     def _give_up(self, why: str) -> NoReturn:
@@ -206,11 +209,11 @@ class Intake:
     def _read_keys(self, asked_for: list[str | None]) -> list[None]:
         """Read all keys and the policy anew where None asks for that, else the keys of the fingerprints."""
         if None in asked_for:
-            self._keyring.replace(self._key_reader.execute(keyring.KEYS, []))
-            self._policy = Policy.of(self._key_reader.execute(senders.POLICY, []))
+            self._key_cache.replace(self._key_reader.execute(key_cache.KEYS, []))
+            self._policy = Policy.of(self._key_reader.execute(sender_policy.POLICY, []))
             self._has_read = True
         else:
-            self._keyring.add(self._key_reader.execute(keyring.KEYS_OF, [asked_for]))
+            self._key_cache.add(self._key_reader.execute(key_cache.KEYS_OF, [asked_for]))
         return [None] * len(asked_for)
 
     def _say(self, what: str, level: int = logging.ERROR) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from calls import refusals
+from calls.ingest import refused_posts
+from calls.ingest.spool import Spool, Spooled
+from calls.ingest.writer import CONTENT_IS_BAD, Unwritable, Writer
 from calls.posts import CallPost
-from calls.spool import Spool, Spooled
-from calls.writer import CONTENT_IS_BAD, Unwritable, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def drain_refused(spool: Spool, writer: Writer) -> int:
     readable = [refused for refused in waiting.values() if refused is not None]
     if readable:
         try:
-            writer.run(lambda connection: refusals.keep(connection, readable))
+            writer.run(lambda connection: refused_posts.keep(connection, readable))
         except CONTENT_IS_BAD as error:
             logger.error("refused posts could not be kept: SQLSTATE %s", error.sqlstate)
         except Exception:  # noqa: BLE001 (the database is away, say)

@@ -18,11 +18,12 @@ import psycopg
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from calls import keys, posts, writer
+from calls import keys, posts
+from calls.ingest import writer
 from calls.models import AccessKey, DestinationNumber
 from calls.posts import CallPost
-from calls.traffic import characters, scripts
-from calls.traffic.characters import Character
+from calls.simulator import profiles, scenarios
+from calls.simulator.profiles import Character
 
 CALLS_A_BATCH = 250  # about 1,400 posts
 WRITERS = 2
@@ -73,9 +74,9 @@ def _cells(
         # Whole hours of UTC, but for the first and the last; local hours start with them.
         following = hour.replace(minute=0, second=0, microsecond=0) + HOUR
         local = timezone.localtime(hour)
-        load = characters.load_at(local)
+        load = profiles.load_at(local)
         volume = _random(f"{seed} {local.date()}").uniform(0.88, 1.12)
-        if load == characters.SHORT_OF_PEOPLE:
+        if load == profiles.SHORT_OF_PEOPLE:
             volume *= 1.25
         for character in cast:
             end = min(following, until - character.silent_for)
@@ -86,10 +87,10 @@ def _cells(
 
 def call_uuid_of(planned: PlannedCall) -> str:
     """Return the call_uuid of a planned call: the same for the same seed, whenever it is planned."""
-    return scripts.draw_uuid(_random(f"uuid {planned.seed}"))
+    return scenarios.draw_uuid(_random(f"uuid {planned.seed}"))
 
 
-def enact(planned: PlannedCall, until: datetime) -> list[tuple[datetime, scripts.Post, UUID]]:
+def enact(planned: PlannedCall, until: datetime) -> list[tuple[datetime, scenarios.Post, UUID]]:
     """Return the posts of a planned call with their receipt and ingest id, in the order of receipt.
 
     A call that would not be over by `until` is moved back by so much, so that history has no future."""
@@ -105,7 +106,7 @@ def enact(planned: PlannedCall, until: datetime) -> list[tuple[datetime, scripts
     return enacted
 
 
-def read(enacted: Sequence[tuple[datetime, scripts.Post, UUID]], access_key: str) -> Iterator[CallPost]:
+def read(enacted: Sequence[tuple[datetime, scenarios.Post, UUID]], access_key: str) -> Iterator[CallPost]:
     """Return posts as the endpoint would have read them: from the bytes of their bodies."""
     for received_at, post, ingest_id in enacted:
         body = json.dumps(post | {"accessKey": access_key}).encode()
@@ -114,7 +115,7 @@ def read(enacted: Sequence[tuple[datetime, scripts.Post, UUID]], access_key: str
 
 def write(cast: Sequence[Character], *, calls: int, start: datetime, until: datetime, seed: str) -> Iterator[Progress]:
     """Write history and close what fell silent; yield how far it is. Calls that are there already stay untouched."""
-    numbers = characters.ensure_numbers(cast)
+    numbers = profiles.ensure_numbers(cast)
     planned = plan(cast, calls=calls, start=start, until=until, seed=seed)
     done = Progress(0, 0, 0)
     pending: deque[tuple[int, int, Future[set[str]]]] = deque()
@@ -203,7 +204,7 @@ class _Key:
     def opened(self) -> str:
         """Return the key, which from its first use admits posts received since `valid_from`."""
         if not self._access_key:
-            self._access_key = salted_hmac("calls.traffic.history", "access key", algorithm="sha256").hexdigest()
+            self._access_key = salted_hmac("calls.simulator.history", "access key", algorithm="sha256").hexdigest()
             ensure_key(self._numbers, self._access_key, self._valid_from)
         return self._access_key
 

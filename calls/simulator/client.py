@@ -15,8 +15,8 @@ from random import Random
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from calls.traffic import characters, scripts
-from calls.traffic.characters import Character
+from calls.simulator import profiles, scenarios
+from calls.simulator.profiles import Character
 
 PATH = "/tenios/posts"
 TIMEOUT_S = 10.0
@@ -42,7 +42,7 @@ class Endpoint:
             self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
         self._used_at = 0.0
 
-    def post(self, post: scripts.Post, access_key: str) -> str:
+    def post(self, post: scenarios.Post, access_key: str) -> str:
         """Send one post; return the code of the answer, or NO_ANSWER."""
         body = json.dumps(post | {"accessKey": access_key}, ensure_ascii=False).encode()
         if time.monotonic() - self._used_at > KEEP_ALIVE_S:
@@ -74,7 +74,7 @@ class Due(NamedTuple):
     """A post and when it is sent, in seconds after the first."""
 
     at_s: float
-    post: scripts.Post
+    post: scenarios.Post
 
 
 @dataclass
@@ -108,18 +108,18 @@ class Tally:
             return sum(count for code, count in self.codes.items() if not code.startswith("2"))
 
 
-def make_calls(e164: str, calls: int, seed: str) -> Iterator[list[scripts.Step]]:
+def make_calls(e164: str, calls: int, seed: str) -> Iterator[list[scenarios.Step]]:
     """Make up calls of a number: by its own plan where it is a character of ours, else by all plans in turn."""
-    own = characters.character_of(e164)
+    own = profiles.character_of(e164)
     for index in range(calls):
         rng = Random(f"{seed} {index}")  # noqa: S311 (made-up calls, not secrets)
-        character: Character = own or characters.CHARACTERS[index % len(characters.CHARACTERS)]
-        sends = character.sends if own else scripts.ALL_BOXES
-        load = characters.SHORT_OF_PEOPLE if rng.random() < 0.15 else 1.0
-        yield scripts.play(rng, character.plan, e164, call_uuid=scripts.draw_uuid(rng), sends=sends, load=load)
+        character: Character = own or profiles.CHARACTERS[index % len(profiles.CHARACTERS)]
+        sends = character.sends if own else scenarios.ALL_BOXES
+        load = profiles.SHORT_OF_PEOPLE if rng.random() < 0.15 else 1.0
+        yield scenarios.play(rng, character.plan, e164, call_uuid=scenarios.draw_uuid(rng), sends=sends, load=load)
 
 
-def compress(calls: Sequence[list[scripts.Step]], rate: float) -> list[list[Due]]:
+def compress(calls: Sequence[list[scenarios.Step]], rate: float) -> list[list[Due]]:
     """Space the posts of overlapping calls so that `rate` of them are due in every second; 0: all at once.
 
     Posts keep the order they have in their call, and calls run into each other as they do in a busy hour."""

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from calls.ingest.refused_posts import Refused
 from calls.posts import CallPost, as_row, from_row
-from calls.refusals import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ INSERT OR IGNORE INTO held VALUES ('verified', 0, 0), ('unverified', 0, 0), ('se
 CREATE TABLE IF NOT EXISTS refused (
   id integer PRIMARY KEY,
   ingest_id text NOT NULL UNIQUE,
-  refused blob NOT NULL                  -- a calls.refusals.Refused as JSON: no access key
+  refused blob NOT NULL                  -- a calls.ingest.refused_posts.Refused as JSON: no access key
 );
 CREATE TRIGGER IF NOT EXISTS post_came AFTER INSERT ON post BEGIN
   UPDATE held SET posts = posts + 1, bytes = bytes + length(new.post) WHERE state = {state_of_new};

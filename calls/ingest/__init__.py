@@ -1,0 +1,1 @@
+"""The road of a post: judged, committed in groups or kept in the spool, drained, replayed."""
