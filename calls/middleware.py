@@ -25,7 +25,7 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-DIRECT = {"/tenios/posts": _answer_post, "/tenios/posts/": _answer_post, "/healthz": healthz}
+DIRECT = {settings.POSTS_PATH: _answer_post, f"{settings.POSTS_PATH}/": _answer_post, "/healthz": healthz}
 
 
 def posts_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:

@@ -1,9 +1,10 @@
+from django.conf import settings
 from django.urls import path, re_path
 
 from calls.views import healthz, receive_post
 
 urlpatterns = [
     # Both spellings, so that no post is ever answered with a redirect.
-    re_path(r"^tenios/posts/?$", receive_post, name="posts"),
+    re_path(rf"^{settings.POSTS_PATH.removeprefix('/')}/?$", receive_post, name="posts"),
     path("healthz", healthz, name="healthz"),
 ]

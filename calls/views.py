@@ -58,19 +58,23 @@ class PostView(APIView):
     http_method_names = ["post"]
     content_negotiation_class = AlwaysJson
     renderer_classes = [JSONRenderer]
+    # A post is admitted by its access key, which is judged with its content.
+    authentication_classes = []
+    permission_classes = []
     parser_classes = []  # the body is read by read_body, chunked ones too, which DRF would take for empty
 
     def post(self, request: Request) -> HttpResponse:
         received_at = datetime.now(UTC)
-        sender = intake.sender_of(request.META)
-        if wait_s := intake.wait_s(sender):
+        of_process = intake.get_intake()
+        sender = of_process.sender_of(request.META)
+        if wait_s := of_process.wait_s(sender):
             return refuse("too_many", status.HTTP_429_TOO_MANY_REQUESTS, **{"Retry-After": str(wait_s)})
         answer, refused = take(request._request, sender, received_at)
         if refused is None:
-            intake.note_taken(sender)
+            of_process.note_taken(sender)
         else:
             post_log.refused(refused)
-            intake.keep_refused(refused, sender)
+            of_process.keep_refused(refused, sender)
         return answer
 
     def get_exception_handler(self) -> Any:
@@ -89,7 +93,7 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
         post = posts.parse(body, received_at)
         if sender.is_foreign:
             post = replace(post, flags=[*post.flags, f"{FOREIGN}{sender.address or 'unknown'}"])
-        if not sender.is_refused and intake.keep(post):
+        if not sender.is_refused and intake.get_intake().keep(post):
             return HttpResponse(TAKEN, content_type=JSON), None
         code = "foreign_address" if sender.is_refused else "forbidden"
         refused = Refused.of_post(post, code, status=status.HTTP_403_FORBIDDEN, **about)
@@ -99,7 +103,7 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
         code = refusal.code
         if sender.is_refused:
             status_code, code = status.HTTP_403_FORBIDDEN, "foreign_address"
-        elif code == "bad_post" and not intake.opens_any_number(refusal.fingerprint, received_at):
+        elif code == "bad_post" and not intake.get_intake().opens_any_number(refusal.fingerprint, received_at):
             status_code = status.HTTP_403_FORBIDDEN
         refused = Refused.of_refusal(
             refusal,
@@ -123,7 +127,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def health() -> dict[str, object]:
     """Return what database and spool can do, and what waits in the spool."""
-    answer: dict[str, object] = {"status": "ok", "database": "ok" if intake.has_database() else "away", "spool": "ok"}
+    answer: dict[str, object] = {
+        "status": "ok",
+        "database": "ok" if intake.get_intake().has_database() else "away",
+        "spool": "ok",
+    }
     try:
         held = intake.held_in_spool()
         answer |= {"spooled": held.waiting, "oldest_spooled_s": round(held.oldest_s), "set_aside": held.set_aside}

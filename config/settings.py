@@ -206,6 +206,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Calls -----------------------------------------------------------------------------------
 
+# Where TENIOS sends its posts.
+POSTS_PATH = "/tenios/posts"
 # National forms of phone numbers are read as numbers of this region (ISO 3166-1 alpha-2).
 PHONE_REGION = env.str("PHONE_REGION", default="DE")
 # Where posts are kept while the database is away: a folder of this host, synced to its disk.
@@ -244,12 +246,11 @@ FORMAT_MODULE_PATH = "config.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_THOUSAND_SEPARATOR = True
 
-# --- DRF: the intake only --------------------------------------------------------------------
+# --- DRF: closed, unless a view says otherwise, as calls.views.PostView does ---------------------
 
 REST_FRAMEWORK: dict[str, object] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
-    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
 }
 
 # --- Celery ----------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ SAY_AGAIN_AFTER_S = 60.0
 DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 # In a request's environment: why it is refused, for the middleware that answers it.
 REFUSED = "calltally.refused"
-POSTS = frozenset({"/tenios/posts", "/tenios/posts/"})
+POSTS = frozenset({settings.POSTS_PATH, f"{settings.POSTS_PATH}/"})
 PROBES = frozenset({"/healthz", "/metrics"})
 DOWNLOADS = (".csv", ".xlsx")
 BUSY = [

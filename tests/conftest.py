@@ -135,5 +135,5 @@ def _close_writer(django_db_setup):
     from calls.ingest import intake
     from reports import monitoring
 
-    intake.close()
+    intake.get_intake().close()
     monitoring.close()

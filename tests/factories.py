@@ -108,7 +108,7 @@ def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", 
 def take(number: DestinationNumber, kind: str, at: datetime, **more: Any) -> None:
     """Have a post taken as if it had been received at `at`; `more` is as for post_body."""
     body = post_body(kind, number, _key_of_the_tests(number), **more)
-    assert intake.keep(posts.parse(json.dumps(body).encode(), at))
+    assert intake.get_intake().keep(posts.parse(json.dumps(body).encode(), at))
 
 
 @cache

@@ -133,7 +133,7 @@ def may_issue_keys(request: HttpRequest) -> bool:
 
 def posts_address(request: HttpRequest) -> str:
     """Return the address that TENIOS is given."""
-    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + "/tenios/posts"
+    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + settings.POSTS_PATH
 
 
 def with_query(name: str, **lists: list[int]) -> str:

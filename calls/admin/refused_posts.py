@@ -296,7 +296,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             except ValidationError as error:
                 errors = error.messages
             else:
-                intake.read_again()
+                intake.get_intake().read_again()
                 self.log_change(request, post, noted)
                 self._replay(request, mending.concerned, number if is_meant else None)
                 return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))

@@ -36,7 +36,7 @@ class SenderPolicyAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: SenderPolicy, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        intake.read_again()
+        intake.get_intake().read_again()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -243,13 +243,14 @@ def prove_spool() -> None:
         spool.prove()
 
 
-_of_this_process = Intake(of_this_host())
-keep = _of_this_process.keep
-opens_any_number = _of_this_process.opens_any_number
-has_database = _of_this_process.has_database
-sender_of = _of_this_process.sender_of
-wait_s = _of_this_process.wait_s
-note_taken = _of_this_process.note_taken
-keep_refused = _of_this_process.keep_refused
-read_again = _of_this_process.read_again
-close = _of_this_process.close
+_making = threading.Lock()
+_intake: Intake | None = None
+
+
+def get_intake() -> Intake:
+    """Return the intake of this process, which is made at first use."""
+    global _intake  # noqa: PLW0603 (one a process)
+    if _intake is None:
+        with _making:
+            _intake = _intake or Intake(of_this_host())
+    return _intake

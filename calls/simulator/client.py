@@ -15,10 +15,11 @@ from random import Random
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from calls.simulator import profiles, scenarios
 from calls.simulator.profiles import Character
 
-PATH = "/tenios/posts"
 TIMEOUT_S = 10.0
 NO_ANSWER = "no answer"
 MOST_UNANSWERED = 10  # posts in a row without any answer, after which nobody is taken to be there
@@ -33,7 +34,7 @@ class Endpoint:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"not an http(s) address: {url}")
-        self.path = parts.path if parts.path not in {"", "/"} else PATH
+        self.path = parts.path if parts.path not in {"", "/"} else settings.POSTS_PATH
         if parts.scheme == "https":
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 parts.hostname, parts.port, timeout=TIMEOUT_S, context=ssl.create_default_context()

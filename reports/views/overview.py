@@ -139,8 +139,8 @@ def _first_run(request: HttpRequest, choices: list[DestinationNumber]) -> HttpRe
     page = {
         "newest": newest,
         "keys": [key for key in newest.access_keys.all() if key.is_live()] if newest else [],
-        "posts_url": f"{settings.PUBLIC_URL}/tenios/posts" if settings.PUBLIC_URL else "",
-        "here_url": request.build_absolute_uri("/tenios/posts"),
+        "posts_url": settings.PUBLIC_URL + settings.POSTS_PATH if settings.PUBLIC_URL else "",
+        "here_url": request.build_absolute_uri(settings.POSTS_PATH),
         "boxes": [
             {"box": figures.BOXES[post], "post": post.value, "unseen": UNSEEN_WITHOUT[post], "seen": post.value in seen}
             for post in RequestType

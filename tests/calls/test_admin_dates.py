@@ -50,7 +50,7 @@ def rows(staff):
     AccessKey.objects.update(expires_at=AT + timedelta(days=900), last_used_at=AT)
     user = make_user(last_login=AT, date_joined=AT)
     post(staff, post_body("CALL_START", "+4940555555", ACCESS_KEY))
-    intake.close()
+    intake.get_intake().close()
     models = (AccessKey, Call, CallEvent, OpeningHours, RefusedPost, QuarterHourCounts, DayCounts)
     models += (QuarterHourBlockCounts, DayBlockCounts, FirstPost, DestinationNumber)
     rows = {model: model.objects.first() for model in models} | {User: user}

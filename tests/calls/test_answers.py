@@ -292,3 +292,22 @@ def test_a_connection_that_was_cut_is_made_anew_and_no_post_is_refused(client, n
 
     assert post(client, post_body("CALL_START", number)).status_code == 200
     assert stored() == 4
+
+
+def test_another_api_view_is_closed_unless_it_says_otherwise(rf, db):
+    from django.contrib.auth.models import AnonymousUser
+    from rest_framework.response import Response
+    from rest_framework.views import APIView
+
+    from tests.factories import make_staff, make_user
+
+    class Another(APIView):
+        def get(self, request):
+            return Response({})
+
+    def ask(user):
+        request = rf.get("/another")
+        request.user = user
+        return Another.as_view()(request).status_code
+
+    assert [ask(user) for user in (AnonymousUser(), make_user(), make_staff())] == [403, 403, 200]

@@ -243,7 +243,7 @@ def test_with_a_full_spool_and_no_database_a_post_is_answered_503_and_health_say
     make_key(number, "another-key-0123456789")
     assert post(client, start(number)).status_code == 200
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "keep", own.keep)
+        patch.setattr(intake, "get_intake", lambda: own)
         own._keys.ask(None, 10)
         back = away()
         own.close()

@@ -127,7 +127,7 @@ def test_a_key_in_the_wrong_place_is_not_kept(client, number, caplog, kind, stat
 def test_no_file_of_the_spool_holds_one_while_the_database_is_away(client, number, monkeypatch, settings, body):
     assert send(client, post_body("CALL_START", E164, ACCESS_KEY)).status_code == 200  # keys are known from here on
     there = connection.settings_dict["PORT"]
-    intake.close()
+    intake.get_intake().close()
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
     try:
         post(client, body)
@@ -135,7 +135,7 @@ def test_no_file_of_the_spool_holds_one_while_the_database_is_away(client, numbe
         files = {path.name: path.read_bytes() for path in settings.SPOOL_FOLDER.iterdir()}
         assert [name for name, content in files.items() if KEY.encode() in content] == []
     finally:
-        intake.close()
+        intake.get_intake().close()
         monkeypatch.setitem(connection.settings_dict, "PORT", there)
         connection.close()
     call_command("drain_spool", "--once")

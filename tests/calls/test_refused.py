@@ -37,13 +37,13 @@ def start(number=E164, key=ACCESS_KEY, **more):
 
 def settled():
     """Wait until what nobody waited for is kept too."""
-    intake.close()
+    intake.get_intake().close()
     return RefusedPost.objects.order_by("pk")
 
 
 def set_policy(mode, networks=TENIOS):
     SenderPolicy.objects.update_or_create(pk=1, defaults={"mode": mode, "networks": networks})
-    intake.read_again()
+    intake.get_intake().read_again()
 
 
 # --- Which, and why --------------------------------------------------------------------------
@@ -135,14 +135,14 @@ def test_identical_posts_are_one_row_and_each_of_them_is_replayed(client):
 def test_refused_posts_wait_in_the_spool_while_the_database_is_away(client, number, monkeypatch):
     assert send(client, start()).status_code == 200  # keys are known from here on
     there = connection.settings_dict["PORT"]
-    intake.close()
+    intake.get_intake().close()
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
     try:
         assert send(client, start(key=None)).status_code == 403
         assert send(client, start(requestType=None)).status_code == 400
         assert intake.held_in_spool().refused == 2
     finally:
-        intake.close()
+        intake.get_intake().close()
         monkeypatch.setitem(connection.settings_dict, "PORT", there)
         connection.close()
     call_command("drain_spool", "--once")

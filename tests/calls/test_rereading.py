@@ -101,7 +101,7 @@ def test_a_run_that_was_interrupted_goes_on_with_the_next(history, monkeypatch):
 def test_refused_posts_name_the_number_they_meant(client):
     key = make_key(make_number())
     assert post(client, post_body("CALL_START", "492214710311", key)).status_code == 403
-    intake.close()
+    intake.get_intake().close()
     RefusedPost.objects.update(destination_number="+49492214710311")
 
     assert "+49492214710311 → +492214710311" in read_again("--yes")

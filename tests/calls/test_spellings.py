@@ -29,7 +29,7 @@ def test_a_post_for_an_ambiguous_number_is_refused_and_names_it_as_it_came(clien
     for place, spelling in enumerate(UNREAD):
         answer = post(client, post_body("CALL_START", spelling, key, call_uuid=f"call-{place}"))
         assert answer.status_code == 403
-    intake.close()
+    intake.get_intake().close()
     assert sorted(RefusedPost.objects.values_list("destination_number", flat=True)) == sorted(UNREAD)
 
 
@@ -83,7 +83,7 @@ def test_a_destination_that_is_no_phone_number_stays_as_it_came(client, destinat
 def test_a_refused_post_is_found_and_replayed_by_each_spelling(client, spelling, e164):
     key = make_key(make_number("+4922155400300"))
     assert post(client, post_body("CALL_START", e164, key)).status_code == 403
-    intake.close()
+    intake.get_intake().close()
     client.force_login(make_staff())
 
     page = client.get("/admin/calls/refusedpost/", {"q": spelling})

@@ -66,7 +66,7 @@ class Command(BaseCommand):
                 self.stdout.write("This access key is live for it already.")
             return
         self.stdout.write(f"Access key: {issued}")
-        address = f"{settings.PUBLIC_URL or 'https://<this installation>'}/tenios/posts"
+        address = (settings.PUBLIC_URL or "https://<this installation>") + settings.POSTS_PATH
         self.stdout.write(
             "It is not shown again. In TENIOS, open the routing plan of this number and, for each of the\n"
             f"five posts, enter this key and the address {address}"

@@ -370,7 +370,7 @@ def first_post(port: int, e164: str, access_key: str) -> str:
         f'{{"destination_number": "{e164}", "call_uuid": "{uuid.uuid4()}", "caller_id_number": "+4917012345678"}}}}'
     )
     return shlex.join(
-        ["curl", "-sS", "-H", "Content-Type: application/json", "-d", body, f"{address(port)}/tenios/posts"]
+        ["curl", "-sS", "-H", "Content-Type: application/json", "-d", body, address(port) + settings.POSTS_PATH]
     )
 
 
