@@ -20,6 +20,7 @@ from calls import phones, posts, search
 from calls.admin.base import ReadOnlyAdmin, exactly
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import exports, periods
+from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -27,7 +28,6 @@ from reports.models import (
     QuarterHourBlockCounts,
     QuarterHourCounts,
 )
-from reports.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
 from reports.periods import Opening
 
 # Posts of one call that its page lists. A call has five; a hundred times that is somebody's mistake.

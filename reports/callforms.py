@@ -23,12 +23,13 @@ from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening_hours import Schedule
 from calls.querysets import CallQuerySet
-from reports import forwarding, outcomes, peaks, periods, querysets, question
-from reports.countings import AT_ONCE_S
+from reports import forwarding, peaks, periods, querysets, question
+from reports.counting import outcomes
+from reports.counting.count_tables import AT_ONCE_S
+from reports.counting.measured import ALWAYS, NEVER
+from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, Coverage
 from reports.forms import read_day, read_numbers, read_opening
-from reports.measured import ALWAYS, NEVER
-from reports.outcomes import Outcome
 from reports.periods import USUAL_WEEKS, Opening, Period
 from reports.presets import Preset
 from reports.question import DAYS, EVERY_DAY

@@ -14,8 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from calls.models import DestinationNumber
-from reports import exports, forwarding, hours, outcomes, periods, querysets
+from reports import exports, forwarding, hours, periods, querysets
 from reports.callforms import FLAGS, CallFilter
+from reports.counting import outcomes
+from reports.counting.outcomes import Outcome
 from reports.exports import Pieces
 from reports.figures import Coverage, block_label
 from reports.forms import ReportForm
@@ -27,7 +29,6 @@ from reports.models import (
     MonthCounts,
     MonthForwardCounts,
 )
-from reports.outcomes import Outcome
 from reports.periods import Grain, Period
 
 Make = Callable[[ReportForm, bool], Pieces]  # the flag: for Excel

@@ -19,12 +19,13 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import arrivals, countings, outcomes, peaks, periods, querysets, times
-from reports.countings import Table
+from reports import arrivals, peaks, periods, querysets, times
+from reports.counting import count_tables, outcomes
+from reports.counting.count_tables import Table
+from reports.counting.measured import ALWAYS, NEVER
+from reports.counting.outcomes import Outcome
 from reports.figures import Coverage
 from reports.hours import HourOfWeek, Shown, Week
-from reports.measured import ALWAYS, NEVER
-from reports.outcomes import Outcome
 from reports.periods import Grain, Opening, Period
 from reports.querysets import Formula, Numbers
 
@@ -165,7 +166,7 @@ _OUTCOMES = [
 ]
 
 COUNTS = _of_counts(
-    countings.COUNTS,
+    count_tables.COUNTS,
     querysets.FORMULAS,
     f"""offered,
   {", ".join(_OUTCOMES)}, {_share("service_level")} AS service_level,
@@ -174,14 +175,14 @@ COUNTS = _of_counts(
 )
 
 BLOCKS = _of_counts(
-    countings.BLOCKS,
+    count_tables.BLOCKS,
     querysets.BLOCK_FORMULAS,
     f"{safe('block_type')} AS block_type, blocks, block_calls AS calls, last_in_call",
     ("block_type",),
 )
 
 FORWARDS = _of_counts(
-    countings.FORWARDS,
+    count_tables.FORWARDS,
     querysets.FORWARD_FORMULAS,
     f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
   attempts, tried AS calls, forward_answers AS answers,

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from calls.models import Arrives, DestinationNumber, RequestType
-from reports import outcomes, periods
-from reports.measured import ALWAYS, NEVER
+from reports import periods
+from reports.counting import outcomes
+from reports.counting.measured import ALWAYS, NEVER
+from reports.counting.outcomes import Outcome
 from reports.models import FirstPost
-from reports.outcomes import Outcome
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

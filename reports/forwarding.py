@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from reports import countings, periods, querysets
+from reports import periods, querysets
+from reports.counting import count_tables
 from reports.figures import Cell, Coverage
 from reports.periods import Period
 from reports.querysets import FORWARD_FORMULAS, HANDOVER_FORMULAS, Cells, Formula
@@ -176,21 +177,21 @@ def type_label(destination_type: str) -> str:
 def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
     """Return the sums of each destination and course. A destination of which nothing is measured is in no answer, so it
     does not make a small group larger."""
-    found = _read(countings.FORWARDS, FORWARD_FORMULAS, coverage, period)
+    found = _read(count_tables.FORWARDS, FORWARD_FORMULAS, coverage, period)
     return [row for row in found if row["attempts"] or row["forward_answers"]]
 
 
 def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
     """Return the calls of each pair of destinations, the most first."""
-    found = _read(countings.HANDOVERS, HANDOVER_FORMULAS, coverage, period)
-    pair = countings.HANDOVERS.parts
+    found = _read(count_tables.HANDOVERS, HANDOVER_FORMULAS, coverage, period)
+    pair = count_tables.HANDOVERS.parts
     return sorted(
         (row for row in found if row["handovers"]), key=lambda row: (-row["handovers"], *(row[name] for name in pair))
     )
 
 
 def _read(
-    table: countings.Table, formulas: dict[str, Formula], coverage: Coverage, period: Period
+    table: count_tables.Table, formulas: dict[str, Formula], coverage: Coverage, period: Period
 ) -> list[dict[str, Any]]:
     """Return the parts of each row of a table (`Table.parts`), with its figures as far as these are measured."""
     edges = [period.start, period.end]

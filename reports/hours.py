@@ -12,7 +12,8 @@ from itertools import pairwise
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from reports import countings, periods, querysets
+from reports import periods, querysets
+from reports.counting import count_tables
 from reports.figures import Coverage, Row
 from reports.periods import Grain, Period
 
@@ -33,7 +34,7 @@ class Shown(StrEnum):
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
 # Sums over each hour of the week, local time, by what was measured. Of months they are counted already.
-_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in countings.HOUR_SUMS)
+_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in count_tables.HOUR_SUMS)
 _BY_QUARTER_HOUR = f"""
   SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, measured, {{sums}}
   FROM (
@@ -42,7 +43,7 @@ _BY_QUARTER_HOUR = f"""
     FROM unnest(%(ids)s::bigint[]) AS number (id)
     CROSS JOIN unnest(%({{run}}_from)s::timestamptz[], %({{run}}_to)s::timestamptz[]) AS run (starts, ends)
     CROSS JOIN LATERAL (
-      SELECT * FROM {countings.COUNTS.of_quarter_hours}
+      SELECT * FROM {count_tables.COUNTS.of_quarter_hours}
       WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends
         AND {querysets.ASKED}
       OFFSET 0  -- by the index, number by number
@@ -52,15 +53,15 @@ _BY_QUARTER_HOUR = f"""
   CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE %(zone)s AS local) AS clock
 """
 BY_HOUR = f"""
-SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in countings.HOUR_SUMS)}
+SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in count_tables.HOUR_SUMS)}
 FROM (
-  SELECT weekday, hour, measured, {", ".join(countings.HOUR_SUMS)}
-  FROM {countings.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
+  SELECT weekday, hour, measured, {", ".join(count_tables.HOUR_SUMS)}
+  FROM {count_tables.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
   WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {querysets.ASKED}
   UNION ALL
-  {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(countings.HOUR_SUMS))}
+  {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(count_tables.HOUR_SUMS))}
   UNION ALL
-  {_BY_QUARTER_HOUR.format(run="off", sums=", ".join(f"-{name}" for name in countings.HOUR_SUMS))}
+  {_BY_QUARTER_HOUR.format(run="off", sums=", ".join(f"-{name}" for name in count_tables.HOUR_SUMS))}
 ) AS counts
 GROUP BY weekday, hour, measured
 """

@@ -1,7 +1,7 @@
 """The counts: what calls add up to, per number (and block type), by quarter-hour UTC, and by local day and month.
 
-Written by reports.rollups only, told silences by reports.telling. Counts are complete; what is not measured is hidden
-when shown."""
+Written by reports.counting only, emailed silences by reports.telling. Counts are complete; what is not measured is
+hidden when shown."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class OfNumber(models.Model):
 
 
 class Measured(models.Model):
-    """What was measured of a row of counts: a bit for each of the five posts (reports.measured)."""
+    """What was measured of a row of counts: a bit for each of the five posts (reports.counting.measured)."""
 
     measured = models.PositiveSmallIntegerField(
         _("measured"),

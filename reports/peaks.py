@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.models import Q
 
 from calls.models import DestinationNumber
-from reports import countings, outcomes, periods, querysets
+from reports import periods, querysets
+from reports.counting import count_tables, outcomes
 from reports.figures import Coverage
 from reports.periods import Bucket, Period
 
@@ -61,7 +62,7 @@ def busiest_moment(number: DestinationNumber, quarter_hour: datetime) -> datetim
 
     Counts do not keep it: this reads the calls."""
     with connection.cursor() as cursor:
-        cursor.execute(countings.BUSIEST_MOMENT, [number.pk, quarter_hour])
+        cursor.execute(count_tables.BUSIEST_MOMENT, [number.pk, quarter_hour])
         found = cursor.fetchone()
     return found[0] if found else None
 
@@ -69,5 +70,5 @@ def busiest_moment(number: DestinationNumber, quarter_hour: datetime) -> datetim
 def going_on(moment: datetime) -> Q:
     """Return the condition that a call goes on at a moment, as it is counted."""
     return outcomes.IS_OFFERED & Q(
-        first_post_at__range=(moment - countings.FOLLOWED_FOR, moment), last_post_at__gte=moment
+        first_post_at__range=(moment - count_tables.FOLLOWED_FOR, moment), last_post_at__gte=moment
     )

@@ -18,8 +18,9 @@ from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber
 from calls.opening_hours import Schedule
-from reports import countings, figures, measured, periods
-from reports.countings import COUNTS, Table
+from reports import figures, periods
+from reports.counting import count_tables, measured
+from reports.counting.count_tables import COUNTS, Table
 from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Lacking, Row, State
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period, Run
@@ -369,7 +370,7 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     found = [
         (block_type, counted(BLOCK_FORMULAS, sums))
         for (block_type,), sums in read(
-            countings.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",)
+            count_tables.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",)
         ).items()
     ]
     found = sorted((one for one in found if one[1]["blocks"]), key=lambda one: (-one[1]["blocks"], one[0]))

@@ -7,7 +7,8 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils import timezone
 
-from reports import rollups, telling, workbook_jobs
+from reports import telling, workbook_jobs
+from reports.counting import rollups
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from reports import figures, periods, querysets
+from reports.counting.outcomes import Outcome
 from reports.figures import Coverage, Row
 from reports.hours import WEEKDAYS
-from reports.outcomes import Outcome
 from reports.periods import Opening
 
 SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")

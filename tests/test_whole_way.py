@@ -17,7 +17,7 @@ from django.utils import timezone
 from calls import posts
 from calls.ingest import writer
 from calls.models import CallEvent, ChangedQuarterHour, DestinationNumber, RequestType
-from reports import rollups
+from reports.counting import rollups
 from reports.periods import Period, today
 from tests.factories import ACCESS_KEY, make_key, make_staff, post_body
 

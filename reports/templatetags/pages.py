@@ -21,10 +21,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
 from calls.models import DestinationNumber
-from reports import callforms, outcomes, periods, question
+from reports import callforms, periods, question
 from reports.comparison import Pair
+from reports.counting import outcomes
+from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
-from reports.outcomes import Outcome
 from reports.peaks import Peak
 from reports.periods import Opening, Period
 

@@ -14,8 +14,8 @@ from calls.models import Call, RequestType
 from reports import callforms, figures, question, timeline
 from reports.callforms import CallFilter
 from reports.callmenus import CallMenus
+from reports.counting.outcomes import MORE_OUTCOMES
 from reports.figures import Coverage
-from reports.outcomes import MORE_OUTCOMES
 from reports.views.shared import OUTCOMES, last_question, page_of, personal, shown_outcome
 
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import arrivals, figures, measured
+from reports import arrivals, figures
+from reports.counting import measured
 from reports.figures import Coverage
 from reports.views.shared import counted, page_of, passed_on, personal
 

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from reports import figures, forwarding, querysets
+from reports.counting.outcomes import Outcome
 from reports.figures import Coverage
-from reports.outcomes import Outcome
 from reports.views.shared import counted, last_day, page_of, personal, read_report, when_in_words
 
 HEADLINE = (*forwarding.COLUMNS, "handovers")

@@ -14,10 +14,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, figures, forwarding, measured, peaks, periods, querysets, times, today
+from reports import aims, figures, forwarding, peaks, periods, querysets, times, today
+from reports.counting import measured
+from reports.counting.outcomes import Outcome
 from reports.figures import Cell, Coverage, Row, State
 from reports.forms import ReportForm
-from reports.outcomes import Outcome
 from reports.periods import Grain, Period
 from reports.times import TimesClass
 from reports.views.shared import (

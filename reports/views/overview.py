@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
 from reports import aims, arrivals, figures, periods, querysets, question, today
+from reports.counting.outcomes import Outcome
 from reports.figures import Coverage, Row
 from reports.models import FirstPost
-from reports.outcomes import Outcome
 from reports.periods import Opening, Period
 from reports.views.shared import (
     compared_in_words,

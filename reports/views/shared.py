@@ -17,9 +17,9 @@ from django.views.decorators.cache import cache_control
 from calls.models import DestinationNumber
 from reports import comparison, figures, periods, querysets, question, today
 from reports.comparison import Compared
+from reports.counting.outcomes import CALLBACK, Outcome
 from reports.figures import Blocks, Cell, Coverage, Row
 from reports.forms import ReportForm
-from reports.outcomes import CALLBACK, Outcome
 from reports.periods import Grain, Opening, Period
 from reports.presets import Preset
 

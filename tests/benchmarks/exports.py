@@ -97,7 +97,8 @@ def fill(calls: int) -> None:
     from django.db import connection
 
     from calls.models import DestinationNumber
-    from reports import periods, rollups
+    from reports import periods
+    from reports.counting import rollups
 
     first = periods.day_start(periods.today() - DAYS * periods.DAY)
     with connection.cursor() as cursor:

@@ -111,7 +111,8 @@ def fill() -> dict[str, Any]:
     from django.db import connection
 
     from calls.models import Call, DestinationNumber, RequestType
-    from reports import countings, periods
+    from reports import periods
+    from reports.counting import count_tables
 
     last = periods.today() - periods.DAY
     first = last - timedelta(days=DAYS - 1)
@@ -140,9 +141,15 @@ def fill() -> dict[str, Any]:
         cursor.execute(FORWARDS)
         cursor.execute(FIRST_POSTS, {"first": first, "posts": RequestType.values})
         for coarse, fine, time_of, keys, sums in (
-            *((one.of_days, one.of_quarter_hours, DAY, one.day_keys, one.sums) for one in countings.TABLES),
-            *((one.of_months, one.of_days, MONTH, one.month_keys, one.sums) for one in countings.TABLES),
-            (countings.HOURS, countings.COUNTS.of_quarter_hours, HOUR, countings.HOUR_KEYS, countings.HOUR_SUMS),
+            *((one.of_days, one.of_quarter_hours, DAY, one.day_keys, one.sums) for one in count_tables.TABLES),
+            *((one.of_months, one.of_days, MONTH, one.month_keys, one.sums) for one in count_tables.TABLES),
+            (
+                count_tables.HOURS,
+                count_tables.COUNTS.of_quarter_hours,
+                HOUR,
+                count_tables.HOUR_KEYS,
+                count_tables.HOUR_SUMS,
+            ),
         ):
             statement = ADD_UP.format(
                 coarse=coarse,
@@ -253,7 +260,7 @@ def measure_recounts() -> bool:
     from django.db import connection, transaction
 
     from calls.models import Call
-    from reports import rollups
+    from reports.counting import rollups
 
     newest = Call.objects.order_by("-pk").values_list("pk", flat=True)[0]
     call_command("backfill", calls=20_000, days=30, verbosity=0)

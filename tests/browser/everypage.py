@@ -17,7 +17,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
-from reports import periods, rollups
+from reports import periods
+from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 

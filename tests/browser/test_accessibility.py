@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calls.models import Call
-from reports import rollups
+from reports.counting import rollups
 from reports.periods import today
 from tests.browser.axe import VENDOR, findings
 from tests.conftest import and_in_full

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
-from reports import rollups
+from reports.counting import rollups
 from tests.factories import PASSWORD, make_number, make_staff, make_user, post_body, send
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from calls.models import Call
-from reports import rollups
+from reports.counting import rollups
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from reports import rollups
+from reports.counting import rollups
 from tests.browser.axe import findings
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from reports import rollups
+from reports.counting import rollups
 from tests.factories import PASSWORD, make_number, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from calls.ingest import intake
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SingleDay
-from reports import rollups
+from reports.counting import rollups
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
 from tests.factories import ACCESS_KEY, make_number, make_staff, make_user, post, post_body, take
 

@@ -17,9 +17,9 @@ from calls import posts
 from calls.ingest import writer
 from calls.ingest.group_commit import GroupCommit, Submitted
 from calls.models import Call, CallEvent, DestinationNumber
-from reports import rollups
+from reports.counting import rollups
+from reports.counting.outcomes import OUTCOME
 from reports.models import DayBlockCounts, QuarterHourBlockCounts, QuarterHourCounts
-from reports.outcomes import OUTCOME
 from tests.calls.test_samples import samples
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
 

@@ -7,13 +7,13 @@ import io
 
 from django.test import Client
 
-from reports import proof, rollups
+from reports.counting import rollups, verification
 
 
 def roll_up() -> None:
     """Count what has changed, and see the counts proved."""
     rollups.recount_changed(wait=True)
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []
 
 
 def listed(client: Client, address: str) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports import proof, rollups
+from reports.counting import rollups, verification
 from reports.models import QuarterHourCounts, QuarterHourPeaks
 from tests.factories import make_number, take
 from tests.reports.asking import roll_up
@@ -98,9 +98,9 @@ def test_a_peak_that_is_wrong_is_found_and_mended(number):
     peaks()
     QuarterHourPeaks.objects.filter(quarter_hour=TEN + timedelta(minutes=15)).update(peak=5)
 
-    found = list(proof.differences())
+    found = list(verification.differences())
     assert {difference.table for difference in found} == {"quarterhourpeaks"}
-    proof.mend(found)
+    verification.mend(found)
     assert peaks() == {0: 1, 15: 1}
 
 

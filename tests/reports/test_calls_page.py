@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 
 from calls.models import Call, RequestType
-from reports import callforms, rollups
+from reports import callforms
+from reports.counting import rollups
 from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)

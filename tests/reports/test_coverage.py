@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from calls.models import RequestType
-from reports import arrivals, figures, rollups
+from reports import arrivals, figures
 from reports.arrivals import State
+from reports.counting import rollups
 from reports.models import QuarterHourCounts
 from tests.factories import make_number, make_staff, make_user, take
 

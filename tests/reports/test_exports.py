@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from calls.models import Call
-from reports import exports, querysets, rollups
-from reports.outcomes import Outcome
+from reports import exports, querysets
+from reports.counting import rollups
+from reports.counting.outcomes import Outcome
 from reports.periods import Grain, Period, day_start
 from tests.factories import make_number, take
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call

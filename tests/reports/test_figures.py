@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from calls.models import DestinationNumber
-from reports import querysets, rollups
+from reports import querysets
+from reports.counting import rollups
+from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, Coverage, State
 from reports.models import RollUp
-from reports.outcomes import Outcome
 from reports.periods import Grain, Period, day_start
 from tests.factories import make_number, take
 

@@ -17,7 +17,8 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from reports import downloads, exports, file_store, rollups, workbook_jobs, workbooks
+from reports import downloads, exports, file_store, workbook_jobs, workbooks
+from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads as views
 from tests.factories import make_number, make_staff, make_user, take

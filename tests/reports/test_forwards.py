@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from calls.models import OpeningHours
-from reports import forwarding, periods, proof
+from reports import forwarding, periods
+from reports.counting import verification
 from reports.figures import Coverage, State
 from tests.factories import make_number, make_staff, make_user, take
 from tests.reports.asking import listed, roll_up
@@ -358,12 +359,12 @@ def test_single_destinations_are_told_apart_inside_opening_hours_and_outside(cli
 def test_a_wrong_count_of_forwards_is_found_and_mended(busy, table):
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE reports_{table} SET calls = calls + 1")
-    assert {one.table for one in proof.differences()} >= {table}
+    assert {one.table for one in verification.differences()} >= {table}
 
     with pytest.raises(SystemExit):
         call_command("verify_rollups", stdout=io.StringIO())
     call_command("verify_rollups", "--fix", stdout=io.StringIO())
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []
 
 
 def test_an_answer_after_the_end_is_counted(number):

@@ -13,7 +13,8 @@ import pytest
 from calls import posts
 from calls.ingest import writer
 from calls.models import OpeningHours
-from reports import countings, hours, periods, proof, querysets, rollups
+from reports import hours, periods, querysets
+from reports.counting import count_tables, rollups, verification
 from reports.figures import Coverage
 from reports.models import HourOfWeekCounts, MonthCounts
 from reports.periods import Grain, Opening, Period, Run
@@ -87,7 +88,7 @@ def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening)
         period, coverage = Period(first, last, opening), Coverage.of(numbers)
         hours_of_it = periods.edges(period, Grain.HOUR)
         assert {run.grain for run in periods.runs(period, hours_of_it)} == {Grain.QUARTER_HOUR}
-        for table in countings.TABLES:
+        for table in count_tables.TABLES:
             by = ("destination_number_id", *table.parts)
             coarse, fine = (
                 querysets.read(table, coverage, period, edges, by=by)
@@ -182,7 +183,7 @@ def test_making_all_counts_anew_makes_those_of_months_too(numbers):
 
     after = MonthCounts.objects.order_by("destination_number", "month", "is_open").values_list("month", "offered")
     assert list(after) == before
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []
 
 
 # --- What a period is read from ---------------------------------------------------------------------

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reports import querysets, rollups
+from reports import querysets
+from reports.counting import rollups
+from reports.counting.outcomes import Outcome
 from reports.figures import ALWAYS, NEVER, Coverage, State
-from reports.outcomes import Outcome
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from calls.models import Arrives, RequestType
-from reports import countings, measured, proof, rollups
+from reports.counting import count_tables, measured, rollups, verification
 from reports.models import DayCounts, FirstPost, HourOfWeekCounts, MonthCounts, QuarterHourCounts
 from tests.factories import make_number, take
 from tests.reports.asking import roll_up
@@ -120,7 +120,7 @@ def test_fixing_a_first_post_fixes_what_was_measured():
 
     call_command("verify_rollups", "--fix", stdout=io.StringIO())
 
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []
     assert set(bits_by_hour().values()) == {CALL_START | CALL_END}
 
 
@@ -172,18 +172,18 @@ def test_an_update_fills_what_was_measured_before_it():
     migrate("0008_measured")
     try:
         with connection.cursor() as cursor:
-            for table in countings.TABLES:
+            for table in count_tables.TABLES:
                 times = [name for name in table.sums if name.endswith("_us")]
                 empty = ", ".join(["measured = NULL", *(f"{name} = 0" for name in times)])
                 for name in (table.of_quarter_hours, table.of_days, table.of_months):
                     cursor.execute(f"UPDATE {name} SET {empty}")
-            cursor.execute(f"UPDATE {countings.HOURS} SET measured = NULL")
+            cursor.execute(f"UPDATE {count_tables.HOURS} SET measured = NULL")
             # One row a day, as an older version keeps it.
             cursor.execute("DELETE FROM reports_daycounts WHERE offered = 1 AND answered = 0")
     finally:
         migrate("0009_fill_measured")
 
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []
     assert QuarterHourCounts.objects.filter(time_to_answer_us__gt=0).exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from calls.models import OpeningHours
-from reports import proof
+from reports.counting import verification
 from reports.models import DayCounts, QuarterHourCounts
 from tests.factories import make_number, make_user, take
 from tests.reports import asking
@@ -205,8 +205,8 @@ def test_both_hours_that_come_twice_lie_inside(client, hours, manager):
 
 def test_a_quarter_hour_counted_on_the_wrong_side_is_found_and_mended(week):
     QuarterHourCounts.objects.filter(is_open=False).update(is_open=True)
-    found = list(proof.differences())
+    found = list(verification.differences())
     assert {str(one).rpartition(" ")[0].partition(":")[0] for one in found} >= {"quarterhourcounts"}
 
     call_command("verify_rollups", "--fix", stdout=io.StringIO())
-    assert list(proof.differences()) == []
+    assert list(verification.differences()) == []

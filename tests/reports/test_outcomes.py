@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calls.models import Call
-from reports import rollups
+from reports.counting import rollups
+from reports.counting.outcomes import OUTCOME, Outcome
 from reports.models import QuarterHourCounts
-from reports.outcomes import OUTCOME, Outcome
 from tests.factories import make_number, take
 
 pytestmark = pytest.mark.django_db(transaction=True)

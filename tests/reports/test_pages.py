@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
-from reports import periods, rollups
+from reports import periods
+from reports.counting import rollups
 from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 from tests.reports import reading

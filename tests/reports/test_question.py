@@ -13,7 +13,8 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours
-from reports import periods, presets, rollups
+from reports import periods, presets
+from reports.counting import rollups
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 from tests.reports.reading import Page
 

@@ -15,7 +15,8 @@ from django.db.models import F, Sum
 from calls import posts
 from calls.ingest import writer
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour
-from reports import proof, rollups, tasks
+from reports import tasks
+from reports.counting import rollups, verification
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -186,7 +187,7 @@ def test_counts_are_exact_under_four_writers_and_two_rollers(number):
         try:
             while not done.is_set():
                 rollups.recount_changed()
-                assert not list(proof.differences())
+                assert not list(verification.differences())
         finally:
             connection.close()
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from reports import rollups
+from reports.counting import rollups
 from reports.periods import day_start
 from tests.factories import make_number, make_user, take
 

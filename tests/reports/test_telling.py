@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from config import mail as ways_of_mail
-from reports import rollups, tasks, telling
+from reports import tasks, telling
+from reports.counting import rollups
 from reports.models import QuarterHourCounts, ToldSilence
 from tests.factories import make_number, make_staff, make_user, take
 

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports import periods, rollups
+from reports import periods
+from reports.counting import rollups
 from reports.figures import Coverage
 from reports.today import so_far
 from tests.factories import make_number, make_staff, take

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports import hours, querysets, rollups
+from reports import hours, querysets
+from reports.counting import rollups
 from reports.figures import Coverage
 from reports.hours import Shown
 from reports.periods import Period

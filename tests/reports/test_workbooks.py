@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from calls.models import Call
-from reports import exports, rollups, workbooks
+from reports import exports, workbooks
+from reports.counting import rollups
 from reports.figures import FIGURES
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff

@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from reports import rollups
+from reports.counting import rollups
 
 
 class Command(BaseCommand):

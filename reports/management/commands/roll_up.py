@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from calls.ingest import writer
-from reports import rollups
+from reports.counting import rollups
 
 
 class Command(BaseCommand):

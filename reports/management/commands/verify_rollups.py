@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from reports import proof, rollups
+from reports.counting import rollups, verification
 
 
 class Command(BaseCommand):
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *, fix: bool, **options: Any) -> None:
         try:
-            found = list(proof.differences())
+            found = list(verification.differences())
         except rollups.ZoneChanged as error:
             raise CommandError(str(error)) from error
         for difference in found:
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         if not fix:
             self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
             sys.exit(1)
-        proof.mend(found)
-        if left := list(proof.differences()):
+        verification.mend(found)
+        if left := list(verification.differences()):
             self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("Counted again: every count is now what the calls add up to."))

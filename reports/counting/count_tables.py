@@ -2,7 +2,7 @@
 
 Counts are kept by quarter-hour, and what adds up from them by local day and month, and by the hours of the week of a
 month. Each quarter-hour of a number lies inside its opening hours or outside of them, as a whole; longer times have a
-row for either, and for each different answer to what was measured (reports.measured)."""
+row for either, and for each different answer to what was measured (reports.counting.measured)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Extract
 
 from calls.models import QUARTER_HOUR, Call
-from reports import measured
-from reports.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
+from reports.counting import measured
+from reports.counting.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
 
 SQL = tuple[str, list[Any]]
 
@@ -75,7 +75,7 @@ changed AS MATERIALIZED (
 
 
 def _judged(**restriction: Any) -> SQL:
-    """Each offered call with what it came to: one row per call, by the definitions of reports.outcomes."""
+    """Each offered call with what it came to: one row per call, by the definitions of reports.counting.outcomes."""
     calls = (
         Call.objects.filter(IS_OFFERED, **restriction)
         .annotate(

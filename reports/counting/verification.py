@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
-from reports import countings, measured, rollups
-from reports.countings import TABLES
+from reports.counting import count_tables, measured, rollups
+from reports.counting.count_tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ changed_month AS (
   SELECT DISTINCT destination_number_id, date_trunc('month', day)::date AS month FROM reports_daycounts
 )"""
 
-ALL_HOURS = f"changed_hour AS ({countings.HOURS_OF.format(quarter_hours=countings.COUNTS.of_quarter_hours)})"
+ALL_HOURS = f"changed_hour AS ({count_tables.HOURS_OF.format(quarter_hours=count_tables.COUNTS.of_quarter_hours)})"
 
 FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type", "received_at")
 
 # What waits in the log to be counted again may differ. Quarter-hours and what they lie in are written in one
 # transaction: no day or month waits for its quarter-hours.
 OF_QUARTER_HOUR = "log.quarter_hour = difference.quarter_hour"
-OF_PEAK = f"""log.quarter_hour BETWEEN difference.quarter_hour - {countings.FOLLOWED} AND difference.quarter_hour"""
+OF_PEAK = f"""log.quarter_hour BETWEEN difference.quarter_hour - {count_tables.FOLLOWED} AND difference.quarter_hour"""
 OF_NUMBER, NEVER = "true", "false"
 
 
@@ -76,7 +76,7 @@ class Question:
 
 
 def _questions() -> Iterator[Question]:
-    judged, parameters = countings.judged_of_all()
+    judged, parameters = count_tables.judged_of_all()
     with_judged, zone = f"{measured.arrivals()}, judged AS MATERIALIZED ({judged})", settings.TIME_ZONE
     for table in TABLES:
         counting = table.counting.replace("{fence}", "")
@@ -92,28 +92,28 @@ def _questions() -> Iterator[Question]:
         )
     for table in TABLES:
         yield Question(
-            table.of_days, ALL_DAYS, countings.sum_days(table), table.day_keys, table.sums, NEVER, [zone, zone]
+            table.of_days, ALL_DAYS, count_tables.sum_days(table), table.day_keys, table.sums, NEVER, [zone, zone]
         )
     for table in TABLES:
         yield Question(
-            table.of_months, ALL_MONTHS, countings.sum_months(table), table.month_keys, table.sums, NEVER, []
+            table.of_months, ALL_MONTHS, count_tables.sum_months(table), table.month_keys, table.sums, NEVER, []
         )
     yield Question(
-        countings.HOURS,
+        count_tables.HOURS,
         ALL_HOURS,
-        countings.SUM_HOURS,
-        countings.HOUR_KEYS,
-        countings.HOUR_SUMS,
+        count_tables.SUM_HOURS,
+        count_tables.HOUR_KEYS,
+        count_tables.HOUR_SUMS,
         NEVER,
         [zone, zone],
         # Not the first one, which might be the hour that is skipped in spring.
-        f"({countings.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
+        f"({count_tables.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
     )
     yield Question(
-        countings.PEAKS,
-        f"going AS MATERIALIZED ({countings.GOING_IN_ALL})",
-        countings.COUNT_PEAKS,
-        countings.PEAK_KEYS,
+        count_tables.PEAKS,
+        f"going AS MATERIALIZED ({count_tables.GOING_IN_ALL})",
+        count_tables.COUNT_PEAKS,
+        count_tables.PEAK_KEYS,
         ("peak",),
         OF_PEAK,
         [],
@@ -164,12 +164,12 @@ def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
     """Yield the quarter-hours that are not counted as inside or outside opening hours as they should be."""
     schedules = DestinationNumber.objects.schedules()
     e164 = dict(DestinationNumber.objects.values_list("pk", "e164"))
-    for name in (*(table.of_quarter_hours for table in TABLES), countings.PEAKS):
+    for name in (*(table.of_quarter_hours for table in TABLES), count_tables.PEAKS):
         # Without opening hours a number is always open.
         cursor.execute(
             f"SELECT DISTINCT destination_number_id, quarter_hour, is_open FROM {name} AS difference "
             "WHERE (NOT is_open OR destination_number_id = ANY(%s)) "
-            f"AND NOT {_waits(OF_PEAK if name == countings.PEAKS else OF_QUARTER_HOUR)} ORDER BY 1, 2",
+            f"AND NOT {_waits(OF_PEAK if name == count_tables.PEAKS else OF_QUARTER_HOUR)} ORDER BY 1, 2",
             [list(schedules)],
         )
         for number_id, quarter_hour, is_open in cursor.fetchall():

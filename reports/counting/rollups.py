@@ -2,7 +2,7 @@
 
 A roll-up takes rows of the changed-quarter-hour log, then counts those quarter-hours in a later statement of the same
 READ COMMITTED transaction: whatever had been logged when it took them is visible to it, and what comes later is
-logged again. An advisory lock lets one roll-up work at a time. What is counted, and how: reports.countings."""
+logged again. An advisory lock lets one roll-up work at a time. What is counted, and how: count_tables."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
 from calls.opening_hours import Schedule
-from reports import countings, measured
-from reports.countings import CHANGED, FENCE, TABLES
+from reports.counting import count_tables, measured
+from reports.counting.count_tables import CHANGED, FENCE, TABLES
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def _numbered(statement: str) -> str:
 _COUNT_QUARTER_HOURS = f"""
 WITH {CHANGED}, {measured.arrivals("changed")}, judged AS MATERIALIZED ({{judged}}), {
     ", ".join(
-        countings.replacing(
+        count_tables.replacing(
             table.of_quarter_hours,
             table.counting.replace("{fence}", FENCE),
             table.quarter_hour_keys,
@@ -70,42 +70,46 @@ WITH {CHANGED}, {measured.arrivals("changed")}, judged AS MATERIALIZED ({{judged
 
 
 @cache
-def count_quarter_hours() -> countings.SQL:
+def count_quarter_hours() -> count_tables.SQL:
     """Return the statement, and its parameters after the quarter-hours to count."""
-    judged, parameters = countings.judged_of_changed()
+    judged, parameters = count_tables.judged_of_changed()
     return _numbered(_COUNT_QUARTER_HOURS.replace("{judged}", judged)), parameters
 
 
 SUM_DAYS_AND_HOURS = _numbered(f"""
-WITH {CHANGED}, {countings.CHANGED_DAYS}, {countings.CHANGED_HOURS}, {
+WITH {CHANGED}, {count_tables.CHANGED_DAYS}, {count_tables.CHANGED_HOURS}, {
     ", ".join(
-        countings.replacing(table.of_days, countings.sum_days(table), table.day_keys, table.sums, "changed_day")
+        count_tables.replacing(table.of_days, count_tables.sum_days(table), table.day_keys, table.sums, "changed_day")
         for table in TABLES
     )
 }, {
-    countings.replacing(
-        countings.HOURS,
-        countings.SUM_HOURS,
-        countings.HOUR_KEYS,
-        countings.HOUR_SUMS,
+    count_tables.replacing(
+        count_tables.HOURS,
+        count_tables.SUM_HOURS,
+        count_tables.HOUR_KEYS,
+        count_tables.HOUR_SUMS,
         "changed_hour",
-        scope_keys=countings.HOUR_SCOPE,
+        scope_keys=count_tables.HOUR_SCOPE,
     )
 } SELECT""")
 
 SUM_MONTHS = _numbered(f"""
-WITH {CHANGED}, {countings.CHANGED_MONTHS}, {
+WITH {CHANGED}, {count_tables.CHANGED_MONTHS}, {
     ", ".join(
-        countings.replacing(table.of_months, countings.sum_months(table), table.month_keys, table.sums, "changed_month")
+        count_tables.replacing(
+            table.of_months, count_tables.sum_months(table), table.month_keys, table.sums, "changed_month"
+        )
         for table in TABLES
     )
 } SELECT""")
 
-FIND_TOUCHED = _numbered(f"WITH {CHANGED} {countings.TOUCHED_BY_CHANGED}")
+FIND_TOUCHED = _numbered(f"WITH {CHANGED} {count_tables.TOUCHED_BY_CHANGED}")
 
 COUNT_PEAKS = _numbered(f"""
-WITH {CHANGED}, going AS MATERIALIZED ({countings.GOING_IN_CHANGED}), {
-    countings.replacing(countings.PEAKS, countings.COUNT_PEAKS, countings.PEAK_KEYS, ("is_open", "peak"), "changed")
+WITH {CHANGED}, going AS MATERIALIZED ({count_tables.GOING_IN_CHANGED}), {
+    count_tables.replacing(
+        count_tables.PEAKS, count_tables.COUNT_PEAKS, count_tables.PEAK_KEYS, ("is_open", "peak"), "changed"
+    )
 } SELECT""")
 
 # The first by receipt decides, and of two at once that of the earlier call; a call that moves takes it along.
@@ -267,7 +271,7 @@ def rebuild() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
-        for name in (*counted, countings.HOURS, countings.PEAKS, "reports_firstpost"):
+        for name in (*counted, count_tables.HOURS, count_tables.PEAKS, "reports_firstpost"):
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
