@@ -19,8 +19,9 @@ from django.utils.translation import gettext_lazy as _
 from calls import phones, posts, search
 from calls.admin.base import ReadOnlyAdmin, exactly
 from calls.models import Call, CallEvent, DestinationNumber
-from reports import exports, periods
+from reports import periods
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
+from reports.exports import csv_files
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -172,7 +173,7 @@ class CallAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:
-        return exports.download("calls.csv", exports.calls_csv(queryset))
+        return csv_files.download("calls.csv", csv_files.calls_csv(queryset))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         term = search_term.strip()
@@ -255,10 +256,10 @@ class CountsAdmin(ReadOnlyAdmin):
         if request.POST.get("select_across") != "1":
             # Filters leave whole days of whole numbers; ticks may leave any rows of them.
             pieces = only(self.chosen(queryset), pieces)
-        return exports.download(exports.filename(self.what, period), pieces)
+        return csv_files.download(csv_files.filename(self.what, period), pieces)
 
     def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
-        return exports.counts_csv(numbers, period, self.grain)
+        return csv_files.counts_csv(numbers, period, self.grain)
 
     def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
         """Return what tells the chosen rows from others in the file: start, number, and block type if any."""
@@ -272,7 +273,7 @@ class BlockCountsAdmin(CountsAdmin):
     what = "blocks"
 
     def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
-        return exports.blocks_csv(numbers, period, self.grain)
+        return csv_files.blocks_csv(numbers, period, self.grain)
 
     def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
         rows = queryset.order_by().values_list(self.time_field, F("destination_number__e164"), "block_type")

@@ -1,6 +1,6 @@
 """The counts: what calls add up to, per number (and block type), by quarter-hour UTC, and by local day and month.
 
-Written by reports.counting only, emailed silences by reports.telling. Counts are complete; what is not measured is
+Written by reports.counting only, emailed silences by reports.alerts. Counts are complete; what is not measured is
 hidden when shown."""
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils import timezone
 
-from reports import telling, workbook_jobs
+from reports import alerts
 from reports.counting import rollups
+from reports.exports import workbook_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def roll_up() -> None:
 
 @shared_task(ignore_result=True)
 def tell_silences() -> None:
-    telling.tell_silences(timezone.now())
+    alerts.tell_silences(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -12,8 +12,8 @@ from django.http import QueryDict
 from django.urls import URLPattern, get_resolver
 
 from calls.models import Call, CallEvent, OpeningHours, RefusedPost, SenderPolicy
-from reports import downloads, workbook_jobs
 from reports.counting import rollups
+from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 

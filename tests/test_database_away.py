@@ -16,7 +16,8 @@ from calls.ingest import writer
 from calls.ingest.spool import of_this_host
 from config import time_limits
 from config.time_limits import Limit, TimeIsUp, limited
-from reports import exports, unavailable
+from reports import unavailable
+from reports.exports import csv_files
 from tests.factories import ACCESS_KEY, PASSWORD, make_key, make_number, make_staff, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -277,7 +278,7 @@ def test_a_locked_table_is_said_before_a_download_begins(client, monkeypatch):
 def test_a_slow_reader_of_a_download_is_not_cut_off_by_a_statement_timeout(monkeypatch, excel):
     monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", 8.9)  # leaves a statement one second
     with within(9):
-        file = b"".join(exports._copy("SELECT pg_sleep(0.3)::text, n FROM generate_series(1, 5) AS n", excel=excel))
+        file = b"".join(csv_files._copy("SELECT pg_sleep(0.3)::text, n FROM generate_series(1, 5) AS n", excel=excel))
     assert file.count(b"\n") == 6
     assert file.startswith(codecs.BOM_UTF8) is excel
 

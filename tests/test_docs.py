@@ -9,9 +9,10 @@ from django.core.management import get_commands
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
-from reports import exports, hours, querysets
+from reports.exports import csv_files
 from reports.figures import Coverage
 from reports.periods import Grain, Period, today
+from reports.queries import counts, hours_of_week
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
@@ -105,14 +106,14 @@ def test_the_columns_are_those_of_the_files():
     none = DestinationNumber.objects.none()
     nobody = Coverage.of(none)
     made = {
-        "counts": exports.counts_csv(none, day, Grain.DAY),
-        "blocks": exports.blocks_csv(none, day, Grain.DAY),
-        "forwards": exports.forwards_csv(none, day, Grain.DAY),
-        "calls": exports.calls_csv(Call.objects.all()),
-        "peaks": exports.peaks_csv(none, day, Grain.DAY),
-        "times": exports.times_csv(nobody, day),
-        "coverage": exports.coverage_csv([], timezone.now()),
-        "week": exports.week_csv(hours.of_week(nobody, day, querysets.totals(nobody, day), timezone.now())),
+        "counts": csv_files.counts_csv(none, day, Grain.DAY),
+        "blocks": csv_files.blocks_csv(none, day, Grain.DAY),
+        "forwards": csv_files.forwards_csv(none, day, Grain.DAY),
+        "calls": csv_files.calls_csv(Call.objects.all()),
+        "peaks": csv_files.peaks_csv(none, day, Grain.DAY),
+        "times": csv_files.times_csv(nobody, day),
+        "coverage": csv_files.coverage_csv([], timezone.now()),
+        "week": csv_files.week_csv(hours_of_week.of_week(nobody, day, counts.totals(nobody, day), timezone.now())),
     }
 
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {

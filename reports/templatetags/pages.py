@@ -21,13 +21,14 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from calls import phones, posts
 from calls.models import DestinationNumber
-from reports import callforms, periods, question
-from reports.comparison import Pair
+from reports import periods
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
-from reports.peaks import Peak
+from reports.filters import call_filter, session_filter
 from reports.periods import Opening, Period
+from reports.queries.comparison import Pair
+from reports.queries.concurrent_calls import Peak
 
 register = template.Library()
 
@@ -310,12 +311,12 @@ def _link(href: str, key: str, calls: int) -> SafeString:
 
 
 # What the list of calls is asked for the calls of a figure.
-_WANTED = {key: urlencode(wanted) for key, wanted in callforms.COUNTED_AS.items()}
+_WANTED = {key: urlencode(wanted) for key, wanted in call_filter.COUNTED_AS.items()}
 
 
 def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
     """Return what the list of calls is asked for a time, in whole days where it is made of such, and numbers."""
-    days = callforms.days_of(start, end)
+    days = call_filter.days_of(start, end)
     span = (
         [("from", days[0].isoformat()), ("to", days[1].isoformat())]
         if days
@@ -423,7 +424,7 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
 @register.simple_tag(takes_context=True)
 def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
     """The address of a report, with the question that is being asked; `place` is one on its page."""
-    return question.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
+    return session_filter.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
 
 
 @register.simple_tag(takes_context=True)
@@ -605,7 +606,7 @@ def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeStri
 
 
 @register.simple_tag
-def filter_in_words(asked: callforms.CallFilter) -> SafeString:
+def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
     """What a list of calls was narrowed to, as one phrase."""
     parts: list[str] = []
     if asked.outcomes:
@@ -613,7 +614,7 @@ def filter_in_words(asked: callforms.CallFilter) -> SafeString:
         parts.append(_(" or ").join(str(names[kind]).lower() for kind in asked.outcomes))
     elif asked.without_callbacks:
         parts.append(_("all but callbacks"))
-    parts += [str(callforms.FLAGS[flag]).lower() for flag in asked.flags]
+    parts += [str(call_filter.FLAGS[flag]).lower() for flag in asked.flags]
     opening = "" if asked.opening == Opening.ALL else str(asked.opening.label).lower()
     parts += [
         label

@@ -11,11 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, RequestType
-from reports import callforms, figures, question, timeline
-from reports.callforms import CallFilter
-from reports.callmenus import CallMenus
+from reports import figures
 from reports.counting.outcomes import MORE_OUTCOMES
 from reports.figures import Coverage
+from reports.filters import call_filter, session_filter
+from reports.filters.call_filter import CallFilter
+from reports.filters.call_menus import CallMenus
+from reports.queries import call_timeline
 from reports.views.shared import OUTCOMES, last_question, page_of, personal, shown_outcome
 
 
@@ -26,14 +28,14 @@ def calls(request: HttpRequest) -> HttpResponse:
     """List calls. A search is posted, kept in the session, and stands in the address as a token only."""
     if request.method == "POST":
         posted = request.POST.copy()
-        posted["search"] = callforms.keep_search(request.session, request.POST.get("q", ""))
+        posted["search"] = call_filter.keep_search(request.session, request.POST.get("q", ""))
         found_by = CallFilter.raw_query(posted)
         return redirect(f"{reverse('calls')}?{found_by}" if found_by else "calls")
     # An address without anything lists what was asked for elsewhere; any other says all that it is of.
     query: QueryDict = request.GET
     is_recalled = False
-    if not query or query.get("period") == question.FORGET:
-        query, is_recalled = question.completed(query, request.session)
+    if not query or query.get("period") == session_filter.FORGET:
+        query, is_recalled = session_filter.completed(query, request.session)
     asked = CallFilter(query, request.user, request.session, is_recalled=is_recalled)
     found = asked.page(query)
     coverage = Coverage.of(asked.choices)
@@ -45,7 +47,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "rows": [(call, shown_outcome(call, coverage)) for call in found.calls],
         "outcomes": OUTCOMES,
         "more_outcomes": MORE_OUTCOMES.items(),
-        "flags": callforms.FLAGS.items(),
+        "flags": call_filter.FLAGS.items(),
         "block": figures.block_label(asked.block or asked.last_block),
         "zone": settings.TIME_ZONE,
     }
@@ -57,7 +59,7 @@ def _question_of(request: HttpRequest, asked: CallFilter, is_recalled: bool = Fa
     if not asked.question:
         return last_question(request)
     if not is_recalled:
-        question.remember(request, asked.question_to_remember)
+        session_filter.remember(request, asked.question_to_remember)
     return asked.question
 
 
@@ -67,18 +69,18 @@ def _question_of(request: HttpRequest, asked: CallFilter, is_recalled: bool = Fa
 def call(request: HttpRequest, pk: int) -> HttpResponse:
     # The list from which it was reached: its calls come before and after.
     asked = CallFilter(request.GET, request.user, request.session)
-    visible = callforms.as_offered(Call.objects.filter(destination_number__in=asked.choices))
+    visible = call_filter.as_offered(Call.objects.filter(destination_number__in=asked.choices))
     one = get_object_or_404(visible, pk=pk)
-    events = timeline.events_of(one)
+    events = call_timeline.events_of(one)
     page = {
         "call": one,
         "outcome": shown_outcome(one, Coverage.of([one.destination_number])),
         "events": events,
-        "bar": timeline.scale_bar(one),
-        "variables": timeline.variables_of(events),
-        "remarks": timeline.remarks_on(one, events),
+        "bar": call_timeline.scale_bar(one),
+        "variables": call_timeline.variables_of(events),
+        "remarks": call_timeline.remarks_on(one, events),
         "answered_by": next((e.destination for e in events if e.request_type == RequestType.FORWARD_ANSWER), ""),
-        "most": timeline.MOST_EVENTS,
+        "most": call_timeline.MOST_EVENTS,
         "zone": settings.TIME_ZONE,
         "list_query": asked.query(),
         **_neighbours(one, asked),

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import arrivals, figures
+from reports import figures
 from reports.counting import measured
 from reports.figures import Coverage
+from reports.queries import post_arrivals
 from reports.views.shared import counted, page_of, passed_on, personal
 
 
@@ -24,8 +25,8 @@ def coverage(request: HttpRequest) -> HttpResponse:
     """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
     choices = list(DestinationNumber.objects.visible_to(request.user))
     covered = Coverage.of(choices)
-    arriving = arrivals.of_numbers(choices)
-    silent = arrivals.silent(choices, timezone.now())
+    arriving = post_arrivals.of_numbers(choices)
+    silent = post_arrivals.silent(choices, timezone.now())
     needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
     needing |= {silence.number for silence in silent}
     asked = passed_on(request)

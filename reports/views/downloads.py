@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from reports import downloads, exports, workbooks
-from reports.callforms import CallFilter
-from reports.forms import ReportForm
+from reports.exports import csv_files, downloads, workbooks
+from reports.filters.call_filter import CallFilter
+from reports.filters.report_filter import ReportForm
 from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
@@ -57,7 +57,7 @@ def _csv(kind: str) -> View:
         if why := downloads.why_refused(kind, form, request.user):
             return said(403, why)
         pieces = downloads.MAKE[kind](form, _is_for_excel(request))
-        return exports.download(downloads.filename(kind, form), pieces)
+        return csv_files.download(downloads.filename(kind, form), pieces)
 
     return as_csv
 
@@ -101,13 +101,15 @@ calls_xlsx = _xlsx("calls")
 
 @_of_a_report
 def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    return exports.download(exports.filename("planner", form.period), exports.planner_csv(form.numbers, form.period))
+    return csv_files.download(
+        csv_files.filename("planner", form.period), csv_files.planner_csv(form.numbers, form.period)
+    )
 
 
 @_of_calls
 def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
-    pieces = exports.calls_csv(asked.calls(), excel=_is_for_excel(request))
-    return exports.download(exports.filename("calls", asked.period), pieces)
+    pieces = csv_files.calls_csv(asked.calls(), excel=_is_for_excel(request))
+    return csv_files.download(csv_files.filename("calls", asked.period), pieces)
 
 
 def _is_for_excel(request: HttpRequest) -> bool:

@@ -13,11 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import DestinationNumber
-from reports import downloads, file_store, workbook_jobs, workbooks
-from reports.downloads import BadQuery, Book, Refused
+from reports.exports import downloads, file_store, workbook_jobs, workbooks
+from reports.exports.downloads import BadQuery, Book, Refused
+from reports.exports.workbook_jobs import TooManyWaiting
 from reports.models import Workbook, WorkbookState
 from reports.views.shared import page_of, passed_on, personal
-from reports.workbook_jobs import TooManyWaiting
 
 # A job that nobody takes up for so long needs somebody to look at the worker.
 SLOW = timedelta(seconds=30)

@@ -7,12 +7,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from reports import figures, forwarding, querysets
+from reports import figures
 from reports.counting.outcomes import Outcome
 from reports.figures import Coverage
+from reports.queries import counts
+from reports.queries import forwards as forward_figures
 from reports.views.shared import counted, last_day, page_of, personal, read_report, when_in_words
 
-HEADLINE = (*forwarding.COLUMNS, "handovers")
+HEADLINE = (*forward_figures.COLUMNS, "handovers")
 
 
 @require_safe
@@ -21,8 +23,8 @@ HEADLINE = (*forwarding.COLUMNS, "handovers")
 def forwards(request: HttpRequest) -> HttpResponse:
     form = read_report(request)
     coverage = Coverage.of(form.numbers)
-    now = querysets.totals(coverage, form.period)
-    found = forwarding.of(coverage, form.period)
+    now = counts.totals(coverage, form.period)
+    found = forward_figures.of(coverage, form.period)
     cells = found.total.cells | {"handovers": found.handed_over}
     page = {
         "form": form,
@@ -35,8 +37,8 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "forwards": found,
         "answered": [("outcome", Outcome.ANSWERED.value)],
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
-        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
-        "why_unnamed": forwarding.why_unnamed(request.user, len(found.destinations)),
+        "columns": [(key, figures.KINDS.get(key, "count")) for key in forward_figures.COLUMNS],
+        "why_unnamed": forward_figures.why_unnamed(request.user, len(found.destinations)),
         "download_query": form.download_query,
         **last_day(form, coverage, now),
     }

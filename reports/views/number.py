@@ -14,13 +14,14 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, figures, forwarding, peaks, periods, querysets, times, today
+from reports import figures, periods
 from reports.counting import measured
 from reports.counting.outcomes import Outcome
 from reports.figures import Cell, Coverage, Row, State
-from reports.forms import ReportForm
+from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
-from reports.times import TimesClass
+from reports.queries import concurrent_calls, counts, durations, forwards, service_level, today
+from reports.queries.durations import TimesClass
 from reports.views.shared import (
     compared_in_words,
     compared_with,
@@ -40,19 +41,19 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     destination_number = get_object_or_404(DestinationNumber.objects.visible_to(request.user), pk=pk)
     form = read_report(request, number=destination_number)
     coverage = Coverage.of([destination_number])
-    now = querysets.totals(coverage, form.period)
+    now = counts.totals(coverage, form.period)
     compared = compared_with(form, coverage, [replace(now, number=destination_number)])
     then = compared.then[0] if compared else None
     usual = same_days_before(form, coverage)
     # The table of weeks has whole days, also where the period includes today.
     whole_weeks = usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage)
-    each = times.of(coverage, form.period)
-    before = times.of(coverage, compared.days.then) if compared else dict.fromkeys(times.KEYS, times.NONE)
+    each = durations.of(coverage, form.period)
+    before = durations.of(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
     tiles = headline(now, compared, usual, "offered", *_headline_of(coverage, destination_number))
     page = report(form, coverage, now)
     # A column of a time that is not measured would be one of zeros.
     classed = [key for key in CLASSED if now[key].is_measured]
-    at_once = peaks.of(coverage, form.period, [row.bucket for row in page["buckets"]])
+    at_once = concurrent_calls.of(coverage, form.period, [row.bucket for row in page["buckets"]])
     page |= {
         "number": destination_number,
         "figures": tiles,
@@ -63,23 +64,23 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
         "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
         "times": [
             (key, each[key], then[key] if then else Cell(None, State.EMPTY), before[key], _took(key))
-            for key in times.KEYS
+            for key in durations.KEYS
         ],
-        "classes": _classes(each, classed, times.BOUNDS),
+        "classes": _classes(each, classed, durations.BOUNDS),
         "classed": [(key, figures.FIGURES[key].label, each[key].calls, _took(key)) for key in classed],
-        "talk_classes": _classes(each, ["talk"], times.TALK_BOUNDS),
+        "talk_classes": _classes(each, ["talk"], durations.TALK_BOUNDS),
         "took_talk": _took("talk"),
         "lines": _lines(destination_number, each["time_to_answer"]),
         "levels": [_level(row) for row in page["buckets"]],
         "level": _level(now),
         "aim": destination_number.service_level_aim,
-        "reaches_aim": aims.is_reached(destination_number, now["service_level"].value),
-        "points_short": aims.points_short(destination_number, now["service_level"].value),
+        "reaches_aim": service_level.is_reached(destination_number, now["service_level"].value),
+        "points_short": service_level.points_short(destination_number, now["service_level"].value),
         "at_once": at_once,
-        "most_at_once": peaks.highest(at_once),
+        "most_at_once": concurrent_calls.highest(at_once),
         "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
-        "forwards": forwarding.of(coverage, form.period, with_handovers=False),
-        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwarding.COLUMNS],
+        "forwards": forwards.of(coverage, form.period, with_handovers=False),
+        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwards.COLUMNS],
         "weeks": whole_weeks,
         "weeks_sum": _sum_of_weeks(whole_weeks),
         "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],
@@ -91,15 +92,15 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
 def _whole_weeks(form: ReportForm, coverage: Coverage) -> list[Row]:
     if form.period.length > 7:
         return []
-    return querysets.same_days_before(coverage, form.period, periods.USUAL_WEEKS)
+    return counts.same_days_before(coverage, form.period, periods.USUAL_WEEKS)
 
 
 def _classes(
-    each: dict[str, times.Times], keys: Sequence[str], bounds: Sequence[int]
+    each: dict[str, durations.Times], keys: Sequence[str], bounds: Sequence[int]
 ) -> list[tuple[TimesClass, list[tuple[str, int, list[tuple[str, str]]]]]]:
     """Each class with its calls by kind of time, and what lists them."""
     return [
-        (one, [(key, one.calls[key], _took(key, one)) for key in keys]) for one in times.classes(each, keys, bounds)
+        (one, [(key, one.calls[key], _took(key, one)) for key in keys]) for one in durations.classes(each, keys, bounds)
     ]
 
 
@@ -139,14 +140,14 @@ def _sum_of_weeks(weeks: list[Row]) -> dict[str, Cell]:
     return found
 
 
-def _lines(destination_number: DestinationNumber, waits: times.Times) -> list[dict[str, Any]]:
+def _lines(destination_number: DestinationNumber, waits: durations.Times) -> list[dict[str, Any]]:
     """The lines in the distribution of waiting: median, nine tenths, and the number's limit."""
     named = [
         (gettext("median"), waits.median),
         (gettext("90 %"), waits.ninetieth),
         (gettext("limit"), destination_number.service_level_s),
     ]
-    return [{"name": f"{name} {s} s", "at": times.place(s)} for name, s in named if s is not None]
+    return [{"name": f"{name} {s} s", "at": durations.place(s)} for name, s in named if s is not None]
 
 
 def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:

@@ -16,11 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber, RequestType
-from reports import aims, arrivals, figures, periods, querysets, question, today
+from reports import figures, periods
 from reports.counting.outcomes import Outcome
 from reports.figures import Coverage, Row
+from reports.filters import session_filter
 from reports.models import FirstPost
 from reports.periods import Opening, Period
+from reports.queries import counts, post_arrivals, service_level, today
 from reports.views.shared import (
     compared_in_words,
     compared_with,
@@ -49,11 +51,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     form = read_report(request)
     everything = Coverage.of(form.choices)
     # A call may have none of the five posts, but others.
-    if not everything.first_posts and querysets.last_day_with_calls(everything) is None:
+    if not everything.first_posts and counts.last_day_with_calls(everything) is None:
         return _first_run(request, form.choices)
     coverage = everything.only(*form.numbers)
-    now = querysets.totals(coverage, form.period)
-    rows = querysets.by_number(coverage, form.period)
+    now = counts.totals(coverage, form.period)
+    rows = counts.by_number(coverage, form.period)
     compared = compared_with(form, coverage, rows)
     tiles = headline(now, compared, same_days_before(form, coverage), *TILES)
     # Presets end yesterday: today goes on beside them.
@@ -63,7 +65,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "is_live": is_live,
         "today": today.so_far(coverage, timezone.now(), form.opening) if is_live else None,
         "numbers": sorted(rows, key=_most_lost_first),
-        "sparks": querysets.offered_by_day(coverage, _four_weeks(form.opening)),
+        "sparks": counts.offered_by_day(coverage, _four_weeks(form.opening)),
         "figures": tiles,
         **compared_in_words(compared, tiles),
         "chosen": form.selected,
@@ -83,9 +85,11 @@ def _attention(everything: Coverage, asked: str) -> list[dict[str, Any]]:
     """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts.
 
     Links carry the question that is asked, but for a service level of its own days."""
-    address = question.carry(reverse("coverage"), asked)
-    silent = arrivals.silent(everything.numbers, timezone.now())
-    lacking = [one for rows in arrivals.of_numbers(everything.numbers).values() for one in rows if one.needs_somebody]
+    address = session_filter.carry(reverse("coverage"), asked)
+    silent = post_arrivals.silent(everything.numbers, timezone.now())
+    lacking = [
+        one for rows in post_arrivals.of_numbers(everything.numbers).values() for one in rows if one.needs_somebody
+    ]
     found = [{"text": one.says, "do": "", "href": f"{address}#n-{one.number.pk}"} for one in silent]
     found += [
         {
@@ -94,7 +98,7 @@ def _attention(everything: Coverage, asked: str) -> list[dict[str, Any]]:
             "href": f"{reverse('number', args=[one.number.pk])}?from={one.period.first}&to={one.period.last}"
             "#service-level",
         }
-        for one in aims.below(everything)
+        for one in service_level.below(everything)
     ]
     found += [{"text": one.says, "do": one.advice, "href": f"{address}#n-{one.number.pk}"} for one in lacking]
     more = len(found) - MOST_ATTENTION

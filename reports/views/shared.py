@@ -15,13 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
 from calls.models import DestinationNumber
-from reports import comparison, figures, periods, querysets, question, today
-from reports.comparison import Compared
+from reports import figures, periods
 from reports.counting.outcomes import CALLBACK, Outcome
 from reports.figures import Blocks, Cell, Coverage, Row
-from reports.forms import ReportForm
+from reports.filters import session_filter
+from reports.filters.presets import Preset
+from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
-from reports.presets import Preset
+from reports.queries import comparison, counts, today
+from reports.queries.comparison import Compared
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
@@ -54,33 +56,33 @@ def read_report(
 
     The page of a number asks for no other, and leaves those that are remembered as they are. A page that only hands the
     question on to others leaves out numbers that are not the person's."""
-    query, is_recalled = question.completed(request.GET, request.session)
+    query, is_recalled = session_filter.completed(request.GET, request.session)
     if number and "number" not in query:
         query = query.copy()
-        query.setlist("number", question.recalled(request.session).getlist("number"))
+        query.setlist("number", session_filter.recalled(request.session).getlist("number"))
     ignores = is_recalled or is_for_others
     form = ReportForm(query, request.user, number=number, is_recalled=ignores, **options)
     if form.is_asked and not is_recalled and not form.errors:
-        question.remember(request, form.question_to_remember)
+        session_filter.remember(request, form.question_to_remember)
     return form
 
 
 def passed_on(request: HttpRequest) -> str:
     """Return the question that a page hands on which asks none itself."""
-    if not question.is_asked(question.completed(request.GET, request.session)[0]):
+    if not session_filter.is_asked(session_filter.completed(request.GET, request.session)[0]):
         return ""
     return read_report(request, is_for_others=True).question
 
 
 def last_question(request: HttpRequest) -> str:
     """Return the question that is remembered, whatever the address asks."""
-    kept = question.recalled(request.session)
+    kept = session_filter.recalled(request.session)
     return ReportForm(kept, request.user, is_recalled=True).question if kept else ""
 
 
 def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     """What every page of counts shows: the filters, the period, how far is counted, the chart and the blocks."""
-    blocks = querysets.blocks(coverage, form.period, now)
+    blocks = counts.blocks(coverage, form.period, now)
     return {
         "form": form,
         "period": form.period,
@@ -88,7 +90,7 @@ def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
         **counted(),
         "includes_today": periods.today() in form.period,
         "now": now,
-        "buckets": querysets.by_bucket(coverage, form.period, form.grain),
+        "buckets": counts.by_bucket(coverage, form.period, form.grain),
         "outcomes": shown_outcomes(now),
         "chart_heading": CHART_HEADINGS[form.grain],
         "blocks": blocks,
@@ -103,13 +105,13 @@ def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
 
 def last_day(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
     """Where a period has no calls, the last day that has."""
-    day = None if now.offered else querysets.last_day_with_calls(coverage, opening=form.opening)
+    day = None if now.offered else counts.last_day_with_calls(coverage, opening=form.opening)
     return {"last_day": day, "last_day_query": form.query_with(period=Period(day, day)) if day else ""}
 
 
 def counted() -> dict[str, Any]:
     """How far is counted, which every page of counts says."""
-    counted_at = querysets.counted_at()
+    counted_at = counts.counted_at()
     return {
         "counted_at": counted_at,
         "is_stale": counted_at is None or timezone.now() - counted_at > STALE_AFTER,
@@ -169,7 +171,7 @@ def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
     days = form.compared
     if days is None or form.period.length > 7:
         return []
-    return querysets.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
+    return counts.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
 
 
 def headline(now: Row, compared: Compared | None, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:

@@ -13,11 +13,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from reports import callforms, hours, periods, querysets
+from reports import periods
 from reports.figures import Coverage, Row
-from reports.forms import ReportForm
-from reports.hours import HourOfWeek, Shown, Week
+from reports.filters import call_filter
+from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening
+from reports.queries import counts, hours_of_week
+from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 from reports.views.shared import counted, last_day, page_of, personal, read_report, shown_outcomes
 
 
@@ -30,11 +32,11 @@ def when(request: HttpRequest) -> HttpResponse:
     form = read_report(request, unbounded=True, kept=[("show", shown.value)])
     grain = form.by or Grain.HALF_HOUR
     coverage = Coverage.of(form.numbers)
-    now = querysets.totals(coverage, form.period)
-    week = hours.of_week(coverage, form.period, now, timezone.now())
+    now = counts.totals(coverage, form.period)
+    week = hours_of_week.of_week(coverage, form.period, now, timezone.now())
     of_day = grain not in periods.OF_DAYS and form.period.length > 1
-    listed = hours.last_day(form.period, timezone.now()) if of_day else form.period
-    intervals = querysets.by_bucket(coverage, listed, grain)
+    listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
+    intervals = counts.by_bucket(coverage, listed, grain)
     page = {
         "form": form,
         "period": form.period,
@@ -52,7 +54,7 @@ def when(request: HttpRequest) -> HttpResponse:
         "grains": [(one, INTERVALS[one], form.query_with(by=one)) for one in Grain],
         "listed": listed,
         "is_one_day": of_day or form.period.length == 1,
-        "sum": querysets.totals(coverage, listed) if of_day else now,
+        "sum": counts.totals(coverage, listed) if of_day else now,
         "intervals": _without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
         "folded": grain not in periods.OF_DAYS,
         "chosen": form.selected,
@@ -99,7 +101,7 @@ def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str,
         calls = one.calls(shown)
         return {
             "cell": one,
-            "step": hours.step(one, shown, most),
+            "step": hours_of_week.step(one, shown, most),
             "calls": calls,
             **_words_of(one, shown),
             "query": query,
@@ -107,7 +109,7 @@ def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str,
 
     return [
         {
-            "name": hours.WEEKDAYS[weekday - 1],
+            "name": hours_of_week.WEEKDAYS[weekday - 1],
             "cells": [cell(one) for one in cells],
             "sum": cell(week.of_days[weekday]),
         }
@@ -138,7 +140,7 @@ def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tu
     pairs += [("number", number.e164) for number in form.selected]
     if form.opening != Opening.ALL:
         pairs.append(("opening", form.opening.value))
-    return urlencode(pairs + callforms.COUNTED_AS[MAPPED[shown]] + measured)
+    return urlencode(pairs + call_filter.COUNTED_AS[MAPPED[shown]] + measured)
 
 
 def _without_empty_ends(rows: list[Row]) -> list[Row]:

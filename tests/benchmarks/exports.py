@@ -208,7 +208,7 @@ def made(kind: str, query: str) -> Download:
     from django.contrib.sessions.backends.base import SessionBase
     from django.http import QueryDict
 
-    from reports import downloads, workbook_jobs
+    from reports.exports import downloads, workbook_jobs
     from reports.models import WorkbookState
 
     user = User.objects.get(username="bench")
@@ -227,10 +227,11 @@ def copied(last: Any) -> tuple[float, int]:
     from django.conf import settings
 
     from calls.models import Call
-    from reports import exports, periods
+    from reports import periods
+    from reports.exports import csv_files
 
     period = periods.Period(last - (DAYS - 1) * periods.DAY, last)
-    query = exports.calls_query(Call.objects.started_between(period.start, period.end))
+    query = csv_files.calls_query(Call.objects.started_between(period.start, period.end))
     config = settings.DATABASES["default"]
     began = time.perf_counter()
     psql = subprocess.Popen(

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from reports import workbook_jobs
+from reports.exports import workbook_jobs
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads
 from tests.browser.test_layout import STICKS_OUT, take_call

@@ -7,7 +7,7 @@ import pytest
 from reports.counting import rollups, verification
 from reports.models import QuarterHourCounts, QuarterHourPeaks
 from tests.factories import make_number, take
-from tests.reports.asking import roll_up
+from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

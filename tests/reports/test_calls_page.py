@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from calls.models import Call, RequestType
-from reports import callforms
 from reports.counting import rollups
+from reports.filters import call_filter
 from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +67,7 @@ def search(client, text, **fields):
 def test_paging_walks_every_call_exactly_once_also_where_several_began_in_the_same_moment(client):
     number = make_number()
     Call.objects.bulk_create(
-        bare_call(number, NOON + timedelta(seconds=n // 40), n) for n in range(2 * callforms.CALLS_ON_A_PAGE + 23)
+        bare_call(number, NOON + timedelta(seconds=n // 40), n) for n in range(2 * call_filter.CALLS_ON_A_PAGE + 23)
     )
     sign_in(client, make_staff())
     expected = list(Call.objects.order_by("-first_post_at", "-id").values_list("pk", flat=True))

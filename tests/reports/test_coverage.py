@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 
 from calls.models import RequestType
-from reports import arrivals, figures
-from reports.arrivals import State
+from reports import figures
 from reports.counting import rollups
 from reports.models import QuarterHourCounts
+from reports.queries import post_arrivals
+from reports.queries.post_arrivals import State
 from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +26,7 @@ def call(number, *kinds, at=None, uuid="a"):
 
 
 def states(number):
-    return {one.post.value: one.state for one in arrivals.of_numbers([number])[number]}
+    return {one.post.value: one.state for one in post_arrivals.of_numbers([number])[number]}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_kind_that_comes_no_longer_while_others_do_has_stopped():
     call(number, *ALL, at=timezone.now() - timedelta(days=5), uuid="old")
     call(number, "CALL_START", "BLOCK_END", uuid="new")
 
-    (one,) = [one for one in arrivals.of_numbers([number])[number] if one.needs_somebody]
+    (one,) = [one for one in post_arrivals.of_numbers([number])[number] if one.needs_somebody]
 
     assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
     assert "has sent no CALL_END since" in one.says
@@ -88,13 +89,13 @@ def test_a_number_is_silent_when_its_own_weeks_say_that_it_should_not_be():
     usual_week(busy, 4)
     usual_week(quiet, 1)
 
-    (silence,) = arrivals.silent([busy, quiet], timezone.now())
+    (silence,) = post_arrivals.silent([busy, quiet], timezone.now())
 
     assert silence.number == busy
     assert 12 <= silence.usual <= 20
     assert "Busy is silent: no post since" in silence.says
     call(busy, "CALL_START", at=timezone.now(), uuid="again")
-    assert not arrivals.silent([busy, quiet], timezone.now())
+    assert not post_arrivals.silent([busy, quiet], timezone.now())
 
 
 def test_the_page_says_what_to_tick_and_what_is_not_measured_for_want_of_it(client):

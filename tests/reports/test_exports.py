@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 
 from calls.models import Call
-from reports import exports, querysets
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
+from reports.exports import csv_files
 from reports.periods import Grain, Period, day_start
+from reports.queries import counts
 from tests.factories import make_number, take
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
 
@@ -40,9 +41,9 @@ def rows(pieces) -> list[dict[str, str]]:
 
 
 def test_the_columns_stand_in_the_order_of_the_contract():
-    assert text(exports.counts_csv([], TODAY, Grain.DAY)) == COUNTS + "\n"
-    assert text(exports.blocks_csv([], TODAY, Grain.DAY)) == BLOCKS + "\n"
-    assert text(exports.calls_csv(Call.objects.all())) == CALLS + "\n"
+    assert text(csv_files.counts_csv([], TODAY, Grain.DAY)) == COUNTS + "\n"
+    assert text(csv_files.blocks_csv([], TODAY, Grain.DAY)) == BLOCKS + "\n"
+    assert text(csv_files.calls_csv(Call.objects.all())) == CALLS + "\n"
 
 
 def test_counts_of_a_day():
@@ -55,7 +56,7 @@ def test_counts_of_a_day():
     make_number(OTHER, **ALL_ON)
     rollups.recount_changed()
 
-    assert text(exports.counts_csv([number], Period(DAY - timedelta(days=3), DAY), Grain.DAY)) == (
+    assert text(csv_files.counts_csv([number], Period(DAY - timedelta(days=3), DAY), Grain.DAY)) == (
         f"{COUNTS}\n"
         "2026-09-15T00:00:00+02:00,2026-09-16T00:00:00+02:00,+4922155400300,Hotline Köln,"
         "5,3,1,0,1,0,0,0,0.3333,27.5,15.7,140.3,0\n"
@@ -67,7 +68,7 @@ def test_shares_and_means_of_nothing_are_empty():
     call(number, "short", NOON, S=0, E=2)
     rollups.recount_changed()
 
-    [row] = rows(exports.counts_csv([number], TODAY, Grain.HOUR))
+    [row] = rows(csv_files.counts_csv([number], TODAY, Grain.HOUR))
 
     assert (row["start"], row["end"]) == ("2026-09-15T12:00:00+02:00", "2026-09-15T13:00:00+02:00")
     assert [row[name] for name in ("service_level", "time_to_answer_s", "ring_s", "talk_s")] == [""] * 4
@@ -81,8 +82,8 @@ def test_what_is_not_measured_is_empty_and_stands_in_unclassified():
     call(number, "answered", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    nine, ten, twelve = rows(exports.counts_csv([number], TODAY, Grain.HOUR))
-    [day] = rows(exports.counts_csv([number], TODAY, Grain.DAY))
+    nine, ten, twelve = rows(csv_files.counts_csv([number], TODAY, Grain.HOUR))
+    [day] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
 
     names = ("offered", "answered", "missed", "abandoned", "short", "in_progress", "unclassified", "talk_s")
     assert [nine[name] for name in names] == ["1", "", "", "", "0", "0", "1", ""]
@@ -96,7 +97,7 @@ def test_what_does_not_apply_is_empty():
     call(number, "one", NOON, S=0, B=3, E=30)
     rollups.recount_changed()
 
-    [row] = rows(exports.counts_csv([number], TODAY, Grain.DAY))
+    [row] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
 
     assert (row["answered"], row["missed"], row["abandoned"], row["service_level"]) == ("", "", "", "")
     assert (row["served_in_plan"], row["unclassified"]) == ("1", "0")
@@ -113,8 +114,8 @@ def test_counts_say_the_same_as_the_pages():
     period = Period(DAY - timedelta(days=2), DAY + timedelta(days=3))
 
     for grain in Grain:
-        shown = querysets.by_bucket_and_number(numbers, period, grain)
-        told = rows(exports.counts_csv(numbers, period, grain))
+        shown = counts.by_bucket_and_number(numbers, period, grain)
+        told = rows(csv_files.counts_csv(numbers, period, grain))
         assert len(shown) == len(told)
         for row, cells in zip(shown, told, strict=True):
             assert datetime.fromisoformat(cells["start"]) == row.bucket.start
@@ -137,14 +138,14 @@ def test_the_quarter_hours_of_a_day_whose_clock_jumps_add_up_and_have_times_of_t
     rollups.recount_changed()
     period = Period(day, day)
 
-    quarter_hours = rows(exports.counts_csv([number], period, Grain.QUARTER_HOUR))
-    [whole] = rows(exports.counts_csv([number], period, Grain.DAY))
+    quarter_hours = rows(csv_files.counts_csv([number], period, Grain.QUARTER_HOUR))
+    [whole] = rows(csv_files.counts_csv([number], period, Grain.DAY))
 
     assert len(quarter_hours) == hours * 4
     assert len({row["start"] for row in quarter_hours}) == hours * 4
     assert sum(int(row["offered"]) for row in quarter_hours) == int(whole["offered"]) == hours * 4
-    blocks = rows(exports.blocks_csv([number], period, Grain.QUARTER_HOUR))
-    [blocks_of_day] = rows(exports.blocks_csv([number], period, Grain.DAY))
+    blocks = rows(csv_files.blocks_csv([number], period, Grain.QUARTER_HOUR))
+    [blocks_of_day] = rows(csv_files.blocks_csv([number], period, Grain.DAY))
     assert sum(int(row["blocks"]) for row in blocks) == int(blocks_of_day["blocks"]) == hours * 4
     assert (whole["start"][-6:], whole["end"][-6:]) in {("+01:00", "+02:00"), ("+02:00", "+01:00")}
 
@@ -158,7 +159,7 @@ def test_blocks_by_number_and_type():
     rollups.recount_changed()
 
     where = "2026-09-15T12:00:00+02:00,2026-09-15T12:15:00+02:00,+4922155400300,Shop"
-    assert text(exports.blocks_csv([number], TODAY, Grain.QUARTER_HOUR)) == (
+    assert text(csv_files.blocks_csv([number], TODAY, Grain.QUARTER_HOUR)) == (
         f"{BLOCKS}\n{where},ANNOUNCEMENT,1,1,1\n{where},QUEUE,2,1,0\n"
     )
 
@@ -168,7 +169,7 @@ def test_blocks_that_are_not_measured_are_empty():
     call(number, "one", NOON, S=0, B=3, E=30)
     rollups.recount_changed()
 
-    [row] = rows(exports.blocks_csv([number], TODAY, Grain.DAY))
+    [row] = rows(csv_files.blocks_csv([number], TODAY, Grain.DAY))
 
     assert (row["blocks"], row["calls"], row["last_in_call"]) == ("", "", "")
 
@@ -188,7 +189,7 @@ def test_a_call_with_all_that_happened_in_it():
     for kind, second in posts:
         take(number, kind, NOON + timedelta(seconds=second), call_uuid="uuid-1", correlation_id="correlation-1")
 
-    assert text(exports.calls_csv(Call.objects.all())) == (
+    assert text(csv_files.calls_csv(Call.objects.all())) == (
         f"{CALLS}\n"
         "uuid-1,correlation-1,200000,+4922155400300,Shop,+4917012345678,2026-09-15T12:00:00.000+02:00,"
         "2026-09-15T12:00:10.500+02:00,2026-09-15T12:00:22.250+02:00,2026-09-15T12:04:40.125+02:00,answered,"
@@ -205,16 +206,16 @@ def test_calls_stand_oldest_first_and_only_those_asked_for():
 
     asked = Call.objects.filter(destination_number=number).started_between(TODAY.start, TODAY.end)
 
-    assert [row["call_uuid"] for row in rows(exports.calls_csv(asked.order_by("-first_post_at")))] == [
+    assert [row["call_uuid"] for row in rows(csv_files.calls_csv(asked.order_by("-first_post_at")))] == [
         "first",
         "second",
     ]
     picked = Call.objects.filter(pk__in=list(asked.values_list("pk", flat=True))).select_related()
-    assert len(rows(exports.calls_csv(picked))) == 2
-    assert [row["call_uuid"] for row in rows(exports.calls_csv(asked.order_by("-first_post_at")[:1]))] == ["second"]
-    assert len(rows(exports.calls_csv(Call.objects.filter(events__request_type="CALL_END").distinct()))) == 4
+    assert len(rows(csv_files.calls_csv(picked))) == 2
+    assert [row["call_uuid"] for row in rows(csv_files.calls_csv(asked.order_by("-first_post_at")[:1]))] == ["second"]
+    assert len(rows(csv_files.calls_csv(Call.objects.filter(events__request_type="CALL_END").distinct()))) == 4
     # A sign that means something to the database's client is only text.
-    assert rows(exports.calls_csv(asked.filter(call_uuid__contains="100%s %(x)s"))) == []
+    assert rows(csv_files.calls_csv(asked.filter(call_uuid__contains="100%s %(x)s"))) == []
 
 
 def test_outcomes_that_are_not_measured_at_the_time_of_the_call_are_empty():
@@ -224,7 +225,7 @@ def test_outcomes_that_are_not_measured_at_the_time_of_the_call_are_empty():
     call(number, "answered", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    found = rows(exports.calls_csv(Call.objects.all()))
+    found = rows(csv_files.calls_csv(Call.objects.all()))
 
     assert [(row["outcome"], row["forwards"], row["blocks"]) for row in found] == [
         ("", "", ""),
@@ -243,8 +244,8 @@ def test_outcomes_of_calls_add_up_to_the_counts():
         )
     rollups.recount_changed()
 
-    listed = [row["outcome"] for row in rows(exports.calls_csv(Call.objects.all()))]
-    [counted] = rows(exports.counts_csv([number], TODAY, Grain.DAY))
+    listed = [row["outcome"] for row in rows(csv_files.calls_csv(Call.objects.all()))]
+    [counted] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
 
     for outcome in Outcome.values:
         assert listed.count(outcome) == int(counted[outcome])
@@ -257,11 +258,11 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
         take(number, kind, NOON + timedelta(seconds=second), callback_id="callback-1")
     rollups.recount_changed()
 
-    [row] = rows(exports.calls_csv(Call.objects.all()))
+    [row] = rows(csv_files.calls_csv(Call.objects.all()))
 
     assert (row["outcome"], row["time_to_answer_s"], row["ring_s"], row["talk_s"]) == ("callback", "", "", "")
     assert row["answered_at"] == "2026-09-15T12:00:09.000+02:00"
-    assert rows(exports.counts_csv([number], TODAY, Grain.DAY)) == []
+    assert rows(csv_files.counts_csv([number], TODAY, Grain.DAY)) == []
 
 
 @pytest.mark.parametrize(
@@ -308,25 +309,25 @@ def test_no_cell_is_a_formula(cell, written):
     Call.objects.get().events.update(block_type=cell, destination=cell, destination_type=cell)
     rollups.rebuild()
 
-    [counts] = rows(exports.counts_csv([number], TODAY, Grain.DAY))
-    [block] = rows(exports.blocks_csv([number], TODAY, Grain.DAY))
-    [one] = rows(exports.calls_csv(Call.objects.all()))
+    [of_day] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
+    [block] = rows(csv_files.blocks_csv([number], TODAY, Grain.DAY))
+    [one] = rows(csv_files.calls_csv(Call.objects.all()))
 
-    assert counts["label"] == block["label"] == block["block_type"] == written
+    assert of_day["label"] == block["label"] == block["block_type"] == written
     for name in ("correlation_id", "caller_id_number", "customer_number", "label", "last_block_type"):
         assert one[name] == written
     assert one["call_uuid"] == (written or "x")
 
 
 def test_a_download_is_a_file_that_nobody_keeps():
-    response = exports.download(exports.filename("counts", TODAY), exports.counts_csv([], TODAY, Grain.DAY))
+    response = csv_files.download(csv_files.filename("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY))
 
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == 'attachment; filename="counts-2026-09-15.csv"'
     assert response["Cache-Control"] == "private, no-store"
     assert b"".join(response).decode() == COUNTS + "\n"
-    assert exports.filename("calls", Period(DAY, DAY + timedelta(days=1))) == "calls-2026-09-15-2026-09-16.csv"
+    assert csv_files.filename("calls", Period(DAY, DAY + timedelta(days=1))) == "calls-2026-09-15-2026-09-16.csv"
 
 
 @pytest.mark.slow
@@ -343,10 +344,10 @@ def test_a_client_that_goes_away_leaves_the_connection_sound():
         )
         for n in range(20_000)
     )
-    response = exports.download("calls.csv", exports.calls_csv(Call.objects.all()))
+    response = csv_files.download("calls.csv", csv_files.calls_csv(Call.objects.all()))
     pieces = iter(response)
     first = next(pieces)
-    assert exports.PIECE_BYTES <= len(first) < 2 * exports.PIECE_BYTES
+    assert csv_files.PIECE_BYTES <= len(first) < 2 * csv_files.PIECE_BYTES
 
     response.close()
 
@@ -355,7 +356,7 @@ def test_a_client_that_goes_away_leaves_the_connection_sound():
     with connection.cursor() as cursor:
         cursor.execute("SHOW TimeZone")
         assert cursor.fetchone() == ("UTC",)
-    assert len(rows(exports.calls_csv(Call.objects.all()))) == 20_000
+    assert len(rows(csv_files.calls_csv(Call.objects.all()))) == 20_000
 
 
 def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
@@ -364,14 +365,14 @@ def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
     call(number, "missed", NOON, S=0, F=5, E=60)
     rollups.recount_changed()
 
-    file = b"".join(exports.counts_csv([number], TODAY, Grain.DAY, excel=True))
+    file = b"".join(csv_files.counts_csv([number], TODAY, Grain.DAY, excel=True))
     assert file.startswith(b"\xef\xbb\xbf")
     assert file.decode("utf-8-sig") == (
         f"{COUNTS.replace(',', ';')}\n"
         "2026-09-15 00:00:00;2026-09-16 00:00:00;+49 22155400300;Hotline Köln;"
         "2;1;1;0;0;0;0;0;0,5000;12,0;10,0;100,0;0\n"
     )
-    calls = b"".join(exports.calls_csv(Call.objects.all(), excel=True)).decode("utf-8-sig")
+    calls = b"".join(csv_files.calls_csv(Call.objects.all(), excel=True)).decode("utf-8-sig")
     header, first, _second = calls.splitlines()
     assert header == CALLS.replace(",", ";")
     assert ";2026-09-15 12:00:00;2026-09-15 12:00:02;" in first
@@ -388,7 +389,7 @@ IGNORABLE_SIGNS = [
 def test_no_ignorable_character_hides_a_formula():
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT cell FROM unnest(%s::text[]) AS given (cell) WHERE {exports.safe('cell')} = cell",
+            f"SELECT cell FROM unnest(%s::text[]) AS given (cell) WHERE {csv_files.safe('cell')} = cell",
             [[f"{sign}=1" for sign in IGNORABLE_SIGNS]],
         )
         assert cursor.fetchall() == []
@@ -427,11 +428,11 @@ def test_excel_takes_no_text_for_a_number_or_a_date_and_plain_csv_stays_as_it_is
     rollups.rebuild()
 
     guarded = f"'{label}" if label.startswith("=") else label
-    [plain] = rows(exports.calls_csv(Call.objects.all()))
+    [plain] = rows(csv_files.calls_csv(Call.objects.all()))
     files = {
-        "counts": exports.counts_csv([number], TODAY, Grain.DAY, excel=True),
-        "blocks": exports.blocks_csv([number], TODAY, Grain.DAY, excel=True),
-        "calls": exports.calls_csv(Call.objects.all(), excel=True),
+        "counts": csv_files.counts_csv([number], TODAY, Grain.DAY, excel=True),
+        "blocks": csv_files.blocks_csv([number], TODAY, Grain.DAY, excel=True),
+        "calls": csv_files.calls_csv(Call.objects.all(), excel=True),
     }
     columns = ("correlation_id", "customer_number", "caller_id_number", "answered_destination", "label", "block_type")
     for file in files.values():
@@ -453,13 +454,13 @@ def test_planners_get_every_quarter_hour_in_utc_without_a_header():
     rollups.recount_changed()
     october = Period(date(2026, 10, 25), date(2026, 10, 25))
 
-    lines = text(exports.planner_csv([number, other], TODAY)).splitlines()
+    lines = text(csv_files.planner_csv([number, other], TODAY)).splitlines()
     assert len(lines) == 2 * 96
     assert lines[0] == f"2026-09-14 22:00,{number.e164},0,0,0"
     assert f"2026-09-15 10:00,{number.e164},3,2,101" in lines  # 100.5 s, to the whole second
     assert f"2026-09-15 10:00,{OTHER},1,," in lines
     assert lines == sorted(lines, key=lambda line: (line.split(",")[1] != number.e164, line))
-    assert len(text(exports.planner_csv([number], october)).splitlines()) == 100
+    assert len(text(csv_files.planner_csv([number], october)).splitlines()) == 100
 
 
 def test_excel_and_planners_are_served_by_address(client):

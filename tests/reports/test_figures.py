@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from calls.models import DestinationNumber
-from reports import querysets
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, Coverage, State
 from reports.models import RollUp
 from reports.periods import Grain, Period, day_start
+from reports.queries import counts
 from tests.factories import make_number, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +39,7 @@ def test_the_figures_of_a_number():
     call(number, "going on", NOON, S=0, F=3)
     rollups.recount_changed()
 
-    row = querysets.totals([number], Period(DAY, DAY))
+    row = counts.totals([number], Period(DAY, DAY))
 
     assert row.offered == 7
     assert {outcome: row[outcome].value for outcome in Outcome.values} == {
@@ -66,7 +66,7 @@ def test_the_figures_of_a_number():
 def test_a_period_without_calls_is_zero_where_measured_and_empty_where_there_is_nothing_to_average():
     number = make_number(**ALL_ON)
 
-    row = querysets.totals([number], Period(DAY, DAY))
+    row = counts.totals([number], Period(DAY, DAY))
 
     assert (row.offered, row["answered"].value, row["answered"].state) == (0, 0, State.MEASURED)
     for key in ("reached", "service_level", "time_to_answer", "ring", "talk"):
@@ -75,10 +75,10 @@ def test_a_period_without_calls_is_zero_where_measured_and_empty_where_there_is_
 
 
 def test_no_numbers_at_all_give_an_empty_report():
-    assert querysets.totals([], Period(DAY, DAY)).offered == 0
-    assert querysets.by_number([], Period(DAY, DAY)) == []
-    assert list(querysets.blocks([], Period(DAY, DAY))) == []
-    assert querysets.last_day_with_calls([]) is None
+    assert counts.totals([], Period(DAY, DAY)).offered == 0
+    assert counts.by_number([], Period(DAY, DAY)) == []
+    assert list(counts.blocks([], Period(DAY, DAY))) == []
+    assert counts.last_day_with_calls([]) is None
 
 
 def test_every_number_has_a_row_also_without_calls_and_they_add_up():
@@ -87,10 +87,10 @@ def test_every_number_has_a_row_also_without_calls_and_they_add_up():
     call(busy, "two", NOON, S=0, E=30)
     rollups.recount_changed()
 
-    rows = querysets.by_number([idle, busy], Period(DAY, DAY))
+    rows = counts.by_number([idle, busy], Period(DAY, DAY))
 
     assert [(row.number, row.offered, row["answered"].value) for row in rows] == [(idle, 0, 0), (busy, 2, 1)]
-    assert querysets.totals([idle, busy], Period(DAY, DAY)).offered == 2
+    assert counts.totals([idle, busy], Period(DAY, DAY)).offered == 2
 
 
 def test_buckets_are_filled_with_zeros_and_keep_each_call_in_its_own():
@@ -99,9 +99,9 @@ def test_buckets_are_filled_with_zeros_and_keep_each_call_in_its_own():
     call(number, "just before", NOON - timedelta(seconds=1), S=0, E=30)
     call(number, "just after", NOON, S=0, E=30)
     rollups.recount_changed()
-    days = querysets.by_bucket([number], Period(DAY - timedelta(days=2), DAY), Grain.DAY)
-    hours = querysets.by_bucket([number], Period(DAY, DAY), Grain.HOUR)
-    quarter_hours = querysets.by_bucket([number], Period(DAY, DAY), Grain.QUARTER_HOUR)
+    days = counts.by_bucket([number], Period(DAY - timedelta(days=2), DAY), Grain.DAY)
+    hours = counts.by_bucket([number], Period(DAY, DAY), Grain.HOUR)
+    quarter_hours = counts.by_bucket([number], Period(DAY, DAY), Grain.QUARTER_HOUR)
 
     assert [(row.offered, row["answered"].value) for row in days] == [(0, 0), (1, 1), (2, 0)]
     assert [(row.bucket.tick, row.offered) for row in hours if row.offered] == [("11:00", 1), ("12:00", 1)]
@@ -123,12 +123,12 @@ def test_the_quarter_hours_of_a_day_whose_clock_jumps_add_up_to_the_day(day, hou
     rollups.recount_changed()
     period = Period(day, day)
 
-    assert querysets.totals([number], period).offered == hours
-    quarter_hours = querysets.by_bucket([number], period, Grain.QUARTER_HOUR)
+    assert counts.totals([number], period).offered == hours
+    quarter_hours = counts.by_bucket([number], period, Grain.QUARTER_HOUR)
     assert len(quarter_hours) == hours * 4
     assert sum(row.offered for row in quarter_hours) == hours
-    assert [row["abandoned"].value for row in querysets.by_bucket([number], period, Grain.HOUR)] == [1] * hours
-    assert [row.offered for row in querysets.by_bucket([number], period, Grain.DAY)] == [hours]
+    assert [row["abandoned"].value for row in counts.by_bucket([number], period, Grain.HOUR)] == [1] * hours
+    assert [row.offered for row in counts.by_bucket([number], period, Grain.DAY)] == [hours]
 
 
 def test_weeks_and_months_add_up_to_the_period():
@@ -139,8 +139,8 @@ def test_weeks_and_months_add_up_to_the_period():
     period = Period(DAY, DAY + timedelta(days=40))
 
     # 15 September is a Tuesday: calls on 15, 19, 23, 27, 1, 5, 9, 13, 17 and 21.
-    assert [row.offered for row in querysets.by_bucket([number], period, Grain.WEEK)] == [2, 2, 1, 2, 2, 1]
-    assert [row.offered for row in querysets.by_bucket([number], period, Grain.MONTH)] == [4, 6]
+    assert [row.offered for row in counts.by_bucket([number], period, Grain.WEEK)] == [2, 2, 1, 2, 2, 1]
+    assert [row.offered for row in counts.by_bucket([number], period, Grain.MONTH)] == [4, 6]
 
 
 def test_rows_of_numbers_in_buckets_stand_in_the_order_of_time():
@@ -150,7 +150,7 @@ def test_rows_of_numbers_in_buckets_stand_in_the_order_of_time():
     call(one, "early too", NOON, S=0, E=30)
     rollups.recount_changed()
 
-    rows = querysets.by_bucket_and_number([one, other], Period(DAY, DAY + timedelta(days=1)), Grain.DAY)
+    rows = counts.by_bucket_and_number([one, other], Period(DAY, DAY + timedelta(days=1)), Grain.DAY)
 
     assert [(row.bucket.tick, row.number, row.offered) for row in rows] == [
         ("Tue 15", one, 1),
@@ -174,7 +174,7 @@ def test_blocks_by_type():
         call(number, uuid, NOON, **{last: 30, "E": 40})
     rollups.recount_changed()
 
-    found = querysets.blocks([number], Period(DAY, DAY))
+    found = counts.blocks([number], Period(DAY, DAY))
 
     assert [
         (row.block_type, row.label, row.blocks.value, row.calls.value, row.last_in_call.value, row.lost.value)
@@ -189,18 +189,18 @@ def test_the_last_day_with_calls():
     call(number, "two", NOON - timedelta(days=9), S=0, E=30)
     rollups.recount_changed()
 
-    assert querysets.last_day_with_calls([number]) == DAY
-    assert querysets.last_day_with_calls([number], before=DAY) == DAY - timedelta(days=9)
-    assert querysets.last_day_with_calls([make_number(OTHER)]) is None
+    assert counts.last_day_with_calls([number]) == DAY
+    assert counts.last_day_with_calls([number], before=DAY) == DAY - timedelta(days=9)
+    assert counts.last_day_with_calls([make_number(OTHER)]) is None
 
 
 def test_counted_at_is_that_of_the_roll_up():
     RollUp.objects.all().delete()
-    assert querysets.counted_at() is None
+    assert counts.counted_at() is None
 
     rollups.recount_changed()
 
-    assert querysets.counted_at() == RollUp.objects.get().counted_at
+    assert counts.counted_at() == RollUp.objects.get().counted_at
 
 
 def test_questions_take_as_many_statements_for_many_numbers_as_for_one(django_assert_num_queries):
@@ -214,11 +214,11 @@ def test_questions_take_as_many_statements_for_many_numbers_as_for_one(django_as
         with django_assert_num_queries(1):
             coverage = Coverage.of(some)
         with django_assert_num_queries(6):
-            assert querysets.totals(coverage, period).offered == len(some)
-            querysets.by_bucket(coverage, period, Grain.QUARTER_HOUR)
-            querysets.by_number(coverage, period)
-            querysets.by_bucket_and_number(coverage, period, Grain.DAY)
-            querysets.blocks(coverage, period)
+            assert counts.totals(coverage, period).offered == len(some)
+            counts.by_bucket(coverage, period, Grain.QUARTER_HOUR)
+            counts.by_number(coverage, period)
+            counts.by_bucket_and_number(coverage, period, Grain.DAY)
+            counts.blocks(coverage, period)
 
 
 def test_every_figure_has_a_name_and_a_definition():

@@ -17,8 +17,8 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from reports import downloads, exports, file_store, workbook_jobs, workbooks
 from reports.counting import rollups
+from reports.exports import csv_files, downloads, file_store, workbook_jobs, workbooks
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads as views
 from tests.factories import make_number, make_staff, make_user, take
@@ -415,7 +415,7 @@ def test_what_went_wrong_is_said_and_the_next_one_is_made(  # noqa: PLR0917 (fix
         raise error
         yield b""
 
-    monkeypatch.setattr(exports, "calls_csv", fail)
+    monkeypatch.setattr(csv_files, "calls_csv", fail)
     with caplog.at_level(logging.WARNING):
         workbook_jobs.make_waiting()
 

@@ -6,7 +6,7 @@ import pytest
 from django.http import Http404, QueryDict
 
 from reports import periods
-from reports.forms import ReportForm
+from reports.filters.report_filter import ReportForm
 from reports.models import DayCounts
 from reports.periods import Grain, Period
 from tests.factories import E164, make_number, make_staff, make_user

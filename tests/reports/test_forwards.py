@@ -10,11 +10,12 @@ from django.core.management import call_command
 from django.db import connection
 
 from calls.models import OpeningHours
-from reports import forwarding, periods
+from reports import periods
 from reports.counting import verification
 from reports.figures import Coverage, State
+from reports.queries import forwards
 from tests.factories import make_number, make_staff, make_user, take
-from tests.reports.asking import listed, roll_up
+from tests.reports.helpers import listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +48,7 @@ def call(number, name, *steps, at=TEN, **more):
 
 def report(*numbers, period=DAY):
     roll_up()
-    return forwarding.of(Coverage.of(numbers), period)
+    return forwards.of(Coverage.of(numbers), period)
 
 
 def told(rows, *keys):

@@ -13,13 +13,14 @@ import pytest
 from calls import posts
 from calls.ingest import writer
 from calls.models import OpeningHours
-from reports import hours, periods, querysets
+from reports import periods
 from reports.counting import count_tables, rollups, verification
 from reports.figures import Coverage
 from reports.models import HourOfWeekCounts, MonthCounts
 from reports.periods import Grain, Opening, Period, Run
+from reports.queries import counts, hours_of_week
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
-from tests.reports.asking import roll_up
+from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,14 +92,14 @@ def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening)
         for table in count_tables.TABLES:
             by = ("destination_number_id", *table.parts)
             coarse, fine = (
-                querysets.read(table, coverage, period, edges, by=by)
+                counts.read(table, coverage, period, edges, by=by)
                 for edges in ([period.start, period.end], hours_of_it)
             )
             assert coarse == fine, (table.name, period)
             groups[table.name] += len(coarse)
         for grain in (Grain.WEEK, Grain.MONTH):
             of_hours: dict = {}
-            for row in querysets.by_bucket_and_number(coverage, period, Grain.HOUR):
+            for row in counts.by_bucket_and_number(coverage, period, Grain.HOUR):
                 place = bisect_right(periods.edges(period, grain), row.bucket.start)
                 of_hours.setdefault((place, row.number), Counter())["offered"] += row.offered
                 of_hours[place, row.number].update({key: row[key].value or 0 for key in ("answered", "lost")})
@@ -106,7 +107,7 @@ def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening)
                 (bisect_right(periods.edges(period, grain), row.bucket.start), row.number): Counter(
                     {"offered": row.offered} | {key: row[key].value or 0 for key in ("answered", "lost")}
                 )
-                for row in querysets.by_bucket_and_number(coverage, period, grain)
+                for row in counts.by_bucket_and_number(coverage, period, grain)
             }
             assert of_grain == of_hours
     assert min(groups.values()) >= len(PERIODS)  # of nothing all would be the same
@@ -126,11 +127,11 @@ def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, opening):
     for (first, last), asked in product(PERIODS + NEARLY_WHOLE, everybody_and_each):
         period = Period(first, last, opening)
         coverage = Coverage.of(asked)
-        totals = querysets.totals(coverage, period)
-        week = hours.of_week(coverage, period, totals, LATER)
+        totals = counts.totals(coverage, period)
+        week = hours_of_week.of_week(coverage, period, totals, LATER)
 
         expected: dict[str, Counter] = {key: Counter() for key in ("offered", "answered", "missed", "lost")}
-        for row in querysets.by_bucket_and_number(coverage, period, Grain.HOUR):
+        for row in counts.by_bucket_and_number(coverage, period, Grain.HOUR):
             local = row.bucket.start.astimezone(BERLIN)
             for key, counter in expected.items():
                 counter[local.isoweekday(), local.hour] += row[key].value or 0

@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reports import querysets
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
 from reports.figures import ALWAYS, NEVER, Coverage, State
 from reports.periods import Grain, Period
+from reports.queries import counts
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
 
@@ -30,7 +30,7 @@ def test_a_figure_is_measured_from_the_first_post_it_rests_on():
     call(number, "lost", NOON + timedelta(minutes=30), S=0, F=5, E=60)
     rollups.recount_changed()
 
-    row = querysets.totals([number], TODAY)
+    row = counts.totals([number], TODAY)
 
     assert row.offered == 4
     assert (row["answered"].value, row["missed"].value, row["in_progress"].value) == (1, 1, 0)
@@ -56,7 +56,7 @@ def test_each_figure_begins_with_the_last_of_the_posts_it_rests_on():
     assert coverage.measured_from(number, "missed") == NOON
     assert coverage.measured_from(number, "service_level") == NOON
     assert coverage.measured_from(number, "blocks") == NEVER
-    row = querysets.totals(coverage, TODAY)
+    row = counts.totals(coverage, TODAY)
     # "end" was abandoned before a forward was ever seen, "forward" missed before an answer was: neither is told.
     assert states(row, "abandoned", "missed", "answered", "in_progress") == {
         "abandoned": (0, "MEASURED"),
@@ -73,7 +73,7 @@ def test_hours_before_the_first_post_are_not_measured_and_say_since_when_it_came
     call(number, "after", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    hours = {row.bucket.tick: row["answered"] for row in querysets.by_bucket([number], TODAY, Grain.HOUR)}
+    hours = {row.bucket.tick: row["answered"] for row in counts.by_bucket([number], TODAY, Grain.HOUR)}
 
     assert (hours["09:00"].value, hours["09:00"].state) == (None, State.NOT_MEASURED)
     assert hours["09:00"].reason == "+49 221 55400300 sent no FORWARD_ANSWER before Tue 15 Sep 2026, 12:00."
@@ -91,14 +91,14 @@ def test_days_before_are_not_measured_the_day_itself_in_part_and_days_after_whol
     rollups.recount_changed()
     period = Period(DAY - timedelta(days=1), DAY + timedelta(days=1))
 
-    days = querysets.by_bucket([number], period, Grain.DAY)
+    days = counts.by_bucket([number], period, Grain.DAY)
 
     assert [row.offered for row in days] == [1, 2, 2]
     assert [row["answered"].value for row in days] == [None, 1, 1]
     assert [row["abandoned"].value for row in days] == [None, 0, 1]
     assert [row["answered"].since for row in days] == [None, NOON, None]
     assert [row.unclassified for row in days] == [1, 1, 0]
-    assert querysets.totals([number], period).unclassified == 2
+    assert counts.totals([number], period).unclassified == 2
 
 
 def test_a_row_that_hides_nothing_does_not_say_since_when():
@@ -106,7 +106,7 @@ def test_a_row_that_hides_nothing_does_not_say_since_when():
     call(number, "the first ever", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    cell = querysets.totals([number], TODAY)["answered"]
+    cell = counts.totals([number], TODAY)["answered"]
 
     assert (cell.value, cell.since, cell.hidden) == (1, None, 0)
 
@@ -116,7 +116,7 @@ def test_a_box_that_is_on_is_measured_even_where_no_post_came():
     call(number, "only a start", NOON, S=0)
     rollups.recount_changed()
 
-    row = querysets.totals([number], TODAY)
+    row = counts.totals([number], TODAY)
 
     assert states(row, "answered", "in_progress", "reached") == {
         "answered": (0, "MEASURED"),
@@ -131,7 +131,7 @@ def test_a_box_that_is_off_is_not_measured_even_where_posts_came():
     call(number, "two", NOON, S=0, F=2, E=50)
     rollups.recount_changed()
 
-    row = querysets.totals([number], TODAY)
+    row = counts.totals([number], TODAY)
 
     assert states(row, "answered", "missed", "abandoned", "short", "talk", "reached", "ring") == {
         "answered": (1, "MEASURED"),
@@ -153,7 +153,7 @@ def test_until_the_first_answer_the_reason_leaves_open_why():
     call(number, "one", NOON, S=0, F=2, E=50)
     rollups.recount_changed()
 
-    cell = querysets.totals([number], TODAY)["answered"]
+    cell = counts.totals([number], TODAY)["answered"]
 
     assert (cell.state, cell.missing) == (State.NOT_MEASURED, ("FORWARD_ANSWER",))
     assert cell.reason == (
@@ -166,7 +166,7 @@ def test_a_post_that_was_never_seen_names_its_box():
     call(number, "one", NOON, S=0, F=2, A=4, E=50)
     rollups.recount_changed()
 
-    found = querysets.blocks([number], TODAY)
+    found = counts.blocks([number], TODAY)
 
     assert (len(found), found.left_out, found.total.state) == (0, 1, State.NOT_MEASURED)
     assert found.total.reason == (
@@ -183,7 +183,7 @@ def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_ot
     call(no_answers, "four", NOON, S=0, E=50)
     rollups.recount_changed()
 
-    row = querysets.totals([whole, no_answers, idle], TODAY)
+    row = counts.totals([whole, no_answers, idle], TODAY)
 
     assert row.offered == 4
     # Missed of the first only; abandoned rests on no answer, so both count.
@@ -198,7 +198,7 @@ def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_ot
     assert row.unclassified == 1
     # Above and below the line stand the same numbers.
     assert (row["reached"].value, row["reached"].whole, row["reached"].left_out) == (0.5, 2, 1)
-    by_number = querysets.by_number([whole, no_answers], TODAY)
+    by_number = counts.by_number([whole, no_answers], TODAY)
     assert [each["missed"].state for each in by_number] == [State.MEASURED, State.NOT_MEASURED]
 
 
@@ -208,7 +208,7 @@ def test_a_total_where_no_number_is_measured_is_not_measured():
         call(number, "one", NOON, S=0, E=50)
     rollups.recount_changed()
 
-    cell = querysets.totals(numbers, TODAY)["answered"]
+    cell = counts.totals(numbers, TODAY)["answered"]
 
     assert (cell.value, cell.state, cell.left_out) == (None, State.NOT_MEASURED, 2)
     assert "2 numbers" in cell.reason
@@ -220,7 +220,7 @@ def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_d
     call(number, "one", NOON, S=0, B=10, E=30)
     rollups.recount_changed()
 
-    row = querysets.totals([number], TODAY)
+    row = counts.totals([number], TODAY)
 
     for key in ("answered", "missed", "abandoned", "lost", "reached", "service_level"):
         assert (row[key].value, row[key].state) == (None, State.DOES_NOT_APPLY)
@@ -232,7 +232,7 @@ def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_d
         "in_progress": (0, "MEASURED"),
     }
     assert row.unclassified == 0
-    [block] = querysets.blocks([number], TODAY)
+    [block] = counts.blocks([number], TODAY)
     assert (block.last_in_call.value, block.lost.state) == (1, State.DOES_NOT_APPLY)
 
 
@@ -243,7 +243,7 @@ def test_where_no_forward_is_expected_but_one_was_sent_the_figures_apply(posts):
     rollups.recount_changed()
 
     assert Coverage.of([number]).applies(number, "missed")
-    assert querysets.totals([number], TODAY)["answered"].state is not State.DOES_NOT_APPLY
+    assert counts.totals([number], TODAY)["answered"].state is not State.DOES_NOT_APPLY
 
 
 def test_a_number_without_forwards_is_not_left_out_of_a_total():
@@ -252,7 +252,7 @@ def test_a_number_without_forwards_is_not_left_out_of_a_total():
     call(announcements, "two", NOON, S=0, E=30)
     rollups.recount_changed()
 
-    row = querysets.totals([hotline, announcements], TODAY)
+    row = counts.totals([hotline, announcements], TODAY)
 
     assert (row["answered"].value, row["answered"].left_out, row["answered"].hidden) == (1, 0, 0)
     assert (row["served_in_plan"].value, row.unclassified) == (1, 0)
@@ -267,11 +267,11 @@ def test_two_numbers_that_begin_at_different_times_are_each_covered_from_their_o
     call(late, "l1", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    row = querysets.totals([early, late], TODAY)
+    row = counts.totals([early, late], TODAY)
 
     assert (row["answered"].value, row["in_progress"].value) == (3, 0)
     assert (row["answered"].since, row["answered"].hidden, row.unclassified) == (NOON, 2, 2)
-    ten = querysets.by_bucket([early, late], TODAY, Grain.HOUR)[9]
+    ten = counts.by_bucket([early, late], TODAY, Grain.HOUR)[9]
     assert (ten.bucket.tick, ten["answered"].value, ten["answered"].left_out) == ("09:00", 1, 1)
 
 
@@ -282,7 +282,7 @@ def test_a_figure_that_begins_with_the_day_covers_the_whole_day():
     call(number, "later", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    cell = querysets.totals([number], TODAY)["answered"]
+    cell = counts.totals([number], TODAY)["answered"]
 
     assert (cell.value, cell.since) == (2, None)
 
@@ -298,10 +298,10 @@ def test_a_figure_that_begins_on_a_day_whose_clock_jumps_covers_what_follows():
     rollups.recount_changed()
     day = Period(date(2026, 10, 25), date(2026, 10, 25))
 
-    row = querysets.totals([number], day)
+    row = counts.totals([number], day)
 
     assert (row.offered, row["answered"].value, row["answered"].since) == (3, 2, boundary)
-    quarter_hours = querysets.by_bucket([number], day, Grain.QUARTER_HOUR)
+    quarter_hours = counts.by_bucket([number], day, Grain.QUARTER_HOUR)
     assert sum(row["answered"].value or 0 for row in quarter_hours) == 2
     assert sum(row["answered"].state is State.NOT_MEASURED for row in quarter_hours) == 3 * 4 + 1
 
@@ -322,9 +322,9 @@ def test_outcomes_shown_and_unclassified_always_add_up_to_offered():
     rollups.recount_changed()
 
     rows = [
-        querysets.totals(numbers, TODAY),
-        *querysets.by_number(numbers, TODAY),
-        *querysets.by_bucket(numbers, TODAY, Grain.HOUR),
+        counts.totals(numbers, TODAY),
+        *counts.by_number(numbers, TODAY),
+        *counts.by_bucket(numbers, TODAY, Grain.HOUR),
     ]
 
     for row in rows:
@@ -344,9 +344,9 @@ def test_a_zero_and_a_share_of_nothing_say_since_when_too(client):
     page = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
     overview = client.get(f"/reports/?from={DAY}&to={DAY}").content.decode()
 
-    assert querysets.totals([number], TODAY)["missed"].value == 0
+    assert counts.totals([number], TODAY)["missed"].value == 0
     assert 'id="tip-since-fig-missed"' in page
-    assert querysets.totals([number], TODAY)["time_to_answer"].state is State.EMPTY
+    assert counts.totals([number], TODAY)["time_to_answer"].state is State.EMPTY
     assert 'id="tip-since-tm-time_to_answer"' in page
     assert f'id="tip-since-n-{number.pk}-in_progress"' in overview
 

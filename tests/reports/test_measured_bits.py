@@ -13,7 +13,7 @@ from calls.models import Arrives, RequestType
 from reports.counting import count_tables, measured, rollups, verification
 from reports.models import DayCounts, FirstPost, HourOfWeekCounts, MonthCounts, QuarterHourCounts
 from tests.factories import make_number, take
-from tests.reports.asking import roll_up
+from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

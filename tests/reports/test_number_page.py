@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from reports import aims, periods, times
+from reports import periods
 from reports.figures import Coverage
+from reports.queries import durations, service_level
 from tests.factories import make_number, make_staff, make_user, take
-from tests.reports import reading
-from tests.reports.asking import roll_up
+from tests.reports import html_reader
+from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ def call(number, name, at, wait_s=None, talk_s=60):
 def page_of(client, number, first=DAY, last=DAY, **more):
     client.force_login(make_staff(f"staff-{number.pk}-{first}-{len(more)}-{last}"))
     query = "&".join([f"from={first}", f"to={last}", *(f"{name}={value}" for name, value in more.items())])
-    return reading.page(client, f"/reports/numbers/{number.pk}/?{query}")
+    return html_reader.page(client, f"/reports/numbers/{number.pk}/?{query}")
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,12 @@ def page_of(client, number, first=DAY, last=DAY, **more):
     ],
 )
 def test_half_and_nine_tenths_of_the_calls_took_no_longer(seconds, median, ninetieth):
-    each = times.Times(times.Counter(seconds))
+    each = durations.Times(durations.Counter(seconds))
     assert (each.median, each.ninetieth) == (median, ninetieth)
 
 
 def test_a_time_of_nothing_has_no_median():
-    assert times.Times(times.Counter()).median is None
+    assert durations.Times(durations.Counter()).median is None
 
 
 def test_times_and_their_classes(client, number):
@@ -99,7 +100,7 @@ def test_times_of_the_hours_asked_for(number):
 
     def median(opening):
         period = periods.Period(DAY, DAY, periods.Opening(opening))
-        return times.of(Coverage.of([number]), period)["time_to_answer"].median
+        return durations.of(Coverage.of([number]), period)["time_to_answer"].median
 
     assert [median(opening) for opening in ("inside", "outside", "all")] == [5, 15, 5]
 
@@ -145,7 +146,7 @@ def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
 )
 def test_how_far_an_aim_is_missed_never_reads_as_reached(number, in_time, of, short):
     number.service_level_aim = 80
-    assert aims.points_short(number, in_time / of if of else None) == short
+    assert service_level.points_short(number, in_time / of if of else None) == short
 
 
 def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number):
@@ -235,7 +236,7 @@ def test_a_number_below_its_aim_needs_attention(client, number, counted, aim, ex
     said = f"Service level of Hotline was {int(in_time / calls * 100)} % in the last 7 days, below its aim of {aim} %."
     assert (said in html) is expected
     if expected:
-        days = aims.last_days()
+        days = service_level.last_days()
         assert f'href="/reports/numbers/{number.pk}/?from={days.first}&amp;to={days.last}#service-level"' in html
 
 
@@ -244,7 +245,7 @@ def test_the_farthest_below_comes_first_and_others_numbers_are_not_told(client, 
     third = make_number("+4922155400302", label="Secret")
     for one, in_time in ((number, 20), (other, 10), (third, 0)):
         lately(one, 30, in_time)
-    assert [below.number for below in aims.below([number, other])] == [other, number]
+    assert [below.number for below in service_level.below([number, other])] == [other, number]
     client.force_login(make_user(numbers=[number, other]))
     assert "Secret" not in client.get("/reports/").content.decode()
 
@@ -281,7 +282,7 @@ def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_cal
 
 
 def uuids(client, address):
-    return sorted(row["call_uuid"] for row in reading.csv_rows(client, address.replace("/calls/?", "/calls.csv?")))
+    return sorted(row["call_uuid"] for row in html_reader.csv_rows(client, address.replace("/calls/?", "/calls.csv?")))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_filters_of_times_are_said_kept_by_the_form_and_can_be_taken_away(client
     assert "time to answer over 5 s at most 10 s, answered in time" in html
     for name, value in {"took": "time_to_answer", "over": "5", "upto": "10", "level": "in_time"}.items():
         assert f'<input type="hidden" name="{name}" value="{value}">' in html
-    assert len(reading.csv_rows(client, "/reports/calls.csv?took=time_to_answer&over=5&upto=10")) == 1
+    assert len(html_reader.csv_rows(client, "/reports/calls.csv?took=time_to_answer&over=5&upto=10")) == 1
     assert 'href="?"' in html
     # What was asked for survives the form, which is posted to keep a caller out of the address.
     moved = client.post("/reports/calls/", {"took": "ring", "over": "5", "level": "counted", "number": number.e164})

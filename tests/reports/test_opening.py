@@ -13,8 +13,8 @@ from calls.models import OpeningHours
 from reports.counting import verification
 from reports.models import DayCounts, QuarterHourCounts
 from tests.factories import make_number, make_user, take
-from tests.reports import asking
-from tests.reports.asking import roll_up
+from tests.reports import helpers
+from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,7 +81,7 @@ def figure(client, address, key):
 
 def listed(client, address):
     """Return the call_uuids of a list of calls, in no order."""
-    return set(asking.listed(client, address))
+    return set(helpers.listed(client, address))
 
 
 @pytest.mark.parametrize(("opening", "expected"), [("all", INSIDE | OUTSIDE), ("inside", INSIDE), ("outside", OUTSIDE)])

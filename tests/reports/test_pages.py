@@ -18,7 +18,7 @@ from reports import periods
 from reports.counting import rollups
 from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
-from tests.reports import reading
+from tests.reports import html_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,7 +199,7 @@ def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
     day = at.astimezone(periods.zone()).date()
 
     sign_in(client, make_staff())
-    table = reading.page(client, f"/reports/numbers/{number.pk}/?from={day}&to={day}").table("t-talk")
+    table = html_reader.page(client, f"/reports/numbers/{number.pk}/?from={day}&to={day}").table("t-talk")
 
     assert {row["Talked"].text: row["Calls"].text for row in table.rows} == {
         "up to 1 min": "1",

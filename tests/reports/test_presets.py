@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports import presets
+from reports.filters import presets
+from reports.filters.presets import Preset
 from reports.periods import Opening, Period
-from reports.presets import Preset
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

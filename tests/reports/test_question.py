@@ -13,10 +13,11 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours
-from reports import periods, presets
+from reports import periods
 from reports.counting import rollups
+from reports.filters import presets
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
-from tests.reports.reading import Page
+from tests.reports.html_reader import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config import mail as ways_of_mail
-from reports import tasks, telling
+from reports import alerts, tasks
 from reports.counting import rollups
 from reports.models import QuarterHourCounts, ToldSilence
 from tests.factories import make_number, make_staff, make_user, take
@@ -141,7 +141,7 @@ def test_where_another_worker_is_at_it_nobody_is_told_twice(mailoutbox):
     make_silent("+4930111", "Berlin")
     with closing(connection.copy()) as another:
         with another.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [telling.LOCK])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [alerts.LOCK])
         tasks.tell_silences()
     assert not mailoutbox
     assert not ToldSilence.objects.exists()

@@ -1,7 +1,7 @@
 """A month whose truth is known: every figure of every page and file is held against it, for each person who looks.
 
-The month is scripted.py, what it must come to reckoning.py; pages are read by reading.py and held by holding.py. It is
-played once. A new figure gets its truth in reckoning.py; a new page is read by `read`."""
+The month is scenario.py, what it must come to expected.py; pages are read by html_reader.py and held by assertions.py.
+It is played once. A new figure gets its truth in expected.py; a new page is read by `read`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from django.utils import timezone
 from calls.models import Call, DestinationNumber
 from reports.figures import FIGURES
 from tests.conftest import and_in_full
-from tests.reports import reading, reckoning, scripted
-from tests.reports.holding import (
+from tests.reports import expected, html_reader, scenario
+from tests.reports.assertions import (
     BLOCK_LABELS,
     KEYS,
     OUTCOME_OF_FIGURE,
@@ -52,9 +52,9 @@ from tests.reports.holding import (
     usual_of,
     weeks_before,
 )
-from tests.reports.reading import Cell, Link, Page, Table
-from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure, most_at_once
-from tests.reports.scripted import (
+from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure, most_at_once
+from tests.reports.html_reader import Cell, Link, Page, Table
+from tests.reports.scenario import (
     ANSWER,
     BERLIN,
     BLOCK,
@@ -83,7 +83,7 @@ MONTH = (FIRST, LAST)
 INSIDE, OUTSIDE = (FIRST, LAST, "inside"), (FIRST, LAST, "outside")
 # Holds both days in the middle of which the latecomer's boxes were ticked.
 WEEK = (date(2026, 10, 12), date(2026, 10, 18))
-BLOCKS_DAY, FORWARDS_DAY = ((moment.date(), moment.date()) for moment in (scripted.BLOCKS_FROM, scripted.FORWARDS_FROM))
+BLOCKS_DAY, FORWARDS_DAY = ((moment.date(), moment.date()) for moment in (scenario.BLOCKS_FROM, scenario.FORWARDS_FROM))
 THE_LONG_DAY = (LONG_DAY, LONG_DAY)
 EVERYBODY = list(PEOPLE)
 
@@ -93,7 +93,7 @@ def month(django_db_setup, django_db_blocker):
     """Played once and read by all; committed, as posts are, so it is taken away at the end."""
     with django_db_blocker.unblock():
         try:
-            scripted.play()
+            scenario.play()
             clients = {}
             for name in PEOPLE:
                 clients[name] = Client()
@@ -110,14 +110,14 @@ def month(django_db_setup, django_db_blocker):
 
 
 def test_posts_of_the_plan_say_what_its_calls_came_to_wherever_that_is_measured():
-    assert len({call.uuid for call in scripted.CALLS}) == len(scripted.CALLS)
-    for call in scripted.CALLS:
-        if reckoning.is_measured(call, call.outcome):
-            assert reckoning.as_posted(call) == call.outcome, call
-    assert {call.outcome for call in scripted.CALLS} == set(OUTCOMES)
-    assert reckoning.arrives_from(LATECOMER, BLOCK) == scripted.BLOCKS_FROM
-    assert reckoning.arrives_from(LATECOMER, FORWARD) == scripted.FORWARDS_FROM
-    assert reckoning.arrives_from(LATECOMER, ANSWER) == scripted.FORWARDS_FROM
+    assert len({call.uuid for call in scenario.CALLS}) == len(scenario.CALLS)
+    for call in scenario.CALLS:
+        if expected.is_measured(call, call.outcome):
+            assert expected.as_posted(call) == call.outcome, call
+    assert {call.outcome for call in scenario.CALLS} == set(OUTCOMES)
+    assert expected.arrives_from(LATECOMER, BLOCK) == scenario.BLOCKS_FROM
+    assert expected.arrives_from(LATECOMER, FORWARD) == scenario.FORWARDS_FROM
+    assert expected.arrives_from(LATECOMER, ANSWER) == scenario.FORWARDS_FROM
 
 
 # --- Pages ---------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ OF_A_NUMBER = and_in_full(
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize(("period", "by"), OVERVIEWS)
 def test_the_overview_tells_the_truth(month, who, period, by):
-    lines, whole = PEOPLE[who], reckoning.days(*period)
+    lines, whole = PEOPLE[who], expected.days(*period)
 
     page = read(month, who, f"/reports/?{query(period, by=by)}", period)
 
@@ -205,7 +205,7 @@ def test_the_overview_of_chosen_numbers_tells_of_those_alone(month):
 )
 def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
     who = "mona" if line in PEOPLE["mona"] else "milan"
-    whole, then = reckoning.days(*period), compared_days(period)[1]
+    whole, then = expected.days(*period), compared_days(period)[1]
 
     page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
 
@@ -249,14 +249,14 @@ CLASSES = [
 
 def seconds_of(line: Line, stretch: Stretch, key: str) -> list[int]:
     """Return how long each call took, in whole seconds begun, the shortest first."""
-    calls = [call for call in reckoning.offered([line], stretch) if reckoning.is_measured(call, key)]
+    calls = [call for call in expected.offered([line], stretch) if expected.is_measured(call, key)]
     told = [getattr(call, TIMES[key]) for call in calls if call.outcome == "answered"]
     return sorted(math.ceil(one) for one in told if one is not None)
 
 
 def within(seconds: list[int], share: float) -> str:
     """The nearest rank: of those that took no longer there are at least so many."""
-    return reckoning.clock(seconds[math.ceil(share * len(seconds)) - 1]) if seconds else "–"
+    return expected.clock(seconds[math.ceil(share * len(seconds)) - 1]) if seconds else "–"
 
 
 def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
@@ -292,14 +292,14 @@ def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
 def hold_levels(page: Page, line: Line, period: Period, by: str) -> None:
     """The service level of each stretch, with its two sides."""
     tables = [table for table in page.tables if table.name == "t-levels"]
-    pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
+    pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
     if not tables:
-        assert figure([line], reckoning.days(*period), "service_level").value is None or len(pieces) == 1
+        assert figure([line], expected.days(*period), "service_level").value is None or len(pieces) == 1
         return
     (table,) = tables
     for row, piece in zip(table.rows, pieces, strict=True):
         hold_level(row, figure([line], piece, "service_level"), (page.address, piece))
-    hold_level(table.total, figure([line], reckoning.days(*period), "service_level"), (page.address, "all"))
+    hold_level(table.total, figure([line], expected.days(*period), "service_level"), (page.address, "all"))
 
 
 def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
@@ -313,7 +313,7 @@ def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
 def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
     """The most calls at once in each stretch, also of calls that began before it."""
     tables = [table for table in page.tables if table.name == "t-peaks"]
-    pieces = reckoning.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
+    pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
     wanted = [most_at_once(line, piece) for piece in pieces]
     assert bool(tables) == any(wanted)
     for table in tables:
@@ -340,7 +340,7 @@ def hold_boxes(page: Page, line: Line) -> None:
     """Since when each of the five posts arrives, or that it does not."""
     (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
     for kind in KINDS:
-        since = reckoning.arrives_from(line, kind)
+        since = expected.arrives_from(line, kind)
         words = f"since {since.astimezone(BERLIN):%a %-d %b %Y, %H:%M}" if since != NEVER else "not yet"
         if line.settings.get(kind.lower()) == "off":
             words = "off, as set"
@@ -358,8 +358,8 @@ def test_the_week_by_its_hours_tells_the_truth(month, who, period, show):
 
 def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
     """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
-    whole = reckoning.days(*period)
-    calls = reckoning.offered(lines, whole)
+    whole = expected.days(*period)
+    calls = expected.offered(lines, whole)
     began = hours_asked_for(lines, period)
     times = Counter((at.isoweekday(), at.hour) for at in began)
     days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
@@ -389,8 +389,8 @@ def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
     """Return when each hour of a period began. One occurs where one of the numbers is asked for in it."""
     return [
         piece.start.astimezone(BERLIN)
-        for piece in reckoning.cut(*period, "hour")
-        if any(reckoning.is_asked(line, piece.start, piece.opening) for line in lines)
+        for piece in expected.cut(*period, "hour")
+        if any(expected.is_asked(line, piece.start, piece.opening) for line in lines)
     ]
 
 
@@ -401,7 +401,7 @@ def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, wh
     if not occurred:
         assert (cell.text, cell.title, cell.links, here) == ("", "did not occur in this period", [], []), where
         return
-    known = [call for call in here if reckoning.is_measured(call, whole.key)]
+    known = [call for call in here if expected.is_measured(call, whole.key)]
     if whole.key == "reached":
         count = sum(call.outcome == "answered" for call in known)
         wanted = count + sum(call.outcome in LOST for call in known)
@@ -430,13 +430,13 @@ def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, wh
     ],
 )
 def test_the_intervals_tell_the_truth(month, who, period, by):
-    lines, whole = PEOPLE[who], reckoning.days(*period)
+    lines, whole = PEOPLE[who], expected.days(*period)
     by_days = by in {"day", "week", "month"}
     # Shorter intervals are those of the last day.
     listed = period if by_days else (period[1], period[1], *period[2:])
-    pieces = reckoning.cut(*listed, by)
+    pieces = expected.cut(*listed, by)
     if not by_days:
-        busy = [n for n, piece in enumerate(pieces) if reckoning.offered(lines, piece)]
+        busy = [n for n, piece in enumerate(pieces) if expected.offered(lines, piece)]
         pieces = pieces[busy[0] : busy[-1] + 1]
 
     page = read(month, who, f"/reports/when/?{query(period, by=by)}", period)
@@ -450,14 +450,14 @@ def test_the_intervals_tell_the_truth(month, who, period, by):
         hold_row(row, lines, piece, (page.address, piece))
         if not by_days:
             assert row["From"].text == piece.clock
-    hold_row(table.total, lines, reckoning.days(*listed), (page.address, "total"))
+    hold_row(table.total, lines, expected.days(*listed), (page.address, "total"))
 
 
 # --- Calls ---------------------------------------------------------------------------------------
 
 
 def seconds(value: object) -> str:
-    return "–" if value is None else reckoning.clock(float(value))  # type: ignore[arg-type]
+    return "–" if value is None else expected.clock(float(value))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -476,8 +476,8 @@ def test_the_list_has_every_call_newest_first_with_what_it_came_to(month, who):
         told = call.has(ANSWER)
         assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
         assert row["Number"].text == call.line.label
-        assert row["Caller"].text == ("withheld" if call.caller in scripted.WITHHELD else "+49 170 12345678"), call
-        assert row["Outcome"].text == LABELS.get(reckoning.shown_outcome(call), "not measured"), call
+        assert row["Caller"].text == ("withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), call
+        assert row["Outcome"].text == LABELS.get(expected.shown_outcome(call), "not measured"), call
         assert row["Wait"].text == seconds(call.wait_s if told else None), call
         assert row["Ring"].text == seconds(call.ring_s if told else None), call
         assert row["Talk"].text == seconds(call.talk_s if told else None), call
@@ -512,20 +512,20 @@ def test_a_filter_lists_exactly_the_calls_it_names(month, who, asked):
 def test_callbacks_are_listed_apart(month):
     listed = list_of(month, "staff", f"/reports/calls/?{query(MONTH, outcome='callback')}")
 
-    assert {uuid for uuid, _row in listed} == {call.uuid for call in scripted.CALLS if call.is_callback}
+    assert {uuid for uuid, _row in listed} == {call.uuid for call in scenario.CALLS if call.is_callback}
 
 
 def a_few_of_every_kind() -> list[Scripted]:
     """One call of each number and outcome, and all that have their oddities."""
-    kinds = {(call.line.key, reckoning.shown_outcome(call)): call for call in scripted.CALLS}
-    odd = [call for call in scripted.CALLS if call.day == date(2026, 10, 20) and call.line is HOTLINE]
+    kinds = {(call.line.key, expected.shown_outcome(call)): call for call in scenario.CALLS}
+    odd = [call for call in scenario.CALLS if call.day == date(2026, 10, 20) and call.line is HOTLINE]
     return list({call.uuid: call for call in [*kinds.values(), *odd]}.values())
 
 
 def test_the_page_of_a_call_tells_what_it_came_to_and_who_was_tried(month):
     for call in a_few_of_every_kind():
-        page = reading.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
-        told, shown = call.has(ANSWER), reckoning.shown_outcome(call)
+        page = html_reader.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
+        told, shown = call.has(ANSWER), expected.shown_outcome(call)
 
         assert page.lead.startswith(LABELS.get(shown, "not measured")), call
         if shown == "answered":
@@ -555,9 +555,9 @@ def iso(moment: datetime) -> str:
 def counts_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
     """The rows of counts.csv, as the truths have them."""
     rows = []
-    for piece in reckoning.cut(*period, grain):
+    for piece in expected.cut(*period, grain):
         for line in sorted(lines, key=lambda line: line.e164):
-            if reckoning.offered([line], piece):
+            if expected.offered([line], piece):
                 cells = {
                     key: figure([line], piece, key)
                     for key in ("offered", *OUTCOMES, "service_level", "time_to_answer", "ring", "talk")
@@ -565,17 +565,17 @@ def counts_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[
                 rows.append(
                     {"start": iso(piece.start), "end": iso(piece.end)}
                     | {"destination_number": line.e164, "label": line.label}
-                    | {f"{key}_s" if key in reckoning.TIMES else key: cell.csv for key, cell in cells.items()}
-                    | {"unclassified": str(reckoning.unclassified([line], piece))}
+                    | {f"{key}_s" if key in expected.TIMES else key: cell.csv for key, cell in cells.items()}
+                    | {"unclassified": str(expected.unclassified([line], piece))}
                 )
     return rows
 
 
 def blocks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
     rows = []
-    for piece in reckoning.cut(*period, grain):
+    for piece in expected.cut(*period, grain):
         for line in sorted(lines, key=lambda line: line.e164):
-            blocks = {block for call in reckoning.offered([line], piece) for block in call.blocks}
+            blocks = {block for call in expected.offered([line], piece) for block in call.blocks}
             for block in sorted(blocks, key=safe):
                 counts = [figure([line], piece, key, block).csv for key in ("blocks", "block_calls", "last_in_call")]
                 rows.append(
@@ -588,15 +588,15 @@ def blocks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[
 
 def week_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
     """The rows of week.csv, as the truths have them."""
-    whole = reckoning.days(*period)
-    calls = reckoning.offered(lines, whole)
+    whole = expected.days(*period)
+    calls = expected.offered(lines, whole)
     times = Counter((at.isoweekday(), at.hour) for at in hours_asked_for(lines, period))
     rows = []
     for weekday, hour in product(range(1, 8), range(min(c.hour for c in calls), max(c.hour for c in calls) + 1)):
         here = [call for call in calls if (call.day.isoweekday(), call.hour) == (weekday, hour)]
 
         def count(key: str, *outcomes: str, here: list[Scripted] = here) -> int | None:
-            known = [call for call in here if reckoning.is_measured(call, key)]
+            known = [call for call in here if expected.is_measured(call, key)]
             return None if figure(lines, whole, key).why else sum(call.outcome in outcomes for call in known)
 
         answered, wanted = count("reached", "answered"), count("reached", "answered", *LOST)
@@ -609,8 +609,8 @@ def week_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
             "answered": answered,
             "missed": count("missed", "missed"),
             "lost": count("lost", *LOST),
-            "reached": reckoning.rounded(Fraction(answered or 0, wanted), "0.0001") if wanted else None,
-            "offered_mean": reckoning.rounded(Fraction(len(here), occurred), "0.01") if occurred else None,
+            "reached": expected.rounded(Fraction(answered or 0, wanted), "0.0001") if wanted else None,
+            "offered_mean": expected.rounded(Fraction(len(here), occurred), "0.01") if occurred else None,
         }
         rows.append({name: "" if cell is None else str(cell) for name, cell in cells.items()})
     return rows
@@ -623,7 +623,7 @@ def times_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
     """The rows of times.csv, as the truths have them."""
     rows = []
     for line, key in product(sorted(lines, key=lambda line: line.e164), TIMES):
-        each = seconds_of(line, reckoning.days(*period), key)
+        each = seconds_of(line, expected.days(*period), key)
         ends = TALK_ENDS if key == "talk" else [to for _label, _above, to in CLASSES[:-1]]
         for above, to in zip([None, *ends], [*ends, None], strict=True) if each else ():
             rows.append(
@@ -644,8 +644,8 @@ def times_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
 def peaks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
     """The rows of peaks.csv, as the truths have them."""
     rows = []
-    quarter_hours = reckoning.cut(*period, "quarter-hour")
-    for piece, line in product(reckoning.cut(*period, grain), sorted(lines, key=lambda line: line.e164)):
+    quarter_hours = expected.cut(*period, "quarter-hour")
+    for piece, line in product(expected.cut(*period, grain), sorted(lines, key=lambda line: line.e164)):
         if most := most_at_once(line, piece):
             first = next(one for one in quarter_hours if one.start in piece and most_at_once(line, one) == most)
             rows.append(
@@ -667,14 +667,14 @@ def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
         return moment.astimezone(BERLIN).isoformat(timespec="milliseconds") if moment else ""
 
     def span(call: Scripted, key: str, value: object) -> str:
-        is_told = value is not None and not call.is_callback and reckoning.is_measured(call, key)
-        return reckoning.rounded(value, "0.001") if is_told else ""  # type: ignore[arg-type]
+        is_told = value is not None and not call.is_callback and expected.is_measured(call, key)
+        return expected.rounded(value, "0.001") if is_told else ""  # type: ignore[arg-type]
 
     rows = []
     for call in calls:
         answer = next((step.detail for step in call.posted if step.kind == ANSWER), "")
-        counts_blocks = reckoning.is_measured(call, "blocks")
-        counts_forwards = call.began >= reckoning.arrives_from(call.line, FORWARD)
+        counts_blocks = expected.is_measured(call, "blocks")
+        counts_forwards = call.began >= expected.arrives_from(call.line, FORWARD)
         rows.append(
             {
                 "call_uuid": call.uuid,
@@ -682,12 +682,12 @@ def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
                 "customer_number": "200000",
                 "destination_number": call.line.e164,
                 "label": call.line.label,
-                "caller_id_number": "" if call.caller in scripted.WITHHELD else str(call.caller),
+                "caller_id_number": "" if call.caller in scenario.WITHHELD else str(call.caller),
                 "started_at": exact(call.began),
                 "forwarded_at": exact(call.moment_of(FORWARD)),
                 "answered_at": exact(call.moment_of(ANSWER)),
                 "ended_at": exact(call.moment_of(END, last=True)),
-                "outcome": reckoning.shown_outcome(call),
+                "outcome": expected.shown_outcome(call),
                 "time_to_answer_s": span(call, "time_to_answer", call.wait_s),
                 "ring_s": span(call, "ring", call.ring_s),
                 "talk_s": span(call, "talk", call.talk_s),
@@ -720,8 +720,8 @@ def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
     for period in (MONTH, THE_LONG_DAY, WEEK, INSIDE, OUTSIDE):
         asked = query(period, by=by)
         client = month.clients[who]
-        hold_rows(reading.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
-        hold_rows(reading.csv_rows(client, f"/reports/blocks.csv?{asked}"), blocks_rows(PEOPLE[who], period, by))
+        hold_rows(html_reader.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
+        hold_rows(html_reader.csv_rows(client, f"/reports/blocks.csv?{asked}"), blocks_rows(PEOPLE[who], period, by))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -729,8 +729,8 @@ def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
 def test_the_files_of_the_week_and_of_times_tell_the_truth(month, who, period):
     client, lines = month.clients[who], PEOPLE[who]
 
-    hold_rows(reading.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
-    hold_rows(reading.csv_rows(client, f"/reports/times.csv?{query(period)}"), times_rows(lines, period))
+    hold_rows(html_reader.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
+    hold_rows(html_reader.csv_rows(client, f"/reports/times.csv?{query(period)}"), times_rows(lines, period))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -738,7 +738,7 @@ def test_the_files_of_the_week_and_of_times_tell_the_truth(month, who, period):
     ("period", "by"), [(WEEK, "day"), (MONTH, "week"), ((*WEEK, "outside"), "day"), (THE_LONG_DAY, "hour")]
 )
 def test_the_file_of_calls_at_once_tells_the_truth(month, who, period, by):
-    rows = reading.csv_rows(month.clients[who], f"/reports/peaks.csv?{query(period, by=by)}")
+    rows = html_reader.csv_rows(month.clients[who], f"/reports/peaks.csv?{query(period, by=by)}")
 
     hold_rows(rows, peaks_rows(PEOPLE[who], period, by))
 
@@ -746,7 +746,7 @@ def test_the_file_of_calls_at_once_tells_the_truth(month, who, period, by):
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_the_file_of_calls_tells_the_truth(month, who):
     for period in (MONTH, INSIDE, OUTSIDE):
-        rows = reading.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
+        rows = html_reader.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
 
         assert [row["started_at"] for row in rows] == [row["started_at"] for row in calls_rows(seen_by(who, period))]
         hold_rows(in_order(rows), in_order(calls_rows(seen_by(who, period))))
@@ -793,11 +793,11 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
         }[what]()
 
         hold_rows(
-            in_order(reading.excel_rows(client, f"/reports/{what}.csv?{asked}&format=excel")),
+            in_order(html_reader.excel_rows(client, f"/reports/{what}.csv?{asked}&format=excel")),
             in_order([{name: for_excel(name, text) for name, text in row.items()} for row in truth]),
         )
         truth = in_order(truth)
-        book = in_order(reading.xlsx_rows(client, f"/reports/{what}.xlsx?{asked}"))
+        book = in_order(html_reader.xlsx_rows(client, f"/reports/{what}.xlsx?{asked}"))
         assert len(book) == len(truth)
         for row, told in zip(book, truth, strict=True):
             there = {name: in_workbook(name, text) for name, text in told.items() if text}
@@ -811,13 +811,13 @@ def test_the_file_for_planners_tells_the_truth(month, who):
     for period in (THE_LONG_DAY, WEEK, (*WEEK, "inside")):
         wanted = []
         for line in sorted(PEOPLE[who], key=lambda line: line.e164):
-            for piece in reckoning.cut(*period, "quarter-hour"):
+            for piece in expected.cut(*period, "quarter-hour"):
                 handled, talk = figure([line], piece, "answered"), figure([line], piece, "talk")
-                mean = "" if talk.why else reckoning.rounded(talk.value or 0, "1")
-                offered = str(len(reckoning.offered([line], piece)))
+                mean = "" if talk.why else expected.rounded(talk.value or 0, "1")
+                offered = str(len(expected.offered([line], piece)))
                 wanted.append([f"{piece.start:%Y-%m-%d %H:%M}", line.e164, offered, handled.csv, mean])
 
-        rows = reading.plain_rows(month.clients[who], f"/reports/planner.csv?{query(period)}")
+        rows = html_reader.plain_rows(month.clients[who], f"/reports/planner.csv?{query(period)}")
 
         assert [row[:5] for row in rows] == wanted
 
@@ -848,7 +848,7 @@ def test_nobody_sees_the_numbers_of_others(month):
 def test_today_so_far_and_the_four_weeks_before_it_tell_the_truth(month, monkeypatch, who, opening, now):
     monkeypatch.setattr(timezone, "now", lambda: now)
     lines, day = PEOPLE[who], now.date()
-    until = reckoning.quarter_hour(now.astimezone(UTC))
+    until = expected.quarter_hour(now.astimezone(UTC))
     so_far = Stretch(local(day, 0).astimezone(UTC), until, opening)
     clock = until.astimezone(BERLIN)
     weeks = [
@@ -867,8 +867,8 @@ def test_today_so_far_and_the_four_weeks_before_it_tell_the_truth(month, monkeyp
         hold_cell(row["Today"], figure(lines, so_far, key), (page.address, key))
         assert row["Usual"].text == usual_of(lines, weeks, key), (page.address, key)
     days = [day - n * DAY for n in range(28, 0, -1)]
-    for line in lines if reckoning.offered(lines, reckoning.days(day, day, opening)) else ():
-        calls = [len(reckoning.offered([line], reckoning.days(one, one, opening))) for one in days]
+    for line in lines if expected.offered(lines, expected.days(day, day, opening)) else ():
+        calls = [len(expected.offered([line], expected.days(one, one, opening))) for one in days]
         cell = page.table("t-numbers").named(line.label)["28 days"]
         assert cell.title == f"{min(calls)} to {max(calls)} calls a day, {calls[-1]} on the last", page.address
         lowest, highest = min(cell.line), max(cell.line)
@@ -903,14 +903,14 @@ def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatc
     monkeypatch.setattr(timezone, "now", lambda: now)
     lines = PEOPLE[who]
 
-    page = reading.page(month.clients[who], f"/reports/?{query(period)}")
+    page = html_reader.page(month.clients[who], f"/reports/?{query(period)}")
 
     keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
     hold_figures(page, keys, lines, period)
     for line in lines:
-        if not reckoning.offered([line], reckoning.days(*period)):
+        if not expected.offered([line], expected.days(*period)):
             continue
-        page = reading.page(month.clients[who], f"/reports/numbers/{month.numbers[line]}/?{query(period)}")
+        page = html_reader.page(month.clients[who], f"/reports/numbers/{month.numbers[line]}/?{query(period)}")
         keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
         if not line.expects_forward:
             keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
@@ -918,7 +918,7 @@ def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatc
 
 
 def test_a_number_whose_posts_began_lately_takes_the_comparison_from_no_other(month):
-    page = reading.page(month.clients["staff"], f"/reports/?{query(AFTER_FORWARDS)}")
+    page = html_reader.page(month.clients["staff"], f"/reports/?{query(AFTER_FORWARDS)}")
 
     assert page.figures["Answered"][2].startswith("before ")
     assert not page.figures["Answered"][2].startswith("before –")
@@ -932,8 +932,8 @@ def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, mo
     monkeypatch.setattr(timezone, "now", lambda: now)
     silences = {line.label: words for line in PEOPLE[who] if (words := silence_of(line, now))}
 
-    page = reading.page(month.clients[who], "/reports/coverage/")
-    overview = reading.page(month.clients[who], f"/reports/?{query(MONTH)}")
+    page = html_reader.page(month.clients[who], "/reports/coverage/")
+    overview = html_reader.page(month.clients[who], f"/reports/?{query(MONTH)}")
 
     things = f"{len(silences)} thing{'s' * (len(silences) != 1)} keep{'s' * (len(silences) == 1)} figures"
     assert page.lead.startswith(things if silences else "Every post that can be told to be missing arrives.")
@@ -952,12 +952,12 @@ def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, mo
             assert row["Last"].text == (said_of(max(moments)) if moments else "–"), (line, kind)
             assert row["Set to"].text == str(line.settings.get(kind.lower(), "automatic"))
     asked = (month.clients[who], "/reports/coverage.csv")
-    hold_rows(reading.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
+    hold_rows(html_reader.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
     wanted = [{name: for_excel(name, text) for name, text in row.items()} for row in coverage_rows(PEOPLE[who], now)]
-    hold_rows(reading.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
-    assert len(reading.xlsx_rows(asked[0], "/reports/coverage.xlsx")) == len(wanted)
+    hold_rows(html_reader.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
+    assert len(html_reader.xlsx_rows(asked[0], "/reports/coverage.xlsx")) == len(wanted)
     unmeasured = [
-        ", ".join(str(one.label) for key, one in FIGURES.items() if reckoning.measured_from(line, key) == NEVER)
+        ", ".join(str(one.label) for key, one in FIGURES.items() if expected.measured_from(line, key) == NEVER)
         for line in PEOPLE[who]
     ]
     for words in filter(None, unmeasured):
@@ -990,7 +990,7 @@ def coverage_rows(lines: Sequence[Line], now: datetime) -> list[dict[str, str]]:
 @cache
 def came(line: Line, kind: str) -> list[datetime]:
     """Return when the posts of a kind came, of callbacks too."""
-    calls = [call for call in scripted.CALLS if call.line is line]
+    calls = [call for call in scenario.CALLS if call.line is line]
     return [
         at for call in calls for step, (at, _body) in zip(call.posted, call.bodies(), strict=True) if step.kind == kind
     ]
@@ -1006,8 +1006,8 @@ def silence_of(line: Line, now: datetime) -> str:
     """Return the warning of a number that should have had eight calls since its last post, by the four weeks before."""
     last = max(at for kind in KINDS for at in came(line, kind))
     since = max(last, now - 7 * DAY)
-    calls = [call.began for call in scripted.CALLS if call.line is line and not call.is_callback]
-    usual = sum(since <= reckoning.quarter_hour(began) + 7 * n * DAY < now for began in calls for n in range(1, 5)) / 4
+    calls = [call.began for call in scenario.CALLS if call.line is line and not call.is_callback]
+    usual = sum(since <= expected.quarter_hour(began) + 7 * n * DAY < now for began in calls for n in range(1, 5)) / 4
     if usual < 8:
         return ""
     return (
@@ -1033,8 +1033,8 @@ class Tried:
 def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, Tried]:
     """Reckon attempts and answers from the steps of each call, as far as they are measured."""
     found: dict[str, Tried] = {}
-    for call in reckoning.offered(lines, stretch):
-        is_tried, is_answered = (call.began >= reckoning.arrives_from(call.line, kind) for kind in (FORWARD, ANSWER))
+    for call in expected.offered(lines, stretch):
+        is_tried, is_answered = (call.began >= expected.arrives_from(call.line, kind) for kind in (FORWARD, ANSWER))
         attempts = [step for step in call.posted if step.kind == FORWARD]
         answer = min((step for step in call.posted if step.kind == ANSWER), key=lambda step: step.after_s, default=None)
         for destination in {step.detail for step in attempts} if is_tried else ():
@@ -1056,7 +1056,7 @@ def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, T
 @pytest.mark.parametrize("period", [MONTH, WEEK, INSIDE, OUTSIDE, FORWARDS_DAY])
 def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
     settings.FORWARDS_LEAST_DESTINATIONS = 1
-    wanted = tried_by_destination(lines, reckoning.days(*period))
+    wanted = tried_by_destination(lines, expected.days(*period))
     asked = query(period) + "".join(f"&{urlencode({'number': line.e164})}" for line in lines)
 
     page = read(month, "staff", f"/reports/forwards/?{asked}", period)
@@ -1067,7 +1067,7 @@ def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
     for destination, one in wanted.items():
         (row,) = [row for name, row in shown.items() if re.sub(r"\W", "", destination) in name]
         rate = f"{round(one.rated / one.rated_attempts * 100)} %" if one.rated_attempts else "–"
-        ring = reckoning.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
+        ring = expected.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
         cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
         assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
         for name, calls in (("Calls tried", one.tried), ("Answers", one.answers)):
@@ -1077,6 +1077,6 @@ def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
         assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
         assert sums["Answers"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
 
-    rows = reading.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
+    rows = html_reader.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
     for column, kind in (("attempts", "attempts"), ("answers", "answers")):
         assert sum(int(row[column] or 0) for row in rows) == sum(getattr(one, kind) for one in wanted.values())

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports import hours, querysets
 from reports.counting import rollups
 from reports.figures import Coverage
-from reports.hours import Shown
 from reports.periods import Period
+from reports.queries import counts, hours_of_week
+from reports.queries.hours_of_week import Shown
 from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +40,7 @@ def call(number, at, answered=False, n=0):
 def week_of(*numbers, period=OCTOBER, now=LATER):
     rollups.recount_changed(wait=True)
     coverage = Coverage.of(numbers)
-    return hours.of_week(coverage, period, querysets.totals(coverage, period), now)
+    return hours_of_week.of_week(coverage, period, counts.totals(coverage, period), now)
 
 
 def at(week, weekday, hour):
@@ -106,7 +106,7 @@ def test_too_few_people_are_said_of_thirty_callers_at_least():
 
     assert at(week, 1, 9).is_short
     assert week.worst() == at(week, 1, 9)
-    assert hours.step(at(week, 1, 9), Shown.OFFERED, week.most(Shown.OFFERED)) == hours.STEPS
+    assert hours_of_week.step(at(week, 1, 9), Shown.OFFERED, week.most(Shown.OFFERED)) == hours_of_week.STEPS
 
 
 def test_what_is_not_measured_is_none_and_never_zero():

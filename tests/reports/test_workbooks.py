@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from calls.models import Call
-from reports import exports, workbooks
 from reports.counting import rollups
+from reports.exports import csv_files, workbooks
 from reports.figures import FIGURES
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff
@@ -81,7 +81,7 @@ def test_what_is_not_measured_is_no_cell_at_all(client):
     rollups.recount_changed()
 
     (_header, row), _about = sheets(
-        workbooks.at_once(exports.counts_csv([number], Period(DAY, DAY), Grain.DAY), "x.xlsx", [])
+        workbooks.at_once(csv_files.counts_csv([number], Period(DAY, DAY), Grain.DAY), "x.xlsx", [])
     )
 
     assert "F" not in row

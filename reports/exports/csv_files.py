@@ -19,15 +19,16 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.models import Call, DestinationNumber, RequestType
-from reports import arrivals, peaks, periods, querysets, times
+from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
 from reports.figures import Coverage
-from reports.hours import HourOfWeek, Shown, Week
 from reports.periods import Grain, Opening, Period
-from reports.querysets import Formula, Numbers
+from reports.queries import concurrent_calls, counts, durations, post_arrivals
+from reports.queries.counts import Formula, Numbers
+from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 
 PIECE_BYTES = 64 * 1024
 Pieces = Generator[bytes, None, None]
@@ -83,7 +84,7 @@ _NUMBER = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
     id bigint, e164 text, label text, forwards_from timestamptz,
-    {", ".join(f"{key}_from timestamptz" for key in querysets.EVERY_FORMULA)}
+    {", ".join(f"{key}_from timestamptz" for key in counts.EVERY_FORMULA)}
   )
 )"""
 
@@ -98,7 +99,7 @@ def _numbers(coverage: Coverage) -> str:
                 "label": number.label,
                 "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
             }
-            | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in querysets.EVERY_FORMULA}
+            | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in counts.EVERY_FORMULA}
             for number in coverage
         ]
     )
@@ -122,16 +123,16 @@ def _of_counts(table: Table, formulas: Mapping[str, Formula], columns: str, orde
         if side
     ]
     sums = ", ".join(
-        f"coalesce(sum({side}) FILTER (WHERE measured & {querysets.NEEDS[key]} = {querysets.NEEDS[key]}), 0) AS {name}"
+        f"coalesce(sum({side}) FILTER (WHERE measured & {counts.NEEDS[key]} = {counts.NEEDS[key]}), 0) AS {name}"
         for name, key, side in sides
     )
     shown = ", ".join(f"CASE WHEN {key}_from < ends_at THEN {name} END AS {name}" for name, key, _side in sides)
     keys = ", ".join(("bucket", "destination_number_id", *table.parts))
     offered = "sum(offered) AS offered, " if "offered" in table.sums else ""
     return f"""
-WITH {querysets.EDGE}, {_NUMBER}, counted AS (
-  SELECT {keys}, ({querysets.EDGES})[bucket] AS starts_at, ({querysets.EDGES})[bucket + 1] AS ends_at, {offered}{sums}
-  FROM ({querysets.source(table)}) AS counts
+WITH {counts.EDGE}, {_NUMBER}, counted AS (
+  SELECT {keys}, ({counts.EDGES})[bucket] AS starts_at, ({counts.EDGES})[bucket + 1] AS ends_at, {offered}{sums}
+  FROM ({counts.source(table)}) AS counts
   GROUP BY {keys}
 ), shown AS (
   SELECT {keys}, e164, number.label, starts_at, ends_at{", offered" if offered else ""}, {shown}
@@ -145,7 +146,7 @@ ORDER BY {", ".join(("bucket", "e164", *order))}
 
 def _mean(key: str) -> str:
     """The SQL of a mean in seconds."""
-    return f"round({key}::numeric / {querysets.MICROSECONDS} / nullif({key}_whole, 0), 1)"
+    return f"round({key}::numeric / {counts.MICROSECONDS} / nullif({key}_whole, 0), 1)"
 
 
 def _share(key: str) -> str:
@@ -167,7 +168,7 @@ _OUTCOMES = [
 
 COUNTS = _of_counts(
     count_tables.COUNTS,
-    querysets.FORMULAS,
+    counts.FORMULAS,
     f"""offered,
   {", ".join(_OUTCOMES)}, {_share("service_level")} AS service_level,
   {_mean("time_to_answer")} AS time_to_answer_s, {_mean("ring")} AS ring_s, {_mean("talk")} AS talk_s,
@@ -176,14 +177,14 @@ COUNTS = _of_counts(
 
 BLOCKS = _of_counts(
     count_tables.BLOCKS,
-    querysets.BLOCK_FORMULAS,
+    counts.BLOCK_FORMULAS,
     f"{safe('block_type')} AS block_type, blocks, block_calls AS calls, last_in_call",
     ("block_type",),
 )
 
 FORWARDS = _of_counts(
     count_tables.FORWARDS,
-    querysets.FORWARD_FORMULAS,
+    counts.FORWARD_FORMULAS,
     f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
   attempts, tried AS calls, forward_answers AS answers,
   {_share("answer_rate")} AS answer_rate, {_mean("forward_ring")} AS ring_s""",
@@ -191,8 +192,8 @@ FORWARDS = _of_counts(
 )
 
 PEAKS = f"""
-WITH {querysets.EDGE}, {_NUMBER}, {peaks.HIGHEST}, shown AS (
-  SELECT bucket, e164, label, ({querysets.EDGES})[bucket] AS starts_at, ({querysets.EDGES})[bucket + 1] AS ends_at,
+WITH {counts.EDGE}, {_NUMBER}, {concurrent_calls.HIGHEST}, shown AS (
+  SELECT bucket, e164, label, ({counts.EDGES})[bucket] AS starts_at, ({counts.EDGES})[bucket + 1] AS ends_at,
     peak, quarter_hour
   FROM highest JOIN number USING (id)
 )
@@ -203,7 +204,7 @@ ORDER BY bucket, e164
 
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
 # its outcome, `number` says since when each figure is shown.
-_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in querysets.ALL_KEYS}
+_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in counts.ALL_KEYS}
 CALLS = f"""
 WITH {_NUMBER}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
@@ -255,11 +256,11 @@ WITH {_NUMBER}
 SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
   CASE WHEN slot >= number.answered_from THEN coalesce(counts.answered, 0) END,
   CASE WHEN slot >= number.talk_from
-    THEN coalesce(round(counts.talk_us::numeric / {querysets.MICROSECONDS} / nullif(counts.talk_calls, 0)), 0) END
+    THEN coalesce(round(counts.talk_us::numeric / {counts.MICROSECONDS} / nullif(counts.talk_calls, 0)), 0) END
 FROM number
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts
-  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {querysets.ASKED}
+  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {counts.ASKED}
 ORDER BY number.e164, slot
 """
 
@@ -338,7 +339,7 @@ def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
     coverage = Coverage.of(numbers)
-    given = querysets.parameters(coverage, period, []) | {"numbers": _numbers(coverage)}
+    given = counts.parameters(coverage, period, []) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(PLANNER, given), header=False)
 
 
@@ -375,24 +376,24 @@ COVERAGE = ("destination_number", "label", "post", "arrives", "first_at", "last_
 
 
 def _arrivals(numbers: Sequence[DestinationNumber], now: datetime) -> Iterator[Sequence[object]]:
-    silent = {one.number: one.since for one in arrivals.silent(numbers, now)}
-    for number, posts in sorted(arrivals.of_numbers(numbers).items(), key=lambda one: one[0].e164):
+    silent = {one.number: one.since for one in post_arrivals.silent(numbers, now)}
+    for number, posts in sorted(post_arrivals.of_numbers(numbers).items(), key=lambda one: one[0].e164):
         for one in posts:
             moments = one.first_at, one.last_at, one.setting, silent.get(number)
             yield number.e164, number.label, one.post.value, one.state.value, *moments
 
 
 def _hour_of_week(cell: HourOfWeek) -> Sequence[object]:
-    counts = (cell.weekday, cell.hour, cell.times, cell.offered, cell.answered, cell.missed, cell.lost)
-    return *counts, _rounded(cell.reached, 4), _rounded(cell.mean(Shown.OFFERED), 2)
+    counted = (cell.weekday, cell.hour, cell.times, cell.offered, cell.answered, cell.missed, cell.lost)
+    return *counted, _rounded(cell.reached, 4), _rounded(cell.mean(Shown.OFFERED), 2)
 
 
 def _times(coverage: Coverage, period: Period) -> Iterator[Sequence[object]]:
     """A row for each number, kind of time and class, of times that are measured and that some call has."""
-    apart = zip(coverage, times.by_number(coverage, period), strict=True)
+    apart = zip(coverage, durations.by_number(coverage, period), strict=True)
     for number, of_number in sorted(apart, key=lambda one: one[0].e164):
         for key, each in of_number.items():
-            for one in times.classes({key: each}, [key], times.BOUNDS_OF[key]) if each.calls else ():
+            for one in durations.classes({key: each}, [key], durations.BOUNDS_OF[key]) if each.calls else ():
                 bounds = (one.above, one.to, one.calls[key])
                 yield number.e164, number.label, key, *bounds, each.median, each.ninetieth
 
@@ -432,7 +433,7 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
 def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     edges = None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
     coverage = Coverage.of(numbers)
-    given = querysets.parameters(coverage, period, edges) | {"numbers": _numbers(coverage)}
+    given = counts.parameters(coverage, period, edges) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(sql, given), excel=excel)
 
 

@@ -9,9 +9,10 @@ from math import ceil
 from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
-from reports import periods, querysets
+from reports import periods
 from reports.figures import Coverage
 from reports.periods import Period
+from reports.queries import counts
 
 DAYS = 7
 # On fewer calls a share says little.
@@ -69,7 +70,7 @@ def below(numbers: Sequence[DestinationNumber] | Coverage) -> list[Below]:
     if not aiming:
         return []
     period, found = last_days(), []
-    for row in querysets.by_number(Coverage.of(numbers).only(*aiming), period):
+    for row in counts.by_number(Coverage.of(numbers).only(*aiming), period):
         level = row["service_level"]
         if row.number and (level.whole or 0) >= LEAST_CALLS and is_reached(row.number, level.value) is False:
             found.append(Below(row.number, period, level.value or 0.0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from reports import figures, periods, querysets
+from reports import figures, periods
 from reports.counting.outcomes import Outcome
 from reports.figures import Coverage, Row
-from reports.hours import WEEKDAYS
 from reports.periods import Opening
+from reports.queries import counts
+from reports.queries.hours_of_week import WEEKDAYS
 
 SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
 
@@ -21,11 +22,11 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
     passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
     if not passed:
         return None
-    row = querysets.between(coverage, start, start + passed, opening)
+    row = counts.between(coverage, start, start + passed, opening)
     weeks_before = [day - week * periods.WEEK for week in range(1, periods.USUAL_WEEKS + 1)]
     # Before the first call nothing is known of what is usual.
     before = [one for one in weeks_before if one >= coverage.first_day]
-    usual = [querysets.between(coverage, *periods.same_hours(start, start + passed, one), opening) for one in before]
+    usual = [counts.between(coverage, *periods.same_hours(start, start + passed, one), opening) for one in before]
     return {
         "until": start + passed,
         "weekday": WEEKDAYS[day.weekday()],

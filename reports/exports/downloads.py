@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from calls.models import DestinationNumber
-from reports import exports, forwarding, hours, periods, querysets
-from reports.callforms import FLAGS, CallFilter
+from reports import periods
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
-from reports.exports import Pieces
+from reports.exports import csv_files
+from reports.exports.csv_files import Pieces
 from reports.figures import Coverage, block_label
-from reports.forms import ReportForm
+from reports.filters.call_filter import FLAGS, CallFilter
+from reports.filters.report_filter import ReportForm
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -30,6 +31,7 @@ from reports.models import (
     MonthForwardCounts,
 )
 from reports.periods import Grain, Period
+from reports.queries import counts, forwards, hours_of_week
 
 Make = Callable[[ReportForm, bool], Pieces]  # the flag: for Excel
 # From then on months are added up: they are fewer rows.
@@ -73,24 +75,24 @@ def _by_grain(csv: Callable[..., Pieces]) -> Make:
 
 
 def _times(form: ReportForm, excel: bool) -> Pieces:
-    return exports.times_csv(form.numbers, form.period, excel=excel)
+    return csv_files.times_csv(form.numbers, form.period, excel=excel)
 
 
 def _week(form: ReportForm, excel: bool) -> Pieces:
     coverage = Coverage.of(form.numbers)
-    totals = querysets.totals(coverage, form.period)
-    return exports.week_csv(hours.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
+    totals = counts.totals(coverage, form.period)
+    return csv_files.week_csv(hours_of_week.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
 
 
 def _coverage(form: ReportForm, excel: bool) -> Pieces:
-    return exports.coverage_csv(form.numbers, timezone.now(), excel=excel)
+    return csv_files.coverage_csv(form.numbers, timezone.now(), excel=excel)
 
 
 MAKE: dict[str, Make] = {
-    "counts": _by_grain(exports.counts_csv),
-    "blocks": _by_grain(exports.blocks_csv),
-    "forwards": _by_grain(exports.forwards_csv),
-    "peaks": _by_grain(exports.peaks_csv),
+    "counts": _by_grain(csv_files.counts_csv),
+    "blocks": _by_grain(csv_files.blocks_csv),
+    "forwards": _by_grain(csv_files.forwards_csv),
+    "peaks": _by_grain(csv_files.peaks_csv),
     "times": _times,
     "week": _week,
     "coverage": _coverage,
@@ -102,12 +104,12 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
     """Say why a person may not have a download; blank where they may."""
     if kind != "forwards":
         return ""
-    tried = forwarding.destinations_of(Coverage.of(form.numbers), form.period)
-    return forwarding.why_unnamed(user, tried)
+    tried = forwards.destinations_of(Coverage.of(form.numbers), form.period)
+    return forwards.why_unnamed(user, tried)
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
-    return exports.filename(kind, as_of_now() if kind == "coverage" else form.period, ending)
+    return csv_files.filename(kind, as_of_now() if kind == "coverage" else form.period, ending)
 
 
 def as_of_now() -> Period:
@@ -155,12 +157,12 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
         period = Period(periods.day_of(asked.start), periods.day_of(asked.end))
     return Book(
         "calls",
-        exports.filename("calls", asked.period, "xlsx"),
+        csv_files.filename("calls", asked.period, "xlsx"),
         asked.query(),
         asked.search,
         numbers,
         _said_of_calls(asked),
-        lambda: exports.calls_csv(asked.calls()),
+        lambda: csv_files.calls_csv(asked.calls()),
         lambda: _counted("offered", numbers, period),
         lambda: asked.calls().order_by().count(),
     )
@@ -209,7 +211,7 @@ def _numbers_of(form: ReportForm) -> tuple[str, str]:
 
 
 def _said_of(form: ReportForm) -> list[tuple[str, str]]:
-    counted_at = querysets.counted_at() if periods.today() in form.period else None
+    counted_at = counts.counted_at() if periods.today() in form.period else None
     until = [(gettext("Includes today, counted up to"), periods.moment_label(counted_at))] if counted_at else []
     return [
         (gettext("Period"), form.period.label),

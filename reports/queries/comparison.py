@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports import periods, querysets
+from reports import periods
 from reports.figures import Coverage, Row
-from reports.presets import Comparison
+from reports.filters.presets import Comparison
+from reports.queries import counts
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ class Compared:
 
 def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = None) -> Compared:
     """Read both periods. Give the rows of `now` where they are known already."""
-    rows = querysets.by_number(coverage, days.now) if now is None else now
-    return Compared(coverage, days, rows, querysets.by_number(coverage, days.then))
+    rows = counts.by_number(coverage, days.now) if now is None else now
+    return Compared(coverage, days, rows, counts.by_number(coverage, days.then))
 
 
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
     """Return a figure of several rows together: a sum, or for shares and means one sum over another."""
-    formula = querysets.FORMULAS.get(key)
+    formula = counts.FORMULAS.get(key)
     if formula is None or not formula.below:
         return sum(int(row[key].value or 0) for row in rows)
-    return querysets.value_of(
+    return counts.value_of(
         formula,
         sum(row.counted.get(key, 0) for row in rows),
         sum(row.counted.get(f"{key}_whole", 0) for row in rows),

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from reports import periods, querysets
+from reports import periods
 from reports.counting import count_tables
 from reports.figures import Cell, Coverage
 from reports.periods import Period
-from reports.querysets import FORWARD_FORMULAS, HANDOVER_FORMULAS, Cells, Formula
+from reports.queries import counts
+from reports.queries.counts import FORWARD_FORMULAS, HANDOVER_FORMULAS, Cells, Formula
 
 COURSES = {
     "alone": gettext_lazy("One destination, once"),
@@ -119,7 +120,7 @@ def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Re
     """Return the forwards of a period: three statements at most, however many destinations."""
     bucket = periods.whole(period)
     # How many calls each figure leaves out is known from the calls: destinations have none to know it from.
-    _sums, known = querysets.offered(coverage, period, [bucket], querysets.FORWARD_KEYS).get(1, ({}, {}))
+    _sums, known = counts.offered(coverage, period, [bucket], counts.FORWARD_KEYS).get(1, ({}, {}))
     rows = _rows(coverage, period)
     passed = _handovers(coverage, period) if with_handovers else []
     cells = Cells(coverage)
@@ -195,9 +196,9 @@ def _read(
 ) -> list[dict[str, Any]]:
     """Return the parts of each row of a table (`Table.parts`), with its figures as far as these are measured."""
     edges = [period.start, period.end]
-    found = querysets.read(table, coverage, period, edges, by=table.parts)
+    found = counts.read(table, coverage, period, edges, by=table.parts)
     return [
-        dict(zip(table.parts, parts, strict=True)) | querysets.counted(formulas, sums) for parts, sums in found.items()
+        dict(zip(table.parts, parts, strict=True)) | counts.counted(formulas, sums) for parts, sums in found.items()
     ]
 
 

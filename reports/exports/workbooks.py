@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
-from reports import file_store, periods
-from reports.exports import MOMENTS, Pieces
+from reports import periods
+from reports.exports import file_store
+from reports.exports.csv_files import MOMENTS, Pieces
 from reports.figures import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
@@ -53,7 +54,7 @@ class TooManyAtOnce(Exception):  # noqa: N818 (a state of the question)
 
 
 def at_once(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]], most_rows: int = MOST_ROWS) -> FileResponse:
-    """Return a response with the rows of a CSV of reports.exports as a workbook.
+    """Return a response with the rows of a CSV of reports.exports.csv_files as a workbook.
 
     `filters` are what was asked for, as the second sheet says it. Raise TooLong, TooManyAtOnce, OSError."""
 

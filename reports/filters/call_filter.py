@@ -23,16 +23,18 @@ from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening_hours import Schedule
 from calls.querysets import CallQuerySet
-from reports import forwarding, peaks, periods, querysets, question
+from reports import periods
 from reports.counting import outcomes
 from reports.counting.count_tables import AT_ONCE_S
 from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, Coverage
-from reports.forms import read_day, read_numbers, read_opening
+from reports.filters import session_filter
+from reports.filters.presets import Preset
+from reports.filters.report_filter import read_day, read_numbers, read_opening
+from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import USUAL_WEEKS, Opening, Period
-from reports.presets import Preset
-from reports.question import DAYS, EVERY_DAY
+from reports.queries import concurrent_calls, counts, forwards
 
 CALLS_ON_A_PAGE = 50
 # No call is older: holidays are looked up from there on where no first day is asked for.
@@ -100,7 +102,7 @@ _answered = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestTy
 def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, kind: str) -> CallQuerySet:
     """Keep the calls of which the first of some events names a destination."""
     first = events.order_by("received_at", "ingest_id")
-    destination, destination_type = forwarding.parted(name)
+    destination, destination_type = forwards.parted(name)
     found: CallQuerySet = calls.alias(
         **{
             f"{kind}_destination": Subquery(first.values("destination")[:1]),
@@ -112,7 +114,7 @@ def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, ki
 
 def _tried_before_others(calls: CallQuerySet, name: str) -> CallQuerySet:
     """Keep the calls in which no other destination was tried at once with the first."""
-    destination, destination_type = forwarding.parted(name)
+    destination, destination_type = forwards.parted(name)
     first_at = Subquery(_tried.order_by("received_at", "ingest_id").values("received_at")[:1])
     others = _tried.exclude(destination=destination, destination_type=destination_type)
     at_once = others.filter(received_at__lte=OuterRef("first_tried_at") + timedelta(seconds=AT_ONCE_S))
@@ -303,7 +305,7 @@ class CallFilter:
             (self.answered_by, _("answered by %(destination)s")),
         ]
         return ", ".join(
-            text % {"destination": phones.readable(forwarding.parted(name)[0])} for name, text in words if name
+            text % {"destination": phones.readable(forwards.parted(name)[0])} for name, text in words if name
         )
 
     @property
@@ -335,7 +337,7 @@ class CallFilter:
     def _busiest_moment(self) -> datetime | None:
         if not self.at_once or self.errors:
             return None
-        return peaks.busiest_moment(self.numbers[0], periods.quarter_hour_of(self.at_once))
+        return concurrent_calls.busiest_moment(self.numbers[0], periods.quarter_hour_of(self.at_once))
 
     @property
     def at_once_label(self) -> str:
@@ -381,9 +383,9 @@ class CallFilter:
         names = {name for name, _value in self.pairs("search")}
         if self.errors or self.named == EVERY_DAY or not names:
             return ""
-        if not self.named and not names <= set(question.NAMES):
+        if not self.named and not names <= set(session_filter.NAMES):
             return ""
-        wanted = [pair for pair in self.pairs() if pair[0] in question.NAMES and pair != ("period", DAYS)]
+        wanted = [pair for pair in self.pairs() if pair[0] in session_filter.NAMES and pair != ("period", DAYS)]
         return urlencode(wanted)
 
     @property
@@ -474,7 +476,7 @@ class CallFilter:
     def _forwarded(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls in which the destinations asked for were tried, were tried first, or answered first."""
         if self.tried:
-            destination, destination_type = forwarding.parted(self.tried)
+            destination, destination_type = forwards.parted(self.tried)
             calls = calls.filter(Exists(_tried.filter(destination=destination, destination_type=destination_type)))
         if self.tried_first:
             calls = _tried_before_others(_whose_first(calls, _tried, self.tried_first, "first_tried"), self.tried_first)
@@ -499,7 +501,7 @@ class CallFilter:
         if not self.at_once:
             return calls
         moment = self._busiest_moment
-        return calls.filter(peaks.going_on(moment)) if moment else calls.none()
+        return calls.filter(concurrent_calls.going_on(moment)) if moment else calls.none()
 
     def _as_far_as_measured(self, calls: CallQuerySet) -> CallQuerySet:
         """Keep the calls that a figure covers, as counts do: of each number since the figure is shown for it."""
@@ -580,7 +582,7 @@ class CallFilter:
         """Keep the calls that came inside the opening hours of their number, or outside of them."""
         numbers = self.numbers or self.choices
         by_schedule: dict[Schedule | None, list[int]] = {}
-        schedules = querysets.schedules(numbers)
+        schedules = counts.schedules(numbers)
         for number in numbers:
             by_schedule.setdefault(schedules.get(number.pk), []).append(number.pk)
         wanted = Q(pk__in=[])
@@ -638,7 +640,7 @@ class CallFilter:
 
     def _read_destination(self, name: str, text: str, user: Any) -> str:
         """Return a destination with its type; figures of single destinations are not for everybody."""
-        if text and not forwarding.may_name_any(user):
+        if text and not forwards.may_name_any(user):
             self.errors[name] = _("Calls of single destinations are listed for staff only.")
             return ""
         return posts.bounded(text)
@@ -655,8 +657,8 @@ class CallFilter:
         first = periods.day_of(start) if start else EARLIEST
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
         period = Period(first, max(first, last), self.opening)
-        tried = forwarding.destinations_of(Coverage.of(self.numbers or self.choices), period)
-        if why := forwarding.why_unnamed(user, tried):
+        tried = forwards.destinations_of(Coverage.of(self.numbers or self.choices), period)
+        if why := forwards.why_unnamed(user, tried):
             self.errors[named[0]] = why
 
     def _read_search(self, session: SessionBase) -> str:

@@ -14,8 +14,8 @@ from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 
-from tests.reports import scripted
-from tests.reports.scripted import (
+from tests.reports import scenario
+from tests.reports.scenario import (
     ALWAYS,
     ANSWER,
     BERLIN,
@@ -146,12 +146,12 @@ def is_open(line: Line, moment: datetime) -> bool:
     day, clock = there.date(), there.time()
     if not line.has_hours:
         return True
-    if day in scripted.AT_NIGHT:
-        opens, closes = scripted.AT_NIGHT[day]
+    if day in scenario.AT_NIGHT:
+        opens, closes = scenario.AT_NIGHT[day]
         return opens <= clock < closes
-    if day in scripted.CLOSED | scripted.HOLIDAYS or day.isoweekday() not in scripted.OPEN_DAYS:
+    if day in scenario.CLOSED | scenario.HOLIDAYS or day.isoweekday() not in scenario.OPEN_DAYS:
         return False
-    return scripted.OPENS <= clock < scripted.CLOSES
+    return scenario.OPENS <= clock < scenario.CLOSES
 
 
 def cut(first: date, last: date, *more: str) -> list[Stretch]:

@@ -20,9 +20,10 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from calls.models import DestinationNumber
-from reports import arrivals, monitoring, periods
-from reports.arrivals import Silence
+from reports import monitoring, periods
 from reports.models import ToldSilence
+from reports.queries import post_arrivals
+from reports.queries.post_arrivals import Silence
 
 LOCK = 0x74656C6C
 # What a mail server says of one person's mail: others' may leave all the same. After anything else none would.
@@ -38,7 +39,7 @@ def tell_silences(now: datetime) -> int:
     if not settings.SENDS_MAIL or not monitoring.State.now().is_up_to_date:
         return 0
     ToldSilence.objects.filter(destination_number__first_posts__last_received_at__gt=F("since")).delete()
-    silences = arrivals.silent(list(DestinationNumber.objects.all()), now)
+    silences = post_arrivals.silent(list(DestinationNumber.objects.all()), now)
     sent = 0
     for person, of_person in _whom(silences):
         try:

@@ -10,10 +10,11 @@ from django.db import connection
 from django.db.models import Q
 
 from calls.models import DestinationNumber
-from reports import periods, querysets
+from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.figures import Coverage
 from reports.periods import Bucket, Period
+from reports.queries import counts
 
 # Of each number and stretch the highest quarter-hour, and the first that was as high.
 HIGHEST = f"""
@@ -21,16 +22,16 @@ highest AS (
   SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
   FROM number
   CROSS JOIN LATERAL (
-    SELECT width_bucket(quarter_hour, {querysets.EDGES}) AS bucket, peak, quarter_hour
+    SELECT width_bucket(quarter_hour, {counts.EDGES}) AS bucket, peak, quarter_hour
     FROM reports_quarterhourpeaks
     WHERE destination_number_id = number.id AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
-      AND {querysets.ASKED}
+      AND {counts.ASKED}
     OFFSET 0  -- by the index, number by number
   ) AS peaks
   ORDER BY number.id, bucket, peak DESC, quarter_hour
 )"""
 PEAKS = f"""
-WITH {querysets.EDGE}, number AS (SELECT unnest(%(ids)s::bigint[]) AS id), {HIGHEST}
+WITH {counts.EDGE}, number AS (SELECT unnest(%(ids)s::bigint[]) AS id), {HIGHEST}
 SELECT bucket, peak, quarter_hour FROM highest"""
 
 
@@ -47,7 +48,7 @@ def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Pe
     """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
     edges = periods.edges_of(buckets)
     with connection.cursor() as cursor:
-        cursor.execute(PEAKS, querysets.parameters(coverage, period, edges))
+        cursor.execute(PEAKS, counts.parameters(coverage, period, edges))
         found = {bucket: (calls, at) for bucket, calls, at in cursor.fetchall()}
     return [Peak(bucket, *found.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
 

@@ -22,8 +22,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
-from reports import downloads, file_store, workbooks
-from reports.downloads import BadQuery, Book, Refused
+from reports.exports import downloads, file_store, workbooks
+from reports.exports.downloads import BadQuery, Book, Refused
 from reports.models import Workbook, WorkbookState
 
 logger = logging.getLogger(__name__)

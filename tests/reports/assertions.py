@@ -17,20 +17,10 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import and_in_full
-from tests.reports import reading, reckoning, scripted
-from tests.reports.reading import Cell, Link, Page, Table
-from tests.reports.reckoning import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
-from tests.reports.scripted import (
-    ANSWER,
-    BERLIN,
-    DAY,
-    END,
-    FORWARD,
-    PEOPLE,
-    Line,
-    Scripted,
-    local,
-)
+from tests.reports import expected, html_reader, scenario
+from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
+from tests.reports.html_reader import Cell, Link, Page, Table
+from tests.reports.scenario import ANSWER, BERLIN, DAY, END, FORWARD, PEOPLE, Line, Scripted, local
 
 # First and last day, and which part of the days, by opening hours, where not all of them is asked for.
 Period = tuple[date, date] | tuple[date, date, str]
@@ -93,12 +83,12 @@ def query(period: Period, **more: str) -> str:
 @cache
 def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
     """Return the calls that somebody may see, oldest first."""
-    stretch = reckoning.days(*period) if period else None
+    stretch = expected.days(*period) if period else None
     calls = [
         call
-        for call in scripted.CALLS
+        for call in scenario.CALLS
         if call.line in PEOPLE[who]
-        and (stretch is None or (call.began in stretch and reckoning.is_asked(call.line, call.began, stretch.opening)))
+        and (stretch is None or (call.began in stretch and expected.is_asked(call.line, call.began, stretch.opening)))
     ]
     return sorted(calls, key=lambda call: call.began)
 
@@ -108,8 +98,8 @@ def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
 
 def read(month: Month, who: str, address: str, period: Period) -> Page:
     """Read a page of counts, and hold what must be true of every such page."""
-    page = reading.page(month.clients[who], address)
-    if reckoning.offered(PEOPLE[who], reckoning.days(*period)):
+    page = html_reader.page(month.clients[who], address)
+    if expected.offered(PEOPLE[who], expected.days(*period)):
         assert page.links, f"{address} has counts, and none leads to its calls"
     for link in page.links:
         assert len(addressed(who, link)) == link.calls, link
@@ -168,14 +158,14 @@ def addressed(who: str, link: Link) -> list[Scripted]:
             and (end is None or call.began < end)
             and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])
             and ("hour" not in one or str(call.hour) in values["hour"])
-            and reckoning.is_asked(call.line, call.began, one.get("opening", "all"))
+            and expected.is_asked(call.line, call.began, one.get("opening", "all"))
             and ("number" not in one or call.line.e164 in values["number"])
             and ("callbacks" not in one or not call.is_callback)
             and ("outcome" not in one or (not call.is_callback and _came_to(call, values["outcome"])))
             and ("block" not in one or one["block"] in call.blocks)
             and _is_forwarded_as(call, one)
             and _took(call, one)
-            and ("measured" not in one or reckoning.is_measured(call, one["measured"]))
+            and ("measured" not in one or expected.is_measured(call, one["measured"]))
             and ("level" not in one or _stands_at(call, one["level"]))
             and ("at_once" not in one or _goes_on(call, one["at_once"]))
             and (
@@ -189,15 +179,15 @@ def addressed(who: str, link: Link) -> list[Scripted]:
 
 def _came_to(call: Scripted, outcomes: list[str]) -> bool:
     """Say whether a call came to one of some outcomes; to `not_measured`, where its own is not."""
-    return reckoning.as_posted(call) in outcomes or ("not_measured" in outcomes and not reckoning.shown_outcome(call))
+    return expected.as_posted(call) in outcomes or ("not_measured" in outcomes and not expected.shown_outcome(call))
 
 
 def _goes_on(call: Scripted, quarter_hour: str) -> bool:
     began = datetime.fromisoformat(quarter_hour)
-    moments = reckoning.at_once(call.line, Stretch(began, began + reckoning.QUARTER_HOUR))
+    moments = expected.at_once(call.line, Stretch(began, began + expected.QUARTER_HOUR))
     most = max(moments.values())
     first = min(moment for moment, going in moments.items() if going == most)
-    return not call.is_callback and call.began <= first <= reckoning.goes_on_until(call)
+    return not call.is_callback and call.began <= first <= expected.goes_on_until(call)
 
 
 def _took(call: Scripted, one: dict[str, str]) -> bool:
@@ -205,7 +195,7 @@ def _took(call: Scripted, one: dict[str, str]) -> bool:
         return True
     seconds = getattr(call, TIMES[one["took"]])
     return (
-        reckoning.as_posted(call) == "answered"
+        expected.as_posted(call) == "answered"
         and seconds is not None
         and ("over" not in one or seconds > int(one["over"]))
         and ("upto" not in one or seconds <= int(one["upto"]))
@@ -214,12 +204,12 @@ def _took(call: Scripted, one: dict[str, str]) -> bool:
 
 def _stands_at(call: Scripted, level: str) -> bool:
     """Say whether a call stands above the line of the service level, or below it."""
-    outcome = "" if call.is_callback else reckoning.as_posted(call)
+    outcome = "" if call.is_callback else expected.as_posted(call)
     if level == "neither":
         return outcome == "answered" and call.wait_s is None
     if level == "counted":
         return outcome in LOST or (outcome == "answered" and call.wait_s is not None)
-    return outcome == "answered" and call.wait_s is not None and call.wait_s <= reckoning.SERVICE_LEVEL_S
+    return outcome == "answered" and call.wait_s is not None and call.wait_s <= expected.SERVICE_LEVEL_S
 
 
 def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
@@ -261,7 +251,7 @@ def list_of(month: Month, who: str, address: str) -> list[tuple[str, dict[str, C
     uuids = {pk: uuid for uuid, pk in month.calls.items()}
     found: list[tuple[str, dict[str, Cell]]] = []
     while address:
-        page = reading.page(month.clients[who], address)
+        page = html_reader.page(month.clients[who], address)
         tables = [table for table in page.tables if table.name == "t-list"]
         for table in tables:
             pks = [int(href.split("/")[-2]) for href in page.addresses if _is_call(href)]
@@ -294,7 +284,7 @@ def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, wher
             continue
         known += 1
         if name == "Not measured":
-            unclassified = reckoning.unclassified(lines, stretch)
+            unclassified = expected.unclassified(lines, stretch)
             assert cell.text == str(unclassified), (where, name)
             led = [(link.figure, link.calls) for link in cell.links]
             assert led == [("unclassified", unclassified)] * bool(unclassified), (where, name)
@@ -316,13 +306,13 @@ def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, wh
 
 
 def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
-    whole = len(reckoning.offered(lines, stretch))
+    whole = len(expected.offered(lines, stretch))
     return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
 
 
 def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
     """The figures in large type, each with its share or kind, and beside those of the period before."""
-    whole, days = reckoning.days(*period), compared_days(period)
+    whole, days = expected.days(*period), compared_days(period)
     labels = {key: label for label, key in KEYS.items()}
     assert list(page.figures) == [labels[key] for key in keys]
     counted = set()
@@ -330,7 +320,7 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         value, small, beneath = page.figures[labels[key]]
         wanted = figure(lines, whole, key)
         assert value == wanted.words, (page.address, wanted)
-        mean = "mean" if key in reckoning.TIMES and wanted.value is not None else ""
+        mean = "mean" if key in expected.TIMES and wanted.value is not None else ""
         assert small == (share(wanted, lines, whole) if key in OUTCOMES else mean), (page.address, key)
         words, numbers, of = compared(lines, days, key)
         assert beneath == words + usual(lines, period, key), (page.address, key)
@@ -347,7 +337,7 @@ def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
     """Return what of a period is compared and with what, by the rules of docs/figures.md; None where none is over."""
     first, last, *opening = period
     now = timezone.now().astimezone(BERLIN)
-    today, until = now.date(), reckoning.quarter_hour(now.astimezone(UTC))
+    today, until = now.date(), expected.quarter_hour(now.astimezone(UTC))
     is_of_months = first.day == 1 and last > first
     is_over = last < today
     end = min(last, today)
@@ -355,7 +345,7 @@ def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
         if first == today:
             return None
         end, until = today - DAY, local(today, 0).astimezone(UTC)
-    whole = reckoning.days(first, end, *opening)
+    whole = expected.days(first, end, *opening)
     cut = Stretch(whole.start, min(whole.end, until), *opening)
     if not is_of_months:
         gap = (last - first) + DAY
@@ -364,13 +354,13 @@ def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
     begins, of_end = _months_before(first, months), _months_before(end.replace(day=1), months)
     ends = _months_before(end.replace(day=1), months - 1) - DAY  # the last day of that month
     if (is_over and (last + DAY).day == 1) or end.day > ends.day:
-        return cut, reckoning.days(begins, ends, *opening)
+        return cut, expected.days(begins, ends, *opening)
     return cut, _as_long(begins, of_end + (end.day - 1) * DAY, cut, opening)
 
 
 def _as_long(first: date, last: date, cut: Stretch, opening: Sequence[str]) -> Stretch:
     """Return days that end at the time of day at which others do."""
-    whole, clock = reckoning.days(first, last, *opening), cut.end.astimezone(BERLIN)
+    whole, clock = expected.days(first, last, *opening), cut.end.astimezone(BERLIN)
     end = whole.end if clock.time() == time(0) else local(last, clock.hour, clock.minute).astimezone(UTC)
     return Stretch(whole.start, end, *opening)
 
@@ -383,7 +373,7 @@ def _months_before(first: date, months: int) -> date:
 
 def first_day(lines: Sequence[Line]) -> date:
     """Before it nothing is known of these numbers."""
-    return min(call.day for call in scripted.CALLS if call.line in lines)
+    return min(call.day for call in scenario.CALLS if call.line in lines)
 
 
 def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Stretch]:
@@ -394,7 +384,7 @@ def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) 
         return []
     gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first_day(lines)]
     if whole:
-        return [reckoning.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
+        return [expected.days(period[0] - gap, period[1] - gap, *period[2:]) for gap in gaps]
     days = compared_days(period)
     if days is None:
         return []
@@ -410,7 +400,7 @@ def usual(lines: Sequence[Line], period: Period, key: str) -> str:
 
 def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
     found = [one for one in (figure(lines, week, key) for week in weeks) if not one.why]
-    if key in reckoning.SHARES | reckoning.TIMES:
+    if key in expected.SHARES | expected.TIMES:
         whole = sum(one.whole or 0 for one in found)
         value = sum(Fraction(one.value or 0) * (one.whole or 0) for one in found) / whole if whole else None
         return Figure(key, value).words
@@ -427,7 +417,7 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
     shown = [
         line
         for line in lines
-        if not figure([line], now, key).why and (reckoning.offered([line], now) or reckoning.offered([line], then))
+        if not figure([line], now, key).why and (expected.offered([line], now) or expected.offered([line], then))
     ]
     both = [line for line in shown if is_compared(line, now, then, key)]
     new, old = figure(both, now, key), figure(both, then, key)
@@ -442,16 +432,16 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
 def is_compared(line: Line, now: Stretch, then: Stretch, key: str) -> bool:
     """Whether a figure of a number is measured in all of both periods; before the first call nothing is."""
     cells = [figure([line], stretch, key) for stretch in (now, then)]
-    return reckoning.days(first_day([line]), first_day([line])).start <= then.start and not any(
+    return expected.days(first_day([line]), first_day([line])).start <= then.start and not any(
         cell.why or cell.since for cell in cells
     )
 
 
 def change(now: Figure, then: Figure) -> str:
     new, old = float(now.value or 0), float(then.value or 0)
-    if now.key in reckoning.SHARES:
+    if now.key in expected.SHARES:
         difference, unit = round(new * 100) - round(old * 100), " pt"
-    elif now.key in reckoning.TIMES:
+    elif now.key in expected.TIMES:
         difference, unit = round(new) - round(old), " s"
     else:
         difference, unit = round((new - old) / old * 100), " %"
@@ -460,8 +450,8 @@ def change(now: Figure, then: Figure) -> str:
 
 
 def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
-    stretch = reckoning.days(*period)
-    calls = len(reckoning.offered(lines, stretch))
+    stretch = expected.days(*period)
+    calls = len(expected.offered(lines, stretch))
     reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
     assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
     if reached.value is not None:
@@ -479,8 +469,8 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
 
 def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
     """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
-    table, whole = page.table("t-calls"), reckoning.days(*period)
-    pieces = reckoning.cut(*period, grain)
+    table, whole = page.table("t-calls"), expected.days(*period)
+    pieces = expected.cut(*period, grain)
     hold_columns(table, lines, whole, ["Offered"], first=False)
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
@@ -490,14 +480,14 @@ def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) ->
 
 def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
     shown = [LABELS[outcome] for outcome in OUTCOMES if figure(lines, whole, outcome).why != "does not apply"]
-    shown += ["Not measured"] * bool(reckoning.unclassified(lines, whole))
+    shown += ["Not measured"] * bool(expected.unclassified(lines, whole))
     assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
 
 
 def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
     """The table of blocks: every type that ended, the most frequent first."""
-    whole = reckoning.days(*period)
-    names = {block for call in reckoning.offered(lines, whole) for block in call.blocks}
+    whole = expected.days(*period)
+    names = {block for call in expected.offered(lines, whole) for block in call.blocks}
     if figure(lines, whole, "blocks").why:
         assert not [table for table in page.tables if table.name == "t-blocks"]
         return

@@ -10,9 +10,9 @@ from itertools import pairwise
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from reports import querysets
 from reports.figures import Coverage
 from reports.periods import Period
+from reports.queries import counts
 
 KEYS = ("time_to_answer", "ring", "talk")
 # Where classes of waiting end, in seconds; the last is open.
@@ -28,7 +28,7 @@ _TIMES = "\nUNION ALL\n".join(
 SELECT {{number}} AS number, '{key}' AS key, seconds, count(*) AS calls
 FROM reports_quarterhourcounts CROSS JOIN unnest(each_{key}_s) AS seconds
 WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
-  AND measured & {querysets.NEEDS[key]} = {querysets.NEEDS[key]} AND {querysets.ASKED}
+  AND measured & {counts.NEEDS[key]} = {counts.NEEDS[key]} AND {counts.ASKED}
 GROUP BY {{keys}}"""
     for key in KEYS
 )
@@ -96,7 +96,7 @@ def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
 def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -> list[dict[str, Times]]:
     found: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
     with connection.cursor() as cursor:
-        cursor.execute(sql, querysets.parameters(coverage, period, []))
+        cursor.execute(sql, counts.parameters(coverage, period, []))
         for number, key, second, calls in cursor.fetchall():
             found[number][key][second] = calls
     return [{key: Times(seconds) for key, seconds in found[number].items()} for number in numbers]

@@ -12,10 +12,11 @@ from itertools import pairwise
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from reports import periods, querysets
+from reports import periods
 from reports.counting import count_tables
 from reports.figures import Coverage, Row
 from reports.periods import Grain, Period
+from reports.queries import counts
 
 # A share says little on fewer calls; below this one of the callers who wanted a person too few were reached.
 LEAST_WANTED, REACHED_AIM = 30, 0.8
@@ -45,7 +46,7 @@ _BY_QUARTER_HOUR = f"""
     CROSS JOIN LATERAL (
       SELECT * FROM {count_tables.COUNTS.of_quarter_hours}
       WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends
-        AND {querysets.ASKED}
+        AND {counts.ASKED}
       OFFSET 0  -- by the index, number by number
     ) AS counts
     GROUP BY quarter_hour, measured
@@ -57,7 +58,7 @@ SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in co
 FROM (
   SELECT weekday, hour, measured, {", ".join(count_tables.HOUR_SUMS)}
   FROM {count_tables.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
-  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {querysets.ASKED}
+  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {counts.ASKED}
   UNION ALL
   {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(count_tables.HOUR_SUMS))}
   UNION ALL
@@ -188,7 +189,7 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     """Return by weekday and hour the calls offered, answered, that wanted a person, missed and lost, each as far as it
     is measured."""
     runs, taken_off = periods.runs_of_hours(period, now)
-    parameters = querysets.parameters(coverage, period, [], runs=runs) | {
+    parameters = counts.parameters(coverage, period, [], runs=runs) | {
         "off_from": [run.start for run in taken_off],
         "off_to": [run.end for run in taken_off],
     }
@@ -201,7 +202,7 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
             for place, (key, calls) in enumerate(
                 (("", offered), ("reached", answered), ("reached", answered + lost), ("missed", missed), ("lost", lost))
             ):
-                if not key or bits & querysets.NEEDS[key] == querysets.NEEDS[key]:
+                if not key or bits & counts.NEEDS[key] == counts.NEEDS[key]:
                     sums[place] += calls
     return found
 
@@ -212,7 +213,7 @@ def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[date
     Inside opening hours an hour occurs where one of the numbers is open in it, outside where one is closed."""
     hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
     if (wanted := period.opening.is_open) is not None:
-        schedules = querysets.schedules(coverage)
+        schedules = counts.schedules(coverage)
         has_any_always = len(schedules) < len(coverage)
         different = list(set(schedules.values()))
         hours = [

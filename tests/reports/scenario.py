@@ -1,7 +1,7 @@
 """A month of calls whose truth is known because it was written first: each call says what it came to, its posts follow.
 
 October 2026 in Berlin, with the day whose clock goes back. Nothing here asks the product for anything; the figures that
-pages and files must show are reckoned from these truths in tests/reports/reckoning.py."""
+pages and files must show are reckoned from these truths in tests/reports/expected.py."""
 
 from __future__ import annotations
 

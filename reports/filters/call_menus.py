@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from calls.models import DestinationNumber
-from reports import periods, presets
-from reports.callforms import CallFilter
-from reports.forms import ON_PHONES, PresetLink
+from reports import periods
+from reports.filters import presets
+from reports.filters.call_filter import CallFilter
+from reports.filters.presets import Preset
+from reports.filters.report_filter import ON_PHONES, PresetLink
+from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import Opening, Period
-from reports.presets import Preset
-from reports.question import DAYS, EVERY_DAY
 
 # What says when a call came, in another way than by whole days.
 _MOMENTS = ("start", "end", "at_once", "weeks")

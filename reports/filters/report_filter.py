@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 
 from calls import phones
 from calls.models import DestinationNumber
-from reports import periods, presets, querysets, question
+from reports import periods
+from reports.filters import presets, session_filter
+from reports.filters.presets import Comparison, Preset
+from reports.filters.session_filter import DAYS, FORGET
 from reports.periods import Grain, Opening, Period
-from reports.presets import Comparison, Preset
-from reports.question import DAYS, FORGET
+from reports.queries import counts
 
 DEFAULT_DAYS = 7
 # So many presets stand on a phone side by side, the others in the menu.
@@ -140,7 +142,7 @@ class ReportForm:
         self.errors: dict[str, str] = {}
         self.unbounded = download or unbounded
         self.kept = kept
-        self.is_asked = question.is_asked(query)
+        self.is_asked = session_filter.is_asked(query)
         # All that the person may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         ignore_others = is_recalled or number is not None
@@ -322,7 +324,7 @@ class ReportForm:
     def _default_days(self, number: DestinationNumber | None) -> tuple[date, date]:
         """Return the seven days up to yesterday; today while no call came before it, so that first calls are seen."""
         today = periods.today()
-        is_new = not querysets.has_calls_before([number] if number else self.choices, today)
+        is_new = not counts.has_calls_before([number] if number else self.choices, today)
         period = (Preset.TODAY if is_new else Preset.WEEK).period(today)
         return period.first, period.last
 

@@ -1,0 +1,1 @@
+"""Downloads: CSV files and workbooks."""
