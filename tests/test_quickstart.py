@@ -19,7 +19,7 @@ from typing import ClassVar
 import psycopg
 import pytest
 
-from config import embedded, processes
+from config import embedded, supervisor
 from config.embedded import Server, command_line
 from config.management.commands import quickstart
 from config.management.commands.quickstart import is_up
@@ -92,7 +92,7 @@ class Start:
 def home(tmp_path_factory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("quickstart") / "var"
     yield home
-    processes.stop_left_over(home / "processes")  # of a test that failed half-way
+    supervisor.stop_left_over(home / "processes")  # of a test that failed half-way
     Server(home).remove()
 
 
@@ -165,13 +165,13 @@ def test_from_the_first_start_to_the_next(home, port):
     (web,) = [
         line.partition(" ") for line in (home / "processes").read_text().splitlines() if "config.serve" in line.split()
     ]
-    assert processes._left_of(left["config.serve"], web[2])
+    assert supervisor._left_of(left["config.serve"], web[2])
 
     again = Start(home, port)
     try:
         assert "Stopped what an earlier start had left running." in again.said
         assert all(gone(left[name]) for name in CHILDREN)
-        assert not processes._left_of(left["config.serve"], web[2])
+        assert not supervisor._left_of(left["config.serve"], web[2])
         assert again.pids()["postgres"] == left["postgres"]
         assert calls(home) == 1
         assert "Password:" not in again.said
@@ -197,7 +197,7 @@ def test_from_the_first_start_to_the_next(home, port):
         ]
         os.kill(web, signal.SIGKILL)
         assert embedded._wait(lambda: again.pids()["config.serve"] != web, 10)
-        assert embedded._wait(lambda: not (is_up(port) or is_up(port)) or not processes._left_of(web, command), 20)
+        assert embedded._wait(lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 20)
         assert is_up(port)
         pids = again.pids()
     finally:
@@ -313,7 +313,7 @@ def kill(server: Server) -> None:
 
 def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works(server):
     said: list[str] = []
-    database = processes.Database(server, said.append)
+    database = supervisor.Database(server, said.append)
     options = server.data / "postgresql.auto.conf"
     options.write_text("no_such_option = 1\n")
     kill(server)
@@ -345,7 +345,7 @@ def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works
 
 def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
     said: list[str] = []
-    database = processes.Database(server, said.append)
+    database = supervisor.Database(server, said.append)
     # Without hot_standby one that follows another server answers nobody: it recovers for ever.
     (server.data / "standby.signal").touch()
     (server.data / "postgresql.auto.conf").write_text("hot_standby = off\n")
@@ -360,7 +360,7 @@ def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
 
 
 def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server):
-    database = processes.Database(server, lambda line: None)
+    database = supervisor.Database(server, lambda line: None)
     before = server.port
     kill(server)
     with socket.socket() as other:
@@ -375,7 +375,7 @@ def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server)
 def test_the_files_worker_runs_only_while_there_is_something_to_make(tmp_path, monkeypatch):
     wanted = tmp_path / "wanted"
     monkeypatch.setattr(quickstart, "WANTED", wanted)
-    child = processes.Child("files", [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "files.log")
+    child = supervisor.Child("files", [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "files.log")
     try:
         assert not quickstart.run_while_wanted(child, print)
         assert child.pid is None

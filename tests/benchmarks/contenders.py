@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.processes import Child, stop_all
+from config.supervisor import Child, stop_all
 from tests.benchmarks import made_up, processor
 from tests.benchmarks.load import Invalid, send_posts
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from config import embedded, processes
+from config import embedded, supervisor
 from config.embedded import Server, command_line
 from tests.faults.client import UNKNOWN, Client, longest_refusal_s
 
@@ -86,7 +86,7 @@ class System:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        processes.stop_left_over(self.home / "processes")
+        supervisor.stop_left_over(self.home / "processes")
         Server(self.home).remove()
 
     # --- Its parts ---

@@ -31,7 +31,7 @@ from django.db import OperationalError, connection
 
 from config import embedded
 from config.embedded import EmbeddedError, Server
-from config.processes import Child, Database, note, stop_all, stop_left_over
+from config.supervisor import Child, Database, note, stop_all, stop_left_over
 
 HOST = "127.0.0.1"
 UP_WITHIN_S = 60
