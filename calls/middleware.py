@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.response import Response
 
-from calls.addresses import scheme_of
+from accounts.addresses import scheme_of
 from calls.ingest import metrics
 from calls.views import healthz, receive_post
 from calls.watching import for_machines

@@ -21,7 +21,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import addresses, opening_hours, phones, querysets, search_keys
+from accounts import addresses
+from calls import opening_hours, phones, querysets, search_keys
 
 # The one address that TENIOS posts from.
 TENIOS_NETWORKS = "80.239.139.193"

@@ -1,60 +1,17 @@
-"""Search keys: labels and names folded for search and order, alike in any locale of the database."""
+"""Search keys of labels and names in the database."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable
-
 from django.db.models import Q
 
-# Letters that Unicode does not decompose into a base letter and a mark.
-_BASE_LETTERS = str.maketrans(
-    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i"}
-)
-_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+from accounts.folding import fold, search_key, spell_out, words
 
-
-def fold(text: str) -> str:
-    """Return a text without case, diacritics and doubled blanks, as DIN 5007-1 orders it: ä as a, ß as ss."""
-    return _without_marks(_casefold(text))
-
-
-def spell_out(text: str) -> str:
-    """Return a text as `fold` does, but with ä, ö and ü as ae, oe and ue."""
-    return _without_marks(_casefold(text).translate(_SPELLED_OUT))
-
-
-def search_key(text: str) -> str:
-    """Return the search key of a text: folded, and on a second line spelled out where that differs.
-
-    A line break sorts before any other character of a key, so keys sort by their first lines."""
-    return "\n".join(dict.fromkeys([fold(text), spell_out(text)]))
+__all__ = ["contains", "search_key"]
 
 
 def contains(field: str, term: str) -> Q:
     """Return the condition that a search key contains every word of `term`: `Öl` and `oel` find both `Öl` and `Oel`."""
     condition = Q()
-    for word in _words(term):
+    for word in words(term):
         condition &= Q(**{f"{field}__contains": fold(word)}) | Q(**{f"{field}__contains": spell_out(word)})
     return condition
-
-
-def matches(term: str, texts: Iterable[str]) -> bool:
-    """Say whether every word of `term` is contained in one of these texts, as `contains` finds it."""
-    keys = [search_key(text) for text in texts]
-    return all(any(fold(word) in key or spell_out(word) in key for key in keys) for word in _words(term))
-
-
-def _words(term: str) -> list[str]:
-    return [word for word in term.split() if fold(word)]
-
-
-def _casefold(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def _without_marks(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text).translate(_BASE_LETTERS)
-    # Cf: soft hyphens and other characters that nobody sees.
-    kept = (sign for sign in decomposed if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
-    return " ".join("".join(kept).split())

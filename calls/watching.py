@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.http import HttpResponseBase
 
-from calls.addresses import is_of_this_machine
+from accounts.addresses import is_of_this_machine
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 

@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "axes",
     "rest_framework",
     "config",
+    "accounts",
     "calls",
     "reports",
 ]
@@ -137,8 +138,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could keep somebody locked out for ever
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "reports.signin.address_of"
-AXES_LOCKOUT_CALLABLE = "reports.signin.locked_out"
+AXES_CLIENT_IP_CALLABLE = "accounts.signin.address_of"
+AXES_LOCKOUT_CALLABLE = "accounts.signin.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in when is nobody's business
 AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks somebody
 AXES_VERBOSE = False

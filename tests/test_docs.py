@@ -17,7 +17,7 @@ from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-OUR_APPS = ("config", "calls", "reports")
+OUR_APPS = ("config", "accounts", "calls", "reports")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
 # Their default is a behaviour, told in words.
 TOLD_IN_WORDS = {"SECRET_KEY", "ACCESS_KEY_PEPPER", "DATABASE_URL", "CELERY_BROKER_URL", "PORT"}

@@ -39,7 +39,8 @@ def compiled():
     return {name for cache in caches for name, found in cache.items() if isinstance(found, Template)}
 
 def imported():
-    return {name for name in sys.modules if name.split(".")[0] in {"calls", "reports", "xlsxwriter", "rest_framework"}}
+    apps = {"accounts", "calls", "reports", "xlsxwriter", "rest_framework"}
+    return {name for name in sys.modules if name.split(".")[0] in apps}
 
 call = Call.objects.get()
 pages = ["/no/such/page/", f"/reports/calls/{call.pk}/", f"/reports/numbers/{call.destination_number_id}/"]

@@ -25,10 +25,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.admin_base import DATE_SCRIPTS
 from calls import access_keys, keys, phones, search_keys
 from calls.admin.base import (
     BOXES,
-    DATE_SCRIPTS,
     MOST_AT_ONCE,
     exactly,
     ids_of,

@@ -20,7 +20,8 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls.admin.base import DATE_SCRIPTS, SearchKeyAdmin
+from accounts.admin_base import DATE_SCRIPTS
+from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening_hours import Spans
 

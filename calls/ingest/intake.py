@@ -11,8 +11,8 @@ from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import NoReturn
 
+from accounts.addresses import neighbourhood
 from calls import keys
-from calls.addresses import neighbourhood
 from calls.ingest import key_cache, metrics, post_log, refused_posts, sender_policy
 from calls.ingest.group_commit import Busy, GroupCommit
 from calls.ingest.key_cache import KeyCache, Verdict

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.addresses import read_address, read_networks
 from calls import posts
-from calls.addresses import read_address, read_networks
 from calls.ingest import refused_posts
 from calls.ingest.group_commit import LARGEST_BATCH
 from calls.ingest.sender_policy import Policy

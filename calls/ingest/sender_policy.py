@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from calls.addresses import OUR_WALLS, Address, Network, client_of_request, is_in, read_networks
+from accounts.addresses import OUR_WALLS, Address, Network, client_of_request, is_in, read_networks
 from calls.models import TENIOS_NETWORKS, SenderMode
 
 # Begins the flag of an event that came from elsewhere; the address follows.

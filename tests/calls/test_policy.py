@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from calls.addresses import read_network
+from accounts.addresses import read_network
 from calls.ingest import rate_limit
 from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
 from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, settled, start

@@ -12,8 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
+from accounts.folding import fold, search_key, spell_out
 from calls.models import DestinationNumber, OpeningHours
-from calls.search_keys import fold, search_key, spell_out
 from tests.factories import make_key, make_number, make_staff, make_user
 
 NUMBERS = "/admin/calls/destinationnumber/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calls.addresses import client_of, read_address, read_network
+from accounts.addresses import client_of, read_address, read_network
 
 TENIOS = "80.239.139.193"
 STRANGER = "203.0.113.9"

@@ -8,7 +8,7 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from calls.addresses import read_network
+from accounts.addresses import read_network
 from tests.factories import PASSWORD, make_staff, make_user
 
 pytestmark = pytest.mark.django_db

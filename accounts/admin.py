@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls.admin.base import DATE_SCRIPTS, FoldedAdmin
+from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin
 
 
 class ManagerAdmin(FoldedAdmin, UserAdmin):

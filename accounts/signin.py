@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from calls.addresses import client_of_request, neighbourhood
+from accounts.addresses import client_of_request, neighbourhood
 
 NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an address that nobody can tell)
 
