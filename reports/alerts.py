@@ -22,6 +22,7 @@ from django.utils.translation import gettext, ngettext
 from calls.models import DestinationNumber
 from reports import monitoring, periods
 from reports.models import ToldSilence
+from reports.permissions import is_administrator
 from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Silence
 
@@ -57,7 +58,7 @@ def _whom(silences: Iterable[Silence]) -> Iterator[tuple[User, list[Silence]]]:
     people = User.objects.filter(is_active=True).exclude(email="").order_by("pk")
     for person in people.prefetch_related("destination_numbers"):
         mine = set(person.destination_numbers.all())
-        sees_all = person.is_staff or person.is_superuser
+        sees_all = is_administrator(person)
         if of_person := [one for one in silences if sees_all or one.number in mine]:
             yield person, of_person
 

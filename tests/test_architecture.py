@@ -61,7 +61,7 @@ LAYERS = {
         {"filters.presets", "filters.session_filter"},
         {"counting.count_tables"},
         {"counting.measured"},
-        {"counting.outcomes", "periods", "intake_process"},
+        {"counting.outcomes", "periods", "permissions", "intake_process"},
     ],
 }
 
@@ -176,3 +176,15 @@ def test_only_posts_knows_the_spelling_of_the_provider():
     # The look-alike speaks as the provider does.
     assert {name for name in strangers if not name.startswith("calls/simulator/")} == {"calls/posts.py"}
     assert all(word in (ROOT / "calls/posts.py").read_text() for word in spelling)
+
+
+def test_only_permissions_asks_who_may_see_what_in_reports():
+    asking = [
+        name
+        for name, path in modules("reports")
+        if name != "reports.permissions"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"is_staff", "is_superuser"}
+    ]
+    asking += [str(path) for path in (ROOT / "templates/reports").glob("*.html") if "is_staff" in path.read_text()]
+    assert not asking

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from calls.models import DestinationNumber
-from reports import periods
+from reports import periods, permissions
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
 from reports.exports import csv_files
@@ -105,7 +105,7 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
     if kind != "forwards":
         return ""
     tried = forwards.destinations_of(Coverage.of(form.numbers), form.period)
-    return forwards.why_unnamed(user, tried)
+    return permissions.why_destinations_are_hidden(user, tried)
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:

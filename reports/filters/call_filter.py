@@ -23,7 +23,7 @@ from calls import phones, posts, search
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening_hours import Schedule
 from calls.querysets import CallQuerySet
-from reports import periods
+from reports import periods, permissions
 from reports.counting import outcomes
 from reports.counting.count_tables import AT_ONCE_S
 from reports.counting.measured import ALWAYS, NEVER
@@ -640,7 +640,7 @@ class CallFilter:
 
     def _read_destination(self, name: str, text: str, user: Any) -> str:
         """Return a destination with its type; figures of single destinations are not for everybody."""
-        if text and not forwards.may_name_any(user):
+        if text and not permissions.may_see_destinations(user):
             self.errors[name] = _("Calls of single destinations are listed for staff only.")
             return ""
         return posts.bounded(text)
@@ -658,7 +658,7 @@ class CallFilter:
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
         period = Period(first, max(first, last), self.opening)
         tried = forwards.destinations_of(Coverage.of(self.numbers or self.choices), period)
-        if why := forwards.why_unnamed(user, tried):
+        if why := permissions.why_destinations_are_hidden(user, tried):
             self.errors[named[0]] = why
 
     def _read_search(self, session: SessionBase) -> str:

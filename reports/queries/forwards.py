@@ -1,6 +1,6 @@
 """Whom calls were forwarded to: attempts, answers and ringing by destination, and who answered after whom was tried.
 
-Figures of single destinations are figures of people. Who may see them is decided here, and nowhere else."""
+Figures of single destinations are figures of people: reports.permissions says who may see them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -68,7 +67,7 @@ class Handover:
 
 @dataclass(frozen=True)
 class Report:
-    """All of a period. `destinations` and `handovers` are of people: ask `why_unnamed` before showing them."""
+    """All of a period. `destinations` and `handovers` are of people: ask reports.permissions before showing them."""
 
     total: Forwards
     destinations: Sequence[Forwards]
@@ -87,24 +86,6 @@ def parted(name: str) -> tuple[str, str]:
     """Return destination and type of a name in an address; the type blank where there is none."""
     destination_type, separator, destination = name.partition(SEPARATOR)
     return (destination, destination_type) if separator else (name, "")
-
-
-def may_name_any(user: Any) -> bool:
-    """Say whether a person may see figures of single destinations at all."""
-    return bool(user.is_staff or settings.FORWARDS_FOR_MANAGERS)
-
-
-def why_unnamed(user: Any, destinations: int) -> str:
-    """Say why the figures of so many destinations are not shown one by one; blank where they are."""
-    least = settings.FORWARDS_LEAST_DESTINATIONS
-    if not may_name_any(user):
-        return _("Figures of single destinations are figures of people; here only staff see them.")
-    if destinations < least:
-        return _(
-            "Figures of single destinations are shown where at least %(least)d of them were tried, so that they are "
-            "not figures of single people. Here there are %(n)d."
-        ) % {"least": least, "n": destinations}
-    return ""
 
 
 def destinations_of(coverage: Coverage, period: Period) -> int:

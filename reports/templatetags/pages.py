@@ -27,6 +27,7 @@ from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, KINDS, Cell, Row, State, block_label
 from reports.filters import call_filter, session_filter
 from reports.periods import Opening, Period
+from reports.permissions import is_administrator
 from reports.queries.comparison import Pair
 from reports.queries.concurrent_calls import Peak
 
@@ -437,7 +438,7 @@ def to_coverage(context: template.Context, number: DestinationNumber | None = No
 def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
     number = row.number if row is not None and row.number is not None else context["page"].get("number")
     link = to_coverage(context, number)
-    if number is not None and context["user"].is_staff:
+    if number is not None and is_administrator(context["user"]):
         link = format_html(
             '{} · <a href="{}">{}</a>',
             link,

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from reports import figures
+from reports import figures, permissions
 from reports.counting.outcomes import Outcome
 from reports.figures import Coverage
 from reports.queries import counts
@@ -38,7 +38,7 @@ def forwards(request: HttpRequest) -> HttpResponse:
         "answered": [("outcome", Outcome.ANSWERED.value)],
         "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
         "columns": [(key, figures.KINDS.get(key, "count")) for key in forward_figures.COLUMNS],
-        "why_unnamed": forward_figures.why_unnamed(request.user, len(found.destinations)),
+        "why_unnamed": permissions.why_destinations_are_hidden(request.user, len(found.destinations)),
         "download_query": form.download_query,
         **last_day(form, coverage, now),
     }

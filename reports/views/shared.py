@@ -22,6 +22,7 @@ from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
+from reports.permissions import is_administrator
 from reports.queries import comparison, counts, today
 from reports.queries.comparison import Compared
 
@@ -45,7 +46,13 @@ def page_of(
 ) -> HttpResponse:
     """Answer with a page. `asked` is the question that its links to reports carry."""
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
-    context = {"page": page, "navigation": navigation, "choices": choices, "question": asked}
+    context = {
+        "page": page,
+        "navigation": navigation,
+        "choices": choices,
+        "question": asked,
+        "is_administrator": is_administrator(request.user),
+    }
     return render(request, template, context)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
 from reports import monitoring
+from reports.permissions import is_administrator
 from reports.views.shared import page_of, passed_on, personal
 
 
@@ -19,7 +20,7 @@ from reports.views.shared import page_of, passed_on, personal
 @personal
 def system(request: HttpRequest) -> HttpResponse:
     """How the installation stands, for staff."""
-    if not request.user.is_staff:
+    if not is_administrator(request.user):
         raise PermissionDenied
     state = monitoring.State.now()
     findings = monitoring.findings(state)

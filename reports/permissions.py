@@ -1,0 +1,31 @@
+"""Who may see what in reports. Which numbers a person sees: `visible_to` of calls' querysets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+
+def is_administrator(user: Any) -> bool:
+    """Whether a person sees every number, how the installation is doing, and links to the admin."""
+    return bool(user.is_staff)
+
+
+def may_see_destinations(user: Any) -> bool:
+    """Whether a person may see figures of single destinations at all."""
+    return bool(is_administrator(user) or settings.FORWARDS_FOR_MANAGERS)
+
+
+def why_destinations_are_hidden(user: Any, destinations: int) -> str:
+    """Return why the figures of so many destinations are not shown one by one; blank where they are."""
+    least = settings.FORWARDS_LEAST_DESTINATIONS
+    if not may_see_destinations(user):
+        return _("Figures of single destinations are figures of people; here only staff see them.")
+    if destinations < least:
+        return _(
+            "Figures of single destinations are shown where at least %(least)d of them were tried, so that they are "
+            "not figures of single people. Here there are %(n)d."
+        ) % {"least": least, "n": destinations}
+    return ""
