@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
 from reports.exports import csv_files
-from reports.figures import Coverage
+from reports.figures import FIGURES, Coverage
 from reports.periods import Grain, Period, today
 from reports.queries import counts, hours_of_week
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
@@ -119,6 +119,13 @@ def test_the_columns_are_those_of_the_files():
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {
         name: told.replace(", ", ",") + "\n" for name, told in columns.items()
     }
+
+
+def test_the_glossary_has_every_figure_with_its_label():
+    _, _, section = (ROOT / "docs/glossary.md").read_text().partition("## Figures\n")
+    labels = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section.partition("\n## ")[0], re.MULTILINE))
+
+    assert labels == {figure.key: str(figure.label) for figure in FIGURES.values()}
 
 
 def test_every_committed_picture_is_shown_and_small():
