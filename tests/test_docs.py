@@ -16,7 +16,7 @@ from reports.queries import counts, hours_of_week
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OUR_APPS = ("config", "accounts", "calls", "reports")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
 # Their default is a behaviour, told in words.
@@ -87,14 +87,14 @@ def test_every_default_is_the_one_that_the_settings_have():
 
 def test_every_command_of_ours_is_told_and_every_told_command_exists():
     known = get_commands()
-    told = {page.name: set(re.findall(r"manage\.py ([a-z_]+)", page.read_text())) for page in PAGES}
-    running = (ROOT / "docs/running.md").read_text()
+    told = {page: set(re.findall(r"manage\.py ([a-z_]+)", page.read_text())) for page in PAGES}
+    running = ROOT / "docs/running.md"
 
     for page, names in told.items():
         assert names <= set(known), page
     for name, app in known.items():
         if app in OUR_APPS:
-            assert f"`{name}`" in running or name in told["running.md"], name
+            assert f"`{name}`" in running.read_text() or name in told[running], name
 
 
 @pytest.mark.django_db
@@ -128,12 +128,22 @@ def test_the_glossary_has_every_figure_with_its_label():
     assert labels == {figure.key: str(figure.label) for figure in FIGURES.values()}
 
 
+def test_the_index_of_decisions_has_each_with_its_title_and_date():
+    folder = ROOT / "docs/decisions"
+    decisions = {page.name: page.read_text() for page in folder.glob("[0-9]*.md")}
+    titles = {name: re.findall(r"^# (.*)\n\nDate: ([\d-]+)", text) for name, text in decisions.items()}
+    index = re.findall(r"^\| \[\d+\]\((.*)\) \| (.*) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+
+    assert {name: [(title, date)] for name, title, date in index} == titles
+    assert [name for name, text in decisions.items() if len(text.splitlines()) > 25] == []
+
+
 def test_every_committed_picture_is_shown_and_small():
     assert set(FOLDER.iterdir()) == pictures_shown()
     assert [path.name for path in FOLDER.iterdir() if path.stat().st_size >= LARGEST_PICTURE] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if "://" in target:
