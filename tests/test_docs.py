@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,13 @@ def test_the_columns_are_those_of_the_files():
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {
         name: told.replace(", ", ",") + "\n" for name, told in columns.items()
     }
+
+
+def test_the_newest_changes_are_those_of_this_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    versions = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert versions[0] == version
 
 
 def test_the_glossary_has_every_figure_with_its_label():
