@@ -17,7 +17,7 @@ from reports.queries import counts, hours_of_week
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OUR_APPS = ("config", "accounts", "calls", "reports")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
 # Their default is a behaviour, told in words.
