@@ -1,14 +1,14 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from reports.views import calls, coverage, downloads, files, forwards, number, overview, system, when
+from reports.views import calls, coverage, definitions, downloads, files, forwards, number, overview, system, when
 
 urlpatterns = [
     path("", overview.home, name="home"),
     path("reports/", overview.overview, name="overview"),
     path("reports/numbers/<int:pk>/", number.number, name="number"),
     path("reports/coverage/", coverage.coverage, name="coverage"),
-    path("reports/definitions/", coverage.definitions, name="definitions"),
+    path("reports/definitions/", definitions.definitions, name="definitions"),
     path("reports/forwards/", forwards.forwards, name="forwards"),
     path("reports/forwards.csv", downloads.forwards_csv, name="forwards_csv"),
     path("reports/forwards.xlsx", downloads.forwards_xlsx, name="forwards_xlsx"),

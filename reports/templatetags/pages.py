@@ -248,13 +248,13 @@ def sum_cell(context: template.Context, key: str, one: Cell, kind: str, place: s
     page = context["page"]
     if key not in _WANTED:
         return format_html("{}", shown(one.value, kind))
-    period: Period = page["period"]
-    wanted = [("from", period.first), ("to", period.last), ("number", page["number"].e164)]
+    period: Period = page.period
+    wanted = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
     if period.opening != Opening.ALL:
         wanted.append(("opening", period.opening.value))
-    if any(not row[key].is_measured or row[key].since for row in page["weeks"]):
+    if any(not row[key].is_measured or row[key].since for row in page.weeks):
         wanted.append(("measured", key))
-    href = f"{_list_of_calls()}?{urlencode([*wanted, ('weeks', len(page['weeks']))])}&{_WANTED[key]}"
+    href = f"{_list_of_calls()}?{urlencode([*wanted, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
     return _link(href, key, int(one.value))
 
 
@@ -278,9 +278,9 @@ def calls_url(
     if not block_type and key in OF_PARTS:
         return ""
     page = context["page"]
-    number = row.number if row is not None and row.number is not None else page.get("number")
-    numbers = [number.e164] if number is not None else [chosen.e164 for chosen in page.get("chosen", ())]
-    when = row.bucket if row is not None and row.bucket else page["period"]
+    number = row.number if row is not None and row.number is not None else page.number
+    numbers = [number.e164] if number is not None else [chosen.e164 for chosen in page.chosen]
+    when = row.bucket if row is not None and row.bucket else page.period
     # The figures of a row begin alike.
     place = (when.start, when.end, *numbers)
     render_context: Any = context.render_context
@@ -290,8 +290,9 @@ def calls_url(
     more: list[tuple[str, str]] = block_type if isinstance(block_type, list) else []
     if cell.since is not None or cell.left_out:
         more = [*more, ("measured", _measured_as(key, more))]
-    if page["period"].opening != Opening.ALL:
-        more = [("opening", page["period"].opening.value), *more]
+    opening = page.period.opening
+    if opening != Opening.ALL:
+        more = [("opening", opening.value), *more]
     if block_type and isinstance(block_type, str):
         more = [*more, ("last_block" if key in ("last_in_call", "block_lost") else "block", block_type)]
     return "&".join([known[place], _WANTED[key], *([urlencode(more)] if more else [])])
@@ -436,7 +437,7 @@ def to_coverage(context: template.Context, number: DestinationNumber | None = No
 
 
 def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
-    number = row.number if row is not None and row.number is not None else context["page"].get("number")
+    number = row.number if row is not None and row.number is not None else context["page"].number
     link = to_coverage(context, number)
     if number is not None and is_administrator(context["user"]):
         link = format_html(

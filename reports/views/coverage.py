@@ -1,7 +1,10 @@
-"""Which posts arrive, and what every figure means."""
+"""Which posts arrive, number by number."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
@@ -15,54 +18,68 @@ from reports import figures
 from reports.counting import measured
 from reports.figures import Coverage
 from reports.queries import post_arrivals
-from reports.views.shared import counted, page_of, passed_on, personal
+from reports.queries.post_arrivals import Arrival, Silence
+from reports.views.shared import Page, page_of, passed_on, personal
 
 
 @require_safe
 @login_required
 @personal
 def coverage(request: HttpRequest) -> HttpResponse:
-    """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
     choices = list(DestinationNumber.objects.visible_to(request.user))
-    covered = Coverage.of(choices)
-    arriving = post_arrivals.of_numbers(choices)
-    silent = post_arrivals.silent(choices, timezone.now())
-    needing = {one for one in choices if any(arrival.needs_somebody for arrival in arriving[one])}
-    needing |= {silence.number for silence in silent}
     asked = passed_on(request)
-    # The page is of all numbers, and so is its file.
-    of_all = [pair for pair in parse_qsl(asked) if pair[0] != "number"]
-    page = {
-        "export_query": urlencode(of_all),
-        "numbers": [
-            {
-                "number": one,
-                "arrivals": arriving[one],
-                "silence": next((silence for silence in silent if silence.number == one), None),
-                "unmeasured": [
-                    figure.label
-                    for figure in figures.FIGURES.values()
-                    if covered.shown_from(one, figure.key) == measured.NEVER
-                ],
-            }
-            for one in sorted(choices, key=lambda one: one not in needing)
-        ],
-        "needing": sum(one.needs_somebody for rows in arriving.values() for one in rows) + len(silent),
-        "zone": settings.TIME_ZONE,
-        **counted(),
-    }
-    return page_of(request, "reports/coverage.html", page, choices, asked)
+    return page_of(request, "reports/coverage.html", build_coverage_page(choices, asked), choices, asked)
 
 
-@require_safe
-@login_required
-@personal
-def definitions(request: HttpRequest) -> HttpResponse:
-    """Every figure in words, and the posts it rests on."""
-    page = {
-        "figures": [
-            {"figure": figure, "posts": [post.value for post in figure.rests_on]} for figure in figures.FIGURES.values()
-        ]
-    }
-    choices = list(DestinationNumber.objects.visible_to(request.user))
-    return page_of(request, "reports/definitions.html", page, choices, passed_on(request))
+@dataclass(frozen=True)
+class NumberCoverage:
+    """The posts of one number, and the figures that are not measured for it."""
+
+    number: DestinationNumber
+    arrivals: Sequence[Arrival]
+    silence: Silence | None
+    unmeasured: Sequence[Any]
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.silence is not None or any(arrival.needs_somebody for arrival in self.arrivals)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoveragePage(Page):
+    """Which posts arrive, number by number: why a figure is not measured, and what to tick."""
+
+    # Those that need attention first.
+    numbers: Sequence[NumberCoverage]
+    export_query: str
+
+    @property
+    def needing(self) -> int:
+        """How many things keep figures from being whole."""
+        return sum(
+            sum(arrival.needs_somebody for arrival in row.arrivals) + (row.silence is not None) for row in self.numbers
+        )
+
+
+def build_coverage_page(choices: Sequence[DestinationNumber], asked: str) -> CoveragePage:
+    """Build the page of all these numbers; `asked` is the question that its links carry."""
+    covered = Coverage.of(choices)
+    arrivals = post_arrivals.of_numbers(choices)
+    silences = {silence.number: silence for silence in post_arrivals.silent(choices, timezone.now())}
+    numbers = [
+        NumberCoverage(number, arrivals[number], silences.get(number), _unmeasured(covered, number))
+        for number in choices
+    ]
+    return CoveragePage(
+        zone=settings.TIME_ZONE,
+        numbers=sorted(numbers, key=lambda row: not row.needs_attention),
+        # The page is of all numbers, and so is its file.
+        export_query=urlencode([pair for pair in parse_qsl(asked) if pair[0] != "number"]),
+    )
+
+
+def _unmeasured(covered: Coverage, number: DestinationNumber) -> list[Any]:
+    """Return the labels of the figures that are not measured for a number."""
+    return [
+        figure.label for figure in figures.FIGURES.values() if covered.shown_from(number, figure.key) == measured.NEVER
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from reports.exports import downloads, file_store, workbook_jobs, workbooks
 from reports.exports.downloads import BadQuery, Book, Refused
 from reports.exports.workbook_jobs import TooManyWaiting
 from reports.models import Workbook, WorkbookState
-from reports.views.shared import page_of, passed_on, personal
+from reports.views.shared import Page, page_of, passed_on, personal
 
 # A job that nobody takes up for so long needs somebody to look at the worker.
 SLOW = timedelta(seconds=30)
@@ -31,8 +33,7 @@ def files(request: HttpRequest) -> HttpResponse:
     """List the person's workbooks; a POST asks for one."""
     if request.method == "POST":
         return _ask(request)
-    mine = list(workbook_jobs.of(request.user)[:MOST_LISTED])
-    page = {"files": mine, "refreshes": any(one.is_unfinished for one in mine)}
+    page = FilesPage(files=list(workbook_jobs.of(request.user)[:MOST_LISTED]))
     return _page(request, "reports/files.html", page)
 
 
@@ -79,6 +80,67 @@ def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
     return workbooks.response(content, workbook.name)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilesPage(Page):
+    """The person's workbooks, newest first."""
+
+    files: Sequence[Workbook]
+
+    @property
+    def refreshes(self) -> bool:
+        return any(workbook.is_unfinished for workbook in self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFilePage(Page):
+    """What a workbook will hold, or why there is none."""
+
+    kind: str
+    book: Book | None
+    why: str
+    # It has no more rows than that.
+    of_rows: int
+
+    @property
+    def csv(self) -> str:
+        """The name of the address of the same as CSV."""
+        return f"{self.book.kind}_csv" if self.book else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePage(Page):
+    """A workbook: ready, being made, waiting, or why there is none."""
+
+    file: Workbook
+    why: str
+    # How many workbooks are made before it.
+    before: int
+    # It is waiting, and no worker makes workbooks.
+    is_stuck: bool
+    # Its worker does not answer.
+    is_silent: bool
+
+    @property
+    def is_written(self) -> bool:
+        return bool(self.file.of_rows and self.file.rows >= self.file.of_rows)
+
+    @property
+    def refreshes(self) -> bool:
+        return self.file.is_unfinished and not self.why
+
+
+def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
+    """Build the page of a workbook; `why` says why what was asked of it was refused."""
+    is_waiting, now, beat_at = workbook.state == WorkbookState.WAITING, timezone.now(), workbook.heartbeat_at
+    return FilePage(
+        file=workbook,
+        why=why,
+        before=workbook_jobs.before(workbook) if is_waiting else 0,
+        is_stuck=is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),
+        is_silent=workbook.state == WorkbookState.WORKING and beat_at is not None and now - beat_at > SLOW,
+    )
+
+
 def _ask(request: HttpRequest) -> HttpResponse:
     query = QueryDict(request.POST.get("query", ""), mutable=True)
     query["kind"] = request.POST.get("kind", "")
@@ -102,33 +164,15 @@ def _read(request: HttpRequest, query: QueryDict) -> tuple[Book | None, str, int
 
 
 def _new(request: HttpRequest, query: QueryDict, book: Book | None, why: str, status: int) -> HttpResponse:
-    page = {
-        "kind": query.get("kind", ""),
-        "csv": f"{book.kind}_csv" if book else "",
-        "book": book,
-        "why": why,
-        "of_rows": book.most_rows() if book else 0,
-    }
+    page = NewFilePage(kind=query.get("kind", ""), book=book, why=why, of_rows=book.most_rows() if book else 0)
     return _page(request, "reports/new_file.html", page, status)
 
 
 def _shown(request: HttpRequest, workbook: Workbook, why: str = "", status: int = 200) -> HttpResponse:
-    is_waiting, now = workbook.state == WorkbookState.WAITING, timezone.now()
-    page = {
-        "file": workbook,
-        "why": why,
-        "before": workbook_jobs.before(workbook) if is_waiting else 0,
-        "is_stuck": is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),
-        "is_silent": workbook.state == WorkbookState.WORKING
-        and workbook.heartbeat_at is not None
-        and now - workbook.heartbeat_at > SLOW,
-        "is_written": bool(workbook.of_rows and workbook.rows >= workbook.of_rows),
-        "refreshes": workbook.is_unfinished and not why,
-    }
-    return _page(request, "reports/file.html", page, status)
+    return _page(request, "reports/file.html", build_file_page(workbook, why), status)
 
 
-def _page(request: HttpRequest, template: str, page: dict[str, Any], status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, template: str, page: Page, status: int = 200) -> HttpResponse:
     choices = list(DestinationNumber.objects.visible_to(request.user))
     answer = page_of(request, template, page, choices, passed_on(request))
     answer.status_code = status

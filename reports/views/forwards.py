@@ -1,6 +1,10 @@
-"""Whom calls were forwarded to, and who answered."""
+"""The destinations of forwards, and which of them answered."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -9,10 +13,11 @@ from django.views.decorators.http import require_safe
 
 from reports import figures, permissions
 from reports.counting.outcomes import Outcome
-from reports.figures import Coverage
+from reports.figures import Cell, Coverage
+from reports.filters.report_filter import ReportForm
 from reports.queries import counts
 from reports.queries import forwards as forward_figures
-from reports.views.shared import counted, last_day, page_of, personal, read_report, when_in_words
+from reports.views.shared import PeriodPage, forward_columns, last_day_with_calls, page_of, personal, read_report
 
 HEADLINE = (*forward_figures.COLUMNS, "handovers")
 
@@ -22,24 +27,54 @@ HEADLINE = (*forward_figures.COLUMNS, "handovers")
 @personal
 def forwards(request: HttpRequest) -> HttpResponse:
     form = read_report(request)
-    coverage = Coverage.of(form.numbers)
-    now = counts.totals(coverage, form.period)
-    found = forward_figures.of(coverage, form.period)
-    cells = found.total.cells | {"handovers": found.handed_over}
-    page = {
-        "form": form,
-        "period": form.period,
-        "zone": settings.TIME_ZONE,
-        **counted(),
-        "when": when_in_words(form),
-        "now": now,
-        "chosen": form.selected,
-        "forwards": found,
-        "answered": [("outcome", Outcome.ANSWERED.value)],
-        "figures": [(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE],
-        "columns": [(key, figures.KINDS.get(key, "count")) for key in forward_figures.COLUMNS],
-        "why_unnamed": permissions.why_destinations_are_hidden(request.user, len(found.destinations)),
-        "download_query": form.download_query,
-        **last_day(form, coverage, now),
-    }
+    page = build_forwards_page(form, request.user)
     return page_of(request, "reports/forwards.html", page, form.choices, form.question)
+
+
+class ForwardFigure(NamedTuple):
+    """A figure on top of the page."""
+
+    key: str
+    cell: Cell
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwardsPage(PeriodPage):
+    """The forwards of a period by destination, by type and by course."""
+
+    forwards: forward_figures.Report
+    # Why single destinations are not shown; blank if they are.
+    why_unnamed: str
+
+    # The filters of the list of calls for those that a destination answered.
+    answered: ClassVar = [("outcome", Outcome.ANSWERED.value)]
+
+    @property
+    def figures(self) -> list[ForwardFigure]:
+        cells = self.forwards.total.cells | {"handovers": self.forwards.handed_over}
+        return [ForwardFigure(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE]
+
+    @cached_property
+    def columns(self) -> list[tuple[str, str]]:
+        return forward_columns()
+
+    @property
+    def download_query(self) -> str:
+        return self.form.download_query
+
+
+def build_forwards_page(form: ReportForm, user: Any) -> ForwardsPage:
+    """Build the page; single destinations are on it only if the user may see them."""
+    coverage = Coverage.of(form.numbers)
+    totals = counts.totals(coverage, form.period)
+    report = forward_figures.of(coverage, form.period)
+    return ForwardsPage(
+        zone=settings.TIME_ZONE,
+        form=form,
+        now=totals,
+        counted_at=counts.counted_at(),
+        last_day=last_day_with_calls(form, coverage, totals),
+        forwards=report,
+        why_unnamed=permissions.why_destinations_are_hidden(user, len(report.destinations)),
+    )

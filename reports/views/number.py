@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -21,17 +24,29 @@ from reports.figures import Cell, Coverage, Row, State
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
 from reports.queries import concurrent_calls, counts, durations, forwards, service_level, today
-from reports.queries.durations import TimesClass
+from reports.queries.comparison import Compared
+from reports.queries.concurrent_calls import Peak
+from reports.queries.durations import Times, TimesClass
+from reports.queries.forwards import Report as ForwardsReport
 from reports.views.shared import (
-    compared_in_words,
+    ReportPage,
     compared_with,
+    forward_columns,
     headline,
+    last_day_with_calls,
     page_of,
     personal,
     read_report,
-    report,
     same_days_before,
 )
+
+# The times whose calls are listed by classes.
+CLASSED = ("time_to_answer", "ring")
+# A share of fewer calls is left out of the line.
+LEAST_CALLS = 10
+
+# Parameters of the list of calls.
+Filters = list[tuple[str, str]]
 
 
 @require_safe
@@ -40,53 +55,222 @@ from reports.views.shared import (
 def number(request: HttpRequest, pk: int) -> HttpResponse:
     destination_number = get_object_or_404(DestinationNumber.objects.visible_to(request.user), pk=pk)
     form = read_report(request, number=destination_number)
-    coverage = Coverage.of([destination_number])
-    now = counts.totals(coverage, form.period)
-    compared = compared_with(form, coverage, [replace(now, number=destination_number)])
-    then = compared.then[0] if compared else None
-    usual = same_days_before(form, coverage)
-    # The table of weeks has whole days, also where the period includes today.
-    whole_weeks = usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage)
-    each = durations.of(coverage, form.period)
-    before = durations.of(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
-    tiles = headline(now, compared, usual, "offered", *_headline_of(coverage, destination_number))
-    page = report(form, coverage, now)
-    # A column of a time that is not measured would be one of zeros.
-    classed = [key for key in CLASSED if now[key].is_measured]
-    at_once = concurrent_calls.of(coverage, form.period, [row.bucket for row in page["buckets"]])
-    page |= {
-        "number": destination_number,
-        "figures": tiles,
-        **compared_in_words(compared, tiles),
-        "without_start": _without_start(now),
-        "calls_query": f"{form.query}&{urlencode({'number': destination_number.e164})}",
-        "download_query": f"{form.download_query}&{urlencode({'number': destination_number.e164})}",
-        "grain_queries": [(grain, form.query_with(by=grain)) for grain in _grains_for(form.period)],
-        "times": [
-            (key, each[key], then[key] if then else Cell(None, State.EMPTY), before[key], _took(key))
-            for key in durations.KEYS
-        ],
-        "classes": _classes(each, classed, durations.BOUNDS),
-        "classed": [(key, figures.FIGURES[key].label, each[key].calls, _took(key)) for key in classed],
-        "talk_classes": _classes(each, ["talk"], durations.TALK_BOUNDS),
-        "took_talk": _took("talk"),
-        "lines": _lines(destination_number, each["time_to_answer"]),
-        "levels": [_level(row) for row in page["buckets"]],
-        "level": _level(now),
-        "aim": destination_number.service_level_aim,
-        "reaches_aim": service_level.is_reached(destination_number, now["service_level"].value),
-        "points_short": service_level.points_short(destination_number, now["service_level"].value),
-        "at_once": at_once,
-        "most_at_once": concurrent_calls.highest(at_once),
-        "ends_arrive": coverage.arrives_from(destination_number, RequestType.CALL_END) <= form.period.start,
-        "forwards": forwards.of(coverage, form.period, with_handovers=False),
-        "columns": [(key, figures.KINDS.get(key, "count")) for key in forwards.COLUMNS],
-        "weeks": whole_weeks,
-        "weeks_sum": _sum_of_weeks(whole_weeks),
-        "week_keys": ["offered", *_outcomes_of(coverage, destination_number)],
-        "posts": _posts(destination_number, coverage),
-    }
+    page = build_number_page(form, destination_number)
     return page_of(request, "reports/number.html", page, form.choices, form.question)
+
+
+class TimeRow(NamedTuple):
+    """One kind of time in the period and in the one before."""
+
+    key: str
+    each: Times
+    then: Cell
+    before: Times
+    took: Filters
+
+
+class ClassedColumn(NamedTuple):
+    """A column of the table of classes: one kind of time, and all calls that have it."""
+
+    key: str
+    label: Any
+    calls: int
+    took: Filters
+
+
+class ClassedCalls(NamedTuple):
+    """The calls of one kind of time in one class."""
+
+    key: str
+    calls: int
+    took: Filters
+
+
+@dataclass(frozen=True)
+class Level:
+    """The service level of a stretch of time, with its two sides, and as a line draws it."""
+
+    row: Row
+
+    @property
+    def cell(self) -> Cell:
+        return self.row["service_level"]
+
+    @property
+    def whole(self) -> int | None:
+        return self.cell.whole
+
+    @property
+    def in_time(self) -> int | None:
+        """The calls above the line of the service level."""
+        share, whole = self.cell.value, self.cell.whole
+        return None if share is None else round(share * (whole or 0))
+
+    @property
+    def drawn(self) -> float | None:
+        """In percent; None if few calls count."""
+        share = self.cell.value if (self.cell.whole or 0) >= LEAST_CALLS else None
+        return share and round(share * 100, 1)
+
+
+@dataclass(frozen=True)
+class PostOfNumber:
+    """One of the five posts of a number: whether it arrives, and since when if not always."""
+
+    post: str
+    box: Any
+    arrives: bool
+    since: datetime | None
+    setting: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberPage(ReportPage):
+    """The calls of one number in a period."""
+
+    number: DestinationNumber
+    coverage: Coverage
+    # By kind of time.
+    durations: dict[str, Times]
+    times: Sequence[TimeRow]
+    at_once: Sequence[Peak]
+    forwards: ForwardsReport
+    # The same weekdays of the weeks before, in whole days.
+    weeks: Sequence[Row]
+
+    @property
+    def calls_query(self) -> str:
+        return f"{self.form.query}&{urlencode({'number': self.number.e164})}"
+
+    @property
+    def download_query(self) -> str:
+        return f"{self.form.download_query}&{urlencode({'number': self.number.e164})}"
+
+    @property
+    def grain_queries(self) -> list[tuple[Grain, str]]:
+        return [(grain, self.form.query_with(by=grain)) for grain in _grains_for(self.period)]
+
+    @cached_property
+    def level(self) -> Level:
+        return Level(self.now)
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        return [Level(row) for row in self.buckets]
+
+    @property
+    def aim(self) -> int | None:
+        return self.number.service_level_aim
+
+    @cached_property
+    def reaches_aim(self) -> bool | None:
+        return service_level.is_reached(self.number, self.level.cell.value)
+
+    @property
+    def points_short(self) -> float | None:
+        return service_level.points_short(self.number, self.level.cell.value)
+
+    @cached_property
+    def without_start(self) -> int:
+        """The answered calls on neither side of the service level; 0 if it covers other calls than they."""
+        level, answered, lost = self.level.cell, self.now["answered"], self.now["lost"]
+        if level.value is None or level.since or answered.since or lost.since or None in (answered.value, lost.value):
+            return 0
+        return int((answered.value or 0) + (lost.value or 0)) - (level.whole or 0)
+
+    @cached_property
+    def classed(self) -> list[ClassedColumn]:
+        """The kinds of time that have a column in the table of classes."""
+        # A column of a time that is not measured would be one of zeros.
+        return [
+            ClassedColumn(key, figures.FIGURES[key].label, self.durations[key].calls, _took(key))
+            for key in CLASSED
+            if self.now[key].is_measured
+        ]
+
+    @property
+    def classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
+        return _classes(self.durations, [column.key for column in self.classed], durations.BOUNDS)
+
+    @property
+    def lines(self) -> list[dict[str, str | float]]:
+        """The lines in the distribution of waiting: median, nine tenths, and the number's limit."""
+        waits = self.durations["time_to_answer"]
+        named = [
+            (gettext("median"), waits.median),
+            (gettext("90 %"), waits.ninetieth),
+            (gettext("limit"), self.number.service_level_s),
+        ]
+        return [{"name": f"{name} {s} s", "at": durations.place(s)} for name, s in named if s is not None]
+
+    @property
+    def talk_classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
+        return _classes(self.durations, ["talk"], durations.TALK_BOUNDS)
+
+    @property
+    def took_talk(self) -> Filters:
+        return _took("talk")
+
+    @cached_property
+    def most_at_once(self) -> Peak | None:
+        return concurrent_calls.highest(self.at_once)
+
+    @property
+    def ends_arrive(self) -> bool:
+        return self.coverage.arrives_from(self.number, RequestType.CALL_END) <= self.period.start
+
+    @cached_property
+    def columns(self) -> list[tuple[str, str]]:
+        return forward_columns()
+
+    @cached_property
+    def week_keys(self) -> list[str]:
+        return ["offered", *_outcomes_of(self.coverage, self.number)]
+
+    @cached_property
+    def weeks_sum(self) -> dict[str, Cell]:
+        return _sum_of_weeks(self.weeks)
+
+    @property
+    def posts(self) -> list[PostOfNumber]:
+        return _posts(self.number, self.coverage)
+
+
+def build_number_page(form: ReportForm, destination_number: DestinationNumber) -> NumberPage:
+    """Build the page of a number."""
+    coverage = Coverage.of([destination_number])
+    totals = counts.totals(coverage, form.period)
+    compared = compared_with(form, coverage, [replace(totals, number=destination_number)])
+    usual = same_days_before(form, coverage)
+    buckets = counts.by_bucket(coverage, form.period, form.grain)
+    times = durations.of(coverage, form.period)
+    return NumberPage(
+        zone=settings.TIME_ZONE,
+        form=form,
+        now=totals,
+        counted_at=counts.counted_at(),
+        last_day=last_day_with_calls(form, coverage, totals),
+        figures=headline(totals, compared, usual, _headline_of(coverage, destination_number)),
+        compared=compared,
+        buckets=buckets,
+        blocks=counts.blocks(coverage, form.period, totals),
+        number=destination_number,
+        coverage=coverage,
+        durations=times,
+        times=_times(times, coverage, compared),
+        at_once=concurrent_calls.of(coverage, form.period, [row.bucket for row in buckets if row.bucket]),
+        forwards=forwards.of(coverage, form.period, with_handovers=False),
+        # The table of weeks has whole days, also if the period includes today.
+        weeks=usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage),
+    )
+
+
+def _times(times: dict[str, Times], coverage: Coverage, compared: Compared | None) -> list[TimeRow]:
+    """Return each kind of time beside that of the period before."""
+    then = compared.then[0] if compared else None
+    before = durations.of(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
+    nothing = Cell(None, State.EMPTY)
+    return [TimeRow(key, times[key], then[key] if then else nothing, before[key], _took(key)) for key in durations.KEYS]
 
 
 def _whole_weeks(form: ReportForm, coverage: Coverage) -> list[Row]:
@@ -96,86 +280,50 @@ def _whole_weeks(form: ReportForm, coverage: Coverage) -> list[Row]:
 
 
 def _classes(
-    each: dict[str, durations.Times], keys: Sequence[str], bounds: Sequence[int]
-) -> list[tuple[TimesClass, list[tuple[str, int, list[tuple[str, str]]]]]]:
-    """Each class with its calls by kind of time, and what lists them."""
+    times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int]
+) -> list[tuple[TimesClass, list[ClassedCalls]]]:
+    """Return each class with its calls by kind of time."""
     return [
-        (one, [(key, one.calls[key], _took(key, one)) for key in keys]) for one in durations.classes(each, keys, bounds)
+        (one, [ClassedCalls(key, one.calls[key], _took(key, one)) for key in keys])
+        for one in durations.classes(times, keys, bounds)
     ]
 
 
-def _took(key: str, one: TimesClass | None = None) -> list[tuple[str, str]]:
+def _took(key: str, one: TimesClass | None = None) -> Filters:
     """The filters of the list of calls for those that took as long as a class says, or have that time at all."""
     bounds = {"over": one.above, "upto": one.to} if one else {}
     return [("took", key), *((name, str(bound)) for name, bound in bounds.items() if bound is not None)]
 
 
-CLASSED = ("time_to_answer", "ring")
-# A share of fewer calls is left out of the line.
-LEAST_CALLS = 10
-
-
-def _level(row: Row) -> dict[str, Any]:
-    """The service level of a stretch, with its two sides, and as a line draws it."""
-    level = row["service_level"]
-    in_time, whole = _in_time(row), level.whole
-    drawn = level.value if (whole or 0) >= LEAST_CALLS else None
-    return {"row": row, "cell": level, "in_time": in_time, "whole": whole, "drawn": drawn and round(drawn * 100, 1)}
-
-
-def _sum_of_weeks(weeks: list[Row]) -> dict[str, Cell]:
+def _sum_of_weeks(weeks: Sequence[Row]) -> dict[str, Cell]:
     """The weeks together, as far as each figure is measured in them."""
     if not weeks:
         return {}
-    found = {}
+    sums = {}
     for key, first in weeks[0].cells.items():
         cells = [row[key] for row in weeks if row[key].is_measured]
         if not cells:
-            found[key] = first
+            sums[key] = first
         elif key in figures.KINDS:
-            value, whole = today.usual_of(weeks, key), sum(cell.whole or 0 for cell in cells)
-            found[key] = Cell(value, State.EMPTY if value is None else State.MEASURED, whole=whole)
+            value, whole = today.usual_of(list(weeks), key), sum(cell.whole or 0 for cell in cells)
+            sums[key] = Cell(value, State.EMPTY if value is None else State.MEASURED, whole=whole)
         else:
-            found[key] = Cell(sum(int(cell.value or 0) for cell in cells))
-    return found
-
-
-def _lines(destination_number: DestinationNumber, waits: durations.Times) -> list[dict[str, Any]]:
-    """The lines in the distribution of waiting: median, nine tenths, and the number's limit."""
-    named = [
-        (gettext("median"), waits.median),
-        (gettext("90 %"), waits.ninetieth),
-        (gettext("limit"), destination_number.service_level_s),
-    ]
-    return [{"name": f"{name} {s} s", "at": durations.place(s)} for name, s in named if s is not None]
+            sums[key] = Cell(sum(int(cell.value or 0) for cell in cells))
+    return sums
 
 
 def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
-    """The four outcomes that tell most of a number."""
+    """The four outcomes that most calls of a number have."""
     if coverage.applies(destination_number, Outcome.ANSWERED):
         return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
 
 
 def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
-    """The figures on top beside offered: those of the overview, or what a number without forwards comes to."""
+    """The figures on top: those of the overview, or what a number without forwards comes to."""
     if coverage.applies(destination_number, Outcome.ANSWERED):
-        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer"]
-    return [*_outcomes_of(coverage, destination_number), "talk"]
-
-
-def _in_time(now: Row) -> int | None:
-    """The calls above the line of the service level."""
-    level = now["service_level"]
-    return None if level.value is None else round(level.value * (level.whole or 0))
-
-
-def _without_start(now: Row) -> int:
-    """The answered calls that stand on neither side of the service level; 0 where it covers other calls than they."""
-    level, answered, lost = now["service_level"], now["answered"], now["lost"]
-    if level.value is None or level.since or answered.since or lost.since or None in (answered.value, lost.value):
-        return 0
-    return int((answered.value or 0) + (lost.value or 0)) - (level.whole or 0)
+        return ["offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer"]
+    return ["offered", *_outcomes_of(coverage, destination_number), "talk"]
 
 
 def _grains_for(period: Period) -> list[Grain]:
@@ -187,18 +335,16 @@ def _grains_for(period: Period) -> list[Grain]:
     return [Grain.DAY, Grain.WEEK, Grain.MONTH]
 
 
-def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[dict[str, Any]]:
-    """Which of the five posts of a number arrive, and since when."""
-    rows = []
-    for post in RequestType:
-        since = coverage.arrives_from(destination_number, post)
-        rows.append(
-            {
-                "post": post.value,
-                "box": figures.BOXES[post],
-                "arrives": since != measured.NEVER,
-                "since": since if since not in (measured.ALWAYS, measured.NEVER) else None,
-                "setting": destination_number.arrives(post),
-            }
+def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[PostOfNumber]:
+    """Return which of the five posts of a number arrive, and since when."""
+    since = {post: coverage.arrives_from(destination_number, post) for post in RequestType}
+    return [
+        PostOfNumber(
+            post.value,
+            figures.BOXES[post],
+            arrives=moment != measured.NEVER,
+            since=moment if moment not in (measured.ALWAYS, measured.NEVER) else None,
+            setting=destination_number.arrives(post),
         )
-    return rows
+        for post, moment in since.items()
+    ]

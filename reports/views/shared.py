@@ -1,12 +1,13 @@
-"""What several pages are made of: the filters, how far is counted, headline figures, what each page says."""
+"""What several pages are made of: their classes, the filters, headline figures, and the answer to a request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, ClassVar
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,8 +24,8 @@ from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.permissions import is_administrator
-from reports.queries import comparison, counts, today
-from reports.queries.comparison import Compared
+from reports.queries import comparison, counts, forwards, today
+from reports.queries.comparison import Compared, Pair
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
@@ -39,10 +40,129 @@ CHART_HEADINGS = {
     Grain.MONTH: _("Calls by month"),
 }
 OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
+OUTCOME_KEYS = frozenset(Outcome.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page as templates read it: what the frame around every page asks for."""
+
+    # The time zone of the times on it; blank if it shows none.
+    zone: str = ""
+    # The number it is about, if it is about one.
+    number: DestinationNumber | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodPage(Page):
+    """A page about the calls of a period. Its builder reads the database; properties only derive."""
+
+    form: ReportForm
+    # The totals of the period.
+    now: Row
+    # Up to when calls are counted; None before the first roll-up.
+    counted_at: datetime | None
+    # If the period has no calls: the last day that has.
+    last_day: date | None
+
+    @property
+    def period(self) -> Period:
+        return self.form.period
+
+    @property
+    def chosen(self) -> Sequence[DestinationNumber]:
+        """The selected numbers; empty for all."""
+        return self.form.selected
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether counting is behind."""
+        return self.counted_at is None or timezone.now() - self.counted_at > STALE_AFTER
+
+    @property
+    def last_day_query(self) -> str:
+        return self.form.query_with(period=Period(self.last_day, self.last_day)) if self.last_day else ""
+
+    @cached_property
+    def when(self) -> str:
+        """The period as the end of a sentence."""
+        return when_in_words(self.form)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadlineFigure:
+    """A figure on top of a page, beside that of the period before and what is usual on the same weekdays."""
+
+    key: str
+    now: Cell
+    pair: Pair | None
+    usual: float | None
+
+    @property
+    def kind(self) -> str:
+        return figures.KINDS.get(self.key, "count")
+
+    @property
+    def is_outcome(self) -> bool:
+        return self.key in OUTCOME_KEYS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPage(PeriodPage):
+    """The overview or the page of a number: headline figures, the chart of calls, the blocks."""
+
+    figures: Sequence[HeadlineFigure]
+    compared: Compared | None
+    buckets: Sequence[Row]
+    blocks: Blocks
+
+    unclassified_word: ClassVar = _("Not measured")
+    unclassified_text: ClassVar = _("Offered calls of which it is not measured what they came to; so that rows add up.")
+    how_reached: ClassVar = _("How it is counted")
+
+    @property
+    def includes_today(self) -> bool:
+        return periods.today() in self.period
+
+    @cached_property
+    def outcomes(self) -> list[tuple[str, Any]]:
+        """Keys and labels of the outcomes that the chart stacks."""
+        return shown_outcomes(self.now)
+
+    @property
+    def chart_heading(self) -> Any:
+        return CHART_HEADINGS[self.form.grain]
+
+    @cached_property
+    def block_sums(self) -> dict[str, Cell]:
+        return {key: sum_of(self.blocks, key) for key in ("blocks", "last_in_call", "lost")}
+
+    @property
+    def compared_days(self) -> str:
+        """The period that the headline figures are compared with; blank if they are not compared."""
+        return self.compared.days.then.label if self.compared else ""
+
+    @cached_property
+    def compared_numbers(self) -> str:
+        """Says how many numbers are compared; blank if all are."""
+        pairs = [figure.pair for figure in self.figures if figure.pair and figure.pair.of]
+        if self.compared is None or len(self.compared.coverage) < 2 or all(pair.numbers == pair.of for pair in pairs):
+            return ""
+        fewest, most = min(pair.numbers for pair in pairs), max(pair.numbers for pair in pairs)
+        words = (
+            gettext("Compared: %(n)d of %(all)d numbers, those measured in both periods")
+            if fewest == most
+            else gettext("Compared: %(n)d to %(most)d of %(all)d numbers, those measured in both periods")
+        )
+        return words % {"n": fewest, "most": most, "all": max(pair.of for pair in pairs)}
 
 
 def page_of(
-    request: HttpRequest, template: str, page: dict[str, Any], choices: Sequence[DestinationNumber], asked: str = ""
+    request: HttpRequest,
+    template: str,
+    page: object,
+    choices: Sequence[DestinationNumber],
+    asked: str = "",
 ) -> HttpResponse:
     """Answer with a page. `asked` is the question that its links to reports carry."""
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
@@ -87,42 +207,9 @@ def last_question(request: HttpRequest) -> str:
     return ReportForm(kept, request.user, is_recalled=True).question if kept else ""
 
 
-def report(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
-    """What every page of counts shows: the filters, the period, how far is counted, the chart and the blocks."""
-    blocks = counts.blocks(coverage, form.period, now)
-    return {
-        "form": form,
-        "period": form.period,
-        "zone": settings.TIME_ZONE,
-        **counted(),
-        "includes_today": periods.today() in form.period,
-        "now": now,
-        "buckets": counts.by_bucket(coverage, form.period, form.grain),
-        "outcomes": shown_outcomes(now),
-        "chart_heading": CHART_HEADINGS[form.grain],
-        "blocks": blocks,
-        "block_sums": {key: sum_of(blocks, key) for key in ("blocks", "last_in_call", "lost")},
-        "when": when_in_words(form),
-        "unclassified_word": _("Not measured"),
-        "unclassified_text": _("Offered calls of which it is not measured what they came to; so that rows add up."),
-        "how_reached": _("How it is counted"),
-        **last_day(form, coverage, now),
-    }
-
-
-def last_day(form: ReportForm, coverage: Coverage, now: Row) -> dict[str, Any]:
-    """Where a period has no calls, the last day that has."""
-    day = None if now.offered else counts.last_day_with_calls(coverage, opening=form.opening)
-    return {"last_day": day, "last_day_query": form.query_with(period=Period(day, day)) if day else ""}
-
-
-def counted() -> dict[str, Any]:
-    """How far is counted, which every page of counts says."""
-    counted_at = counts.counted_at()
-    return {
-        "counted_at": counted_at,
-        "is_stale": counted_at is None or timezone.now() - counted_at > STALE_AFTER,
-    }
+def last_day_with_calls(form: ReportForm, coverage: Coverage, totals: Row) -> date | None:
+    """Return the last day that has calls if the period has none."""
+    return None if totals.offered else counts.last_day_with_calls(coverage, opening=form.opening)
 
 
 def when_in_words(form: ReportForm) -> str:
@@ -181,37 +268,17 @@ def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
     return counts.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
 
 
-def headline(now: Row, compared: Compared | None, weeks: list[Row], *keys: str) -> list[dict[str, Any]]:
-    """The figures on top, each beside that of the period before, and what is usual on the same weekdays."""
+def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Sequence[str]) -> list[HeadlineFigure]:
+    """Return the figures on top of a page; `weeks` are the same weekdays of the weeks before."""
     return [
-        {
-            "key": str(key),
-            "now": now[key],
-            "pair": compared and compared.pair(key),
-            "usual": today.usual_of(weeks, key),
-            "kind": figures.KINDS.get(key, "count"),
-            "is_outcome": key in Outcome.values,
-        }
+        HeadlineFigure(
+            key=str(key),
+            now=totals[key],
+            pair=compared.pair(key) if compared else None,
+            usual=today.usual_of(weeks, key),
+        )
         for key in keys
     ]
-
-
-def compared_in_words(compared: Compared | None, tiles: list[dict[str, Any]]) -> dict[str, str]:
-    """What the figures on top are compared with; and how many numbers, where those of some are not."""
-    if compared is None:
-        return {"compared_days": "", "compared_numbers": ""}
-    pairs = [tile["pair"] for tile in tiles if tile["pair"].of]
-    left_out = any(pair.numbers < pair.of for pair in pairs)
-    fewest, most = min((pair.numbers for pair in pairs), default=0), max((pair.numbers for pair in pairs), default=0)
-    words = ""
-    if left_out and len(compared.coverage) > 1:
-        parts = {"n": fewest, "most": most, "all": max(pair.of for pair in pairs)}
-        words = (
-            gettext("Compared: %(n)d of %(all)d numbers, those measured in both periods")
-            if fewest == most
-            else gettext("Compared: %(n)d to %(most)d of %(all)d numbers, those measured in both periods")
-        ) % parts
-    return {"compared_days": compared.days.then.label, "compared_numbers": words}
 
 
 def shown_outcome(one: Any, coverage: Coverage) -> str:
@@ -220,3 +287,8 @@ def shown_outcome(one: Any, coverage: Coverage) -> str:
         return CALLBACK
     since = coverage.shown_from(one.destination_number, one.outcome)
     return one.outcome if since is not None and one.first_post_at >= since else ""
+
+
+def forward_columns() -> list[tuple[str, str]]:
+    """Return key and kind of the columns that every table of forwards has."""
+    return [(key, figures.KINDS.get(key, "count")) for key in forwards.COLUMNS]

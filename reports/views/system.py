@@ -1,6 +1,10 @@
-"""How the installation stands, for staff."""
+"""The state of the installation, for administrators."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -12,24 +16,37 @@ from django.views.decorators.http import require_safe
 from calls.models import DestinationNumber
 from reports import monitoring
 from reports.permissions import is_administrator
-from reports.views.shared import page_of, passed_on, personal
+from reports.views.shared import Page, page_of, passed_on, personal
 
 
 @require_safe
 @login_required
 @personal
 def system(request: HttpRequest) -> HttpResponse:
-    """How the installation stands, for staff."""
     if not is_administrator(request.user):
         raise PermissionDenied
-    state = monitoring.State.now()
-    findings = monitoring.findings(state)
-    page = {
-        "findings": findings,
-        "troubles": [finding for finding in findings if not finding.is_well],
-        "version": settings.VERSION,
-        "zone": settings.TIME_ZONE,
-        "asked_at": timezone.now(),
-    }
     choices = list(DestinationNumber.objects.visible_to(request.user))
-    return page_of(request, "reports/system.html", page, choices, passed_on(request))
+    return page_of(request, "reports/system.html", build_system_page(), choices, passed_on(request))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemPage(Page):
+    """The state of the installation, part by part."""
+
+    findings: Sequence[monitoring.Finding]
+    version: str
+    asked_at: datetime
+
+    @property
+    def troubles(self) -> list[monitoring.Finding]:
+        return [finding for finding in self.findings if not finding.is_well]
+
+
+def build_system_page() -> SystemPage:
+    """Build the page from the state of this moment."""
+    return SystemPage(
+        zone=settings.TIME_ZONE,
+        findings=monitoring.findings(monitoring.State.now()),
+        version=settings.VERSION,
+        asked_at=timezone.now(),
+    )

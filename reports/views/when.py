@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -17,68 +20,20 @@ from reports import periods
 from reports.figures import Coverage, Row
 from reports.filters import call_filter
 from reports.filters.report_filter import ReportForm
-from reports.periods import Grain, Opening
+from reports.periods import Grain, Opening, Period
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
-from reports.views.shared import counted, last_day, page_of, personal, read_report, shown_outcomes
+from reports.views.shared import PeriodPage, last_day_with_calls, page_of, personal, read_report, shown_outcomes
 
-
-@require_safe
-@login_required
-@personal
-def when(request: HttpRequest) -> HttpResponse:
-    """The week by its hours, and the period by its intervals."""
-    shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
-    form = read_report(request, unbounded=True, kept=[("show", shown.value)])
-    grain = form.by or Grain.HALF_HOUR
-    coverage = Coverage.of(form.numbers)
-    now = counts.totals(coverage, form.period)
-    week = hours_of_week.of_week(coverage, form.period, now, timezone.now())
-    of_day = grain not in periods.OF_DAYS and form.period.length > 1
-    listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
-    intervals = counts.by_bucket(coverage, listed, grain)
-    page = {
-        "form": form,
-        "period": form.period,
-        "zone": settings.TIME_ZONE,
-        **counted(),
-        "now": now,
-        "week": week,
-        "shown": shown,
-        "shows": [(one, SHOWN[one], form.query_with(kept=[("show", one.value)])) for one in Shown],
-        "map": _map(week, shown, form, now),
-        "figure": MAPPED[shown],
-        "busiest": week.busiest(),
-        "worst": week.worst(),
-        "grain": grain,
-        "grains": [(one, INTERVALS[one], form.query_with(by=one)) for one in Grain],
-        "listed": listed,
-        "is_one_day": of_day or form.period.length == 1,
-        "sum": counts.totals(coverage, listed) if of_day else now,
-        "intervals": _without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
-        "folded": grain not in periods.OF_DAYS,
-        "chosen": form.selected,
-        "counts": ["offered", *(key for key, _label in shown_outcomes(now))],
-        "means": ["service_level", "time_to_answer", "ring", "talk"],
-        "period_query": form.query_with(kept=[]),
-        "download_query": form.query_with(period=listed, by=grain, kept=[]),
-        **last_day(form, coverage, now),
-    }
-    return page_of(request, "reports/when.html", page, form.choices, form.question)
-
-
+# The figures that the map can show.
 SHOWN = {
     Shown.OFFERED: _("Offered"),
     Shown.REACHED: _("Reached, %"),
     Shown.MISSED: _("Missed"),
     Shown.LOST: _("Lost"),
 }
-
-
 # The figure whose calls a cell of the map leads to.
 MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "missed", Shown.LOST: "lost"}
-
-
 INTERVALS = {
     Grain.QUARTER_HOUR: _("15 min"),
     Grain.HALF_HOUR: _("30 min"),
@@ -89,46 +44,156 @@ INTERVALS = {
 }
 
 
-def _map(week: Week, shown: Shown, form: ReportForm, now: Row) -> list[dict[str, Any]]:
+@require_safe
+@login_required
+@personal
+def when(request: HttpRequest) -> HttpResponse:
+    """The week by its hours, and the period by its intervals."""
+    shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
+    form = read_report(request, unbounded=True, kept=[("show", shown.value)])
+    return page_of(request, "reports/when.html", build_when_page(form, shown), form.choices, form.question)
+
+
+@dataclass(frozen=True)
+class MapCell:
+    """An hour of the week on the map: its text, its colour, and the filters that list its calls."""
+
+    cell: HourOfWeek
+    step: int
+    calls: int | None
+    text: str
+    title: str
+    query: str
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """A weekday on the map, or the whole week."""
+
+    name: Any
+    cells: Sequence[MapCell]
+    sum: MapCell
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhenPage(PeriodPage):
+    """The week by its hours, and the period by its intervals."""
+
+    week: Week
+    # The figure on the map.
+    shown: Shown
+    map: Sequence[MapRow]
+    grain: Grain
+    # The days whose intervals are listed, and their totals.
+    listed: Period
+    sum: Row
+    intervals: Sequence[Row]
+
+    means: ClassVar = ("service_level", "time_to_answer", "ring", "talk")
+
+    @property
+    def shows(self) -> list[tuple[Shown, Any, str]]:
+        """The figures to choose from for the map, with the query that shows each."""
+        return [(one, SHOWN[one], self.form.query_with(kept=[("show", one.value)])) for one in Shown]
+
+    @cached_property
+    def figure(self) -> str:
+        """The figure whose calls a cell of the map leads to."""
+        return MAPPED[self.shown]
+
+    @cached_property
+    def busiest(self) -> HourOfWeek | None:
+        return self.week.busiest()
+
+    @cached_property
+    def worst(self) -> HourOfWeek | None:
+        return self.week.worst()
+
+    @property
+    def grains(self) -> list[tuple[Grain, Any, str]]:
+        """The intervals to choose from, with the query that lists each."""
+        return [(one, INTERVALS[one], self.form.query_with(by=one)) for one in Grain]
+
+    @cached_property
+    def is_one_day(self) -> bool:
+        return self.listed.length == 1
+
+    @cached_property
+    def folded(self) -> bool:
+        """Whether intervals before the first call and after the last are left out."""
+        return self.grain not in periods.OF_DAYS
+
+    @cached_property
+    def counts(self) -> list[str]:
+        """The figures of intervals that are counts."""
+        return ["offered", *(key for key, _label in shown_outcomes(self.now))]
+
+    @property
+    def period_query(self) -> str:
+        return self.form.query_with(kept=[])
+
+    @property
+    def download_query(self) -> str:
+        return self.form.query_with(period=self.listed, by=self.grain, kept=[])
+
+
+def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
+    """Build the page; `shown` is the figure on its map."""
+    grain = form.by or Grain.HALF_HOUR
+    coverage = Coverage.of(form.numbers)
+    totals = counts.totals(coverage, form.period)
+    week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
+    # Of longer periods, intervals within a day are listed for one day only.
+    of_day = grain not in periods.OF_DAYS and form.period.length > 1
+    listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
+    intervals = counts.by_bucket(coverage, listed, grain)
+    return WhenPage(
+        zone=settings.TIME_ZONE,
+        form=form,
+        now=totals,
+        counted_at=counts.counted_at(),
+        last_day=last_day_with_calls(form, coverage, totals),
+        week=week,
+        shown=shown,
+        map=_map(week, shown, form, totals),
+        grain=grain,
+        listed=listed,
+        sum=counts.totals(coverage, listed) if of_day else totals,
+        intervals=_without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
+    )
+
+
+def _map(week: Week, shown: Shown, form: ReportForm, totals: Row) -> list[MapRow]:
     """The cells of the map, row by row: words, colour, and the address of their calls."""
     most = week.most(shown)
-    covered = now[shown.value]
+    covered = totals[shown.value]
     # Where some numbers, or some of the time, are left out.
     measured = [("measured", shown.value)] if covered.left_out or covered.since else []
 
-    def cell(one: HourOfWeek) -> dict[str, Any]:
-        query = _query_of(one, shown, form, measured)
-        calls = one.calls(shown)
-        return {
-            "cell": one,
-            "step": hours_of_week.step(one, shown, most),
-            "calls": calls,
-            **_words_of(one, shown),
-            "query": query,
-        }
+    def cell(hour: HourOfWeek) -> MapCell:
+        text, title = _words_of(hour, shown)
+        query = _query_of(hour, shown, form, measured)
+        return MapCell(hour, hours_of_week.step(hour, shown, most), hour.calls(shown), text, title, query)
 
     return [
-        {
-            "name": hours_of_week.WEEKDAYS[weekday - 1],
-            "cells": [cell(one) for one in cells],
-            "sum": cell(week.of_days[weekday]),
-        }
-        for weekday, cells in week.rows
-    ] + [{"name": _("Week"), "cells": [cell(week.of_hours[hour]) for hour in week.hours], "sum": cell(week.whole)}]
+        MapRow(hours_of_week.WEEKDAYS[weekday - 1], [cell(hour) for hour in hours], cell(week.of_days[weekday]))
+        for weekday, hours in week.rows
+    ] + [MapRow(_("Week"), [cell(week.of_hours[hour]) for hour in week.hours], cell(week.whole))]
 
 
-def _words_of(one: HourOfWeek, shown: Shown) -> dict[str, Any]:
+def _words_of(one: HourOfWeek, shown: Shown) -> tuple[str, str]:
+    """Return the text of a cell and its title."""
     if one.calls(shown) is None:
-        return {"text": "–", "title": gettext("not measured")}
+        return "–", gettext("not measured")
     if not one.times and not one.offered:
-        return {"text": "", "title": gettext("did not occur in this period")}
+        return "", gettext("did not occur in this period")
     if shown is Shown.REACHED:
         share = one.reached
         text = "–" if share is None else f"{round(share * 100)}"
-        return {"text": text, "title": gettext("%(n)d of %(all)d") % {"n": one.answered or 0, "all": one.wanted or 0}}
+        return text, gettext("%(n)d of %(all)d") % {"n": one.answered or 0, "all": one.wanted or 0}
     mean = one.mean(shown) or 0.0
     text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
-    return {"text": text, "title": gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}}
+    return text, gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}
 
 
 def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:

@@ -221,7 +221,7 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
     for page in ("/reports/", f"/reports/numbers/{number.pk}/"):
         answer = client.get(f"{page}?period=7-days")
         assert "No calls in this period" in answer.content.decode()
-        onward = answer.context["page"]["last_day_query"]
+        onward = answer.context["page"].last_day_query
         assert ">1</a> call</b>" in client.get(f"{page}?{onward}").content.decode()
 
 

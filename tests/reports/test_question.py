@@ -148,24 +148,24 @@ def test_the_question_is_there_again_at_the_next_visit(numbers, manager):
     client.get(f"/reports/when/?from={day}&to={day}&number={numbers[1].e164[1:]}&opening=inside")
 
     for page in ("/reports/", "/reports/forwards/", "/reports/when/"):
-        form = client.get(page).context["page"]["form"]
+        form = client.get(page).context["page"].form
         assert (form.period.first, form.period.last) == (days_ago(3), days_ago(3))
         assert form.selected == [numbers[1]]
         assert form.opening == "inside"
     listed = client.get("/reports/calls/").context["page"]["filter"]
     assert (listed.first, listed.last, listed.numbers) == (days_ago(3), days_ago(3), [numbers[1]])
     # Another person's session knows nothing of it, and files are of their address alone.
-    assert signed_in(make_staff()).get("/reports/").context["page"]["form"].selected == []
+    assert signed_in(make_staff()).get("/reports/").context["page"].form.selected == []
 
 
 def test_an_address_with_parameters_of_its_own_is_a_whole_question(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?from={days_ago(3)}&to={days_ago(3)}&number={numbers[1].e164[1:]}")
 
-    form = client.get(f"/reports/?from={days_ago(2)}&to={days_ago(1)}").context["page"]["form"]
+    form = client.get(f"/reports/?from={days_ago(2)}&to={days_ago(1)}").context["page"].form
     assert (form.period.first, form.selected) == (days_ago(2), [])
     # How a page is cut is no question.
-    form = client.get("/reports/?by=hour").context["page"]["form"]
+    form = client.get("/reports/?by=hour").context["page"].form
     assert (form.period.first, form.period.last) == (days_ago(2), days_ago(1))
 
 
@@ -176,7 +176,7 @@ def test_yesterday_is_another_day_tomorrow(numbers, manager, monkeypatch, query)
     tomorrow = days_ago(-1)
     monkeypatch.setattr(periods, "today", lambda: tomorrow)
 
-    form = client.get("/reports/when/").context["page"]["form"]
+    form = client.get("/reports/when/").context["page"].form
 
     assert (form.period.first, form.period.last) == (tomorrow - presets.DAY, tomorrow - presets.DAY)
     assert form.preset == presets.Preset.YESTERDAY
@@ -188,7 +188,7 @@ def test_days_chosen_one_by_one_stay_the_same_days(numbers, manager, monkeypatch
     tomorrow = days_ago(-1)
     monkeypatch.setattr(periods, "today", lambda: tomorrow)
 
-    assert client.get("/reports/").context["page"]["form"].period.first == day
+    assert client.get("/reports/").context["page"].form.period.first == day
 
 
 def test_the_page_of_a_number_leaves_the_numbers_that_were_chosen(numbers, manager):
@@ -196,7 +196,7 @@ def test_the_page_of_a_number_leaves_the_numbers_that_were_chosen(numbers, manag
     client.get(f"/reports/?from={days_ago(1)}&to={days_ago(1)}&number={numbers[1].e164[1:]}")
     client.get(f"/reports/numbers/{numbers[0].pk}/?from={days_ago(2)}&to={days_ago(2)}")
 
-    form = client.get("/reports/").context["page"]["form"]
+    form = client.get("/reports/").context["page"].form
 
     assert (form.period.first, form.selected) == (days_ago(2), [numbers[1]])
 
@@ -210,17 +210,17 @@ def test_the_calls_of_a_count_change_no_question(numbers, manager):
     # A period that is chosen on the list is one.
     chosen = f"/reports/calls/?from={days_ago(1)}&to={days_ago(1)}&period=yesterday&outcome=answered"
     assert parse_qs(client.get(chosen).context["question"])["from"] == [str(days_ago(1))]
-    assert client.get("/reports/").context["page"]["form"].preset == presets.Preset.YESTERDAY
+    assert client.get("/reports/").context["page"].form.preset == presets.Preset.YESTERDAY
 
 
 def test_a_page_that_renews_itself_does_not_change_what_is_remembered(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?from={days_ago(3)}&to={days_ago(3)}")
     client.get("/reports/?period=today", headers={"HX-Request": "true"})
-    assert client.get("/reports/").context["page"]["form"].period.first == days_ago(3)
+    assert client.get("/reports/").context["page"].form.period.first == days_ago(3)
 
     client.get("/reports/?period=yesterday", headers={"HX-Request": "true", "HX-Boosted": "true"})
-    assert client.get("/reports/").context["page"]["form"].period.first == days_ago(1)
+    assert client.get("/reports/").context["page"].form.period.first == days_ago(1)
 
 
 def test_a_number_that_was_taken_away_is_forgotten(numbers, manager):
@@ -244,7 +244,7 @@ def test_resetting_shows_what_is_shown_at_first(numbers, manager):
     again = client.get(f"/reports/{reset}")
 
     for answer in (again, client.get("/reports/")):
-        form, before = answer.context["page"]["form"], first.context["page"]["form"]
+        form, before = answer.context["page"].form, first.context["page"].form
         assert (form.period, form.selected, form.is_asked) == (before.period, [], False)
 
 
@@ -253,7 +253,7 @@ def test_signing_out_forgets_the_question(numbers, manager):
     client.get(f"/reports/?from={days_ago(3)}&to={days_ago(3)}")
     client.post("/accounts/logout/")
     client.post("/accounts/login/", {"username": "mona", "password": PASSWORD})
-    assert not client.get("/reports/").context["page"]["form"].is_asked
+    assert not client.get("/reports/").context["page"].form.is_asked
 
 
 def test_a_call_leads_back_to_its_list_and_to_the_calls_beside_it_there(numbers, manager):
@@ -303,7 +303,7 @@ def test_the_list_of_calls_has_the_menu_of_the_reports(numbers, manager):
 def test_every_preset_lists_the_calls_that_reports_count(numbers, manager):
     client = signed_in(manager)
     for preset in presets.offered(periods.today()):
-        count = client.get(f"/reports/?period={preset.value}").context["page"]["now"].offered
+        count = client.get(f"/reports/?period={preset.value}").context["page"].now.offered
         rows = client.get(f"/reports/calls/?period={preset.value}").context["page"]["rows"]
         assert len(rows) == count, preset
 
@@ -311,12 +311,12 @@ def test_every_preset_lists_the_calls_that_reports_count(numbers, manager):
 @pytest.mark.parametrize("text", ["15 Sep 2026", "Tue 15 Sep 2026", "15. September 2026", "15.9.2026", "15.09.26"])
 def test_days_are_read_as_pages_and_people_write_them(numbers, manager, text):
     client = signed_in(manager)
-    form = client.get("/reports/", {"from": text, "to": text}).context["page"]["form"]
+    form = client.get("/reports/", {"from": text, "to": text}).context["page"].form
     assert form.period.first == form.period.last == date(2026, 9, 15)
     listed = client.get("/reports/calls/", {"from": text, "to": text}).context["page"]["filter"]
     assert listed.first == listed.last == date(2026, 9, 15)
 
 
 def test_datetimes_are_no_days(numbers, manager):
-    form = signed_in(manager).get("/reports/", {"from": datetime(2026, 9, 15, 8).isoformat()}).context["page"]["form"]  # noqa: DTZ001 (a text)
+    form = signed_in(manager).get("/reports/", {"from": datetime(2026, 9, 15, 8).isoformat()}).context["page"].form  # noqa: DTZ001 (a text)
     assert "is no day" in form.errors["from"]

@@ -1,0 +1,44 @@
+"""What every figure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from calls.models import DestinationNumber
+from reports.figures import FIGURES, Figure
+from reports.views.shared import Page, page_of, passed_on, personal
+
+
+@require_safe
+@login_required
+@personal
+def definitions(request: HttpRequest) -> HttpResponse:
+    choices = list(DestinationNumber.objects.visible_to(request.user))
+    return page_of(request, "reports/definitions.html", build_definitions_page(), choices, passed_on(request))
+
+
+@dataclass(frozen=True)
+class DefinedFigure:
+    """A figure, and the posts that it rests on."""
+
+    figure: Figure
+    posts: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefinitionsPage(Page):
+    """Every figure in words, and the posts it rests on."""
+
+    figures: Sequence[DefinedFigure]
+
+
+def build_definitions_page() -> DefinitionsPage:
+    """Build the page, which is the same for everyone."""
+    return DefinitionsPage(
+        figures=[DefinedFigure(figure, [post.value for post in figure.rests_on]) for figure in FIGURES.values()]
+    )

@@ -1,0 +1,61 @@
+"""The page before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from calls.models import AccessKey, DestinationNumber, RequestType
+from reports import figures
+from reports.models import FirstPost
+from reports.views.shared import Page
+
+# What cannot be seen without each of the five posts.
+UNSEEN_WITHOUT = {
+    RequestType.CALL_START: _("calls that never get further; the caller's whole wait"),
+    RequestType.BLOCK_END: _("where callers give up"),
+    RequestType.INITIATE_FORWARD: _("missed, abandoned, ring time, service level"),
+    RequestType.FORWARD_ANSWER: _("answered, service level, every time"),
+    RequestType.CALL_END: _("missed, abandoned, short calls, talk time"),
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box to tick in TENIOS, and whether its post has arrived."""
+
+    box: Any
+    post: str
+    unseen: Any
+    seen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstRunPage(Page):
+    """For administrators the next step, for others who to ask."""
+
+    newest: DestinationNumber | None
+    keys: Sequence[AccessKey]
+    posts_url: str
+    here_url: str
+    boxes: Sequence[Box]
+
+    # The list of what needs attention is the same as on the overview; before the first call only notices are on it.
+    attention: ClassVar = ()
+
+
+def build_first_run_page(choices: Sequence[DestinationNumber], here_url: str) -> FirstRunPage:
+    """Build the page before the first call; `here_url` is where this server takes posts."""
+    newest = max(choices, key=lambda choice: choice.created_at, default=None)
+    seen = set(FirstPost.objects.filter(destination_number=newest).values_list("request_type", flat=True))
+    return FirstRunPage(
+        newest=newest,
+        keys=[key for key in newest.access_keys.all() if key.is_live()] if newest else [],
+        posts_url=settings.PUBLIC_URL + settings.POSTS_PATH if settings.PUBLIC_URL else "",
+        here_url=here_url,
+        boxes=[Box(figures.BOXES[post], post.value, UNSEEN_WITHOUT[post], post.value in seen) for post in RequestType],
+    )
