@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -31,7 +32,6 @@ SAY_AGAIN_AFTER_S = 60.0
 DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 # In a request's environment: why it is refused, for the middleware that answers it.
 REFUSED = "calltally.refused"
-POSTS = frozenset({settings.POSTS_PATH, f"{settings.POSTS_PATH}/"})
 PROBES = frozenset({"/healthz", "/metrics"})
 DOWNLOADS = (".csv", ".xlsx")
 BUSY = [
@@ -67,9 +67,15 @@ class BrokenOff(Exception):  # noqa: N818 (what it does to the connection)
     """Has the server break off a download, so that its reader can tell that it is not whole."""
 
 
+@cache
+def _posts() -> frozenset[str]:
+    """The addresses that posts go to. Not read at import: the intake names its settings after that."""
+    return frozenset({settings.POSTS_PATH, f"{settings.POSTS_PATH}/"})
+
+
 def kind_of(path: str) -> Kind:
     """Say what a request is for by its path. tests/test_shares.py holds it against every address."""
-    if path in POSTS:
+    if path in _posts():
         return Kind.POST
     if path in PROBES:
         return Kind.PROBE

@@ -14,7 +14,8 @@ os.environ.setdefault("ACCESS_KEY_PEPPER", "for tests alone, also long enough")
 _home = tempfile.TemporaryDirectory(prefix="calltally-home-")
 os.environ["CALLTALLY_HOME"] = _home.name
 
-import pytest  # noqa: E402 (the environment comes first)
+import hypothesis  # noqa: E402 (the environment comes first)
+import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
 
@@ -23,6 +24,10 @@ HOMES = "calltally-test-database-"
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# How long an example takes says more of the machine than of us.
+hypothesis.settings.register_profile("calltally", deadline=None)
+hypothesis.settings.load_profile("calltally")
 
 _server = pytest.StashKey[embedded.Server]()
 _lock = pytest.StashKey[int]()

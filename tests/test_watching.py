@@ -166,7 +166,7 @@ def test_whoever_comes_through_a_proxy_is_a_stranger(client, header):
 def test_strangers_are_told_when_no_post_can_be_kept_and_nothing_else(client, settings, tmp_path, monkeypatch):
     (tmp_path / "posts.sqlite3").mkdir()
     settings.SPOOL_FOLDER = tmp_path
-    monkeypatch.setattr(intake, "has_database", lambda: False)
+    monkeypatch.setattr(intake.Intake, "has_database", lambda _self: False)
 
     answer = client.get("/healthz", REMOTE_ADDR="203.0.113.9")
 
@@ -350,7 +350,7 @@ def test_managers_are_not_shown_the_system(client, number):
 
 # --- Several processes -----------------------------------------------------------------------
 
-COUNT = "from calls import metrics; metrics.count_post(200, 0.01); metrics.count_post(503, 1.5)"
+COUNT = "from calls.ingest import metrics; metrics.count_post(200, 0.01); metrics.count_post(503, 1.5)"
 TELL = """
 import os, django; os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"; django.setup()
 from django.test import RequestFactory
@@ -407,7 +407,7 @@ def test_no_counter_decreases_where_the_other_process_is_started_again(folders):
         run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
     shutil.rmtree(web)
     web.mkdir()
-    run("from calls import metrics", PROMETHEUS_MULTIPROC_DIR=str(web))
+    run("from calls.ingest import metrics", PROMETHEUS_MULTIPROC_DIR=str(web))
 
     told = tell(web, intake)
 

@@ -56,7 +56,7 @@ def test_another_run_of_the_same_seed_makes_new_calls(live_server, number):
 
 
 def test_a_rate_is_kept(live_server, number):
-    made = [[client.scripts.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
+    made = [[client.scenarios.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
     due = sorted(due.at_s for call in client.compress(made, rate=10) for due in call)
     assert due == [place / 10 for place in range(20)]
 

@@ -1,0 +1,158 @@
+"""What calls add up to by number: by quarter-hour, day, month and hour of the week, and the most at once."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from reports.models.base import (
+    Measured,
+    OfDay,
+    OfMonth,
+    OfNumber,
+    OfQuarterHour,
+    count_field,
+    durations_field,
+    in_words,
+    microseconds_field,
+    seconds_field,
+)
+
+
+class Counts(OfNumber, Measured):
+    """The figures of one number in one stretch of time."""
+
+    offered = count_field(_("offered"))
+    answered = count_field(_("answered"))
+    served_in_plan = count_field(_("served in plan"))
+    missed = count_field(_("missed"))
+    abandoned = count_field(_("abandoned"))
+    short = count_field(_("short"))
+    in_progress = count_field(_("in progress"))
+    end_unknown = count_field(_("end unknown"))
+    # The two sides of the service level, and the sums and counts that the means need.
+    answered_after_start = count_field(_("answered, start seen"), _("Answered calls that have a CALL_START"))
+    answered_in_time = count_field(_("answered in time"), _("Of these, within the number's service level"))
+    time_to_answer_s = seconds_field(_("time to answer, sum (s)"))
+    ring_s = seconds_field(_("ring time, sum (s)"))
+    ring_calls = count_field(_("calls with a ring time"))
+    talk_s = seconds_field(_("talk time, sum (s)"))
+    talk_calls = count_field(_("calls with a talk time"))
+    time_to_answer_us = microseconds_field(_("time to answer, sum (µs)"))
+    ring_us = microseconds_field(_("ring time, sum (µs)"))
+    talk_us = microseconds_field(_("talk time, sum (µs)"))
+
+    class Meta:
+        abstract = True
+
+
+class QuarterHourCounts(Counts, OfQuarterHour):
+    each_time_to_answer_s = durations_field(_("time to answer of each call (s)"))
+    each_ring_s = durations_field(_("ring time of each call (s)"))
+    each_talk_s = durations_field(_("talk time of each call (s)"))
+
+    class Meta:
+        verbose_name = _("counts of a quarter-hour")
+        verbose_name_plural = _("counts by quarter-hour")
+        constraints = [
+            # Also answers: what are this number's counts in a period?
+            models.UniqueConstraint(name="counts_once_per_quarter_hour", fields=["destination_number", "quarter_hour"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number}, {in_words(self.quarter_hour)}"
+
+
+class DayCounts(Counts, OfDay):
+    class Meta:
+        verbose_name = _("counts of a day")
+        verbose_name_plural = _("counts by day")
+        constraints = [
+            models.UniqueConstraint(
+                name="counts_once_per_day", fields=["destination_number", "day", "is_open", "measured"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number}, {date_format(self.day)}"
+
+
+class MonthCounts(Counts, OfMonth):
+    class Meta:
+        verbose_name = _("counts of a month")
+        verbose_name_plural = _("counts by month")
+        constraints = [
+            models.UniqueConstraint(
+                name="counts_once_per_month", fields=["destination_number", "month", "is_open", "measured"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m}"
+
+
+class HourOfWeekCounts(OfNumber, Measured, OfMonth):
+    """What came in one hour of the week, local time, on all its days of one month."""
+
+    weekday = models.PositiveSmallIntegerField(_("weekday"), help_text=_("1 is Monday"))
+    hour = models.PositiveSmallIntegerField(_("hour"))
+    offered = count_field(_("offered"))
+    answered = count_field(_("answered"))
+    missed = count_field(_("missed"))
+    abandoned = count_field(_("abandoned"))
+
+    class Meta:
+        verbose_name = _("counts of an hour of the week")
+        verbose_name_plural = _("counts by hour of the week")
+        constraints = [
+            models.UniqueConstraint(
+                name="counts_once_per_hour_of_week",
+                fields=["destination_number", "month", "weekday", "hour", "is_open", "measured"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m} {self.weekday} {self.hour}"
+
+
+class MonthDurations(OfNumber, Measured, OfMonth):
+    """How long the calls of a past month took: the whole seconds that occur, and of how many calls each is.
+
+    Added up from the durations of quarter-hours and deleted when one of them changes (counting.month_durations)."""
+
+    time_to_answer_s = durations_field(_("time to answer (s)"))
+    time_to_answer_calls = durations_field(_("calls"))
+    ring_s = durations_field(_("ring time (s)"))
+    ring_calls = durations_field(_("calls"))
+    talk_s = durations_field(_("talk time (s)"))
+    talk_calls = durations_field(_("calls"))
+
+    class Meta:
+        verbose_name = _("durations of a month")
+        verbose_name_plural = _("durations by month")
+        constraints = [
+            # Also answers: what was added up of this number's month?
+            models.UniqueConstraint(
+                name="durations_once_per_month", fields=["destination_number", "month", "is_open", "measured"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.month:%Y-%m}"
+
+
+class QuarterHourPeaks(OfNumber, OfQuarterHour):
+    """The most calls of a number that went on at one moment of a quarter-hour; none where none went on."""
+
+    peak = count_field(_("calls at once"))
+
+    class Meta:
+        verbose_name = _("calls at once in a quarter-hour")
+        verbose_name_plural = _("calls at once by quarter-hour")
+        constraints = [
+            models.UniqueConstraint(name="peak_once_per_quarter_hour", fields=["destination_number", "quarter_hour"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"

@@ -1,0 +1,131 @@
+"""How long calls of past months took is added up, deleted where a month is counted again, and always proved."""
+
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+
+from reports import periods
+from reports.counting import month_durations, rollups, verification
+from reports.figures import Coverage
+from reports.models import MonthDurations
+from reports.periods import Opening, Period
+from reports.queries import durations
+from tests.factories import make_number, take
+from tests.reports.helpers import roll_up
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FEBRUARY, APRIL = date(2026, 2, 1), date(2026, 4, 1)
+
+
+def call(number, at, *, waits_s=10, talks_s=60):
+    name = f"{at.isoformat()} {waits_s}"
+    take(number, "CALL_START", at, call_uuid=name)
+    take(number, "INITIATE_FORWARD", at + timedelta(seconds=2), call_uuid=name)
+    take(number, "FORWARD_ANSWER", at + timedelta(seconds=waits_s), call_uuid=name)
+    take(number, "CALL_END", at + timedelta(seconds=waits_s + talks_s), call_uuid=name)
+
+
+@pytest.fixture
+def numbers():
+    """Two numbers, one with opening hours, and calls from January to May."""
+    random = Random("durations")
+    first, second = make_number(expects_forward=True), make_number("+492212345678", expects_forward=True)
+    hours = second._meta.get_field("opening_hours").related_model.objects.create(name="Day")
+    for weekday in range(1, 6):
+        hours.weekly.create(weekday=weekday, opens_at="08:00", closes_at="18:00")
+    second.opening_hours = hours
+    second.save()
+    for _n in range(60):
+        at = datetime(2026, 1, 10, 6, tzinfo=UTC) + timedelta(minutes=random.randrange(130 * 24 * 60))
+        call(random.choice([first, second]), at, waits_s=random.randrange(3, 90), talks_s=random.randrange(1, 900))
+    # Either side of midnight in Berlin, at the end of a month.
+    call(first, datetime(2026, 3, 31, 21, 59, tzinfo=UTC), waits_s=33)
+    call(first, datetime(2026, 3, 31, 22, 1, tzinfo=UTC), waits_s=34)
+    roll_up()
+    return [first, second]
+
+
+def questions(numbers):
+    coverage = Coverage.of(numbers)
+    for period in (
+        Period(date(2026, 1, 1), date(2026, 5, 31)),
+        Period(date(2026, 1, 20), date(2026, 4, 3)),
+        Period(FEBRUARY, date(2026, 2, 28)),
+        Period(date(2026, 3, 31), APRIL),
+        Period(date(2026, 2, 1), date(2026, 4, 30), until=datetime(2026, 4, 30, 10, 15, tzinfo=UTC)),
+    ):
+        for opening in Opening:
+            asked = periods.replace(period, opening=opening)
+            yield durations.of(coverage, asked), durations.by_number(coverage, asked)
+
+
+def test_durations_are_the_same_before_and_after_months_are_added_up(numbers):
+    before = list(questions(numbers))
+    assert not MonthDurations.objects.exists()
+
+    assert month_durations.add_up() >= 8  # of both numbers
+    assert month_durations.add_up() == 0
+
+    assert list(questions(numbers)) == before
+    assert before[0][0]["time_to_answer"].calls == 62
+    assert list(verification.differences()) == []
+
+
+def test_only_months_that_are_over_are_added_up(numbers):
+    call(numbers[0], datetime.now(UTC) - timedelta(minutes=1))
+    roll_up()
+    month_durations.add_up()
+
+    this_month = periods.today().replace(day=1)
+    assert MonthDurations.objects.filter(month=FEBRUARY).exists()
+    assert not MonthDurations.objects.filter(month__gte=this_month).exists()
+
+
+def test_a_call_that_comes_late_is_among_the_durations_at_once(numbers):
+    month_durations.add_up()
+    first, second = numbers
+    call(first, datetime(2026, 2, 10, 9, tzinfo=UTC), waits_s=600)
+    roll_up()
+
+    assert not MonthDurations.objects.filter(destination_number=first, month=FEBRUARY).exists()
+    assert MonthDurations.objects.filter(destination_number=first, month=APRIL).exists()
+    assert MonthDurations.objects.filter(destination_number=second, month=FEBRUARY).exists()
+    february = Period(FEBRUARY, date(2026, 2, 28))
+    late = list(questions(numbers))
+    assert durations.of(Coverage.of([first]), february)["time_to_answer"].seconds[600] == 1
+
+    assert month_durations.add_up() == 1
+    assert list(questions(numbers)) == late
+
+
+def test_what_is_measured_decides_within_a_month(numbers):
+    first = numbers[0]
+    month_durations.add_up()
+    first.forward_answer = "off"
+    first.save()
+    roll_up()
+    assert durations.of(Coverage.of([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+    month_durations.add_up()
+    assert durations.of(Coverage.of([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+
+
+def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):
+    month_durations.add_up()
+    before = list(questions(numbers))
+    rollups.rebuild()
+    assert not MonthDurations.objects.exists()
+    call_command("roll_up", verbosity=0)
+    assert MonthDurations.objects.exists()
+    assert list(questions(numbers)) == before
+
+    MonthDurations.objects.filter(month=FEBRUARY).update(talk_s=F("ring_s"))
+    found = list(verification.differences())
+    assert {(one.table, one.when) for one in found} == {("monthdurations", FEBRUARY)}
+    verification.mend(found)
+    assert list(verification.differences()) == []
+    month_durations.add_up()
+    assert list(questions(numbers)) == before
