@@ -262,6 +262,7 @@ CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
+ADD_UP_DURATIONS_EVERY_S = 600
 CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = 300
@@ -290,6 +291,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.roll_up",
         "schedule": ROLL_UP_EVERY_S,
         "options": {"expires": ROLL_UP_EVERY_S},
+    },
+    "add-up-durations": {
+        "task": "reports.tasks.add_up_durations",
+        "schedule": ADD_UP_DURATIONS_EVERY_S,
+        "options": {"expires": ADD_UP_DURATIONS_EVERY_S},
     },
     "reunite-calls": {
         "task": "calls.tasks.reunite_calls",

@@ -233,7 +233,7 @@ def runs(period: Period, edges: Iterable[datetime]) -> list[Run]:
         if day_start(day) != edge:
             split.add(day)
     parts: list[Run] = []
-    for month in _months(period):
+    for month in months(period.first, period.last):
         of_it = _both(month, period)
         if of_it == month and not _falls_inside(of_it, borders, split):
             parts.append(Run(Grain.MONTH, of_it.first, of_it.last))
@@ -257,7 +257,7 @@ def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
     less to read than its quarter-hours; of days that have not begun there is next to nothing."""
     read: list[Run] = []
     taken_off: list[Run] = []
-    for month in _months(period):
+    for month in months(period.first, period.last):
         of_it = _both(month, period)
         outside = []
         if month.first < of_it.first:
@@ -272,13 +272,13 @@ def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
     return read, taken_off
 
 
-def _months(period: Period) -> Iterator[Period]:
-    """The whole months that a period reaches into."""
-    first = period.first.replace(day=1)
-    while first <= period.last:
-        following = (first + 32 * DAY).replace(day=1)
-        yield period.of_days(first, following - DAY)
-        first = following
+def months(first: date, last: date) -> Iterator[Period]:
+    """Yield the whole months that some days reach into."""
+    begins = first.replace(day=1)
+    while begins <= last:
+        following = (begins + 32 * DAY).replace(day=1)
+        yield Period(begins, following - DAY)
+        begins = following
 
 
 def _both(one: Period, other: Period) -> Period:

@@ -8,7 +8,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from reports import alerts
-from reports.counting import rollups
+from reports.counting import month_durations, rollups
 from reports.exports import workbook_jobs
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,11 @@ def roll_up() -> None:
         rollups.recount_changed()
     except rollups.ZoneChanged as error:
         logger.error("%s", error)
+
+
+@shared_task(ignore_result=True)
+def add_up_durations() -> None:
+    month_durations.add_up()
 
 
 @shared_task(ignore_result=True)

@@ -45,6 +45,7 @@ LAYERS = {
         {"filters.call_menus", "exports.csv_files", "queries.today", "exports.file_store"},
         {
             "filters.call_filter",
+            "counting.month_durations",
             "counting.verification",
             "queries.hours_of_week",
             "queries.post_arrivals",

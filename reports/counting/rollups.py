@@ -30,6 +30,7 @@ LOCK = 0x726F6C6C
 MOST_LOG_ROWS = 100_000  # taken in one transaction
 FEW = 100  # quarter-hours
 MOST_AT_ONCE = 20_000  # quarter-hours
+MONTH_DURATIONS = "reports_monthdurations"
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
@@ -101,7 +102,12 @@ WITH {CHANGED}, {count_tables.CHANGED_MONTHS}, {
         )
         for table in TABLES
     )
-} SELECT""")
+}, forgotten AS (
+  -- What was added up of durations; reports.counting.month_durations makes it again.
+  DELETE FROM {MONTH_DURATIONS} AS durations USING changed_month
+  WHERE durations.destination_number_id = changed_month.destination_number_id
+    AND durations.month = changed_month.month
+) SELECT""")
 
 FIND_TOUCHED = _numbered(f"WITH {CHANGED} {count_tables.TOUCHED_BY_CHANGED}")
 
@@ -271,7 +277,7 @@ def rebuild() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
-        for name in (*counted, count_tables.HOURS, count_tables.PEAKS, "reports_firstpost"):
+        for name in (*counted, count_tables.HOURS, MONTH_DURATIONS, count_tables.PEAKS, "reports_firstpost"):
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
-from reports.counting import count_tables, measured, rollups
+from reports.counting import count_tables, measured, month_durations, rollups
 from reports.counting.count_tables import TABLES
 
 
@@ -47,6 +47,12 @@ changed_day AS (
 ALL_MONTHS = """
 changed_month AS (
   SELECT DISTINCT destination_number_id, date_trunc('month', day)::date AS month FROM reports_daycounts
+)"""
+
+# A month that is not added up is none that differs.
+ADDED_UP_MONTHS = f"""
+scope AS MATERIALIZED (
+  SELECT DISTINCT destination_number_id, month, %s::text AS time_zone FROM {rollups.MONTH_DURATIONS}
 )"""
 
 ALL_HOURS = f"changed_hour AS ({count_tables.HOURS_OF.format(quarter_hours=count_tables.COUNTS.of_quarter_hours)})"
@@ -108,6 +114,15 @@ def _questions() -> Iterator[Question]:
         [zone, zone],
         # Not the first one, which might be the hour that is skipped in spring.
         f"({count_tables.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
+    )
+    yield Question(
+        rollups.MONTH_DURATIONS,
+        ADDED_UP_MONTHS,
+        month_durations.ADD_UP,
+        month_durations.KEYS,
+        month_durations.ARRAYS,
+        NEVER,
+        [zone],
     )
     yield Question(
         count_tables.PEAKS,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from reports import periods
 from reports.figures import Coverage
-from reports.periods import Period
+from reports.periods import Grain, Period, Run
 from reports.queries import counts
 
 KEYS = ("time_to_answer", "ring", "talk")
@@ -22,19 +23,43 @@ TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
 BOUNDS_OF = {"time_to_answer": BOUNDS, "ring": BOUNDS, "talk": TALK_BOUNDS}
 MINUTE = 60
 
-# Each call's own time in whole seconds begun, of the quarter-hours in which it is measured.
-_TIMES = "\nUNION ALL\n".join(
+# Calls by their whole seconds begun, as far as that is measured. Months that are over are added up already (as a rule:
+# see reports.counting.month_durations); other days are read from the durations that each quarter-hour keeps.
+_DURATIONS = f"""
+WITH run AS MATERIALIZED (
+  SELECT number.id, starts, ends FROM unnest(%(ids)s::bigint[]) AS number (id)
+  CROSS JOIN unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[], %(months)s::date[]) AS run (starts, ends, month)
+  WHERE NOT EXISTS (
+    SELECT FROM reports_monthdurations AS known
+    WHERE known.destination_number_id = number.id AND known.month = run.month
+  )
+), quarter_hours AS MATERIALIZED (
+  SELECT counts.* FROM run CROSS JOIN LATERAL (
+    SELECT destination_number_id, measured, {", ".join(f"each_{key}_s" for key in KEYS)}
+    FROM reports_quarterhourcounts
+    WHERE destination_number_id = run.id AND quarter_hour >= starts AND quarter_hour < ends AND {counts.ASKED}
+    OFFSET 0
+  ) AS counts
+), months AS MATERIALIZED (
+  SELECT * FROM reports_monthdurations
+  WHERE destination_number_id = ANY(%(ids)s) AND month = ANY(%(months)s::date[]) AND {counts.ASKED}
+)
+""" + "\nUNION ALL\n".join(
     f"""
-SELECT {{number}} AS number, '{key}' AS key, seconds, count(*) AS calls
-FROM reports_quarterhourcounts CROSS JOIN unnest(each_{key}_s) AS seconds
-WHERE destination_number_id = ANY(%(ids)s) AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
-  AND measured & {counts.NEEDS[key]} = {counts.NEEDS[key]} AND {counts.ASKED}
+SELECT {{number}} AS number, '{key}' AS key, second, sum(calls)::bigint FROM (
+  SELECT destination_number_id, measured, second, 1 AS calls
+  FROM quarter_hours CROSS JOIN unnest(each_{key}_s) AS second
+  UNION ALL
+  SELECT destination_number_id, measured, second, calls
+  FROM months CROSS JOIN unnest({key}_s, {key}_calls) AS duration (second, calls)
+) AS duration
+WHERE measured & {counts.NEEDS[key]} = {counts.NEEDS[key]}
 GROUP BY {{keys}}"""
     for key in KEYS
 )
 # Of all numbers together, which takes less; or by number.
-TOGETHER = _TIMES.format(number="0", keys="seconds")
-BY_NUMBER = _TIMES.format(number="destination_number_id", keys="destination_number_id, seconds")
+TOGETHER = _DURATIONS.format(number="0", keys="second")
+BY_NUMBER = _DURATIONS.format(number="destination_number_id", keys="destination_number_id, second")
 
 
 @dataclass(frozen=True)
@@ -95,11 +120,28 @@ def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
 
 def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -> list[dict[str, Times]]:
     found: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
+    runs = list(_runs(period))
+    parameters = {
+        "ids": [number.id for number in coverage],
+        "starts": [run.start for run in runs],
+        "ends": [run.end for run in runs],
+        "months": [run.first if run.grain == Grain.MONTH else None for run in runs],
+        "is_open": period.opening.is_open,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(sql, counts.parameters(coverage, period, []))
+        cursor.execute(sql, parameters)
         for number, key, second, calls in cursor.fetchall():
             found[number][key][second] = calls
     return [{key: Times(seconds) for key, seconds in found[number].items()} for number in numbers]
+
+
+def _runs(period: Period) -> Iterator[Run]:
+    """Yield the whole months of a period one by one, and what lies beside them."""
+    for run in periods.runs(period, [period.start, period.end]):
+        if run.grain == Grain.MONTH:
+            yield from (Run(Grain.MONTH, month.first, month.last) for month in periods.months(run.first, run.last))
+        else:
+            yield run
 
 
 def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] = BOUNDS) -> list[TimesClass]:

@@ -36,7 +36,8 @@ SELECT number.id, offered, answered, 0, missed, abandoned, 0, 0, 0, answered, in
   answered * 21, answered * 12, answered, answered * 180, answered,
   answered * 21000000::bigint, answered * 12000000::bigint, answered * 180000000::bigint,
   slot, extract(hour FROM slot) < 16, 31,
-  array_fill(21, ARRAY[answered]), array_fill(12, ARRAY[answered]), array_fill(180, ARRAY[answered])
+  array_fill(second % 60, ARRAY[answered]), array_fill(second % 40, ARRAY[answered]),
+  array_fill(second, ARRAY[answered])
 FROM calls_destinationnumber AS number
 CROSS JOIN generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day
 CROSS JOIN generate_series(
@@ -44,6 +45,8 @@ CROSS JOIN generate_series(
 ) AS slot
 CROSS JOIN LATERAL (SELECT floor(%(mean)s * 2 * random() + random())::int AS offered WHERE slot IS NOT NULL) AS arrived
 CROSS JOIN LATERAL (SELECT (offered * 0.7)::int AS answered) AS of_them
+-- Alike in a quarter-hour, and spread over 10 minutes in a month.
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM slot)::bigint / 900 * 7919 % 600)::int AS second) AS took
 CROSS JOIN LATERAL (
   SELECT (answered * 0.8)::int AS in_time, (offered - answered) / 2 AS missed,
     offered - answered - (offered - answered) / 2 AS abandoned
@@ -112,7 +115,7 @@ def fill() -> dict[str, Any]:
 
     from calls.models import Call, DestinationNumber, RequestType
     from reports import periods
-    from reports.counting import count_tables
+    from reports.counting import count_tables, month_durations
 
     last = periods.today() - periods.DAY
     first = last - timedelta(days=DAYS - 1)
@@ -163,6 +166,7 @@ def fill() -> dict[str, Any]:
         cursor.execute(
             "INSERT INTO reports_rollup (id, counted_at, time_zone) VALUES (1, now(), %s)", [settings.TIME_ZONE]
         )
+        month_durations.add_up()
         # As it would be a while after so much was written, and not while the pages are asked for.
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute("CHECKPOINT")

@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from reports.counting import rollups
+from reports.counting import month_durations, rollups
 
 
 class Command(BaseCommand):
@@ -14,5 +14,6 @@ class Command(BaseCommand):
         self.stdout.write("Counting every call again; the pages show the old counts until it is done.")
         started = time.monotonic()
         counted = rollups.rebuild()
+        month_durations.add_up()
         took = time.monotonic() - started
         self.stdout.write(f"Counted {counted:,} quarter-hours in {took:.1f} s, days of {settings.TIME_ZONE}.")
