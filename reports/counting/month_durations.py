@@ -13,7 +13,7 @@ from reports import periods
 from reports.counting.count_tables import COUNTS, FENCE, TIMES
 from reports.counting.rollups import LOCK, MONTH_DURATIONS
 
-AT_ONCE = 50  # months of numbers in one transaction: so long a roll-up may wait
+AT_ONCE = 20  # months of numbers in one transaction: so long a roll-up may wait
 
 KEYS = ("destination_number_id", "month", "is_open", "measured")
 ARRAYS = tuple(f"{time}_{what}" for time in TIMES for what in ("s", "calls"))
