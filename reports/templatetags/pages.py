@@ -48,16 +48,16 @@ OF_PARTS = frozenset(
 def icon(name: str) -> SafeString:
     """An icon of the sprite; the word beside it says the same."""
     href = f"{static('reports/vendor/bootstrap-icons/icons.svg')}#{name}"
-    return format_html('<svg class="i" aria-hidden="true"><use href="{}"></use></svg>', href)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', href)
 
 
 @register.simple_tag
 @cache
 def swatch(kind: str) -> SafeString:
-    """The colour and pattern of an outcome, or of `nm` (not measured)."""
-    frame = (2, 10) if kind == Outcome.IN_PROGRESS else (1, 11) if kind == "nm" else (0, 12)
+    """The colour and pattern of an outcome, or of `not_measured`."""
+    frame = (2, 10) if kind == Outcome.IN_PROGRESS else (1, 11) if kind == "not_measured" else (0, 12)
     return format_html(
-        '<svg class="sw" viewBox="0 0 12 12" aria-hidden="true"><rect class="f-{kind}" x="{at}" y="{at}" '
+        '<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><rect class="fill-{kind}" x="{at}" y="{at}" '
         'width="{side}" height="{side}"/></svg>',
         kind=kind,
         at=frame[0] / 2 if frame[0] else 0,
@@ -69,8 +69,8 @@ def swatch(kind: str) -> SafeString:
 def outcome(kind: str) -> SafeString:
     """An outcome as colour, pattern and word."""
     if kind == outcomes.CALLBACK:
-        return format_html('<span class="out">{}</span>', outcomes.CALLBACK_LABEL)
-    return format_html('<span class="out">{}{}</span>', swatch(kind), Outcome(kind).label)
+        return format_html('<span class="outcome">{}</span>', outcomes.CALLBACK_LABEL)
+    return format_html('<span class="outcome">{}{}</span>', swatch(kind), Outcome(kind).label)
 
 
 @register.simple_tag
@@ -163,7 +163,7 @@ def shown(value: Any, kind: str) -> SafeString:
     return SafeString(text.replace(",", get_format("THOUSAND_SEPARATOR")) if "," in text else text)
 
 
-_NIL, _ZERO = SafeString('<span class="nil">–</span>'), SafeString('<span class="zero">0</span>')
+_NIL, _ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
 
 
 @register.filter
@@ -339,7 +339,7 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
     if one.state is State.DOES_NOT_APPLY:
-        return format_html('<span class="nil" title="{}">–</span>', _("does not apply"))
+        return format_html('<span class="no-value" title="{}">–</span>', _("does not apply"))
     if one.state is State.NOT_MEASURED:
         return _not_measured(context, key, one, row, place)
     href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
@@ -395,7 +395,7 @@ def at_once(peak: Peak, number: DestinationNumber) -> SafeString:
 def cells(context: template.Context, row: Row, keys: Sequence[str], place: str) -> SafeString:
     """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
     written = (cell(context, key, row[key], row, KINDS.get(key, "count"), place) for key in keys)
-    return mark_safe("".join(f'<td class="r">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+    return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
 
 
 @register.simple_tag(takes_context=True)
@@ -403,7 +403,7 @@ def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[st
     """The counts of a row, as `cells`, each with the plain number that a chart draws. `series` are keys and labels."""
     return mark_safe(  # noqa: S308 (cells are safe, and so are numbers)
         "".join(
-            f'<td class="r" data-v="{plain(row[key].value)}">{cell(context, key, row[key], row, "count", place)}</td>'
+            f'<td class="num" data-v="{plain(row[key].value)}">{cell(context, key, row[key], row, "count", place)}</td>'
             for key, _label in series
         )
     )
@@ -447,8 +447,8 @@ def _not_measured(context: template.Context, key: str, one: Cell, row: Row | Non
             _("Settings of this number"),
         )
     return format_html(
-        '<span class="explained"><button type="button" class="term nm" aria-describedby="tip-{place}">{word}</button>'
-        '<span class="tip" role="tooltip" id="tip-{place}"><b>{figure}</b>{reason}{link}</span></span>',
+        '<span class="explained"><button type="button" class="term not-measured" aria-describedby="tip-{place}">{word}'
+        '</button><span class="tip" role="tooltip" id="tip-{place}"><b>{figure}</b>{reason}{link}</span></span>',
         place=f"nm-{place}-{key}",
         word=_("not measured"),
         figure=FIGURES[key].label,
@@ -470,7 +470,7 @@ def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
         "last": values[-1],
     }
     return format_html(
-        '<svg class="spark" viewBox="-3 -3 106 30" role="img" aria-label="{words}"><title>{words}</title>'
+        '<svg class="sparkline" viewBox="-3 -3 106 30" role="img" aria-label="{words}"><title>{words}</title>'
         '<polyline points="{points}"/><circle cx="{x}" cy="{y}" r="2"/></svg>',
         words=words,
         points=points,
@@ -492,8 +492,8 @@ def share_of(row: Row, key: str) -> SafeString:
     """An outcome's share of offered, small and quiet."""
     share = row.share(key)
     if share is None:
-        return mark_safe('<span class="pc"></span>')
-    return format_html('<span class="pc">{}</span>', f"{round(share * 100)} %")
+        return mark_safe('<span class="beside-count"></span>')
+    return format_html('<span class="beside-count">{}</span>', f"{round(share * 100)} %")
 
 
 @register.simple_tag
@@ -580,12 +580,12 @@ def exact_seconds(span: Any) -> str:
 def mark(kind: str) -> SafeString:
     """The mark of a post on the timeline."""
     shapes = {
-        "ring": '<circle class="e0" cx="7" cy="7" r="5"/>',
-        "arrow": '<path class="e2" d="M1.5 7H12M8 3l4 4-4 4"/>',
-        "disc": '<circle class="e3" cx="7" cy="7" r="6"/>',
+        "ring": '<circle class="mark-ring" cx="7" cy="7" r="5"/>',
+        "arrow": '<path class="mark-arrow" d="M1.5 7H12M8 3l4 4-4 4"/>',
+        "disc": '<circle class="mark-disc" cx="7" cy="7" r="6"/>',
     }
-    shape = shapes.get(kind, '<rect class="e1" x="3.5" y="3.5" width="7" height="7" rx="1.5"/>')
-    return format_html('<svg class="ev" viewBox="0 0 14 14" aria-hidden="true">{}</svg>', mark_safe(shape))  # noqa: S308 (constants)
+    shape = shapes.get(kind, '<rect class="mark-square" x="3.5" y="3.5" width="7" height="7" rx="1.5"/>')
+    return format_html('<svg class="event-mark" viewBox="0 0 14 14" aria-hidden="true">{}</svg>', mark_safe(shape))  # noqa: S308 (constants)
 
 
 @register.simple_tag(takes_context=True)
@@ -603,7 +603,7 @@ def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeStri
         parts.append(cell(context, "end_unknown", unknown, row, "count", place))
     words = [_("open")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
     return format_html_join(
-        "", '<span class="d-block">{} <span class="pc wide">{}</span></span>', zip(parts, words, strict=True)
+        "", '<span class="d-block">{} <span class="beside-count wide">{}</span></span>', zip(parts, words, strict=True)
     )
 
 

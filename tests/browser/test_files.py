@@ -29,7 +29,7 @@ def progressed(**fields):
 
 def test_a_large_workbook_is_asked_for_and_its_page_says_when_it_is_ready(live_server, sign_in):
     page = sign_in("manager", PASSWORD)
-    assert page.locator("nav.side").evaluate("side => side.scrollWidth - side.clientWidth") == 0
+    assert page.locator("nav.sidebar").evaluate("sidebar => sidebar.scrollWidth - sidebar.clientWidth") == 0
     page.goto(f"{live_server.url}/reports/calls/")
     page.locator("#export summary").click()
     page.locator("#export a[href*='.xlsx']").click()

@@ -121,7 +121,7 @@ def test_the_whole_path_by_keyboard_alone(client, live_server, sign_in):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     # A definition opens on focus and closes with Escape.
-    term = page.locator(".figs .term").first
+    term = page.locator(".figure-tiles .term").first
     term.focus()
     expect(page.locator(".tip:visible").first).to_be_visible()
     page.keyboard.press("Escape")

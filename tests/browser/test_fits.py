@@ -17,8 +17,8 @@ PAPERS = (688, 1017)
 # Opens all that can be opened, then says what is wrong with the page in a window of this width.
 FAULTS = """() => {
     // Names in the side bar end in dots, and what is for screen readers alone has no room.
-    const CUT_ON_PURPOSE =
-        ".visually-hidden, .side .nums, .skip, svg, select, input, textarea, .selector button, .selector-filter";
+    const CUT_ON_PURPOSE = ".visually-hidden, .sidebar .number-link, .skip-link, svg, select, input, textarea," +
+        " .selector button, .selector-filter";
     for (const one of document.querySelectorAll("main details:not(.menu), #content details")) one.open = true;
     const root = document.documentElement, faults = [];
     const paper = matchMedia("print").matches;
@@ -29,7 +29,7 @@ FAULTS = """() => {
         faults.push(`${root.scrollWidth - root.clientWidth} px wider: ${wide.slice(0, 3).map((one) =>
             one.outerHTML.slice(0, 90)).join(" | ")}`);
     }
-    for (const tile of document.querySelectorAll(".fig")) {
+    for (const tile of document.querySelectorAll(".figure-tile")) {
         const out = [...tile.querySelectorAll(":scope :not(.tip, .tip *)")].filter((one) =>
             one.getBoundingClientRect().right > tile.getBoundingClientRect().right && !one.closest(CUT_ON_PURPOSE));
         if (out.length) faults.push(`out of its tile: ${out[0].outerHTML.slice(0, 90)}`);

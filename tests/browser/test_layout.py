@@ -96,10 +96,10 @@ def test_menus_and_definitions_open_inside_the_window(live_server, sign_in, numb
         page.locator(f"{menu} summary").click()
         page.wait_for_function(
             f"(pop => pop.left >= 0 && pop.right <= {width})"
-            f"(document.querySelector('{menu} .pop').getBoundingClientRect())"
+            f"(document.querySelector('{menu} .menu-panel').getBoundingClientRect())"
         )
         page.keyboard.press("Escape")
-        expect(page.locator(f"{menu} .pop")).not_to_be_visible()
+        expect(page.locator(f"{menu} .menu-panel")).not_to_be_visible()
 
 
 def test_a_day_that_cannot_be_read_is_said_in_sight_and_its_field_has_the_focus(live_server, sign_in, number):
@@ -110,7 +110,7 @@ def test_a_day_that_cannot_be_read_is_said_in_sight_and_its_field_has_the_focus(
     alert = page.locator("#filter-error")
     expect(alert).to_contain_text("never")
     below = alert.bounding_box()
-    assert below["y"] + below["height"] <= page.locator("#own-period .pop").bounding_box()["y"]
+    assert below["y"] + below["height"] <= page.locator("#own-period .menu-panel").bounding_box()["y"]
 
 
 def test_counts_renew_themselves_but_not_under_somebody_who_reads_a_definition(sign_in, open_window):
@@ -146,7 +146,7 @@ def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign
 
     expect(hidden).to_be_visible()
     expect(page.locator(".only-print")).to_contain_text("Times in Europe/Berlin")
-    for navigation in (".mtop", ".mbar", ".side", "form .chips"):
+    for navigation in (".top-bar", ".bottom-bar", ".sidebar", "form .chips"):
         expect(page.locator(navigation).first).not_to_be_visible()
 
 
@@ -159,7 +159,7 @@ def test_a_phone_can_export_too(live_server, sign_in, number):
         ("/reports/calls/", 1),
     ):
         page.goto(f"{live_server.url}{address}")
-        links = page.locator(".share a:visible")
+        links = page.locator(".inline-list a:visible")
         assert links.count() == files
         with page.expect_download() as download:
             links.first.click()

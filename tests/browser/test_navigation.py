@@ -34,7 +34,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     furnish()
     page = sign_in(who, PASSWORD, width=width, height=844)
     page.goto(f"{live_server.url}/reports/when/")
-    menu = page.locator(".mtop .menu")
+    menu = page.locator(".top-bar .menu")
 
     menu.locator("summary").click()
 
@@ -45,7 +45,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     assert len({x for x, _, _ in boxes}) == 1
     assert all(y + height <= below for (_, y, height), (_, below, _) in itertools.pairwise(boxes))
     assert min(height for _, _, height in boxes) >= THUMB
-    controls = menu.locator("summary, .foot a, .foot button:visible, .foot form button")
+    controls = menu.locator("summary, .account a, .account button:visible, .account form button")
     assert min(height for _, _, height in controls.evaluate_all(BOXES)) >= THUMB
     assert names_of(menu.locator("[aria-current=page]")) == ["When"]
     assert findings(page) == []
@@ -54,7 +54,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
 def test_the_menu_is_used_by_keyboard_alone(live_server, sign_in):
     furnish()
     page = sign_in("manager", PASSWORD, width=390, height=844)
-    menu = page.locator(".mtop .menu")
+    menu = page.locator(".top-bar .menu")
     menu.locator("summary").focus()
 
     page.keyboard.press("Enter")
@@ -74,8 +74,8 @@ def test_the_menu_is_used_by_keyboard_alone(live_server, sign_in):
 def test_the_side_bar_lists_the_same_pages(live_server, sign_in):
     furnish()
     page = sign_in("admin", PASSWORD, width=1440)
-    side = names_of(page.locator(".side a:not(.brand)"))
+    side = names_of(page.locator(".sidebar a:not(.brand)"))
     page.set_viewport_size({"width": 390, "height": 844})
-    page.locator(".mtop summary").click()
-    assert names_of(page.locator(".mtop .pop a")) == side
-    assert page.locator(".mbar [aria-current=page]").inner_text().strip() == "Overview"
+    page.locator(".top-bar summary").click()
+    assert names_of(page.locator(".top-bar .menu-panel a")) == side
+    assert page.locator(".bottom-bar [aria-current=page]").inner_text().strip() == "Overview"

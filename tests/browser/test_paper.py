@@ -15,8 +15,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # What nobody needs on paper: navigation, controls, what opens on a click, what only screen readers say.
 LEFT_OUT = (
-    ".side, .mtop, .mbar, .skip, .filters, .seg, .menu, .btnx, .chips, .pager, .tip, .noprint, .visually-hidden,"
-    " .payload, .reveal, details.tab > summary, script, style, select, textarea,"
+    ".sidebar, .top-bar, .bottom-bar, .skip-link, .filters, .segments, .menu, .button, .chips, .pager, .tip,"
+    " .no-print, .visually-hidden,"
+    " .payload, .reveal, details.table-fold > summary, script, style, select, textarea,"
     # The admin's own.
     " #header, #nav-sidebar, .toggle-nav-sidebar, .breadcrumbs, .object-tools, .submit-row, .skip-to-content-link,"
     " .datetimeshortcuts, .add-row, .inline-deletelink, .empty-form, .selector button"

@@ -28,7 +28,7 @@ def numbers():
 
 
 def lit(page):
-    return page.locator("#filters .seg > a[aria-current]")
+    return page.locator("#filters .segments > a[aria-current]")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

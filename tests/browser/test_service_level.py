@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Where an element stands in the window, less what the bar at the bottom covers.
 IN_SIGHT = """element => {
     const {top, bottom} = element.getBoundingClientRect();
-    const bar = document.querySelector(".mbar").getBoundingClientRect();
+    const bar = document.querySelector(".bottom-bar").getBoundingClientRect();
     return top >= 0 && bottom <= (bar.height ? bar.top : innerHeight);
 }"""
 WINDOWS = [(1440, 900), (390, 844)]
@@ -39,7 +39,7 @@ def test_the_first_screen_of_a_number_says_its_service_level(live_server, sign_i
     page = sign_in(STAFF, PASSWORD, width=width, height=height)
     page.goto(f"{live_server.url}/reports/numbers/{installation.names['hotline']}/?{installation.names['week']}")
 
-    tiles = page.locator(".figs .fig")
-    names = [text.strip() for text in tiles.locator(".k .term").all_inner_texts()]
+    tiles = page.locator(".figure-tiles .figure-tile")
+    names = [text.strip() for text in tiles.locator(".figure-name .term").all_inner_texts()]
     assert names == ["Offered", "Answered", "Missed", "Abandoned", "Service level", "Time to answer"]
-    assert tiles.nth(4).locator(".v").evaluate(IN_SIGHT)
+    assert tiles.nth(4).locator(".figure-value").evaluate(IN_SIGHT)

@@ -106,7 +106,7 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
         follow(month, who, link)
     for table in page.tables:
         if (
-            "t" in table.classes
+            "data-table" in table.classes
             and table.name not in {"t-today", "t-times", "t-peaks"}  # the highest of several is not their sum
             and any(cell.links for row in table.body for cell in row)
         ):

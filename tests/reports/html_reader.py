@@ -18,8 +18,8 @@ VOID = frozenset(
     {"area", "br", "col", "hr", "img", "input", "link", "meta", "rect", "path", "circle", "polyline", "use"}
 )
 # What is said in a cell beside its figure: explanations, and what only screen readers say.
-ASIDE = frozenset({"tip", "visually-hidden", "sub"})
-SMALL = frozenset({"pc"})
+ASIDE = frozenset({"tip", "visually-hidden", "second-line"})
+SMALL = frozenset({"beside-count"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Page(HTMLParser):
         self.figures: dict[str, tuple[str, str, str]] = {}
         self.addresses: list[str] = []
         # What is said in sentences, by the class of its element.
-        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "flag", "notices", "compared"), "")
+        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "callout", "notices", "compared"), "")
         # Each open tag, its classes, and with them all tags and classes around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None
@@ -122,12 +122,12 @@ class Page(HTMLParser):
             self._read_link(said)
         elif tag == "polyline" and self._cell is not None:
             self._cell.line = [-float(point.partition(",")[2]) for point in said["points"].split()]
-        if "spark" in classes and self._cell is not None:
+        if "sparkline" in classes and self._cell is not None:
             self._cell.title = said["aria-label"]
         if "title" in said and self._cell is not None:
             self._cell.title = said["title"]
-        if "fig" in classes:
-            self._fig = {"k": "", "v": "", "p": "", "small": ""}
+        if "figure-tile" in classes:
+            self._fig = dict.fromkeys(("figure-name", "figure-value", "figure-note", "small"), "")
         if tag not in VOID:
             self._open.append((tag, classes, self._around | classes | {tag}))
 
@@ -146,9 +146,9 @@ class Page(HTMLParser):
             return
         while self._open:
             opened, classes, _around = self._open.pop()
-            if "fig" in classes and self._fig is not None:
+            if "figure-tile" in classes and self._fig is not None:
                 one = {name: _tidy(text) for name, text in self._fig.items()}
-                self.figures[one["k"]] = (one["v"], one["small"], one["p"])
+                self.figures[one["figure-name"]] = (one["figure-value"], one["small"], one["figure-note"])
                 self._fig = None
             if opened == tag:
                 break
@@ -177,7 +177,7 @@ class Page(HTMLParser):
             if "small" in around:
                 self._fig["small"] += data
             else:
-                for part in "kvp":
+                for part in ("figure-name", "figure-value", "figure-note"):
                     if part in around:
                         self._fig[part] += data
         for name in self.said:

@@ -236,7 +236,7 @@ def test_totals_are_the_sums_of_their_rows(client, busy):
 
 
 def numbers_of(row):
-    cells = re.findall(r'<td class="r[^"]*">(.*?)</td>', row, re.S)
+    cells = re.findall(r'<td class="num[^"]*">(.*?)</td>', row, re.S)
     texts = [re.sub(r"<span class=\"tip\".*?</span>|<[^>]+>", "", cell).strip() for cell in cells]
     return [int(text) if text.isdigit() else text for text in texts]
 

@@ -937,9 +937,9 @@ def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, mo
 
     things = f"{len(silences)} thing{'s' * (len(silences) != 1)} keep{'s' * (len(silences) == 1)} figures"
     assert page.lead.startswith(things if silences else "Every post that can be told to be missing arrives.")
-    assert page.said["flag"].count("is silent") == len(silences)
+    assert page.said["callout"].count("is silent") == len(silences)
     for words in silences.values():
-        assert words in page.said["flag"]
+        assert words in page.said["callout"]
         assert words in overview.said["notices"]
     for line in PEOPLE[who]:
         table = page.table(f"posts-{month.numbers[line]}")

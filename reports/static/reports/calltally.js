@@ -9,7 +9,7 @@
 
   /* One that would stick out at the right opens to the left. */
   const keepInside = (menu) => {
-    const pop = menu.querySelector(":scope > .pop");
+    const pop = menu.querySelector(":scope > .menu-panel");
     if (menu.open && pop && pop.getBoundingClientRect().right > document.documentElement.clientWidth) {
       menu.classList.add("to-left");
     }
@@ -61,12 +61,12 @@
   /* --- phone: long tables start closed, so that the next card is near --- */
   const closeOnPhone = (part) => {
     if (!matchMedia("(max-width: 760px)").matches) return;
-    for (const table of part.querySelectorAll("details.tab[data-phone-closed]")) table.open = false;
+    for (const table of part.querySelectorAll("details.table-fold[data-phone-closed]")) table.open = false;
   };
 
   /* --- paper: every table open --- */
   addEventListener("beforeprint", () => {
-    for (const table of document.querySelectorAll("details.tab:not([open])")) {
+    for (const table of document.querySelectorAll("details.table-fold:not([open])")) {
       table.open = true;
       table.dataset.openedToPrint = "1";
     }
