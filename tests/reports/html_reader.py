@@ -84,9 +84,9 @@ class Page(HTMLParser):
         # The figures in large type: name to value, what stands small beside it, and the line beneath.
         self.figures: dict[str, tuple[str, str, str]] = {}
         self.addresses: list[str] = []
-        # What is said in sentences, by the class of its element.
+        # What is said in sentences, by the class or the id of its element.
         self.said = dict.fromkeys(("lead", "formula", "happened", "note", "callout", "notices", "compared"), "")
-        # Each open tag, its classes, and with them all tags and classes around it.
+        # Each open tag, its classes, and with them all tags, classes and ids around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None
         self._part = ""
@@ -129,7 +129,7 @@ class Page(HTMLParser):
         if "figure-tile" in classes:
             self._fig = dict.fromkeys(("figure-name", "figure-value", "figure-note", "small"), "")
         if tag not in VOID:
-            self._open.append((tag, classes, self._around | classes | {tag}))
+            self._open.append((tag, classes, self._around | classes | {tag, said.get("id", "")}))
 
     def _read_link(self, said: dict[str, str]) -> None:
         self.addresses.append(said.get("href", ""))

@@ -1,0 +1,97 @@
+"""Style sheets and templates name the same classes: no rule is unused, and no class of a template is unknown."""
+
+import re
+from pathlib import Path
+
+import django.contrib.admin
+
+ROOT = Path(__file__).parent.parent
+PAGES_STATIC = ROOT / "reports" / "static" / "reports"
+ADMIN_STATIC = ROOT / "calls" / "static" / "calls"
+DJANGO_ADMIN = Path(django.contrib.admin.__file__).parent
+# htmx gives it while a request is on its way.
+BY_HTMX = {"htmx-request"}
+# Django's admin calls the box of each field by the field.
+BY_DJANGO = "field-"
+# Stands for what a template or a format string fills in.
+FILLED_IN = "\0"
+
+
+def page_sheets():
+    return sorted(PAGES_STATIC.glob("*.css"))
+
+
+def admin_sheets():
+    return sorted(ADMIN_STATIC.glob("*.css"))
+
+
+def page_templates():
+    """Return the templates of pages, and the modules that write HTML for them."""
+    tags = [path for app in ("calls", "reports") for path in (ROOT / app).rglob("templatetags/**/*.py")]
+    return sorted({*(ROOT / "templates").rglob("*.html"), *tags} - set(admin_templates()))
+
+
+def admin_templates():
+    return sorted((ROOT / "templates" / "admin").rglob("*.html"))
+
+
+def with_rules(sheets):
+    """Return the classes that style sheets have rules for."""
+    names = set()
+    for sheet in sheets:
+        css = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for selectors in re.findall(r"([^{};]+)\{", css):
+            if not selectors.strip().startswith("@"):
+                names.update(re.findall(r"\.(-?[A-Za-z_][\w-]*)", selectors))
+    return names
+
+
+def in_templates(files):
+    """Return the classes that templates give; one that is made at run time has FILLED_IN in it."""
+    names = set()
+    for file in files:
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}", " ", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"\{\{.*?\}\}|\{\w*\}", FILLED_IN, text)
+        for value in re.findall(r'\bclass="([^"]*)"', text):
+            names.update(value.split())
+    return names
+
+
+def in_scripts(scripts):
+    """Return the classes that scripts give."""
+    given = re.compile(r'classList\.(?:add|toggle)\("([\w-]+)"')
+    return {name for script in scripts for name in given.findall(script.read_text(encoding="utf-8"))}
+
+
+def beginnings(names):
+    """Return how the classes begin that are made at run time."""
+    found = {name.partition(FILLED_IN)[0] for name in names if FILLED_IN in name}
+    assert all(found), "a class is made at run time without a beginning by which to know it"
+    return tuple(found)
+
+
+def test_no_rule_is_unused():
+    given = in_templates(page_templates()) | in_scripts(PAGES_STATIC.glob("*.js")) | BY_HTMX
+    unused = {name for name in with_rules(page_sheets()) - given if not name.startswith(beginnings(given))}
+    assert not unused, f"rules for classes that no page has: {sorted(unused)}"
+
+
+def test_no_rule_of_the_admin_is_unused():
+    files = [*DJANGO_ADMIN.glob("templates/**/*.html"), *DJANGO_ADMIN.glob("static/**/*.js")]
+    words = {word for file in files for word in re.findall(r"[\w-]+", file.read_text(encoding="utf-8"))}
+    given = in_templates(admin_templates()) | in_scripts(ADMIN_STATIC.glob("*.js")) | words
+    unused = {name for name in with_rules(admin_sheets()) - given if not name.startswith(BY_DJANGO)}
+    assert not unused, f"rules for classes that the admin does not have: {sorted(unused)}"
+
+
+def test_no_class_of_a_template_is_unknown():
+    bootstrap = PAGES_STATIC / "vendor" / "bootstrap" / "bootstrap.min.css"
+    for templates, sheets in (
+        (page_templates(), [*page_sheets(), bootstrap]),
+        (admin_templates(), [*admin_sheets(), *DJANGO_ADMIN.glob("static/**/*.css")]),
+    ):
+        given, known = in_templates(templates), with_rules(sheets)
+        plain = {name for name in given if FILLED_IN not in name}
+        ruled = {beginning for beginning in beginnings(given) if any(name.startswith(beginning) for name in known)}
+        unknown = (plain - known) | (set(beginnings(given)) - ruled)
+        assert not unknown, f"classes that no style sheet knows: {sorted(unknown)}"
