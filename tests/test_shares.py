@@ -64,7 +64,7 @@ def test_every_address_that_answers_with_a_file_is_a_download():
     assert kinds["healthz"] is kind_of("/metrics") is Kind.PROBE
     assert {address for address, kind in kinds.items() if kind is Kind.POST} == {"^tenios/posts/?$"}
     assert kind_of("/tenios/posts/") is kind_of("/tenios/posts") is Kind.POST
-    assert kind_of("/static/reports/calltally.css") is Kind.STATIC
+    assert kind_of("/static/reports/styles/base.css") is Kind.STATIC
     assert kinds["admin/"] is kinds["accounts/login/"] is kind_of("/nothing") is Kind.PAGE
 
 

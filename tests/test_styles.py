@@ -18,7 +18,7 @@ FILLED_IN = "\0"
 
 
 def page_sheets():
-    return sorted(PAGES_STATIC.glob("*.css"))
+    return sorted((PAGES_STATIC / "styles").glob("*.css"))
 
 
 def admin_sheets():
@@ -95,3 +95,9 @@ def test_no_class_of_a_template_is_unknown():
         ruled = {beginning for beginning in beginnings(given) if any(name.startswith(beginning) for name in known)}
         unknown = (plain - known) | (set(beginnings(given)) - ruled)
         assert not unknown, f"classes that no style sheet knows: {sorted(unknown)}"
+
+
+def test_every_style_sheet_of_pages_is_linked_once():
+    html = "".join((ROOT / "templates" / name).read_text(encoding="utf-8") for name in ("_styles.html", "base.html"))
+    linked = re.findall(r"'reports/styles/([\w-]+\.css)'", html)
+    assert sorted(linked) == [sheet.name for sheet in page_sheets()]
