@@ -13,14 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import psycopg
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
-
-if TYPE_CHECKING:
-    from config.database.base import DatabaseWrapper
 
 PAGE_S = 10.0  # a page, in all
 SAVE_S = 60.0  # what is saved in the admin
@@ -55,6 +52,16 @@ class Line:
             self._socket.close()
 
 
+class LimitedConnection(Protocol):
+    """What a limit uses of the connections of config.database."""
+
+    line: Line | None
+
+    def hold(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Limit:
     """Until when one thread's request may wait for the database."""
 
@@ -62,7 +69,7 @@ class Limit:
         self.until = time.monotonic() + seconds
         self.statement_ms = int(max(seconds - STATEMENT_SOONER_S, 1) * 1000)
         self.was_cut = False
-        self._database = cast("DatabaseWrapper", connections["default"])
+        self._database = cast("LimitedConnection", connections["default"])
         self._database.hold()
 
     def connect_within_s(self) -> int:

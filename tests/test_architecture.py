@@ -156,6 +156,25 @@ def test_inside_an_app_models_do_not_know_views(app):
     assert not broken
 
 
+def test_no_module_imports_itself_through_others():
+    files = dict(modules())
+    graph = {name: {_module_of(imported, files) for imported, _inside in imports(files[name])} for name in files}
+    for name in files:
+        reached: set[str] = set()
+        ahead = graph[name] - {None}
+        while ahead:
+            reached |= ahead
+            ahead = {other for passed in ahead for other in graph[passed]} - reached - {None}
+        assert name not in reached, f"{name} is in a circle of imports"
+
+
+def _module_of(imported: str, files: dict[str, Path]) -> str | None:
+    """Return the module that an imported name lies in; None where it is not ours."""
+    while imported and imported not in files:
+        imported = imported.rpartition(".")[0]
+    return imported or None
+
+
 def test_no_import_hides_in_a_function():
     hidden = [
         f"{name} imports {imported}"
