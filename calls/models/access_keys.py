@@ -1,0 +1,67 @@
+"""The access keys of numbers."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import querysets
+from calls.models.numbers import DestinationNumber
+
+
+class AccessKey(models.Model):
+    """What admits posts for a number. Only its fingerprint is kept."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber, on_delete=models.CASCADE, related_name="access_keys", verbose_name=_("number")
+    )
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, editable=False)
+    last4 = models.CharField(_("ends in"), max_length=4, editable=False)
+    valid_from = models.DateTimeField(_("valid from"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    # Derived when calls are counted, never written per post.
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("issued"), default=timezone.now, editable=False)
+
+    objects = querysets.AccessKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access key")
+        verbose_name_plural = _("access keys")
+        ordering = ["destination_number", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                name="access_key_once_per_number",
+                fields=["destination_number", "fingerprint"],
+                violation_error_message=_("This key was issued for this number before."),
+            ),
+        ]
+        indexes = [
+            # Which numbers does the key of this post open?
+            models.Index(name="access_key_fingerprint", fields=["fingerprint"]),
+        ]
+
+    def __str__(self) -> str:
+        # Of a key that was admitted as posts came with it, we never saw the end.
+        return f"…{self.last4}" if self.last4 else gettext("as TENIOS sent it")
+
+    def is_live(self) -> bool:
+        now = timezone.now()
+        return (
+            self.valid_from <= now
+            and (self.expires_at is None or self.expires_at > now)
+            and (self.revoked_at is None or self.revoked_at > now)
+        )
+
+    @property
+    def state(self) -> str:
+        """Say in a word how the key stands."""
+        now = timezone.now()
+        if self.revoked_at is not None and self.revoked_at <= now:
+            return gettext("revoked")
+        if self.expires_at is not None and self.expires_at <= now:
+            return gettext("expired")
+        return gettext("live") if self.valid_from <= now else gettext("not yet valid")

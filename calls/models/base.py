@@ -1,0 +1,45 @@
+"""What several models share: the kinds of posts, and texts that are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from calls import search_keys
+
+
+class RequestType(models.TextChoices):
+    """The five posts, in TENIOS' words and in ours. Others are kept under the name they came with."""
+
+    CALL_START = "CALL_START", _("Call started")
+    BLOCK_END = "BLOCK_END", _("Block ended")
+    INITIATE_FORWARD = "INITIATE_FORWARD", _("Forward started")
+    FORWARD_ANSWER = "FORWARD_ANSWER", _("Forward answered")
+    CALL_END = "CALL_END", _("Plan ended")
+
+
+class WithSearchKey(models.Model):
+    """A model whose rows are searched and ordered by one text of theirs."""
+
+    # The name of that text.
+    SEARCHED: ClassVar[str]
+
+    # Collated by code points: the same order in every database. Blank in rows that an older version has written.
+    search_key = models.TextField(default="", db_default="", blank=True, editable=False, db_collation="C")
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        self.set_search_key()
+        if update_fields is not None and self.SEARCHED in update_fields:
+            update_fields = {*update_fields, "search_key"}
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+    def set_search_key(self) -> None:
+        """Make the search key anew from the text, unless the text was not loaded."""
+        if self.SEARCHED not in self.get_deferred_fields():
+            self.search_key = search_keys.search_key(getattr(self, self.SEARCHED))

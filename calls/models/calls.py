@@ -1,0 +1,163 @@
+"""Calls, and the events that their posts are stored as."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Reverse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import querysets
+from calls.models.access_keys import AccessKey
+from calls.models.numbers import DestinationNumber
+
+
+class Call(models.Model):
+    """One call, merged from its posts. Written by calls.ingest.writer only; every column merges by least or greatest,
+    so that any order of any posts gives the same row."""
+
+    destination_number = models.ForeignKey(
+        DestinationNumber,
+        on_delete=models.PROTECT,
+        related_name="calls",
+        verbose_name=_("number"),
+        db_index=False,  # call_number_time begins with it
+    )
+    call_uuid = models.TextField("call_uuid", blank=True)
+    # What stands for a call_uuid where no post named one: `correlation:…` or `post:…`. Blank otherwise.
+    weak_key = models.TextField(blank=True, editable=False)
+    correlation_id = models.TextField("correlation_id", blank=True)
+    callback_id = models.TextField("callback_id", blank=True)
+
+    first_post_at = models.DateTimeField(_("started"), help_text=_("Receipt of the earliest post"))
+    last_post_at = models.DateTimeField(_("last post"))
+    call_start_at = models.DateTimeField(_("call started"), null=True, help_text=_("First CALL_START"))
+    forwarded_at = models.DateTimeField(_("forwarded"), null=True, help_text=_("First INITIATE_FORWARD"))
+    answered_at = models.DateTimeField(_("answered"), null=True, help_text=_("First FORWARD_ANSWER"))
+    ended_at = models.DateTimeField(_("ended"), null=True, help_text=_("Last CALL_END"))
+    silent_at = models.DateTimeField(_("fell silent"), null=True, help_text=_("No post for the number's limit"))
+    # Where the call was counted before an older post moved it; set by the statement that moves it.
+    moved_from = models.DateTimeField(null=True, editable=False)
+
+    caller_id_number = models.TextField(
+        _("caller"), blank=True, help_text=_("In E.164 where it is a phone number; blank if withheld")
+    )
+    customer_number = models.TextField(_("customer number"), blank=True)
+    # [rank, received_at, ingest_id, caller, customer number] of the post that decides both: the earliest
+    # CALL_START, without one the earliest post that names a caller. The least wins, so order does not matter.
+    decided_by = ArrayField(models.TextField(), editable=False)
+    # The least and the greatest that any post named, null where none did: they differ where posts contradict
+    # each other. Null, not blank, because least() and greatest() pass over null.
+    caller_least = models.TextField(null=True, editable=False)  # noqa: DJ001
+    caller_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
+    customer_number_least = models.TextField(null=True, editable=False)  # noqa: DJ001
+    customer_number_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
+    weakly_identified = models.BooleanField(
+        _("weakly identified"), default=False, help_text=_("A post of it came without call_uuid")
+    )
+    has_odd_posts = models.BooleanField(
+        _("odd posts"), default=False, help_text=_("A post of it had unknown, missing or odd fields")
+    )
+
+    objects = querysets.CallQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        get_latest_by = "first_post_at"
+        constraints = [
+            # A call is unique per number: one number's key cannot write into another's call.
+            models.UniqueConstraint(
+                name="call_once_per_number", fields=["destination_number", "call_uuid", "weak_key"]
+            ),
+            models.CheckConstraint(name="call_is_identified", condition=~Q(call_uuid="") | ~Q(weak_key="")),
+        ]
+        indexes = [
+            # Which calls has this number in a period? Recounts and lists.
+            models.Index(name="call_number_time", fields=["destination_number", "first_post_at", "id"]),
+            # Which calls are there in a period, newest first?
+            models.Index(name="call_time", fields=["first_post_at", "id"]),
+            # Which calls did this caller make, or those whose number begins so? In the order of bytes, for LIKE uses no
+            # other where the database has a locale.
+            models.Index(
+                OpClass("caller_id_number", name="text_pattern_ops"), "first_post_at", name="call_caller_begins"
+            ),
+            # Which calls did callers make whose number ends so?
+            models.Index(
+                OpClass(Reverse("caller_id_number"), name="text_pattern_ops"),
+                name="call_caller_ends",
+                condition=~Q(caller_id_number=""),
+            ),
+            # Which call belongs to a post that names no call_uuid?
+            models.Index(
+                name="call_correlation",
+                fields=["destination_number", "correlation_id"],
+                condition=~Q(correlation_id=""),
+            ),
+            # Which calls could fall silent, or take a post without any id?
+            models.Index(
+                name="call_open",
+                fields=["destination_number"],
+                condition=Q(ended_at=None, silent_at=None),
+            ),
+            # Which calls wait for one that names their call_uuid?
+            models.Index(name="call_weak", fields=["last_post_at"], condition=~Q(weak_key="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.call_uuid or self.correlation_id or gettext("call without id")
+
+    def get_absolute_url(self) -> str:
+        return reverse("call", args=[self.pk])
+
+    @property
+    def caller_differs(self) -> bool:
+        """Posts named two callers, or one where the deciding post withheld it."""
+        return self.caller_least != self.caller_greatest or (not self.caller_id_number and bool(self.caller_greatest))
+
+    @property
+    def customer_number_differs(self) -> bool:
+        """Posts named two customer numbers, or another than the number's own."""
+        own = self.destination_number.customer_number or None
+        return len({self.customer_number_least, self.customer_number_greatest, own} - {None}) > 1
+
+
+class CallEvent(models.Model):
+    """What is stored of one post."""
+
+    # Made at receipt: the same post taken twice is one event.
+    ingest_id = models.UUIDField(unique=True, editable=False)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="events", verbose_name=_("call"))
+    access_key = models.ForeignKey(
+        AccessKey,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("access key"),
+    )
+    received_at = models.DateTimeField(_("received"))
+    request_type = models.TextField("requestType", help_text=_("As TENIOS sent it"))
+    block_type = models.TextField("blockType", blank=True)
+    destination = models.TextField("destination", blank=True)
+    destination_type = models.TextField("destinationType", blank=True)
+    destination_number = models.TextField(_("number as received"), blank=True)
+    caller_id_number = models.TextField(_("caller as received"), blank=True)
+    customer_number = models.TextField(_("customer number"), blank=True)
+    flags = ArrayField(models.TextField(), default=list, blank=True, help_text=_("What was odd about the post"))
+    # ASCII JSON without the access key: NUL and lone surrogates stand in it as escapes.
+    payload = models.TextField(_("payload"))
+
+    objects = querysets.CallEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        get_latest_by = "received_at"
+
+    def __str__(self) -> str:
+        return f"{self.request_type} {self.block_type or self.destination}".strip()

@@ -1,0 +1,40 @@
+"""The log of quarter-hours whose calls must be counted again."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from calls import querysets
+
+
+class ChangedQuarterHour(models.Model):
+    """An append-only log of what must be counted again. No unique key: writers never wait for each other."""
+
+    destination_number = models.ForeignKey(
+        "DestinationNumber", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    quarter_hour = models.DateTimeField()
+    logged_at = models.DateTimeField(db_default=Now())
+
+    objects = querysets.ChangedQuarterHourQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("changed quarter-hour")
+        verbose_name_plural = _("changed quarter-hours")
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
+
+
+class QuarterHour(models.Func):
+    """The start of the quarter-hour (UTC) of a moment."""
+
+    template = "date_bin('15 minutes', %(expressions)s, '1970-01-01 00:00:00+00'::timestamptz)"
+    output_field = models.DateTimeField()
+
+
+# The quarter-hour a call belongs to: that of its earliest receipt.
+QUARTER_HOUR = QuarterHour(F("first_post_at"))

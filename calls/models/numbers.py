@@ -1,0 +1,192 @@
+"""The numbers that are called, and how their calls are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from calls import phones, querysets
+from calls.models.base import RequestType, WithSearchKey
+from calls.models.changed_quarter_hours import ChangedQuarterHour
+
+
+class Arrives(models.TextChoices):
+    """Whether a box is ticked in TENIOS, so that its absence means something."""
+
+    AUTOMATIC = "automatic", _("automatic")
+    ON = "on", _("on")
+    OFF = "off", _("off")
+
+
+def validate_e164(text: str) -> None:
+    """Refuse what is not a number in E.164, and say what to type."""
+    try:
+        number = phones.parse(text)
+    except phones.NotANumber as error:
+        raise ValidationError(str(error), code="e164") from error
+    if number != text:
+        raise ValidationError(_("Type the number as %(number)s."), code="e164", params={"number": number})
+
+
+class DestinationNumber(WithSearchKey):
+    """A number that is called, and how its calls are judged."""
+
+    e164 = models.CharField(
+        _("number"),
+        max_length=16,
+        unique=True,
+        validators=[validate_e164],
+        error_messages={"unique": _("This number is here already.")},
+    )
+    label = models.CharField(_("label"), max_length=100, blank=True, help_text=_("What people call it: Hotline Köln"))
+    customer_number = models.CharField(
+        _("customer number"),
+        max_length=40,
+        blank=True,
+        help_text=_("Your number at TENIOS. A post that says another is taken and flagged."),
+    )
+    expects_forward = models.BooleanField(
+        _("expects a forward"),
+        default=True,
+        help_text=_(
+            "Off for a number that only plays announcements or takes messages: its calls are served in the plan."
+        ),
+    )
+    short_call_s = models.PositiveIntegerField(
+        _("short call below"),
+        default=5,
+        validators=[MaxValueValidator(3600)],
+        help_text=_("Seconds. A shorter call that nobody answered counts as short; 0 turns this off."),
+    )
+    service_level_s = models.PositiveIntegerField(
+        _("service level within"),
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(3600)],
+        help_text=_("Seconds from the start of the call to the answer."),
+    )
+    silent_after_h = models.PositiveIntegerField(
+        _("silent after"),
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(168)],
+        help_text=_("Hours without a post after which a call counts as over."),
+    )
+    call_start = models.CharField(_("call started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    block_end = models.CharField(_("block ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    initiate_forward = models.CharField(_("forward started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    forward_answer = models.CharField(_("forward answered"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    call_end = models.CharField(_("plan ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    opening_hours = models.ForeignKey(
+        "OpeningHours",
+        verbose_name=_("opening hours"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="numbers",
+        help_text=_("Reports tell calls inside them from calls outside. Without any, the number is always open."),
+    )
+    service_level_aim = models.PositiveSmallIntegerField(
+        _("service level aimed at"),
+        null=True,
+        blank=True,
+        default=80,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("Percent of calls to answer within that time; none where blank."),
+    )
+    managers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("managers"),
+        blank=True,
+        related_name="destination_numbers",
+        help_text=_("Who sees the reports of this number. Staff see every number."),
+    )
+    created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
+
+    objects = querysets.DestinationNumberQuerySet.as_manager()
+
+    SEARCHED = "label"
+    # Settings that decide what a call came to, where it is counted, and what of it is measured.
+    JUDGING = (
+        *("expects_forward", "short_call_s", "service_level_s", "silent_after_h", "opening_hours_id"),
+        *(request_type.lower() for request_type in RequestType.values),
+    )
+
+    class Meta:
+        verbose_name = _("number")
+        verbose_name_plural = _("numbers")
+        ordering = ["search_key", "e164"]
+        constraints = [
+            models.CheckConstraint(
+                name="destination_number_is_e164",
+                condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$"),
+                violation_error_message=_("Type the number with its country code, as +49 221 4710300."),
+            ),
+            models.CheckConstraint(
+                name="destination_number_silent_after",
+                condition=Q(silent_after_h__gte=1, silent_after_h__lte=168),
+                violation_error_message=_("A number is silent after 1 to 168 hours."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.readable})" if self.label else self.readable
+
+    @transaction.atomic
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Save; where a setting that judges calls changed, have the number's whole history counted again."""
+        before = (
+            DestinationNumber.objects.select_for_update(no_key=True).filter(pk=self.pk).values(*self.JUDGING).first()
+            if self.pk
+            else None
+        )
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        if before and before != {name: getattr(self, name) for name in self.JUDGING}:
+            if before["silent_after_h"] != self.silent_after_h:
+                # Judged anew by close_silent_calls, under the new limit.
+                silent = self.calls.filter(ended_at=None).exclude(silent_at=None)
+                # Locked in the order in which posts lock calls: in another one the two could deadlock.
+                len(silent.select_for_update(no_key=True).order_by("call_uuid", "weak_key").values_list("pk"))
+                silent.update(silent_at=None)
+            self.log_history()
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.label or self.readable
+
+    @property
+    def readable(self) -> str:
+        return phones.readable(self.e164)
+
+    def arrives(self, request_type: str) -> str:
+        """Return the setting (`Arrives`) of one of the five posts."""
+        setting: str = getattr(self, request_type.lower())
+        return setting
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Read the number in any spelling; one that cannot be read has one message, which says what to type."""
+        errors: dict[str, Any] = {}
+        excluded = set(exclude or ())
+        if self.e164 and "e164" not in excluded:
+            try:
+                self.e164 = phones.parse(self.e164)
+            except phones.NotANumber as error:
+                errors["e164"] = [ValidationError(str(error), code="e164")]
+                excluded.add("e164")
+        try:
+            super().clean_fields(exclude=excluded)
+        except ValidationError as error:
+            error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def log_history(self) -> None:
+        """Log every quarter-hour that has a call of this number."""
+        ChangedQuarterHour.objects.log_history([self.pk])

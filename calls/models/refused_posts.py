@@ -1,0 +1,64 @@
+"""Posts that were refused, kept so that they can be counted later."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calls import querysets
+
+
+class Reason(models.TextChoices):
+    """Why a post was refused."""
+
+    UNKNOWN_NUMBER = "unknown_number", _("unknown number")
+    UNKNOWN_KEY = "unknown_key", _("unknown access key")
+    KEY_OVER = "key_over", _("access key expired, revoked or not yet valid")
+    KEY_OF_ANOTHER = "key_of_another", _("access key of another number")
+    NO_KEY = "no_key", _("no access key")
+    NO_NUMBER = "no_number", _("no number named, and the key opens several")
+    FOREIGN_ADDRESS = "foreign_address", _("address that is not listed")
+    BAD_POST = "bad_post", _("no requestType, or no variables")
+    BAD_JSON = "bad_json", _("no proper JSON")
+    TOO_LARGE = "too_large", _("too large")
+    MEDIA_TYPE = "unsupported_media_type", _("not sent as JSON")
+
+
+class RefusedPost(models.Model):
+    """A post that was refused, kept so that it can be counted once what was wrong is mended. Written by
+    calls.ingest.refused_posts only, for senders that are listed or hold a live key of some number."""
+
+    # Of answer, address, key and body: identical ones are one row.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    reason = models.CharField(_("reason"), max_length=32, choices=Reason)
+    status = models.PositiveSmallIntegerField(_("answered"))
+    received_at = models.DateTimeField(_("first received"))
+    last_received_at = models.DateTimeField(_("last received"))
+    count = models.PositiveIntegerField(_("times"), help_text=_("How many identical ones there were"))
+    address = models.GenericIPAddressField(_("sent from"), null=True)
+    destination_number = models.TextField(_("number"), blank=True)
+    request_type = models.TextField("requestType", blank=True)
+    fingerprint = models.CharField(_("fingerprint of the key"), max_length=64, editable=False)
+    # ASCII, without the access key. Blank where it was not read, or where the key could not be told from the rest.
+    body = models.TextField(_("body"), blank=True)
+    # Of the first hundred receipts: what makes each of them one event, however often it is replayed.
+    ingest_ids = ArrayField(models.UUIDField(), editable=False)
+    receipts = ArrayField(models.DateTimeField(), editable=False)
+    replayed_at = models.DateTimeField(_("counted since"), null=True)
+
+    objects = querysets.RefusedPostQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("refused post")
+        verbose_name_plural = _("refused posts")
+        ordering = ["-last_received_at", "-id"]
+        get_latest_by = "last_received_at"
+
+    def __str__(self) -> str:
+        return f"{self.request_type or gettext('post')} · {self.get_reason_display()}"
+
+    @property
+    def can_be_replayed(self) -> bool:
+        return bool(self.body) and self.reason not in {Reason.BAD_JSON, Reason.BAD_POST}

@@ -1,0 +1,65 @@
+"""From where posts may come."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import addresses
+
+# The one address that TENIOS posts from.
+TENIOS_NETWORKS = "80.239.139.193"
+
+
+class SenderMode(models.TextChoices):
+    """What becomes of a post from an address that is not listed."""
+
+    OFF = "off", _("take it, and say nothing")
+    REPORT = "report", _("take it, and flag it")
+    ENFORCE = "enforce", _("refuse it, and keep it to be counted later")
+
+
+def validate_networks(text: str) -> None:
+    try:
+        networks = addresses.read_networks(text)
+    except ValueError as error:
+        raise ValidationError(f"{error}.", code="network") from error
+    if not networks:
+        raise ValidationError(
+            _("Without any address nobody could post. TENIOS posts from %(address)s.") % {"address": TENIOS_NETWORKS},
+            code="none",
+        )
+
+
+class SenderPolicy(models.Model):
+    """From where posts may come. One row; without it the defaults hold."""
+
+    mode = models.CharField(_("a post from elsewhere"), max_length=7, choices=SenderMode, default=SenderMode.REPORT)
+    networks = models.TextField(
+        _("addresses of the sender"),
+        default=TENIOS_NETWORKS,
+        validators=[validate_networks],
+        help_text=_("One a line, such as 192.0.2.1 or 192.0.2.0/24; what follows a # is a remark."),
+    )
+
+    class Meta:
+        verbose_name = _("sender's address")
+        verbose_name_plural = _("sender's address")
+        constraints = [
+            models.CheckConstraint(
+                name="sender_policy_is_one",
+                condition=Q(id=1),
+                violation_error_message=_("The senders' addresses are one row: change that one."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return gettext("From where posts may come")
+
+    @classmethod
+    def current(cls) -> SenderPolicy:
+        """Return what staff have set, or the defaults, not saved."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
