@@ -21,7 +21,7 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["quickstart"]:
             # Before the settings are read, which stop without them.
-            embedded.make_secrets(embedded.home())
+            embedded.make_secrets(embedded.find_home())
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
@@ -30,8 +30,9 @@ def main() -> None:
     except OSError as error:
         if "--traceback" in sys.argv or not is_about_home(error):
             raise
+        home = embedded.find_home()
         sys.exit(
-            f"{error.filename or embedded.home()}: {error.strerror}. Calltally keeps everything in {embedded.home()}: "
+            f"{error.filename or home}: {error.strerror}. Calltally keeps everything in {home}: "
             "start as the user whose it is, or set CALLTALLY_HOME to a folder of your own."
         )
     except (OperationalError, psycopg.OperationalError) as error:
@@ -58,7 +59,7 @@ def is_about_home(error: OSError) -> bool:
     """Say whether the folder that Calltally keeps everything in cannot be used: another user's, no folder, full."""
     if error.errno == errno.ENOSPC:
         return True
-    home, place = embedded.home(), Path(str(error.filename))
+    home, place = embedded.find_home(), Path(str(error.filename))
     return error.filename is not None and (place.is_relative_to(home) or home.is_relative_to(place))
 
 

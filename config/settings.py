@@ -16,7 +16,7 @@ VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["v
 env = environ.Env()
 
 # What the embedded start keeps: data, secrets, broker, logs. CALLTALLY_HOME, else var/.
-HOME = embedded.home()
+HOME = embedded.find_home()
 environ.Env.read_env(HOME / "env")  # made by `manage.py quickstart`; the real environment wins
 
 # --- Secrets: no default, on purpose ---------------------------------------------------------

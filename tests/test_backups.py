@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from config import embedded
-from config.embedded import Server
+from config.embedded import Server, binaries
 from tests.test_quickstart import calls, manage
 
 pytestmark = pytest.mark.slow
@@ -155,7 +155,7 @@ def test_a_major_version_is_upgraded_by_backup_and_restore(tmp_path, monkeypatch
     home, file = tmp_path / "var", tmp_path / "calls.dump"
     try:
         with monkeypatch.context() as old:
-            old.setattr(embedded, "_candidates", lambda: iter([OLD]))
+            old.setattr(binaries, "_candidates", lambda: iter([OLD]))
             filled(home).stop()
         assert (Server(home).data / "PG_VERSION").read_text() == "15\n"
         done = manage(home, "backup", str(file))

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import psycopg
 import pytest
 
 from config import embedded
-from config.embedded import EmbeddedError, Server
+from config.embedded import EmbeddedError, Server, users
+from config.embedded import server as server_module
 from tests.conftest import FAST_AND_LOOSE
 
 pytestmark = pytest.mark.slow
@@ -78,7 +80,7 @@ def postmaster(server: Server) -> int:
 def kill_postmaster(server: Server) -> None:
     pid = postmaster(server)
     os.kill(pid, signal.SIGKILL)
-    embedded._wait(lambda: not embedded.command_line(pid), 5)
+    embedded.wait_until(lambda: not embedded.command_line(pid), 5)
 
 
 def start_in_a_process_that_is_killed(home: Path) -> None:
@@ -149,8 +151,8 @@ def test_a_taken_port_is_left_and_the_new_one_remembered(server):
     server.start()
     taken = server.port
     server.stop()
-    with embedded.socket.socket() as other:
-        other.setsockopt(embedded.socket.SOL_SOCKET, embedded.socket.SO_REUSEADDR, 1)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", taken))
         other.listen()
 
@@ -196,8 +198,8 @@ def test_a_server_that_a_killed_run_left_is_taken_over(server):
 
 
 def test_a_left_over_server_that_does_not_answer_is_stopped_first(server, monkeypatch):
-    monkeypatch.setattr(embedded, "ANSWER_WITHIN_S", 2)
-    monkeypatch.setattr(embedded, "STOPS", ((signal.SIGKILL, 5.0),))  # polite ones reach nobody who is stopped
+    monkeypatch.setattr(server_module, "ANSWER_WITHIN_S", 2)
+    monkeypatch.setattr(server_module, "STOPS", ((signal.SIGKILL, 5.0),))  # polite ones reach nobody who is stopped
     start_in_a_process_that_is_killed(server.home)
     left = postmaster(server)
     os.kill(left, signal.SIGSTOP)
@@ -221,6 +223,15 @@ def test_data_of_another_version_is_not_touched(server):
 
     with pytest.raises(EmbeddedError, match="written by PostgreSQL 12"):
         server.start()
+
+
+def test_everything_is_kept_in_var_of_the_checkout_unless_a_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("CALLTALLY_HOME", raising=False)
+    assert embedded.find_home() == CHECKOUT / "var"
+    assert (embedded.find_home().parent / "manage.py").exists()
+
+    monkeypatch.setenv("CALLTALLY_HOME", str(tmp_path / "elsewhere"))
+    assert embedded.find_home() == tmp_path / "elsewhere"
 
 
 def test_secrets_are_private_and_stay_the_same(tmp_path):
@@ -256,7 +267,7 @@ def test_root_hands_the_server_to_somebody_unprivileged(server):
     server.start()
 
     owner = Path(f"/proc/{postmaster(server)}").stat().st_uid
-    assert pwd.getpwuid(owner).pw_name == embedded.UNPRIVILEGED_USER
+    assert pwd.getpwuid(owner).pw_name == users.UNPRIVILEGED_USER
     assert server.data.stat().st_uid == owner
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
 

@@ -161,7 +161,7 @@ def test_from_the_first_start_to_the_next(home, port):
     assert not gone(left["worker"])
     # Without its leader the web server's own processes still hold the port.
     os.kill(left["config.serve"], signal.SIGKILL)
-    assert embedded._wait(lambda: gone(left["config.serve"]), 10)
+    assert embedded.wait_until(lambda: gone(left["config.serve"]), 10)
     (web,) = [
         line.partition(" ") for line in (home / "processes").read_text().splitlines() if "config.serve" in line.split()
     ]
@@ -182,22 +182,24 @@ def test_from_the_first_start_to_the_next(home, port):
         # One of them dies, and comes back.
         beat = again.pids()["beat"]
         os.kill(beat, signal.SIGKILL)
-        assert embedded._wait(lambda: again.pids().get("beat", beat) != beat, 10)
+        assert embedded.wait_until(lambda: again.pids().get("beat", beat) != beat, 10)
         # The database too, and all else goes on meanwhile: what is posted is kept, and moved into it afterwards.
         postgres = again.pids()["postgres"]
         os.killpg(postgres, signal.SIGKILL)
         assert paste(first.said) == 200
-        assert embedded._wait(lambda: again.pids()["postgres"] not in {None, postgres}, 20)
-        assert embedded._wait(lambda: answers(home), 20)
-        assert embedded._wait(lambda: events(home) == 2, 20)
+        assert embedded.wait_until(lambda: again.pids()["postgres"] not in {None, postgres}, 20)
+        assert embedded.wait_until(lambda: answers(home), 20)
+        assert embedded.wait_until(lambda: events(home) == 2, 20)
         # The web server's leader: its processes serve on until there are new ones, and go then.
         web = again.pids()["config.serve"]
         (command,) = [
             line.partition(" ")[2] for line in (home / "processes").read_text().splitlines() if str(web) in line
         ]
         os.kill(web, signal.SIGKILL)
-        assert embedded._wait(lambda: again.pids()["config.serve"] != web, 10)
-        assert embedded._wait(lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 20)
+        assert embedded.wait_until(lambda: again.pids()["config.serve"] != web, 10)
+        assert embedded.wait_until(
+            lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 20
+        )
         assert is_up(port)
         pids = again.pids()
     finally:
@@ -328,10 +330,10 @@ def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works
     def tries(words: str) -> int:
         return server.log.read_text().count(words)
 
-    assert embedded._wait(has_been_tried_thrice, 20)
+    assert embedded.wait_until(has_been_tried_thrice, 20)
     assert any(went_on_meanwhile)
     options.write_text("")
-    assert embedded._wait(database.revive, 20)
+    assert embedded.wait_until(database.revive, 20)
 
     assert server.is_alive()
     assert not database.revive()
@@ -350,7 +352,7 @@ def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
     (server.data / "standby.signal").touch()
     (server.data / "postgresql.auto.conf").write_text("hot_standby = off\n")
     kill(server)
-    assert embedded._wait(lambda: database.revive() or server._is_recovering, 20)
+    assert embedded.wait_until(lambda: database.revive() or server._is_recovering, 20)
 
     database.stop()
 
@@ -365,9 +367,9 @@ def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server)
     kill(server)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        assert embedded._wait(lambda: bound(other, before), 10)
+        assert embedded.wait_until(lambda: bound(other, before), 10)
         other.listen()
-        assert embedded._wait(database.revive, 20)
+        assert embedded.wait_until(database.revive, 20)
     assert server.port != before
     assert embedded.saved_url(server.home) == server.url
 

@@ -55,7 +55,7 @@ class Web:
             self.process = subprocess.Popen(
                 [*command, "tests.test_serve:application"], cwd=ROOT, stdout=output, stderr=output
             )
-        assert embedded._wait(lambda: log.read_text().count("Started worker") == 2, 20), log.read_text()
+        assert embedded.wait_until(lambda: log.read_text().count("Started worker") == 2, 20), log.read_text()
 
     def connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
@@ -136,11 +136,11 @@ class Senders:
 def test_a_rolling_restart_answers_every_post(web):
     old = web.workers()
     with Senders(web) as senders:
-        assert embedded._wait(lambda: len(senders.answered_by) > 200, 20)
+        assert embedded.wait_until(lambda: len(senders.answered_by) > 200, 20)
         web.process.send_signal(signal.SIGHUP)
-        assert embedded._wait(lambda: not any(map(command_line, old)), 30), web.log.read_text()
+        assert embedded.wait_until(lambda: not any(map(command_line, old)), 30), web.log.read_text()
         since = len(senders.answered_by)
-        assert embedded._wait(lambda: len(senders.answered_by) > since + 200, 20)
+        assert embedded.wait_until(lambda: len(senders.answered_by) > since + 200, 20)
 
     assert not senders.broken
     assert len(set(web.workers())) == 4
@@ -160,10 +160,10 @@ def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(we
             connection.close()
         return kept.keys() == {leaving, staying}
 
-    assert embedded._wait(each_keeps_one, 20)
+    assert embedded.wait_until(each_keeps_one, 20)
 
     os.kill(leaving, signal.SIGUSR1)
-    assert embedded._wait(lambda: ask(kept[leaving]) == (leaving, True), 20)
+    assert embedded.wait_until(lambda: ask(kept[leaving]) == (leaving, True), 20)
 
     for _ in range(100):
         connection = web.connect()
@@ -176,7 +176,7 @@ def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(we
 def test_what_a_process_is_told_reaches_the_one_thread_that_waits_for_it(web, told):
     """Another thread that took the signal would leave the main one asleep, which runs all handlers of Python."""
     for pid in web.workers():
-        assert embedded._wait(lambda pid=pid: len(each_threads(pid, "SigBlk")) > 2, 20)
+        assert embedded.wait_until(lambda pid=pid: len(each_threads(pid, "SigBlk")) > 2, 20)
         blocked = [int(signals, 16) for signals in each_threads(pid, "SigBlk")]
         assert sum(not signals >> (told - 1) & 1 for signals in blocked) == 1  # while it waits
 
@@ -186,7 +186,7 @@ def test_one_socket_serves_all_so_that_a_killed_process_takes_nobody_with_it(web
     first, second = web.workers()
     for pid in (first, second):
         os.kill(pid, signal.SIGSTOP)
-        assert embedded._wait(lambda pid=pid: set(each_threads(pid, "State")) == {"T (stopped)"}, 20)
+        assert embedded.wait_until(lambda pid=pid: set(each_threads(pid, "State")) == {"T (stopped)"}, 20)
     waiting = [web.connect() for _ in range(20)]
     for connection in waiting:
         connection.request("GET", "/")

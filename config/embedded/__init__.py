@@ -1,0 +1,27 @@
+"""The embedded PostgreSQL, and what the one-command start needs beside it: secrets and a lock.
+
+Settings import this package, so it knows nothing of Django."""
+
+from config.embedded.binaries import NEWEST, OLDEST, Binaries, find_binaries
+from config.embedded.errors import EmbeddedError
+from config.embedded.home import find_home, make_home, make_secrets, only_start, read_secrets, saved_url, write_private
+from config.embedded.processes import command_line, wait_until
+from config.embedded.server import Server
+
+__all__ = [
+    "NEWEST",
+    "OLDEST",
+    "Binaries",
+    "EmbeddedError",
+    "Server",
+    "command_line",
+    "find_binaries",
+    "find_home",
+    "make_home",
+    "make_secrets",
+    "only_start",
+    "read_secrets",
+    "saved_url",
+    "wait_until",
+    "write_private",
+]

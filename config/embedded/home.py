@@ -1,0 +1,119 @@
+"""The folder of one installation: where it lies, its secrets, its lock, and what it remembers of its database."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from config.embedded.errors import EmbeddedError
+
+NAME = "calltally"  # of the database and of its owner
+
+SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "EMBEDDED_DATABASE_PASSWORD": 32}  # random bytes each
+
+
+def find_home() -> Path:
+    """Return where everything the embedded start keeps lies: CALLTALLY_HOME, else var/ in the checkout."""
+    checkout = Path(__file__).resolve().parents[2]
+    return Path(os.environ.get("CALLTALLY_HOME") or checkout / "var").resolve()
+
+
+def make_home(home: Path) -> None:
+    """Make the folder, closed to others. As root they may pass through it, not look into it: the server, which
+    runs as another user, must reach its data. A folder that is there already is left as it is."""
+    if not home.is_dir():
+        home.mkdir(parents=True)
+        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def make_secrets(home: Path) -> None:
+    """Make the secrets that `<home>/env` lacks; those that are there never change."""
+    make_home(home)
+    with _locked(home):
+        path = home / "env"
+        known = read_secrets(home)
+        missing = {name: secrets.token_urlsafe(size) for name, size in SECRETS.items() if name not in known}
+        if not missing:
+            return
+        text = (
+            path.read_text().rstrip("\n") + "\n"
+            if path.exists()
+            else "# Made by the first start. Keep it: see docs/settings.md.\n"
+        )
+        text += "".join(f"{name}={value}\n" for name, value in missing.items())
+        write_private(path, text)
+
+
+def read_secrets(home: Path) -> dict[str, str]:
+    """Return what stands in `<home>/env`; nothing where it cannot be read."""
+    try:
+        lines = (home / "env").read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file whole or not at all, readable by its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def only_start(home: Path) -> Iterator[None]:
+    """Hold `home` for one start at a time; raise EmbeddedError where another holds it. Ends with the process."""
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+            raise EmbeddedError(
+                f"Calltally is running already, with what lies in {home} (process {holder}). Stop it with Ctrl-C "
+                "where it was started, or set CALLTALLY_HOME and PORT to run a second one."
+            ) from None
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def saved_url(home: Path) -> str:
+    """Return the address of the embedded database of `home`, as a DATABASE_URL. Where it was never started, one
+    that nothing listens at."""
+    return database_url(read_state(home).get("port", 1), read_secrets(home).get("EMBEDDED_DATABASE_PASSWORD", ""))
+
+
+def database_url(port: int, password: str) -> str:
+    return f"postgres://{NAME}:{quote(password, safe='')}@127.0.0.1:{port}/{NAME}"
+
+
+def read_state(home: Path) -> dict[str, Any]:
+    try:
+        state = json.loads((home / "embedded.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
