@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Reverse
 
 from calls import phones, search_keys
+from calls.quarter_hours import quarter_hour_sql
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -118,9 +119,9 @@ class CallEventQuerySet(models.QuerySet):
 
 # Every quarter-hour that has a call of one of these numbers, once. Read from the index call_number_time alone. One
 # statement, however long the history: what it logs never passes through this process.
-LOG_HISTORY = """
+LOG_HISTORY = f"""
 INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
-SELECT destination_number_id, date_bin('15 minutes', first_post_at, '1970-01-01 00:00:00+00') AS quarter_hour
+SELECT destination_number_id, {quarter_hour_sql("first_post_at")} AS quarter_hour
 FROM calls_call WHERE destination_number_id = ANY(%s) GROUP BY 1, 2
 """
 

@@ -34,6 +34,7 @@ LAYERS = {
             "phones",
             "watching",
             "opening_hours",
+            "quarter_hours",
             "search_keys",
             "sparing",
             "ingest.group_commit",

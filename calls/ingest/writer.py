@@ -16,6 +16,7 @@ from django.db import connection as django_connection
 from django.db import transaction
 
 from calls.posts import CallPost, as_row
+from calls.quarter_hours import quarter_hour_sql
 
 PAUSES_AFTER_DEADLOCKS_S = (0.05, 0.2)
 SHORTEST_REST_S, LONGEST_REST_S = 0.5, 4.0
@@ -42,6 +43,30 @@ class Unwritable(Exception):  # noqa: N818 (named for what the post is)
     """The database refused what a post holds, whoever asks and whenever; with the SQLSTATE."""
 
 
+# How what is known of a call takes in more: by least and greatest, so that it does not matter which came first.
+MERGE = """
+    correlation_id = coalesce(
+      least(nullif(known.correlation_id, ''), nullif(excluded.correlation_id, '')), ''),
+    callback_id = greatest(known.callback_id, excluded.callback_id),
+    first_post_at = least(known.first_post_at, excluded.first_post_at),
+    last_post_at = greatest(known.last_post_at, excluded.last_post_at),
+    call_start_at = least(known.call_start_at, excluded.call_start_at),
+    forwarded_at = least(known.forwarded_at, excluded.forwarded_at),
+    answered_at = least(known.answered_at, excluded.answered_at),
+    ended_at = greatest(known.ended_at, excluded.ended_at),
+    silent_at = NULL,
+    moved_from = CASE WHEN excluded.first_post_at < known.first_post_at THEN known.first_post_at END,
+    decided_by = least(known.decided_by, excluded.decided_by),
+    caller_id_number = (least(known.decided_by, excluded.decided_by))[4],
+    customer_number = (least(known.decided_by, excluded.decided_by))[5],
+    caller_least = least(known.caller_least, excluded.caller_least),
+    caller_greatest = greatest(known.caller_greatest, excluded.caller_greatest),
+    customer_number_least = least(known.customer_number_least, excluded.customer_number_least),
+    customer_number_greatest = greatest(known.customer_number_greatest, excluded.customer_number_greatest),
+    weakly_identified = known.weakly_identified OR excluded.weakly_identified,
+    has_odd_posts = known.has_odd_posts OR excluded.has_odd_posts
+"""
+
 # One statement per batch. It promises: a post whose key is live and opens its number is an event of exactly one
 # call, that call has merged it, and the quarter-hours that must be counted again are logged - all or nothing.
 #
@@ -50,7 +75,7 @@ class Unwritable(Exception):  # noqa: N818 (named for what the post is)
 # - Grouped by call, for an upsert cannot touch a row twice; sorted, for otherwise two writers deadlock.
 # - Merges are by least and greatest only: order and repetition change nothing.
 # - A post without call_uuid joins the call that has its correlation_id; without that, the open call of its caller.
-KEEP_POSTS = """
+KEEP_POSTS = f"""
 WITH given AS (
   SELECT * FROM json_to_recordset(%(posts)s::json) AS given (
     ingest_id uuid, received_at timestamptz, fingerprint text, destination_number text,
@@ -120,11 +145,11 @@ WITH given AS (
     min(decided_by), (min(decided_by))[4], (min(decided_by))[5],
     min(nullif(caller_id_number, '')), max(nullif(caller_id_number, '')),
     min(nullif(customer_number, '')), max(nullif(customer_number, '')),
-    bool_or(call_uuid = ''), bool_or(flags <> '{}')
+    bool_or(call_uuid = ''), bool_or(flags <> '{{}}')
   FROM post
   GROUP BY number_id, key_uuid, key_weak
   ORDER BY number_id, key_uuid, key_weak
-  ON CONFLICT (destination_number_id, call_uuid, weak_key) DO UPDATE SET {merge}
+  ON CONFLICT (destination_number_id, call_uuid, weak_key) DO UPDATE SET {MERGE}
   RETURNING id, destination_number_id, call_uuid, weak_key, first_post_at, moved_from
 ), recorded AS (
   INSERT INTO calls_callevent (
@@ -139,37 +164,13 @@ WITH given AS (
   ON CONFLICT (ingest_id) DO NOTHING
 ), changed AS (
   INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
-  SELECT DISTINCT destination_number_id, date_bin('15 minutes', moment, '1970-01-01 00:00:00+00')
+  SELECT DISTINCT destination_number_id, {quarter_hour_sql("moment")}
   FROM upserted CROSS JOIN LATERAL (VALUES (first_post_at), (moved_from)) AS moments (moment)
   WHERE moment IS NOT NULL
 )
 SELECT ingest_id::text FROM post  -- a post that is absent here was refused
 """
 
-# How what is known of a call takes in more: by least and greatest, so that it does not matter which came first.
-MERGE = """
-    correlation_id = coalesce(
-      least(nullif(known.correlation_id, ''), nullif(excluded.correlation_id, '')), ''),
-    callback_id = greatest(known.callback_id, excluded.callback_id),
-    first_post_at = least(known.first_post_at, excluded.first_post_at),
-    last_post_at = greatest(known.last_post_at, excluded.last_post_at),
-    call_start_at = least(known.call_start_at, excluded.call_start_at),
-    forwarded_at = least(known.forwarded_at, excluded.forwarded_at),
-    answered_at = least(known.answered_at, excluded.answered_at),
-    ended_at = greatest(known.ended_at, excluded.ended_at),
-    silent_at = NULL,
-    moved_from = CASE WHEN excluded.first_post_at < known.first_post_at THEN known.first_post_at END,
-    decided_by = least(known.decided_by, excluded.decided_by),
-    caller_id_number = (least(known.decided_by, excluded.decided_by))[4],
-    customer_number = (least(known.decided_by, excluded.decided_by))[5],
-    caller_least = least(known.caller_least, excluded.caller_least),
-    caller_greatest = greatest(known.caller_greatest, excluded.caller_greatest),
-    customer_number_least = least(known.customer_number_least, excluded.customer_number_least),
-    customer_number_greatest = greatest(known.customer_number_greatest, excluded.customer_number_greatest),
-    weakly_identified = known.weakly_identified OR excluded.weakly_identified,
-    has_odd_posts = known.has_odd_posts OR excluded.has_odd_posts
-"""
-KEEP_POSTS = KEEP_POSTS.replace("{merge}", MERGE)
 # As PostgreSQL reads it. psycopg would parse a text of this length anew for each batch.
 KEEP_POSTS_RAW = KEEP_POSTS.replace("%(posts)s", "$1").encode()
 
@@ -201,9 +202,9 @@ FROM calls_call AS weak, calls_call AS strong
 WHERE weak.id = %(weak_id)s AND strong.id = %(strong_id)s
 ON CONFLICT (destination_number_id, call_uuid, weak_key) DO UPDATE SET {MERGE}
 """
-LOG_CALLS = """
+LOG_CALLS = f"""
 INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
-SELECT DISTINCT destination_number_id, date_bin('15 minutes', moment, '1970-01-01 00:00:00+00')
+SELECT DISTINCT destination_number_id, {quarter_hour_sql("moment")}
 FROM calls_call CROSS JOIN LATERAL (VALUES (first_post_at), (moved_from)) AS moments (moment)
 WHERE id = ANY(%(ids)s) AND moment IS NOT NULL
 """
@@ -211,7 +212,7 @@ WHERE id = ANY(%(ids)s) AND moment IS NOT NULL
 # Stores that calls have fallen silent and logs their quarter-hours, in one statement. It waits for nobody, so it can
 # be in no deadlock: a call that a post is being written to is not silent, and where a number's limit is being changed
 # the next run judges by the new one.
-CLOSE_SILENT_CALLS = """
+CLOSE_SILENT_CALLS = f"""
 WITH quiet AS MATERIALIZED (
   SELECT call.id FROM calls_call AS call
   JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
@@ -223,7 +224,7 @@ WITH quiet AS MATERIALIZED (
   RETURNING call.destination_number_id, call.first_post_at
 ), logged AS (
   INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
-  SELECT DISTINCT destination_number_id, date_bin('15 minutes', first_post_at, '1970-01-01 00:00:00+00')
+  SELECT DISTINCT destination_number_id, {quarter_hour_sql("first_post_at")}
   FROM fallen
 )
 SELECT count(*) FROM fallen

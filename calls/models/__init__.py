@@ -3,14 +3,13 @@
 from calls.models.access_keys import AccessKey
 from calls.models.base import RequestType
 from calls.models.calls import Call, CallEvent
-from calls.models.changed_quarter_hours import QUARTER_HOUR, ChangedQuarterHour
+from calls.models.changed_quarter_hours import ChangedQuarterHour
 from calls.models.numbers import Arrives, DestinationNumber, validate_e164
 from calls.models.opening_hours import OpeningHours, SingleDay, WeeklyHours, validate_quarter_hour
 from calls.models.refused_posts import Reason, RefusedPost
 from calls.models.senders import TENIOS_NETWORKS, SenderMode, SenderPolicy, validate_networks
 
 __all__ = [
-    "QUARTER_HOUR",
     "TENIOS_NETWORKS",
     "AccessKey",
     "Arrives",

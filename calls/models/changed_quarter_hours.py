@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -27,14 +26,3 @@ class ChangedQuarterHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.destination_number_id} {self.quarter_hour:%Y-%m-%d %H:%M}"
-
-
-class QuarterHour(models.Func):
-    """The start of the quarter-hour (UTC) of a moment."""
-
-    template = "date_bin('15 minutes', %(expressions)s, '1970-01-01 00:00:00+00'::timestamptz)"
-    output_field = models.DateTimeField()
-
-
-# The quarter-hour a call belongs to: that of its earliest receipt.
-QUARTER_HOUR = QuarterHour(F("first_post_at"))

@@ -15,7 +15,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Extract
 
-from calls.models import QUARTER_HOUR, Call
+from calls.models import Call
+from calls.quarter_hours import QUARTER_HOUR
 from reports.counting import measured
 from reports.counting.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
 
