@@ -1,12 +1,14 @@
-"""Access keys: made, judged and fingerprinted. The key itself is never stored."""
+"""Access keys: made, fingerprinted, and when they are live. The key itself is never stored."""
 
 import hashlib
 import hmac
 import secrets
 import string
+from datetime import datetime
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 ALPHABET = string.ascii_letters + string.digits
@@ -44,3 +46,34 @@ def validate(access_key: str) -> None:
 def is_weak(access_key: str) -> bool:
     """Say whether a key is shorter than we advise."""
     return len(access_key) < ADVISED_LENGTH
+
+
+# A key is live, that is it admits posts, from `valid_from` until it expires or is revoked. The rule is here three
+# times, for Python, for the ORM and for SQL; a test holds them together.
+
+
+def is_over(moment: datetime, *ends: datetime | None) -> bool:
+    """Say whether a key that ends at the first of these moments has ended; None is no end."""
+    return any(end is not None and end <= moment for end in ends)
+
+
+def is_live(moment: datetime, valid_from: datetime, *ends: datetime | None) -> bool:
+    return valid_from <= moment and not is_over(moment, *ends)
+
+
+def live_at(moment: datetime) -> Q:
+    """Return the filter of the keys that are live at a moment."""
+    return Q(
+        Q(expires_at=None) | Q(expires_at__gt=moment),
+        Q(revoked_at=None) | Q(revoked_at__gt=moment),
+        valid_from__lte=moment,
+    )
+
+
+def live_sql(moment: str) -> str:
+    """Return SQL that says whether a row of the table `access_key` is live at a moment, which is SQL too."""
+    return (
+        f"access_key.valid_from <= {moment}"
+        f" AND (access_key.expires_at IS NULL OR access_key.expires_at > {moment})"
+        f" AND (access_key.revoked_at IS NULL OR access_key.revoked_at > {moment})"
+    )

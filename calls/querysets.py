@@ -10,7 +10,7 @@ from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Reverse
 
-from calls import phones, search_keys
+from calls import keys, phones, search_keys
 from calls.quarter_hours import quarter_hour_sql
 
 if TYPE_CHECKING:
@@ -76,11 +76,7 @@ class DestinationNumberQuerySet(SearchKeyQuerySet):
 class AccessKeyQuerySet(models.QuerySet):
     def live_at(self, moment: datetime) -> AccessKeyQuerySet:
         """Keep the keys that admit posts received at `moment`."""
-        return self.filter(
-            Q(expires_at=None) | Q(expires_at__gt=moment),
-            Q(revoked_at=None) | Q(revoked_at__gt=moment),
-            valid_from__lte=moment,
-        )
+        return self.filter(keys.live_at(moment))
 
 
 class CallQuerySet(models.QuerySet):

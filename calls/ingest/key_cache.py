@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from calls.keys import is_live, is_over
+
 KEYS = """
 SELECT access_key.fingerprint, number.e164, access_key.valid_from,
   least(access_key.expires_at, access_key.revoked_at) AS ends_at
@@ -31,10 +33,10 @@ class Key:
     ends_at: datetime | None
 
     def is_live(self, moment: datetime) -> bool:
-        return self.valid_from <= moment and not self.is_over(moment)
+        return is_live(moment, self.valid_from, self.ends_at)
 
     def is_over(self, moment: datetime) -> bool:
-        return self.ends_at is not None and self.ends_at <= moment
+        return is_over(moment, self.ends_at)
 
 
 class KeyCache:

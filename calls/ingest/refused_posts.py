@@ -76,7 +76,7 @@ class Refused:
 
 
 # Why a post was refused, told from the keys and numbers of now: of a table `given` with the columns of Refused.
-REASONS = """
+REASONS = f"""
 SELECT given.*, opens_any, CASE
   WHEN given.code <> 'forbidden' THEN given.code
   WHEN given.fingerprint = %(no_key)s THEN 'no_key'
@@ -90,11 +90,9 @@ FROM given
 LEFT JOIN calls_destinationnumber AS number ON number.e164 = given.destination_number
 CROSS JOIN LATERAL (
   SELECT count(*) > 0 AS is_known, coalesce(bool_or(destination_number_id = number.id), false) AS is_of_number,
-    coalesce(bool_or(valid_from <= given.received_at
-      AND (expires_at IS NULL OR expires_at > given.received_at)
-      AND (revoked_at IS NULL OR revoked_at > given.received_at)), false) AS opens_any
-  FROM calls_accesskey WHERE fingerprint = given.fingerprint
-) AS access_key
+    coalesce(bool_or({keys.live_sql("given.received_at")}), false) AS opens_any
+  FROM calls_accesskey AS access_key WHERE fingerprint = given.fingerprint
+) AS known_key
 """
 # Keeps those that came from a listed address or with a live key; identical ones in one row, and none of them twice.
 KEEP = f"""

@@ -15,6 +15,7 @@ import psycopg
 from django.db import connection as django_connection
 from django.db import transaction
 
+from calls.keys import live_sql
 from calls.posts import CallPost, as_row
 from calls.quarter_hours import quarter_hour_sql
 
@@ -88,9 +89,7 @@ WITH given AS (
     count(*) OVER (PARTITION BY given.ingest_id) AS numbers_opened
   FROM given
   JOIN calls_accesskey AS access_key ON access_key.fingerprint = given.fingerprint
-    AND access_key.valid_from <= given.received_at
-    AND (access_key.expires_at IS NULL OR access_key.expires_at > given.received_at)
-    AND (access_key.revoked_at IS NULL OR access_key.revoked_at > given.received_at)
+    AND {live_sql("given.received_at")}
   JOIN calls_destinationnumber AS number ON number.id = access_key.destination_number_id
     AND (given.destination_number IS NULL OR number.e164 = given.destination_number)
 ), post AS MATERIALIZED (

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import querysets
+from calls import keys, querysets
 from calls.models.numbers import DestinationNumber
 
 
@@ -49,19 +49,14 @@ class AccessKey(models.Model):
         return f"…{self.last4}" if self.last4 else gettext("as TENIOS sent it")
 
     def is_live(self) -> bool:
-        now = timezone.now()
-        return (
-            self.valid_from <= now
-            and (self.expires_at is None or self.expires_at > now)
-            and (self.revoked_at is None or self.revoked_at > now)
-        )
+        return keys.is_live(timezone.now(), self.valid_from, self.expires_at, self.revoked_at)
 
     @property
     def state(self) -> str:
         """Say in a word how the key stands."""
         now = timezone.now()
-        if self.revoked_at is not None and self.revoked_at <= now:
+        if keys.is_over(now, self.revoked_at):
             return gettext("revoked")
-        if self.expires_at is not None and self.expires_at <= now:
+        if keys.is_over(now, self.expires_at):
             return gettext("expired")
         return gettext("live") if self.valid_from <= now else gettext("not yet valid")

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from calls import access_keys, keys
+from calls.models import AccessKey
 from tests.factories import E164, make_key, make_number, post, post_body
 
 OTHER = "+4922155400301"
@@ -212,6 +214,27 @@ def test_a_revoked_key_is_refused_at_once_and_others_go_on(client):
 
     assert answer(client, revoked) == 403
     assert answer(client, kept) == 200
+
+
+def test_python_the_orm_and_sql_agree_on_when_a_key_is_live(number):
+    first = timezone.now()
+    hours = [first + timedelta(hours=n) for n in range(4)]
+    for valid_from, expires_at, revoked_at in product(hours, [None, *hours], [None, *hours]):
+        make_key(number, valid_from=valid_from, expires_at=expires_at, revoked_at=revoked_at)
+
+    statement = f"SELECT id FROM calls_accesskey AS access_key WHERE {keys.live_sql('%s')}"
+    counts = []
+    for moment in hours:
+        live = {
+            key.pk
+            for key in number.access_keys.all()
+            if keys.is_live(moment, key.valid_from, key.expires_at, key.revoked_at)
+        }
+        assert {key.pk for key in number.access_keys.live_at(moment)} == live
+        assert {key.pk for key in AccessKey.objects.raw(statement, [moment] * 3)} == live
+        counts.append(len(live))
+    # Those that begin by then, times two ends that are later or never.
+    assert counts == [1 * 4 * 4, 2 * 3 * 3, 3 * 2 * 2, 4 * 1 * 1]
 
 
 def test_revoking_again_keeps_the_first_time(number):
