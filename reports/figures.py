@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from calls.models import BOXES as BOXES  # noqa: PLC0414 (pages read it from here)
 from calls.models import Arrives, DestinationNumber, RequestType
 from reports import periods
 from reports.counting import outcomes
@@ -211,15 +212,6 @@ KINDS = {
     "talk": "seconds",
     "answer_rate": "share",
     "forward_ring": "seconds",
-}
-
-# What a box is called where it is ticked.
-BOXES = {
-    CALL_START: gettext_lazy("at the start of the plan"),
-    BLOCK_END: gettext_lazy("after each block"),
-    INITIATE_FORWARD: gettext_lazy("when a forward starts"),
-    FORWARD_ANSWER: gettext_lazy("when a forward is answered"),
-    CALL_END: gettext_lazy("at the end of the plan"),
 }
 
 

@@ -19,19 +19,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from calls import search_keys
-from calls.models import RequestType
 
 admin.site.site_title = admin.site.site_header = "Calltally"
 admin.site.index_title = _("Numbers, keys and calls")
 
-# Where each of the five boxes stands in TENIOS' portal, in the order in which their posts arrive.
-BOXES = {
-    RequestType.CALL_START: _("at the start of the plan"),
-    RequestType.BLOCK_END: _("after each block"),
-    RequestType.INITIATE_FORWARD: _("when a forward starts"),
-    RequestType.FORWARD_ANSWER: _("when a forward is answered"),
-    RequestType.CALL_END: _("at the end of the plan"),
-}
 MOST_AT_ONCE = 100
 
 

@@ -28,7 +28,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.admin_base import DATE_SCRIPTS
 from calls import access_keys, keys, phones, search_keys
 from calls.admin.base import (
-    BOXES,
     MOST_AT_ONCE,
     exactly,
     ids_of,
@@ -36,7 +35,7 @@ from calls.admin.base import (
     posts_address,
     with_query,
 )
-from calls.models import AccessKey, Call, DestinationNumber
+from calls.models import BOXES, AccessKey, Call, DestinationNumber
 
 
 class NumberForm(forms.ModelForm):

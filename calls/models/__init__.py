@@ -1,7 +1,7 @@
 """The tables of calls. Import models from this package, not from its modules; migrations name its validators."""
 
 from calls.models.access_keys import AccessKey
-from calls.models.base import RequestType
+from calls.models.base import BOXES, RequestType
 from calls.models.calls import Call, CallEvent
 from calls.models.changed_quarter_hours import ChangedQuarterHour
 from calls.models.numbers import Arrives, DestinationNumber, validate_e164
@@ -10,6 +10,7 @@ from calls.models.refused_posts import Reason, RefusedPost
 from calls.models.senders import TENIOS_NETWORKS, SenderMode, SenderPolicy, validate_networks
 
 __all__ = [
+    "BOXES",
     "TENIOS_NETWORKS",
     "AccessKey",
     "Arrives",

@@ -21,6 +21,16 @@ class RequestType(models.TextChoices):
     CALL_END = "CALL_END", _("Plan ended")
 
 
+# Where each of the five boxes stands in TENIOS' portal, in the order in which their posts arrive.
+BOXES = {
+    RequestType.CALL_START: _("at the start of the plan"),
+    RequestType.BLOCK_END: _("after each block"),
+    RequestType.INITIATE_FORWARD: _("when a forward starts"),
+    RequestType.FORWARD_ANSWER: _("when a forward is answered"),
+    RequestType.CALL_END: _("at the end of the plan"),
+}
+
+
 class WithSearchKey(models.Model):
     """A model whose rows are searched and ordered by one text of theirs."""
 
