@@ -23,7 +23,6 @@ from calls.ingest.writer import Writer
 from calls.watching import for_machines, may_watch
 from reports import intake_process
 
-WAIT_FOR_DATABASE_S = 0.75
 # Up to then counting may lag for a large batch, or a worker that is started again.
 BEHIND_S = 120.0
 # Up to then the files worker may take to begin, and workbooks to follow each other.
@@ -88,7 +87,7 @@ class State:
     def now(cls) -> State:
         """Ask database and spool, within a second: a database that does not answer is away."""
         try:
-            counted = _database.ask(None, WAIT_FOR_DATABASE_S)
+            counted = _database.ask(None, intake.WAIT_FOR_DATABASE_S)
         except Exception:  # noqa: BLE001 (whatever it is: nothing can be told)
             counted = None
         try:
