@@ -9,6 +9,7 @@ import json
 import os
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -259,8 +260,14 @@ def pretty(payload: str) -> str:
         return printable(payload)
 
 
-def extra_variables(payload: str) -> dict[str, Any]:
-    """Return what a stored payload holds beyond the documented fields: digits typed, variables of one's own."""
+def extra_variables(payloads: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what stored payloads hold beyond the documented fields, such as digits typed: each name with each of its
+    values once, in the order in which they came, fit to be shown."""
+    variables = (item for payload in payloads for item in _extra_variables(payload).items())
+    return list(dict.fromkeys((printable(name), printable(str(value))) for name, value in variables))
+
+
+def _extra_variables(payload: str) -> dict[str, Any]:
     try:
         variables = json.loads(payload).get("variables", {})
     except (ValueError, AttributeError):

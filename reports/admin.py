@@ -30,9 +30,7 @@ from reports.models import (
     QuarterHourCounts,
 )
 from reports.periods import Opening
-
-# Posts of one call that its page lists. A call has five; a hundred times that is somebody's mistake.
-MOST_EVENTS = 500
+from reports.queries.call_timeline import MOST_EVENTS
 
 
 class Oddness(admin.SimpleListFilter):
@@ -165,11 +163,8 @@ class CallAdmin(ReadOnlyAdmin):
     @admin.display(description=_("variables"))
     def variables(self, call: Call) -> str:
         """Every variable beyond the documented ones, such as digits typed, with the values it took."""
-        found: dict[tuple[str, str], None] = {}
-        for payload in call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]:
-            for name, value in posts.extra_variables(payload).items():
-                found[posts.printable(name), posts.printable(str(value))] = None
-        return format_html_join(", ", "{}: {}", found)
+        payloads = call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]
+        return format_html_join(", ", "{}: {}", posts.extra_variables(payloads))
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:

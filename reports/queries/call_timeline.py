@@ -163,12 +163,8 @@ def scale_bar(call: Any) -> ScaleBar | None:
 def variables_of(happenings: Iterable[Happening]) -> dict[str, list[str]]:
     """Return what the posts carried beyond the documented fields: every value a variable had, in order."""
     found: dict[str, list[str]] = {}
-    for happening in happenings:
-        for name, value in posts.extra_variables(happening.event.payload).items():
-            values = found.setdefault(posts.printable(name), [])
-            text = posts.printable(value if isinstance(value, str) else str(value))
-            if text not in values:
-                values.append(text)
+    for name, value in posts.extra_variables(happening.event.payload for happening in happenings):
+        found.setdefault(name, []).append(value)
     return found
 
 
