@@ -10,7 +10,7 @@ from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Reverse
 
-from calls import keys, phones, search_keys
+from calls import keys, search_keys
 from calls.quarter_hours import quarter_hour_sql
 
 if TYPE_CHECKING:
@@ -83,14 +83,6 @@ class CallQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> CallQuerySet:
         """Keep the calls of the numbers this user manages; staff see all."""
         return self if user.is_staff else self.filter(destination_number__managers=user)
-
-    def started_between(self, start: datetime, end: datetime) -> CallQuerySet:
-        """Half-open, so that an index serves it and no call falls in two periods."""
-        return self.filter(first_post_at__gte=start, first_post_at__lt=end)
-
-    def of_caller(self, text: str) -> CallQuerySet:
-        """Keep the calls of one caller, whatever the spelling of the number."""
-        return self.filter(caller_id_number=phones.comparable(text))
 
     def with_caller_reversed(self) -> CallQuerySet:
         """Make `caller_reversed` known to filters: the caller from its last digit to its first, as it is indexed."""

@@ -70,7 +70,6 @@ CHARACTERS = (
     Character("+496990009550", "Notdienst 24 h", scenarios.on_call, 110, ALL_HOURS, ALL_DAYS),
     Character("+494066969220", "Filiale Hamburg", scenarios.branch, 120, silent_for=timedelta(days=7)),
 )
-HOTLINE = CHARACTERS[0]
 SHORT_OF_PEOPLE = 2.6
 MOST_NUMBERS = len(CHARACTERS) + 1000
 

@@ -231,7 +231,8 @@ def copied(last: Any) -> tuple[float, int]:
     from reports.exports import csv_files
 
     period = periods.Period(last - (DAYS - 1) * periods.DAY, last)
-    query = csv_files.calls_query(Call.objects.started_between(period.start, period.end))
+    calls = Call.objects.filter(first_post_at__gte=period.start, first_post_at__lt=period.end)
+    query = csv_files.calls_query(calls)
     config = settings.DATABASES["default"]
     began = time.perf_counter()
     psql = subprocess.Popen(

@@ -133,7 +133,7 @@ def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
 
 
 def test_numbers_are_made_when_missing_and_no_key_stays_live():
-    kept = DestinationNumber.objects.create(e164=profiles.HOTLINE.e164, label="Ours")
+    kept = DestinationNumber.objects.create(e164=profiles.CHARACTERS[0].e164, label="Ours")
 
     backfill(numbers=9)
 
