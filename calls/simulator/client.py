@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from calls.simulator import profiles, scenarios
-from calls.simulator.profiles import Character
+from calls.simulator.profiles import NumberProfile
 
 TIMEOUT_S = 10.0
 NO_ANSWER = "no answer"
@@ -110,14 +110,14 @@ class Tally:
 
 
 def make_calls(e164: str, calls: int, seed: str) -> Iterator[list[scenarios.Step]]:
-    """Make up calls of a number: by its own plan where it is a character of ours, else by all plans in turn."""
-    own = profiles.character_of(e164)
+    """Make up calls of a number: by its own plan where it has a profile, else by all plans in turn."""
+    own = profiles.profile_of(e164)
     for index in range(calls):
         rng = Random(f"{seed} {index}")  # noqa: S311 (made-up calls, not secrets)
-        character: Character = own or profiles.CHARACTERS[index % len(profiles.CHARACTERS)]
-        sends = character.sends if own else scenarios.ALL_BOXES
+        profile: NumberProfile = own or profiles.PROFILES[index % len(profiles.PROFILES)]
+        sends = profile.sends if own else scenarios.ALL_BOXES
         load = profiles.SHORT_OF_PEOPLE if rng.random() < 0.15 else 1.0
-        yield scenarios.play(rng, character.plan, e164, call_uuid=scenarios.draw_uuid(rng), sends=sends, load=load)
+        yield scenarios.play(rng, profile.plan, e164, call_uuid=scenarios.draw_uuid(rng), sends=sends, load=load)
 
 
 def compress(calls: Sequence[list[scenarios.Step]], rate: float) -> list[list[Due]]:

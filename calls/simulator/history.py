@@ -23,7 +23,7 @@ from calls.ingest import writer
 from calls.models import AccessKey, DestinationNumber
 from calls.posts import CallPost
 from calls.simulator import profiles, scenarios
-from calls.simulator.profiles import Character
+from calls.simulator.profiles import NumberProfile
 
 CALLS_A_BATCH = 250  # about 1,400 posts
 WRITERS = 2
@@ -34,7 +34,7 @@ class PlannedCall(NamedTuple):
     """A call that is to be made up: all that follows is drawn from `seed`."""
 
     seed: str
-    character: Character
+    profile: NumberProfile
     start: datetime
     load: float
 
@@ -47,28 +47,28 @@ class Progress:
 
 
 def plan(
-    cast: Sequence[Character], *, calls: int, start: datetime, until: datetime, seed: str
+    number_profiles: Sequence[NumberProfile], *, calls: int, start: datetime, until: datetime, seed: str
 ) -> Iterator[PlannedCall]:
-    """Spread exactly so many calls over the time and the characters, by the shape of their weeks; oldest first."""
-    cells = list(_cells(cast, start, until, seed))
+    """Spread calls over the time and the numbers, by the shape of their weeks; oldest first."""
+    cells = list(_cells(number_profiles, start, until, seed))
     whole = sum(weight for *_, weight in cells)
     if not whole:
-        raise ValueError("no character is called in this time")
+        raise ValueError("no profile is called in this time")
     reached, made = 0.0, 0
-    for index, (hour, character, room, load, weight) in enumerate(cells, start=1):
+    for index, (hour, profile, room, load, weight) in enumerate(cells, start=1):
         reached += weight
         last = calls if index == len(cells) else min(round(calls * reached / whole), calls)
         if last > made:
-            rng = _random(f"{seed} {hour.isoformat()} {character.e164}")
+            rng = _random(f"{seed} {hour.isoformat()} {profile.e164}")
             for moment in sorted(rng.random() for _ in range(last - made)):
-                yield PlannedCall(f"{seed} {made}", character, hour + moment * room, load)
+                yield PlannedCall(f"{seed} {made}", profile, hour + moment * room, load)
                 made += 1
 
 
 def _cells(
-    cast: Sequence[Character], start: datetime, until: datetime, seed: str
-) -> Iterator[tuple[datetime, Character, timedelta, float, float]]:
-    """Yield start, character, length, load and weight of every hour of every character that is called in it."""
+    number_profiles: Sequence[NumberProfile], start: datetime, until: datetime, seed: str
+) -> Iterator[tuple[datetime, NumberProfile, timedelta, float, float]]:
+    """Yield start, profile, length, load and weight of every hour of every profile that is called in it."""
     hour = start
     while hour < until:
         # Whole hours of UTC, but for the first and the last; local hours start with them.
@@ -78,10 +78,10 @@ def _cells(
         volume = _random(f"{seed} {local.date()}").uniform(0.88, 1.12)
         if load == profiles.SHORT_OF_PEOPLE:
             volume *= 1.25
-        for character in cast:
-            end = min(following, until - character.silent_for)
-            if end > hour and (weight := character.calls_an_hour(local) * volume * ((end - hour) / HOUR)):
-                yield hour, character, end - hour, load, weight
+        for profile in number_profiles:
+            end = min(following, until - profile.silent_for)
+            if end > hour and (weight := profile.calls_an_hour(local) * volume * ((end - hour) / HOUR)):
+                yield hour, profile, end - hour, load, weight
         hour = following
 
 
@@ -95,7 +95,7 @@ def enact(planned: PlannedCall, until: datetime) -> list[tuple[datetime, scenari
 
     A call that would not be over by `until` is moved back by so much, so that history has no future."""
     rng = _random(planned.seed)
-    steps = planned.character.play(rng, call_uuid_of(planned), planned.load)
+    steps = planned.profile.play(rng, call_uuid_of(planned), planned.load)
     start = min(planned.start, until - timedelta(seconds=steps[-1].offset_s))
     enacted = []
     for offset_s, post in steps:
@@ -113,10 +113,12 @@ def read(enacted: Sequence[tuple[datetime, scenarios.Post, UUID]], access_key: s
         yield replace(posts.parse(body, received_at), ingest_id=ingest_id)
 
 
-def write(cast: Sequence[Character], *, calls: int, start: datetime, until: datetime, seed: str) -> Iterator[Progress]:
+def write(
+    number_profiles: Sequence[NumberProfile], *, calls: int, start: datetime, until: datetime, seed: str
+) -> Iterator[Progress]:
     """Write history and close what fell silent; yield how far it is. Calls that are there already stay untouched."""
-    numbers = profiles.ensure_numbers(cast)
-    planned = plan(cast, calls=calls, start=start, until=until, seed=seed)
+    numbers = profiles.ensure_numbers(number_profiles)
+    planned = plan(number_profiles, calls=calls, start=start, until=until, seed=seed)
     done = Progress(0, 0, 0)
     pending: deque[tuple[int, int, Future[set[str]]]] = deque()
     key = _Key(numbers.values(), valid_from=start - timedelta(days=1))

@@ -12,7 +12,7 @@ from random import Random
 from django.utils import timezone
 
 from calls.simulator import client, scenarios
-from calls.simulator.profiles import Character, load_at
+from calls.simulator.profiles import NumberProfile, load_at
 
 LONGEST_GAP_S = 15.0
 # Faster than history, or nobody would see anything happen.
@@ -20,15 +20,17 @@ LIVELINESS = 5
 REPORT_EVERY_S = 60.0
 
 
-class Living:
+class LiveTraffic:
     """Lets numbers be called until told to stop."""
 
-    def __init__(self, url: str, cast: Sequence[Character], access_keys: Mapping[str, str], seed: str) -> None:
+    def __init__(
+        self, url: str, number_profiles: Sequence[NumberProfile], access_keys: Mapping[str, str], seed: str
+    ) -> None:
         """`access_keys` holds a key for each number. Raise ValueError where `url` is no http(s) address."""
         self.tally = client.Tally()
         self._endpoint = client.Endpoint(url)
         # Who has fallen silent stays so.
-        self._cast = [character for character in cast if not character.silent_for]
+        self._number_profiles = [profile for profile in number_profiles if not profile.silent_for]
         self._access_keys = access_keys
         self._rng = Random(seed)  # noqa: S311 (made-up calls, not secrets)
         self._calls = 0
@@ -63,14 +65,14 @@ class Living:
     def _call(self, now: float, speed: float) -> None:
         """Have somebody call one of the numbers: the likelier, the more it is called at this time of day."""
         local = timezone.localtime()
-        weights = [character.calls_an_hour(local) + character.calls_a_week / 2000 for character in self._cast]
-        [character] = self._rng.choices(self._cast, weights)
-        for offset_s, post in character.play(self._rng, scenarios.draw_uuid(self._rng), load_at(local)):
-            heapq.heappush(self._due, (now + offset_s / speed, next(self._places), character.e164, post))
+        weights = [profile.calls_an_hour(local) + profile.calls_a_week / 2000 for profile in self._number_profiles]
+        [profile] = self._rng.choices(self._number_profiles, weights)
+        for offset_s, post in profile.play(self._rng, scenarios.draw_uuid(self._rng), load_at(local)):
+            heapq.heappush(self._due, (now + offset_s / speed, next(self._places), profile.e164, post))
         self._calls += 1
 
     def _gap_s(self) -> float:
         local = timezone.localtime()
-        calls_an_hour = LIVELINESS * sum(character.calls_an_hour(local) for character in self._cast)
+        calls_an_hour = LIVELINESS * sum(profile.calls_an_hour(local) for profile in self._number_profiles)
         gap_s = min(LONGEST_GAP_S, 3600 / calls_an_hour) if calls_an_hour else LONGEST_GAP_S
         return gap_s * self._rng.uniform(0.5, 1.3)

@@ -20,7 +20,7 @@ ALL_DAYS = (1.0, 0.95, 0.95, 1.0, 1.1, 1.15, 1.05)
 
 
 @dataclass(frozen=True)
-class Character:
+class NumberProfile:
     """A number of made-up traffic: how it is routed, what it sends, how often and when it is called."""
 
     e164: str
@@ -45,9 +45,9 @@ class Character:
         return scenarios.play(rng, self.plan, self.e164, call_uuid=call_uuid, sends=self.sends, load=load)
 
 
-CHARACTERS = (
-    Character("+492214710300", "Hotline Köln", scenarios.hotline, 730, service_level_s=40),
-    Character(
+PROFILES = (
+    NumberProfile("+492214710300", "Hotline Köln", scenarios.hotline, 730, service_level_s=40),
+    NumberProfile(
         "+498999998770",
         "Shop München",
         scenarios.shop,
@@ -56,29 +56,29 @@ CHARACTERS = (
         by_weekday=SHOP_DAYS,
         service_level_s=40,
     ),
-    Character("+492214710399", "Ansage Öffnungszeiten", scenarios.announcement, 230, SHOP_HOURS, SHOP_DAYS, False),
-    Character(
+    NumberProfile("+492214710399", "Ansage Öffnungszeiten", scenarios.announcement, 230, SHOP_HOURS, SHOP_DAYS, False),
+    NumberProfile(
         "+493023125187", "Service Berlin", scenarios.service, 285, sends=scenarios.ALL_BOXES - {RequestType.BLOCK_END}
     ),
-    Character(
+    NumberProfile(
         "+492214710310",
         "Ersatzteile",
         scenarios.parts,
         250,
         sends=scenarios.ALL_BOXES - {RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER},
     ),
-    Character("+496990009550", "Notdienst 24 h", scenarios.on_call, 110, ALL_HOURS, ALL_DAYS),
-    Character("+494066969220", "Filiale Hamburg", scenarios.branch, 120, silent_for=timedelta(days=7)),
+    NumberProfile("+496990009550", "Notdienst 24 h", scenarios.on_call, 110, ALL_HOURS, ALL_DAYS),
+    NumberProfile("+494066969220", "Filiale Hamburg", scenarios.branch, 120, silent_for=timedelta(days=7)),
 )
 SHORT_OF_PEOPLE = 2.6
-MOST_NUMBERS = len(CHARACTERS) + 1000
+MOST_NUMBERS = len(PROFILES) + 1000
 
 
-def cast(numbers: int) -> list[Character]:
-    """Return so many characters: ours first, then numbered ones that are called like them."""
+def make_profiles(numbers: int) -> list[NumberProfile]:
+    """Return as many profiles as there are numbers: ours first, then numbered ones that are called like them."""
     numbered = [
         replace(
-            CHARACTERS[index % len(CHARACTERS)],
+            PROFILES[index % len(PROFILES)],
             e164=f"+493023125{index:03d}",
             label=f"Filiale {index + 1}",
             silent_for=timedelta(0),
@@ -86,12 +86,12 @@ def cast(numbers: int) -> list[Character]:
         # 187 is taken by Service Berlin.
         for index in (index for index in range(1000) if index != 187)
     ]
-    return [*CHARACTERS, *numbered][:numbers]
+    return [*PROFILES, *numbered][:numbers]
 
 
-def character_of(e164: str) -> Character | None:
-    """Return the character that has this number."""
-    return next((character for character in CHARACTERS if character.e164 == e164), None)
+def profile_of(e164: str) -> NumberProfile | None:
+    """Return the profile that has this number."""
+    return next((profile for profile in PROFILES if profile.e164 == e164), None)
 
 
 def load_at(local: datetime) -> float:
@@ -103,16 +103,16 @@ def load_at(local: datetime) -> float:
     return 1.3 if local.hour in {10, 14} else 1.0
 
 
-def ensure_numbers(characters: Sequence[Character]) -> dict[str, DestinationNumber]:
-    """Create what is missing of the characters' numbers and return all by E.164; those that exist stay as they are."""
-    known = DestinationNumber.objects.in_bulk([character.e164 for character in characters], field_name="e164")
-    for character in characters:
-        if character.e164 not in known:
-            known[character.e164] = DestinationNumber.objects.create(
-                e164=character.e164,
-                label=character.label,
+def ensure_numbers(number_profiles: Sequence[NumberProfile]) -> dict[str, DestinationNumber]:
+    """Create what is missing of the profiles' numbers. Return all by E.164; those that exist stay as they are."""
+    known = DestinationNumber.objects.in_bulk([profile.e164 for profile in number_profiles], field_name="e164")
+    for profile in number_profiles:
+        if profile.e164 not in known:
+            known[profile.e164] = DestinationNumber.objects.create(
+                e164=profile.e164,
+                label=profile.label,
                 customer_number=str(scenarios.CUSTOMER_NUMBER),
-                expects_forward=character.expects_forward,
-                service_level_s=character.service_level_s,
+                expects_forward=profile.expects_forward,
+                service_level_s=profile.service_level_s,
             )
     return known

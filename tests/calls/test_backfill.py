@@ -80,7 +80,7 @@ def test_history_comes_to_the_same_as_the_same_posts_through_the_endpoint():
     until = timezone.now()
     start = until - timedelta(days=20)
     span = {"calls": 300, "start": start, "until": until, "seed": "1"}
-    for _ in history.write(profiles.CHARACTERS, **span):
+    for _ in history.write(profiles.PROFILES, **span):
         pass
     written = what_calls_came_to()
     Call.objects.all().delete()
@@ -88,7 +88,7 @@ def test_history_comes_to_the_same_as_the_same_posts_through_the_endpoint():
         make_key(number, "a-key-0123456789")
 
     client = Client()
-    for call in history.plan(profiles.CHARACTERS, **span):
+    for call in history.plan(profiles.PROFILES, **span):
         for _, post, _ in history.enact(call, until):
             body = json.dumps(post | {"accessKey": "a-key-0123456789"})
             assert client.post("/tenios/posts", body, content_type="application/json").status_code == 200
@@ -133,7 +133,7 @@ def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
 
 
 def test_numbers_are_made_when_missing_and_no_key_stays_live():
-    kept = DestinationNumber.objects.create(e164=profiles.CHARACTERS[0].e164, label="Ours")
+    kept = DestinationNumber.objects.create(e164=profiles.PROFILES[0].e164, label="Ours")
 
     backfill(numbers=9)
 

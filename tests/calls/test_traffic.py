@@ -18,10 +18,10 @@ UNTIL = datetime(2026, 9, 16, 12, 0, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
 
-def made_calls(character, count=600, seed="1"):
+def made_calls(profile, count=600, seed="1"):
     for index in range(count):
         rng = Random(f"{seed} {index}")
-        yield character.play(rng, scenarios.draw_uuid(rng), load=1.0 + index % 2)
+        yield profile.play(rng, scenarios.draw_uuid(rng), load=1.0 + index % 2)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def types_of(steps):
     return [step.post["requestType"] for step in steps]
 
 
-def planned(calls=500, seed="1", cast=profiles.CHARACTERS):
-    return list(history.plan(cast, calls=calls, start=UNTIL - MONTH, until=UNTIL, seed=seed))
+def planned(calls=500, seed="1", number_profiles=profiles.PROFILES):
+    return list(history.plan(number_profiles, calls=calls, start=UNTIL - MONTH, until=UNTIL, seed=seed))
 
 
 def test_the_same_seed_gives_the_same_calls_and_another_seed_gives_others():
-    for character in profiles.CHARACTERS:
-        first, again, other = (list(made_calls(character, 20, seed)) for seed in ("a", "a", "b"))
+    for profile in profiles.PROFILES:
+        first, again, other = (list(made_calls(profile, 20, seed)) for seed in ("a", "a", "b"))
         assert first == again != other
 
     once, again, other = (list(client.make_calls("+492214710300", 20, seed)) for seed in ("a", "a", "b"))
@@ -56,22 +56,22 @@ def test_history_is_the_same_from_the_same_seed_to_the_microsecond():
     assert enacted("a") == enacted("a") != enacted("b")
 
 
-@pytest.mark.parametrize("character", profiles.CHARACTERS, ids=lambda character: character.label)
-def test_every_post_of_every_character_is_read_without_a_flag(character):
-    for steps in made_calls(character, 150):
+@pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.label)
+def test_every_post_of_every_profile_is_read_without_a_flag(profile):
+    for steps in made_calls(profile, 150):
         assert steps[0].offset_s == 0
         assert all(former.offset_s < later.offset_s for former, later in itertools.pairwise(steps))
         for step in steps:
             post = posts.parse(json.dumps(step.post | {"accessKey": "a-key-0123456789"}).encode(), UNTIL)
             assert post.flags == []
-            assert post.destination_number == character.e164
-            assert post.request_type in character.sends
+            assert post.destination_number == profile.e164
+            assert post.request_type in profile.sends
 
 
-@pytest.mark.parametrize("character", profiles.CHARACTERS, ids=lambda character: character.label)
-def test_numbers_are_as_they_are_stored_and_of_version_1_are_the_uuids(character):
-    assert phones.e164(character.e164) == character.e164
-    assert uuid.UUID(scenarios.draw_uuid(Random(character.label))).version == 1
+@pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.label)
+def test_numbers_are_as_they_are_stored_and_of_version_1_are_the_uuids(profile):
+    assert phones.e164(profile.e164) == profile.e164
+    assert uuid.UUID(scenarios.draw_uuid(Random(profile.label))).version == 1
 
 
 def test_every_kind_of_traffic_occurs(mixture):
@@ -137,7 +137,7 @@ def test_history_has_exactly_so_many_calls_and_neither_a_future_nor_a_second_cal
 
 def test_weeks_have_their_shape():
     calls = planned(4000)
-    local = [(timezone.localtime(call.start), call.character.label) for call in calls]
+    local = [(timezone.localtime(call.start), call.profile.label) for call in calls]
     hotline = [moment for moment, label in local if label == "Hotline Köln"]
     by_hour = [sum(moment.hour == hour for moment in hotline) for hour in range(24)]
     assert by_hour[10] > by_hour[12] < by_hour[14]
@@ -148,17 +148,17 @@ def test_weeks_have_their_shape():
     assert max(silent) < UNTIL - timedelta(days=7)
 
 
-def test_more_numbers_than_characters_are_numbered_and_all_different():
-    cast = profiles.cast(60)
-    assert len({character.e164 for character in cast}) == 60
-    assert all(phones.e164(character.e164) == character.e164 for character in cast)
+def test_more_numbers_than_profiles_are_numbered_and_all_different():
+    number_profiles = profiles.make_profiles(60)
+    assert len({profile.e164 for profile in number_profiles}) == 60
+    assert all(phones.e164(profile.e164) == profile.e164 for profile in number_profiles)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_server):
-    numbers = profiles.ensure_numbers(profiles.CHARACTERS)
+    numbers = profiles.ensure_numbers(profiles.PROFILES)
     history.ensure_key(numbers.values(), "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))
-    traffic = live.Living(live_server.url, profiles.CHARACTERS, dict.fromkeys(numbers, "a-key-0123456789"), seed="1")
+    traffic = live.LiveTraffic(live_server.url, profiles.PROFILES, dict.fromkeys(numbers, "a-key-0123456789"), seed="1")
 
     class Watching(threading.Event):
         """Is set as soon as enough was sent."""
@@ -175,7 +175,7 @@ def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_serve
 
 @pytest.mark.django_db
 def test_a_key_made_sure_of_is_live_again():
-    numbers = profiles.ensure_numbers(profiles.CHARACTERS[:1]).values()
+    numbers = profiles.ensure_numbers(profiles.PROFILES[:1]).values()
     for _ in range(2):
         history.ensure_key(numbers, "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))
         assert AccessKey.objects.live_at(datetime.now(UTC)).count() == 1

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--numbers",
             type=int,
-            default=len(profiles.CHARACTERS),
+            default=len(profiles.PROFILES),
             help="over how many numbers; default: %(default)s, one for each character. Missing numbers are created",
         )
         parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         began = reported = time.monotonic()
         done = history.Progress(0, 0, 0)
         for done in history.write(
-            profiles.cast(numbers),
+            profiles.make_profiles(numbers),
             calls=calls,
             start=until - timedelta(days=days),
             until=until,

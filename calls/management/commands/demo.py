@@ -24,14 +24,14 @@ from django.utils.crypto import salted_hmac
 
 from calls.models import Call, DestinationNumber, OpeningHours
 from calls.simulator import history, live, profiles
-from calls.simulator.profiles import CHARACTERS
+from calls.simulator.profiles import PROFILES
 
 HISTORY = timedelta(days=60)
-CALLS_A_WEEK = round(sum(character.calls_a_week for character in CHARACTERS))
+CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
 FEW_CALLS = 1000  # with fewer, history is yet to be written
 SHORTEST_GAP = timedelta(minutes=15)
 MANAGER = "manager"
-MANAGES = 4  # the first so many characters
+MANAGES = 4  # profiles whose numbers the manager of the demo sees
 
 
 class Command(BaseCommand):
@@ -54,9 +54,9 @@ class Command(BaseCommand):
 
     def handle(self, *, url: str, once: bool, calls_a_week: int, **_: Any) -> None:
         with stopped_by_signals() as stopped:
-            numbers = profiles.ensure_numbers(CHARACTERS)
-            self._ensure_hours([numbers[character.e164] for character in CHARACTERS[:-1]])
-            self._ensure_manager([numbers[character.e164] for character in CHARACTERS[:MANAGES]])
+            numbers = profiles.ensure_numbers(PROFILES)
+            self._ensure_hours([numbers[profile.e164] for profile in PROFILES[:-1]])
+            self._ensure_manager([numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             for e164, access_key in access_keys.items():
                 history.ensure_key([numbers[e164]], access_key, timezone.now())
             try:
-                traffic = live.Living(url, CHARACTERS, access_keys, seed=secrets.token_hex(8))
+                traffic = live.LiveTraffic(url, PROFILES, access_keys, seed=secrets.token_hex(8))
             except ValueError as error:
                 raise CommandError(str(error)) from error
             self.stdout.write(f"demo: calls keep coming in at {url}")
@@ -111,7 +111,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"demo: writing {calls:,} made-up calls since {timezone.localtime(start):%d %b %Y, %H:%M}")
         began = time.monotonic()
-        for _ in history.write(CHARACTERS, calls=calls, start=start, until=until, seed=f"demo {start.isoformat()}"):
+        for _ in history.write(PROFILES, calls=calls, start=start, until=until, seed=f"demo {start.isoformat()}"):
             if stopped.is_set():
                 return
         call_command("roll_up", stdout=self.stdout)
