@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 import phonenumbers
@@ -54,9 +55,18 @@ def candidates(text: str) -> list[str]:
     if not digits or digits.startswith(("+", "0")) or len(digits) < FEWEST_DIGITS or _e164(text, region):
         return []
     # Shorter ones lack their area code rather than their 0.
-    spellings = [f"+{digits}", *([f"0{digits}"] if len(digits) >= FEWEST_DIGITS_OF_A_NATIONAL_NUMBER else [])]
-    readings = [_e164(spelling, region) for spelling in spellings]
-    return [number for number in readings if number and _is_valid(number)]
+    prefixes = ("+", "0") if len(digits) >= FEWEST_DIGITS_OF_A_NATIONAL_NUMBER else ("+",)
+    return [number for number in _with_prefixes(digits, prefixes) if _is_valid(number)]
+
+
+def misreadings(text: str) -> list[str]:
+    """Return the numbers, in E.164, that a text may name if it lacks its plus or its 0, the likeliest first.
+
+    Versions before 0.2 doubled the country code of some numbers, so each is also read without it."""
+    digits = re.sub(r"\D", "", text)
+    code = country_code()[1:]
+    texts = [digits, digits.removeprefix(code)] if digits.startswith(code) else [digits]
+    return [number for digits in texts for number in _with_prefixes(digits, ("+", "0", ""))]
 
 
 def beginnings(text: str) -> list[str]:
@@ -179,6 +189,11 @@ def _refusal(text: str) -> str:
         )
     named["meant"] = _(" or ").join(readable(number) for number in meant)
     return _("“%(text)s” is ambiguous without a 0 or a plus. Type %(meant)s if that is the number.") % named
+
+
+def _with_prefixes(digits: str, prefixes: Sequence[str]) -> list[str]:
+    """Return the numbers that digits are with each of these prefixes, as far as they are numbers."""
+    return [number for prefix in prefixes if (number := e164(f"{prefix}{digits}"))]
 
 
 def _digits(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -10,7 +11,7 @@ from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Reverse
 
-from calls import keys, search_keys
+from calls import keys, phones, search_keys
 from calls.quarter_hours import quarter_hour_sql
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from calls.opening_hours import Schedule
 
     User = AbstractBaseUser | AnonymousUser
+
+# Of a number without its area code. Fewer digits are the end of too many numbers.
+FEWEST_DIGITS_OF_AN_END = 6
 
 
 class SearchKeyQuerySet(models.QuerySet):
@@ -71,6 +75,18 @@ class DestinationNumberQuerySet(SearchKeyQuerySet):
         numbers: list[Any] = list(with_hours.prefetch_related("opening_hours__weekly", "opening_hours__days"))
         schedules = {hours: hours.schedule() for hours in {number.opening_hours for number in numbers}}
         return {number.pk: schedules[number.opening_hours] for number in numbers}
+
+    def meant_by(self, text: str) -> list[Any]:
+        """Return the numbers that a misread text may mean, the likeliest first; none for one of these as it is."""
+        numbers: list[Any] = list(self)
+        by_e164 = {number.e164: number for number in numbers}
+        digits = re.sub(r"\D", "", text)
+        if text in by_e164 or not digits:
+            return []
+        meant = dict.fromkeys(reading for reading in phones.misreadings(text) if reading in by_e164)
+        if not meant and len(digits) >= FEWEST_DIGITS_OF_AN_END and not text.startswith("+"):
+            meant = dict.fromkeys(e164 for e164 in by_e164 if e164.endswith(digits.lstrip("0")))
+        return [by_e164[e164] for e164 in meant]
 
 
 class AccessKeyQuerySet(models.QuerySet):

@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import access_keys, misreadings, phones, posts
+from calls import access_keys, phones, posts
 from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys
 from calls.ingest import intake, replay
 from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
@@ -100,7 +100,7 @@ def numbers_meant_by(post: RefusedPost) -> list[DestinationNumber]:
     """Return the numbers here that a post for an unknown number may mean."""
     if post.reason != Reason.UNKNOWN_NUMBER or post.replayed_at is not None or not post.can_be_replayed:
         return []
-    return misreadings.numbers_meant(post.destination_number)
+    return DestinationNumber.objects.meant_by(post.destination_number)
 
 
 def count_for(number: DestinationNumber) -> str:

@@ -166,6 +166,11 @@ def test_an_ambiguous_number_names_what_it_could_be(text, numbers):
     assert phones.candidates(text) == numbers
 
 
+@pytest.mark.parametrize("text", ["492214710300", "+49492214710300", "2214710300", "+02214710300", "+2214710300"])
+def test_a_misread_number_is_among_those_it_may_name(text):
+    assert "+492214710300" in phones.misreadings(text)
+
+
 def test_regions_that_dial_no_zero_read_other_digits_as_national(settings):
     settings.PHONE_REGION = "US"
     assert phones.e164("(212) 555-0123") == "+12125550123"
