@@ -1,4 +1,4 @@
-"""The only writer of calls: batches of posts, one statement each, committed before the answer.
+"""Writes posts into calls and events: in batches, one statement each, committed before the answer.
 
 calls.ingest.intake hands it what queued up while the last batch was committing; docs/architecture.md says why."""
 

@@ -17,8 +17,11 @@ from calls.models.numbers import DestinationNumber
 
 
 class Call(models.Model):
-    """One call, merged from its posts. Written by calls.ingest.writer only; every column merges by least or greatest,
-    so that any order of any posts gives the same row."""
+    """One call, merged from its posts: every column merges by least or greatest, so that any order of any posts gives
+    the same row.
+
+    calls.ingest.writer writes it. Besides, DestinationNumber.save clears `silent_at` when the number's limit changes,
+    and calls.rereading stores callers again when the rule for reading numbers has changed."""
 
     destination_number = models.ForeignKey(
         DestinationNumber,

@@ -27,8 +27,10 @@ class Reason(models.TextChoices):
 
 
 class RefusedPost(models.Model):
-    """A post that was refused, kept so that it can be counted once what was wrong is mended. Written by
-    calls.ingest.refused_posts only, for senders that are listed or hold a live key of some number."""
+    """A refused post, kept so that it can be counted once the cause is fixed.
+
+    calls.ingest.refused_posts stores it if its sender is listed or has a live key of any number. calls.ingest.replay
+    notes when it was counted, and calls.rereading stores its number again."""
 
     # Of answer, address, key and body: identical ones are one row.
     digest = models.CharField(max_length=64, unique=True, editable=False)
