@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from calls import posts
 from calls.ingest import intake, post_log
-from calls.ingest.refused_posts import Refused
+from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import FOREIGN, Sender
 from calls.ingest.spool import SpoolError
 from calls.watching import may_watch
@@ -84,7 +84,7 @@ class PostView(APIView):
 receive_post = PostView.as_view()
 
 
-def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[HttpResponse, Refused | None]:
+def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[HttpResponse, RefusedPostDraft | None]:
     """Take a post; return the answer, and what is known of the post where it is refused. Raise Unavailable."""
     body = b""
     about = {"address": sender.address and str(sender.address), "is_listed": sender.is_trustworthy}
@@ -96,7 +96,7 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
         if not sender.is_refused and intake.get_intake().keep(post):
             return HttpResponse(TAKEN, content_type=JSON), None
         code = "foreign_address" if sender.is_refused else "forbidden"
-        refused = Refused.of_post(post, code, status=status.HTTP_403_FORBIDDEN, **about)
+        refused = RefusedPostDraft.of_post(post, code, status=status.HTTP_403_FORBIDDEN, **about)
     except (posts.Refusal, TooLarge, NotJson) as error:
         refusal = error if isinstance(error, posts.Refusal) else posts.Refusal(str(error.default_code))
         status_code = getattr(error, "status_code", status.HTTP_400_BAD_REQUEST)
@@ -105,7 +105,7 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
             status_code, code = status.HTTP_403_FORBIDDEN, "foreign_address"
         elif code == "bad_post" and not intake.get_intake().opens_any_number(refusal.fingerprint, received_at):
             status_code = status.HTTP_403_FORBIDDEN
-        refused = Refused.of_refusal(
+        refused = RefusedPostDraft.of_refusal(
             refusal,
             received_at,
             posts.new_ingest_id(received_at),

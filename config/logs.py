@@ -14,7 +14,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     return getattr(record, "fields", {}) | ({"held_back": held_back} if held_back else {})
 
 
-class Line(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """`2026-03-29 14:30:00,123 WARNING calltally.posts: refused status=403 code=forbidden`"""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Line(logging.Formatter):
         return super().formatMessage(record) + fields
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One object a line: time (ISO 8601, UTC), level, logger, message, and what it says beside."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -40,7 +40,7 @@ STALLED_READER_S = 30
 HEEDED = {signal.SIGUSR1, signal.SIGTERM}  # by a process that has loaded
 
 
-class Server(MPServer):
+class SharedSocketServer(MPServer):
     """granian's server, whose processes share a socket and leave it before they end."""
 
     def _init_shared_socket(self) -> None:
@@ -141,7 +141,7 @@ def load(loader: Callable[[], Application], listening: int, loaded: Event) -> Ap
 def main() -> None:
     # A process that has not loaded yet is not ended by being told to leave.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    cli.Server = Server
+    cli.Server = SharedSocketServer
     cli.entrypoint()
 
 

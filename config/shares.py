@@ -54,7 +54,7 @@ class Kind(Enum):
     DOWNLOAD = "download"
 
 
-class Refusal(Enum):
+class ShareRefusal(Enum):
     """Why a request is refused."""
 
     PROBES = "probes"
@@ -101,7 +101,7 @@ class Shares:
         self._people: Counter[str] = Counter()
         self._counting = threading.Lock()
 
-    def take(self, kind: Kind, person: str = "") -> Refusal | None:
+    def take(self, kind: Kind, person: str = "") -> ShareRefusal | None:
         """Take a share; return why there is none."""
         with self._counting:
             if refusal := self._refusal(kind, person):
@@ -124,15 +124,15 @@ class Shares:
         with self._counting:
             return {kind: count for kind, count in self._held.items() if count}
 
-    def _refusal(self, kind: Kind, person: str) -> Refusal | None:
+    def _refusal(self, kind: Kind, person: str) -> ShareRefusal | None:
         if kind is Kind.PROBE:
-            return Refusal.PROBES if self._held[kind] >= self.probes else None
+            return ShareRefusal.PROBES if self._held[kind] >= self.probes else None
         if kind is Kind.DOWNLOAD and person and self._people[person] >= DOWNLOADS_OF_A_PERSON:
-            return Refusal.PERSON
+            return ShareRefusal.PERSON
         is_full = self._held[Kind.PAGE] + self._held[Kind.DOWNLOAD] >= self.pages
         if kind is Kind.DOWNLOAD:
-            return Refusal.DOWNLOADS if is_full or self._held[kind] >= self.downloads else None
-        return Refusal.PAGES if is_full else None
+            return ShareRefusal.DOWNLOADS if is_full or self._held[kind] >= self.downloads else None
+        return ShareRefusal.PAGES if is_full else None
 
 
 class Guard:
@@ -167,8 +167,8 @@ class Guard:
             release()
             raise
 
-    def _refuse(self, refusal: Refusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if refusal is Refusal.PROBES:
+    def _refuse(self, refusal: ShareRefusal, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if refusal is ShareRefusal.PROBES:
             return refuse_probe(start_response)
         environ[REFUSED] = refusal.value
         return self._whole(self._application(environ, start_response))

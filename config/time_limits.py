@@ -34,7 +34,7 @@ class TimeIsUp(psycopg.OperationalError):
     """A request may not wait for the database any longer."""
 
 
-class Line:
+class SocketHandle:
     """A second descriptor of a connection's socket, so that another thread can shut it down.
 
     The connection's own number may be closed, and be another socket's, by the time it is used."""
@@ -55,7 +55,7 @@ class Line:
 class LimitedConnection(Protocol):
     """What a limit uses of the connections of config.database."""
 
-    line: Line | None
+    socket_handle: SocketHandle | None
 
     def hold(self) -> None: ...
 
@@ -85,8 +85,8 @@ class Limit:
     def cut(self) -> None:
         """End what the request waits for. Called by the watchdog."""
         self.was_cut = True
-        if (line := self._database.line) is not None:
-            line.cut()
+        if (handle := self._database.socket_handle) is not None:
+            handle.cut()
 
     def end(self) -> None:
         """Leave nothing behind that a later request of this thread would wait for."""

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from calls.ingest import intake
 from calls.ingest.group_commit import GroupCommit
-from calls.ingest.spool import Held, SpoolError
+from calls.ingest.spool import SpoolContents, SpoolError
 from calls.ingest.writer import Writer
 from calls.watching import for_machines, may_watch
 from reports import intake_process
@@ -81,7 +81,7 @@ class State:
     """How all of it stands; None for what cannot be told now."""
 
     counted: Counted | None
-    held: Held | None
+    held: SpoolContents | None
 
     @classmethod
     def now(cls) -> State:

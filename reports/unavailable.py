@@ -120,7 +120,7 @@ def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 
 
 def busy(request: HttpRequest, why: str) -> HttpResponse:
-    """Answer that too many pages or downloads are under way; `why` is a Refusal's value."""
+    """Answer that too many pages or downloads are under way; `why` is a ShareRefusal's value."""
     REFUSED.labels(why).inc()
     what = "pages" if why == "pages" else "downloads"
     _say(what, f"{what} are refused: as many are under way as may hold a thread ({why})")

@@ -223,7 +223,7 @@ def test_who_is_over_the_limit_connects_no_more():
 def test_a_cut_hits_no_other_socket_that_got_the_number_of_a_closed_connection():
     with within(10):
         connection.ensure_connection()
-        line, number = connection.line, connection.connection.fileno()
+        line, number = connection.socket_handle, connection.connection.fileno()
         connection.close()
     pairs = [socket.socketpair()]
     while number not in {one.fileno() for pair in pairs for one in pair}:

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.utils.html import escape
 
 from config import checks
-from config.shares import REFUSED, BrokenOff, Guard, Kind, Refusal, Shares, Stream, kind_of, person_of, quiet
+from config.shares import REFUSED, BrokenOff, Guard, Kind, ShareRefusal, Shares, Stream, kind_of, person_of, quiet
 from tests.test_addresses import addresses
 
 GET = {"REQUEST_METHOD": "GET", "wsgi.input": BytesIO()}
@@ -31,10 +31,10 @@ def test_pages_have_half_of_the_threads_downloads_a_quarter_probes_an_eighth_and
 
 def test_pages_and_downloads_share_half_of_the_threads():
     shares = Shares(16)
-    assert take(shares, Kind.DOWNLOAD, 5) == [None] * 4 + [Refusal.DOWNLOADS]
-    assert take(shares, Kind.PAGE, 5) == [None] * 4 + [Refusal.PAGES]
-    assert take(shares, Kind.DOWNLOAD, 1) == [Refusal.DOWNLOADS]
-    assert take(shares, Kind.PROBE, 3) == [None] * 2 + [Refusal.PROBES]
+    assert take(shares, Kind.DOWNLOAD, 5) == [None] * 4 + [ShareRefusal.DOWNLOADS]
+    assert take(shares, Kind.PAGE, 5) == [None] * 4 + [ShareRefusal.PAGES]
+    assert take(shares, Kind.DOWNLOAD, 1) == [ShareRefusal.DOWNLOADS]
+    assert take(shares, Kind.PROBE, 3) == [None] * 2 + [ShareRefusal.PROBES]
 
     shares.give_back(Kind.DOWNLOAD)
     assert shares.take(Kind.PAGE) is None
@@ -42,8 +42,8 @@ def test_pages_and_downloads_share_half_of_the_threads():
 
 def test_a_person_has_two_downloads_at_once_and_nobody_elses():
     shares = Shares(16)
-    assert take(shares, Kind.DOWNLOAD, 3, "one") == [None, None, Refusal.PERSON]
-    assert take(shares, Kind.DOWNLOAD, 3, "other") == [None, None, Refusal.PERSON]
+    assert take(shares, Kind.DOWNLOAD, 3, "one") == [None, None, ShareRefusal.PERSON]
+    assert take(shares, Kind.DOWNLOAD, 3, "other") == [None, None, ShareRefusal.PERSON]
     shares.give_back(Kind.DOWNLOAD, "one")
     assert shares.take(Kind.DOWNLOAD, "one") is None
     assert shares.take(Kind.PAGE) is None
@@ -176,10 +176,10 @@ def refused(path, why, method="get"):
 @pytest.mark.parametrize(
     ("path", "why", "status", "says"),
     [
-        ("/reports/?by=day&from=2026-01-01", Refusal.PAGES, 503, "Too many pages are being loaded right now"),
-        ("/admin/", Refusal.PAGES, 503, "Too many pages are being loaded right now"),
-        ("/reports/calls.csv", Refusal.DOWNLOADS, 429, "Too many downloads are under way right now"),
-        ("/reports/calls.csv", Refusal.PERSON, 429, "Two of your downloads are still under way"),
+        ("/reports/?by=day&from=2026-01-01", ShareRefusal.PAGES, 503, "Too many pages are being loaded right now"),
+        ("/admin/", ShareRefusal.PAGES, 503, "Too many pages are being loaded right now"),
+        ("/reports/calls.csv", ShareRefusal.DOWNLOADS, 429, "Too many downloads are under way right now"),
+        ("/reports/calls.csv", ShareRefusal.PERSON, 429, "Two of your downloads are still under way"),
     ],
 )
 def test_who_is_refused_is_told_why_and_when_to_come_again_without_a_database(path, why, status, says):
@@ -201,7 +201,7 @@ def test_who_is_refused_is_told_why_and_when_to_come_again_without_a_database(pa
 
 
 def test_what_somebody_sent_is_not_sent_again_by_itself():
-    page = refused("/accounts/login/", Refusal.PAGES, "post").content.decode()
+    page = refused("/accounts/login/", ShareRefusal.PAGES, "post").content.decode()
     assert "What you sent was not saved" in page
     assert "refresh" not in page
 

@@ -20,7 +20,7 @@ from calls import sparing
 from calls.ingest import intake, post_log
 from calls.ingest.spool import of_this_host
 from calls.models import ChangedQuarterHour
-from config.logs import Json, Line
+from config.logs import JsonFormatter, LineFormatter
 from reports import monitoring
 from reports.models import RollUp
 from tests.factories import ACCESS_KEY, make_key, make_number, make_staff, make_user, post, post_body
@@ -220,15 +220,15 @@ def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, nu
     post(client, post_body("X\nforged=1", "no\nnumber", "a-key-nobody-knows"))
 
     first, second = lines
-    line = Line().format(first)
+    line = LineFormatter().format(first)
     assert re.search(
         r"WARNING calltally.posts: refused ingest_id=[0-9a-f-]{36} status=403 code=forbidden "
         r"number=\+4940555555 request_type=CALL_START$",
         line,
     )
-    assert "forged" not in Line().format(second) + Json().format(second)
+    assert "forged" not in LineFormatter().format(second) + JsonFormatter().format(second)
     assert "number" not in second.fields
-    told = json.loads(Json().format(first))
+    told = json.loads(JsonFormatter().format(first))
     assert (told["message"], told["status"], told["level"]) == ("refused", 403, "WARNING")
     written = caplog.text + line + str(told)
     for hidden in ("a-key-nobody-knows", "+4917055555", "Forbidden: /tenios"):
@@ -244,7 +244,7 @@ def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypat
     post_log.logger.warning("refused", extra={"fields": {}})
 
     assert len(lines) == sparing.LINES_PER_S + 1
-    assert Line().format(lines[-1]).endswith(f"refused held_back={500 - sparing.LINES_PER_S}")
+    assert LineFormatter().format(lines[-1]).endswith(f"refused held_back={500 - sparing.LINES_PER_S}")
 
 
 @pytest.fixture

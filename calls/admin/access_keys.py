@@ -27,7 +27,7 @@ from calls.admin.base import (
 from calls.models import AccessKey
 
 
-class KeyState(admin.SimpleListFilter):
+class KeyStateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
@@ -56,7 +56,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
         "revoked_at",
         "last_used_at",
     ]
-    list_filter = [KeyState, "destination_number"]
+    list_filter = [KeyStateFilter, "destination_number"]
     list_select_related = ["destination_number"]
     search_fields = ["last4", "destination_number__search_key", "destination_number__e164"]
     search_help_text = _("The last four characters, or the number in any spelling")

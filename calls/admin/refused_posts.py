@@ -38,7 +38,7 @@ WHY = {
     Reason.MEDIA_TYPE: _("The post was not sent as JSON, or its body was compressed."),
 }
 # What can be done about each reason that can be mended from here.
-MENDS = {
+FIXES = {
     Reason.UNKNOWN_NUMBER: _("Add this number, and admit the key"),
     Reason.UNKNOWN_KEY: _("Admit the key for this number"),
     Reason.KEY_OF_ANOTHER: _("Admit the key for this number"),
@@ -93,7 +93,7 @@ def mend_of(post: RefusedPost) -> Any:
         return None
     if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post):
         return None
-    return MENDS.get(Reason(post.reason))
+    return FIXES.get(Reason(post.reason))
 
 
 def numbers_meant_by(post: RefusedPost) -> list[DestinationNumber]:
@@ -107,7 +107,7 @@ def count_for(number: DestinationNumber) -> str:
     return gettext("Count for %(number)s") % {"number": number}
 
 
-class State(admin.SimpleListFilter):
+class ReplayedFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
@@ -127,7 +127,7 @@ class NewNumberForm(forms.ModelForm):
 
 
 @dataclass
-class Mending:
+class Fix:
     """What is about to be done for the sake of refused posts."""
 
     post: RefusedPost
@@ -172,7 +172,7 @@ class Mending:
 @admin.register(RefusedPost)
 class RefusedPostAdmin(ReadOnlyAdmin):
     list_display = ["received", "reason", "number", "request_type", "count", "address"]
-    list_filter = [State, "reason"]
+    list_filter = [ReplayedFilter, "reason"]
     search_fields = ["destination_number"]
     search_help_text = _("Number in any spelling")
     ordering = ["-last_received_at", "-pk"]
@@ -286,19 +286,19 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
             return HttpResponseRedirect(back)
         number = number or DestinationNumber.objects.filter(e164=post.destination_number).first()
-        mending = Mending(post, number, is_meant)
-        is_new = post.reason == Reason.UNKNOWN_NUMBER and mending.number is None
+        fix = Fix(post, number, is_meant)
+        is_new = post.reason == Reason.UNKNOWN_NUMBER and fix.number is None
         form = NewNumberForm(request.POST or None) if is_new else None
         errors: list[str] = []
         if request.method == "POST" and (form is None or form.is_valid()):
             try:
-                noted = mending.do(request, form)
+                noted = fix.do(request, form)
             except ValidationError as error:
                 errors = error.messages
             else:
                 intake.get_intake().read_again()
                 self.log_change(request, post, noted)
-                self._replay(request, mending.concerned, number if is_meant else None)
+                self._replay(request, fix.concerned, number if is_meant else None)
                 return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
@@ -307,7 +307,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             "number": number.readable if is_meant and number else self.number(post),
             "named": self.number(post) if is_meant else "",
             "meant": [] if is_meant else meant,
-            "posts": sum(mending.concerned.values_list("count", flat=True)),
+            "posts": sum(fix.concerned.values_list("count", flat=True)),
             "form": form,
             "asked": form.visible_fields() if form else [],
             "errors": errors,

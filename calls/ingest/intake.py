@@ -17,9 +17,9 @@ from calls.ingest import key_cache, metrics, post_log, refused_posts, sender_pol
 from calls.ingest.group_commit import Busy, GroupCommit
 from calls.ingest.key_cache import KeyCache, Verdict
 from calls.ingest.rate_limit import RateLimit
-from calls.ingest.refused_posts import Refused
+from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import Policy, Sender
-from calls.ingest.spool import Held, Spool, SpoolError, of_this_host
+from calls.ingest.spool import Spool, SpoolContents, SpoolError, of_this_host
 from calls.ingest.writer import Unwritable, Writer
 from calls.posts import CallPost
 
@@ -50,10 +50,10 @@ class Intake:
         self._refused_writer = Writer("calltally refusals")
         self._database: GroupCommit[CallPost, bool] = GroupCommit("writer", self._write, self._writer.close)
         self._disk: GroupCommit[tuple[CallPost, bool], None] = GroupCommit("spool", spool.add, spool.close)
-        self._refused: GroupCommit[Refused, None] = GroupCommit(
+        self._refused: GroupCommit[RefusedPostDraft, None] = GroupCommit(
             "refused", self._keep_refused, self._refused_writer.close
         )
-        self._refused_disk: GroupCommit[Refused, None] = GroupCommit(
+        self._refused_disk: GroupCommit[RefusedPostDraft, None] = GroupCommit(
             "refused spool",
             lambda refused: other.add_refused(
                 [refused_posts.without_secrets(post, self._key_cache.knows) for post in refused]
@@ -104,7 +104,7 @@ class Intake:
         if not sender.is_trustworthy:
             self._rate_limit.taken(_responsible(sender))
 
-    def keep_refused(self, refused: Refused, sender: Sender) -> None:
+    def keep_refused(self, refused: RefusedPostDraft, sender: Sender) -> None:
         """Keep a post that was refused, where it is worth it: it came from a listed address, or with a live key.
 
         On disk when this returns for a listed address, if it can be at all. For others nobody waits: how long an
@@ -124,11 +124,11 @@ class Intake:
             )
         return None
 
-    def _keep_refused(self, refused: list[Refused]) -> list[None]:
+    def _keep_refused(self, refused: list[RefusedPostDraft]) -> list[None]:
         self._refused_writer.run(lambda connection: refused_posts.keep(connection, refused))
         return [None] * len(refused)
 
-    def _spool_refused(self, refused: Refused) -> Future[None]:
+    def _spool_refused(self, refused: RefusedPostDraft) -> Future[None]:
         future = self._refused_disk.submit(refused)
         future.add_done_callback(
             lambda kept: (
@@ -210,7 +210,7 @@ class Intake:
         """Read all keys and the policy anew where None asks for that, else the keys of the fingerprints."""
         if None in asked_for:
             self._key_cache.replace(self._key_reader.execute(key_cache.KEYS, []))
-            self._policy = Policy.of(self._key_reader.execute(sender_policy.POLICY, []))
+            self._policy = Policy.from_rows(self._key_reader.execute(sender_policy.POLICY, []))
             self._has_read = True
         else:
             self._key_cache.add(self._key_reader.execute(key_cache.KEYS_OF, [asked_for]))
@@ -228,7 +228,7 @@ def _responsible(sender: Sender) -> Hashable:
     return None if sender.address is None else neighbourhood(sender.address)
 
 
-def held_in_spool() -> Held:
+def held_in_spool() -> SpoolContents:
     """Say what this host's spool holds; note in the log what has waited there for long. Raise SpoolError."""
     with contextlib.closing(of_this_host()) as spool:
         held = spool.held()

@@ -27,7 +27,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class CachedKey:
     e164: str
     valid_from: datetime
     ends_at: datetime | None
@@ -43,7 +43,7 @@ class KeyCache:
     """The keys of all numbers, by their fingerprint, as they were when they were last read."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, list[Key]] = {}
+        self._keys: dict[str, list[CachedKey]] = {}
 
     def replace(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Remember the rows of KEYS, and nothing else."""
@@ -70,8 +70,8 @@ class KeyCache:
         return Verdict.WRONG if all(key.is_over(moment) for key in keys) else Verdict.UNKNOWN
 
 
-def _by_fingerprint(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Key]]:
-    keys: dict[str, list[Key]] = {}
+def _by_fingerprint(rows: Iterable[tuple[Any, ...]]) -> dict[str, list[CachedKey]]:
+    keys: dict[str, list[CachedKey]] = {}
     for fingerprint, *of_key in rows:
-        keys.setdefault(fingerprint, []).append(Key(*of_key))
+        keys.setdefault(fingerprint, []).append(CachedKey(*of_key))
     return keys

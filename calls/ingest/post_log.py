@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from calls import phones
-from calls.ingest.refused_posts import Refused
+from calls.ingest.refused_posts import RefusedPostDraft
 from calls.posts import KNOWN_REQUEST_TYPES, CallPost
 from calls.sparing import Sparing
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("calltally.posts")
 logger.addFilter(Sparing())
 
 
-def refused(post: Refused) -> None:
+def refused(post: RefusedPostDraft) -> None:
     known = {"ingest_id": post.ingest_id, "status": post.status, "code": post.code}
     _write("refused", post.destination_number, post.request_type, known)
 

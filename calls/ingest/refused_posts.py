@@ -30,8 +30,8 @@ CODES = {Reason.FOREIGN_ADDRESS, Reason.BAD_POST, Reason.BAD_JSON, Reason.TOO_LA
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A post that was refused, on its way to be kept: `code` is that of the answer, or what is said of the address."""
+class RefusedPostDraft:
+    """A refused post that is not stored yet: `code` is that of the answer, or what is said of the address."""
 
     ingest_id: str
     received_at: str  # ISO 8601
@@ -51,7 +51,7 @@ class Refused:
         return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
 
     @classmethod
-    def of_post(cls, post: CallPost, code: str, **more: Any) -> Refused:
+    def of_post(cls, post: CallPost, code: str, **more: Any) -> RefusedPostDraft:
         return cls(
             ingest_id=str(post.ingest_id),
             received_at=post.received_at.isoformat(),
@@ -64,7 +64,7 @@ class Refused:
         )
 
     @classmethod
-    def of_refusal(cls, refusal: Refusal, received_at: datetime, ingest_id: uuid.UUID, **more: Any) -> Refused:
+    def of_refusal(cls, refusal: Refusal, received_at: datetime, ingest_id: uuid.UUID, **more: Any) -> RefusedPostDraft:
         return cls(
             ingest_id=str(ingest_id),
             received_at=received_at.isoformat(),
@@ -75,7 +75,7 @@ class Refused:
         )
 
 
-# Why a post was refused, told from the keys and numbers of now: of a table `given` with the columns of Refused.
+# Why a post was refused, by the keys and numbers of now: of a table `given` with the columns of RefusedPostDraft.
 REASONS = f"""
 SELECT given.*, opens_any, CASE
   WHEN given.code <> 'forbidden' THEN given.code
@@ -164,7 +164,7 @@ UPDATE calls_refusedpost AS known SET reason = judged.reason FROM judged WHERE k
 """
 
 
-def without_secrets(post: Refused, is_known: redaction.IsKnown) -> Refused:
+def without_secrets(post: RefusedPostDraft, is_known: redaction.IsKnown) -> RefusedPostDraft:
     """Return a refused post without access keys that are known, and without what stands under names of secrets."""
     body = redaction.without_secrets(post.body, is_known)
     if body == post.body:
@@ -173,7 +173,7 @@ def without_secrets(post: Refused, is_known: redaction.IsKnown) -> Refused:
     return replace(post, body=body, request_type=request_type, destination_number=destination_number)
 
 
-def keep(connection: psycopg.Connection, refused: Sequence[Refused]) -> None:
+def keep(connection: psycopg.Connection, refused: Sequence[RefusedPostDraft]) -> None:
     """Keep refused posts, those that are worth it; the oldest of too many go. Doing so twice changes nothing."""
     known = {fingerprint for (fingerprint,) in connection.execute(KNOWN_KEYS)}
     refused = [without_secrets(post, known.__contains__) for post in refused]
@@ -215,8 +215,8 @@ def redact_kept() -> int:
     return changed
 
 
-def _of_row(row: RefusedPost) -> Refused:
-    return Refused(
+def _of_row(row: RefusedPost) -> RefusedPostDraft:
+    return RefusedPostDraft(
         ingest_id="",
         received_at="",
         status=row.status,
@@ -231,7 +231,7 @@ def _of_row(row: RefusedPost) -> Refused:
 
 
 @transaction.atomic
-def _replace(row_id: int, cleared: Refused) -> int:
+def _replace(row_id: int, cleared: RefusedPostDraft) -> int:
     """Put a post without secrets in the place of a row. Return how many rows were changed; 0 if it is gone."""
     with django_connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])

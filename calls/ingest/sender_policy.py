@@ -44,7 +44,7 @@ class Policy:
         self._networks = tuple(networks) or tuple(read_networks(TENIOS_NETWORKS))
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str]]) -> Policy:
+    def from_rows(cls, rows: list[tuple[str, str]]) -> Policy:
         """Return the policy of the rows of POLICY; where staff have changed nothing, foreign addresses are reported."""
         ((mode, networks),) = rows or [(SenderMode.REPORT, TENIOS_NETWORKS)]
         return cls(mode, read_networks(networks))

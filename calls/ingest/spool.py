@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from calls.ingest.refused_posts import Refused
+from calls.ingest.refused_posts import RefusedPostDraft
 from calls.posts import CallPost, as_row, from_row
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ INSERT OR IGNORE INTO held VALUES ('verified', 0, 0), ('unverified', 0, 0), ('se
 CREATE TABLE IF NOT EXISTS refused (
   id integer PRIMARY KEY,
   ingest_id text NOT NULL UNIQUE,
-  refused blob NOT NULL                  -- a calls.ingest.refused_posts.Refused as JSON: no access key
+  refused blob NOT NULL                  -- a calls.ingest.refused_posts.RefusedPostDraft as JSON: no access key
 );
 CREATE TRIGGER IF NOT EXISTS post_came AFTER INSERT ON post BEGIN
   UPDATE held SET posts = posts + 1, bytes = bytes + length(new.post) WHERE state = {state_of_new};
@@ -95,7 +95,7 @@ class Spooled:
 
 
 @dataclass(frozen=True)
-class Held:
+class SpoolContents:
     """What a spool holds."""
 
     waiting: int = 0
@@ -107,7 +107,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class QuarantinedPost:
     """A post that the database refused for good, as shown to people: without whom it was from."""
 
     ingest_id: str
@@ -155,7 +155,7 @@ class Spool:
             )
         return answers
 
-    def add_refused(self, refused: Sequence[Refused]) -> list[None]:
+    def add_refused(self, refused: Sequence[RefusedPostDraft]) -> list[None]:
         """Keep posts that were refused; the oldest of too many go. Raise SpoolError where none can be kept."""
         with self._transaction() as connection:
             connection.executemany(
@@ -215,7 +215,7 @@ class Spool:
             again = "UPDATE post SET set_aside_at = NULL, reason = '', tries = 0 WHERE set_aside_at IS NOT NULL"
             return connection.execute(again).rowcount
 
-    def refused(self, most: int) -> dict[int, Refused | None]:
+    def refused(self, most: int) -> dict[int, RefusedPostDraft | None]:
         """Return refused posts that wait, by their place; None for one that cannot be read."""
         rows = self._read("SELECT id, refused FROM refused ORDER BY id LIMIT ?", most)
         return {place: _refused_of(row) for place, row in rows}
@@ -226,14 +226,14 @@ class Spool:
 
     # --- Looking ---
 
-    def held(self) -> Held:
+    def held(self) -> SpoolContents:
         """Say what it holds; nothing where it was never used. Raise SpoolError where that cannot be told."""
         if not self.path.exists():
-            return Held()
+            return SpoolContents()
         held = {state: rest for state, *rest in self._read("SELECT state, posts, bytes FROM held")}
         ((refused,),) = self._read("SELECT count(*) FROM refused")
         ((oldest,),) = self._read("SELECT min(spooled_at) FROM post WHERE set_aside_at IS NULL")
-        return Held(
+        return SpoolContents(
             waiting=held["verified"][0] + held["unverified"][0],
             unverified=held["unverified"][0],
             set_aside=held["set aside"][0],
@@ -242,12 +242,12 @@ class Spool:
             oldest_s=max(0.0, time.time() - oldest) if oldest else 0.0,
         )
 
-    def shown(self, most: int) -> list[SetAside]:
-        """Return what was set aside last."""
+    def list_quarantined(self, limit: int) -> list[QuarantinedPost]:
+        """Return the most recently quarantined posts, newest first."""
         found = self._read(
             "SELECT ingest_id, set_aside_at, reason, post FROM post WHERE set_aside_at IS NOT NULL "
             "ORDER BY set_aside_at DESC, id DESC LIMIT ?",
-            most,
+            limit,
         )
         shown = []
         for ingest_id, set_aside_at, reason, row in found:
@@ -256,7 +256,7 @@ class Spool:
                 words = [str(post[name]) for name in ("received_at", "request_type", "destination_number")]
             except (ValueError, KeyError, TypeError):
                 words = ["", "", ""]
-            shown.append(SetAside(ingest_id, set_aside_at, reason, *words))
+            shown.append(QuarantinedPost(ingest_id, set_aside_at, reason, *words))
         return shown
 
     def prove(self) -> None:
@@ -388,9 +388,9 @@ def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _refused_of(row: bytes) -> Refused | None:
+def _refused_of(row: bytes) -> RefusedPostDraft | None:
     try:
-        return Refused(**json.loads(row))
+        return RefusedPostDraft(**json.loads(row))
     except (ValueError, TypeError):
         return None
 

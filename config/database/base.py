@@ -9,7 +9,7 @@ import psycopg
 from django.db.backends.postgresql import base
 
 from config import time_limits
-from config.time_limits import Line
+from config.time_limits import SocketHandle
 
 # The server ends a statement whose client is gone. Without this it goes on until it has a row to send.
 CHECK_CLIENT_EVERY = "2s"
@@ -20,7 +20,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.line: Line | None = None
+        self.socket_handle: SocketHandle | None = None
         self._statement_ms: int | None = None  # the session's statement_timeout; None before it was set
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -31,19 +31,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         asked_for = int(conn_params.get("connect_timeout") or within_s)
         connection = super().get_new_connection(conn_params | {"connect_timeout": min(within_s, asked_for)})
         self._let_go()
-        self.line = Line(connection.fileno())
+        self.socket_handle = SocketHandle(connection.fileno())
         return connection
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if self.line is not None:
+        if self.socket_handle is not None:
             with suppress(psycopg.errors.InvalidParameterValue):  # the server's system may lack what this needs
                 self.connection.execute(f"SET client_connection_check_interval = '{CHECK_CLIENT_EVERY}'")
 
     def hold(self) -> None:
         """Let the watchdog reach the connection, also one made before there was a limit."""
-        if self.line is None and self.connection is not None and not self.connection.closed:
-            self.line = Line(self.connection.fileno())
+        if self.socket_handle is None and self.connection is not None and not self.connection.closed:
+            self.socket_handle = SocketHandle(self.connection.fileno())
 
     def create_cursor(self, name: str | None = None) -> Any:
         limit = time_limits.current()
@@ -58,6 +58,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super()._close()  # type: ignore[misc]  # the stubs leave it out
 
     def _let_go(self) -> None:
-        line, self.line, self._statement_ms = self.line, None, None
-        if line is not None:
-            line.close()
+        handle, self.socket_handle, self._statement_ms = self.socket_handle, None, None
+        if handle is not None:
+            handle.close()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from calls import posts, views
 from calls.admin.refused_posts import ADVICE, NO_NUMBER, WHY
 from calls.ingest import intake, refused_posts
-from calls.ingest.refused_posts import Refused
+from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.writer import connect
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, make_user, post, post_body
@@ -168,7 +168,7 @@ def made_up(place, code="forbidden", body="{}", **more):
         "request_type": "CALL_START",
         "body": body,
     }
-    return Refused(**fields | more)
+    return RefusedPostDraft(**fields | more)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         held = spool.held()
         since = f", the oldest for {held.oldest_s:.0f} s" if held.waiting else ""
         self.stdout.write(f"{held.waiting} posts wait{since}; {held.set_aside} were set aside.")
-        for post in spool.shown(MOST_SHOWN):
+        for post in spool.list_quarantined(MOST_SHOWN):
             moment = datetime.fromtimestamp(post.set_aside_at, UTC).isoformat(timespec="seconds")
             self.stdout.write(
                 f"{moment}  {post.reason}: {post.request_type} for {post.destination_number or 'no number'}, "
