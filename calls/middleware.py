@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from accounts.addresses import scheme_of
 from calls.ingest import metrics
+from calls.monitoring_access import for_machines
 from calls.views import healthz, receive_post
-from calls.watching import for_machines
 
 
 def _answer_post(request: HttpRequest) -> HttpResponse:

@@ -22,7 +22,7 @@ from calls.ingest import intake, post_log
 from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import FOREIGN, Sender
 from calls.ingest.spool import SpoolError
-from calls.watching import may_watch
+from calls.monitoring_access import may_watch
 
 logger = logging.getLogger(__name__)
 

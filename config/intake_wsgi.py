@@ -28,7 +28,7 @@ def not_found(request: HttpRequest) -> JsonResponse:
 
 
 shares = Shares(settings.WEB_THREADS)  # which config.serve sets to the threads of this process
-for_machines: Callable[[Any], Any] = import_string("calls.watching.for_machines")
+for_machines: Callable[[Any], Any] = import_string("calls.monitoring_access.for_machines")
 get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
     import_string("calls.middleware.posts_first")(not_found)
 )

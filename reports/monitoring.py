@@ -20,7 +20,7 @@ from calls.ingest import intake
 from calls.ingest.group_commit import GroupCommit
 from calls.ingest.spool import SpoolContents, SpoolError
 from calls.ingest.writer import Writer
-from calls.watching import for_machines, may_watch
+from calls.monitoring_access import for_machines, may_watch
 from reports import intake_process
 
 # Up to then counting may lag for a large batch, or a worker that is started again.

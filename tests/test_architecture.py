@@ -32,11 +32,11 @@ LAYERS = {
         {
             "keys",
             "phones",
-            "watching",
+            "monitoring_access",
             "opening_hours",
             "quarter_hours",
             "search_keys",
-            "sparing",
+            "log_limits",
             "ingest.group_commit",
             "ingest.rate_limit",
             "ingest.metrics",

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from calls import sparing
+from calls import log_limits
 from calls.ingest import intake, post_log
 from calls.ingest.spool import of_this_host
 from calls.models import ChangedQuarterHour
@@ -237,14 +237,14 @@ def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, nu
 
 def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(sparing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(log_limits.time, "monotonic", lambda: now[0])
     for _ in range(500):
         post_log.logger.warning("refused", extra={"fields": {}})
     now[0] += 1
     post_log.logger.warning("refused", extra={"fields": {}})
 
-    assert len(lines) == sparing.LINES_PER_S + 1
-    assert LineFormatter().format(lines[-1]).endswith(f"refused held_back={500 - sparing.LINES_PER_S}")
+    assert len(lines) == log_limits.LINES_PER_S + 1
+    assert LineFormatter().format(lines[-1]).endswith(f"refused held_back={500 - log_limits.LINES_PER_S}")
 
 
 @pytest.fixture
@@ -283,14 +283,14 @@ def test_a_refused_permission_is_one_line_without_a_traceback(client, number, co
 
 def test_what_strangers_ask_for_wrongly_fills_no_log(client, console, monkeypatch):
     now = [2000.0]
-    monkeypatch.setattr(sparing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(log_limits.time, "monotonic", lambda: now[0])
     for number in range(100):
         client.get(f"/nothing/{number}", headers={"host": "127.0.0.1" if number % 2 else "evil.example"})
-    assert len(console.getvalue().splitlines()) == sparing.LINES_PER_S
+    assert len(console.getvalue().splitlines()) == log_limits.LINES_PER_S
     now[0] += 1
     client.get("/nothing/")
 
-    assert console.getvalue().endswith(f"Not Found: /nothing/ held_back={100 - sparing.LINES_PER_S}\n")
+    assert console.getvalue().endswith(f"Not Found: /nothing/ held_back={100 - log_limits.LINES_PER_S}\n")
 
 
 def test_a_fault_of_ours_keeps_its_traceback(console):

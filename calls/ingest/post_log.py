@@ -7,13 +7,13 @@ from typing import Any
 
 from calls import phones
 from calls.ingest.refused_posts import RefusedPostDraft
+from calls.log_limits import LogRateLimit
 from calls.posts import KNOWN_REQUEST_TYPES, CallPost
-from calls.sparing import Sparing
 
 logger = logging.getLogger("calltally.posts")
 
 
-logger.addFilter(Sparing())
+logger.addFilter(LogRateLimit())
 
 
 def refused(post: RefusedPostDraft) -> None:

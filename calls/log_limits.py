@@ -10,8 +10,8 @@ LINES_PER_S = 20  # of each process: a flood fills no disk
 LONGEST_LINE = 300
 
 
-class Sparing(logging.Filter):
-    """Lets LINES_PER_S lines a second through, and says how many it held back."""
+class LogRateLimit(logging.Filter):
+    """Lets LINES_PER_S lines a second pass, and adds to the next line how many it held back."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Sparing(logging.Filter):
             return True
 
 
-class ClientFaults(Sparing):
+class ClientFaults(LogRateLimit):
     """Makes one line, a warning without traceback, of what Django says of a request that was at fault.
 
     A wrong Host, for example: Django logs it as an error with a traceback, and the answer once more."""
