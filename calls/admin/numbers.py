@@ -1,40 +1,25 @@
-"""Numbers, and the pages that issue and rotate their access keys."""
+"""Numbers: their list and their form, which shows their keys."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminSplitDateTime
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
+from django.db import IntegrityError
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.admin_base import DATE_SCRIPTS
-from calls import access_keys, keys, phones, search_keys
-from calls.admin.base import (
-    MOST_AT_ONCE,
-    exactly,
-    ids_of,
-    may_issue_keys,
-    posts_address,
-    with_query,
-)
+from calls import phones, search_keys
+from calls.admin.base import exactly, may_issue_keys, with_query
+from calls.admin.key_pages import KeyPages
 from calls.models import BOXES, AccessKey, Call, DestinationNumber
 
 
@@ -48,65 +33,6 @@ class NumberForm(forms.ModelForm):
         model = DestinationNumber
         fields = "__all__"  # noqa: DJ007 (the admin's fieldsets name them)
         help_texts = {request_type.lower(): box for request_type, box in BOXES.items()}
-
-
-class KeyForm(forms.Form):
-    """Asks which key: one of ours, or one that stands in TENIOS already."""
-
-    access_key = forms.CharField(
-        label=_("Own key"),
-        required=False,
-        max_length=500,
-        help_text=_(
-            "Leave empty to have one made. Fill in only a key that stands in TENIOS already: "
-            "at least 8 characters, better 20. The same key may serve several numbers."
-        ),
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "class": "vTextField"}
-        ),
-    )
-    # Asked for rarely: folded away.
-    FOLDED = ("valid_from", "expires_at")
-
-    # The newest key when the form was opened: sent twice, it issues once.
-    newest = forms.IntegerField(widget=forms.HiddenInput)
-
-    def issue(self, number: DestinationNumber) -> str:
-        raise NotImplementedError
-
-
-class IssueKeyForm(KeyForm):
-    valid_from = forms.SplitDateTimeField(
-        label=_("Valid from"), required=False, widget=AdminSplitDateTime, help_text=_("Empty: from now on.")
-    )
-    expires_at = forms.SplitDateTimeField(
-        label=_("Expires"), required=False, widget=AdminSplitDateTime, help_text=_("Empty: never.")
-    )
-
-    def issue(self, number: DestinationNumber) -> str:
-        given = self.cleaned_data
-        return access_keys.issue_key(
-            number,
-            access_key=given["access_key"],
-            valid_from=given["valid_from"],
-            expires_at=given["expires_at"],
-        )
-
-
-class RotateKeyForm(KeyForm):
-    overlap_days = forms.IntegerField(
-        label=_("Overlap, days"),
-        min_value=0,
-        max_value=365,
-        initial=access_keys.OVERLAP.days,
-        help_text=_("How long the keys that are live now go on working. 0 ends them at once."),
-    )
-
-    def issue(self, number: DestinationNumber) -> str:
-        given = self.cleaned_data
-        return access_keys.rotate_key(
-            number, access_key=given["access_key"], overlap=timedelta(days=given["overlap_days"])
-        )
 
 
 class HasLiveKey(admin.SimpleListFilter):
@@ -162,7 +88,7 @@ def revoke_link(key: AccessKey) -> str:
 
 
 @admin.register(DestinationNumber)
-class DestinationNumberAdmin(admin.ModelAdmin):
+class DestinationNumberAdmin(KeyPages):
     form = NumberForm
     list_display = ["name", "number", "expects_forward", "live_keys", "manager_count", "last_call_at"]
     list_display_links = ["name", "number"]
@@ -171,7 +97,6 @@ class DestinationNumberAdmin(admin.ModelAdmin):
     search_help_text = _("Label, number in any spelling, or customer number")
     filter_horizontal = ["managers"]
     inlines = [KeysOfNumber]
-    actions = ["issue_keys", "rotate_keys"]
     fieldsets = [
         (None, {"fields": ["e164", "label", "customer_number"]}),
         (
@@ -201,9 +126,6 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         ),
         (_("Who sees its reports"), {"fields": ["managers"]}),
     ]
-
-    class Media:
-        js = DATE_SCRIPTS  # for the pages that issue and rotate keys
 
     def get_queryset(self, request: HttpRequest) -> Any:
         live = (
@@ -300,108 +222,3 @@ class DestinationNumberAdmin(admin.ModelAdmin):
         except IntegrityError:
             # Sent twice at once: the second time, the check finds the number and says so on the form.
             return super().add_view(request, form_url, extra_context)
-
-    # Keys
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            path("keys/issue/", self.admin_site.admin_view(self.issue_view), name="calls_destinationnumber_issue"),
-            path("keys/rotate/", self.admin_site.admin_view(self.rotate_view), name="calls_destinationnumber_rotate"),
-            *super().get_urls(),
-        ]
-
-    @admin.action(description=_("Issue keys…"), permissions=["change"])
-    def issue_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._with_chosen(request, queryset, "admin:calls_destinationnumber_issue")
-
-    @admin.action(description=_("Rotate keys…"), permissions=["change"])
-    def rotate_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._with_chosen(request, queryset, "admin:calls_destinationnumber_rotate")
-
-    def _with_chosen(self, request: HttpRequest, queryset: QuerySet, name: str) -> HttpResponse | None:
-        chosen = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(chosen) > MOST_AT_ONCE:
-            text = gettext("Choose at most %(most)d numbers at once.") % {"most": MOST_AT_ONCE}
-            self.message_user(request, text, messages.ERROR)
-            return None
-        return HttpResponseRedirect(with_query(name, number=chosen))
-
-    @method_decorator(sensitive_post_parameters("access_key"))
-    def issue_view(self, request: HttpRequest) -> HttpResponse:
-        return self._key_view(
-            request, IssueKeyForm, _("Issue an access key"), lambda last4: f"Issued a key that ends in {last4}."
-        )
-
-    @method_decorator(sensitive_post_parameters("access_key"))
-    def rotate_view(self, request: HttpRequest) -> HttpResponse:
-        return self._key_view(
-            request, RotateKeyForm, _("Rotate access keys"), lambda last4: f"Rotated to a key that ends in {last4}."
-        )
-
-    def _key_view(
-        self, request: HttpRequest, form_class: type[KeyForm], title: Any, told: Callable[[str], str]
-    ) -> HttpResponse:
-        """Ask for the key; then show it, in this one answer and nowhere else (admin_view forbids to store it)."""
-        if not may_issue_keys(request):
-            raise PermissionDenied
-        numbers = list(DestinationNumber.objects.filter(pk__in=ids_of(request, "number")[:MOST_AT_ONCE]))
-        if not numbers:
-            self.message_user(request, gettext("Choose a number first."), messages.WARNING)
-            return HttpResponseRedirect(reverse("admin:calls_destinationnumber_changelist"))
-        form = form_class(request.POST or None, initial={"newest": newest_key_of(numbers)})
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": title,
-            "numbers": numbers,
-            "boxes": BOXES.values(),
-            "address": posts_address(request),
-            "advised_length": keys.ADVISED_LENGTH,
-        }
-        if form.is_valid():
-            try:
-                issued = self._issue(request, form, numbers, told)
-            except ValidationError as error:
-                form.add_error(None, error)
-            else:
-                brought = form.cleaned_data["access_key"]
-                context |= {
-                    "title": ngettext("The new access key", "The new access keys", len(issued)),
-                    "issued": issued,
-                    "is_weak": bool(brought) and keys.is_weak(brought),
-                }
-                return TemplateResponse(request, "admin/calls/destinationnumber/new_keys.html", context)
-        folded = [field for field in form.visible_fields() if field.name in form.FOLDED]
-        context |= {
-            "asked": [field for field in form.visible_fields() if field not in folded],
-            "folded": folded,
-            "unfolded": any(field.errors for field in folded),
-        }
-        context |= {"form": form, "media": self.media + form.media, "errors": form.errors}
-        return TemplateResponse(request, "admin/calls/destinationnumber/key_form.html", context)
-
-    @transaction.atomic
-    def _issue(
-        self,
-        request: HttpRequest,
-        form: KeyForm,
-        numbers: list[DestinationNumber],
-        told: Callable[[str], str],
-    ) -> list[tuple[DestinationNumber, str]]:
-        """Issue a key for each number, or for none of them."""
-        # In the order of ids, so that two who choose the same numbers do not wait for each other for ever.
-        ids = [number.pk for number in numbers]
-        list(DestinationNumber.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
-        if newest_key_of(numbers) != form.cleaned_data["newest"]:
-            raise ValidationError(
-                gettext("A key was issued since this page was opened. Open it again if you want another one.")
-            )
-        issued = []
-        for number in numbers:
-            access_key = form.issue(number)
-            self.log_change(request, number, told(access_key[-4:]))
-            issued.append((number, access_key))
-        return issued
-
-
-def newest_key_of(numbers: list[DestinationNumber]) -> int:
-    return AccessKey.objects.filter(destination_number__in=numbers).aggregate(newest=Max("pk"))["newest"] or 0
