@@ -18,7 +18,8 @@ from kombu import Connection
 
 from config.beat import SteadyScheduler
 from config.celery import app
-from config.management.commands.quickstart import WANTED, services
+from config.management.commands.quickstart import WANTED
+from config.services import services
 from reports.exports import file_store, workbook_jobs
 from reports.models import QuarterHourCounts, RollUp, Workbook, WorkbookState
 from tests.factories import make_number, make_staff, send

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
-from config.management.commands.quickstart import intake_service, services
+from config.services import intake_service, services
 from tests.test_docs import OUR_APPS, ROOT, documented, fences
 
 DEPLOY = ROOT / "deploy"

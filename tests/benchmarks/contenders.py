@@ -177,7 +177,7 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
 
     from calls.ingest.writer import KEEP_POSTS
     from config import embedded
-    from config.management.commands.quickstart import intake_service, services
+    from config.services import intake_service, services
 
     database = settings.DATABASES["default"]
     setup = {

@@ -119,7 +119,7 @@ def serving(home: Path) -> Iterator[tuple[Web, str]]:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    from config.management.commands.quickstart import services
+    from config.services import services
 
     client = Client()
     client.force_login(User.objects.create_superuser("bench"))

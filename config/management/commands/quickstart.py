@@ -31,9 +31,9 @@ from django.db import OperationalError, connection
 
 from config import embedded
 from config.embedded import EmbeddedError, Server
+from config.services import HOST, services
 from config.supervisor import Child, Database, note, stop_all, stop_left_over
 
-HOST = "127.0.0.1"
 UP_WITHIN_S = 60
 WATCH_EVERY_S = 0.2
 METRICS = Path(settings.HOME) / "metrics"  # where web processes count, each in a file of its own
@@ -161,67 +161,6 @@ class Command(BaseCommand):
                     children.remove(child)
                 elif child.revive(self.say):
                     note(settings.HOME / "processes", children)
-
-
-# --- What is started -------------------------------------------------------------------------
-
-
-def services(port: int) -> dict[str, list[str]]:
-    """Return the commands that run beside the database, by what people call them."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
-    return {
-        "web": _serve("config.wsgi:application", port, settings.WEB_PROCESSES, settings.WEB_THREADS),
-        "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
-        # Workbooks, one at a time; here it runs only while there are any to make.
-        "files": [
-            *celery,
-            "worker",
-            "--queues=files",
-            "--hostname=files",
-            "--pool=threads",
-            "--concurrency=1",
-            "--without-mingle",
-            "--without-gossip",
-            "--without-heartbeat",
-            "--loglevel=WARNING",
-        ],
-        # The broker in a folder cannot do what workers tell each other.
-        "worker": [
-            *celery,
-            "worker",
-            "--pool=threads",
-            "--concurrency=2",
-            "--without-mingle",
-            "--without-gossip",
-            "--without-heartbeat",
-            "--loglevel=WARNING",
-        ],
-        "beat": [*celery, "beat", "--loglevel=WARNING"],
-    }
-
-
-def intake_service(port: int) -> list[str]:
-    """Return the command of the intake process, which runs in production only: here the web processes take posts."""
-    return _serve("config.intake_wsgi:application", port, settings.INTAKE_PROCESSES, settings.INTAKE_THREADS)
-
-
-def _serve(application: str, port: int, processes: int, threads: int) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "config.serve",
-        "--interface=wsgi",
-        f"--host={HOST}",
-        f"--port={port}",
-        f"--workers={processes}",
-        f"--blocking-threads={threads}",
-        "--respawn-failed-workers",
-        # After a HUP each process is replaced; this many seconds after the new one has loaded the old one ends.
-        "--respawn-interval=5",
-        "--workers-kill-timeout=5",
-        "--no-ws",
-        application,
-    ]
 
 
 def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
