@@ -102,14 +102,14 @@ def database(app_configs: Any = None, databases: Sequence[str] | None = None, **
                     "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)",
                     [[*SAFE, "data_checksums", "log_min_error_statement", "server_version_num"]],
                 )
-                found += of_postgresql(dict(cursor.fetchall()), connection.settings_dict["USER"])
+                found += check_postgresql(dict(cursor.fetchall()), connection.settings_dict["USER"])
         except OperationalError as error:
             hint = "Start it, or look at DATABASE_URL. The embedded one runs while `make run` does."
             found.append(Error(f"The database does not answer: {str(error).strip()}", hint=hint, id="calltally.E010"))
     return found
 
 
-def of_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
+def check_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
     """Judge a server by its settings, those of `pg_settings` by name."""
     found: list[CheckMessage] = []
     major = int(known["server_version_num"]) // 10_000

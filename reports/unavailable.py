@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.views import defaults
 from prometheus_client import Counter
 
-from calls.ingest.spool import SpoolError, of_this_host
+from calls.ingest.spool import SpoolError, open_spool
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _posts_waiting() -> int | None:
     until, posts = _waiting
     if time.monotonic() >= until:
         posts = None
-        with contextlib.suppress(SpoolError), contextlib.closing(of_this_host()) as spool:
+        with contextlib.suppress(SpoolError), contextlib.closing(open_spool()) as spool:
             posts = spool.held().waiting
         _waiting = time.monotonic() + LOOK_AGAIN_AFTER_S, posts
     return posts

@@ -102,8 +102,8 @@ def test_what_make_run_starts_has_nothing_to_complain_of_either(server):
     ],
 )
 def test_a_server_that_may_lose_or_tell_something_is_named(change, check_id):
-    assert ids(checks.of_postgresql(SOUND | change, "calltally")) == [check_id]
-    assert not checks.of_postgresql(SOUND, "calltally")
+    assert ids(checks.check_postgresql(SOUND | change, "calltally")) == [check_id]
+    assert not checks.check_postgresql(SOUND, "calltally")
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 from django.test import Client
 
 from calls.ingest import writer
-from calls.ingest.spool import of_this_host
+from calls.ingest.spool import open_spool
 from config import time_limits
 from config.time_limits import Limit, TimeIsUp, limited
 from reports import unavailable
@@ -36,7 +36,7 @@ def _says_again(monkeypatch):
 @pytest.fixture
 def spool(tmp_path, settings):
     settings.SPOOL_FOLDER = tmp_path / "spool"
-    return of_this_host()
+    return open_spool()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from calls import log_limits
 from calls.ingest import intake, post_log
-from calls.ingest.spool import of_this_host
+from calls.ingest.spool import open_spool
 from calls.models import ChangedQuarterHour
 from config.logs import JsonFormatter, LineFormatter
 from reports import monitoring
@@ -94,7 +94,7 @@ def test_what_waits_is_told_at_the_scrape(client, number, own_spool):
 @pytest.fixture
 def own_spool(tmp_path, settings):
     settings.SPOOL_FOLDER = tmp_path / "spool"
-    return of_this_host()
+    return open_spool()
 
 
 def test_the_scrape_goes_on_while_the_database_is_away(client, db, own_spool, monkeypatch):

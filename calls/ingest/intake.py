@@ -19,7 +19,7 @@ from calls.ingest.key_cache import KeyCache, Verdict
 from calls.ingest.rate_limit import RateLimit
 from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import Policy, Sender
-from calls.ingest.spool import Spool, SpoolContents, SpoolError, of_this_host
+from calls.ingest.spool import Spool, SpoolContents, SpoolError, open_spool
 from calls.ingest.writer import Unwritable, Writer
 from calls.posts import CallPost
 
@@ -230,7 +230,7 @@ def _responsible(sender: Sender) -> Hashable:
 
 def held_in_spool() -> SpoolContents:
     """Say what this host's spool holds; note in the log what has waited there for long. Raise SpoolError."""
-    with contextlib.closing(of_this_host()) as spool:
+    with contextlib.closing(open_spool()) as spool:
         held = spool.held()
     if held.oldest_s > OLD_S:
         logger.warning("%d posts wait in the spool, the oldest for %.0f s", held.waiting, held.oldest_s)
@@ -239,7 +239,7 @@ def held_in_spool() -> SpoolContents:
 
 def prove_spool() -> None:
     """Raise SpoolError where this host's spool could keep no post."""
-    with contextlib.closing(of_this_host()) as spool:
+    with contextlib.closing(open_spool()) as spool:
         spool.prove()
 
 
@@ -252,5 +252,5 @@ def get_intake() -> Intake:
     global _intake  # noqa: PLW0603 (one a process)
     if _intake is None:
         with _making:
-            _intake = _intake or Intake(of_this_host())
+            _intake = _intake or Intake(open_spool())
     return _intake

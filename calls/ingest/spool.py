@@ -403,6 +403,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return known.st_dev, known.st_ino
 
 
-def of_this_host() -> Spool:
-    """Return the spool of this host, on a connection of its own."""
+def open_spool() -> Spool:
+    """Open the spool of this host, on a connection of its own."""
     return Spool(Path(settings.SPOOL_FOLDER) / "posts.sqlite3", settings.SPOOL_MOST_MB * 1024 * 1024)

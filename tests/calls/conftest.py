@@ -17,10 +17,10 @@ def number():
 def own_intake(tmp_path, settings, monkeypatch):
     """An intake and a spool of the test's own, as of a process that has just started."""
     from calls.ingest import intake
-    from calls.ingest.spool import of_this_host
+    from calls.ingest.spool import open_spool
 
     settings.SPOOL_FOLDER = tmp_path / "spool"
-    own = intake.Intake(of_this_host())
+    own = intake.Intake(open_spool())
     monkeypatch.setattr(intake, "get_intake", lambda: own)
     yield own
     own.close()

@@ -18,7 +18,7 @@ from django.utils import timezone
 from calls import posts
 from calls.ingest import intake, writer
 from calls.ingest.drain import drain_some
-from calls.ingest.spool import Spool, SpoolError, of_this_host
+from calls.ingest.spool import Spool, SpoolError, open_spool
 from calls.models import AccessKey, Call, CallEvent
 from tests.factories import ACCESS_KEY, make_key, post, post_body
 
@@ -239,7 +239,7 @@ def test_a_key_revoked_while_its_post_waits_is_judged_by_the_time_of_receipt(cli
 
 def test_with_a_full_spool_and_no_database_a_post_is_answered_503_and_health_says_so(client, number, settings, away):
     settings.SPOOL_MOST_MB = 1
-    own = intake.Intake(of_this_host())
+    own = intake.Intake(open_spool())
     make_key(number, "another-key-0123456789")
     assert post(client, start(number)).status_code == 200
     with pytest.MonkeyPatch.context() as patch:
@@ -329,7 +329,7 @@ def test_a_drainer_that_was_killed_before_it_could_delete_writes_nothing_twice(c
     for body in bodies:
         assert post(client, body).status_code == 200
     back()
-    spool, own = of_this_host(), writer.Writer("calltally drainer")
+    spool, own = open_spool(), writer.Writer("calltally drainer")
     assert len(own.write([spooled.read() for spooled in spool.waiting(100)])) == 4  # and killed
     before = list(Call.objects.order_by("pk").values())
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from calls import keys, redaction, tasks
 from calls.ingest import intake, refused_posts
-from calls.ingest.spool import of_this_host
+from calls.ingest.spool import open_spool
 from calls.ingest.writer import connect
 from calls.models import CallEvent, RefusedPost
 from calls.posts import MOST_BYTES
@@ -145,7 +145,7 @@ def test_no_file_of_the_spool_holds_one_while_the_database_is_away(client, numbe
 
 def test_what_a_process_did_not_know_is_taken_out_when_the_spool_is_drained(client, number):
     """A process that starts while the database is away knows no key; nor does one of an older version look for them."""
-    spool = of_this_host()
+    spool = open_spool()
     spool.add_refused([made_up(1, body=json.dumps(BODIES["variables.other"]))])
     spool.close()
     call_command("drain_spool", "--once")

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from calls.ingest.drain import BATCH, Drained, drain_refused, drain_some
 from calls.ingest.intake import OLD_S, SAY_AGAIN_AFTER_S
-from calls.ingest.spool import Spool, SpoolError, of_this_host
+from calls.ingest.spool import Spool, SpoolError, open_spool
 from calls.ingest.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, once: bool = False, show: bool = False, try_again: bool = False, **options: Any
     ) -> None:
-        with contextlib.closing(of_this_host()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
+        with contextlib.closing(open_spool()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
             try:
                 if try_again:
                     self.stdout.write(f"{spool.try_again()} posts that had been set aside are tried again.")
