@@ -1,0 +1,184 @@
+"""How pages write values: time spans, moments, counts, shares, phone numbers, filters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.dateformat import format as formatted
+from django.utils.formats import get_format, localize
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from calls import phones, posts
+from reports import periods
+from reports.counting import outcomes
+from reports.counting.outcomes import Outcome
+from reports.figures import block_label
+from reports.filters import call_filter
+from reports.periods import Opening
+
+register = template.Library()
+
+EN_DASH = "–"
+
+
+def clock(seconds: float) -> str:
+    """Return a time span as people say it: `21 s`, `4:18 min`, `2:05:00 h`."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h"
+
+
+def shown(value: Any, kind: str) -> SafeString:
+    if kind == "share":
+        return SafeString(f"{round(value * 100)} %")
+    if kind == "seconds":
+        return SafeString(clock(value))
+    # As Django localizes a whole number, which takes many times as long.
+    text = f"{value:,}"
+    return SafeString(text.replace(",", get_format("THOUSAND_SEPARATOR")) if "," in text else text)
+
+
+@register.filter
+def seconds(value: Any) -> str:
+    """A number of seconds or a timedelta in words; nothing as a dash."""
+    if value is None:
+        return EN_DASH
+    return clock(value.total_seconds() if hasattr(value, "total_seconds") else value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return EN_DASH if value is None else f"{round(value * 100)} %"
+
+
+@register.filter
+def readable(number: str) -> str:
+    """A phone number as people write it; what is none comes back unchanged."""
+    return phones.readable(number)
+
+
+@register.filter
+def day(moment: datetime) -> str:
+    return formatted(moment.astimezone(periods.zone()), "D j M Y")
+
+
+@register.filter
+def precise(moment: datetime) -> str:
+    """The time of day to the tenth of a second, in the reports' zone."""
+    local = moment.astimezone(periods.zone())
+    return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+
+
+@register.filter
+def time_of_day(moment: datetime) -> str:
+    return f"{moment.astimezone(periods.zone()):%H:%M:%S}"
+
+
+@register.filter("clock")
+def clock_of(moment: datetime) -> str:
+    """The time of day to the minute; of an hour that comes twice with its offset."""
+    return periods.moment_label(moment).rpartition(", ")[2]
+
+
+@register.filter
+def moment(value: datetime) -> str:
+    return periods.moment_label(value)
+
+
+@register.filter
+def iso(moment: datetime) -> str:
+    return moment.astimezone(periods.zone()).isoformat()
+
+
+@register.filter
+def age(moment: datetime) -> str:
+    """How long ago, in the largest whole unit."""
+    past = max(0, int((timezone.now() - moment).total_seconds()))
+    if past < 120:
+        return ngettext("%(n)d second ago", "%(n)d seconds ago", past) % {"n": past}
+    if past < 7200:
+        return ngettext("%(n)d minute ago", "%(n)d minutes ago", past // 60) % {"n": past // 60}
+    if past < 172_800:
+        return ngettext("%(n)d hour ago", "%(n)d hours ago", past // 3600) % {"n": past // 3600}
+    return ngettext("%(n)d day ago", "%(n)d days ago", past // 86_400) % {"n": past // 86_400}
+
+
+@register.filter
+def pretty_json(payload: str) -> str:
+    """A stored payload, indented."""
+    return posts.pretty(payload)
+
+
+@register.filter
+def plain(value: float | None) -> str:
+    """A number as machines read it; nothing as nothing, which a chart draws as a gap."""
+    return "" if value is None else str(value)
+
+
+@register.filter
+def raw(value: float) -> str:
+    """A number in an SVG attribute: no thousands separator, a point before the fraction."""
+    return f"{value:g}"
+
+
+@register.filter
+def place(value: object, prefix: str) -> str:
+    """Part of an id: a row's key after a prefix, nothing in it but letters, digits and dashes."""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return prefix + "-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
+
+
+@register.filter
+def block(block_type: str) -> str:
+    return block_label(block_type)
+
+
+@register.filter
+def zero(count: int) -> SafeString:
+    """A count with a quiet 0."""
+    return format_html('<span class="zero">0</span>' if not count else "{}", localize(count))
+
+
+@register.filter
+def day_short(moment: datetime) -> str:
+    local = moment.astimezone(periods.zone())
+    return formatted(local, "D j M" if local.year == periods.today().year else "D j M Y")
+
+
+@register.filter
+def exact_seconds(span: Any) -> str:
+    """A gap between posts: to the tenth while that matters."""
+    total = span.total_seconds()
+    return f"{total:.1f} s" if total < 100 else clock(total)
+
+
+@register.simple_tag
+def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
+    """What a list of calls was narrowed to, as one phrase."""
+    parts: list[str] = []
+    if asked.outcomes:
+        names = {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
+        parts.append(_(" or ").join(str(names[kind]).lower() for kind in asked.outcomes))
+    elif asked.without_callbacks:
+        parts.append(_("all but callbacks"))
+    parts += [str(call_filter.FLAGS[flag]).lower() for flag in asked.flags]
+    opening = "" if asked.opening == Opening.ALL else str(asked.opening.label).lower()
+    parts += [
+        label
+        for label in (asked.period_label, opening, asked.hours_label, asked.times_label, asked.destinations_label)
+        if label
+    ]
+    if asked.numbers:
+        parts.append(", ".join(one.name for one in asked.numbers))
+    return format_html("{}.", ", ".join(parts) or _("those you searched for"))

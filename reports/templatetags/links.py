@@ -1,0 +1,76 @@
+"""Links that several pages have: reports with the question that is being asked, downloads, coverage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from calls.models import DestinationNumber
+from reports.filters import session_filter
+
+register = template.Library()
+
+# The files that pages offer: their names, and what a row of them is.
+FILES = {
+    "counts": (gettext_lazy("Counts"), gettext_lazy("One row per number and stretch of time")),
+    "blocks": (gettext_lazy("Blocks"), gettext_lazy("One row per number and block type")),
+    "week": (gettext_lazy("Week by hours"), gettext_lazy("One row per weekday and hour")),
+    "times": (gettext_lazy("Times"), gettext_lazy("Median, 90 % and classes, one row per class")),
+    "peaks": (gettext_lazy("Calls at once"), gettext_lazy("At most, one row per stretch of time")),
+    "forwards": (gettext_lazy("Forwards"), gettext_lazy("One row per number, stretch of time, destination and course")),
+    "calls": (gettext_lazy("Calls"), gettext_lazy("One row per call, oldest first")),
+    "coverage": (gettext_lazy("Coverage"), gettext_lazy("One row per number and kind of post")),
+    "planner": (gettext_lazy("For planners"), gettext_lazy("Every quarter-hour in UTC, no header")),
+}
+
+
+@register.filter
+def file_label(kind: str) -> str:
+    """Return what a download is called on pages."""
+    return str(FILES[kind][0]) if kind in FILES else kind
+
+
+@register.inclusion_tag("reports/_export.html", takes_context=True)
+def export_menu(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
+    """The menu of a page's files, for windows that are wide enough. A file may have a query of its own."""
+    return {"files": _files(names, query, queries), "question": context.get("question", "")}
+
+
+@register.inclusion_tag("reports/_export_links.html")
+def export_links(names: str, query: str = "", **queries: str) -> dict[str, Any]:
+    """The same files as a line of links, for those that are not."""
+    return {"files": _files(names, query, queries)}
+
+
+def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, Any]]:
+    def address(name: str, ending: str) -> str:
+        return f"{reverse(f'{name}_{ending}')}?{queries.get(name, query)}"
+
+    return [
+        {
+            "label": FILES[name][0],
+            "row": FILES[name][1],
+            "csv": address(name, "csv"),
+            "xlsx": name != "planner" and address(name, "xlsx"),
+        }
+        for name in names.split()
+    ]
+
+
+@register.simple_tag(takes_context=True)
+def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
+    """The address of a report, with the question that is being asked; `place` is one on its page."""
+    return session_filter.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
+
+
+@register.simple_tag(takes_context=True)
+def to_coverage(context: template.Context, number: DestinationNumber | None = None) -> SafeString:
+    """A link to which posts arrive, behind the words why something is not measured."""
+    href = report_url(context, "coverage", place=f"n-{number.pk}" if number else "")
+    return format_html(' <a href="{}">{}</a>', href, _("Coverage"))

@@ -1,0 +1,47 @@
+"""Templates load the tags and filters that they use, and no others."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.template import engines
+from django.template.base import Lexer, TokenType
+
+ROOT = Path(__file__).parent.parent
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+FILTER = re.compile(r"\|(\w+)")
+
+
+def blocks(source):
+    """Yield the text of each tag and variable."""
+    for token in Lexer(source).tokenize():
+        if token.token_type in {TokenType.BLOCK, TokenType.VAR}:
+            yield token.token_type, token.contents
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_a_template_loads_only_what_it_uses(path):
+    engine = engines["django"].engine
+    loaded, tags, filters = [], set(), set()
+    for kind, contents in blocks(path.read_text()):
+        if kind is TokenType.BLOCK:
+            tag, *words = contents.split()
+            loaded += words if tag == "load" else []
+            tags.add(tag)
+        filters |= set(FILTER.findall(contents))
+    assert loaded == sorted(set(loaded))
+    unused = [
+        name
+        for name in loaded
+        if not tags & set((library := engine.template_libraries[name]).tags) and not filters & set(library.filters)
+    ]
+    assert not unused
+
+
+def test_our_tags_and_filters_have_a_name_each():
+    """A template that loads two libraries gets from each what it expects."""
+    engine = engines["django"].engine
+    ours = [engine.template_libraries[name] for name in ("figures", "formats", "links", "marks", "notices")]
+    for names in ([one.tags for one in ours], [one.filters for one in ours]):
+        every = [name for library in names for name in library]
+        assert len(every) == len(set(every))
