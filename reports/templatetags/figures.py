@@ -22,10 +22,27 @@ from reports.periods import Opening, Period
 from reports.permissions import is_administrator
 from reports.queries.comparison import Pair
 from reports.queries.concurrent_calls import Peak
+from reports.queries.forwards import Forwards
 from reports.templatetags.formats import EN_DASH, plain, shown
 from reports.templatetags.links import to_coverage
+from reports.templatetags.marks import term
 
 register = template.Library()
+
+
+@register.simple_block_tag
+def data_table(content: str, label: str, name: str = "", classes: str = "") -> SafeString:
+    """A table that scrolls sideways in narrow windows. `label` is for screen readers, `name` its id."""
+    return format_html(
+        '<div class="table-responsive" role="group" tabindex="0" aria-label="{}">'
+        '<table class="data-table{}{}"{}>{}</table></div>',
+        label,
+        " " if classes else "",
+        classes,
+        format_html(' id="{}"', name) if name else "",
+        content,
+    )
+
 
 # Figures of one block type, or of one destination: without it no filter says which calls they are of.
 OF_PARTS = frozenset(
@@ -33,24 +50,6 @@ OF_PARTS = frozenset(
 )
 
 _NIL, _ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
-
-
-@register.simple_tag(takes_context=True)
-def sum_cell(context: template.Context, key: str, one: Cell, kind: str, place: str) -> SafeString:
-    """A figure of the same days of the weeks before together; a count leads to the calls of all of them."""
-    if not one.is_measured or not one.value:
-        return cell(context, key, one, None, kind, place)
-    page = context["page"]
-    if key not in _WANTED:
-        return format_html("{}", shown(one.value, kind))
-    period: Period = page.period
-    wanted = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
-    if period.opening != Opening.ALL:
-        wanted.append(("opening", period.opening.value))
-    if any(not row[key].is_measured or row[key].since for row in page.weeks):
-        wanted.append(("measured", key))
-    href = f"{_list_of_calls()}?{urlencode([*wanted, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
-    return _link(href, key, int(one.value))
 
 
 @cache
@@ -186,11 +185,44 @@ def at_once(peak: Peak, number: DestinationNumber) -> SafeString:
     return _link(f"{_list_of_calls()}?{wanted}", "at_once", peak.calls)
 
 
+@register.simple_tag
+def headings(place: str, keys: Sequence[str]) -> SafeString:
+    """The headings of columns of figures, each with its definition; `place` keeps ids apart."""
+    written = (term(place, key) for key in keys)
+    return mark_safe("".join(f'<th scope="col" class="num">{one}</th>' for one in written))  # noqa: S308 (terms are safe)
+
+
 @register.simple_tag(takes_context=True)
-def cells(context: template.Context, row: Row, keys: Sequence[str], place: str) -> SafeString:
+def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], place: str) -> SafeString:
     """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
-    written = (cell(context, key, row[key], row, KINDS.get(key, "count"), place) for key in keys)
+    linked = row if isinstance(row, Row) else None
+    written = (cell(context, key, row[key], linked, KINDS.get(key, "count"), place) for key in keys)
     return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+
+
+@register.simple_tag(takes_context=True)
+def sum_cells(context: template.Context, sums: dict[str, Cell], keys: Sequence[str], place: str) -> SafeString:
+    """The cells of figures of the same days of the weeks before together."""
+    written = (_sum_cell(context, key, sums[key], place) for key in keys)
+    return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+
+
+def _sum_cell(context: template.Context, key: str, one: Cell, place: str) -> SafeString:
+    """Return such a figure; a count leads to the calls of all of these days."""
+    kind = KINDS.get(key, "count")
+    if not one.is_measured or not one.value:
+        return cell(context, key, one, None, kind, place)
+    page = context["page"]
+    if key not in _WANTED:
+        return shown(one.value, kind)
+    period: Period = page.period
+    wanted = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
+    if period.opening != Opening.ALL:
+        wanted.append(("opening", period.opening.value))
+    if any(not row[key].is_measured or row[key].since for row in page.weeks):
+        wanted.append(("measured", key))
+    href = f"{_list_of_calls()}?{urlencode([*wanted, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
+    return _link(href, key, int(one.value))
 
 
 @register.simple_tag(takes_context=True)
@@ -283,11 +315,6 @@ def _signed(difference: int, unit: str) -> str:
 @register.filter
 def of(row: Row, key: str) -> Cell:
     return row[key]
-
-
-@register.filter
-def item(cells: dict[str, Cell], key: str) -> Cell:
-    return cells[key]
 
 
 @register.simple_tag(takes_context=True)

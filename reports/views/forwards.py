@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from reports.figures import Cell, Coverage
 from reports.filters.report_filter import ReportForm
 from reports.queries import counts
 from reports.queries import forwards as forward_figures
-from reports.views.shared import PeriodPage, forward_columns, last_day_with_calls, page_of, personal, read_report
+from reports.views.shared import PeriodPage, last_day_with_calls, page_of, personal, read_report
 
 HEADLINE = (*forward_figures.COLUMNS, "handovers")
 
@@ -49,15 +48,12 @@ class ForwardsPage(PeriodPage):
 
     # The filters of the list of calls for those that a destination answered.
     answered: ClassVar = [("outcome", Outcome.ANSWERED.value)]
+    columns: ClassVar = forward_figures.COLUMNS
 
     @property
     def figures(self) -> list[ForwardFigure]:
         cells = self.forwards.total.cells | {"handovers": self.forwards.handed_over}
         return [ForwardFigure(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE]
-
-    @cached_property
-    def columns(self) -> list[tuple[str, str]]:
-        return forward_columns()
 
     @property
     def download_query(self) -> str:

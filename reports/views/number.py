@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -23,15 +23,14 @@ from reports.counting.outcomes import Outcome
 from reports.figures import Cell, Coverage, Row, State
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
-from reports.queries import concurrent_calls, counts, durations, forwards, service_level, today
+from reports.queries import concurrent_calls, counts, durations, service_level, today
+from reports.queries import forwards as forward_figures
 from reports.queries.comparison import Compared
 from reports.queries.concurrent_calls import Peak
 from reports.queries.durations import Times, TimesClass
-from reports.queries.forwards import Report as ForwardsReport
 from reports.views.shared import (
     ReportPage,
     compared_with,
-    forward_columns,
     headline,
     last_day_with_calls,
     page_of,
@@ -134,9 +133,11 @@ class NumberPage(ReportPage):
     durations: dict[str, Times]
     times: Sequence[TimeRow]
     at_once: Sequence[Peak]
-    forwards: ForwardsReport
+    forwards: forward_figures.Report
     # The same weekdays of the weeks before, in whole days.
     weeks: Sequence[Row]
+
+    columns: ClassVar = forward_figures.COLUMNS
 
     @property
     def calls_query(self) -> str:
@@ -220,12 +221,8 @@ class NumberPage(ReportPage):
         return self.coverage.arrives_from(self.number, RequestType.CALL_END) <= self.period.start
 
     @cached_property
-    def columns(self) -> list[tuple[str, str]]:
-        return forward_columns()
-
-    @cached_property
     def week_keys(self) -> list[str]:
-        return ["offered", *_outcomes_of(self.coverage, self.number)]
+        return ["offered", *_outcomes_of(self.coverage, self.number), "service_level", "time_to_answer"]
 
     @cached_property
     def weeks_sum(self) -> dict[str, Cell]:
@@ -259,7 +256,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
         durations=times,
         times=_times(times, coverage, compared),
         at_once=concurrent_calls.of(coverage, form.period, [row.bucket for row in buckets if row.bucket]),
-        forwards=forwards.of(coverage, form.period, with_handovers=False),
+        forwards=forward_figures.of(coverage, form.period, with_handovers=False),
         # The table of weeks has whole days, also if the period includes today.
         weeks=usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage),
     )

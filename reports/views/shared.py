@@ -24,7 +24,7 @@ from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.permissions import is_administrator
-from reports.queries import comparison, counts, forwards, today
+from reports.queries import comparison, counts, today
 from reports.queries.comparison import Compared, Pair
 
 STALE_AFTER = timedelta(minutes=2)
@@ -287,8 +287,3 @@ def shown_outcome(one: Any, coverage: Coverage) -> str:
         return CALLBACK
     since = coverage.shown_from(one.destination_number, one.outcome)
     return one.outcome if since is not None and one.first_post_at >= since else ""
-
-
-def forward_columns() -> list[tuple[str, str]]:
-    """Return key and kind of the columns that every table of forwards has."""
-    return [(key, figures.KINDS.get(key, "count")) for key in forwards.COLUMNS]
