@@ -64,7 +64,7 @@ class Attention:
 
     text: str
     href: str
-    do: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
