@@ -64,7 +64,7 @@ LAYERS = {
         {"queries.counts"},
         {"figures"},
         {"models"},
-        {"filters.presets", "filters.session_filter"},
+        {"filters.presets", "filters.session_filter", "filters.readers"},
         {"counting.count_tables"},
         {"counting.measured"},
         {"counting.outcomes", "periods", "permissions", "intake_process"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +15,6 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay, ExtractMinute, TruncDate
 from django.http import QueryDict
 from django.utils.dateformat import format as formatted
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -31,7 +30,15 @@ from reports.counting.outcomes import Outcome
 from reports.figures import FIGURES, Coverage
 from reports.filters import session_filter
 from reports.filters.presets import Preset
-from reports.filters.report_filter import read_day, read_numbers, read_opening
+from reports.filters.readers import (
+    read_choice,
+    read_choices,
+    read_day,
+    read_moment,
+    read_numbers,
+    read_opening,
+    read_seconds,
+)
 from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import USUAL_WEEKS, Opening, Period
 from reports.queries import concurrent_calls, counts, forwards
@@ -187,25 +194,25 @@ class CallFilter:
         self.numbers = read_numbers(query.getlist("number"), self.choices, ignore_others=is_recalled)
         self.first = read_day("from", query.get("from", ""), self.errors)
         self.last = read_day("to", query.get("to", ""), self.errors)
-        self.named = self._read_choice("period", query, [*Preset.values, DAYS, EVERY_DAY])
+        self.named = read_choice("period", query, [*Preset.values, DAYS, EVERY_DAY], self.errors)
         if self.named in Preset.values and not (self.first or self.last or self.errors):
             named = Preset(self.named).period(periods.today())
             self.first, self.last = named.first, named.last
         if self.first and self.last and self.first > self.last:
             self.errors["from"] = _("The first day is after the last. Swap them, or choose others.")
         # Of the days asked for those of so many weeks before, instead.
-        self.weeks = int(self._read_choice("weeks", query, [str(n) for n in range(1, USUAL_WEEKS + 1)]) or 0)
+        self.weeks = int(read_choice("weeks", query, [str(n) for n in range(1, USUAL_WEEKS + 1)], self.errors) or 0)
         if self.weeks and not (self.first and self.last):
             self.errors.setdefault("weeks", _("Say of which days the same of the weeks before are asked for."))
-        self.start = self._read_moment("start", query.get("start", ""))
-        self.end = self._read_moment("end", query.get("end", ""))
+        self.start = read_moment("start", query.get("start", ""), self.errors)
+        self.end = read_moment("end", query.get("end", ""), self.errors)
         # Of the reports' zone: 1 is Monday, 9 is from nine to ten.
-        self.weekdays = self._read_choices("weekday", query.getlist("weekday"), [str(n) for n in range(1, 8)])
-        self.hours = self._read_choices("hour", query.getlist("hour"), [str(n) for n in range(24)])
-        self.outcomes = self._read_choices(
-            "outcome", query.getlist("outcome"), [*Outcome.values, *outcomes.MORE_OUTCOMES]
+        self.weekdays = read_choices("weekday", query.getlist("weekday"), [str(n) for n in range(1, 8)], self.errors)
+        self.hours = read_choices("hour", query.getlist("hour"), [str(n) for n in range(24)], self.errors)
+        self.outcomes = read_choices(
+            "outcome", query.getlist("outcome"), [*Outcome.values, *outcomes.MORE_OUTCOMES], self.errors
         )
-        self.flags = self._read_choices("flag", query.getlist("flag"), list(FLAGS))
+        self.flags = read_choices("flag", query.getlist("flag"), list(FLAGS), self.errors)
         self.opening = read_opening(query.get("opening", ""), self.errors)
         self.without_callbacks = query.get("callbacks") == "no"
         # As they are stored, so that what was posted is found.
@@ -215,17 +222,17 @@ class CallFilter:
         self.tried_first = self._read_destination("tried_first", query.get("tried_first", ""), user)
         self.answered_by = self._read_destination("answered_by", query.get("answered_by", ""), user)
         self._check_group(user)
-        self.took = self._read_choice("took", query, list(TIMES))
-        self.over, self.upto = (self._read_seconds(name, query.get(name, "")) for name in ("over", "upto"))
+        self.took = read_choice("took", query, list(TIMES), self.errors)
+        self.over, self.upto = (read_seconds(name, query.get(name, ""), self.errors) for name in ("over", "upto"))
         if (self.over is not None or self.upto is not None) and not self.took:
             self.errors.setdefault(
                 "took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(TIMES)}
             )
         # A figure: only the calls of which it is measured, each number from its own moment on.
-        self.measured = self._read_choice("measured", query, list(FIGURES))
-        self.level = self._read_choice("level", query, list(LEVELS))
+        self.measured = read_choice("measured", query, list(FIGURES), self.errors)
+        self.level = read_choice("level", query, list(LEVELS), self.errors)
         # Those that went on at the busiest moment of a quarter-hour.
-        self.at_once = self._read_moment("at_once", query.get("at_once", ""))
+        self.at_once = read_moment("at_once", query.get("at_once", ""), self.errors)
         if self.at_once and len(self.numbers) != 1:
             self.errors["at_once"] = _("Calls go on at once at one number. Choose one.")
         self.token = query.get("search", "")[:40]
@@ -604,39 +611,6 @@ class CallFilter:
         return calls.alias(local_day=local, local_minute=minute, local_weekday=weekday).filter(wanted)
 
     # --- How it is read -----------------------------------------------------------------------
-
-    def _read_moment(self, name: str, text: str) -> datetime | None:
-        if not text.strip():
-            return None
-        try:
-            # A plus that crossed a query string unquoted arrives as a space.
-            moment = parse_datetime(text.strip().replace(" ", "+"))
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None or not 2000 <= moment.year < 2200:
-            self.errors[name] = _("“%(text)s” is no time we know.") % {"text": text[:40]}
-            return None
-        return moment.astimezone(UTC)
-
-    def _read_seconds(self, name: str, text: str) -> int | None:
-        if not text.strip():
-            return None
-        if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 8):
-            self.errors[name] = _("“%(text)s” is no number of seconds.") % {"text": text[:40]}
-            return None
-        return int(text)
-
-    def _read_choice(self, name: str, query: QueryDict, known: list[str]) -> str:
-        """Return the first that is asked for; blank where none is, or none that is known."""
-        return "".join(self._read_choices(name, query.getlist(name)[:1], known))
-
-    def _read_choices(self, name: str, texts: list[str], known: list[str]) -> list[str]:
-        if unknown := [text for text in texts if text not in known]:
-            self.errors[name] = _("“%(text)s” is none of: %(known)s.") % {
-                "text": unknown[0][:40],
-                "known": ", ".join(known),
-            }
-        return [text for text in known if text in texts]
 
     def _read_destination(self, name: str, text: str, user: Any) -> str:
         """Return a destination with its type; figures of single destinations are not for everybody."""

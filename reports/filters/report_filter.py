@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.http import Http404, QueryDict
+from django.http import QueryDict
 from django.utils import timezone
-from django.utils.dateformat import format as formatted
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
-from calls import phones
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets, session_filter
 from reports.filters.presets import Comparison, Preset
+from reports.filters.readers import read_choices, read_day, read_numbers, read_opening
 from reports.filters.session_filter import DAYS, FORGET
 from reports.periods import Grain, Opening, Period
 from reports.queries import counts
@@ -31,79 +28,6 @@ LONGEST_DAYS = 3 * 366
 # What a page draws of quarter-hours, half-hours and hours; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
 LONGEST_DAYS_BY_HOUR = 92
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
-
-
-def read_numbers(
-    texts: list[str], choices: list[DestinationNumber], *, ignore_others: bool = False
-) -> list[DestinationNumber]:
-    """Return the numbers that were named, in any spelling, once each.
-
-    Raise Http404 for one that is not among the choices, unless others are ignored: another's is answered like one that
-    does not exist."""
-    known = {number.e164: number for number in choices}
-    chosen = {}
-    for text in texts:
-        # Nothing chosen in a list of choices.
-        if not text.strip():
-            continue
-        # A plus that crossed a query string unquoted arrives as a space.
-        spelling = f"+{text[1:]}" if text.startswith(" ") else text
-        number = known.get(phones.e164(spelling) or "")
-        if number is None and not ignore_others:
-            raise Http404
-        if number is not None:
-            chosen[number.pk] = number
-    return list(chosen.values())
-
-
-def read_day(name: str, text: str, errors: dict[str, str]) -> date | None:
-    """Return the day that a text names; what cannot be read is said in `errors`, by name of the field.
-
-    As addresses have it (`2026-09-15`), as pages write it (`15 Sep 2026`), and as Germans do (`15.9.2026`)."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        day = parse_date(text) or _day_in_words(text)
-    except ValueError:
-        day = None
-    if day is None or not FIRST_DAY <= day <= LAST_DAY:
-        errors[name] = _("“%(text)s” is no day we know. Write it as 15 Sep 2026 or 15.9.2026.") % {"text": text[:40]}
-        return None
-    return day
-
-
-_IN_WORDS = re.compile(r"(?:[^\W\d]+\.?,? +)?(\d{1,2})\.? ?([^\W\d]+)\.? ?(\d{4})")
-_WITH_DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4}|\d{2})")
-
-
-def _day_in_words(text: str) -> date | None:
-    """Return a day as people write it. Raise ValueError for one that no month has."""
-    if match := _WITH_DOTS.fullmatch(text):
-        day, month, year = map(int, match.groups())
-        return date(year + 2000 * (year < 100), month, day)
-    if match := _IN_WORDS.fullmatch(text):
-        day_text, name, year_text = match.groups()
-        months = [month for month in range(1, 13) if name.casefold() in _names_of_month(month)]
-        return date(int(year_text), months[0], int(day_text)) if months else None
-    return None
-
-
-def _names_of_month(month: int) -> set[str]:
-    first = date(2000, month, 1)
-    return {formatted(first, style).rstrip(".").casefold() for style in ("M", "N", "F", "b")}
-
-
-def read_opening(text: str, errors: dict[str, str]) -> Opening:
-    """Return the part of the day that was asked for; what cannot be read is said in `errors`, and is all of it."""
-    text = text.strip()
-    if text and text not in Opening.values:
-        errors["opening"] = _("“%(text)s” is none of: %(known)s.") % {
-            "text": text[:40],
-            "known": ", ".join(Opening.values),
-        }
-    return Opening(text) if text in Opening.values else Opening.ALL
 
 
 @dataclass(frozen=True)
@@ -289,15 +213,8 @@ class ReportForm:
         return self.query_with(period=following) if following.first < today or following.last == today else None
 
     def _read_preset(self, text: str) -> Preset | None:
-        if not text or text == DAYS:
-            return None
-        if text not in Preset.values:
-            self.errors["period"] = _("“%(text)s” is none of: %(known)s.") % {
-                "text": text[:40],
-                "known": ", ".join([*Preset.values, DAYS]),
-            }
-            return None
-        return Preset(text)
+        named = read_choices("period", [text] if text else [], [*Preset.values, DAYS], self.errors)
+        return Preset(named[0]) if named and named != [DAYS] else None
 
     def _read_period(self, first_text: str, last_text: str, number: DestinationNumber | None) -> tuple[date, date]:
         today = periods.today()
