@@ -81,6 +81,14 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(zone()).date()
 
 
+def whole_days(start: datetime, end: datetime) -> tuple[date, date] | None:
+    """Return the first and the last local day from one moment up to another; None where these are not whole days."""
+    first, after = day_of(start), day_of(end)
+    if day_start(first) != start or day_start(after) != end:
+        return None
+    return first, after - DAY
+
+
 def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, datetime]:
     """Return the same times on the clock, of one day, on another, in UTC; whatever the clock does in between."""
 

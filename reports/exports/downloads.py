@@ -15,13 +15,13 @@ from django.utils.translation import gettext
 
 from calls.models import DestinationNumber
 from reports import periods, permissions
-from reports.counting import outcomes
-from reports.counting.outcomes import Outcome
 from reports.exports import csv_files
 from reports.exports.csv_files import Pieces
-from reports.figures import Coverage, block_label
-from reports.filters.call_filter import FLAGS, CallFilter
+from reports.figures import Coverage
+from reports.filters.call_filter import CallFilter
+from reports.filters.calls_by_time import MomentsFilter
 from reports.filters.report_filter import ReportForm
+from reports.filters.search import SearchFilter
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -151,17 +151,15 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
     asked = CallFilter(query, user, session)
     if asked.errors:
         raise BadQuery(asked.errors)
-    numbers = asked.numbers or asked.choices
-    period = asked.period
-    if not period and asked.start and asked.end and asked.start < asked.end:
-        period = Period(periods.day_of(asked.start), periods.day_of(asked.end))
+    numbers = asked.numbers_listed
+    period = asked.period or asked[MomentsFilter].period
     return Book(
         "calls",
         csv_files.filename("calls", asked.period, "xlsx"),
         asked.query(),
-        asked.search,
+        asked[SearchFilter].text,
         numbers,
-        _said_of_calls(asked),
+        asked.sheet_rows(),
         lambda: csv_files.calls_csv(asked.calls()),
         lambda: _counted("offered", numbers, period),
         lambda: asked.calls().order_by().count(),
@@ -220,22 +218,3 @@ def _said_of(form: ReportForm) -> list[tuple[str, str]]:
         (gettext("Cut by"), str(form.grain.label)),
         (gettext("Hours"), str(form.opening.label)),
     ]
-
-
-def _said_of_calls(asked: CallFilter) -> list[tuple[str, str]]:
-    """Return the filters of a list of calls in words, without what was searched for."""
-    outcome_labels = {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
-    said = [
-        (gettext("Period"), asked.period_label or gettext("every day")),
-        (gettext("Numbers"), ", ".join(str(one) for one in asked.numbers) or gettext("all that you may see")),
-        (gettext("Hours"), str(asked.opening.label)),
-        (gettext("Outcome"), ", ".join(str(outcome_labels[one]) for one in asked.outcomes)),
-        (gettext("Passed the block"), block_label(asked.block) if asked.block else ""),
-        (gettext("Last block"), block_label(asked.last_block) if asked.last_block else ""),
-        (gettext("Destination"), asked.destinations_label),
-        (gettext("Times"), asked.times_label),
-        (gettext("Weekdays and hours"), asked.hours_label),
-        (gettext("Marks"), ", ".join(str(FLAGS[one]) for one in asked.flags)),
-        (gettext("Callbacks"), gettext("left out") if asked.without_callbacks else ""),
-    ]
-    return [(name, text) for name, text in said if text]

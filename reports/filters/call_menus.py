@@ -9,14 +9,16 @@ from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets
 from reports.filters.call_filter import CallFilter
+from reports.filters.calls_by_course import NumberFilter
+from reports.filters.calls_by_time import AtOnceFilter, DaysFilter, MomentsFilter, OpeningFilter, WeeksFilter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ON_PHONES, PresetLink
 from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import Opening, Period
 
 # What says when a call came, in another way than by whole days.
-_MOMENTS = ("start", "end", "at_once", "weeks")
-_DAYS = ("from", "to", "period", *_MOMENTS)
+_MOMENTS = (MomentsFilter, AtOnceFilter, WeeksFilter)
+_DAYS = (DaysFilter, *_MOMENTS)
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,21 @@ class CallMenus:
 
     @property
     def opening(self) -> Opening:
-        return self.asked.opening
+        return self.asked[OpeningFilter].opening
 
     @property
     def period(self) -> Period | None:
         """The days that are listed, where they are whole and have two ends."""
-        asked = self.asked
-        if asked.errors or not asked.first or not asked.last or any(name in _MOMENTS for name, _ in asked.pairs()):
+        days = self.asked[DaysFilter]
+        if self.errors or not days.first or not days.last or any(self.asked[kind].to_query() for kind in _MOMENTS):
             return None
-        return Period(asked.first, asked.last)
+        return Period(days.first, days.last)
 
     @property
     def _chosen(self) -> Preset | None:
-        if self.period is None or self.asked.named == DAYS:
+        named = self.asked[DaysFilter].named
+        if self.period is None or named == DAYS:
             return None
-        named = self.asked.named
         return Preset(named) if named in Preset.values else presets.matching(self.period, periods.today())
 
     @property
@@ -63,12 +65,13 @@ class CallMenus:
 
     @property
     def lists_every_day(self) -> bool:
-        return not any(name in _DAYS and name != "period" for name, _value in self.asked.pairs()) and not self.errors
+        asked = [name for kind in _DAYS for name, _value in self.asked[kind].to_query()]
+        return not self.errors and all(name == "period" for name in asked)
 
     @property
     def every_day(self) -> str:
         """The query string of the same filters on every day."""
-        return urlencode([("period", EVERY_DAY), *self.asked.pairs(*_DAYS)])
+        return urlencode([*DaysFilter.query_of(named=EVERY_DAY), *self.asked.pairs(*_DAYS)])
 
     def presets(self) -> list[PresetLink]:
         today, current = periods.today(), self.preset
@@ -93,22 +96,22 @@ class CallMenus:
         """The parts of a day, as links; none where no number has opening hours."""
         if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.asked.choices):
             return []
-        rest = self.asked.pairs("opening")
-        return [(one, urlencode([*rest, *([("opening", one.value)] if one != Opening.ALL else [])])) for one in Opening]
+        rest = self.asked.pairs(OpeningFilter)
+        return [(opening, urlencode([*rest, *OpeningFilter.query_of(opening)])) for opening in Opening]
 
     @property
     def query_of_all_numbers(self) -> str:
-        return self.asked.query("number")
+        return self.asked.query(NumberFilter)
 
     @property
     def beside_days(self) -> list[tuple[str, str]]:
         """What the form of days of one's own hands on."""
-        return [("period", DAYS), *self.asked.pairs(*_DAYS)]
+        return [*DaysFilter.query_of(named=DAYS), *self.asked.pairs(*_DAYS)]
 
     @property
     def beside_numbers(self) -> list[tuple[str, str]]:
         """What the form of numbers hands on."""
-        return self.asked.pairs("number")
+        return self.asked.pairs(NumberFilter)
 
     @property
     def is_asked(self) -> bool:
@@ -116,6 +119,5 @@ class CallMenus:
         return False
 
     def _of(self, period: Period, preset: Preset | None = None) -> str:
-        days = [("from", period.first.isoformat()), ("to", period.last.isoformat())]
-        named = [("period", preset.value if preset else DAYS)]
-        return urlencode([*days, *named, *self.asked.pairs(*_DAYS)])
+        days = DaysFilter.query_of(period.first, period.last, preset.value if preset else DAYS)
+        return urlencode([*days, *self.asked.pairs(*_DAYS)])

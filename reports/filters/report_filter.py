@@ -15,6 +15,9 @@ from django.utils.translation import gettext as _
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets, session_filter
+from reports.filters.base import Pairs
+from reports.filters.calls_by_course import NumberFilter
+from reports.filters.calls_by_time import DaysFilter, OpeningFilter
 from reports.filters.presets import Comparison, Preset
 from reports.filters.readers import read_choices, read_day, read_numbers, read_opening
 from reports.filters.session_filter import DAYS, FORGET
@@ -116,21 +119,18 @@ class ReportForm:
         if preset is None and period is None:
             preset = self.chosen_preset
         pairs = self._days(period or self.period, preset)
-        pairs += [("number", number.e164) for number in (self.selected if numbers is None else numbers)]
+        pairs += NumberFilter.query_of(self.selected if numbers is None else numbers)
         if by or self.by:
             pairs.append(("by", str(by or self.by)))
-        if (opening or self.opening) != Opening.ALL:
-            pairs.append(("opening", str(opening or self.opening)))
+        pairs += OpeningFilter.query_of(opening or self.opening)
         return urlencode([*pairs, *(self.kept if kept is None else kept)])
 
     @staticmethod
-    def _days(period: Period, preset: Preset | None) -> list[tuple[str, str]]:
-        days = [("from", period.first.isoformat()), ("to", period.last.isoformat())]
-        return [*days, ("period", preset.value)] if preset else days
+    def _days(period: Period, preset: Preset | None) -> Pairs:
+        return DaysFilter.query_of(period.first, period.last, preset.value if preset else "")
 
-    def _numbers_and_hours(self) -> list[tuple[str, str]]:
-        opening = [("opening", self.opening.value)] if self.opening != Opening.ALL else []
-        return [*(("number", number.e164) for number in self.asked_numbers), *opening]
+    def _numbers_and_hours(self) -> Pairs:
+        return [*NumberFilter.query_of(self.asked_numbers), *OpeningFilter.query_of(self.opening)]
 
     @property
     def question(self) -> str:

@@ -18,6 +18,7 @@ from calls.models import DestinationNumber
 from reports import periods
 from reports.figures import FIGURES, KINDS, Cell, Row, State
 from reports.filters import call_filter
+from reports.filters.calls_by_time import DaysFilter, MomentsFilter
 from reports.periods import Opening, Period
 from reports.permissions import is_administrator
 from reports.queries.comparison import Pair
@@ -112,12 +113,8 @@ _WANTED = {key: urlencode(wanted) for key, wanted in call_filter.COUNTED_AS.item
 
 def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
     """Return what the list of calls is asked for a time, in whole days where it is made of such, and numbers."""
-    days = call_filter.days_of(start, end)
-    span = (
-        [("from", days[0].isoformat()), ("to", days[1].isoformat())]
-        if days
-        else [("start", start.isoformat()), ("end", end.isoformat())]
-    )
+    days = periods.whole_days(start, end)
+    span = DaysFilter.query_of(*days) if days else MomentsFilter.query_of(start, end)
     return [*span, *(("number", e164) for e164 in numbers)]
 
 

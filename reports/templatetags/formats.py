@@ -16,11 +16,8 @@ from django.utils.translation import ngettext
 
 from calls import phones, posts
 from reports import periods
-from reports.counting import outcomes
-from reports.counting.outcomes import Outcome
 from reports.figures import block_label
 from reports.filters import call_filter
-from reports.periods import Opening
 
 register = template.Library()
 
@@ -166,19 +163,4 @@ def exact_seconds(span: Any) -> str:
 @register.simple_tag
 def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
     """What a list of calls was narrowed to, as one phrase."""
-    parts: list[str] = []
-    if asked.outcomes:
-        names = {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
-        parts.append(_(" or ").join(str(names[kind]).lower() for kind in asked.outcomes))
-    elif asked.without_callbacks:
-        parts.append(_("all but callbacks"))
-    parts += [str(call_filter.FLAGS[flag]).lower() for flag in asked.flags]
-    opening = "" if asked.opening == Opening.ALL else str(asked.opening.label).lower()
-    parts += [
-        label
-        for label in (asked.period_label, opening, asked.hours_label, asked.times_label, asked.destinations_label)
-        if label
-    ]
-    if asked.numbers:
-        parts.append(", ".join(one.name for one in asked.numbers))
-    return format_html("{}.", ", ".join(parts) or _("those you searched for"))
+    return format_html("{}.", ", ".join(asked.sentence()) or _("those you searched for"))

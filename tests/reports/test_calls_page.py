@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from calls.models import Call, RequestType
 from reports.counting import rollups
-from reports.filters import call_filter
+from reports.filters.call_paging import CALLS_ON_A_PAGE
 from tests.factories import make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +67,7 @@ def search(client, text, **fields):
 def test_paging_walks_every_call_exactly_once_also_where_several_began_in_the_same_moment(client):
     number = make_number()
     Call.objects.bulk_create(
-        bare_call(number, NOON + timedelta(seconds=n // 40), n) for n in range(2 * call_filter.CALLS_ON_A_PAGE + 23)
+        bare_call(number, NOON + timedelta(seconds=n // 40), n) for n in range(2 * CALLS_ON_A_PAGE + 23)
     )
     sign_in(client, make_staff())
     expected = list(Call.objects.order_by("-first_post_at", "-id").values_list("pk", flat=True))
@@ -77,11 +77,11 @@ def test_paging_walks_every_call_exactly_once_also_where_several_began_in_the_sa
         answer = client.get(address)
         pages.append((address, listed(answer)))
         seen += pages[-1][1]
-        older = answer.context["page"]["found"].older
+        older = answer.context["page"].found.older
         address = f"{CALLS}?{older}" if older else ""
     assert seen == expected
 
-    newer = answer.context["page"]["found"].newer
+    newer = answer.context["page"].found.newer
     assert listed(client.get(f"{CALLS}?{newer}")) == pages[-2][1]
 
 

@@ -15,8 +15,6 @@ from reports.views.shared import Page
 from tests.factories import make_number, make_staff, take
 
 MOST_LINES = 25
-# Not dataclasses yet.
-LISTS_OF_CALLS = {"calls", "call"}
 
 
 def views():
@@ -24,14 +22,14 @@ def views():
     return {
         pattern.name: inspect.unwrap(pattern.callback)
         for pattern in urls.urlpatterns
-        if pattern.callback.__module__.startswith("reports.views.") and pattern.name not in LISTS_OF_CALLS
+        if pattern.callback.__module__.startswith("reports.views.")
     }
 
 
 def addresses():
     """Return the addresses of all pages by name: not those of files, and not the one that only leads elsewhere."""
     call, workbook = Call.objects.get(), Workbook.objects.get()
-    arguments = {"number": call.destination_number.pk, "file": workbook.pk}
+    arguments = {"number": call.destination_number.pk, "call": call.pk, "file": workbook.pk}
     found = {}
     for pattern in urls.urlpatterns:
         address = str(pattern.pattern)
@@ -58,7 +56,18 @@ def test_every_page_is_a_frozen_dataclass(client, settings, tmp_path):
     rollups.recount_changed()
     assert client.post("/reports/files/", {"kind": "counts", "query": ""}).status_code == 302
     pages = addresses()
-    assert {"overview", "number", "when", "forwards", "coverage", "definitions", "system", "file"} < set(pages)
+    assert {
+        "overview",
+        "number",
+        "when",
+        "forwards",
+        "coverage",
+        "definitions",
+        "system",
+        "file",
+        "calls",
+        "call",
+    } < set(pages)
     for name, address in pages.items():
         answer = client.get(f"{address}?kind=counts" if name == "new_file" else address)
         assert answer.status_code == 200, name

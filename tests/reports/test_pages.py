@@ -132,7 +132,7 @@ def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
         counts = re.findall(r'<a href="(/reports/calls/\?[^"]+)"[^>]* data-calls="(\d+)">', html)
         assert len(counts) > 8
         for href, count in counts:
-            rows = client.get(href.replace("&amp;", "&")).context["page"]["rows"]
+            rows = client.get(href.replace("&amp;", "&")).context["page"].rows
             assert len(rows) == int(count), href
 
 

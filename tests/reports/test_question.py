@@ -16,6 +16,7 @@ from calls.models import Call, DestinationNumber, OpeningHours
 from reports import periods
 from reports.counting import rollups
 from reports.filters import presets
+from reports.filters.calls_by_course import OutcomeFilter
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 from tests.reports.html_reader import Page
 
@@ -152,8 +153,9 @@ def test_the_question_is_there_again_at_the_next_visit(numbers, manager):
         assert (form.period.first, form.period.last) == (days_ago(3), days_ago(3))
         assert form.selected == [numbers[1]]
         assert form.opening == "inside"
-    listed = client.get("/reports/calls/").context["page"]["filter"]
-    assert (listed.first, listed.last, listed.numbers) == (days_ago(3), days_ago(3), [numbers[1]])
+    listed = client.get("/reports/calls/").context["page"].filter
+    assert (listed.period.first, listed.period.last) == (days_ago(3), days_ago(3))
+    assert listed.numbers == [numbers[1]]
     # Another person's session knows nothing of it, and files are of their address alone.
     assert signed_in(make_staff()).get("/reports/").context["page"].form.selected == []
 
@@ -284,27 +286,28 @@ def test_the_list_of_calls_has_the_menu_of_the_reports(numbers, manager):
     for words in ("Today", "Yesterday", "7 days", "28 days", "Last month", "All days"):
         assert f">{words}</a>" in html
     assert 'type="date"' not in html
-    menus = page.context["page"]["form"]
+    menus = page.context["page"].form
     assert [link.label for link in menus.presets() if link.is_current] == ["Yesterday"]
     assert menus.period.first == days_ago(1)
     for link in menus.presets():
-        asked = client.get(f"/reports/calls/?{link.query}").context["page"]["filter"]
-        assert asked.outcomes == ["answered"]
+        asked = client.get(f"/reports/calls/?{link.query}").context["page"].filter
+        assert asked[OutcomeFilter].chosen == ["answered"]
         assert asked.period is not None
     # Days of one's own, in the words of the pages.
     words = f"{days_ago(3):%-d %b %Y}"
     query = "&".join(f"{name}={value}" for name, value in menus.beside_days)
-    own = client.get(f"/reports/calls/?{query}&from={words}&to={words}").context["page"]["filter"]
-    assert (own.first, own.last, own.outcomes) == (days_ago(3), days_ago(3), ["answered"])
-    every = client.get(f"/reports/calls/?{menus.every_day}").context["page"]["filter"]
-    assert (every.first, every.outcomes) == (None, ["answered"])
+    own = client.get(f"/reports/calls/?{query}&from={words}&to={words}").context["page"].filter
+    assert (own.period.first, own.period.last) == (days_ago(3), days_ago(3))
+    assert own[OutcomeFilter].chosen == ["answered"]
+    every = client.get(f"/reports/calls/?{menus.every_day}").context["page"].filter
+    assert every.pairs() == [("period", "all"), ("outcome", "answered")]
 
 
 def test_every_preset_lists_the_calls_that_reports_count(numbers, manager):
     client = signed_in(manager)
     for preset in presets.offered(periods.today()):
         count = client.get(f"/reports/?period={preset.value}").context["page"].now.offered
-        rows = client.get(f"/reports/calls/?period={preset.value}").context["page"]["rows"]
+        rows = client.get(f"/reports/calls/?period={preset.value}").context["page"].rows
         assert len(rows) == count, preset
 
 
@@ -313,8 +316,8 @@ def test_days_are_read_as_pages_and_people_write_them(numbers, manager, text):
     client = signed_in(manager)
     form = client.get("/reports/", {"from": text, "to": text}).context["page"].form
     assert form.period.first == form.period.last == date(2026, 9, 15)
-    listed = client.get("/reports/calls/", {"from": text, "to": text}).context["page"]["filter"]
-    assert listed.first == listed.last == date(2026, 9, 15)
+    listed = client.get("/reports/calls/", {"from": text, "to": text}).context["page"].filter
+    assert listed.period.first == listed.period.last == date(2026, 9, 15)
 
 
 def test_datetimes_are_no_days(numbers, manager):

@@ -42,7 +42,7 @@ def page_of(client, text):
 
 
 def callers_on(page):
-    return [call.caller_id_number for call, _outcome in page.context["page"]["rows"]]
+    return [call.caller_id_number for call, _outcome in page.context["page"].rows]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_part_of_many_numbers_is_paged_newest_first(client, monkeypatch):
 
     page = page_of(client, "0171")
     found = callers_on(page)
-    while older := page.context["page"]["found"].older:
+    while older := page.context["page"].found.older:
         page = client.get(f"{CALLS}?{older}")
         found += callers_on(page)
     assert found == [f"+49171{place:07d}" for place in reversed(range(120))]

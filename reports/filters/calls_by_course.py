@@ -1,0 +1,305 @@
+"""Filters of calls by their number and by what happened in them: outcome, blocks, destinations, times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from calls import phones, posts
+from calls.models import DestinationNumber
+from calls.querysets import CallQuerySet
+from reports import periods, permissions
+from reports.counting import outcomes
+from reports.counting.outcomes import Outcome
+from reports.figures import FIGURES, Coverage, block_label
+from reports.filters.base import ChoiceFilter, ChoicesFilter, Filter, Pairs
+from reports.filters.calls_by_time import OpeningFilter, WeeksFilter, listed_moments
+from reports.filters.readers import read_choice, read_numbers, read_seconds
+from reports.periods import Period
+from reports.queries import calls as call_queries
+from reports.queries import forwards
+
+TIMES = gettext_lazy("Times")
+
+
+class NumberFilter(Filter):
+    """Some of the numbers that the person may see."""
+
+    names = ("number",)
+    heading = gettext_lazy("Numbers")
+
+    @classmethod
+    def query_of(cls, numbers: Sequence[DestinationNumber]) -> Pairs:
+        """Return what an address asks for some numbers."""
+        return [(cls.names[0], number.e164) for number in numbers]
+
+    def parse(self, query: QueryDict) -> None:
+        """Raise Http404 for a number that is not theirs, as for one that does not exist."""
+        asked = self.asked
+        asked.numbers = read_numbers(query.getlist("number"), asked.choices, ignore_others=asked.is_recalled)
+
+    def to_query(self) -> Pairs:
+        return self.query_of(self.asked.numbers)
+
+    def label(self) -> str:
+        return ", ".join(number.name for number in self.asked.numbers)
+
+    def sheet_label(self) -> str:
+        return ", ".join(str(number) for number in self.asked.numbers) or _("all that you may see")
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return calls.filter(destination_number__in=self.asked.numbers_listed)
+
+
+class OutcomeFilter(ChoicesFilter):
+    """What calls came to; also callbacks, and calls of which that is not measured."""
+
+    names = ("outcome",)
+    heading = gettext_lazy("Outcome")
+    has_field = True
+
+    @classmethod
+    def query_of(cls, *wanted: str) -> Pairs:
+        """Return what an address asks for the calls of some outcomes."""
+        return [(cls.names[0], outcome) for outcome in wanted]
+
+    def labels(self) -> dict[str, Any]:
+        return {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
+
+    def label(self) -> str:
+        labels = self.labels()
+        return _(" or ").join(str(labels[outcome]).lower() for outcome in self.chosen)
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if not self.chosen:
+            return calls
+        return call_queries.with_outcomes(calls, self.chosen, self.asked.numbers_listed)
+
+
+class FlagFilter(ChoicesFilter):
+    """What is odd about the posts of calls."""
+
+    names = ("flag",)
+    heading = gettext_lazy("Marks")
+    has_field = True
+
+    def labels(self) -> dict[str, Any]:
+        return {
+            "contradicts": _("Posts contradict each other"),
+            "weak": _("Weakly identified"),
+            "odd": _("Odd posts"),
+        }
+
+    def label(self) -> str:
+        return self.sheet_label().lower()
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if "weak" in self.chosen:
+            calls = calls.filter(weakly_identified=True)
+        if "odd" in self.chosen:
+            calls = calls.filter(has_odd_posts=True)
+        return calls.contradicting() if "contradicts" in self.chosen else calls
+
+
+class CallbackFilter(Filter):
+    """All calls but those that a callback started."""
+
+    names = ("callbacks",)
+    heading = gettext_lazy("Callbacks")
+    has_field = True
+    are_left_out = False
+
+    @classmethod
+    def query_of(cls) -> Pairs:
+        """Return what an address asks for all calls but callbacks."""
+        return [(cls.names[0], "no")]
+
+    def parse(self, query: QueryDict) -> None:
+        self.are_left_out = query.get("callbacks") == "no"
+
+    def to_query(self) -> Pairs:
+        return self.query_of() if self.are_left_out else []
+
+    def label(self) -> str:
+        """Say that they are left out, where the outcomes asked for do not say so already."""
+        return _("all but callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
+
+    def sheet_label(self) -> str:
+        return _("left out") if self.are_left_out else ""
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.without_callbacks(calls) if self.are_left_out else calls
+
+
+class BlockFilter(Filter):
+    """Calls that passed a block, and calls that ended unanswered after it."""
+
+    names = ("block", "last_block")
+    chip = "block"
+    block = last_block = ""
+
+    def parse(self, query: QueryDict) -> None:
+        # As they are stored, so that what was posted is found.
+        self.block, self.last_block = (posts.bounded(query.get(name, "")) for name in self.names)
+
+    def to_query(self) -> Pairs:
+        return [(name, getattr(self, name)) for name in self.names if getattr(self, name)]
+
+    def chip_label(self) -> str:
+        if self.block:
+            return _("Passed %(block)s") % {"block": block_label(self.block)}
+        return (
+            _("Ended unanswered after %(block)s") % {"block": block_label(self.last_block)} if self.last_block else ""
+        )
+
+    def sheet_rows(self) -> Iterable[tuple[str, str]]:
+        yield _("Passed the block"), block_label(self.block) if self.block else ""
+        yield _("Last block"), block_label(self.last_block) if self.last_block else ""
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if self.block:
+            calls = call_queries.passing_block(calls, self.block)
+        return call_queries.ended_unanswered_after_block(calls, self.last_block) if self.last_block else calls
+
+
+class DestinationFilter(Filter):
+    """Calls by the destination that was tried, tried first, or answered first; figures of people."""
+
+    names = ("tried", "tried_first", "answered_by")
+    heading = gettext_lazy("Destination")
+    chip = "destination"
+    labels = {
+        "tried": gettext_lazy("tried at %(destination)s"),
+        "tried_first": gettext_lazy("tried first at %(destination)s"),
+        "answered_by": gettext_lazy("answered by %(destination)s"),
+    }
+    keep = {
+        "tried": call_queries.tried,
+        "tried_first": call_queries.tried_first,
+        "answered_by": call_queries.answered_by,
+    }
+    # By name; a destination has its type before it.
+    destinations: dict[str, str]
+
+    def parse(self, query: QueryDict) -> None:
+        texts = {name: text for name in self.names if (text := query.get(name, ""))}
+        self.destinations = {}
+        if permissions.may_see_destinations(self.asked.user):
+            stored = {name: posts.bounded(text) for name, text in texts.items()}
+            self.destinations = {name: text for name, text in stored.items() if text}
+        else:
+            for name in texts:
+                self.asked.errors[name] = _("Calls of single destinations are listed for staff only.")
+        if self.destinations and not self.asked.errors:
+            self._check_group()
+
+    def _check_group(self) -> None:
+        """See that among the numbers and days asked for no small group is told apart."""
+        asked = self.asked
+        if asked[WeeksFilter].weeks:  # days that lie apart
+            asked.errors["weeks"] = _("Calls of single destinations are listed of days that follow each other.")
+            return
+        start, end = listed_moments(asked)
+        first = periods.day_of(start) if start else call_queries.EARLIEST
+        last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
+        period = Period(first, max(first, last), asked[OpeningFilter].opening)
+        tried = forwards.destinations_of(Coverage.of(asked.numbers_listed), period)
+        if why := permissions.why_destinations_are_hidden(asked.user, tried):
+            asked.errors[next(iter(self.destinations))] = why
+
+    def to_query(self) -> Pairs:
+        return list(self.destinations.items())
+
+    def label(self) -> str:
+        return ", ".join(
+            str(self.labels[kind]) % {"destination": phones.readable(forwards.parted(name)[0])}
+            for kind, name in self.destinations.items()
+        )
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        for kind, name in self.destinations.items():
+            calls = self.keep[kind](calls, name)
+        return calls
+
+
+class DurationFilter(Filter):
+    """Calls of which a time is known, and how long it was."""
+
+    names = ("took", "over", "upto")
+    heading = TIMES
+    chip = "time"
+    took = ""
+    over_s: int | None = None
+    upto_s: int | None = None
+
+    def parse(self, query: QueryDict) -> None:
+        errors, known = self.asked.errors, list(call_queries.TIMES)
+        self.took = read_choice("took", query, known, errors)
+        self.over_s, self.upto_s = (read_seconds(name, query.get(name, ""), errors) for name in ("over", "upto"))
+        if (self.over_s is not None or self.upto_s is not None) and not self.took:
+            errors.setdefault("took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(known)})
+
+    def to_query(self) -> Pairs:
+        bounds = [("over", self.over_s), ("upto", self.upto_s)]
+        pairs = [("took", self.took)] if self.took else []
+        return [*pairs, *((name, str(seconds)) for name, seconds in bounds if seconds is not None)]
+
+    def label(self) -> str:
+        if not self.took:
+            return ""
+        bounds = [
+            text % {"s": seconds}
+            for text, seconds in ((_("over %(s)d s"), self.over_s), (_("at most %(s)d s"), self.upto_s))
+            if seconds is not None
+        ]
+        return f"{str(FIGURES[self.took].label).lower()} {' '.join(bounds) or _('known')}"
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.taking(calls, self.took, self.over_s, self.upto_s) if self.took else calls
+
+
+class MeasuredFilter(ChoiceFilter):
+    """Only the calls of which a figure is measured, each number from its own moment on."""
+
+    names = ("measured",)
+    heading = TIMES
+    chip = "time"
+
+    def labels(self) -> dict[str, Any]:
+        return {key: figure.label for key, figure in FIGURES.items()}
+
+    def label(self) -> str:
+        return _("where “%(figure)s” is measured") % {"figure": super().label()} if self.chosen else ""
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if not self.chosen:
+            return calls
+        return call_queries.as_far_as_measured(calls, self.chosen, self.asked.numbers_listed)
+
+
+class ServiceLevelFilter(ChoiceFilter):
+    """The calls that a service level counts: above its line, on both sides of it, or on neither."""
+
+    names = ("level",)
+    heading = TIMES
+    chip = "time"
+
+    @classmethod
+    def query_of(cls, side: str) -> Pairs:
+        """Return what an address asks for the calls on a side of a service level."""
+        return [(cls.names[0], side)]
+
+    def labels(self) -> dict[str, Any]:
+        return {
+            "in_time": _("answered in time"),
+            "counted": _("counted by the service level"),
+            "neither": _("answered, start not posted"),
+        }
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.of_service_level(calls, self.chosen) if self.chosen else calls

@@ -1,0 +1,263 @@
+"""Filters of calls by when they came: days, moments, weekdays, hours, opening hours; and calls in progress at once."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cached_property
+
+from django.http import QueryDict
+from django.utils.dateformat import format as formatted
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from calls.querysets import CallQuerySet
+from reports import periods
+from reports.filters.base import ChoicesFilter, Filter, FilterForm, Pairs
+from reports.filters.presets import Preset
+from reports.filters.readers import read_choice, read_day, read_moment, read_opening
+from reports.filters.session_filter import DAYS, EVERY_DAY
+from reports.periods import USUAL_WEEKS, Opening, Period
+from reports.queries import calls as call_queries
+from reports.queries import concurrent_calls
+
+PERIOD = gettext_lazy("Period")
+WEEKDAYS_AND_HOURS = gettext_lazy("Weekdays and hours")
+# One chip removes everything that says when a call came in another way than by whole days.
+MOMENTS = "moments"
+
+
+class DaysFilter(Filter):
+    """The first day and the last, or a period by its name."""
+
+    names = ("from", "to", "period")
+    heading = PERIOD
+    first: date | None = None
+    last: date | None = None
+    named = ""
+
+    @classmethod
+    def query_of(cls, first: date | None = None, last: date | None = None, named: str = "") -> Pairs:
+        """Return what an address asks for days, and for a period by its name."""
+        texts = (first.isoformat() if first else "", last.isoformat() if last else "", named)
+        return [(name, text) for name, text in zip(cls.names, texts, strict=True) if text]
+
+    def parse(self, query: QueryDict) -> None:
+        errors = self.asked.errors
+        self.first = read_day("from", query.get("from", ""), errors)
+        self.last = read_day("to", query.get("to", ""), errors)
+        known = [*Preset.values, DAYS, EVERY_DAY]
+        self.named = read_choice("period", query, known, errors)
+        if self.named in Preset.values and not (self.first or self.last or errors):
+            named = Preset(self.named).period(periods.today())
+            self.first, self.last = named.first, named.last
+        if self.first and self.last and self.first > self.last:
+            errors["from"] = _("The first day is after the last. Swap them, or choose others.")
+
+    def to_query(self) -> Pairs:
+        return self.query_of(self.first, self.last, self.named)
+
+    def label(self) -> str:
+        """Say the days, but where moments were asked for, which are then said instead."""
+        if self.asked[MomentsFilter].to_query():
+            return ""
+        if self.first and self.last and self.first <= self.last:
+            return Period(self.first, self.last).label
+        if self.first:
+            return _("from %(day)s") % {"day": Period(self.first, self.first).label}
+        return _("to %(day)s") % {"day": Period(self.last, self.last).label} if self.last else ""
+
+    def sheet_label(self) -> str:
+        return "" if self.asked[MomentsFilter].to_query() else self.label() or _("every day")
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        first, last = listed_days(self.asked)
+        if first:
+            calls = calls.filter(first_post_at__gte=periods.day_start(first))
+        return calls.filter(first_post_at__lt=periods.day_start(last + periods.DAY)) if last else calls
+
+
+class WeeksFilter(Filter):
+    """In place of the days asked for, the same days of some weeks before."""
+
+    names = ("weeks",)
+    heading = WEEKDAYS_AND_HOURS
+    chip = MOMENTS
+    weeks = 0
+
+    def parse(self, query: QueryDict) -> None:
+        errors, days = self.asked.errors, self.asked[DaysFilter]
+        known = [str(n) for n in range(1, USUAL_WEEKS + 1)]
+        self.weeks = int(read_choice("weeks", query, known, errors) or 0)
+        if self.weeks and not (days.first and days.last):
+            errors.setdefault("weeks", _("Say of which days the same of the weeks before are asked for."))
+
+    def to_query(self) -> Pairs:
+        return [("weeks", str(self.weeks))] if self.weeks else []
+
+    def label(self) -> str:
+        words = ngettext("the same days of the week before", "the same days of the %(n)d weeks before", self.weeks)
+        return words % {"n": self.weeks} if self.weeks else ""
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        days = self.asked[DaysFilter]
+        if not (self.weeks and days.first and days.last):
+            return calls
+        return call_queries.weeks_before(calls, Period(days.first, days.last), self.weeks)
+
+
+class MomentsFilter(Filter):
+    """From one moment up to another."""
+
+    names = ("start", "end")
+    heading = PERIOD
+    chip = MOMENTS
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @classmethod
+    def query_of(cls, start: datetime | None, end: datetime | None) -> Pairs:
+        """Return what an address asks for the calls from one moment up to another."""
+        moments = zip(cls.names, (start, end), strict=True)
+        return [(name, moment.isoformat()) for name, moment in moments if moment]
+
+    @property
+    def period(self) -> Period | None:
+        """The days that the moments lie in, where there are both."""
+        if self.start and self.end and self.start < self.end:
+            return Period(periods.day_of(self.start), periods.day_of(self.end))
+        return None
+
+    def parse(self, query: QueryDict) -> None:
+        self.start = read_moment("start", query.get("start", ""), self.asked.errors)
+        self.end = read_moment("end", query.get("end", ""), self.asked.errors)
+
+    def to_query(self) -> Pairs:
+        return self.query_of(self.start, self.end)
+
+    def label(self) -> str:
+        words = [periods.moment_label(moment) for moment in (self.start, self.end) if moment]
+        if len(words) != 1:
+            return " – ".join(words)
+        return (_("from %(moment)s") if self.start else _("before %(moment)s")) % {"moment": words[0]}
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if self.start:
+            calls = calls.filter(first_post_at__gte=self.start)
+        return calls.filter(first_post_at__lt=self.end) if self.end else calls
+
+
+def listed_days(asked: FilterForm) -> tuple[date | None, date | None]:
+    """Return the first day and the last; of the weeks before, those of all of them together."""
+    days, weeks = asked[DaysFilter], asked[WeeksFilter].weeks
+    if not (weeks and days.first and days.last):
+        return days.first, days.last
+    return days.first - weeks * periods.WEEK, days.last - periods.WEEK
+
+
+def listed_moments(asked: FilterForm) -> tuple[datetime | None, datetime | None]:
+    """Return the moment from which, and up to which, days and moments together leave calls."""
+    first, last = listed_days(asked)
+    starts = [asked[MomentsFilter].start, periods.day_start(first) if first else None]
+    ends = [asked[MomentsFilter].end, periods.day_start(last + periods.DAY) if last else None]
+    return (
+        max((moment for moment in starts if moment), default=None),
+        min((moment for moment in ends if moment), default=None),
+    )
+
+
+class WeekdayFilter(ChoicesFilter):
+    """Days of the week, of the reports' zone: 1 is Monday."""
+
+    names = ("weekday",)
+    heading = WEEKDAYS_AND_HOURS
+    chip = MOMENTS
+
+    def labels(self) -> dict[str, str]:
+        # That January began on a Monday.
+        return {str(n): formatted(date(2024, 1, n), "l") for n in range(1, 8)}
+
+    def label(self) -> str:
+        return self.sheet_label()
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.on_weekdays(calls, [int(day) for day in self.chosen]) if self.chosen else calls
+
+
+class HourFilter(ChoicesFilter):
+    """Hours of the day, of the reports' zone: 9 is from nine to ten."""
+
+    names = ("hour",)
+    heading = WEEKDAYS_AND_HOURS
+    chip = MOMENTS
+
+    def labels(self) -> dict[str, str]:
+        return {str(n): f"{n:02}:00 – {n + 1:02}:00" for n in range(24)}
+
+    def label(self) -> str:
+        return self.sheet_label()
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.in_hours(calls, [int(hour) for hour in self.chosen]) if self.chosen else calls
+
+
+class OpeningFilter(Filter):
+    """Inside the opening hours of the numbers, or outside of them."""
+
+    names = ("opening",)
+    heading = gettext_lazy("Hours")
+    opening = Opening.ALL
+
+    @classmethod
+    def query_of(cls, opening: Opening) -> Pairs:
+        """Return what an address asks for a part of the day."""
+        return [] if opening == Opening.ALL else [(cls.names[0], opening.value)]
+
+    def parse(self, query: QueryDict) -> None:
+        self.opening = read_opening(query.get("opening", ""), self.asked.errors)
+
+    def to_query(self) -> Pairs:
+        return self.query_of(self.opening)
+
+    def label(self) -> str:
+        return "" if self.opening == Opening.ALL else str(self.opening.label).lower()
+
+    def sheet_label(self) -> str:
+        return str(self.opening.label)
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        if self.opening == Opening.ALL:
+            return calls
+        return call_queries.by_opening_hours(calls, self.asked.numbers_listed, self.opening, *listed_days(self.asked))
+
+
+class AtOnceFilter(Filter):
+    """The calls of one number that went on at the busiest moment of a quarter-hour."""
+
+    names = ("at_once",)
+    heading = WEEKDAYS_AND_HOURS
+    chip = MOMENTS
+    moment: datetime | None = None
+
+    def parse(self, query: QueryDict) -> None:
+        self.moment = read_moment("at_once", query.get("at_once", ""), self.asked.errors)
+        if self.moment and len(self.asked.numbers) != 1:
+            self.asked.errors["at_once"] = _("Calls go on at once at one number. Choose one.")
+
+    @cached_property
+    def busiest_moment(self) -> datetime | None:
+        """The moment at which most calls went on; read from the calls."""
+        if not self.moment or self.asked.errors:
+            return None
+        return concurrent_calls.busiest_moment(self.asked.numbers[0], periods.quarter_hour_of(self.moment))
+
+    def to_query(self) -> Pairs:
+        return [("at_once", self.moment.isoformat())] if self.moment else []
+
+    def label(self) -> str:
+        if not self.moment:
+            return ""
+        moment = self.busiest_moment or self.moment
+        return _("going on at %(moment)s") % {"moment": periods.moment_label(moment, "%H:%M:%S")}
+
+    def apply(self, calls: CallQuerySet) -> CallQuerySet:
+        return call_queries.going_on_at(calls, self.busiest_moment) if self.moment else calls

@@ -1,0 +1,100 @@
+"""Each filter of calls by itself: what it reads of an address, and how it names that again."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+
+from reports.filters.call_filter import FILTERS, CallFilter
+from reports.filters.calls_by_course import (
+    BlockFilter,
+    CallbackFilter,
+    DestinationFilter,
+    DurationFilter,
+    FlagFilter,
+    MeasuredFilter,
+    NumberFilter,
+    OutcomeFilter,
+    ServiceLevelFilter,
+)
+from reports.filters.calls_by_time import (
+    AtOnceFilter,
+    DaysFilter,
+    HourFilter,
+    MomentsFilter,
+    OpeningFilter,
+    WeekdayFilter,
+    WeeksFilter,
+)
+from reports.filters.search import SearchFilter
+from tests.factories import E164, make_number, make_staff
+
+pytestmark = pytest.mark.django_db
+
+DAYS = [("from", "2026-10-05"), ("to", "2026-10-20")]
+NUMBER = [("number", E164)]
+# What an address asks of a filter, and what that filter needs beside it.
+ASKED = {
+    DaysFilter: ([*DAYS, ("period", "days")], []),
+    MomentsFilter: ([("start", "2026-10-14T07:15:00+00:00"), ("end", "2026-10-14T17:15:00+00:00")], []),
+    WeekdayFilter: ([("weekday", "1"), ("weekday", "7")], []),
+    HourFilter: ([("hour", "0"), ("hour", "13")], []),
+    NumberFilter: (NUMBER, []),
+    OutcomeFilter: ([("outcome", "missed"), ("outcome", "callback")], []),
+    FlagFilter: ([("flag", "weak"), ("flag", "odd")], []),
+    OpeningFilter: ([("opening", "outside")], []),
+    CallbackFilter: ([("callbacks", "no")], []),
+    BlockFilter: ([("block", "QUEUE"), ("last_block", "IVR")], []),
+    DestinationFilter: ([("tried", "SIP_USER:1001"), ("tried_first", "1002"), ("answered_by", ":")], []),
+    DurationFilter: ([("took", "ring"), ("over", "0"), ("upto", "20")], []),
+    ServiceLevelFilter: ([("level", "neither")], []),
+    MeasuredFilter: ([("measured", "service_level")], []),
+    AtOnceFilter: ([("at_once", "2026-10-14T07:15:00+00:00")], NUMBER),
+    WeeksFilter: ([("weeks", "4")], DAYS),
+    SearchFilter: ([("search", "token")], []),
+}
+IN_MENUS_OR_FORM = {DaysFilter, NumberFilter, OutcomeFilter, FlagFilter, OpeningFilter, CallbackFilter}
+
+
+@pytest.fixture(autouse=True)
+def small_groups_are_shown(settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 0
+
+
+def asked(pairs):
+    return CallFilter(QueryDict(urlencode(pairs)), make_staff("asks"), {"searches": [["token", "0171 5"]]})
+
+
+def test_no_name_in_an_address_belongs_to_two_filters():
+    names = [name for kind in FILTERS for name in kind.names]
+    assert len(names) == len(set(names))
+
+
+def test_every_filter_is_tried_here():
+    assert set(ASKED) == set(FILTERS)
+
+
+@pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
+def test_a_filter_is_named_as_it_was_read_and_left_out_by_its_class(kind):
+    make_number()
+    pairs, needed = ASKED[kind]
+
+    found = asked([*needed, *pairs])
+
+    assert found.errors == {}
+    assert found[kind].to_query() == pairs
+    assert set(found.pairs()) == {*pairs, *needed}
+    assert found.pairs(kind) == needed
+    # The condition can be asked of the database.
+    assert list(found.calls()) == []
+
+
+@pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
+def test_what_the_page_shows_nowhere_else_has_a_chip_that_removes_it(kind):
+    make_number()
+    pairs, needed = ASKED[kind]
+
+    chips = asked([*needed, *pairs]).chips()
+
+    assert [chip.query_without for chip in chips] == ([] if kind in IN_MENUS_OR_FORM else [urlencode(needed)])
+    assert all(chip.label for chip in chips)
