@@ -65,12 +65,14 @@ LAYERS = {
         },
         {"counting.rollups", "queries.forwards"},
         {"queries.counts"},
-        {"figures"},
+        {"figures.cells"},
+        {"figures.coverage"},
         {"models"},
         {"filters.presets", "filters.session_filter", "filters.readers"},
+        {"figures.definitions"},
         {"counting.count_tables"},
         {"counting.measured"},
-        {"counting.outcomes", "periods", "permissions", "intake_process"},
+        {"counting.outcomes", "periods", "permissions", "intake_process", "figures.block_types"},
     ],
 }
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
 from reports.exports import csv_files
-from reports.figures import FIGURES, Coverage
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, today
 from reports.queries import counts, hours_of_week
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,11 +23,11 @@ from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
-from reports.counting.outcomes import Outcome
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
 from reports.periods import Grain, Opening, Period
 from reports.queries import concurrent_calls, counts, durations, post_arrivals
-from reports.queries.counts import Formula, Numbers
+from reports.queries.counts import Numbers
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 
 PIECE_BYTES = 64 * 1024
@@ -84,7 +84,7 @@ _NUMBER = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
     id bigint, e164 text, label text, forwards_from timestamptz,
-    {", ".join(f"{key}_from timestamptz" for key in counts.EVERY_FORMULA)}
+    {", ".join(f"{key}_from timestamptz" for key in COUNTED_FIGURES)}
   )
 )"""
 
@@ -99,7 +99,7 @@ def _numbers(coverage: Coverage) -> str:
                 "label": number.label,
                 "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
             }
-            | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in counts.EVERY_FORMULA}
+            | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in COUNTED_FIGURES}
             for number in coverage
         ]
     )
@@ -111,22 +111,24 @@ def _sql_moment(moment: datetime | None) -> str | None:
     return "-infinity" if moment == ALWAYS else "infinity" if moment == NEVER else moment.isoformat()
 
 
-def _of_counts(table: Table, formulas: Mapping[str, Formula], columns: str, order: tuple[str, ...] = ()) -> str:
+def _of_counts(table: Table, columns: str, order: tuple[str, ...] = ()) -> str:
     """Return the statement of a file with a row for each number and bucket, and for each of the table's own parts.
 
     `columns` are made of the figures by name, and of what they are divided by as `…_whole`. A figure is empty in a
     bucket that ends before it is measured."""
     sides = [
-        (f"{key}{suffix}", key, " + ".join(side))
-        for key, formula in formulas.items()
-        for suffix, side in (("", formula.above), ("_whole", formula.below))
+        (f"{figure.key}{suffix}", figure, " + ".join(side))
+        for figure in figures_of(table).values()
+        for suffix, side in (("", figure.numerator), ("_whole", figure.denominator))
         if side
     ]
     sums = ", ".join(
-        f"coalesce(sum({side}) FILTER (WHERE measured & {counts.NEEDS[key]} = {counts.NEEDS[key]}), 0) AS {name}"
-        for name, key, side in sides
+        f"coalesce(sum({side}) FILTER (WHERE measured & {figure.needs} = {figure.needs}), 0) AS {name}"
+        for name, figure, side in sides
     )
-    shown = ", ".join(f"CASE WHEN {key}_from < ends_at THEN {name} END AS {name}" for name, key, _side in sides)
+    shown = ", ".join(
+        f"CASE WHEN {figure.key}_from < ends_at THEN {name} END AS {name}" for name, figure, _side in sides
+    )
     keys = ", ".join(("bucket", "destination_number_id", *table.parts))
     offered = "sum(offered) AS offered, " if "offered" in table.sums else ""
     return f"""
@@ -144,50 +146,41 @@ ORDER BY {", ".join(("bucket", "e164", *order))}
 """
 
 
-def _mean(key: str) -> str:
-    """The SQL of a mean in seconds."""
-    return f"round({key}::numeric / {counts.MICROSECONDS} / nullif({key}_whole, 0), 1)"
+def _figures(*keys: str) -> str:
+    """Return figures as the columns of a file, in this order: files keep theirs."""
+    return ", ".join(f"{_value(FIGURES[key])} AS {FIGURES[key].csv_column}" for key in keys)
 
 
-def _share(key: str) -> str:
-    return f"round({key}::numeric / nullif({key}_whole, 0), 4)"
+def _value(figure: Figure) -> str:
+    """Return the SQL of a figure: a count, a share of four decimals, or a mean in seconds of one."""
+    if figure.kind == "share":
+        return f"round({figure.key}::numeric / nullif({figure.key}_whole, 0), 4)"
+    if figure.kind == "seconds":
+        return f"round({figure.key}::numeric / {MICROSECONDS} / nullif({figure.key}_whole, 0), 1)"
+    return figure.key
 
 
 _BUCKET = f"""{moment("starts_at")} AS start, {moment("ends_at")} AS "end",
   e164 AS destination_number, {safe("label")} AS label"""
 
-_OUTCOMES = [
-    Outcome.ANSWERED,
-    Outcome.MISSED,
-    Outcome.ABANDONED,
-    Outcome.SHORT,
-    Outcome.SERVED_IN_PLAN,
-    Outcome.IN_PROGRESS,
-    Outcome.END_UNKNOWN,
-]
-
 COUNTS = _of_counts(
     count_tables.COUNTS,
-    counts.FORMULAS,
     f"""offered,
-  {", ".join(_OUTCOMES)}, {_share("service_level")} AS service_level,
-  {_mean("time_to_answer")} AS time_to_answer_s, {_mean("ring")} AS ring_s, {_mean("talk")} AS talk_s,
-  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in _OUTCOMES)} AS unclassified""",
+  {_figures("answered", "missed", "abandoned", "short", "served_in_plan", "in_progress", "end_unknown")},
+  {_figures("service_level", "time_to_answer", "ring", "talk")},
+  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in OUTCOMES)} AS unclassified""",
 )
 
 BLOCKS = _of_counts(
     count_tables.BLOCKS,
-    counts.BLOCK_FORMULAS,
-    f"{safe('block_type')} AS block_type, blocks, block_calls AS calls, last_in_call",
+    f"{safe('block_type')} AS block_type, {_figures('blocks', 'block_calls', 'last_in_call')}",
     ("block_type",),
 )
 
 FORWARDS = _of_counts(
     count_tables.FORWARDS,
-    counts.FORWARD_FORMULAS,
     f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
-  attempts, tried AS calls, forward_answers AS answers,
-  {_share("answer_rate")} AS answer_rate, {_mean("forward_ring")} AS ring_s""",
+  {_figures("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")}""",
     ("destination", "destination_type", "course"),
 )
 
@@ -204,7 +197,7 @@ ORDER BY bucket, e164
 
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
 # its outcome, `number` says since when each figure is shown.
-_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in counts.ALL_KEYS}
+_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in COUNTED_FIGURES}
 CALLS = f"""
 WITH {_NUMBER}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
@@ -215,7 +208,7 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   {exact_moment("call.answered_at")} AS answered_at, {exact_moment("call.ended_at")} AS ended_at,
   CASE
     WHEN call.callback_id <> '' THEN '{outcomes.CALLBACK}'
-    {" ".join(f"WHEN call.outcome = '{key}' AND {_MEASURED[key]} THEN '{key}'" for key in _OUTCOMES)}
+    {" ".join(f"WHEN call.outcome = '{key}' AND {_MEASURED[key]} THEN '{key}'" for key in OUTCOMES)}
   END AS outcome,
   CASE WHEN call.callback_id = '' AND {_MEASURED["time_to_answer"]} THEN {seconds("call.time_to_answer")} END
     AS time_to_answer_s,
@@ -256,7 +249,7 @@ WITH {_NUMBER}
 SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
   CASE WHEN slot >= number.answered_from THEN coalesce(counts.answered, 0) END,
   CASE WHEN slot >= number.talk_from
-    THEN coalesce(round(counts.talk_us::numeric / {counts.MICROSECONDS} / nullif(counts.talk_calls, 0)), 0) END
+    THEN coalesce(round(counts.talk_us::numeric / {MICROSECONDS} / nullif(counts.talk_calls, 0)), 0) END
 FROM number
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts

@@ -17,7 +17,7 @@ from calls.models import DestinationNumber
 from reports import periods, permissions
 from reports.exports import csv_files
 from reports.exports.csv_files import Pieces
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.filters.call_filter import CallFilter
 from reports.filters.calls_by_time import MomentsFilter
 from reports.filters.report_filter import ReportForm

@@ -22,7 +22,7 @@ from xlsxwriter.exceptions import FileCreateError, FileSizeError
 from reports import periods
 from reports.exports import file_store
 from reports.exports.csv_files import MOMENTS, Pieces
-from reports.figures import FIGURES
+from reports.figures.definitions import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
 TELL_EVERY_ROWS = 100
@@ -36,13 +36,6 @@ TEXTS = frozenset(
         *("destination", "destination_type", "course", "figure", "post", "arrives", "set_to"),
     }
 )
-# Which definition a column of the files has, where it is not of its own name.
-DEFINED = {"time_to_answer_s": "time_to_answer", "ring_s": "ring", "talk_s": "talk", "peak": "at_once"}
-# The same names mean others in files that have a certain column.
-DEFINED_WITH = {
-    "block_type": {"calls": "block_calls"},
-    "course": {"calls": "tried", "answers": "forward_answers", "ring_s": "forward_ring"},
-}
 
 
 class TooLong(Exception):  # noqa: N818 (a state of the question)
@@ -163,12 +156,14 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
         ("", ""),
         (_("Column"), _("Means")),
     ]
-    defined = dict(DEFINED)
-    for column, others in DEFINED_WITH.items():
-        if column in columns:
-            defined |= others
+    # The same name means another figure in files that have the parts of another table.
+    figures = FIGURES | {
+        figure.csv_column: figure
+        for figure in FIGURES.values()
+        if figure.csv_column and (figure.table is None or set(figure.table.parts) <= set(columns))
+    }
     for column in columns:
-        figure = FIGURES.get(defined.get(column, column))
+        figure = figures.get(column)
         if figure is not None:
             lines.append((column, str(figure.definition)))
     lines.append(

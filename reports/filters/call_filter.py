@@ -13,8 +13,6 @@ from django.http import QueryDict
 
 from calls.models import Call
 from reports import periods
-from reports.counting import outcomes
-from reports.counting.outcomes import Outcome
 from reports.filters import session_filter
 from reports.filters.base import Filter, FilterForm, Pairs
 from reports.filters.calls_by_course import (
@@ -90,25 +88,6 @@ ON_A_SHEET = _ordered(
     DaysFilter, NumberFilter, OpeningFilter, OutcomeFilter, BlockFilter, DestinationFilter, DurationFilter
 )
 CHIPS = _ordered(SearchFilter, BlockFilter, DurationFilter, DestinationFilter)
-
-_LOST = OutcomeFilter.query_of(Outcome.MISSED.value, Outcome.ABANDONED.value)
-# What in an address lists exactly the calls that a count is of.
-COUNTED_AS: dict[str, Pairs] = {
-    "offered": CallbackFilter.query_of(),
-    **{outcome.value: OutcomeFilter.query_of(outcome.value) for outcome in Outcome},
-    "unclassified": OutcomeFilter.query_of(outcomes.NOT_MEASURED),
-    "lost": _LOST,
-    "block_calls": CallbackFilter.query_of(),
-    "last_in_call": CallbackFilter.query_of(),
-    "block_lost": _LOST,
-    "tried": CallbackFilter.query_of(),
-    "forward_answers": CallbackFilter.query_of(),
-    "handovers": CallbackFilter.query_of(),
-    "took": CallbackFilter.query_of(),
-    "in_time": ServiceLevelFilter.query_of("in_time"),
-    "level_of": ServiceLevelFilter.query_of("counted"),
-    "without_start": ServiceLevelFilter.query_of("neither"),
-}
 
 
 @dataclass(frozen=True)

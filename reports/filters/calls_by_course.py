@@ -16,7 +16,9 @@ from calls.querysets import CallQuerySet
 from reports import periods, permissions
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
-from reports.figures import FIGURES, Coverage, block_label
+from reports.figures.block_types import block_label
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.filters.base import ChoiceFilter, ChoicesFilter, Filter, Pairs
 from reports.filters.calls_by_time import OpeningFilter, WeeksFilter, listed_moments
 from reports.filters.readers import read_choice, read_numbers, read_seconds

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from calls import posts
 from calls.ingest.sender_policy import FOREIGN
 from calls.models import Call, CallEvent, RequestType
-from reports.figures import block_label
+from reports.figures.block_types import block_label
 
 # A call of more posts than that is no call to look at in a page; the rest is said to be left out.
 MOST_EVENTS = 500

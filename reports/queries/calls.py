@@ -16,7 +16,7 @@ from reports.counting import outcomes
 from reports.counting.count_tables import AT_ONCE_S
 from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.periods import Opening, Period
 from reports.queries import concurrent_calls, counts, forwards
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reports import periods
-from reports.figures import Coverage, Row
+from reports.figures.cells import Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.filters.presets import Comparison
 from reports.queries import counts
 
@@ -64,11 +66,10 @@ def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = No
 
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
     """Return a figure of several rows together: a sum, or for shares and means one sum over another."""
-    formula = counts.FORMULAS.get(key)
-    if formula is None or not formula.below:
+    figure = FIGURES[key]
+    if figure.kind == "count":
         return sum(int(row[key].value or 0) for row in rows)
-    return counts.value_of(
-        formula,
+    return figure.value(
         sum(row.counted.get(key, 0) for row in rows),
         sum(row.counted.get(f"{key}_whole", 0) for row in rows),
     )

@@ -12,7 +12,7 @@ from django.db.models import Q
 from calls.models import DestinationNumber
 from reports import periods
 from reports.counting import count_tables, outcomes
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.periods import Bucket, Period
 from reports.queries import counts
 

@@ -5,10 +5,8 @@ numbers: then it is read once which posts ever came."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -18,63 +16,19 @@ from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber
 from calls.opening_hours import Schedule
-from reports import figures, periods
-from reports.counting import count_tables, measured
+from reports import periods
+from reports.counting import count_tables
 from reports.counting.count_tables import COUNTS, Table
-from reports.figures import FIGURES, BlockRow, Blocks, Cell, Coverage, Lacking, Row, State
+from reports.figures.block_types import block_label
+from reports.figures.cells import BlockRow, Blocks, Cells, Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES, FIGURES, Figure
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period, Run
 
 Numbers = Iterable[DestinationNumber] | Coverage
-
-
-@dataclass(frozen=True)
-class Formula:
-    """How a figure is made from the counted columns: a sum of some, or one such sum over another."""
-
-    above: tuple[str, ...]
-    below: tuple[str, ...] = ()
-    # What the columns above are counted in, of the figure's own unit: microseconds of seconds.
-    parts_of_one: int = 1
-
-
-_RIVALS = ("missed", "abandoned")
-MICROSECONDS = 1_000_000
-FORMULAS = {
-    "answered": Formula(("answered",)),
-    "served_in_plan": Formula(("served_in_plan",)),
-    "missed": Formula(("missed",)),
-    "abandoned": Formula(("abandoned",)),
-    "short": Formula(("short",)),
-    "in_progress": Formula(("in_progress",)),
-    "end_unknown": Formula(("end_unknown",)),
-    "lost": Formula(_RIVALS),
-    "reached": Formula(("answered",), ("answered", *_RIVALS)),
-    "service_level": Formula(("answered_in_time",), ("answered_after_start", *_RIVALS)),
-    "time_to_answer": Formula(("time_to_answer_us",), ("answered_after_start",), MICROSECONDS),
-    "ring": Formula(("ring_us",), ("ring_calls",), MICROSECONDS),
-    "talk": Formula(("talk_us",), ("talk_calls",), MICROSECONDS),
-}
-BLOCK_FORMULAS = {
-    "blocks": Formula(("blocks",)),
-    "block_calls": Formula(("calls",)),
-    "last_in_call": Formula(("last_in_call",)),
-    "block_lost": Formula(("lost",)),
-}
-FORWARD_FORMULAS = {
-    "attempts": Formula(("attempts",)),
-    "tried": Formula(("calls",)),
-    "forward_answers": Formula(("answers",)),
-    "answer_rate": Formula(("answers",), ("attempts",)),
-    "forward_ring": Formula(("ring_us",), ("ring_calls",), MICROSECONDS),
-}
-HANDOVER_FORMULAS = {"handovers": Formula(("calls",))}
-FORWARD_KEYS = (*FORWARD_FORMULAS, *HANDOVER_FORMULAS)
-EVERY_FORMULA = FORMULAS | BLOCK_FORMULAS | FORWARD_FORMULAS | HANDOVER_FORMULAS
-# Those that every page of counts shows; the page of forwards asks for its own.
-ALL_KEYS = (*FORMULAS, *BLOCK_FORMULAS)
-# The posts that a figure rests on, as bits of `measured`.
-NEEDS = {key: measured.needs(FIGURES[key].rests_on) for key in EVERY_FORMULA}
+# The figures that every page of counts shows; the page of forwards asks for its own.
+ALL_KEYS = (*CALL_FIGURES, *BLOCK_FIGURES)
 
 
 # --- The statement -----------------------------------------------------------------------------
@@ -176,7 +130,7 @@ def _every(coverage: Coverage, number: DestinationNumber, keys: Sequence[str]) -
     shown, bits = coverage.shown(number), 0
     for key in keys:
         if shown[key] is not None:
-            bits |= NEEDS[key]
+            bits |= FIGURES[key].needs
     return bits
 
 
@@ -205,22 +159,22 @@ def read(
     return found
 
 
-def counted(formulas: Mapping[str, Formula], sums: ByMeasured) -> dict[str, Any]:
+def counted(figures: Mapping[str, Figure], sums: ByMeasured) -> dict[str, Any]:
     """Return each figure's sum over the rows in which it is measured, and what it is divided by under `…_whole`."""
-    figures_of: dict[str, Any] = dict.fromkeys(formulas, 0)
-    figures_of |= {f"{key}_whole": 0 for key, formula in formulas.items() if formula.below}
+    figures_of: dict[str, Any] = dict.fromkeys(figures, 0)
+    figures_of |= {f"{key}_whole": 0 for key, figure in figures.items() if figure.denominator}
     for bits, columns in sums.items():
-        for key in _measured_in(tuple(formulas), bits):
-            formula = formulas[key]
-            figures_of[key] += sum(columns[name] for name in formula.above)
-            if formula.below:
-                figures_of[f"{key}_whole"] += sum(columns[name] for name in formula.below)
+        for key in _measured_in(tuple(figures), bits):
+            figure = figures[key]
+            figures_of[key] += sum(columns[name] for name in figure.numerator)
+            if figure.denominator:
+                figures_of[f"{key}_whole"] += sum(columns[name] for name in figure.denominator)
     return figures_of
 
 
 @cache
 def _measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
-    return tuple(key for key in keys if bits & NEEDS[key] == NEEDS[key])
+    return tuple(key for key in keys if bits & FIGURES[key].needs == FIGURES[key].needs)
 
 
 def offered(
@@ -262,7 +216,7 @@ def _add(sums: Sums, name: str, more: int) -> None:
 
 @cache
 def _not_measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
-    return tuple(key for key in keys if bits & NEEDS[key] != NEEDS[key])
+    return tuple(key for key in keys if bits & FIGURES[key].needs != FIGURES[key].needs)
 
 
 # --- The questions -----------------------------------------------------------------------------
@@ -346,7 +300,7 @@ def _of_number(coverage: Coverage, number: DestinationNumber, sums: ByMeasured) 
     """Return what was counted of one number, with the calls that figures do not cover."""
     if not sums:
         return {}
-    of_number = {"offered": offered_in(sums)} | counted(FORMULAS, sums)
+    of_number = {"offered": offered_in(sums)} | counted(CALL_FIGURES, sums)
     shown = coverage.shown(number)
     for bits, columns in sums.items():
         for key in _not_measured_in(ALL_KEYS, bits):
@@ -368,7 +322,7 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     # What is not measured is known from the calls of the numbers: those have no blocks to know it from.
     known = dict((known_totals or totals(coverage, period)).counted)
     found = [
-        (block_type, counted(BLOCK_FORMULAS, sums))
+        (block_type, counted(BLOCK_FIGURES, sums))
         for (block_type,), sums in read(
             count_tables.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",)
         ).items()
@@ -378,8 +332,8 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     rows = [
         BlockRow(
             block_type,
-            figures.block_label(block_type),
-            *(cells.cell(key, known | sums, bucket) for key in BLOCK_FORMULAS),
+            block_label(block_type),
+            *(cells.cell(key, known | sums, bucket) for key in BLOCK_FIGURES),
         )
         for block_type, sums in found
     ]
@@ -428,7 +382,7 @@ def counted_at() -> datetime | None:
 
 
 def _by_bucket(
-    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str] = tuple(FORMULAS)
+    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str] = tuple(CALL_FIGURES)
 ) -> list[Row]:
     found = offered(coverage, period, buckets, keys)
     cells = Cells(coverage)
@@ -437,75 +391,6 @@ def _by_bucket(
         of_bucket: dict[str, Any] = {}
         if place in found:
             sums, not_covered = found[place]
-            of_bucket = {"offered": offered_in(sums)} | counted(FORMULAS, sums) | not_covered
+            of_bucket = {"offered": offered_in(sums)} | counted(CALL_FIGURES, sums) | not_covered
         rows.append(cells.row(of_bucket, bucket))
     return rows
-
-
-def value_of(formula: Formula, above: int, whole: int) -> float | None:
-    """Return a share, or a mean in seconds, of two sums; None of nothing."""
-    return above / (whole * formula.parts_of_one) if whole else None
-
-
-class Cells:
-    """Turns counted sums into cells that know whether they are measured. Made once for many rows."""
-
-    def __init__(self, coverage: Coverage) -> None:
-        self.coverage = coverage
-        # Of each figure, the moments from which it is shown for the numbers it applies to.
-        shown = [coverage.shown(number) for number in coverage]
-        self.moments = {
-            key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in EVERY_FORMULA
-        }
-        # Most rows of a long report are alike in what they do not say.
-        self.lacking: dict[tuple[str, int, int], Lacking] = {}
-        self.without_calls: dict[tuple[str, int], Cell] = {}
-
-    def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
-        offered = int(counted.get("offered") or 0)
-        cells = {"offered": Cell(offered)} | {key: self.cell(key, counted, bucket) for key in FORMULAS}
-        return Row(offered, cells, number, bucket, counted)
-
-    def cell(self, key: str, counted: dict[str, Any], bucket: Bucket) -> Cell:
-        """Return a figure of a bucket; what was not counted there is 0 where it is measured."""
-        moments = self.moments[key]
-        measured = bisect_right(moments, bucket.end - _MOMENT)
-        if counted:
-            return self._cell(key, counted, bucket, measured)
-        if (key, measured) not in self.without_calls:
-            self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
-        return self.without_calls[key, measured]
-
-    def _cell(self, key: str, counted: dict[str, Any], bucket: Bucket, measured: int) -> Cell:
-        moments = self.moments[key]
-        if not moments:
-            # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.
-            return Cell(None, State.DOES_NOT_APPLY) if len(self.coverage) else Cell(0)
-        left_out = int(counted.get(f"{key}_left_out") or 0)
-        hidden = int(counted.get(f"{key}_hidden") or 0)
-        if not measured:
-            why = self._lacking(key, left_out, measured, bucket.end)
-            return Cell(None, State.NOT_MEASURED, None, left_out, hidden, why)
-        latest = moments[measured - 1]
-        hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
-        since = latest if hidden_before and latest > bucket.start else None
-        formula = EVERY_FORMULA[key]
-        above = counted.get(key) or 0
-        value: int | float | None = above
-        state, whole = State.MEASURED, None
-        if formula.below:
-            whole = int(counted.get(f"{key}_whole") or 0)
-            value = value_of(formula, above, whole)
-            state = State.MEASURED if whole else State.EMPTY
-        lacking = self._lacking(key, left_out, measured, bucket.end) if left_out else None
-        return Cell(value, state, since, left_out, hidden, lacking, whole)
-
-    def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> Lacking:
-        """Return why a figure is not measured for all numbers before `end`."""
-        place = (key, left_out, measured)
-        if place not in self.lacking:
-            self.lacking[place] = Lacking(self.coverage, key, left_out, end)
-        return self.lacking[place]
-
-
-_MOMENT = timedelta(microseconds=1)

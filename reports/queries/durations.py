@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from reports import periods
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, Run
 from reports.queries import counts
 
@@ -53,7 +54,7 @@ SELECT {{number}} AS number, '{key}' AS key, second, sum(calls)::bigint FROM (
   SELECT destination_number_id, measured, second, calls
   FROM months CROSS JOIN unnest({key}_s, {key}_calls) AS duration (second, calls)
 ) AS duration
-WHERE measured & {counts.NEEDS[key]} = {counts.NEEDS[key]}
+WHERE measured & {FIGURES[key].needs} = {FIGURES[key].needs}
 GROUP BY {{keys}}"""
     for key in KEYS
 )

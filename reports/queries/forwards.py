@@ -4,7 +4,7 @@ Figures of single destinations are figures of people: reports.permissions says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy
 
 from reports import periods
 from reports.counting import count_tables
-from reports.figures import Cell, Coverage
+from reports.figures.cells import Cell, Cells
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FORWARD_FIGURES, HANDOVER_FIGURES, Figure
 from reports.periods import Period
 from reports.queries import counts
-from reports.queries.counts import FORWARD_FORMULAS, HANDOVER_FORMULAS, Cells, Formula
 
 COURSES = {
     "alone": gettext_lazy("One destination, once"),
@@ -101,14 +102,14 @@ def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Re
     """Return the forwards of a period: three statements at most, however many destinations."""
     bucket = periods.whole(period)
     # How many calls each figure leaves out is known from the calls: destinations have none to know it from.
-    _sums, known = counts.offered(coverage, period, [bucket], counts.FORWARD_KEYS).get(1, ({}, {}))
+    _sums, known = counts.offered(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES)).get(1, ({}, {}))
     rows = _rows(coverage, period)
     passed = _handovers(coverage, period) if with_handovers else []
     cells = Cells(coverage)
 
     def made(key: str, label: str, note: str, some: Iterable[dict[str, Any]]) -> Forwards:
         sums = known | _summed(some)
-        return Forwards(key, label, note, {one: cells.cell(one, sums, bucket) for one in FORWARD_FORMULAS})
+        return Forwards(key, label, note, {one: cells.cell(one, sums, bucket) for one in FORWARD_FIGURES})
 
     def grouped(by: Callable[[dict[str, Any]], tuple[str, str, str]]) -> list[Forwards]:
         groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
@@ -159,13 +160,13 @@ def type_label(destination_type: str) -> str:
 def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
     """Return the sums of each destination and course. A destination of which nothing is measured is in no answer, so it
     does not make a small group larger."""
-    found = _read(count_tables.FORWARDS, FORWARD_FORMULAS, coverage, period)
+    found = _read(count_tables.FORWARDS, FORWARD_FIGURES, coverage, period)
     return [row for row in found if row["attempts"] or row["forward_answers"]]
 
 
 def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
     """Return the calls of each pair of destinations, the most first."""
-    found = _read(count_tables.HANDOVERS, HANDOVER_FORMULAS, coverage, period)
+    found = _read(count_tables.HANDOVERS, HANDOVER_FIGURES, coverage, period)
     pair = count_tables.HANDOVERS.parts
     return sorted(
         (row for row in found if row["handovers"]), key=lambda row: (-row["handovers"], *(row[name] for name in pair))
@@ -173,14 +174,12 @@ def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
 
 
 def _read(
-    table: count_tables.Table, formulas: dict[str, Formula], coverage: Coverage, period: Period
+    table: count_tables.Table, figures: Mapping[str, Figure], coverage: Coverage, period: Period
 ) -> list[dict[str, Any]]:
     """Return the parts of each row of a table (`Table.parts`), with its figures as far as these are measured."""
     edges = [period.start, period.end]
     found = counts.read(table, coverage, period, edges, by=table.parts)
-    return [
-        dict(zip(table.parts, parts, strict=True)) | counts.counted(formulas, sums) for parts, sums in found.items()
-    ]
+    return [dict(zip(table.parts, parts, strict=True)) | counts.counted(figures, sums) for parts, sums in found.items()]
 
 
 def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

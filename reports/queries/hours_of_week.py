@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from reports import periods
 from reports.counting import count_tables
-from reports.figures import Coverage, Row
+from reports.figures.cells import Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
 from reports.queries import counts
 
@@ -202,7 +204,7 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
             for place, (key, calls) in enumerate(
                 (("", offered), ("reached", answered), ("reached", answered + lost), ("missed", missed), ("lost", lost))
             ):
-                if not key or bits & counts.NEEDS[key] == counts.NEEDS[key]:
+                if not key or bits & (needs := FIGURES[key].needs) == needs:
                     sums[place] += calls
     return found
 

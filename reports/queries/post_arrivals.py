@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from calls.models import Arrives, DestinationNumber, RequestType
-from reports import figures, periods
+from calls.models import BOXES, Arrives, DestinationNumber, RequestType
+from reports import periods
 
 # A kind of post has stopped when none came for this long while others did.
 STOPPED_AFTER = timedelta(days=3)
@@ -80,7 +80,7 @@ class Arrival:
 
     @property
     def box(self) -> str:
-        return str(figures.BOXES[self.post])
+        return str(BOXES[self.post])
 
     @property
     def needs_somebody(self) -> bool:

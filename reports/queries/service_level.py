@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
 from reports import periods
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import counts
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from reports import figures, periods
+from reports import periods
 from reports.counting.outcomes import Outcome
-from reports.figures import Coverage, Row
+from reports.figures.cells import Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.periods import Opening
 from reports.queries import counts
 from reports.queries.hours_of_week import WEEKDAYS
@@ -32,7 +34,7 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
         "weekday": WEEKDAYS[day.weekday()],
         "row": row,
         "figures": [
-            {"key": str(key), "kind": figures.KINDS.get(key, "count"), "now": row[key], "usual": usual_of(usual, key)}
+            {"key": str(key), "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(usual, key)}
             for key in SHOWN
         ],
         "weeks": len(before),
@@ -42,7 +44,7 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
 def usual_of(rows: list[Row], key: str) -> float | None:
     """Return the mean of a count over some days, or a share or mean over all their calls; None where none is known."""
     cells = [row[key] for row in rows if row[key].is_measured]
-    if figures.KINDS.get(key):
+    if FIGURES[key].kind != "count":
         whole = sum(cell.whole or 0 for cell in cells)
         return sum((cell.value or 0) * (cell.whole or 0) for cell in cells) / whole if whole else None
     return sum(cell.value or 0 for cell in cells) / len(cells) if cells else None

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
 from reports import periods
-from reports.figures import FIGURES, KINDS, Cell, Row, State
-from reports.filters import call_filter
+from reports.figures.cells import Cell, CellState, Row
+from reports.figures.definitions import FIGURES, LISTED_AS, PARTS_OF_FIGURES
 from reports.filters.calls_by_time import DaysFilter, MomentsFilter
 from reports.periods import Opening, Period
 from reports.permissions import is_administrator
@@ -45,11 +45,6 @@ def data_table(content: str, label: str, name: str = "", classes: str = "") -> S
     )
 
 
-# Figures of one block type, or of one destination: without it no filter says which calls they are of.
-OF_PARTS = frozenset(
-    {"blocks", "block_calls", "last_in_call", "block_lost", "attempts", "tried", "forward_answers", "handovers"}
-)
-
 _NIL, _ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
 
 
@@ -70,7 +65,8 @@ def calls_url(
     In place of a block type may stand filters of the list themselves."""
     if not cell.value or key not in _WANTED:
         return ""
-    if not block_type and key in OF_PARTS:
+    part_filters = FIGURES[key].part_filters if key in FIGURES else ()
+    if not block_type and part_filters:
         return ""
     page = context["page"]
     number = row.number if row is not None and row.number is not None else page.number
@@ -89,15 +85,14 @@ def calls_url(
     if opening != Opening.ALL:
         more = [("opening", opening.value), *more]
     if block_type and isinstance(block_type, str):
-        more = [*more, ("last_block" if key in ("last_in_call", "block_lost") else "block", block_type)]
+        more = [*more, *((name, block_type) for name in part_filters)]
     return "&".join([known[place], _WANTED[key], *([urlencode(more)] if more else [])])
 
 
 def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
     """Return the figure that says since when a count is measured."""
-    if key in ("in_time", "level_of"):
-        return "service_level"
-    return dict(filters).get("took", key)
+    part = PARTS_OF_FIGURES.get(key)
+    return (part and part.measured_as) or dict(filters).get("took", key)
 
 
 def _link(href: str, key: str, calls: int) -> SafeString:
@@ -108,7 +103,7 @@ def _link(href: str, key: str, calls: int) -> SafeString:
 
 
 # What the list of calls is asked for the calls of a figure.
-_WANTED = {key: urlencode(wanted) for key, wanted in call_filter.COUNTED_AS.items()}
+_WANTED = {key: urlencode(filters) for key, filters in LISTED_AS.items()}
 
 
 def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
@@ -129,9 +124,9 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
-    if one.state is State.DOES_NOT_APPLY:
+    if one.state is CellState.DOES_NOT_APPLY:
         return format_html('<span class="no-value" title="{}">–</span>', _("does not apply"))
-    if one.state is State.NOT_MEASURED:
+    if one.state is CellState.NOT_MEASURED:
         return _not_measured(context, key, one, row, place)
     href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
     if one.value is None:
@@ -193,7 +188,7 @@ def headings(place: str, keys: Sequence[str]) -> SafeString:
 def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], place: str) -> SafeString:
     """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
     linked = row if isinstance(row, Row) else None
-    written = (cell(context, key, row[key], linked, KINDS.get(key, "count"), place) for key in keys)
+    written = (cell(context, key, row[key], linked, FIGURES[key].kind, place) for key in keys)
     return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
 
 
@@ -206,7 +201,7 @@ def sum_cells(context: template.Context, sums: dict[str, Cell], keys: Sequence[s
 
 def _sum_cell(context: template.Context, key: str, one: Cell, place: str) -> SafeString:
     """Return such a figure; a count leads to the calls of all of these days."""
-    kind = KINDS.get(key, "count")
+    kind = FIGURES[key].kind
     if not one.is_measured or not one.value:
         return cell(context, key, one, None, kind, place)
     page = context["page"]
@@ -233,17 +228,13 @@ def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[st
     )
 
 
-# The filters of the list of calls that name the calls of a figure of a destination.
-_LISTED_BY = {"tried": ("tried",), "forward_answers": ("answered_by",), "handovers": ("tried_first", "answered_by")}
-
-
 @register.simple_tag(takes_context=True)
 def forward_cell(  # noqa: PLR0917 (a template names them in this order)
     context: template.Context, key: str, one: Cell, kind: str = "count", place: str = "", names: Any = None
 ) -> SafeString:
     """A figure of forwards; where it is of named destinations, with a link to its calls."""
     listed = [names] if isinstance(names, str) else list(names or ())
-    pairs = list(zip(_LISTED_BY[key], listed, strict=True)) if listed else []
+    pairs = list(zip(FIGURES[key].part_filters, listed, strict=True)) if listed else []
     return cell(context, key, one, None, kind, place, pairs or None)
 
 

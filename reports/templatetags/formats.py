@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from calls import phones, posts
 from reports import periods
-from reports.figures import block_label
+from reports.figures.block_types import block_label
 from reports.filters import call_filter
 
 register = template.Library()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
-from reports.figures import FIGURES
+from reports.figures.definitions import FIGURES
 
 register = template.Library()
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.models import Call, RequestType
 from reports.counting.outcomes import Outcome
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.filters import session_filter
 from reports.filters.call_filter import CallFilter
 from reports.filters.call_menus import CallMenus

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import figures
 from reports.counting import measured
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Arrival, Silence
 from reports.views.shared import Page, page_of, passed_on, personal
@@ -80,6 +80,4 @@ def build_coverage_page(choices: Sequence[DestinationNumber], asked: str) -> Cov
 
 def _unmeasured(covered: Coverage, number: DestinationNumber) -> list[Any]:
     """Return the labels of the figures that are not measured for a number."""
-    return [
-        figure.label for figure in figures.FIGURES.values() if covered.shown_from(number, figure.key) == measured.NEVER
-    ]
+    return [figure.label for figure in FIGURES.values() if covered.shown_from(number, figure.key) == measured.NEVER]

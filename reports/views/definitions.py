@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports.figures import FIGURES, Figure
+from reports.figures.definitions import FIGURES, Figure
 from reports.views.shared import Page, page_of, passed_on, personal
 
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from calls.models import AccessKey, DestinationNumber, RequestType
-from reports import figures
+from calls.models import BOXES, AccessKey, DestinationNumber, RequestType
 from reports.models import FirstPost
 from reports.views.shared import Page
 
@@ -57,5 +56,5 @@ def build_first_run_page(choices: Sequence[DestinationNumber], here_url: str) ->
         keys=[key for key in newest.access_keys.all() if key.is_live()] if newest else [],
         posts_url=settings.PUBLIC_URL + settings.POSTS_PATH if settings.PUBLIC_URL else "",
         here_url=here_url,
-        boxes=[Box(figures.BOXES[post], post.value, UNSEEN_WITHOUT[post], post.value in seen) for post in RequestType],
+        boxes=[Box(BOXES[post], post.value, UNSEEN_WITHOUT[post], post.value in seen) for post in RequestType],
     )

@@ -10,9 +10,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from reports import figures, permissions
+from reports import permissions
 from reports.counting.outcomes import Outcome
-from reports.figures import Cell, Coverage
+from reports.figures.cells import Cell
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.filters.report_filter import ReportForm
 from reports.queries import counts
 from reports.queries import forwards as forward_figures
@@ -53,7 +55,7 @@ class ForwardsPage(PeriodPage):
     @property
     def figures(self) -> list[ForwardFigure]:
         cells = self.forwards.total.cells | {"handovers": self.forwards.handed_over}
-        return [ForwardFigure(key, cells[key], figures.KINDS.get(key, "count")) for key in HEADLINE]
+        return [ForwardFigure(key, cells[key], FIGURES[key].kind) for key in HEADLINE]
 
     @property
     def download_query(self) -> str:

@@ -16,11 +16,13 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from calls.models import DestinationNumber, RequestType
-from reports import figures, periods
+from calls.models import BOXES, DestinationNumber, RequestType
+from reports import periods
 from reports.counting import measured
 from reports.counting.outcomes import Outcome
-from reports.figures import Cell, Coverage, Row, State
+from reports.figures.cells import Cell, CellState, Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
 from reports.queries import concurrent_calls, counts, durations, service_level, today
@@ -184,7 +186,7 @@ class NumberPage(ReportPage):
         """The kinds of time that have a column in the table of classes."""
         # A column of a time that is not measured would be one of zeros.
         return [
-            ClassedColumn(key, figures.FIGURES[key].label, self.durations[key].calls, _took(key))
+            ClassedColumn(key, FIGURES[key].label, self.durations[key].calls, _took(key))
             for key in CLASSED
             if self.now[key].is_measured
         ]
@@ -266,7 +268,7 @@ def _times(times: dict[str, Times], coverage: Coverage, compared: Compared | Non
     """Return each kind of time beside that of the period before."""
     then = compared.then[0] if compared else None
     before = durations.of(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
-    nothing = Cell(None, State.EMPTY)
+    nothing = Cell(None, CellState.EMPTY)
     return [TimeRow(key, times[key], then[key] if then else nothing, before[key], _took(key)) for key in durations.KEYS]
 
 
@@ -301,9 +303,9 @@ def _sum_of_weeks(weeks: Sequence[Row]) -> dict[str, Cell]:
         cells = [row[key] for row in weeks if row[key].is_measured]
         if not cells:
             sums[key] = first
-        elif key in figures.KINDS:
+        elif FIGURES[key].kind != "count":
             value, whole = today.usual_of(list(weeks), key), sum(cell.whole or 0 for cell in cells)
-            sums[key] = Cell(value, State.EMPTY if value is None else State.MEASURED, whole=whole)
+            sums[key] = Cell(value, CellState.EMPTY if value is None else CellState.MEASURED, whole=whole)
         else:
             sums[key] = Cell(sum(int(cell.value or 0) for cell in cells))
     return sums
@@ -338,7 +340,7 @@ def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[Po
     return [
         PostOfNumber(
             post.value,
-            figures.BOXES[post],
+            BOXES[post],
             arrives=moment != measured.NEVER,
             since=moment if moment not in (measured.ALWAYS, measured.NEVER) else None,
             setting=destination_number.arrives(post),

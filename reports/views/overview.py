@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 
 from reports import periods
 from reports.counting.outcomes import Outcome
-from reports.figures import Coverage, Row
+from reports.figures.cells import Row
+from reports.figures.coverage import Coverage
 from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Opening, Period

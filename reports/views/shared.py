@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
 from calls.models import DestinationNumber
-from reports import figures, periods
+from reports import periods
 from reports.counting.outcomes import CALLBACK, Outcome
-from reports.figures import Blocks, Cell, Coverage, Row
+from reports.figures.cells import Blocks, Cell, Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
@@ -100,7 +102,7 @@ class HeadlineFigure:
 
     @property
     def kind(self) -> str:
-        return figures.KINDS.get(self.key, "count")
+        return FIGURES[self.key].kind
 
     @property
     def is_outcome(self) -> bool:

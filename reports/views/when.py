@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from reports import periods
-from reports.figures import Coverage, Row
-from reports.filters import call_filter
+from reports.figures.cells import Row
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import LISTED_AS
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.queries import counts, hours_of_week
@@ -205,7 +206,7 @@ def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tu
     pairs += [("number", number.e164) for number in form.selected]
     if form.opening != Opening.ALL:
         pairs.append(("opening", form.opening.value))
-    return urlencode(pairs + call_filter.COUNTED_AS[MAPPED[shown]] + measured)
+    return urlencode([*pairs, *LISTED_AS[MAPPED[shown]], *measured])
 
 
 def _without_empty_ends(rows: list[Row]) -> list[Row]:

@@ -7,7 +7,9 @@ import pytest
 from calls.models import DestinationNumber
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
-from reports.figures import FIGURES, Coverage, State
+from reports.figures.cells import CellState
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
 from reports.models import RollUp
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
@@ -68,9 +70,9 @@ def test_a_period_without_calls_is_zero_where_measured_and_empty_where_there_is_
 
     row = counts.totals([number], Period(DAY, DAY))
 
-    assert (row.offered, row["answered"].value, row["answered"].state) == (0, 0, State.MEASURED)
+    assert (row.offered, row["answered"].value, row["answered"].state) == (0, 0, CellState.MEASURED)
     for key in ("reached", "service_level", "time_to_answer", "ring", "talk"):
-        assert (row[key].value, row[key].state) == (None, State.EMPTY)
+        assert (row[key].value, row[key].state) == (None, CellState.EMPTY)
     assert row.share("answered") is None
 
 

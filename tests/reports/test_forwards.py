@@ -12,7 +12,8 @@ from django.db import connection
 from calls.models import OpeningHours
 from reports import periods
 from reports.counting import verification
-from reports.figures import Coverage, State
+from reports.figures.cells import CellState
+from reports.figures.coverage import Coverage
 from reports.queries import forwards
 from tests.factories import make_number, make_staff, make_user, take
 from tests.reports.helpers import listed, roll_up
@@ -127,7 +128,7 @@ def test_without_the_box_nothing_is_measured_and_the_page_says_what_to_tick(clie
     number.initiate_forward = number.forward_answer = "off"
     number.save()
     call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
-    assert report(number).total["attempts"].state is State.NOT_MEASURED
+    assert report(number).total["attempts"].state is CellState.NOT_MEASURED
     client.force_login(make_staff())
     page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
     assert "Not measured yet" in page
@@ -140,7 +141,7 @@ def test_answers_alone_are_shown_where_only_they_arrive(number):
     call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
     total = report(number).total
     assert total["forward_answers"].value == 1
-    assert total["answer_rate"].state is State.NOT_MEASURED
+    assert total["answer_rate"].state is CellState.NOT_MEASURED
 
 
 def test_each_number_is_covered_from_its_own_first_posts(number):

@@ -15,7 +15,7 @@ from calls.ingest import writer
 from calls.models import OpeningHours
 from reports import periods
 from reports.counting import count_tables, rollups, verification
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.models import HourOfWeekCounts, MonthCounts
 from reports.periods import Grain, Opening, Period, Run
 from reports.queries import counts, hours_of_week

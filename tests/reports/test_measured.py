@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from reports.counting import rollups
+from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
-from reports.figures import ALWAYS, NEVER, Coverage, State
+from reports.figures.cells import CellState
+from reports.figures.coverage import Coverage
 from reports.periods import Grain, Period
 from reports.queries import counts
 from tests.factories import make_number, make_staff
@@ -75,11 +77,11 @@ def test_hours_before_the_first_post_are_not_measured_and_say_since_when_it_came
 
     hours = {row.bucket.tick: row["answered"] for row in counts.by_bucket([number], TODAY, Grain.HOUR)}
 
-    assert (hours["09:00"].value, hours["09:00"].state) == (None, State.NOT_MEASURED)
+    assert (hours["09:00"].value, hours["09:00"].state) == (None, CellState.NOT_MEASURED)
     assert hours["09:00"].reason == "+49 221 55400300 sent no FORWARD_ANSWER before Tue 15 Sep 2026, 12:00."
-    assert hours["11:00"].state is State.NOT_MEASURED
+    assert hours["11:00"].state is CellState.NOT_MEASURED
     assert (hours["12:00"].value, hours["12:00"].since) == (1, None)
-    assert (hours["13:00"].value, hours["13:00"].state) == (0, State.MEASURED)
+    assert (hours["13:00"].value, hours["13:00"].state) == (0, CellState.MEASURED)
 
 
 def test_days_before_are_not_measured_the_day_itself_in_part_and_days_after_whole():
@@ -155,7 +157,7 @@ def test_until_the_first_answer_the_reason_leaves_open_why():
 
     cell = counts.totals([number], TODAY)["answered"]
 
-    assert (cell.state, cell.missing) == (State.NOT_MEASURED, ("FORWARD_ANSWER",))
+    assert (cell.state, cell.missing) == (CellState.NOT_MEASURED, ("FORWARD_ANSWER",))
     assert cell.reason == (
         "FORWARD_ANSWER has never arrived for +49 221 55400300: nobody has answered yet, or the box is off."
     )
@@ -168,7 +170,7 @@ def test_a_post_that_was_never_seen_names_its_box():
 
     found = counts.blocks([number], TODAY)
 
-    assert (len(found), found.left_out, found.total.state) == (0, 1, State.NOT_MEASURED)
+    assert (len(found), found.left_out, found.total.state) == (0, 1, CellState.NOT_MEASURED)
     assert found.total.reason == (
         "BLOCK_END has never arrived for +49 221 55400300: the box ‘after each block’ is off."
     )
@@ -199,7 +201,7 @@ def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_ot
     # Above and below the line stand the same numbers.
     assert (row["reached"].value, row["reached"].whole, row["reached"].left_out) == (0.5, 2, 1)
     by_number = counts.by_number([whole, no_answers], TODAY)
-    assert [each["missed"].state for each in by_number] == [State.MEASURED, State.NOT_MEASURED]
+    assert [each["missed"].state for each in by_number] == [CellState.MEASURED, CellState.NOT_MEASURED]
 
 
 def test_a_total_where_no_number_is_measured_is_not_measured():
@@ -210,7 +212,7 @@ def test_a_total_where_no_number_is_measured_is_not_measured():
 
     cell = counts.totals(numbers, TODAY)["answered"]
 
-    assert (cell.value, cell.state, cell.left_out) == (None, State.NOT_MEASURED, 2)
+    assert (cell.value, cell.state, cell.left_out) == (None, CellState.NOT_MEASURED, 2)
     assert "2 numbers" in cell.reason
     assert "FORWARD_ANSWER" in cell.reason
 
@@ -223,9 +225,9 @@ def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_d
     row = counts.totals([number], TODAY)
 
     for key in ("answered", "missed", "abandoned", "lost", "reached", "service_level"):
-        assert (row[key].value, row[key].state) == (None, State.DOES_NOT_APPLY)
+        assert (row[key].value, row[key].state) == (None, CellState.DOES_NOT_APPLY)
     for key in ("time_to_answer", "ring", "talk"):
-        assert row[key].state is State.DOES_NOT_APPLY
+        assert row[key].state is CellState.DOES_NOT_APPLY
     assert states(row, "served_in_plan", "short", "in_progress") == {
         "served_in_plan": (1, "MEASURED"),
         "short": (0, "MEASURED"),
@@ -233,7 +235,7 @@ def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_d
     }
     assert row.unclassified == 0
     [block] = counts.blocks([number], TODAY)
-    assert (block.last_in_call.value, block.lost.state) == (1, State.DOES_NOT_APPLY)
+    assert (block.last_in_call.value, block.lost.state) == (1, CellState.DOES_NOT_APPLY)
 
 
 @pytest.mark.parametrize("posts", [{"F": 2}, {"A": 2}])
@@ -243,7 +245,7 @@ def test_where_no_forward_is_expected_but_one_was_sent_the_figures_apply(posts):
     rollups.recount_changed()
 
     assert Coverage.of([number]).applies(number, "missed")
-    assert counts.totals([number], TODAY)["answered"].state is not State.DOES_NOT_APPLY
+    assert counts.totals([number], TODAY)["answered"].state is not CellState.DOES_NOT_APPLY
 
 
 def test_a_number_without_forwards_is_not_left_out_of_a_total():
@@ -303,7 +305,7 @@ def test_a_figure_that_begins_on_a_day_whose_clock_jumps_covers_what_follows():
     assert (row.offered, row["answered"].value, row["answered"].since) == (3, 2, boundary)
     quarter_hours = counts.by_bucket([number], day, Grain.QUARTER_HOUR)
     assert sum(row["answered"].value or 0 for row in quarter_hours) == 2
-    assert sum(row["answered"].state is State.NOT_MEASURED for row in quarter_hours) == 3 * 4 + 1
+    assert sum(row["answered"].state is CellState.NOT_MEASURED for row in quarter_hours) == 3 * 4 + 1
 
 
 def test_outcomes_shown_and_unclassified_always_add_up_to_offered():
@@ -346,7 +348,7 @@ def test_a_zero_and_a_share_of_nothing_say_since_when_too(client):
 
     assert counts.totals([number], TODAY)["missed"].value == 0
     assert 'id="tip-since-fig-missed"' in page
-    assert counts.totals([number], TODAY)["time_to_answer"].state is State.EMPTY
+    assert counts.totals([number], TODAY)["time_to_answer"].state is CellState.EMPTY
     assert 'id="tip-since-tm-time_to_answer"' in page
     assert f'id="tip-since-n-{number.pk}-in_progress"' in overview
 

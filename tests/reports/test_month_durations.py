@@ -9,7 +9,7 @@ from django.db.models import F
 
 from reports import periods
 from reports.counting import month_durations, rollups, verification
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.models import MonthDurations
 from reports.periods import Opening, Period
 from reports.queries import durations

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from reports import periods
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.queries import durations, service_level
 from tests.factories import make_number, make_staff, make_user, take
 from tests.reports import html_reader

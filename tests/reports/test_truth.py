@@ -24,7 +24,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
-from reports.figures import FIGURES
+from reports.figures.definitions import FIGURES
 from tests.conftest import and_in_full
 from tests.reports import expected, html_reader, scenario
 from tests.reports.assertions import (

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reports.counting import rollups
-from reports.figures import Coverage
+from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import Shown

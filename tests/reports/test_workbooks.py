@@ -11,7 +11,7 @@ import pytest
 from calls.models import Call
 from reports.counting import rollups
 from reports.exports import csv_files, workbooks
-from reports.figures import FIGURES
+from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, call

@@ -1,0 +1,23 @@
+"""The types of blocks, as people read them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+BLOCK_LABELS = {
+    "BRIDGE": gettext_lazy("Forward"),
+    "ANNOUNCEMENT": gettext_lazy("Announcement"),
+    "SAY": gettext_lazy("Spoken text"),
+    "ROUTINGPLAN": gettext_lazy("Inner plan"),
+    "COLLECT_DIGITS": gettext_lazy("Digits"),
+    "COLLECT_SPEECH": gettext_lazy("Speech"),
+    "HANGUP": gettext_lazy("Hang-up"),
+    "CALL_SETTINGS": gettext_lazy("Call settings"),
+    "REFER": gettext_lazy("Transfer"),
+}
+
+
+def block_label(block_type: str) -> str:
+    """Return a block type in words; an unknown one under its own name."""
+    return str(BLOCK_LABELS.get(block_type, block_type or _("without a name")))

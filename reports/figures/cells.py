@@ -1,0 +1,193 @@
+"""Figures as pages show them: a cell for each, in rows, each of which says whether it is measured."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple
+
+from calls.models import DestinationNumber
+from reports.figures.coverage import Coverage, Lacking
+from reports.figures.definitions import CALL_FIGURES, COUNTED_FIGURES, FIGURES, OUTCOMES
+from reports.periods import Bucket
+
+
+class CellState(Enum):
+    """Why a cell holds a value, or none."""
+
+    MEASURED = "measured"
+    EMPTY = "empty"  # a mean of nothing, a share of nothing
+    NOT_MEASURED = "not measured"
+    DOES_NOT_APPLY = "does not apply"
+
+    # Templates would call the class otherwise.
+    do_not_call_in_templates = True
+
+
+class Cell(NamedTuple):
+    """One figure of one row: counts are whole, shares lie between 0 and 1, times are mean seconds."""
+
+    value: int | float | None
+    state: CellState = CellState.MEASURED
+    # Covers only what follows; set where calls before it are left out. Over several numbers: the latest of theirs.
+    since: datetime | None = None
+    # Numbers with calls for which the figure is not measured, in a row of several.
+    left_out: int = 0
+    # Offered calls that are not covered: those of such numbers, and those before `since`.
+    hidden: int = 0
+    # Why nothing, or not everything, is measured.
+    lacking: Lacking | None = None
+    # What a share or mean is taken of: calls.
+    whole: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why nothing, or not everything, is measured, and what to do about it."""
+        return self.lacking.reason if self.lacking else ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The posts that do not arrive."""
+        return self.lacking.posts if self.lacking else ()
+
+    @property
+    def is_measured(self) -> bool:
+        return self.state in (CellState.MEASURED, CellState.EMPTY)
+
+    @property
+    def not_measured(self) -> bool:
+        return self.state is CellState.NOT_MEASURED
+
+    @property
+    def applies(self) -> bool:
+        return self.state is not CellState.DOES_NOT_APPLY
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one number or of several, in one stretch of time."""
+
+    offered: int
+    cells: dict[str, Cell]
+    number: DestinationNumber | None = None
+    bucket: Bucket | None = None
+    # What was counted, of which the cells are made.
+    counted: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, key: str) -> Cell:
+        return self.cells[key]
+
+    @property
+    def unclassified(self) -> int:
+        """Offered minus the outcome cells shown: calls of which it is not known what they came to."""
+        return self.offered - sum(int(self.cells[outcome].value or 0) for outcome in OUTCOMES)
+
+    @property
+    def lost(self) -> Cell:
+        return self.cells["lost"]
+
+    def share(self, key: str) -> float | None:
+        """Return an outcome as a share of offered; None where there is nothing to share."""
+        value = self.cells[key].value
+        return value / self.offered if value is not None and self.offered else None
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """The figures of one block type."""
+
+    block_type: str
+    label: str
+    blocks: Cell
+    calls: Cell
+    last_in_call: Cell
+    lost: Cell
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The block types of a period, most frequent first, and how far that is measured. Reads like a list."""
+
+    rows: Sequence[BlockRow]
+    # What is known of blocks altogether; its value is their number.
+    total: Cell
+
+    def __iter__(self) -> Iterator[BlockRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> BlockRow:
+        return self.rows[index]
+
+    @property
+    def left_out(self) -> int:
+        return self.total.left_out
+
+
+class Cells:
+    """Turns counted sums into cells that know whether they are measured. Made once for many rows."""
+
+    def __init__(self, coverage: Coverage) -> None:
+        self.coverage = coverage
+        # Of each figure, the moments from which it is shown for the numbers it applies to.
+        shown = [coverage.shown(number) for number in coverage]
+        self.moments = {
+            key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in COUNTED_FIGURES
+        }
+        # Most rows of a long report are alike in what they do not say.
+        self.lacking: dict[tuple[str, int, int], Lacking] = {}
+        self.without_calls: dict[tuple[str, int], Cell] = {}
+
+    def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
+        offered = int(counted.get("offered") or 0)
+        cells = {"offered": Cell(offered)} | {key: self.cell(key, counted, bucket) for key in CALL_FIGURES}
+        return Row(offered, cells, number, bucket, counted)
+
+    def cell(self, key: str, counted: dict[str, Any], bucket: Bucket) -> Cell:
+        """Return a figure of a bucket; what was not counted there is 0 where it is measured."""
+        moments = self.moments[key]
+        measured = bisect_right(moments, bucket.end - _MOMENT)
+        if counted:
+            return self._cell(key, counted, bucket, measured)
+        if (key, measured) not in self.without_calls:
+            self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
+        return self.without_calls[key, measured]
+
+    def _cell(self, key: str, counted: dict[str, Any], bucket: Bucket, measured: int) -> Cell:
+        moments = self.moments[key]
+        if not moments:
+            # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.
+            return Cell(None, CellState.DOES_NOT_APPLY) if len(self.coverage) else Cell(0)
+        left_out = int(counted.get(f"{key}_left_out") or 0)
+        hidden = int(counted.get(f"{key}_hidden") or 0)
+        if not measured:
+            why = self._lacking(key, left_out, measured, bucket.end)
+            return Cell(None, CellState.NOT_MEASURED, None, left_out, hidden, why)
+        latest = moments[measured - 1]
+        hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
+        since = latest if hidden_before and latest > bucket.start else None
+        figure = FIGURES[key]
+        above = counted.get(key) or 0
+        value: int | float | None = above
+        state, whole = CellState.MEASURED, None
+        if figure.denominator:
+            whole = int(counted.get(f"{key}_whole") or 0)
+            value = figure.value(above, whole)
+            state = CellState.MEASURED if whole else CellState.EMPTY
+        lacking = self._lacking(key, left_out, measured, bucket.end) if left_out else None
+        return Cell(value, state, since, left_out, hidden, lacking, whole)
+
+    def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> Lacking:
+        """Return why a figure is not measured for all numbers before `end`."""
+        place = (key, left_out, measured)
+        if place not in self.lacking:
+            self.lacking[place] = Lacking(self.coverage, key, left_out, end)
+        return self.lacking[place]
+
+
+_MOMENT = timedelta(microseconds=1)

@@ -1,0 +1,179 @@
+"""Since when each figure of some numbers is measured, and why it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from calls.models import BOXES, Arrives, DestinationNumber, RequestType
+from reports import periods
+from reports.counting.measured import ALWAYS, NEVER
+from reports.figures.definitions import FIGURES
+from reports.models import FirstPost
+
+CALL_START, BLOCK_END, INITIATE_FORWARD, FORWARD_ANSWER, CALL_END = RequestType
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """For some numbers, since when each figure is measured. Reads which posts ever came once, when it is made."""
+
+    numbers: Sequence[DestinationNumber]
+    first_posts: dict[tuple[int, str], datetime]
+    # What `shown` has found already, by the id of the number.
+    _shown: dict[int, dict[str, datetime | None]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, numbers: Iterable[DestinationNumber] | Coverage) -> Coverage:
+        """Return what is covered of `numbers`; a coverage is taken as it is, so that a page reads it once."""
+        if isinstance(numbers, Coverage):
+            return numbers
+        numbers = list(dict.fromkeys(numbers))
+        found = FirstPost.objects.filter(destination_number__in=[number.pk for number in numbers])
+        return cls(
+            numbers,
+            {
+                (number_id, request_type): quarter_hour
+                for number_id, request_type, quarter_hour in found.values_list(
+                    "destination_number_id", "request_type", "quarter_hour"
+                )
+            },
+        )
+
+    def __iter__(self) -> Iterator[DestinationNumber]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def only(self, *numbers: DestinationNumber) -> Coverage:
+        """Return the coverage of some of these numbers, without reading anything."""
+        return Coverage(list(dict.fromkeys(numbers)), self.first_posts, self._shown)
+
+    @cached_property
+    def first_day(self) -> date:
+        """The day of the first call of any of these numbers; the last day there is where none came yet."""
+        numbers = {number.pk for number in self.numbers}
+        first = min((at for (number_id, _post), at in self.first_posts.items() if number_id in numbers), default=None)
+        return periods.day_of(first) if first else date.max
+
+    def arrives_from(self, number: DestinationNumber, request_type: str) -> datetime:
+        """Return since when a kind of post counts as arriving: ALWAYS, a quarter-hour, or NEVER."""
+        setting = number.arrives(request_type)
+        if setting == Arrives.AUTOMATIC:
+            return self.first_posts.get((number.pk, str(request_type)), NEVER)
+        return ALWAYS if setting == Arrives.ON else NEVER
+
+    def measured_from(self, number: DestinationNumber, key: str) -> datetime:
+        """Return since when a figure is measured: ALWAYS, a quarter-hour, or NEVER."""
+        moments = [self.arrives_from(number, request_type) for request_type in FIGURES[key].rests_on]
+        return max(moments, default=ALWAYS)
+
+    def applies(self, number: DestinationNumber, key: str) -> bool:
+        """Say whether a figure means something here: one of forwards does not where none is expected or was sent."""
+        return FIGURES[key].without_forwards or self._forwards(number)
+
+    def shown_from(self, number: DestinationNumber, key: str) -> datetime | None:
+        """Return since when a figure is shown: as `measured_from`, and None where it does not apply."""
+        return self.shown(number)[key]
+
+    def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
+        """Return since when each figure is shown."""
+        if number.id not in self._shown:
+            forwards = self._forwards(number)
+            self._shown[number.id] = {
+                key: self.measured_from(number, key) if forwards or figure.without_forwards else None
+                for key, figure in FIGURES.items()
+            }
+        return self._shown[number.id]
+
+    def missing(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> tuple[RequestType, ...]:
+        """Return the posts a figure rests on that had not begun to arrive by `before`."""
+        return tuple(post for post in FIGURES[key].rests_on if self.arrives_from(number, post) >= before)
+
+    def reason(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> str:
+        """Say in a sentence or more why a figure of a number is not measured."""
+        never: list[str] = []
+        since: dict[datetime, list[str]] = {}
+        for post in self.missing(number, key, before):
+            moment = self.arrives_from(number, post)
+            if moment == NEVER:
+                never.append(self._why(number, post))
+            else:
+                since.setdefault(moment, []).append(post.value)
+        late = [
+            _("%(number)s sent no %(posts)s before %(moment)s.")
+            % {
+                "number": number.readable,
+                "posts": _(" or ").join(posts),
+                "moment": periods.moment_label(moment),
+            }
+            for moment, posts in sorted(since.items())
+        ]
+        return " ".join([*never, *late])
+
+    def reason_of_all(self, key: str, left_out: int, before: datetime = NEVER) -> str:
+        """Say why a figure of these numbers is not measured, for `left_out` of them."""
+        lacking = [
+            number
+            for number in self.numbers
+            if (moment := self.shown_from(number, key)) is not None and moment >= before
+        ]
+        if len(lacking) == 1:
+            return self.reason(lacking[0], key, before)
+        posts = {post: None for number in lacking for post in self.missing(number, key, before)}
+        count = left_out or len(lacking)
+        return ngettext(
+            "Not measured for %(count)d number: not every number sends %(posts)s.",
+            "Not measured for %(count)d numbers: not every number sends %(posts)s.",
+            count,
+        ) % {"count": count, "posts": ", ".join(posts)}
+
+    def _forwards(self, number: DestinationNumber) -> bool:
+        return number.expects_forward or any(
+            (number.id, post.value) in self.first_posts for post in (INITIATE_FORWARD, FORWARD_ANSWER)
+        )
+
+    def _why(self, number: DestinationNumber, post: RequestType) -> str:
+        words = {"post": post.value, "number": number.readable, "box": BOXES[post]}
+        if number.arrives(post) == Arrives.OFF:
+            return _("The box ‘%(box)s’ is off for %(number)s: %(post)s is set not to arrive.") % words
+        if post == FORWARD_ANSWER:
+            return _("%(post)s has never arrived for %(number)s: nobody has answered yet, or the box is off.") % words
+        if post == INITIATE_FORWARD:
+            return (
+                _("%(post)s has never arrived for %(number)s: no call was forwarded yet, or the box ‘%(box)s’ is off.")
+                % words
+            )
+        return _("%(post)s has never arrived for %(number)s: the box ‘%(box)s’ is off.") % words
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """Why a figure of some numbers is not measured, or not for all of them, before a moment. Said only when asked for:
+    most cells are never asked."""
+
+    coverage: Coverage
+    key: str
+    left_out: int
+    before: datetime
+
+    @cached_property
+    def reason(self) -> str:
+        return self.coverage.reason_of_all(self.key, self.left_out, self.before)
+
+    @cached_property
+    def posts(self) -> tuple[str, ...]:
+        """The posts that do not arrive."""
+        posts = {
+            post.value: None
+            for number in self.coverage
+            if self.coverage.applies(number, self.key)
+            for post in self.coverage.missing(number, self.key, self.before)
+        }
+        return tuple(posts)

@@ -1,0 +1,345 @@
+"""The registry of figures: what each one is called, means, rests on, and is made of. The same for people:
+docs/figures.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from django.utils.translation import gettext_lazy
+
+from calls.models import RequestType
+from reports.counting import count_tables, measured, outcomes
+from reports.counting.count_tables import Table
+from reports.counting.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+CALL_START, BLOCK_END, INITIATE_FORWARD, FORWARD_ANSWER, CALL_END = RequestType
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+# Sums of seconds are counted in whole microseconds.
+MICROSECONDS = 1_000_000
+
+Kind = Literal["count", "share", "seconds"]
+# Filters of the list of calls, as its address holds them.
+Filters = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: in words, the posts without which it is not known, and the counted columns it is made of."""
+
+    key: str
+    label: _StrPromise | str
+    definition: _StrPromise | str
+    rests_on: tuple[RequestType, ...] = ()
+    # A count is a sum of columns; a share is one such sum over another; seconds are a mean, a sum over its calls.
+    kind: Kind = "count"
+    # False where the figure needs forwards and a number that has none to expect has none to show.
+    without_forwards: bool = True
+    # The table of counts that it is read from; None where it does not add up.
+    table: Table | None = count_tables.COUNTS
+    # Columns of that table.
+    numerator: tuple[str, ...] = ()
+    denominator: tuple[str, ...] = ()
+    # What lists exactly the calls that it counts; nothing where no filter does.
+    listed_as: Filters = ()
+    # The filters that also name the part it is of: a block type, or a destination.
+    part_filters: tuple[str, ...] = ()
+    # Its column in the CSV of its table; blank where it has none.
+    csv_column: str = ""
+
+    @cached_property
+    def needs(self) -> int:
+        """The posts that it rests on, as bits of `measured`."""
+        return measured.needs(self.rests_on)
+
+    def value(self, above: int, whole: int) -> int | float | None:
+        """Return the figure of summed columns: a share lies between 0 and 1, a mean is in seconds; None of nothing."""
+        if self.kind == "count":
+            return above
+        if not whole:
+            return None
+        return above / (whole * MICROSECONDS if self.kind == "seconds" else whole)
+
+
+_REACHES_PEOPLE = (FORWARD_ANSWER, INITIATE_FORWARD, CALL_END)
+_NEED_FORWARDS = (Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED)
+_LOST = (Outcome.MISSED.value, Outcome.ABANDONED.value)
+_NOT_CALLBACKS: Filters = (("callbacks", "no"),)
+_LOST_CALLS: Filters = tuple(("outcome", outcome) for outcome in _LOST)
+
+FIGURES: dict[str, Figure] = {
+    figure.key: figure
+    for figure in (
+        Figure(
+            "offered",
+            gettext_lazy("Offered"),
+            gettext_lazy("All calls that came in, but for callbacks."),
+            numerator=("offered",),
+            listed_as=_NOT_CALLBACKS,
+            csv_column="offered",
+        ),
+        *(
+            Figure(
+                outcome.value,
+                outcome.label,
+                outcomes.DEFINITIONS[outcome],
+                outcomes.RESTS_ON[outcome],
+                without_forwards=outcome not in _NEED_FORWARDS,
+                numerator=(outcome.value,),
+                listed_as=(("outcome", outcome.value),),
+                csv_column=outcome.value,
+            )
+            for outcome in Outcome
+        ),
+        Figure(
+            "lost",
+            gettext_lazy("Lost"),
+            gettext_lazy("Missed and abandoned calls together: callers who reached nobody."),
+            _REACHES_PEOPLE,
+            without_forwards=False,
+            numerator=_LOST,
+            listed_as=_LOST_CALLS,
+        ),
+        Figure(
+            "reached",
+            gettext_lazy("Reached"),
+            gettext_lazy(
+                "Answered calls as a share of answered, missed and abandoned ones. Short calls and calls that the "
+                "plan itself served stand on neither side."
+            ),
+            _REACHES_PEOPLE,
+            "share",
+            without_forwards=False,
+            numerator=("answered",),
+            denominator=("answered", *_LOST),
+        ),
+        Figure(
+            "service_level",
+            gettext_lazy("Service level"),
+            gettext_lazy(
+                "Calls answered within the number's limit (20 seconds unless set), as a share of answered, missed and "
+                "abandoned ones. Answered calls whose start was not posted stand on neither side; short calls are "
+                "left out."
+            ),
+            (*_REACHES_PEOPLE, CALL_START),
+            "share",
+            without_forwards=False,
+            numerator=("answered_in_time",),
+            denominator=("answered_after_start", *_LOST),
+            csv_column="service_level",
+        ),
+        Figure(
+            "time_to_answer",
+            gettext_lazy("Time to answer"),
+            gettext_lazy(
+                "Mean wait of answered callers, from the start of the call to the answer, announcements included. "
+                "Only calls whose start was posted. Taken from when the posts arrived."
+            ),
+            (FORWARD_ANSWER, CALL_START),
+            "seconds",
+            without_forwards=False,
+            numerator=("time_to_answer_us",),
+            denominator=("answered_after_start",),
+            csv_column="time_to_answer_s",
+        ),
+        Figure(
+            "ring",
+            gettext_lazy("Ring time"),
+            gettext_lazy(
+                "Mean time from the first forward to the answer, of answered calls; where several destinations were "
+                "tried, all of their ringing. Taken from when the posts arrived."
+            ),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            "seconds",
+            without_forwards=False,
+            numerator=("ring_us",),
+            denominator=("ring_calls",),
+            csv_column="ring_s",
+        ),
+        Figure(
+            "talk",
+            gettext_lazy("Talk time"),
+            gettext_lazy(
+                "Mean time from the answer to the end of the plan. Approximate: the plan may end later than the "
+                "talk did. Left out where no end was posted, or only after the number's silence limit."
+            ),
+            (FORWARD_ANSWER, CALL_END),
+            "seconds",
+            without_forwards=False,
+            numerator=("talk_us",),
+            denominator=("talk_calls",),
+            csv_column="talk_s",
+        ),
+        Figure(
+            "attempts",
+            gettext_lazy("Attempts"),
+            gettext_lazy("How often a forward to this destination began; a call may try it several times."),
+            (INITIATE_FORWARD,),
+            without_forwards=False,
+            table=count_tables.FORWARDS,
+            numerator=("attempts",),
+            csv_column="attempts",
+        ),
+        Figure(
+            "tried",
+            gettext_lazy("Calls tried"),
+            gettext_lazy("Calls in which this destination was tried at least once."),
+            (INITIATE_FORWARD,),
+            without_forwards=False,
+            table=count_tables.FORWARDS,
+            numerator=("calls",),
+            listed_as=_NOT_CALLBACKS,
+            part_filters=("tried",),
+            csv_column="calls",
+        ),
+        Figure(
+            "forward_answers",
+            gettext_lazy("Answers"),
+            gettext_lazy("Calls that this destination answered; the first answer of a call decides."),
+            (FORWARD_ANSWER,),
+            without_forwards=False,
+            table=count_tables.FORWARDS,
+            numerator=("answers",),
+            listed_as=_NOT_CALLBACKS,
+            part_filters=("answered_by",),
+            csv_column="answers",
+        ),
+        Figure(
+            "answer_rate",
+            gettext_lazy("Answer rate"),
+            gettext_lazy(
+                "Answers as a share of attempts. Where several destinations ring at once only one can answer, so there "
+                "it is lower by nature."
+            ),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            "share",
+            without_forwards=False,
+            table=count_tables.FORWARDS,
+            numerator=("answers",),
+            denominator=("attempts",),
+            csv_column="answer_rate",
+        ),
+        Figure(
+            "forward_ring",
+            gettext_lazy("Ring time of a forward"),
+            gettext_lazy("Mean time from the latest attempt at the destination that answered to its answer."),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            "seconds",
+            without_forwards=False,
+            table=count_tables.FORWARDS,
+            numerator=("ring_us",),
+            denominator=("ring_calls",),
+            csv_column="ring_s",
+        ),
+        Figure(
+            "handovers",
+            gettext_lazy("Answered by another"),
+            gettext_lazy(
+                "Answered calls in which another destination answered than was tried first. Where several were tried "
+                "at once from the start, none was the first."
+            ),
+            (FORWARD_ANSWER, INITIATE_FORWARD),
+            without_forwards=False,
+            table=count_tables.HANDOVERS,
+            numerator=("calls",),
+            listed_as=_NOT_CALLBACKS,
+            part_filters=("tried_first", "answered_by"),
+        ),
+        Figure(
+            "at_once",
+            gettext_lazy("Calls at once"),
+            gettext_lazy(
+                "The most calls of a number that went on at one moment of a quarter-hour. A call goes on from its "
+                "first post to its last, and is followed for four hours; callbacks are left out. Where no end is "
+                "posted, it is at least as many. Peaks do not add up."
+            ),
+            table=None,
+            csv_column="peak",
+        ),
+        Figure(
+            "blocks",
+            gettext_lazy("Blocks"),
+            gettext_lazy(
+                "How often a block of this type came to its end; one call may pass several, or the same one twice."
+            ),
+            (BLOCK_END,),
+            table=count_tables.BLOCKS,
+            numerator=("blocks",),
+            csv_column="blocks",
+        ),
+        Figure(
+            "block_calls",
+            gettext_lazy("Calls"),
+            gettext_lazy("Calls that passed at least one block of this type."),
+            (BLOCK_END,),
+            table=count_tables.BLOCKS,
+            numerator=("calls",),
+            listed_as=_NOT_CALLBACKS,
+            part_filters=("block",),
+            csv_column="calls",
+        ),
+        Figure(
+            "last_in_call",
+            gettext_lazy("Last in call"),
+            gettext_lazy("Calls that ended without an answer, and whose last block was of this type."),
+            (BLOCK_END, CALL_END),
+            table=count_tables.BLOCKS,
+            numerator=("last_in_call",),
+            listed_as=_NOT_CALLBACKS,
+            part_filters=("last_block",),
+            csv_column="last_in_call",
+        ),
+        Figure(
+            "block_lost",
+            gettext_lazy("Of these, lost"),
+            gettext_lazy("Missed and abandoned calls whose last block was of this type: where callers gave up."),
+            (BLOCK_END, *_REACHES_PEOPLE),
+            without_forwards=False,
+            table=count_tables.BLOCKS,
+            numerator=("lost",),
+            listed_as=_LOST_CALLS,
+            part_filters=("last_block",),
+        ),
+    )
+}
+
+
+def figures_of(table: Table) -> Mapping[str, Figure]:
+    """Return the figures that are read from a table of counts, by key; without offered, which is known always."""
+    return {key: figure for key, figure in FIGURES.items() if figure.table is table and key != "offered"}
+
+
+CALL_FIGURES = figures_of(count_tables.COUNTS)
+BLOCK_FIGURES = figures_of(count_tables.BLOCKS)
+FORWARD_FIGURES = figures_of(count_tables.FORWARDS)
+HANDOVER_FIGURES = figures_of(count_tables.HANDOVERS)
+COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
+
+
+@dataclass(frozen=True)
+class PartOfFigure:
+    """A count that pages show beside a figure, with a link to its calls."""
+
+    listed_as: Filters
+    # The figure that says since when it is measured; blank where its link says so itself.
+    measured_as: str = ""
+
+
+# By the name that pages give it.
+PARTS_OF_FIGURES = {
+    "unclassified": PartOfFigure((("outcome", outcomes.NOT_MEASURED),)),
+    # With a time; `took` in the address says which.
+    "took": PartOfFigure(_NOT_CALLBACKS),
+    "in_time": PartOfFigure((("level", "in_time"),), "service_level"),
+    "level_of": PartOfFigure((("level", "counted"),), "service_level"),
+    "without_start": PartOfFigure((("level", "neither"),), "service_level"),
+}
+# By what a link to the calls of a count lists them, for counts whose calls can be listed.
+LISTED_AS: dict[str, Filters] = {key: figure.listed_as for key, figure in FIGURES.items() if figure.listed_as} | {
+    key: part.listed_as for key, part in PARTS_OF_FIGURES.items()
+}
