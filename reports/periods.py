@@ -51,7 +51,6 @@ class Opening(models.TextChoices):
         return None if self is Opening.ALL else self is Opening.INSIDE
 
 
-GRAINS = tuple(Grain)
 # Cut from counts of days; the others from counts of quarter-hours.
 OF_DAYS = frozenset({Grain.DAY, Grain.WEEK, Grain.MONTH})
 

@@ -10,6 +10,7 @@ from django.core.management import get_commands
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber
+from reports.counting import count_tables
 from reports.exports import csv_files
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
@@ -121,6 +122,13 @@ def test_the_columns_are_those_of_the_files():
     assert {name: b"".join(pieces).decode() for name, pieces in made.items()} == {
         name: told.replace(", ", ",") + "\n" for name, told in columns.items()
     }
+
+
+def test_the_statement_in_the_architecture_is_the_one_that_is_sent():
+    [shown] = [fence for fence in fences(ROOT / "docs/architecture.md") if fence.startswith("WITH edge")]
+    sent = counts.statement(count_tables.BLOCKS, ("block_type",))
+
+    assert re.sub(r"--.*", "", shown).split() == sent.split()
 
 
 def test_the_newest_changes_are_those_of_this_version():

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from calls.models import DestinationNumber
+from reports.figures.counted import NOTHING, Counted
 from reports.figures.coverage import Coverage, Lacking
 from reports.figures.definitions import CALL_FIGURES, COUNTED_FIGURES, FIGURES, OUTCOMES
 from reports.periods import Bucket
@@ -74,8 +75,8 @@ class Row:
     cells: dict[str, Cell]
     number: DestinationNumber | None = None
     bucket: Bucket | None = None
-    # What was counted, of which the cells are made.
-    counted: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    # What the cells are made of; nothing where no call came.
+    counted: Mapping[str, Counted] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, key: str) -> Cell:
         return self.cells[key]
@@ -143,44 +144,39 @@ class Cells:
         self.lacking: dict[tuple[str, int, int], Lacking] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
 
-    def row(self, counted: dict[str, Any], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
-        offered = int(counted.get("offered") or 0)
-        cells = {"offered": Cell(offered)} | {key: self.cell(key, counted, bucket) for key in CALL_FIGURES}
+    def row(self, counted: Mapping[str, Counted], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
+        """Return the figures of a bucket; what was not counted there is 0 where it is measured."""
+        offered = counted.get("offered", NOTHING).above
+        cells = {"offered": Cell(offered)}
+        for key in CALL_FIGURES:
+            cells[key] = self.cell(key, counted.get(key, NOTHING), bucket)
         return Row(offered, cells, number, bucket, counted)
 
-    def cell(self, key: str, counted: dict[str, Any], bucket: Bucket) -> Cell:
-        """Return a figure of a bucket; what was not counted there is 0 where it is measured."""
-        moments = self.moments[key]
-        measured = bisect_right(moments, bucket.end - _MOMENT)
-        if counted:
+    def cell(self, key: str, counted: Counted, bucket: Bucket) -> Cell:
+        """Return a figure of a bucket."""
+        measured = bisect_right(self.moments[key], bucket.end - _MOMENT)
+        if counted != NOTHING:
             return self._cell(key, counted, bucket, measured)
         if (key, measured) not in self.without_calls:
             self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
         return self.without_calls[key, measured]
 
-    def _cell(self, key: str, counted: dict[str, Any], bucket: Bucket, measured: int) -> Cell:
+    def _cell(self, key: str, counted: Counted, bucket: Bucket, measured: int) -> Cell:
+        """Return a figure, where it is measured for so many of the numbers by the end of the bucket."""
         moments = self.moments[key]
+        above, whole, hidden, hidden_before, left_out = counted
         if not moments:
             # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.
             return Cell(None, CellState.DOES_NOT_APPLY) if len(self.coverage) else Cell(0)
-        left_out = int(counted.get(f"{key}_left_out") or 0)
-        hidden = int(counted.get(f"{key}_hidden") or 0)
+        lacking = self._lacking(key, left_out, measured, bucket.end) if left_out or not measured else None
         if not measured:
-            why = self._lacking(key, left_out, measured, bucket.end)
-            return Cell(None, CellState.NOT_MEASURED, None, left_out, hidden, why)
+            return Cell(None, CellState.NOT_MEASURED, None, left_out, hidden, lacking)
         latest = moments[measured - 1]
-        hidden_before = int(counted.get(f"{key}_hidden_before", hidden) or 0)
         since = latest if hidden_before and latest > bucket.start else None
         figure = FIGURES[key]
-        above = counted.get(key) or 0
-        value: int | float | None = above
-        state, whole = CellState.MEASURED, None
-        if figure.denominator:
-            whole = int(counted.get(f"{key}_whole") or 0)
-            value = figure.value(above, whole)
-            state = CellState.MEASURED if whole else CellState.EMPTY
-        lacking = self._lacking(key, left_out, measured, bucket.end) if left_out else None
-        return Cell(value, state, since, left_out, hidden, lacking, whole)
+        value = figure.value(above, whole)
+        state = CellState.EMPTY if value is None else CellState.MEASURED
+        return Cell(value, state, since, left_out, hidden, lacking, whole if figure.denominator else None)
 
     def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> Lacking:
         """Return why a figure is not measured for all numbers before `end`."""

@@ -1,17 +1,25 @@
-"""Compares figures with those of the period before: of those numbers alone whose figures are measured in both."""
+"""What figures are compared with: the period before, the same weekdays before, and today with what is usual by now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from reports import periods
+from reports.counting.outcomes import Outcome
 from reports.figures.cells import Row
+from reports.figures.counted import NOTHING
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.filters.presets import Comparison
+from reports.periods import Bucket, Opening, Period
 from reports.queries import counts
+from reports.queries.hours_of_week import WEEKDAYS
+
+# --- The period before -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,74 @@ def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
     if figure.kind == "count":
         return sum(int(row[key].value or 0) for row in rows)
     return figure.value(
-        sum(row.counted.get(key, 0) for row in rows),
-        sum(row.counted.get(f"{key}_whole", 0) for row in rows),
+        sum(row.counted.get(key, NOTHING).above for row in rows),
+        sum(row.counted.get(key, NOTHING).whole for row in rows),
     )
+
+
+# --- What is usual -----------------------------------------------------------------------------
+
+
+def same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Row]:
+    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first.
+
+    A period that ends in the middle of a day is compared up to the same time of day. Weeks that begin before the first
+    call of any of the numbers are left out: they say nothing of what is usual."""
+    if period.length > 7:
+        raise ValueError("the same weekdays of a longer period are days of its own")
+    before = [
+        days
+        for days in (_weeks_before(period, week) for week in range(weeks, 0, -1))
+        if days.first >= coverage.first_day
+    ]
+    if not before:
+        return []
+    buckets: list[Bucket] = []
+    for days in before:
+        if buckets and buckets[-1].end < days.start:
+            buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
+        buckets.append(periods.whole(days))
+    whole = before[-1].of_days(before[0].first, before[-1].last, before[-1].until)
+    rows = counts.in_buckets(coverage, whole, buckets)
+    return [row for row in reversed(rows) if row.bucket and row.bucket.label]
+
+
+def _weeks_before(period: Period, weeks: int) -> Period:
+    gap = weeks * periods.WEEK
+    last = period.last - gap
+    until = period.until and periods.same_hours(periods.day_start(period.last), period.until, last)[1]
+    return period.of_days(period.first - gap, last, until)
+
+
+def usual_of(rows: list[Row], key: str) -> float | None:
+    """Return the mean of a count over some days, or a share or mean over all their calls; None where none is known."""
+    cells = [row[key] for row in rows if row[key].is_measured]
+    if FIGURES[key].kind != "count":
+        whole = sum(cell.whole or 0 for cell in cells)
+        return sum((cell.value or 0) * (cell.whole or 0) for cell in cells) / whole if whole else None
+    return sum(cell.value or 0 for cell in cells) / len(cells) if cells else None
+
+
+TODAY_SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
+
+
+def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
+    """Today up to the last full quarter-hour, beside the same weekday's usual; None while the day is too young."""
+    day = periods.day_of(now)
+    start = periods.day_start(day)
+    passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
+    if not passed:
+        return None
+    today = Period(day, day, opening, until=start + passed)
+    row = counts.totals(coverage, today)
+    weeks = same_days_before(coverage, today, periods.USUAL_WEEKS)
+    return {
+        "until": today.end,
+        "weekday": WEEKDAYS[day.weekday()],
+        "row": row,
+        "figures": [
+            {"key": str(key), "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(weeks, key)}
+            for key in TODAY_SHOWN
+        ],
+        "weeks": len(weeks),
+    }

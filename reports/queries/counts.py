@@ -20,22 +20,20 @@ from reports import periods
 from reports.counting import count_tables
 from reports.counting.count_tables import COUNTS, Table
 from reports.figures.block_types import block_label
-from reports.figures.cells import BlockRow, Blocks, Cells, Row
+from reports.figures.cells import BlockRow, Blocks, Cell, Cells, Row
+from reports.figures.counted import NOTHING, ByMeasured, Counted, add_up, of_bucket
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES, FIGURES, Figure
+from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES, FIGURES
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Grain, Opening, Period, Run
 
 Numbers = Iterable[DestinationNumber] | Coverage
-# The figures that every page of counts shows; the page of forwards asks for its own.
-ALL_KEYS = (*CALL_FIGURES, *BLOCK_FIGURES)
-
 
 # --- The statement -----------------------------------------------------------------------------
 #
-# Sums of a table of counts by bucket and by what was measured. Whole months are read from counts of months, other days
-# from counts of days, and quarter-hours only where a bucket begins or ends within a day: each such stretch is a run.
-# Of each number a run is read by the index that keeps its counts unique.
+# Sums of a table of counts by bucket and by what was measured: docs/architecture.md shows one as it is sent. Whole
+# months are read from counts of months, other days from counts of days, and quarter-hours only where a bucket begins or
+# ends within a day: each such stretch is a run. OFFSET 0 has each number's runs read by the index.
 
 # Inside opening hours, outside of them, or both.
 ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
@@ -48,17 +46,6 @@ edge AS MATERIALIZED (
 )"""
 EDGES = "(SELECT edges FROM edge)"
 
-_RUN = f"""
-  SELECT width_bucket({{time}}, {{edges}}) AS bucket, CASE WHEN measured & every <> every THEN id END AS incomplete,
-    {{kept}}
-  FROM unnest(%(ids)s::bigint[], %(every)s::int[]) AS number (id, every)
-  CROSS JOIN unnest(%({{time}}_from)s::{{type}}[], %({{time}}_to)s::{{type}}[]) AS run (starts, ends)
-  CROSS JOIN LATERAL (
-    SELECT {{columns}} FROM {{table}}
-    WHERE destination_number_id = number.id AND {{time}} >= starts AND {{time}} < ends AND {ASKED}
-    OFFSET 0
-  ) AS counts"""
-
 
 @cache
 def source(table: Table) -> str:
@@ -67,24 +54,43 @@ def source(table: Table) -> str:
 
     Goes after `WITH {EDGE}`."""
     kept = ", ".join(("destination_number_id", "measured", *table.parts, *table.sums))
-    days = "%(days)s::date[]"
-    return "\n  UNION ALL".join(
-        _RUN.format(time=time, type=kind, edges=edges, table=name, columns=f"{time}, {kept}", kept=kept)
-        for time, kind, edges, name in (
-            ("month", "date", days, table.of_months),
-            ("day", "date", days, table.of_days),
-            ("quarter_hour", "timestamptz", EDGES, table.of_quarter_hours),
-        )
-    )
+    number = "unnest(%(ids)s::bigint[], %(every)s::int[]) AS number (id, every)"
+    incomplete = "CASE WHEN measured & every <> every THEN id END AS incomplete"
+    return f"""
+  SELECT width_bucket(month, %(days)s::date[]) AS bucket, {incomplete}, {kept}
+  FROM {number}
+  CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
+  CROSS JOIN LATERAL (
+    SELECT month, {kept} FROM {table.of_months}
+    WHERE destination_number_id = number.id AND month >= starts AND month < ends AND {ASKED} OFFSET 0
+  ) AS counts
+  UNION ALL
+  SELECT width_bucket(day, %(days)s::date[]) AS bucket, {incomplete}, {kept}
+  FROM {number}
+  CROSS JOIN unnest(%(day_from)s::date[], %(day_to)s::date[]) AS run (starts, ends)
+  CROSS JOIN LATERAL (
+    SELECT day, {kept} FROM {table.of_days}
+    WHERE destination_number_id = number.id AND day >= starts AND day < ends AND {ASKED} OFFSET 0
+  ) AS counts
+  UNION ALL
+  SELECT width_bucket(quarter_hour, {EDGES}) AS bucket, {incomplete}, {kept}
+  FROM {number}
+  CROSS JOIN unnest(%(quarter_hour_from)s::timestamptz[], %(quarter_hour_to)s::timestamptz[]) AS run (starts, ends)
+  CROSS JOIN LATERAL (
+    SELECT quarter_hour, {kept} FROM {table.of_quarter_hours}
+    WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends AND {ASKED} OFFSET 0
+  ) AS counts"""
 
 
 @cache
-def _sums(table: Table, by: tuple[str, ...]) -> str:
+def statement(table: Table, by: tuple[str, ...]) -> str:
+    """Return the sums of a table by what was measured, in groups by some columns of `source`."""
     keys = ", ".join((*by, "measured"))
-    summed = ", ".join(f"sum({name})::bigint" for name in _added(table))
-    return f"WITH {EDGE} SELECT {keys}, {summed} FROM ({source(table)}) AS counts GROUP BY {keys}"
+    sums = ", ".join(f"sum({name})::bigint" for name in _added(table))
+    return f"WITH {EDGE}\nSELECT {keys}, {sums}\nFROM ({source(table)}\n) AS counts\nGROUP BY {keys}"
 
 
+@cache
 def _added(table: Table) -> tuple[str, ...]:
     """The columns that are added up: times as whole microseconds, which is exact and cheaper."""
     return tuple(name for name in table.sums if not name.endswith("_s"))
@@ -109,7 +115,7 @@ def parameters(
     quarter_hours = by_grain[Grain.QUARTER_HOUR]
     return {
         "ids": [number.id for number in coverage],
-        "every": [_every(coverage, number, keys) for number in coverage],
+        "every": [_needed(coverage.shown(number), keys) for number in coverage],
         "zone": settings.TIME_ZONE,
         "start": period.start,
         "end": period.end,
@@ -125,18 +131,13 @@ def parameters(
     }
 
 
-def _every(coverage: Coverage, number: DestinationNumber, keys: Sequence[str]) -> int:
+def _needed(shown: Mapping[str, datetime | None], keys: Sequence[str]) -> int:
     """Return the posts on which those of some figures rest that apply to a number, as bits."""
-    shown, bits = coverage.shown(number), 0
+    bits = 0
     for key in keys:
         if shown[key] is not None:
             bits |= FIGURES[key].needs
     return bits
-
-
-Sums = dict[str, int]
-# By what was measured, what was counted.
-ByMeasured = dict[int, Sums]
 
 
 def read(
@@ -147,170 +148,73 @@ def read(
     *,
     by: tuple[str, ...],
     keys: Sequence[str] = (),
-) -> dict[tuple[Any, ...], ByMeasured]:
+) -> Mapping[tuple[Any, ...], ByMeasured]:
     """Return the sums of a table by what was measured, in groups by some columns of `source`."""
-    found: dict[tuple[Any, ...], ByMeasured] = {}
-    names = _added(table)
+    groups: dict[tuple[Any, ...], dict[int, dict[str, int]]] = {}
+    columns, width = _added(table), len(by)
     with connection.cursor() as cursor:
-        cursor.execute(_sums(table, by), parameters(coverage, period, edges, keys=keys))
+        cursor.execute(statement(table, by), parameters(coverage, period, edges, keys=keys))
         for row in cursor.fetchall():
-            group, bits, sums = row[: len(by)], row[len(by)], row[len(by) + 1 :]
-            found.setdefault(group, {})[bits] = dict(zip(names, sums, strict=True))
-    return found
-
-
-def counted(figures: Mapping[str, Figure], sums: ByMeasured) -> dict[str, Any]:
-    """Return each figure's sum over the rows in which it is measured, and what it is divided by under `…_whole`."""
-    figures_of: dict[str, Any] = dict.fromkeys(figures, 0)
-    figures_of |= {f"{key}_whole": 0 for key, figure in figures.items() if figure.denominator}
-    for bits, columns in sums.items():
-        for key in _measured_in(tuple(figures), bits):
-            figure = figures[key]
-            figures_of[key] += sum(columns[name] for name in figure.numerator)
-            if figure.denominator:
-                figures_of[f"{key}_whole"] += sum(columns[name] for name in figure.denominator)
-    return figures_of
-
-
-@cache
-def _measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
-    return tuple(key for key in keys if bits & FIGURES[key].needs == FIGURES[key].needs)
-
-
-def offered(
-    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str]
-) -> dict[int, tuple[ByMeasured, Sums]]:
-    """Return for each bucket with calls, counted from 1, what was counted of them, and how many figures do not cover.
-
-    `…_hidden` are the offered calls that a figure does not cover, `…_hidden_before` those of numbers for which it is
-    measured later in the bucket, and `…_left_out` the numbers for which it is not measured in the bucket at all."""
-    shown = {number.id: coverage.shown(number) for number in coverage}
-    of_bucket: dict[int, tuple[ByMeasured, Sums]] = {}
-    groups = read(COUNTS, coverage, period, periods.edges_of(buckets), by=("bucket", "incomplete"), keys=keys)
-    for (bucket, number_id), sums in groups.items():
-        if not 0 < bucket <= len(buckets):
-            continue
-        all_sums, not_covered = of_bucket.setdefault(bucket, ({}, {}))
-        left_out = set()
-        for bits, columns in sums.items():
-            known = all_sums.setdefault(bits, {})
-            for name, value in columns.items():
-                known[name] = known.get(name, 0) + value
-            for key in _not_measured_in(tuple(keys), bits) if number_id else ():
-                if (moment := shown[number_id][key]) is None:
-                    continue
-                _add(not_covered, f"{key}_hidden", columns["offered"])
-                if moment >= buckets[bucket - 1].end:
-                    left_out.add(key)
-                else:
-                    _add(not_covered, f"{key}_hidden_before", columns["offered"])
-        for key in left_out:
-            _add(not_covered, f"{key}_left_out", 1)
-            _add(not_covered, f"{key}_hidden_before", 0)
-    return of_bucket
-
-
-def _add(sums: Sums, name: str, more: int) -> None:
-    sums[name] = sums.get(name, 0) + more
-
-
-@cache
-def _not_measured_in(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
-    return tuple(key for key in keys if bits & FIGURES[key].needs != FIGURES[key].needs)
+            groups.setdefault(row[:width], {})[row[width]] = dict(zip(columns, row[width + 1 :], strict=True))
+    return groups
 
 
 # --- The questions -----------------------------------------------------------------------------
 
+# The figures that every page of counts shows; the page of forwards asks for its own.
+OF_CALLS = ("offered", *CALL_FIGURES)
+OF_PAGES = (*OF_CALLS, *BLOCK_FIGURES)
+
 
 def totals(numbers: Numbers, period: Period) -> Row:
     """Return the figures of all numbers together over a whole period."""
-    coverage = Coverage.of(numbers)
-    return _by_bucket(coverage, period, [periods.whole(period)], ALL_KEYS)[0]
-
-
-def between(numbers: Numbers, start: datetime, end: datetime, opening: Opening = Opening.ALL) -> Row:
-    """Return the figures of all numbers together between two quarter-hours of one day."""
-    day = periods.day_of(start)
-    bucket = Bucket(start, end, "", "")
-    return _by_bucket(Coverage.of(numbers), Period(day, day, opening, until=end), [bucket])[0]
+    [row] = in_buckets(numbers, period, [periods.whole(period)], OF_PAGES)
+    return row
 
 
 def by_bucket(numbers: Numbers, period: Period, grain: str) -> list[Row]:
     """Return the figures of all numbers together, one row for every bucket, also where no call came."""
-    return _by_bucket(Coverage.of(numbers), period, periods.buckets(period, grain))
+    return in_buckets(numbers, period, periods.buckets(period, grain))
 
 
-def same_days_before(numbers: Numbers, period: Period, weeks: int) -> list[Row]:
-    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first.
-
-    A period that ends in the middle of a day is compared up to the same time of day. Weeks that begin before the first
-    call of any of the numbers are left out: they say nothing of what is usual."""
+def in_buckets(
+    numbers: Numbers, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...] = OF_CALLS
+) -> list[Row]:
+    """Return the figures of all numbers together in each of some buckets that follow one another in a period."""
     coverage = Coverage.of(numbers)
-    if period.length > 7:
-        raise ValueError("the same weekdays of a longer period are days of its own")
-    before = [
-        days
-        for days in (_weeks_before(period, week) for week in range(weeks, 0, -1))
-        if days.first >= coverage.first_day
+    cells = Cells(coverage)
+    found = counted(coverage, period, buckets, keys)
+    return [cells.row(figures, bucket) for figures, bucket in zip(found, buckets, strict=True)]
+
+
+def counted(
+    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...]
+) -> list[dict[str, Counted]]:
+    """Return for each bucket what was counted of some figures, of all numbers together; nothing where no call came."""
+    shown = {number.id: coverage.shown(number) for number in coverage}
+    groups: list[list[tuple[int | None, ByMeasured]]] = [[] for _bucket in buckets]
+    found = read(COUNTS, coverage, period, periods.edges_of(buckets), by=("bucket", "incomplete"), keys=keys)
+    for (place, number_id), sums in found.items():
+        if 0 < place <= len(buckets):
+            groups[place - 1].append((number_id, sums))
+    return [
+        of_bucket(keys, of_place, shown, bucket.end) if of_place else {}
+        for of_place, bucket in zip(groups, buckets, strict=True)
     ]
-    if not before:
-        return []
-    buckets: list[Bucket] = []
-    for days in before:
-        if buckets and buckets[-1].end < days.start:
-            buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
-        buckets.append(periods.whole(days))
-    whole = before[-1].of_days(before[0].first, before[-1].last, before[-1].until)
-    rows = _by_bucket(coverage, whole, buckets)
-    return [row for row in reversed(rows) if row.bucket and row.bucket.label]
-
-
-def _weeks_before(period: Period, weeks: int) -> Period:
-    gap = weeks * periods.WEEK
-    last = period.last - gap
-    until = period.until and periods.same_hours(periods.day_start(period.last), period.until, last)[1]
-    return period.of_days(period.first - gap, last, until)
 
 
 def by_number(numbers: Numbers, period: Period) -> list[Row]:
     """Return the figures of each number over a whole period, also of those without calls, in the order given."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
+    shown = {number.id: coverage.shown(number) for number in coverage}
     found = read(COUNTS, coverage, period, [bucket.start, bucket.end], by=("destination_number_id",))
-    return [
-        Cells(coverage.only(number)).row(_of_number(coverage, number, found.get((number.id,), {})), bucket, number)
-        for number in coverage
-    ]
-
-
-def by_bucket_and_number(numbers: Numbers, period: Period, grain: str) -> list[Row]:
-    """Return the figures of each number in each bucket in which it has calls, in the order of time."""
-    coverage = Coverage.of(numbers)
-    buckets = periods.buckets(period, grain)
-    cells = {number.id: Cells(coverage.only(number)) for number in coverage}
-    by_id = {number.id: (place, number) for place, number in enumerate(coverage)}
-    found = read(COUNTS, coverage, period, periods.edges_of(buckets), by=("bucket", "destination_number_id"))
-    return [
-        cells[number_id].row(_of_number(coverage, by_id[number_id][1], sums), buckets[bucket - 1], by_id[number_id][1])
-        for (bucket, number_id), sums in sorted(found.items(), key=lambda one: (one[0][0], by_id[one[0][1]][0]))
-    ]
-
-
-def _of_number(coverage: Coverage, number: DestinationNumber, sums: ByMeasured) -> dict[str, Any]:
-    """Return what was counted of one number, with the calls that figures do not cover."""
-    if not sums:
-        return {}
-    of_number = {"offered": offered_in(sums)} | counted(CALL_FIGURES, sums)
-    shown = coverage.shown(number)
-    for bits, columns in sums.items():
-        for key in _not_measured_in(ALL_KEYS, bits):
-            if shown[key] is not None:
-                _add(of_number, f"{key}_hidden", columns["offered"])
-    return of_number
-
-
-def offered_in(sums: ByMeasured) -> int:
-    return sum(columns["offered"] for columns in sums.values())
+    rows = []
+    for number in coverage:
+        sums = found.get((number.id,))
+        of_number = of_bucket(OF_PAGES, [(number.id, sums)], shown, bucket.end) if sums else {}
+        rows.append(Cells(coverage.only(number)).row(of_number, bucket, number))
+    return rows
 
 
 def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) -> Blocks:
@@ -319,26 +223,21 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     Give the `totals` of that period where they are known already: then they are not asked for again."""
     coverage = Coverage.of(numbers)
     bucket = periods.whole(period)
-    # What is not measured is known from the calls of the numbers: those have no blocks to know it from.
-    known = dict((known_totals or totals(coverage, period)).counted)
-    found = [
-        (block_type, counted(BLOCK_FIGURES, sums))
-        for (block_type,), sums in read(
-            count_tables.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",)
-        ).items()
-    ]
-    found = sorted((one for one in found if one[1]["blocks"]), key=lambda one: (-one[1]["blocks"], one[0]))
+    # How many calls each figure leaves out is known from the calls: blocks have none to know it from.
+    known = (known_totals or totals(coverage, period)).counted
+    found = read(count_tables.BLOCKS, coverage, period, [bucket.start, bucket.end], by=("block_type",))
+    by_type = [(block_type, add_up(tuple(BLOCK_FIGURES), sums)) for (block_type,), sums in found.items()]
+    measured = [(block_type, of_type) for block_type, of_type in by_type if of_type.get("blocks", NOTHING).above]
     cells = Cells(coverage)
+
+    def cell(key: str, of_type: Counted) -> Cell:
+        return cells.cell(key, known.get(key, NOTHING).with_sums(of_type.above, of_type.whole), bucket)
+
     rows = [
-        BlockRow(
-            block_type,
-            block_label(block_type),
-            *(cells.cell(key, known | sums, bucket) for key in BLOCK_FIGURES),
-        )
-        for block_type, sums in found
+        BlockRow(block_type, block_label(block_type), *(cell(key, of_type.get(key, NOTHING)) for key in BLOCK_FIGURES))
+        for block_type, of_type in sorted(measured, key=lambda one: (-one[1]["blocks"].above, one[0]))
     ]
-    total = known | {"blocks": sum(sums["blocks"] for _block_type, sums in found)}
-    return Blocks(rows, cells.cell("blocks", total, bucket))
+    return Blocks(rows, cell("blocks", Counted(sum(of_type["blocks"].above for _type, of_type in measured))))
 
 
 def last_day_with_calls(numbers: Numbers, before: date | None = None, opening: Opening = Opening.ALL) -> date | None:
@@ -379,18 +278,3 @@ def schedules(numbers: Numbers) -> dict[int, Schedule]:
 def counted_at() -> datetime | None:
     """Return up to when calls are counted; None before the first roll-up."""
     return RollUp.objects.values_list("counted_at", flat=True).first()
-
-
-def _by_bucket(
-    coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: Sequence[str] = tuple(CALL_FIGURES)
-) -> list[Row]:
-    found = offered(coverage, period, buckets, keys)
-    cells = Cells(coverage)
-    rows = []
-    for place, bucket in enumerate(buckets, start=1):
-        of_bucket: dict[str, Any] = {}
-        if place in found:
-            sums, not_covered = found[place]
-            of_bucket = {"offered": offered_in(sums)} | counted(CALL_FIGURES, sums) | not_covered
-        rows.append(cells.row(of_bucket, bucket))
-    return rows

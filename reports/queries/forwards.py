@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from reports import periods
 from reports.counting import count_tables
+from reports.counting.count_tables import Table
 from reports.figures.cells import Cell, Cells
+from reports.figures.counted import NOTHING, Counted, add_up
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import FORWARD_FIGURES, HANDOVER_FIGURES, Figure
+from reports.figures.definitions import FORWARD_FIGURES, HANDOVER_FIGURES, figures_of
 from reports.periods import Period
 from reports.queries import counts
 
@@ -91,37 +92,41 @@ def parted(name: str) -> tuple[str, str]:
 
 def destinations_of(coverage: Coverage, period: Period) -> int:
     """Return how many destinations were tried, or answered, in a period, as far as that is measured."""
-    return len({(row["destination"], row["destination_type"]) for row in _rows(coverage, period)})
+    return len({(row["destination"], row["destination_type"]) for row in _read_forwards(coverage, period)})
 
 
 # The columns of every table of forwards.
 COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
 
 
-def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
+def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
     """Return the forwards of a period: three statements at most, however many destinations."""
     bucket = periods.whole(period)
     # How many calls each figure leaves out is known from the calls: destinations have none to know it from.
-    _sums, known = counts.offered(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES)).get(1, ({}, {}))
-    rows = _rows(coverage, period)
-    passed = _handovers(coverage, period) if with_handovers else []
+    [known] = counts.counted(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES))
+    rows = _read_forwards(coverage, period)
+    handovers = _read_handovers(coverage, period) if with_handovers else []
     cells = Cells(coverage)
 
-    def made(key: str, label: str, note: str, some: Iterable[dict[str, Any]]) -> Forwards:
-        sums = known | _summed(some)
-        return Forwards(key, label, note, {one: cells.cell(one, sums, bucket) for one in FORWARD_FIGURES})
+    def cell(key: str, of_rows: Iterable[_Counts]) -> Cell:
+        sums = [row.counted.get(key, NOTHING) for row in of_rows]
+        above, whole = sum(each.above for each in sums), sum(each.whole for each in sums)
+        return cells.cell(key, known.get(key, NOTHING).with_sums(above, whole), bucket)
 
-    def grouped(by: Callable[[dict[str, Any]], tuple[str, str, str]]) -> list[Forwards]:
-        groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    def together(key: str, label: str, note: str, of_rows: Sequence[_Counts]) -> Forwards:
+        return Forwards(key, label, note, {figure: cell(figure, of_rows) for figure in FORWARD_FIGURES})
+
+    def grouped(by: Callable[[_Counts], tuple[str, str, str]]) -> list[Forwards]:
+        groups: dict[tuple[str, str, str], list[_Counts]] = {}
         for row in rows:
             groups.setdefault(by(row), []).append(row)
-        found = [made(*group, some) for group, some in groups.items()]
         return sorted(
-            found, key=lambda one: (-(one["attempts"].value or 0), -(one["forward_answers"].value or 0), one.key)
+            (together(*group, of_group) for group, of_group in groups.items()),
+            key=lambda group: (-(group["attempts"].value or 0), -(group["forward_answers"].value or 0), group.key),
         )
 
     return Report(
-        made("", "", "", rows),
+        together("", "", "", rows),
         grouped(
             lambda row: (
                 named(row["destination"], row["destination_type"]),
@@ -137,11 +142,11 @@ def of(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Re
                 row["first_type"],
                 row["destination"],
                 row["destination_type"],
-                cells.cell("handovers", known | row, bucket),
+                cell("handovers", [row]),
             )
-            for row in passed
+            for row in handovers
         ],
-        cells.cell("handovers", known | {"handovers": sum(row["handovers"] for row in passed)}, bucket),
+        cell("handovers", handovers),
     )
 
 
@@ -157,36 +162,35 @@ def type_label(destination_type: str) -> str:
     return str(TYPES.get(destination_type, destination_type or _("without a type")))
 
 
-def _rows(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Counts:
+    """The parts of a row of a table (`Table.parts`), and what was counted of its figures."""
+
+    parts: Mapping[str, str]
+    counted: Mapping[str, Counted]
+
+    def __getitem__(self, part: str) -> str:
+        return self.parts[part]
+
+    def calls(self, key: str) -> int:
+        """Return the sum of a count; 0 where it is not measured."""
+        return self.counted.get(key, NOTHING).above
+
+
+def _read_forwards(coverage: Coverage, period: Period) -> list[_Counts]:
     """Return the sums of each destination and course. A destination of which nothing is measured is in no answer, so it
     does not make a small group larger."""
-    found = _read(count_tables.FORWARDS, FORWARD_FIGURES, coverage, period)
-    return [row for row in found if row["attempts"] or row["forward_answers"]]
+    found = _read(count_tables.FORWARDS, coverage, period)
+    return [row for row in found if row.calls("attempts") or row.calls("forward_answers")]
 
 
-def _handovers(coverage: Coverage, period: Period) -> list[dict[str, Any]]:
+def _read_handovers(coverage: Coverage, period: Period) -> list[_Counts]:
     """Return the calls of each pair of destinations, the most first."""
-    found = _read(count_tables.HANDOVERS, HANDOVER_FIGURES, coverage, period)
-    pair = count_tables.HANDOVERS.parts
-    return sorted(
-        (row for row in found if row["handovers"]), key=lambda row: (-row["handovers"], *(row[name] for name in pair))
-    )
+    found = [row for row in _read(count_tables.HANDOVERS, coverage, period) if row.calls("handovers")]
+    return sorted(found, key=lambda row: (-row.calls("handovers"), *row.parts.values()))
 
 
-def _read(
-    table: count_tables.Table, figures: Mapping[str, Figure], coverage: Coverage, period: Period
-) -> list[dict[str, Any]]:
-    """Return the parts of each row of a table (`Table.parts`), with its figures as far as these are measured."""
-    edges = [period.start, period.end]
-    found = counts.read(table, coverage, period, edges, by=table.parts)
-    return [dict(zip(table.parts, parts, strict=True)) | counts.counted(figures, sums) for parts, sums in found.items()]
-
-
-def _summed(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Add up rows column by column; a column in which no row is measured stays unknown."""
-    sums: dict[str, Any] = {}
-    for row in rows:
-        for name, value in row.items():
-            if name not in {"destination", "destination_type", "course"} and value is not None:
-                sums[name] = sums.get(name, 0) + value
-    return sums
+def _read(table: Table, coverage: Coverage, period: Period) -> list[_Counts]:
+    keys = tuple(figures_of(table))
+    found = counts.read(table, coverage, period, [period.start, period.end], by=table.parts)
+    return [_Counts(dict(zip(table.parts, parts, strict=True)), add_up(keys, sums)) for parts, sums in found.items()]

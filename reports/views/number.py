@@ -25,7 +25,7 @@ from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
-from reports.queries import concurrent_calls, counts, durations, service_level, today
+from reports.queries import comparison, concurrent_calls, counts, durations, service_level
 from reports.queries import forwards as forward_figures
 from reports.queries.comparison import Compared
 from reports.queries.concurrent_calls import Peak
@@ -258,7 +258,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
         durations=times,
         times=_times(times, coverage, compared),
         at_once=concurrent_calls.of(coverage, form.period, [row.bucket for row in buckets if row.bucket]),
-        forwards=forward_figures.of(coverage, form.period, with_handovers=False),
+        forwards=forward_figures.read_forwards(coverage, form.period, with_handovers=False),
         # The table of weeks has whole days, also if the period includes today.
         weeks=usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage),
     )
@@ -275,7 +275,7 @@ def _times(times: dict[str, Times], coverage: Coverage, compared: Compared | Non
 def _whole_weeks(form: ReportForm, coverage: Coverage) -> list[Row]:
     if form.period.length > 7:
         return []
-    return counts.same_days_before(coverage, form.period, periods.USUAL_WEEKS)
+    return comparison.same_days_before(coverage, form.period, periods.USUAL_WEEKS)
 
 
 def _classes(
@@ -304,7 +304,7 @@ def _sum_of_weeks(weeks: Sequence[Row]) -> dict[str, Cell]:
         if not cells:
             sums[key] = first
         elif FIGURES[key].kind != "count":
-            value, whole = today.usual_of(list(weeks), key), sum(cell.whole or 0 for cell in cells)
+            value, whole = comparison.usual_of(list(weeks), key), sum(cell.whole or 0 for cell in cells)
             sums[key] = Cell(value, CellState.EMPTY if value is None else CellState.MEASURED, whole=whole)
         else:
             sums[key] = Cell(sum(int(cell.value or 0) for cell in cells))

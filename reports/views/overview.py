@@ -22,7 +22,7 @@ from reports.figures.coverage import Coverage
 from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Opening, Period
-from reports.queries import counts, post_arrivals, service_level, today
+from reports.queries import comparison, counts, post_arrivals, service_level
 from reports.views.first_run import build_first_run_page
 from reports.views.shared import (
     ReportPage,
@@ -108,7 +108,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         blocks=counts.blocks(coverage, form.period, totals),
         attention=_attention(everything, form.question),
         is_live=is_live,
-        today=today.so_far(coverage, timezone.now(), form.opening) if is_live else None,
+        today=comparison.so_far(coverage, timezone.now(), form.opening) if is_live else None,
         numbers=sorted(rows, key=_most_lost_first),
         sparks=counts.offered_by_day(coverage, _four_weeks(form.opening)),
         left_out=_left_out(rows),

@@ -26,7 +26,7 @@ from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.permissions import is_administrator
-from reports.queries import comparison, counts, today
+from reports.queries import comparison, counts
 from reports.queries.comparison import Compared, Pair
 
 STALE_AFTER = timedelta(minutes=2)
@@ -267,7 +267,7 @@ def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
     days = form.compared
     if days is None or form.period.length > 7:
         return []
-    return counts.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
+    return comparison.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
 
 
 def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Sequence[str]) -> list[HeadlineFigure]:
@@ -277,7 +277,7 @@ def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Seq
             key=str(key),
             now=totals[key],
             pair=compared.pair(key) if compared else None,
-            usual=today.usual_of(weeks, key),
+            usual=comparison.usual_of(weeks, key),
         )
         for key in keys
     ]

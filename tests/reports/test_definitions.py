@@ -124,7 +124,7 @@ def test_every_count_is_of_exactly_the_calls_that_its_link_lists(client, setting
         for key, cell in cells.items():
             if key not in NOT_LISTED:
                 counted.setdefault(key, []).append((cell.value, calls_of(key, block.block_type)))
-    report = forwards.of(numbers, period)
+    report = forwards.read_forwards(numbers, period)
     for destination in report.destinations:
         for key in ("tried", "forward_answers"):
             counted.setdefault(key, []).append((destination[key].value, calls_of(key, destination.key)))

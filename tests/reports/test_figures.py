@@ -145,22 +145,6 @@ def test_weeks_and_months_add_up_to_the_period():
     assert [row.offered for row in counts.by_bucket([number], period, Grain.MONTH)] == [4, 6]
 
 
-def test_rows_of_numbers_in_buckets_stand_in_the_order_of_time():
-    one, other = make_number(**ALL_ON), make_number(OTHER, **ALL_ON)
-    call(one, "late", NOON + timedelta(days=1), S=0, E=30)
-    call(other, "early", NOON, S=0, E=30)
-    call(one, "early too", NOON, S=0, E=30)
-    rollups.recount_changed()
-
-    rows = counts.by_bucket_and_number([one, other], Period(DAY, DAY + timedelta(days=1)), Grain.DAY)
-
-    assert [(row.bucket.tick, row.number, row.offered) for row in rows] == [
-        ("Tue 15", one, 1),
-        ("Tue 15", other, 1),
-        ("Wed 16", one, 1),
-    ]
-
-
 def test_blocks_by_type():
     number = make_number(**ALL_ON)
     for uuid, types, last in (("a", "QUEUE QUEUE ANNOUNCEMENT", "E"), ("b", "QUEUE", "E"), ("c", "QUEUE", "A")):
@@ -215,11 +199,10 @@ def test_questions_take_as_many_statements_for_many_numbers_as_for_one(django_as
     for some in (numbers[:1], numbers):
         with django_assert_num_queries(1):
             coverage = Coverage.of(some)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             assert counts.totals(coverage, period).offered == len(some)
             counts.by_bucket(coverage, period, Grain.QUARTER_HOUR)
             counts.by_number(coverage, period)
-            counts.by_bucket_and_number(coverage, period, Grain.DAY)
             counts.blocks(coverage, period)
 
 

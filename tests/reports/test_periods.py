@@ -26,7 +26,7 @@ def test_a_day_has_the_quarter_hours_its_clock_gives_it(day, quarter_hours, hour
     assert len(periods.buckets(period, Grain.DAY)) == 1
 
 
-@pytest.mark.parametrize("grain", periods.GRAINS)
+@pytest.mark.parametrize("grain", Grain)
 @pytest.mark.parametrize(
     "period", [Period(SPRING, SPRING), Period(AUTUMN, AUTUMN), Period(date(2026, 10, 20), date(2026, 11, 3))]
 )

@@ -8,7 +8,7 @@ import pytest
 from reports import periods
 from reports.counting import rollups
 from reports.figures.coverage import Coverage
-from reports.queries.today import so_far
+from reports.queries.comparison import so_far
 from tests.factories import make_number, make_staff, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
