@@ -20,6 +20,7 @@ from calls import phones, posts, search
 from calls.admin.base import ReadOnlyAdmin, exactly
 from calls.models import Call, CallEvent, DestinationNumber
 from reports import periods
+from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
 from reports.exports import csv_files
 from reports.models import (
@@ -264,7 +265,7 @@ class CountsAdmin(ReadOnlyAdmin):
 
 class BlockCountsAdmin(CountsAdmin):
     parts = ("block_type",)
-    figures = ["blocks", "calls", "last_in_call", "lost"]
+    figures = list(count_tables.BLOCKS.sums)
     what = "blocks"
 
     def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:

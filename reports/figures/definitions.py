@@ -319,6 +319,8 @@ BLOCK_FIGURES = figures_of(count_tables.BLOCKS)
 FORWARD_FIGURES = figures_of(count_tables.FORWARDS)
 HANDOVER_FIGURES = figures_of(count_tables.HANDOVERS)
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
+# The figures on top of a page.
+HEADLINE = ("offered", "answered", "missed", "abandoned", "service_level", "time_to_answer")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from reports import periods
-from reports.counting.outcomes import Outcome
 from reports.figures.cells import Row
 from reports.figures.counted import NOTHING
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import FIGURES
+from reports.figures.definitions import FIGURES, HEADLINE
 from reports.filters.presets import Comparison
 from reports.periods import Bucket, Opening, Period
 from reports.queries import counts
@@ -126,9 +125,6 @@ def usual_of(rows: list[Row], key: str) -> float | None:
     return sum(cell.value or 0 for cell in cells) / len(cells) if cells else None
 
 
-TODAY_SHOWN = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
-
-
 def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
     """Today up to the last full quarter-hour, beside the same weekday's usual; None while the day is too young."""
     day = periods.day_of(now)
@@ -144,8 +140,7 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
         "weekday": WEEKDAYS[day.weekday()],
         "row": row,
         "figures": [
-            {"key": str(key), "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(weeks, key)}
-            for key in TODAY_SHOWN
+            {"key": key, "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(weeks, key)} for key in HEADLINE
         ],
         "weeks": len(weeks),
     }

@@ -22,7 +22,7 @@ from reports.counting import measured
 from reports.counting.outcomes import Outcome
 from reports.figures.cells import Cell, CellState, Row
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import FIGURES
+from reports.figures.definitions import FIGURES, HEADLINE
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
 from reports.queries import comparison, concurrent_calls, counts, durations, service_level
@@ -318,11 +318,11 @@ def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> l
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
 
 
-def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> Sequence[str]:
     """The figures on top: those of the overview, or what a number without forwards comes to."""
     if coverage.applies(destination_number, Outcome.ANSWERED):
-        return ["offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer"]
-    return ["offered", *_outcomes_of(coverage, destination_number), "talk"]
+        return HEADLINE
+    return ("offered", *_outcomes_of(coverage, destination_number), "talk")
 
 
 def _grains_for(period: Period) -> list[Grain]:

@@ -16,9 +16,9 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
 from reports import periods
-from reports.counting.outcomes import Outcome
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
+from reports.figures.definitions import HEADLINE
 from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Opening, Period
@@ -36,8 +36,6 @@ from reports.views.shared import (
 )
 
 MOST_ATTENTION = 4
-# The figures on top.
-TILES = ("offered", Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, "service_level", "time_to_answer")
 
 
 @require_safe
@@ -102,7 +100,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         now=totals,
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
-        figures=headline(totals, compared, same_days_before(form, coverage), TILES),
+        figures=headline(totals, compared, same_days_before(form, coverage), HEADLINE),
         compared=compared,
         buckets=counts.by_bucket(coverage, form.period, form.grain),
         blocks=counts.blocks(coverage, form.period, totals),

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from django.apps import apps
 
 from calls.models import Call
 from reports.counting import count_tables
@@ -21,9 +22,9 @@ from reports.figures.definitions import (
     OUTCOMES,
     PARTS_OF_FIGURES,
 )
-from reports.models import DayCounts, DayForwardCounts
 from reports.periods import Grain, Period
-from reports.queries import counts, forwards
+from reports.queries import counts, durations, forwards
+from reports.queries.calls import TIMES
 from tests.factories import make_number, make_staff, take
 from tests.reports.helpers import listed, roll_up
 
@@ -56,9 +57,20 @@ def test_every_figure_is_made_of_columns_of_its_table():
         assert bool(figure.denominator) == (figure.kind != "count"), figure.key
         assert 0 < figure.needs <= EVERY_POST
     assert set(FIGURES) - set(COUNTED_FIGURES) == {"offered", "at_once"}
-    models = {count_tables.COUNTS: DayCounts, count_tables.FORWARDS: DayForwardCounts}
-    for table, model in models.items():
-        assert set(table.sums) <= {field.name for field in model._meta.fields}
+
+
+def test_every_table_of_counts_has_a_model_with_its_columns():
+    models = {model._meta.db_table: model for model in apps.get_app_config("reports").get_models()}
+    for table in count_tables.TABLES:
+        for name in (table.of_quarter_hours, table.of_days, table.of_months):
+            columns = {field.column for field in models[name]._meta.fields}
+            assert {*table.parts, *table.sums, "measured"} <= columns, name
+
+
+def test_the_times_of_calls_are_the_same_everywhere():
+    times = {key for key, figure in CALL_FIGURES.items() if figure.kind == "seconds"}
+
+    assert set(count_tables.TIMES) == set(durations.KEYS) == set(durations.BOUNDS_OF) == set(TIMES) == times
 
 
 @pytest.mark.django_db
