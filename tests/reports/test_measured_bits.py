@@ -181,7 +181,7 @@ def test_an_update_fills_what_was_measured_before_it():
             # One row a day, as an older version keeps it.
             cursor.execute("DELETE FROM reports_daycounts WHERE offered = 1 AND answered = 0")
     finally:
-        migrate("0009_fill_measured")
+        migrate("0010_month_durations")
 
     assert list(verification.differences()) == []
     assert QuarterHourCounts.objects.filter(time_to_answer_us__gt=0).exists()
