@@ -107,7 +107,7 @@ def test_the_columns_are_those_of_the_files():
     )
     day = Period(today(), today())
     none = DestinationNumber.objects.none()
-    nobody = Coverage.of(none)
+    nobody = Coverage.read(none)
     made = {
         "counts": csv_files.counts_csv(none, day, Grain.DAY),
         "blocks": csv_files.blocks_csv(none, day, Grain.DAY),

@@ -316,7 +316,7 @@ def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = Fal
 
 def times_csv(numbers: Numbers, period: Period, *, excel: bool = False) -> Pieces:
     """Return how long the calls of each number took, by classes, with median and 90 %, as CSV."""
-    return _copy(_rows_of(TIMES, _times(Coverage.of(numbers), period)), excel=excel)
+    return _copy(_rows_of(TIMES, _times(Coverage.read(numbers), period)), excel=excel)
 
 
 def week_csv(week: Week, *, excel: bool = False) -> Pieces:
@@ -331,7 +331,7 @@ def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: 
 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     given = counts.parameters(coverage, period, []) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(PLANNER, given), header=False)
 
@@ -359,7 +359,7 @@ def calls_query(calls: QuerySet[Call]) -> str:
         .as_sql()
     )
     sql = CALLS.replace("{calls}", _rendered(question, given).replace("%", "%%"))
-    return _rendered(sql, {"numbers": _numbers(Coverage.of(DestinationNumber.objects.all()))})
+    return _rendered(sql, {"numbers": _numbers(Coverage.read(DestinationNumber.objects.all()))})
 
 
 # Columns of the files whose rows are worked out here, not by PostgreSQL.
@@ -425,7 +425,7 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
 
 def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     edges = None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     given = counts.parameters(coverage, period, edges) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(sql, given), excel=excel)
 

@@ -79,7 +79,7 @@ def _times(form: ReportForm, excel: bool) -> Pieces:
 
 
 def _week(form: ReportForm, excel: bool) -> Pieces:
-    coverage = Coverage.of(form.numbers)
+    coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
     return csv_files.week_csv(hours_of_week.of_week(coverage, form.period, totals, timezone.now()), excel=excel)
 
@@ -104,7 +104,7 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
     """Say why a person may not have a download; blank where they may."""
     if kind != "forwards":
         return ""
-    tried = forwards.destinations_of(Coverage.of(form.numbers), form.period)
+    tried = forwards.destinations_of(Coverage.read(form.numbers), form.period)
     return permissions.why_destinations_are_hidden(user, tried)
 
 

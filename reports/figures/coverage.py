@@ -29,8 +29,8 @@ class Coverage:
     _shown: dict[int, dict[str, datetime | None]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, numbers: Iterable[DestinationNumber] | Coverage) -> Coverage:
-        """Return what is covered of `numbers`; a coverage is taken as it is, so that a page reads it once."""
+    def read(cls, numbers: Iterable[DestinationNumber] | Coverage) -> Coverage:
+        """Return the coverage of `numbers`; one that is given is returned as it is, so that a page reads it once."""
         if isinstance(numbers, Coverage):
             return numbers
         numbers = list(dict.fromkeys(numbers))

@@ -210,7 +210,7 @@ class DestinationFilter(Filter):
         first = periods.day_of(start) if start else call_queries.EARLIEST
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
         period = Period(first, max(first, last), asked[OpeningFilter].opening)
-        tried = forwards.destinations_of(Coverage.of(asked.numbers_listed), period)
+        tried = forwards.destinations_of(Coverage.read(asked.numbers_listed), period)
         if why := permissions.why_destinations_are_hidden(asked.user, tried):
             asked.errors[next(iter(self.destinations))] = why
 

@@ -166,7 +166,7 @@ def with_outcomes(calls: CallQuerySet, wanted: Sequence[str], numbers: Sequence[
     if outcomes.CALLBACK in wanted:
         condition |= ~outcomes.IS_OFFERED
     if outcomes.NOT_MEASURED in wanted:
-        condition |= _outcome_not_measured(Coverage.of(numbers))
+        condition |= _outcome_not_measured(Coverage.read(numbers))
     return calls.alias(came_to=outcomes.OUTCOME).filter(condition)
 
 
@@ -207,7 +207,7 @@ def of_service_level(calls: CallQuerySet, side: str) -> CallQuerySet:
 
 def as_far_as_measured(calls: CallQuerySet, figure: str, numbers: Sequence[DestinationNumber]) -> CallQuerySet:
     """Keep the calls that a figure covers, as counts do: of each number since the figure is shown for it."""
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     by_moment: dict[datetime, list[int]] = {}
     for number in coverage:
         since = coverage.shown_from(number, figure)

@@ -29,7 +29,7 @@ class Pair:
     then: int | float | None
     # How many numbers are compared, of how many of which the figure is shown now.
     numbers: int
-    of: int
+    of_numbers: int
 
 
 @dataclass(frozen=True)

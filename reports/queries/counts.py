@@ -181,7 +181,7 @@ def in_buckets(
     numbers: Numbers, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...] = OF_CALLS
 ) -> list[Row]:
     """Return the figures of all numbers together in each of some buckets that follow one another in a period."""
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     cells = Cells(coverage)
     found = counted(coverage, period, buckets, keys)
     return [cells.row(figures, bucket) for figures, bucket in zip(found, buckets, strict=True)]
@@ -205,7 +205,7 @@ def counted(
 
 def by_number(numbers: Numbers, period: Period) -> list[Row]:
     """Return the figures of each number over a whole period, also of those without calls, in the order given."""
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
     shown = {number.id: coverage.shown(number) for number in coverage}
     found = read(COUNTS, coverage, period, [bucket.start, bucket.end], by=("destination_number_id",))
@@ -221,7 +221,7 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
     """Return the figures of each block type over a whole period, the most frequent first.
 
     Give the `totals` of that period where they are known already: then they are not asked for again."""
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
     # How many calls each figure leaves out is known from the calls: blocks have none to know it from.
     known = (known_totals or totals(coverage, period)).counted

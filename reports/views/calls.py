@@ -87,7 +87,7 @@ def calls(request: HttpRequest) -> HttpResponse:
 def build_calls_page(asked: CallFilter, query: QueryDict) -> CallsPage:
     """Build the page of the list that `query` names, of the calls that were asked for."""
     found = page_of_calls(call_queries.with_list_columns(asked.calls()), query, asked.query)
-    coverage = Coverage.of(asked.choices)
+    coverage = Coverage.read(asked.choices)
     return CallsPage(
         filter=asked,
         form=CallMenus(asked),
@@ -146,7 +146,7 @@ def build_call_page(one: Call, asked: CallFilter) -> CallPage:
     answers = (event.destination for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     return CallPage(
         call=one,
-        outcome=shown_outcome(one, Coverage.of([one.destination_number])),
+        outcome=shown_outcome(one, Coverage.read([one.destination_number])),
         events=events,
         bar=call_timeline.scale_bar(one),
         variables=call_timeline.variables_of(events),

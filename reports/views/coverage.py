@@ -63,7 +63,7 @@ class CoveragePage(Page):
 
 def build_coverage_page(choices: Sequence[DestinationNumber], asked: str) -> CoveragePage:
     """Build the page of all these numbers; `asked` is the question that its links carry."""
-    covered = Coverage.of(choices)
+    covered = Coverage.read(choices)
     arrivals = post_arrivals.of_numbers(choices)
     silences = {silence.number: silence for silence in post_arrivals.silent(choices, timezone.now())}
     numbers = [

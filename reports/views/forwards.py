@@ -64,7 +64,7 @@ class ForwardsPage(PeriodPage):
 
 def build_forwards_page(form: ReportForm, user: Any) -> ForwardsPage:
     """Build the page; single destinations are on it only if the user may see them."""
-    coverage = Coverage.of(form.numbers)
+    coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
     report = forward_figures.read_forwards(coverage, form.period)
     return ForwardsPage(

@@ -237,7 +237,7 @@ class NumberPage(ReportPage):
 
 def build_number_page(form: ReportForm, destination_number: DestinationNumber) -> NumberPage:
     """Build the page of a number."""
-    coverage = Coverage.of([destination_number])
+    coverage = Coverage.read([destination_number])
     totals = counts.totals(coverage, form.period)
     compared = compared_with(form, coverage, [replace(totals, number=destination_number)])
     usual = same_days_before(form, coverage)

@@ -48,7 +48,7 @@ def home(_request: HttpRequest) -> HttpResponse:
 @personal
 def overview(request: HttpRequest) -> HttpResponse:
     form = read_report(request)
-    coverage = Coverage.of(form.choices)
+    coverage = Coverage.read(form.choices)
     # A call may have none of the five posts, but others.
     if not coverage.first_posts and counts.last_day_with_calls(coverage) is None:
         first_run = build_first_run_page(form.choices, request.build_absolute_uri(settings.POSTS_PATH))

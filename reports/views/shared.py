@@ -147,8 +147,12 @@ class ReportPage(PeriodPage):
     @cached_property
     def compared_numbers(self) -> str:
         """Says how many numbers are compared; blank if all are."""
-        pairs = [figure.pair for figure in self.figures if figure.pair and figure.pair.of]
-        if self.compared is None or len(self.compared.coverage) < 2 or all(pair.numbers == pair.of for pair in pairs):
+        pairs = [figure.pair for figure in self.figures if figure.pair and figure.pair.of_numbers]
+        if (
+            self.compared is None
+            or len(self.compared.coverage) < 2
+            or all(pair.numbers == pair.of_numbers for pair in pairs)
+        ):
             return ""
         fewest, most = min(pair.numbers for pair in pairs), max(pair.numbers for pair in pairs)
         words = (
@@ -156,7 +160,7 @@ class ReportPage(PeriodPage):
             if fewest == most
             else gettext("Compared: %(n)d to %(most)d of %(all)d numbers, those measured in both periods")
         )
-        return words % {"n": fewest, "most": most, "all": max(pair.of for pair in pairs)}
+        return words % {"n": fewest, "most": most, "all": max(pair.of_numbers for pair in pairs)}
 
 
 def page_of(

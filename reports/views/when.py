@@ -141,7 +141,7 @@ class WhenPage(PeriodPage):
 def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
     """Build the page; `shown` is the figure on its map."""
     grain = form.by or Grain.HALF_HOUR
-    coverage = Coverage.of(form.numbers)
+    coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
     week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
     # Of longer periods, intervals within a day are listed for one day only.

@@ -120,7 +120,7 @@ def test_every_count_is_of_exactly_the_calls_that_its_link_lists(client, setting
     take(in_plan, "CALL_END", TEN, call_uuid="served in plan")
     roll_up()
     client.force_login(make_staff())
-    period, numbers = Period(DAY, DAY), Coverage.of([number, in_plan])
+    period, numbers = Period(DAY, DAY), Coverage.read([number, in_plan])
 
     def calls_of(key, *parts):
         filters = [*LISTED_AS[key], *zip(FIGURES[key].part_filters, parts, strict=True)]

@@ -198,7 +198,7 @@ def test_questions_take_as_many_statements_for_many_numbers_as_for_one(django_as
 
     for some in (numbers[:1], numbers):
         with django_assert_num_queries(1):
-            coverage = Coverage.of(some)
+            coverage = Coverage.read(some)
         with django_assert_num_queries(5):
             assert counts.totals(coverage, period).offered == len(some)
             counts.by_bucket(coverage, period, Grain.QUARTER_HOUR)

@@ -49,7 +49,7 @@ def call(number, name, *steps, at=TEN, **more):
 
 def report(*numbers, period=DAY):
     roll_up()
-    return forwards.read_forwards(Coverage.of(numbers), period)
+    return forwards.read_forwards(Coverage.read(numbers), period)
 
 
 def told(rows, *keys):

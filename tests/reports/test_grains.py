@@ -92,7 +92,7 @@ def rows_with_calls(numbers, period, grain):
 def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening):
     groups = Counter()
     for first, last in PERIODS:
-        period, coverage = Period(first, last, opening), Coverage.of(numbers)
+        period, coverage = Period(first, last, opening), Coverage.read(numbers)
         hours_of_it = periods.edges(period, Grain.HOUR)
         assert {run.grain for run in periods.runs(period, hours_of_it)} == {Grain.QUARTER_HOUR}
         for table in count_tables.TABLES:
@@ -132,7 +132,7 @@ def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, opening):
     everybody_and_each = (numbers, *([number] for number in numbers))
     for (first, last), asked in product(PERIODS + NEARLY_WHOLE, everybody_and_each):
         period = Period(first, last, opening)
-        coverage = Coverage.of(asked)
+        coverage = Coverage.read(asked)
         totals = counts.totals(coverage, period)
         week = hours_of_week.of_week(coverage, period, totals, LATER)
 

@@ -50,7 +50,7 @@ def test_each_figure_begins_with_the_last_of_the_posts_it_rests_on():
     call(number, "forward", MORNING + timedelta(hours=2), S=0, F=5, E=60)
     call(number, "answer", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
-    coverage = Coverage.of([number])
+    coverage = Coverage.read([number])
 
     assert coverage.measured_from(number, "offered") == ALWAYS
     assert coverage.measured_from(number, "short") == MORNING + timedelta(hours=1)
@@ -244,7 +244,7 @@ def test_where_no_forward_is_expected_but_one_was_sent_the_figures_apply(posts):
     call(number, "one", NOON, S=0, E=30, **posts)
     rollups.recount_changed()
 
-    assert Coverage.of([number]).applies(number, "missed")
+    assert Coverage.read([number]).applies(number, "missed")
     assert counts.totals([number], TODAY)["answered"].state is not CellState.DOES_NOT_APPLY
 
 

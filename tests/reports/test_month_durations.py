@@ -50,7 +50,7 @@ def numbers():
 
 
 def questions(numbers):
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     for period in (
         Period(date(2026, 1, 1), date(2026, 5, 31)),
         Period(date(2026, 1, 20), date(2026, 4, 3)),
@@ -96,7 +96,7 @@ def test_a_call_that_comes_late_is_among_the_durations_at_once(numbers):
     assert MonthDurations.objects.filter(destination_number=second, month=FEBRUARY).exists()
     february = Period(FEBRUARY, date(2026, 2, 28))
     late = list(questions(numbers))
-    assert durations.of(Coverage.of([first]), february)["time_to_answer"].seconds[600] == 1
+    assert durations.of(Coverage.read([first]), february)["time_to_answer"].seconds[600] == 1
 
     assert month_durations.add_up() == 1
     assert list(questions(numbers)) == late
@@ -108,9 +108,9 @@ def test_what_is_measured_decides_within_a_month(numbers):
     first.forward_answer = "off"
     first.save()
     roll_up()
-    assert durations.of(Coverage.of([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+    assert durations.of(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
     month_durations.add_up()
-    assert durations.of(Coverage.of([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+    assert durations.of(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
 
 
 def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):

@@ -39,7 +39,7 @@ def test_the_usual_is_the_mean_of_four_weeks_to_the_same_time_on_the_clock():
     call(number, at(TODAY, 9, 31))  # in the quarter-hour that is not full yet
     rollups.recount_changed(wait=True)
 
-    today = so_far(Coverage.of([number]), at(TODAY, 9, 44))
+    today = so_far(Coverage.read([number]), at(TODAY, 9, 44))
 
     found = {one["key"]: (one["now"].value, one["usual"]) for one in today["figures"]}
     assert found["offered"] == (3, 5.0)
@@ -58,7 +58,7 @@ def test_weeks_before_the_first_call_say_nothing_of_what_is_usual():
     rollups.recount_changed(wait=True)
 
     def usual(*numbers):
-        today = so_far(Coverage.of(numbers), at(TODAY, 9, 44))
+        today = so_far(Coverage.read(numbers), at(TODAY, 9, 44))
         return today["weeks"], next(one["usual"] for one in today["figures"] if one["key"] == "offered")
 
     assert usual(number) == (2, 7)
@@ -71,7 +71,7 @@ def test_weeks_before_the_first_call_say_nothing_of_what_is_usual():
 
 
 def test_the_first_quarter_hour_of_a_day_has_nothing_to_compare():
-    assert so_far(Coverage.of([make_number()]), at(TODAY, 0, 14)) is None
+    assert so_far(Coverage.read([make_number()]), at(TODAY, 0, 14)) is None
 
 
 def test_the_same_hours_are_those_on_the_clock():

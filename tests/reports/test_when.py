@@ -39,7 +39,7 @@ def call(number, at, answered=False, n=0):
 
 def week_of(*numbers, period=OCTOBER, now=LATER):
     rollups.recount_changed(wait=True)
-    coverage = Coverage.of(numbers)
+    coverage = Coverage.read(numbers)
     return hours_of_week.of_week(coverage, period, counts.totals(coverage, period), now)
 
 
