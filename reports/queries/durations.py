@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -122,7 +123,7 @@ def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
 def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -> list[dict[str, Times]]:
     found: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
     runs = list(_runs(period))
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": [number.id for number in coverage],
         "starts": [run.start for run in runs],
         "ends": [run.end for run in runs],
