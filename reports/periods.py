@@ -218,43 +218,76 @@ class Run:
     grain: Grain
     first: date
     last: date
-    # Where the last of them does not count to its end.
+    # Where the first of them does not count from its beginning, and the last not to its end.
+    since: datetime | None = None
     until: datetime | None = None
+    # Whether they are taken off again: they lie outside of the period, in a month that is read as a whole.
+    taken_off: bool = False
+    # A day of the period, where they lie in a month that it cuts off: they belong to the bucket of that day.
+    of_day: date | None = None
 
     @property
     def start(self) -> datetime:
-        return day_start(self.first)
+        return self.since or day_start(self.first)
 
     @property
     def end(self) -> datetime:
         return self.until or day_start(self.last + DAY)
 
 
-def runs(period: Period, edges: Iterable[datetime]) -> list[Run]:
+def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -> list[Run]:
     """Return a period as runs of the coarsest counts that are not cut by an edge: no month has one inside, and a day
-    that has one within it is read by quarter-hours."""
-    borders, split = set(), set()
+    that has one within it is read by quarter-hours.
+
+    What the period cuts off is read as a whole too, less what lies outside, where that is shorter: a month less its
+    other days, the last day less its later quarter-hours. That is not done unless `takes_off`."""
+    borders, split, within_last = set(), set(), False
     for edge in edges:
         day = day_of(edge)
+        within_last |= day_start(period.last) < edge < period.end
         borders.add(day)
         if day_start(day) != edge:
             split.add(day)
-    parts: list[Run] = []
+    found: list[Run] = []
     for month in months(period.first, period.last):
         of_it = _both(month, period)
-        if of_it == month and not _falls_inside(of_it, borders, split):
-            parts.append(Run(Grain.MONTH, of_it.first, of_it.last))
+        if _falls_inside(of_it, borders, split):
+            found += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in of_it.days]
+        elif of_it == month:
+            found.append(Run(Grain.MONTH, month.first, month.last))
+        elif takes_off and month.length - of_it.length < of_it.length:
+            found += _whole_less_outside(month, of_it)
         else:
-            parts += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in of_it.days]
+            found.append(Run(Grain.DAY, of_it.first, of_it.last))
     joined: list[Run] = []
-    for part in parts:
-        if joined and joined[-1].grain == part.grain:
-            joined[-1] = replace(joined[-1], last=part.last)
+    for run in found:
+        before = joined[-1] if joined else run
+        if joined and before.grain == run.grain and before.of_day is None and run.of_day is None:
+            joined[-1] = replace(before, last=run.last)
         else:
-            joined.append(part)
+            joined.append(run)
     if period.until:
-        joined[-1] = replace(joined[-1], until=period.until)
+        joined[-1:] = _up_to(period.until, joined[-1], takes_off=takes_off and not within_last)
     return joined
+
+
+def _up_to(until: datetime, run: Run, *, takes_off: bool) -> Iterator[Run]:
+    """Yield the quarter-hours of days up to a moment; or of a day that is nearly over the day, less the others."""
+    start, end = day_start(run.last), day_start(run.last + DAY)
+    if takes_off and run.first == run.last and end - until < until - start:
+        yield Run(Grain.DAY, run.last, run.last, of_day=run.last)
+        yield Run(Grain.QUARTER_HOUR, run.last, run.last, since=until, taken_off=True, of_day=run.last)
+    else:
+        yield replace(run, until=until)
+
+
+def _whole_less_outside(month: Period, of_it: Period) -> Iterator[Run]:
+    """Yield a month, and those of its days that are taken off again."""
+    yield Run(Grain.MONTH, month.first, month.last, of_day=of_it.first)
+    if month.first < of_it.first:
+        yield Run(Grain.DAY, month.first, of_it.first - DAY, taken_off=True, of_day=of_it.first)
+    if of_it.last < month.last:
+        yield Run(Grain.DAY, of_it.last + DAY, month.last, taken_off=True, of_day=of_it.first)
 
 
 def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:

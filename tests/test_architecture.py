@@ -65,6 +65,7 @@ LAYERS = {
         },
         {"counting.rollups", "queries.forwards"},
         {"queries.counts"},
+        {"queries.sums"},
         {"figures.cells"},
         {"figures.coverage", "figures.counted"},
         {"models"},

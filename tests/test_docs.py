@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from reports.exports import csv_files
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, today
-from reports.queries import counts, hours_of_week
+from reports.queries import counts, hours_of_week, sums
 from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
@@ -125,8 +126,11 @@ def test_the_columns_are_those_of_the_files():
 
 
 def test_the_statement_in_the_architecture_is_the_one_that_is_sent():
-    [shown] = [fence for fence in fences(ROOT / "docs/architecture.md") if fence.startswith("WITH edge")]
-    sent = counts.statement(count_tables.BLOCKS, ("block_type",))
+    [shown] = [fence for fence in fences(ROOT / "docs/architecture.md") if fence.startswith("SELECT block_type")]
+    period = Period(date(2026, 1, 10), date(2026, 3, 29))
+    nobody, edges = Coverage.read([]), [period.start, period.end]
+    rows = sums.rows(count_tables.BLOCKS, nobody, period, edges, ("blocks", "calls"))
+    sent = sums.statement(rows.sql, ("blocks", "calls"), ("block_type",))
 
     assert re.sub(r"--.*", "", shown).split() == sent.split()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,12 +27,13 @@ from reports.counting.measured import ALWAYS, NEVER
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
 from reports.periods import Grain, Opening, Period
-from reports.queries import concurrent_calls, counts, durations, post_arrivals
+from reports.queries import concurrent_calls, durations, post_arrivals, sums
 from reports.queries.counts import Numbers
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 
 PIECE_BYTES = 64 * 1024
 Pieces = Generator[bytes, None, None]
+Given = dict[str, Any]
 
 # What is not seen before the first sign of a cell: format characters, spaces and line ends of any kind, fillers,
 # variation selectors (Unicode Cf, Zs, Zl, Zp, Cc and Default_Ignorable_Code_Point).
@@ -111,39 +113,56 @@ def _sql_moment(moment: datetime | None) -> str | None:
     return "-infinity" if moment == ALWAYS else "infinity" if moment == NEVER else moment.isoformat()
 
 
-def _of_counts(table: Table, columns: str, order: tuple[str, ...] = ()) -> str:
-    """Return the statement of a file with a row for each number and bucket, and for each of the table's own parts.
+@dataclass(frozen=True)
+class FileOfCounts:
+    """A file with a row for each number and bucket, and for each of the table's own parts.
 
     `columns` are made of the figures by name, and of what they are divided by as `…_whole`. A figure is empty in a
     bucket that ends before it is measured."""
-    sides = [
-        (f"{figure.key}{suffix}", figure, " + ".join(side))
-        for figure in figures_of(table).values()
-        for suffix, side in (("", figure.numerator), ("_whole", figure.denominator))
-        if side
-    ]
-    sums = ", ".join(
-        f"coalesce(sum({side}) FILTER (WHERE measured & {figure.needs} = {figure.needs}), 0) AS {name}"
-        for name, figure, side in sides
-    )
-    shown = ", ".join(
-        f"CASE WHEN {figure.key}_from < ends_at THEN {name} END AS {name}" for name, figure, _side in sides
-    )
-    keys = ", ".join(("bucket", "destination_number_id", *table.parts))
-    offered = "sum(offered) AS offered, " if "offered" in table.sums else ""
-    return f"""
-WITH {counts.EDGE}, {_NUMBER}, counted AS (
-  SELECT {keys}, ({counts.EDGES})[bucket] AS starts_at, ({counts.EDGES})[bucket + 1] AS ends_at, {offered}{sums}
-  FROM ({counts.source(table)}) AS counts
-  GROUP BY {keys}
+
+    table: Table
+    columns: str
+    order: tuple[str, ...] = ()
+
+    def statement(self, coverage: Coverage, period: Period, edges: Sequence[datetime] | None) -> tuple[str, Given]:
+        """Return the statement of the file, and its parameters."""
+        figures = figures_of(self.table).values()
+        sides = [
+            (f"{figure.key}{suffix}", figure, " + ".join(side))
+            for figure in figures
+            for suffix, side in (("", figure.numerator), ("_whole", figure.denominator))
+            if side
+        ]
+        summed = ", ".join(
+            f"coalesce(sum({side}) FILTER (WHERE measured & {figure.needs} = {figure.needs}), 0) AS {name}"
+            for name, figure, side in sides
+        )
+        shown = ", ".join(
+            f"CASE WHEN {figure.key}_from < ends_at THEN {name} END AS {name}" for name, figure, _side in sides
+        )
+        keys = ", ".join(("bucket", "destination_number_id", *self.table.parts))
+        offered = "sum(offered) AS offered, " if "offered" in self.table.sums else ""
+        names = sums.columns_of(self.table, [figure.key for figure in figures])
+        rows = sums.rows(self.table, coverage, period, edges, names)
+        starts_at, ends_at = sums.bounds_of_bucket(edges)
+        # What is read and taken off again comes to nothing.
+        having = f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in names)}" if rows.takes_off else ""
+        statement = f"""
+WITH {_NUMBER}, counted AS (
+  SELECT {keys}, {offered}{summed}
+  FROM ({rows.sql}) AS counts
+  GROUP BY {keys} {having}
+), bounded AS (
+  SELECT *, {starts_at} AS starts_at, {ends_at} AS ends_at FROM counted
 ), shown AS (
   SELECT {keys}, e164, number.label, starts_at, ends_at{", offered" if offered else ""}, {shown}
-  FROM counted JOIN number ON number.id = destination_number_id
+  FROM bounded JOIN number ON number.id = destination_number_id
 )
-SELECT {_BUCKET}, {columns}
+SELECT {_BUCKET}, {self.columns}
 FROM shown
-ORDER BY {", ".join(("bucket", "e164", *order))}
+ORDER BY {", ".join(("bucket", "e164", *self.order))}
 """
+        return statement, rows.parameters
 
 
 def _figures(*keys: str) -> str:
@@ -163,7 +182,7 @@ def _value(figure: Figure) -> str:
 _BUCKET = f"""{moment("starts_at")} AS start, {moment("ends_at")} AS "end",
   e164 AS destination_number, {safe("label")} AS label"""
 
-COUNTS = _of_counts(
+COUNTS = FileOfCounts(
     count_tables.COUNTS,
     f"""offered,
   {_figures("answered", "missed", "abandoned", "short", "served_in_plan", "in_progress", "end_unknown")},
@@ -171,29 +190,32 @@ COUNTS = _of_counts(
   offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in OUTCOMES)} AS unclassified""",
 )
 
-BLOCKS = _of_counts(
+BLOCKS = FileOfCounts(
     count_tables.BLOCKS,
     f"{safe('block_type')} AS block_type, {_figures('blocks', 'block_calls', 'last_in_call')}",
     ("block_type",),
 )
 
-FORWARDS = _of_counts(
+FORWARDS = FileOfCounts(
     count_tables.FORWARDS,
     f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
   {_figures("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")}""",
     ("destination", "destination_type", "course"),
 )
 
-PEAKS = f"""
-WITH {counts.EDGE}, {_NUMBER}, {concurrent_calls.HIGHEST}, shown AS (
-  SELECT bucket, e164, label, ({counts.EDGES})[bucket] AS starts_at, ({counts.EDGES})[bucket + 1] AS ends_at,
-    peak, quarter_hour
+
+def _statement_of_peaks(edges: Sequence[datetime] | None) -> str:
+    starts_at, ends_at = sums.bounds_of_bucket(edges)
+    return f"""
+WITH {_NUMBER}, {concurrent_calls.highest_by_bucket(edges)}, shown AS (
+  SELECT bucket, e164, label, {starts_at} AS starts_at, {ends_at} AS ends_at, peak, quarter_hour
   FROM highest JOIN number USING (id)
 )
 SELECT {_BUCKET}, peak, {moment("quarter_hour")} AS peak_at
 FROM shown
 ORDER BY bucket, e164
 """
+
 
 # What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
 # its outcome, `number` says since when each figure is shown.
@@ -253,7 +275,7 @@ SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coal
 FROM number
 CROSS JOIN generate_series(%(start)s, %(end)s - interval '15 minutes', interval '15 minutes') AS slot
 LEFT JOIN reports_quarterhourcounts AS counts
-  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {counts.ASKED}
+  ON counts.destination_number_id = number.id AND counts.quarter_hour = slot AND {sums.IS_ASKED}
 ORDER BY number.e164, slot
 """
 
@@ -311,7 +333,9 @@ def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = 
 
 def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the most calls at once of each number in each bucket in which a call went on, as CSV."""
-    return _counts(PEAKS, numbers, period, grain, excel=excel)
+    coverage, edges = Coverage.read(numbers), _edges(period, grain)
+    given = sums.parameters(coverage, period, edges or ()) | {"numbers": _numbers(coverage)}
+    return _copy(_rendered(_statement_of_peaks(edges), given), excel=excel)
 
 
 def times_csv(numbers: Numbers, period: Period, *, excel: bool = False) -> Pieces:
@@ -332,7 +356,7 @@ def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     """Return every quarter-hour of every number, also those without calls, for workforce planners."""
     coverage = Coverage.read(numbers)
-    given = counts.parameters(coverage, period, []) | {"numbers": _numbers(coverage)}
+    given = sums.parameters(coverage, period) | {"numbers": _numbers(coverage)}
     return _copy(_rendered(PLANNER, given), header=False)
 
 
@@ -423,11 +447,15 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
     )
 
 
-def _counts(sql: str, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
-    edges = None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
+def _counts(file: FileOfCounts, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     coverage = Coverage.read(numbers)
-    given = counts.parameters(coverage, period, edges) | {"numbers": _numbers(coverage)}
-    return _copy(_rendered(sql, given), excel=excel)
+    statement, given = file.statement(coverage, period, _edges(period, grain))
+    return _copy(_rendered(statement, given | {"numbers": _numbers(coverage)}), excel=excel)
+
+
+def _edges(period: Period, grain: str) -> list[datetime] | None:
+    """Return where buckets begin and where the last one ends; None where each quarter-hour is one."""
+    return None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
 
 
 def _rendered(sql: str, parameters: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -144,11 +144,19 @@ class Cells:
         self.lacking: dict[tuple[str, int, int], Lacking] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
 
-    def row(self, counted: Mapping[str, Counted], bucket: Bucket, number: DestinationNumber | None = None) -> Row:
-        """Return the figures of a bucket; what was not counted there is 0 where it is measured."""
+    def row(
+        self,
+        counted: Mapping[str, Counted],
+        bucket: Bucket,
+        number: DestinationNumber | None = None,
+        keys: Iterable[str] = tuple(CALL_FIGURES),
+    ) -> Row:
+        """Return some figures of a bucket; what was not counted there is 0 where it is measured."""
         offered = counted.get("offered", NOTHING).above
         cells = {"offered": Cell(offered)}
-        for key in CALL_FIGURES:
+        for key in keys:
+            if key not in CALL_FIGURES:
+                continue
             cells[key] = self.cell(key, counted.get(key, NOTHING), bucket)
         return Row(offered, cells, number, bucket, counted)
 

@@ -76,7 +76,7 @@ class Coverage:
 
     def applies(self, number: DestinationNumber, key: str) -> bool:
         """Say whether a figure means something here: one of forwards does not where none is expected or was sent."""
-        return FIGURES[key].without_forwards or self._forwards(number)
+        return FIGURES[key].without_forwards or self.forwards(number)
 
     def shown_from(self, number: DestinationNumber, key: str) -> datetime | None:
         """Return since when a figure is shown: as `measured_from`, and None where it does not apply."""
@@ -85,7 +85,7 @@ class Coverage:
     def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
         """Return since when each figure is shown."""
         if number.id not in self._shown:
-            forwards = self._forwards(number)
+            forwards = self.forwards(number)
             self._shown[number.id] = {
                 key: self.measured_from(number, key) if forwards or figure.without_forwards else None
                 for key, figure in FIGURES.items()
@@ -134,7 +134,8 @@ class Coverage:
             count,
         ) % {"count": count, "posts": ", ".join(posts)}
 
-    def _forwards(self, number: DestinationNumber) -> bool:
+    def forwards(self, number: DestinationNumber) -> bool:
+        """Whether figures of forwards apply to a number: it expects forwards, or one was sent."""
         return number.expects_forward or any(
             (number.id, post.value) in self.first_posts for post in (INITIATE_FORWARD, FORWARD_ANSWER)
         )

@@ -14,7 +14,7 @@ from reports.figures.counted import NOTHING
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES, HEADLINE
 from reports.filters.presets import Comparison
-from reports.periods import Bucket, Opening, Period
+from reports.periods import Opening, Period
 from reports.queries import counts
 from reports.queries.hours_of_week import WEEKDAYS
 
@@ -97,16 +97,7 @@ def same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Row
         for days in (_weeks_before(period, week) for week in range(weeks, 0, -1))
         if days.first >= coverage.first_day
     ]
-    if not before:
-        return []
-    buckets: list[Bucket] = []
-    for days in before:
-        if buckets and buckets[-1].end < days.start:
-            buckets.append(Bucket(buckets[-1].end, days.start, "", ""))
-        buckets.append(periods.whole(days))
-    whole = before[-1].of_days(before[0].first, before[-1].last, before[-1].until)
-    rows = counts.in_buckets(coverage, whole, buckets)
-    return [row for row in reversed(rows) if row.bucket and row.bucket.label]
+    return list(reversed(counts.of_each(coverage, before)))
 
 
 def _weeks_before(period: Period, weeks: int) -> Period:

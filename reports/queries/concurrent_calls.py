@@ -14,25 +14,27 @@ from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.figures.coverage import Coverage
 from reports.periods import Bucket, Period
-from reports.queries import counts
+from reports.queries import sums
 
 # Of each number and stretch the highest quarter-hour, and the first that was as high.
-HIGHEST = f"""
+_HIGHEST = f"""
 highest AS (
   SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
   FROM number
   CROSS JOIN LATERAL (
-    SELECT width_bucket(quarter_hour, {counts.EDGES}) AS bucket, peak, quarter_hour
+    SELECT {{bucket}} AS bucket, peak, quarter_hour
     FROM reports_quarterhourpeaks
     WHERE destination_number_id = number.id AND quarter_hour >= %(start)s AND quarter_hour < %(end)s
-      AND {counts.ASKED}
+      AND {sums.IS_ASKED}
     OFFSET 0  -- by the index, number by number
   ) AS peaks
   ORDER BY number.id, bucket, peak DESC, quarter_hour
 )"""
-PEAKS = f"""
-WITH {counts.EDGE}, number AS (SELECT unnest(%(ids)s::bigint[]) AS id), {HIGHEST}
-SELECT bucket, peak, quarter_hour FROM highest"""
+
+
+def highest_by_bucket(edges: Sequence[datetime] | None) -> str:
+    """Return a part of a WITH: of each number in `number` the highest quarter-hour of each bucket."""
+    return _HIGHEST.format(bucket=sums.bucket_of_quarter_hour(edges))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Pe
     """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
     edges = periods.edges_of(buckets)
     with connection.cursor() as cursor:
-        cursor.execute(PEAKS, counts.parameters(coverage, period, edges))
+        cursor.execute(
+            f"WITH number AS (SELECT unnest(%(ids)s::bigint[]) AS id), {highest_by_bucket(edges)} "
+            "SELECT bucket, peak, quarter_hour FROM highest",
+            sums.parameters(coverage, period, edges),
+        )
         found = {bucket: (calls, at) for bucket, calls, at in cursor.fetchall()}
     return [Peak(bucket, *found.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
 

@@ -15,7 +15,7 @@ from reports import periods
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, Run
-from reports.queries import counts
+from reports.queries import sums
 
 KEYS = ("time_to_answer", "ring", "talk")
 # Where classes of waiting end, in seconds; the last is open.
@@ -39,12 +39,12 @@ WITH run AS MATERIALIZED (
   SELECT counts.* FROM run CROSS JOIN LATERAL (
     SELECT destination_number_id, measured, {", ".join(f"each_{key}_s" for key in KEYS)}
     FROM reports_quarterhourcounts
-    WHERE destination_number_id = run.id AND quarter_hour >= starts AND quarter_hour < ends AND {counts.ASKED}
+    WHERE destination_number_id = run.id AND quarter_hour >= starts AND quarter_hour < ends AND {sums.IS_ASKED}
     OFFSET 0
   ) AS counts
 ), months AS MATERIALIZED (
   SELECT * FROM reports_monthdurations
-  WHERE destination_number_id = ANY(%(ids)s) AND month = ANY(%(months)s::date[]) AND {counts.ASKED}
+  WHERE destination_number_id = ANY(%(ids)s) AND month = ANY(%(months)s::date[]) AND {sums.IS_ASKED}
 )
 """ + "\nUNION ALL\n".join(
     f"""
@@ -139,7 +139,7 @@ def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -
 
 def _runs(period: Period) -> Iterator[Run]:
     """Yield the whole months of a period one by one, and what lies beside them."""
-    for run in periods.runs(period, [period.start, period.end]):
+    for run in periods.runs(period, [period.start, period.end], takes_off=False):
         if run.grain == Grain.MONTH:
             yield from (Run(Grain.MONTH, month.first, month.last) for month in periods.months(run.first, run.last))
         else:

@@ -18,7 +18,7 @@ from reports.figures.counted import NOTHING, Counted, add_up
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FORWARD_FIGURES, HANDOVER_FIGURES, figures_of
 from reports.periods import Period
-from reports.queries import counts
+from reports.queries import counts, sums
 
 COURSES = {
     "alone": gettext_lazy("One destination, once"),
@@ -109,8 +109,8 @@ def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = 
     cells = Cells(coverage)
 
     def cell(key: str, of_rows: Iterable[_Counts]) -> Cell:
-        sums = [row.counted.get(key, NOTHING) for row in of_rows]
-        above, whole = sum(each.above for each in sums), sum(each.whole for each in sums)
+        parts = [row.counted.get(key, NOTHING) for row in of_rows]
+        above, whole = sum(part.above for part in parts), sum(part.whole for part in parts)
         return cells.cell(key, known.get(key, NOTHING).with_sums(above, whole), bucket)
 
     def together(key: str, label: str, note: str, of_rows: Sequence[_Counts]) -> Forwards:
@@ -192,5 +192,5 @@ def _read_handovers(coverage: Coverage, period: Period) -> list[_Counts]:
 
 def _read(table: Table, coverage: Coverage, period: Period) -> list[_Counts]:
     keys = tuple(figures_of(table))
-    found = counts.read(table, coverage, period, [period.start, period.end], by=table.parts)
-    return [_Counts(dict(zip(table.parts, parts, strict=True)), add_up(keys, sums)) for parts, sums in found.items()]
+    found = sums.read(table, coverage, period, [period.start, period.end], by=table.parts, keys=keys)
+    return [_Counts(dict(zip(table.parts, parts, strict=True)), add_up(keys, row)) for parts, row in found.items()]

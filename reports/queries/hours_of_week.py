@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +19,7 @@ from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
-from reports.queries import counts
+from reports.queries import counts, sums
 
 # A share says little on fewer calls; below this one of the callers who wanted a person too few were reached.
 LEAST_WANTED, REACHED_AIM = 30, 0.8
@@ -48,7 +49,7 @@ _BY_QUARTER_HOUR = f"""
     CROSS JOIN LATERAL (
       SELECT * FROM {count_tables.COUNTS.of_quarter_hours}
       WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends
-        AND {counts.ASKED}
+        AND {sums.IS_ASKED}
       OFFSET 0  -- by the index, number by number
     ) AS counts
     GROUP BY quarter_hour, measured
@@ -60,7 +61,7 @@ SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in co
 FROM (
   SELECT weekday, hour, measured, {", ".join(count_tables.HOUR_SUMS)}
   FROM {count_tables.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
-  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {counts.ASKED}
+  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {sums.IS_ASKED}
   UNION ALL
   {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(count_tables.HOUR_SUMS))}
   UNION ALL
@@ -191,7 +192,14 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     """Return by weekday and hour the calls offered, answered, that wanted a person, missed and lost, each as far as it
     is measured."""
     runs, taken_off = periods.runs_of_hours(period, now)
-    parameters = counts.parameters(coverage, period, [], runs=runs) | {
+    months = [run for run in runs if run.grain == Grain.MONTH]
+    quarter_hours = [run for run in runs if run.grain == Grain.QUARTER_HOUR]
+    parameters = sums.parameters(coverage, period) | {
+        "zone": settings.TIME_ZONE,
+        "month_from": [run.first for run in months],
+        "month_to": [run.last for run in months],
+        "quarter_hour_from": [run.start for run in quarter_hours],
+        "quarter_hour_to": [run.end for run in quarter_hours],
         "off_from": [run.start for run in taken_off],
         "off_to": [run.end for run in taken_off],
     }
@@ -199,13 +207,13 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     with connection.cursor() as cursor:
         cursor.execute(BY_HOUR, parameters)
         for weekday, hour, bits, offered, answered, missed, abandoned in cursor.fetchall():
-            sums = found.setdefault((weekday, hour), [0] * 5)
+            of_hour = found.setdefault((weekday, hour), [0] * 5)
             lost = missed + abandoned
             for place, (key, calls) in enumerate(
                 (("", offered), ("reached", answered), ("reached", answered + lost), ("missed", missed), ("lost", lost))
             ):
                 if not key or bits & (needs := FIGURES[key].needs) == needs:
-                    sums[place] += calls
+                    of_hour[place] += calls
     return found
 
 

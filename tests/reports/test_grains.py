@@ -16,9 +16,10 @@ from calls.models import OpeningHours
 from reports import periods
 from reports.counting import count_tables, rollups, verification
 from reports.figures.coverage import Coverage
+from reports.figures.definitions import figures_of
 from reports.models import HourOfWeekCounts, MonthCounts
 from reports.periods import Grain, Opening, Period, Run
-from reports.queries import counts, hours_of_week
+from reports.queries import counts, hours_of_week, sums
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
 from tests.reports.helpers import roll_up
 
@@ -82,6 +83,14 @@ PERIODS = [
 ]
 
 
+# Cut-off months of which less lies outside, also where a figure begins to be measured there.
+NEARLY_WHOLE = [
+    (date(2026, 2, 5), date(2026, 4, 27)),
+    (date(2026, 2, 15), date(2026, 3, 30)),
+    (date(2026, 3, 3), date(2026, 3, 29)),
+]
+
+
 def rows_with_calls(numbers, period, grain):
     """Yield each number's rows by bucket, those with calls."""
     for number in numbers:
@@ -91,14 +100,14 @@ def rows_with_calls(numbers, period, grain):
 @pytest.mark.parametrize("opening", Opening)
 def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening):
     groups = Counter()
-    for first, last in PERIODS:
+    for first, last in PERIODS + NEARLY_WHOLE:
         period, coverage = Period(first, last, opening), Coverage.read(numbers)
         hours_of_it = periods.edges(period, Grain.HOUR)
         assert {run.grain for run in periods.runs(period, hours_of_it)} == {Grain.QUARTER_HOUR}
         for table in count_tables.TABLES:
             by = ("destination_number_id", *table.parts)
             coarse, fine = (
-                counts.read(table, coverage, period, edges, by=by)
+                sums.read(table, coverage, period, edges, by=by, keys=tuple(figures_of(table)))
                 for edges in ([period.start, period.end], hours_of_it)
             )
             assert coarse == fine, (table.name, period)
@@ -117,14 +126,6 @@ def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening)
             }
             assert of_grain == of_hours
     assert min(groups.values()) >= len(PERIODS)  # of nothing all would be the same
-
-
-# Cut-off months of which less lies outside, also where a figure begins to be measured there.
-NEARLY_WHOLE = [
-    (date(2026, 2, 5), date(2026, 4, 27)),
-    (date(2026, 2, 15), date(2026, 3, 30)),
-    (date(2026, 3, 3), date(2026, 3, 29)),
-]
 
 
 @pytest.mark.parametrize("opening", Opening)
@@ -196,37 +197,67 @@ def test_making_all_counts_anew_makes_those_of_months_too(numbers):
 # --- What a period is read from ---------------------------------------------------------------------
 
 
-def read_from(first, last, edges=()):
-    found = periods.runs(Period(first, last), edges)
-    days = [day for run in found for day in Period(run.first, run.last).days]
-    assert days == Period(first, last).days
-    return [(run.grain, run.first, run.last) for run in found]
+def read_from(first, last, edges=(), until=None):
+    """Return what a period is read from; see that it is each of its days, once."""
+    period = Period(first, last, until=until)
+    found = periods.runs(period, edges)
+    days = Counter()
+    for run in found:
+        for day in Period(run.first, run.last).days:
+            days[day] += -1 if run.taken_off else 1
+    assert +days == days  # nothing is taken off that is not read
+    assert until or sorted(days.elements()) == period.days
+    return [(("off " if run.taken_off else "") + run.grain.value, run.first, run.last) for run in found]
 
 
 def test_whole_months_are_read_as_such_and_what_is_left_by_days():
-    assert read_from(FIRST, LAST) == [
-        (Grain.DAY, FIRST, date(2026, 1, 31)),
-        (Grain.MONTH, date(2026, 2, 1), date(2026, 4, 30)),
-        (Grain.DAY, date(2026, 5, 1), LAST),
+    assert read_from(date(2026, 1, 17), LAST) == [
+        ("day", date(2026, 1, 17), date(2026, 1, 31)),
+        ("month", date(2026, 2, 1), date(2026, 4, 30)),
+        ("day", date(2026, 5, 1), LAST),
     ]
-    assert read_from(date(2026, 2, 1), date(2026, 2, 28)) == [(Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28))]
-    assert read_from(date(2026, 2, 1), date(2026, 2, 27)) == [(Grain.DAY, date(2026, 2, 1), date(2026, 2, 27))]
+    assert read_from(date(2026, 2, 1), date(2026, 2, 28)) == [("month", date(2026, 2, 1), date(2026, 2, 28))]
+
+
+def test_a_month_that_is_nearly_whole_is_read_less_its_days_outside():
+    january, march = (date(2026, 1, 1), date(2026, 1, 31)), (date(2026, 3, 1), date(2026, 3, 31))
+    assert read_from(date(2026, 1, 16), date(2026, 3, 30)) == [
+        ("month", *january),
+        ("off day", date(2026, 1, 1), date(2026, 1, 15)),
+        ("month", date(2026, 2, 1), date(2026, 2, 28)),
+        ("month", *march),
+        ("off day", date(2026, 3, 31), date(2026, 3, 31)),
+    ]
+    assert read_from(date(2026, 3, 2), date(2026, 3, 30)) == [
+        ("month", *march),
+        ("off day", date(2026, 3, 1), date(2026, 3, 1)),
+        ("off day", date(2026, 3, 31), date(2026, 3, 31)),
+    ]
+
+
+def test_however_a_period_lies_each_of_its_days_is_read_once():
+    chance = Random(11)
+    for _ in range(300):
+        first = FIRST + chance.randrange(40) * periods.DAY
+        last = first + chance.randrange(100) * periods.DAY
+        inside = [periods.day_start(first + chance.randrange((last - first).days + 1) * periods.DAY) for _ in range(2)]
+        read_from(first, last, [periods.day_start(first), *inside, periods.day_start(last + periods.DAY)])
 
 
 def test_a_month_that_a_bucket_begins_in_is_read_by_days():
-    months = [(Grain.MONTH, date(2026, 2, 1), date(2026, 3, 31))]
+    months = [("month", date(2026, 2, 1), date(2026, 3, 31))]
     assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 1), at(4, 1)]) == months
     assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 2)]) == [
-        (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
-        (Grain.DAY, date(2026, 3, 1), date(2026, 3, 31)),
+        ("month", date(2026, 2, 1), date(2026, 2, 28)),
+        ("day", date(2026, 3, 1), date(2026, 3, 31)),
     ]
 
 
 def test_the_day_in_the_middle_of_which_a_bucket_begins_is_read_by_quarter_hours():
     assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 1, 0, 15)]) == [
-        (Grain.MONTH, date(2026, 2, 1), date(2026, 2, 28)),
-        (Grain.QUARTER_HOUR, date(2026, 3, 1), date(2026, 3, 1)),
-        (Grain.DAY, date(2026, 3, 2), date(2026, 3, 31)),
+        ("month", date(2026, 2, 1), date(2026, 2, 28)),
+        ("quarter-hour", date(2026, 3, 1), date(2026, 3, 1)),
+        ("day", date(2026, 3, 2), date(2026, 3, 31)),
     ]
 
 
@@ -236,6 +267,47 @@ def test_a_period_that_ends_within_a_day_is_read_up_to_there():
     days, last = periods.runs(period, [period.start, period.end])
     assert (days.grain, days.first, days.last) == (Grain.DAY, date(2026, 3, 2), date(2026, 3, 8))
     assert (last.grain, last.start, last.end) == (Grain.QUARTER_HOUR, at(3, 9), until)
+
+
+def test_a_period_that_ends_late_on_a_day_is_read_less_the_rest_of_the_day():
+    until = at(3, 9, 18)
+    period = Period(date(2026, 3, 2), date(2026, 3, 9), until=until)
+    _days, day, rest = periods.runs(period, [period.start, period.end])
+    assert (day.grain, day.first, day.last, day.taken_off) == (Grain.DAY, date(2026, 3, 9), date(2026, 3, 9), False)
+    assert (rest.grain, rest.start, rest.end, rest.taken_off) == (Grain.QUARTER_HOUR, until, at(3, 10), True)
+
+    by_hour = periods.runs(Period(date(2026, 3, 9), date(2026, 3, 9), until=until), [at(3, 9), at(3, 9, 12), until])
+    assert [(run.grain, run.start, run.end) for run in by_hour] == [(Grain.QUARTER_HOUR, at(3, 9), until)]
+
+
+@pytest.mark.parametrize("hour", [9, 12, 18])
+def test_up_to_a_moment_of_the_last_day_the_answer_is_that_of_its_hours(numbers, hour):
+    coverage, until = Coverage.read(numbers), at(4, 30, hour, 15)
+    period = Period(date(2026, 2, 3), date(2026, 4, 30), until=until)
+    whole, by_hour = (
+        sums.read(count_tables.COUNTS, coverage, period, edges, by=("destination_number_id",), keys=counts.OF_PAGES)
+        for edges in ([period.start, period.end], periods.edges(period, Grain.HOUR))
+    )
+    assert whole == by_hour
+    assert whole
+
+
+def test_periods_that_lie_apart_are_read_as_each_by_itself(numbers):
+    spans = [
+        Period(date(2026, 2, 10), date(2026, 2, 12)),
+        Period(date(2026, 2, 17), date(2026, 2, 17), until=at(2, 17, 18)),
+        Period(date(2026, 3, 2), date(2026, 4, 29)),
+    ]
+    coverage = Coverage.read(numbers)
+    together = counts.of_each(coverage, spans)
+    apart = [counts.in_buckets(coverage, span, [periods.whole(span)])[0] for span in spans]
+    for row, by_itself in zip(together, apart, strict=True):
+        assert row.bucket == by_itself.bucket
+        assert row.counted == by_itself.counted
+        assert [cell._replace(lacking=None) for cell in row.cells.values()] == [
+            cell._replace(lacking=None) for cell in by_itself.cells.values()
+        ]
+        assert [cell.reason for cell in row.cells.values()] == [cell.reason for cell in by_itself.cells.values()]
 
 
 def read_hours_from(first, last, now=LATER):

@@ -1,0 +1,196 @@
+"""Sums of counts by what was measured: the one statement by which pages and files read them.
+
+    SELECT <groups>, measured, sum(<column>), … FROM (<rows>) AS counts GROUP BY <groups>, measured
+
+The rows are those of the runs of a period (reports.periods.runs): whole months are read from counts of months, other
+days from counts of days, and quarter-hours only where a bucket begins or ends within a day. docs/architecture.md shows
+a statement as it is sent."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+
+from reports import periods
+from reports.counting.count_tables import Table
+from reports.figures.counted import ByMeasured
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES
+from reports.periods import Grain, Period, Run
+
+# By group and by what was measured, the sums of columns.
+Sums = dict[tuple[Any, ...], ByMeasured]
+# Inside opening hours, outside of them, or both.
+IS_ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table of counts that a period is read from, as a SELECT, and its parameters.
+
+    Each has its number, what was measured, the `bucket` it lies in, counted from 1, the parts of the table, and some
+    columns to add up: with a minus where it is taken off again."""
+
+    sql: str
+    parameters: dict[str, Any]
+    takes_off: bool
+
+
+def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime] = ()) -> dict[str, Any]:
+    """Return what statements over these numbers take. `edges` are where buckets begin, and where the last one ends."""
+    return {
+        "ids": [number.id for number in coverage],
+        "is_open": period.opening.is_open,
+        "start": period.start,
+        "end": period.end,
+        "edges": list(edges),
+    }
+
+
+def rows(
+    table: Table, coverage: Coverage, period: Period, edges: Sequence[datetime] | None, columns: Sequence[str]
+) -> Rows:
+    """Return the rows that a period is read from. Without `edges` each quarter-hour is a bucket."""
+    if edges is None:
+        run = Run(Grain.QUARTER_HOUR, period.first, period.last, until=period.until)
+        read_from = [(run, bucket_of_quarter_hour(None))]
+        return _rows(table, columns, read_from, parameters(coverage, period))
+    days = [periods.day_of(edge) for edge in edges]
+    read_from = [(run, _bucket(run, edges, days)) for run in periods.runs(period, edges)]
+    return _rows(table, columns, read_from, parameters(coverage, period, edges) | {"days": days})
+
+
+def rows_of_each(table: Table, coverage: Coverage, spans: Sequence[Period], columns: Sequence[str]) -> Rows:
+    """Return the rows that periods are read from which lie apart: each is a bucket. All ask for the same hours."""
+    read_from = [
+        (run, str(bucket))
+        for bucket, span in enumerate(spans, start=1)
+        for run in periods.runs(span, [span.start, span.end])
+    ]
+    return _rows(table, columns, read_from, parameters(coverage, spans[0]))
+
+
+def _rows(table: Table, columns: Sequence[str], read_from: Sequence[tuple[Run, str]], given: dict[str, Any]) -> Rows:
+    is_asked = "" if given["is_open"] is None else " AND is_open = %(is_open)s"
+    selects = []
+    for n, (run, bucket) in enumerate(read_from):
+        in_days = run.grain != Grain.QUARTER_HOUR
+        given[f"from_{n}"] = run.first if in_days else run.start
+        given[f"to_{n}"] = run.last + periods.DAY if in_days else run.end
+        asked = f"{{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
+        selects.append(_select(table, run, columns, bucket, asked))
+    return Rows("\n  UNION ALL".join(selects), given, any(run.taken_off for run, _bucket_of_it in read_from))
+
+
+def bucket_of_quarter_hour(edges: Sequence[datetime] | None) -> str:
+    """Return the SQL of the bucket that a `quarter_hour` lies in, counted from 1."""
+    if edges is None:
+        return "1 + (extract(epoch FROM quarter_hour - %(start)s::timestamptz) / 900)::int"
+    return "width_bucket(quarter_hour, %(edges)s::timestamptz[])"
+
+
+def bounds_of_bucket(edges: Sequence[datetime] | None) -> tuple[str, str]:
+    """Return the SQL of where a `bucket` begins and ends."""
+    if edges is None:
+        start = "%(start)s::timestamptz + {} * interval '15 minutes'"
+        return start.format("(bucket - 1)"), start.format("bucket")
+    return "(%(edges)s::timestamptz[])[bucket]", "(%(edges)s::timestamptz[])[bucket + 1]"
+
+
+def _bucket(run: Run, edges: Sequence[datetime], days: Sequence[date]) -> str:
+    if len(edges) == 2:
+        return "1"
+    if run.of_day:
+        return str(bisect_right(days, run.of_day))
+    if run.grain == Grain.QUARTER_HOUR:
+        return bucket_of_quarter_hour(edges)
+    return f"width_bucket({run.grain.value}, %(days)s::date[])"
+
+
+def _select(table: Table, run: Run, columns: Sequence[str], bucket: str, when: str) -> str:
+    name, time = {
+        Grain.MONTH: (table.of_months, "month"),
+        Grain.DAY: (table.of_days, "day"),
+        Grain.QUARTER_HOUR: (table.of_quarter_hours, "quarter_hour"),
+    }[run.grain]
+    kept = ["destination_number_id", "measured", *table.parts]
+    kept += [f"-{column} AS {column}" if run.taken_off else column for column in columns]
+    return f"""
+  SELECT {bucket} AS bucket, {", ".join(kept)} FROM {name}
+  WHERE destination_number_id = ANY(%(ids)s) AND {when.format(time=time)}"""
+
+
+def columns_of(table: Table, keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a table that some figures are made of; of calls also how many were offered."""
+    names = {"offered": None} if "offered" in table.sums else {}
+    for key in keys:
+        if FIGURES[key].table is table:
+            names |= dict.fromkeys((*FIGURES[key].numerator, *FIGURES[key].denominator))
+    return tuple(names)
+
+
+def read(
+    table: Table,
+    coverage: Coverage,
+    period: Period,
+    edges: Sequence[datetime],
+    *,
+    by: tuple[str, ...],
+    keys: Sequence[str],
+) -> Sums:
+    """Return the sums of a period that some figures are made of, by what was measured, in groups: by `bucket`, by
+    `destination_number_id`, by parts of the table, or by `incomplete`: the number, where not every one of the figures
+    is measured that apply to it."""
+    columns = columns_of(table, keys)
+    return _add_up(rows(table, coverage, period, edges, columns), columns, coverage, by, keys)
+
+
+def read_each(
+    table: Table, coverage: Coverage, spans: Sequence[Period], *, by: tuple[str, ...], keys: Sequence[str]
+) -> Sums:
+    """Return the sums of periods that lie apart, each of which is a bucket, as `read` does."""
+    columns = columns_of(table, keys)
+    return _add_up(rows_of_each(table, coverage, spans, columns), columns, coverage, by, keys)
+
+
+def _add_up(found: Rows, columns: Sequence[str], coverage: Coverage, by: tuple[str, ...], keys: Sequence[str]) -> Sums:
+    width = len(by)
+    more = _posts_needed(coverage, keys) if "incomplete" in by else {}
+    groups: dict[tuple[Any, ...], dict[int, Mapping[str, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(statement(found.sql, columns, by), found.parameters | more)
+        for row in cursor.fetchall():
+            # What is read and taken off again comes to nothing.
+            if not found.takes_off or any(row[width + 1 :]):
+                groups.setdefault(row[:width], {})[row[width]] = dict(zip(columns, row[width + 1 :], strict=True))
+    return groups
+
+
+# Of a number to which no figures of forwards apply, their posts need not arrive.
+_INCOMPLETE = """CASE WHEN measured & %(without_forwards)s <> %(without_forwards)s
+    OR measured & %(every)s <> %(every)s AND destination_number_id <> ALL(%(no_forwards)s::bigint[])
+  THEN destination_number_id END"""
+
+
+def statement(sql: str, columns: Sequence[str], by: Sequence[str]) -> str:
+    """Return the statement that adds up some rows by groups and by what was measured."""
+    groups = ", ".join(f"{_INCOMPLETE} AS incomplete" if name == "incomplete" else name for name in by)
+    sums = ", ".join(f"sum({name})::bigint" for name in columns)
+    places = ", ".join(str(n + 1) for n in range(len(by) + 1))
+    return f"SELECT {groups}, measured, {sums}\nFROM ({sql}\n) AS counts\nGROUP BY {places}"
+
+
+def _posts_needed(coverage: Coverage, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the posts on which some figures rest, as bits; and the numbers to which those of forwards do not apply."""
+    every, without = 0, 0
+    for key in keys:
+        every |= FIGURES[key].needs
+        if FIGURES[key].without_forwards:
+            without |= FIGURES[key].needs
+    no_forwards = [number.id for number in coverage if not coverage.forwards(number)]
+    return {"every": every, "without_forwards": without, "no_forwards": no_forwards}
