@@ -11,7 +11,7 @@ from django.db import connection
 from calls.models import Call
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
-from reports.exports import csv_files
+from reports.exports import csv_cells, csv_files
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, take
@@ -390,7 +390,7 @@ IGNORABLE_SIGNS = [
 def test_no_ignorable_character_hides_a_formula():
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT cell FROM unnest(%s::text[]) AS given (cell) WHERE {csv_files.safe('cell')} = cell",
+            f"SELECT cell FROM unnest(%s::text[]) AS given (cell) WHERE {csv_cells.safe('cell')} = cell",
             [[f"{sign}=1" for sign in IGNORABLE_SIGNS]],
         )
         assert cursor.fetchall() == []
