@@ -19,7 +19,7 @@ from reports.figures.block_types import block_label
 from reports.figures.cells import BlockRow, Blocks, Cell, Cells, Row
 from reports.figures.counted import NOTHING, ByMeasured, Counted, add_up, of_bucket
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES
+from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES, OUTCOMES
 from reports.models import DayCounts, RollUp
 from reports.periods import Bucket, Opening, Period
 from reports.queries import sums
@@ -29,6 +29,7 @@ Numbers = Iterable[DestinationNumber] | Coverage
 # The figures that every page of counts shows; the page of forwards asks for its own.
 OF_CALLS = ("offered", *CALL_FIGURES)
 OF_PAGES = (*OF_CALLS, *BLOCK_FIGURES)
+OF_CHART = ("offered", *OUTCOMES)
 
 
 def totals(numbers: Numbers, period: Period) -> Row:

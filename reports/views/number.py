@@ -241,7 +241,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
     totals = counts.totals(coverage, form.period)
     compared = compared_with(form, coverage, [replace(totals, number=destination_number)])
     usual = same_days_before(form, coverage)
-    buckets = counts.by_bucket(coverage, form.period, form.grain)
+    buckets = counts.by_bucket(coverage, form.period, form.grain, (*counts.OF_CHART, "service_level"))
     times = durations.of(coverage, form.period)
     return NumberPage(
         zone=settings.TIME_ZONE,

@@ -90,7 +90,7 @@ class OverviewPage(ReportPage):
 def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
     """Build the overview; `everything` covers all numbers that the person may see."""
     coverage = everything.only(*form.numbers)
-    totals, rows = counts.totals(coverage, form.period), counts.by_number(coverage, form.period)
+    totals, rows = counts.together_and_by_number(coverage, form.period)
     compared = compared_with(form, coverage, rows)
     # Presets end yesterday: today goes on beside them.
     is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
@@ -102,7 +102,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         last_day=last_day_with_calls(form, coverage, totals),
         figures=headline(totals, compared, same_days_before(form, coverage), HEADLINE),
         compared=compared,
-        buckets=counts.by_bucket(coverage, form.period, form.grain),
+        buckets=counts.by_bucket(coverage, form.period, form.grain, counts.OF_CHART),
         blocks=counts.blocks(coverage, form.period, totals),
         attention=_attention(everything, form.question),
         is_live=is_live,
