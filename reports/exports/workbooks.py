@@ -21,7 +21,8 @@ from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
 from reports import periods
 from reports.exports import file_store
-from reports.exports.csv_files import MOMENTS, Pieces
+from reports.exports.csv_cells import MOMENTS
+from reports.exports.csv_files import Pieces
 from reports.figures.definitions import FIGURES
 
 MOST_ROWS = 1_048_575  # that Excel has room for, beside the header

@@ -24,7 +24,7 @@ from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, Run
 
 # By group and by what was measured, the sums of columns.
-Sums = dict[tuple[Any, ...], ByMeasured]
+Sums = Mapping[tuple[Any, ...], ByMeasured]
 # Inside opening hours, outside of them, or both.
 IS_ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
 
