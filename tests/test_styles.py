@@ -50,7 +50,10 @@ def in_templates(files):
     """Return the classes that templates give; one that is made at run time has FILLED_IN in it."""
     names = set()
     for file in files:
-        text = re.sub(r"\{#.*?#\}|\{%.*?%\}", " ", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+        source = file.read_text(encoding="utf-8")
+        for value in re.findall(r'\{% data_table .*? "([\w -]+)" %\}', source):
+            names.update(value.split())
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}", " ", source, flags=re.DOTALL)
         text = re.sub(r"\{\{.*?\}\}|\{\w*\}", FILLED_IN, text)
         for value in re.findall(r'\bclass="([^"]*)"', text):
             names.update(value.split())
