@@ -36,7 +36,7 @@ SELECT number.id, offered, answered, 0, missed, abandoned, 0, 0, 0, answered, in
   answered * 21, answered * 12, answered, answered * 180, answered,
   answered * 21000000::bigint, answered * 12000000::bigint, answered * 180000000::bigint,
   slot, extract(hour FROM slot) < 16, 31,
-  array_fill(second % 60, ARRAY[answered]), array_fill(second % 40, ARRAY[answered]),
+  array_fill(second %% 60, ARRAY[answered]), array_fill(second %% 40, ARRAY[answered]),
   array_fill(second, ARRAY[answered])
 FROM calls_destinationnumber AS number
 CROSS JOIN generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day
@@ -46,7 +46,7 @@ CROSS JOIN generate_series(
 CROSS JOIN LATERAL (SELECT floor(%(mean)s * 2 * random() + random())::int AS offered WHERE slot IS NOT NULL) AS arrived
 CROSS JOIN LATERAL (SELECT (offered * 0.7)::int AS answered) AS of_them
 -- Alike in a quarter-hour, and spread over 10 minutes in a month.
-CROSS JOIN LATERAL (SELECT (extract(epoch FROM slot)::bigint / 900 * 7919 % 600)::int AS second) AS took
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM slot)::bigint / 900 * 7919 %% 600)::int AS second) AS took
 CROSS JOIN LATERAL (
   SELECT (answered * 0.8)::int AS in_time, (offered - answered) / 2 AS missed,
     offered - answered - (offered - answered) / 2 AS abandoned
