@@ -19,7 +19,7 @@ from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Arrival, Silence
-from reports.views.shared import Page, page_of, passed_on, personal
+from reports.views.shared import Page, Readable, page_of, passed_on, personal
 
 
 @require_safe
@@ -32,7 +32,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class NumberCoverage:
+class NumberCoverage(Readable):
     """The posts of one number, and the figures that are not measured for it."""
 
     number: DestinationNumber

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
 from reports.figures.definitions import FIGURES, Figure
-from reports.views.shared import Page, page_of, passed_on, personal
+from reports.views.shared import Page, Readable, page_of, passed_on, personal
 
 
 @require_safe
@@ -23,7 +23,7 @@ def definitions(request: HttpRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class DefinedFigure:
+class DefinedFigure(Readable):
     """A figure, and the posts that it rests on."""
 
     figure: Figure

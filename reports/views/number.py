@@ -31,6 +31,7 @@ from reports.queries.comparison import Compared
 from reports.queries.concurrent_calls import Peak
 from reports.queries.durations import Times, TimesClass
 from reports.views.shared import (
+    Readable,
     ReportPage,
     compared_with,
     headline,
@@ -88,14 +89,11 @@ class ClassedCalls(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(Readable):
     """The service level of a stretch of time, with its two sides, and as a line draws it."""
 
     row: Row
-
-    @property
-    def cell(self) -> Cell:
-        return self.row["service_level"]
+    cell: Cell
 
     @property
     def whole(self) -> int | None:
@@ -115,7 +113,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class PostOfNumber:
+class PostOfNumber(Readable):
     """One of the five posts of a number: whether it arrives, and since when if not always."""
 
     post: str
@@ -155,11 +153,11 @@ class NumberPage(ReportPage):
 
     @cached_property
     def level(self) -> Level:
-        return Level(self.now)
+        return Level(self.now, self.now["service_level"])
 
     @cached_property
     def levels(self) -> list[Level]:
-        return [Level(row) for row in self.buckets]
+        return [Level(row, row["service_level"]) for row in self.buckets]
 
     @property
     def aim(self) -> int | None:

@@ -25,6 +25,7 @@ from reports.periods import Opening, Period
 from reports.queries import comparison, counts, post_arrivals, service_level
 from reports.views.first_run import build_first_run_page
 from reports.views.shared import (
+    Readable,
     ReportPage,
     compared_with,
     headline,
@@ -58,7 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attention(Readable):
     """Something that needs attention, with a link to where it is explained."""
 
     text: str

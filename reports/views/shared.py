@@ -45,8 +45,15 @@ OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
 OUTCOME_KEYS = frozenset(Outcome.values)
 
 
+class Readable:
+    """Something that templates read attributes of. They look up every name as a key first: this answers at once, where
+    otherwise each attribute would cost an error, on some pages thousands of times."""
+
+    __getitem__ = object.__getattribute__
+
+
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class Page(Readable):
     """A page as templates read it: what the frame around every page asks for."""
 
     # The time zone of the times on it; blank if it shows none.
@@ -76,6 +83,11 @@ class PeriodPage(Page):
         """The selected numbers; empty for all."""
         return self.form.selected
 
+    @cached_property
+    def unclassified(self) -> int:
+        """The offered calls of which it is not measured what they came to."""
+        return self.now.unclassified
+
     @property
     def is_stale(self) -> bool:
         """Whether counting is behind."""
@@ -92,7 +104,7 @@ class PeriodPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadlineFigure:
+class HeadlineFigure(Readable):
     """A figure on top of a page, beside that of the period before and what is usual on the same weekdays."""
 
     key: str

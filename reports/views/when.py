@@ -24,7 +24,15 @@ from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
-from reports.views.shared import PeriodPage, last_day_with_calls, page_of, personal, read_report, shown_outcomes
+from reports.views.shared import (
+    PeriodPage,
+    Readable,
+    last_day_with_calls,
+    page_of,
+    personal,
+    read_report,
+    shown_outcomes,
+)
 
 # The figures that the map can show.
 SHOWN = {
@@ -56,7 +64,7 @@ def when(request: HttpRequest) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class MapCell:
+class MapCell(Readable):
     """An hour of the week on the map: its text, its colour, and the filters that list its calls."""
 
     cell: HourOfWeek
@@ -66,9 +74,14 @@ class MapCell:
     title: str
     query: str
 
+    @property
+    def is_short(self) -> bool:
+        """Whether there were too few people to answer."""
+        return self.cell.is_short
+
 
 @dataclass(frozen=True)
-class MapRow:
+class MapRow(Readable):
     """A weekday on the map, or the whole week."""
 
     name: Any
