@@ -178,7 +178,7 @@ class ReportPage(PeriodPage):
 def page_of(
     request: HttpRequest,
     template: str,
-    page: object,
+    page: Page,
     choices: Sequence[DestinationNumber],
     asked: str = "",
 ) -> HttpResponse:
