@@ -89,8 +89,8 @@ INSTALLED_APPS = [
     "axes",
     "rest_framework",
     "config",
-    "accounts",
     "calls",
+    "accounts",
     "reports",
 ]
 
