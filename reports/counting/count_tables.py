@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Extract
 
 from calls.models import Call
-from calls.quarter_hours import QUARTER_HOUR
+from calls.quarter_hours import QUARTER_HOUR, quarter_hour_sql
 from reports.counting import measured
 from reports.counting.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, TALK_TIME, TIME_TO_ANSWER, Outcome
 
@@ -372,7 +372,6 @@ PEAKS = "reports_quarterhourpeaks"
 FOLLOWED_FOR = timedelta(hours=4)
 FOLLOWED = f"interval '{FOLLOWED_FOR // timedelta(hours=1)} hours'"
 UNTIL = f"least(last_post_at, first_post_at + {FOLLOWED})"
-_SLOT = "date_bin('15 minutes', {moment}, '1970-01-01 00:00:00+00')"
 
 TOUCHED_BY_CHANGED = f"""
 SELECT DISTINCT destination_number_id, slot
@@ -396,7 +395,7 @@ FROM changed CROSS JOIN LATERAL (
 GOING_IN_ALL = f"""
 SELECT destination_number_id, slot AS quarter_hour, NULL::boolean AS is_open, first_post_at, until
 FROM (SELECT destination_number_id, first_post_at, {UNTIL} AS until FROM calls_call WHERE callback_id = '') AS call
-CROSS JOIN generate_series({_SLOT.format(moment="first_post_at")}, until, interval '15 minutes') AS slot"""
+CROSS JOIN generate_series({quarter_hour_sql("first_post_at")}, until, interval '15 minutes') AS slot"""
 
 # How many go on from a moment on: one more with each beginning, one less after each end.
 _STEPS = f"""

@@ -21,6 +21,7 @@ from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
 from calls.opening_hours import Schedule
+from calls.quarter_hours import quarter_hour_sql
 from reports.counting import count_tables, measured
 from reports.counting.count_tables import CHANGED, FENCE, TABLES
 
@@ -284,7 +285,7 @@ def rebuild() -> int:
         # The log goes on from here: what it names is among the calls that the next statement sees.
         cursor.execute("DELETE FROM calls_changedquarterhour")
         cursor.execute(
-            "SELECT destination_number_id, date_bin('15 minutes', first_post_at, '1970-01-01 00:00:00+00') "
+            f"SELECT destination_number_id, {quarter_hour_sql('first_post_at')} "
             "FROM calls_call GROUP BY 1, 2 ORDER BY 1, 2"
         )
         changed = cursor.fetchall()

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
+from calls.quarter_hours import quarter_hour_sql
 from reports.counting import count_tables, measured, month_durations, rollups
 from reports.counting.count_tables import TABLES
 
@@ -30,10 +31,10 @@ class Difference:
         return f"{self.table}: {self.destination_number} {self.when.isoformat()} {self.what}".rstrip()
 
 
-FIRST_POSTS = """
+FIRST_POSTS = f"""
 SELECT DISTINCT ON (call.destination_number_id, event.request_type)
   call.destination_number_id, event.request_type,
-  date_bin('15 minutes', call.first_post_at, '1970-01-01 00:00:00+00') AS quarter_hour, event.received_at
+  {quarter_hour_sql("call.first_post_at")} AS quarter_hour, event.received_at
 FROM calls_call AS call JOIN calls_callevent AS event ON event.call_id = call.id
 WHERE event.request_type = ANY(%s)
 ORDER BY 1, 2, event.received_at, quarter_hour"""

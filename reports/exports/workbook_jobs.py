@@ -70,7 +70,7 @@ def stop() -> None:
 # --- Asking ------------------------------------------------------------------------------------
 
 
-def of(user: Any) -> QuerySet[Workbook]:
+def workbooks_of(user: Any) -> QuerySet[Workbook]:
     """Return what a person asked for, newest first."""
     return Workbook.objects.filter(asker=user)
 
@@ -91,7 +91,7 @@ def ask(book: Book, user: Any) -> Workbook:
         "search": book.search,
         "numbers": sorted(number.pk for number in book.numbers),
     }
-    mine = of(user)
+    mine = workbooks_of(user)
     fresh = Q(state=WorkbookState.READY, started_at__gt=timezone.now() - FRESH)
     if same := mine.filter(UNFINISHED | fresh, **asked).first():
         return same

@@ -46,7 +46,7 @@ class Peak:
     at: datetime | None
 
 
-def of(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
+def peaks_by_bucket(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
     """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
     edges = periods.edges_of(buckets)
     with connection.cursor() as cursor:

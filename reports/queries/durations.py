@@ -110,7 +110,7 @@ class TimesClass:
     calls: dict[str, int]
 
 
-def of(coverage: Coverage, period: Period) -> dict[str, Times]:
+def read(coverage: Coverage, period: Period) -> dict[str, Times]:
     """Return the times of a period by their kind, as far as each is measured."""
     return _ask(TOGETHER, coverage, period, [0])[0]
 

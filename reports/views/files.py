@@ -33,7 +33,7 @@ def files(request: HttpRequest) -> HttpResponse:
     """List the person's workbooks; a POST asks for one."""
     if request.method == "POST":
         return _ask(request)
-    page = FilesPage(files=list(workbook_jobs.of(request.user)[:MOST_LISTED]))
+    page = FilesPage(files=list(workbook_jobs.workbooks_of(request.user)[:MOST_LISTED]))
     return _page(request, "reports/files.html", page)
 
 
@@ -51,7 +51,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @personal
 def file(request: HttpRequest, pk: Any) -> HttpResponse:
     """Show how a workbook stands; a POST asks for the same again."""
-    workbook = get_object_or_404(workbook_jobs.of(request.user), pk=pk)
+    workbook = get_object_or_404(workbook_jobs.workbooks_of(request.user), pk=pk)
     if request.method != "POST":
         return _shown(request, workbook)
     try:
@@ -68,7 +68,7 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
 @personal
 def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
     """Answer with a file, to the person who asked for it and still may see all that it holds."""
-    workbook = get_object_or_404(workbook_jobs.of(request.user), pk=pk)
+    workbook = get_object_or_404(workbook_jobs.workbooks_of(request.user), pk=pk)
     if workbook.state != WorkbookState.READY or (workbook.expires_at and workbook.expires_at < timezone.now()):
         return redirect(workbook)
     if why := workbook_jobs.why_withheld(workbook, request.user):

@@ -240,7 +240,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
     compared = compared_with(form, coverage, [replace(totals, number=destination_number)])
     usual = same_days_before(form, coverage)
     buckets = counts.by_bucket(coverage, form.period, form.grain, (*counts.OF_CHART, "service_level"))
-    times = durations.of(coverage, form.period)
+    times = durations.read(coverage, form.period)
     return NumberPage(
         zone=settings.TIME_ZONE,
         form=form,
@@ -255,7 +255,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
         coverage=coverage,
         durations=times,
         times=_times(times, coverage, compared),
-        at_once=concurrent_calls.of(coverage, form.period, [row.bucket for row in buckets if row.bucket]),
+        at_once=concurrent_calls.peaks_by_bucket(coverage, form.period, [row.bucket for row in buckets if row.bucket]),
         forwards=forward_figures.read_forwards(coverage, form.period, with_handovers=False),
         # The table of weeks has whole days, also if the period includes today.
         weeks=usual if compared and compared.days.now == form.period else _whole_weeks(form, coverage),
@@ -265,7 +265,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
 def _times(times: dict[str, Times], coverage: Coverage, compared: Compared | None) -> list[TimeRow]:
     """Return each kind of time beside that of the period before."""
     then = compared.then[0] if compared else None
-    before = durations.of(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
+    before = durations.read(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
     nothing = Cell(None, CellState.EMPTY)
     return [TimeRow(key, times[key], then[key] if then else nothing, before[key], _took(key)) for key in durations.KEYS]
 

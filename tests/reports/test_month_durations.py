@@ -60,7 +60,7 @@ def questions(numbers):
     ):
         for opening in Opening:
             asked = periods.replace(period, opening=opening)
-            yield durations.of(coverage, asked), durations.by_number(coverage, asked)
+            yield durations.read(coverage, asked), durations.by_number(coverage, asked)
 
 
 def test_durations_are_the_same_before_and_after_months_are_added_up(numbers):
@@ -96,7 +96,7 @@ def test_a_call_that_comes_late_is_among_the_durations_at_once(numbers):
     assert MonthDurations.objects.filter(destination_number=second, month=FEBRUARY).exists()
     february = Period(FEBRUARY, date(2026, 2, 28))
     late = list(questions(numbers))
-    assert durations.of(Coverage.read([first]), february)["time_to_answer"].seconds[600] == 1
+    assert durations.read(Coverage.read([first]), february)["time_to_answer"].seconds[600] == 1
 
     assert month_durations.add_up() == 1
     assert list(questions(numbers)) == late
@@ -108,9 +108,9 @@ def test_what_is_measured_decides_within_a_month(numbers):
     first.forward_answer = "off"
     first.save()
     roll_up()
-    assert durations.of(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+    assert durations.read(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
     month_durations.add_up()
-    assert durations.of(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
+    assert durations.read(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
 
 
 def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):

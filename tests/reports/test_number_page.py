@@ -100,7 +100,7 @@ def test_times_of_the_hours_asked_for(number):
 
     def median(opening):
         period = periods.Period(DAY, DAY, periods.Opening(opening))
-        return durations.of(Coverage.read([number]), period)["time_to_answer"].median
+        return durations.read(Coverage.read([number]), period)["time_to_answer"].median
 
     assert [median(opening) for opening in ("inside", "outside", "all")] == [5, 15, 5]
 
