@@ -132,7 +132,7 @@ def test_a_fault_of_ours_stays_500(staff, monkeypatch):
     def fail(*_):
         raise ProgrammingError("ours")
 
-    monkeypatch.setattr("reports.views.coverage.page_of", fail)
+    monkeypatch.setattr("reports.views.definitions.page_of", fail)
     answer = staff.get("/reports/definitions/")
     assert answer.status_code == 500
     assert "Retry-After" not in answer.headers

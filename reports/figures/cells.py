@@ -12,7 +12,7 @@ from typing import NamedTuple
 from calls.models import DestinationNumber
 from reports.figures.counted import NOTHING, Counted
 from reports.figures.coverage import Coverage, Lacking
-from reports.figures.definitions import CALL_FIGURES, COUNTED_FIGURES, FIGURES, OUTCOMES
+from reports.figures.definitions import CALL_FIGURES, FIGURES, OUTCOMES
 from reports.periods import Bucket
 
 
@@ -135,14 +135,17 @@ class Cells:
 
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
-        # Of each figure, the moments from which it is shown for the numbers it applies to.
-        shown = [coverage.shown(number) for number in coverage]
-        self.moments = {
-            key: sorted(moment for one in shown if (moment := one[key]) is not None) for key in COUNTED_FIGURES
-        }
+        self._shown = [coverage.shown(number) for number in coverage]
+        self._moments: dict[str, list[datetime]] = {}
         # Most rows of a long report are alike in what they do not say.
         self.lacking: dict[tuple[str, int, int], Lacking] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
+
+    def moments(self, key: str) -> list[datetime]:
+        """Return the moments from which a figure is shown for the numbers it applies to, in order."""
+        if key not in self._moments:
+            self._moments[key] = sorted(moment for shown in self._shown if (moment := shown[key]) is not None)
+        return self._moments[key]
 
     def row(
         self,
@@ -162,7 +165,7 @@ class Cells:
 
     def cell(self, key: str, counted: Counted, bucket: Bucket) -> Cell:
         """Return a figure of a bucket."""
-        measured = bisect_right(self.moments[key], bucket.end - _MOMENT)
+        measured = bisect_right(self.moments(key), bucket.end - _MOMENT)
         if counted != NOTHING:
             return self._cell(key, counted, bucket, measured)
         if (key, measured) not in self.without_calls:
@@ -171,7 +174,7 @@ class Cells:
 
     def _cell(self, key: str, counted: Counted, bucket: Bucket, measured: int) -> Cell:
         """Return a figure, where it is measured for so many of the numbers by the end of the bucket."""
-        moments = self.moments[key]
+        moments = self.moments(key)
         above, whole, hidden, hidden_before, left_out = counted
         if not moments:
             # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.

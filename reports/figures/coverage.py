@@ -86,8 +86,11 @@ class Coverage:
         """Return since when each figure is shown."""
         if number.id not in self._shown:
             forwards = self.forwards(number)
+            arrives_from = {post: self.arrives_from(number, post) for post in RequestType}
             self._shown[number.id] = {
-                key: self.measured_from(number, key) if forwards or figure.without_forwards else None
+                key: max((arrives_from[post] for post in figure.rests_on), default=ALWAYS)
+                if forwards or figure.without_forwards
+                else None
                 for key, figure in FIGURES.items()
             }
         return self._shown[number.id]

@@ -66,9 +66,10 @@ class Compared:
 
 
 def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = None) -> Compared:
-    """Read both periods. Give the rows of `now` where they are known already."""
-    rows = counts.by_number(coverage, days.now) if now is None else now
-    return Compared(coverage, days, rows, counts.by_number(coverage, days.then))
+    """Read the headline figures of both periods, and times. Give the rows of `now` where they are known already."""
+    keys = (*HEADLINE, "ring", "talk")
+    rows = counts.by_number(coverage, days.now, keys) if now is None else now
+    return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 
 
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:

@@ -89,26 +89,26 @@ def _by_bucket(
     ]
 
 
-def by_number(numbers: Numbers, period: Period) -> list[Row]:
-    """Return the figures of each number over a whole period, also of those without calls, in the order given."""
-    return together_and_by_number(numbers, period)[1]
+def by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> list[Row]:
+    """Return some figures of each number over a whole period, also of those without calls, in the order given."""
+    return together_and_by_number(numbers, period, keys)[1]
 
 
-def together_and_by_number(numbers: Numbers, period: Period) -> tuple[Row, list[Row]]:
+def together_and_by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> tuple[Row, list[Row]]:
     """Return what `totals` and `by_number` return, which are read at once."""
     coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
     shown = {number.id: coverage.shown(number) for number in coverage}
     edges = [bucket.start, bucket.end]
-    found = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=OF_PAGES)
+    found = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=keys)
     groups: list[tuple[int | None, ByMeasured]] = [(number_id, of_number) for (number_id,), of_number in found.items()]
-    together = of_bucket(OF_PAGES, groups, shown, bucket.end) if groups else {}
+    together = of_bucket(keys, groups, shown, bucket.end) if groups else {}
     rows = []
     for number in coverage:
         of_it = found.get((number.id,))
-        figures = of_bucket(OF_PAGES, [(number.id, of_it)], shown, bucket.end) if of_it else {}
-        rows.append(Cells(coverage.only(number)).row(figures, bucket, number))
-    return Cells(coverage).row(together, bucket), rows
+        figures = of_bucket(keys, [(number.id, of_it)], shown, bucket.end) if of_it else {}
+        rows.append(Cells(coverage.only(number)).row(figures, bucket, number, keys))
+    return Cells(coverage).row(together, bucket, keys=keys), rows
 
 
 def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) -> Blocks:

@@ -164,20 +164,15 @@ def _arrivals(
 
 def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool) -> str:
     """Say what implies that a post which never came should have; blank where nothing does."""
-    reasons = {
-        RequestType.CALL_START: (bool(came), _("Every call has a start, and others of its posts came.")),
-        RequestType.BLOCK_END: (bool(came), _("Every routing plan has blocks, and other posts of its calls came.")),
-        RequestType.CALL_END: (
-            bool(came & {RequestType.CALL_START, RequestType.BLOCK_END}),
-            _("Every call ends, and others of its posts came."),
-        ),
-        RequestType.INITIATE_FORWARD: (
-            has_bridge or RequestType.FORWARD_ANSWER in came,
-            _("BRIDGE blocks ended, or calls were answered, so calls were forwarded."),
-        ),
-    }
-    is_implied, why = reasons.get(post, (False, ""))
-    return why if is_implied else ""
+    if post == RequestType.CALL_START and came:
+        return _("Every call has a start, and others of its posts came.")
+    if post == RequestType.BLOCK_END and came:
+        return _("Every routing plan has blocks, and other posts of its calls came.")
+    if post == RequestType.CALL_END and came & {RequestType.CALL_START, RequestType.BLOCK_END}:
+        return _("Every call ends, and others of its posts came.")
+    if post == RequestType.INITIATE_FORWARD and (has_bridge or RequestType.FORWARD_ANSWER in came):
+        return _("BRIDGE blocks ended, or calls were answered, so calls were forwarded.")
+    return ""
 
 
 def silent(numbers: Sequence[DestinationNumber], now: datetime) -> list[Silence]:

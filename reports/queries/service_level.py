@@ -70,7 +70,7 @@ def below(numbers: Sequence[DestinationNumber] | Coverage) -> list[Below]:
     if not aiming:
         return []
     period, found = last_days(), []
-    for row in counts.by_number(Coverage.read(numbers).only(*aiming), period):
+    for row in counts.by_number(Coverage.read(numbers).only(*aiming), period, ("service_level",)):
         level = row["service_level"]
         if row.number and (level.whole or 0) >= LEAST_CALLS and is_reached(row.number, level.value) is False:
             found.append(Below(row.number, period, level.value or 0.0))

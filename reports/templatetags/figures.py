@@ -9,6 +9,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.formats import localize
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
@@ -192,6 +193,38 @@ def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], p
     return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
 
 
+# The columns of the table of numbers: a figure each, and the windows it is hidden in.
+_OF_NUMBERS = (
+    ("offered", ""),
+    ("answered", " hide-phone"),
+    ("lost", ""),
+    ("short", " hide-narrow"),
+    ("served_in_plan", " hide-narrow"),
+    ("in_progress", " hide-narrow"),
+    ("service_level", " hide-phone"),
+    ("time_to_answer", " hide-phone"),
+    ("talk", " hide-phone"),
+)
+
+
+@register.simple_tag(takes_context=True)
+def cells_of_number(context: template.Context, row: Row, place: str) -> SafeString:
+    """The cells of a row in the table of numbers, or of the sum of its rows."""
+    written = []
+    for key, hidden in _OF_NUMBERS:
+        if key == "in_progress":
+            text = str(open_or_unknown(context, row, place))
+        else:
+            text = str(cell(context, key, row[key], row, FIGURES[key].kind, place))
+        if key == "answered":
+            text += f" {share_of(row, key)}"
+        elif key == "service_level" and row.number is not None and row[key].value is not None:
+            limit = escape(_("in %(limit)s s") % {"limit": localize(row.number.service_level_s)})
+            text += f'<span class="second-line">{limit}</span>'
+        written.append(f'<td class="num{hidden}">{text}</td>')
+    return mark_safe("".join(written))  # noqa: S308 (cells are safe)
+
+
 @register.simple_tag(takes_context=True)
 def sum_cells(context: template.Context, sums: dict[str, Cell], keys: Sequence[str], place: str) -> SafeString:
     """The cells of figures of the same days of the weeks before together."""
@@ -273,7 +306,7 @@ def share_of(row: Row, key: str) -> SafeString:
     share = row.share(key)
     if share is None:
         return mark_safe('<span class="beside-count"></span>')
-    return format_html('<span class="beside-count">{}</span>', f"{round(share * 100)} %")
+    return mark_safe(f'<span class="beside-count">{round(share * 100)} %</span>')  # noqa: S308 (a number)
 
 
 @register.simple_tag

@@ -182,14 +182,18 @@ def test_a_call_that_moves_leaves_its_month_and_its_hour():
 
 def test_making_all_counts_anew_makes_those_of_months_too(numbers):
     before = list(
-        MonthCounts.objects.order_by("destination_number", "month", "is_open").values_list("month", "offered")
+        MonthCounts.objects.order_by("destination_number", "month", "is_open", "measured").values_list(
+            "month", "offered"
+        )
     )
     MonthCounts.objects.update(offered=0)
     HourOfWeekCounts.objects.all().delete()
 
     rollups.rebuild()
 
-    after = MonthCounts.objects.order_by("destination_number", "month", "is_open").values_list("month", "offered")
+    after = MonthCounts.objects.order_by("destination_number", "month", "is_open", "measured").values_list(
+        "month", "offered"
+    )
     assert list(after) == before
     assert list(verification.differences()) == []
 
