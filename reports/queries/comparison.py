@@ -65,9 +65,13 @@ class Compared:
         return {number_id for (number_id, _post), at in self.coverage.first_posts.items() if at < after}
 
 
-def compare(coverage: Coverage, days: Comparison, now: Sequence[Row] | None = None) -> Compared:
-    """Read the headline figures of both periods, and times. Give the rows of `now` where they are known already."""
-    keys = (*HEADLINE, "ring", "talk")
+def compare(
+    coverage: Coverage,
+    days: Comparison,
+    now: Sequence[Row] | None = None,
+    keys: tuple[str, ...] = counts.OF_CALLS,
+) -> Compared:
+    """Read some figures of both periods. Give the rows of `now` where they are known already."""
     rows = counts.by_number(coverage, days.now, keys) if now is None else now
     return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 

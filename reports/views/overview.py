@@ -92,7 +92,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
     """Build the overview; `everything` covers all numbers that the person may see."""
     coverage = everything.only(*form.numbers)
     totals, rows = counts.together_and_by_number(coverage, form.period)
-    compared = compared_with(form, coverage, rows)
+    compared = compared_with(form, coverage, rows, HEADLINE)
     # Presets end yesterday: today goes on beside them.
     is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
     return OverviewPage(

@@ -268,14 +268,16 @@ def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
     return [(key, label) for key, label in OUTCOMES if now[key].applies]
 
 
-def compared_with(form: ReportForm, coverage: Coverage, rows: list[Row] | None = None) -> Compared | None:
-    """The period beside the one before, number by number; None where nothing of it is over.
+def compared_with(
+    form: ReportForm, coverage: Coverage, rows: list[Row] | None = None, keys: tuple[str, ...] = counts.OF_CALLS
+) -> Compared | None:
+    """Some figures of the period beside the one before, number by number; None where nothing of it is over.
 
     `rows` are those of the numbers in the period, where they are known."""
     days = form.compared
     if days is None:
         return None
-    return comparison.compare(coverage, days, rows if days.now == form.period else None)
+    return comparison.compare(coverage, days, rows if days.now == form.period else None, keys)
 
 
 def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
