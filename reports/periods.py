@@ -221,9 +221,9 @@ class Run:
     # Where the first of them does not count from its beginning, and the last not to its end.
     since: datetime | None = None
     until: datetime | None = None
-    # Whether they are taken off again: they lie outside of the period, in a month that is read as a whole.
+    # Whether they are taken off again: they lie outside of the period, in a month or a day that is read as a whole.
     taken_off: bool = False
-    # A day of the period, where they lie in a month that it cuts off: they belong to the bucket of that day.
+    # A day of the period, where they lie in a month or a day that it cuts off: they belong to the bucket of that day.
     of_day: date | None = None
 
     @property

@@ -106,7 +106,7 @@ def _bucket(run: Run, edges: Sequence[datetime], days: Sequence[date]) -> str:
     if len(edges) == 2:
         return "1"
     if run.of_day:
-        return str(bisect_right(days, run.of_day))
+        return str(bisect_right(days[:-1], run.of_day))  # the last edge begins no bucket, also if it is on that day
     if run.grain == Grain.QUARTER_HOUR:
         return bucket_of_quarter_hour(edges)
     return f"width_bucket({run.grain.value}, %(days)s::date[])"

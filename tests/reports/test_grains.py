@@ -296,6 +296,18 @@ def test_up_to_a_moment_of_the_last_day_the_answer_is_that_of_its_hours(numbers,
     assert whole
 
 
+@pytest.mark.parametrize("hour", [9, 18])
+def test_a_last_day_that_is_cut_off_is_in_the_last_bucket(numbers, hour):
+    period = Period(date(2026, 4, 27), date(2026, 4, 30), until=at(4, 30, hour, 15))
+    by_day = [row.offered for row in counts.by_bucket(numbers, period, Grain.DAY)]
+    by_hour = counts.by_bucket(numbers, period, Grain.HOUR)
+
+    assert by_day == [
+        sum(row.offered for row in by_hour if periods.day_of(row.bucket.start) == day) for day in period.days
+    ]
+    assert by_day[-1] > 0
+
+
 def test_periods_that_lie_apart_are_read_as_each_by_itself(numbers):
     spans = [
         Period(date(2026, 2, 10), date(2026, 2, 12)),
