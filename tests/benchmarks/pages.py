@@ -264,6 +264,7 @@ def measure_recounts() -> bool:
     from django.db import connection, transaction
 
     from calls.models import Call
+    from calls.quarter_hours import quarter_hour_sql
     from reports.counting import rollups
 
     newest = Call.objects.order_by("-pk").values_list("pk", flat=True)[0]
@@ -272,7 +273,7 @@ def measure_recounts() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute(
-            "SELECT destination_number_id, date_bin('15 minutes', first_post_at, '1970-01-01 00:00:00+00') "
+            f"SELECT destination_number_id, {quarter_hour_sql('first_post_at')} "
             "FROM calls_call WHERE id > %s GROUP BY 1, 2 HAVING count(*) >= 5 ORDER BY random() LIMIT %s",
             [newest, RECOUNTED],
         )
