@@ -1,1 +1,1 @@
-"""What happened to the calls: outcomes, counts, pages and downloads. Asks calls, is never asked by them."""
+"""Outcomes of calls, counts, pages and downloads. Imports calls; calls never imports reports."""

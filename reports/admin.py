@@ -1,4 +1,4 @@
-"""Calls with what they came to, and the counts: to be looked at and exported, never changed by hand."""
+"""Admin pages of calls with their outcomes, and of counts: read and export only."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class Oddness(admin.SimpleListFilter):
 
 
 class Reached(admin.SimpleListFilter):
-    """Four questions that an index or a short look answers; the outcomes themselves are the pages' business."""
+    """Filter by the course of a call: only conditions that an index answers or that are quick to check.
+
+    Filters by outcome are on the report pages."""
 
     title = _("course")
     parameter_name = "course"
@@ -148,14 +150,14 @@ class CallAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("marks"))
     def marks(self, call: Call) -> str:
-        """Name what is odd about a call."""
-        found = [
+        """Return what is unusual about a call, as a list in words."""
+        marks = [
             (call.caller_differs, gettext("posts name different callers")),
             (call.customer_number_differs, gettext("posts name different customer numbers")),
             (call.weakly_identified, gettext("a post came without call_uuid")),
             (call.has_odd_posts, gettext("odd posts")),
         ]
-        return ", ".join(mark for is_so, mark in found if is_so)
+        return ", ".join(mark for is_so, mark in marks if is_so)
 
     @admin.display(description="call_uuid")
     def identified(self, call: Call) -> str:
@@ -163,7 +165,7 @@ class CallAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("variables"))
     def variables(self, call: Call) -> str:
-        """Every variable beyond the documented ones, such as digits typed, with the values it took."""
+        """Return every variable beyond the documented ones, such as digits typed, with its values."""
         payloads = call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]
         return format_html_join(", ", "{}: {}", posts.extra_variables(payloads))
 
@@ -175,7 +177,7 @@ class CallAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        # Named with their number, ids are found by the indexes that keep them unique.
+        # With the numbers given, the unique indexes find ids: they begin with the number.
         numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
         found: Any = queryset
         return search.narrowed(found.filter(destination_number__in=numbers), search.readings(term)), False
@@ -193,7 +195,7 @@ class CallAdmin(ReadOnlyAdmin):
 
 
 def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
-    """Return posts in order, each with the seconds since the one before, the words for it and its payload."""
+    """Return posts in order, each with the seconds since the previous post and its payload."""
     before: list[CallEvent | None] = [None, *events[:-1]]
     return [
         {
@@ -201,7 +203,7 @@ def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
             "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
             "payload": posts.pretty(event.payload),
         }
-        for earlier, event in zip(before, events, strict=False)  # of no posts there is none before
+        for earlier, event in zip(before, events, strict=False)  # without posts `before` has one entry
     ]
 
 
@@ -209,7 +211,7 @@ def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
 
 
 class CountsAdmin(ReadOnlyAdmin):
-    """Counts as they are stored: complete, whether or not a figure is shown as measured."""
+    """Counts as they are stored: complete, also where a report shows *not measured*."""
 
     time_field: str
     grain: periods.Grain
@@ -218,7 +220,7 @@ class CountsAdmin(ReadOnlyAdmin):
     list_select_related = ["destination_number"]
     actions = ["export_csv"]
 
-    # The columns by which rows of one number and time differ.
+    # Further key columns, beside the number and the time.
     parts: tuple[str, ...] = ()
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -235,14 +237,14 @@ class CountsAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase | None:
-        """Export the chosen rows as the reports do: in their columns, what is not measured left empty."""
+        """Export the chosen rows with the columns of the reports' CSV files; cells that are not measured are empty."""
         reach = queryset.aggregate(first=Min(self.time_field), last=Max(self.time_field))
         if reach["first"] is None:
             text = gettext("These calls were counted again since the list was opened. Choose them again.")
             self.message_user(request, text, messages.WARNING)
             return None
         kinds = set(queryset.order_by().values_list("is_open", flat=True))
-        # Of rows of both kinds whole days are exported, as the reports do.
+        # With rows inside and outside opening hours, all hours are exported, as in the reports.
         opening = Opening.OUTSIDE if kinds == {False} else Opening.ALL
         if kinds == {True} and queryset.filter(destination_number__opening_hours__isnull=False).exists():
             opening = Opening.INSIDE
@@ -250,7 +252,7 @@ class CountsAdmin(ReadOnlyAdmin):
         ids = queryset.order_by().values("destination_number").distinct()
         pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)
         if request.POST.get("select_across") != "1":
-            # Filters leave whole days of whole numbers; ticks may leave any rows of them.
+            # Filters select whole days of whole numbers; ticked rows may be any of these.
             pieces = only(self.chosen(queryset), pieces)
         return csv_files.download(csv_files.filename(self.what, period), pieces)
 
@@ -258,7 +260,7 @@ class CountsAdmin(ReadOnlyAdmin):
         return csv_files.counts_csv(numbers, period, self.grain)
 
     def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
-        """Return what tells the chosen rows from others in the file: start, number, and block type if any."""
+        """Return the keys of the chosen rows in the file: start, number, and block type if any."""
         rows = queryset.order_by().values_list(self.time_field, F("destination_number__e164"))
         return {(start_of(moment), e164) for moment, e164 in rows}
 
@@ -276,12 +278,12 @@ class BlockCountsAdmin(CountsAdmin):
         return {
             (start_of(moment), e164, shown)
             for moment, e164, block_type in rows
-            for shown in (block_type, f"'{block_type}")  # with the guard against formulas, or without
+            for shown in (block_type, f"'{block_type}")  # without and with the guard against formulas
         }
 
 
 class OfDaysAdmin(CountsAdmin):
-    """Counts of days. A day on which a post begins to arrive has several rows: they are listed as one, added up."""
+    """Counts of days. A day on which a post begins to arrive has several rows, which the list shows as one sum."""
 
     time_field = "day"
     grain = periods.Grain.DAY
@@ -312,13 +314,13 @@ def day_of(moment: date | datetime) -> date:
 
 
 def start_of(moment: date | datetime) -> str:
-    """Return how a stretch's start is written here: in UTC, so that the repeated hour is told apart."""
+    """Return the start of a row's time in UTC, which keeps the two repeated hours in autumn apart."""
     start = moment if isinstance(moment, datetime) else periods.day_start(moment)
     return start.astimezone(UTC).isoformat()
 
 
 def only(chosen: set[tuple[str, ...]], pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Keep the header of a file of counts and its chosen rows."""
+    """Yield the header of a file of counts and its chosen rows."""
     lines = (line for piece in pieces for line in io.StringIO(piece.decode(), newline=""))
     rows = csv.reader(lines)
     header = next(rows)
@@ -359,7 +361,7 @@ class DayBlockCountsAdmin(OfDaysAdmin, BlockCountsAdmin):
 
 @admin.register(FirstPost)
 class FirstPostAdmin(ReadOnlyAdmin):
-    """Since when each kind of post arrives: what `automatic` goes by."""
+    """Since when each kind of post arrives: the setting `automatic` depends on it."""
 
     list_display = ["destination_number", "request_type", "quarter_hour"]
     list_select_related = ["destination_number"]

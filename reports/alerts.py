@@ -1,8 +1,8 @@
-"""Tells by mail that a number has fallen silent: its managers theirs, staff all; each person once of each silence.
+"""Emails managers and staff once when a number goes silent: managers their numbers, staff all.
 
-A mail and the note that it left are one transaction under an advisory lock, which is held while the mail is sent: two
-workers at once tell nobody twice, and a mail that does not leave is tried again at the next look. Who stops a worker
-between the two has that one person told again: better twice than never."""
+Sending a mail and recording it are one transaction under an advisory lock, which is held while the mail is sent. So
+two workers never send the same mail twice, and a mail that fails is retried at the next check. If a worker is stopped
+between sending and committing, that one person gets the mail again, which is better than not at all."""
 
 from __future__ import annotations
 
@@ -27,57 +27,57 @@ from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Silence
 
 LOCK = 0x74656C6C
-# What a mail server says of one person's mail: others' may leave all the same. After anything else none would.
+# Errors that concern one person's mail only; the other mails are still sent. Any other error stops the run.
 OF_ONE_PERSON = (SMTPRecipientsRefused, SMTPDataError, SMTPNotSupportedError, ValueError)
 
 logger = logging.getLogger("calltally.mail")
 
 
 def tell_silences(now: datetime) -> int:
-    """Mail whoever was not told yet of a number that has fallen silent; return how many mails left.
+    """Email everyone who does not know yet that a number is silent; return the number of mails sent.
 
-    Nothing is told where no mail is set up, nor while posts wait to be counted."""
+    Sends nothing if no mail server is set up, or while posts are waiting to be counted."""
     if not settings.SENDS_MAIL or not monitoring.State.now().is_up_to_date:
         return 0
     ToldSilence.objects.filter(destination_number__first_posts__last_received_at__gt=F("since")).delete()
     silences = post_arrivals.silent(list(DestinationNumber.objects.all()), now)
     sent = 0
-    for person, of_person in _whom(silences):
+    for person, of_person in _recipients(silences):
         try:
-            sent += _tell(person, of_person, now)
+            sent += _email(person, of_person, now)
         except OF_ONE_PERSON as error:
             logger.warning("user %d could not be told of silent numbers: %s", person.pk, type(error).__name__)
-        except OSError as error:  # of the network, and every other of smtplib's
+        except OSError as error:  # network errors, and all others of smtplib
             logger.error("no mail leaves, silent numbers will be told later: %s", type(error).__name__)
             break
     return sent
 
 
-def _whom(silences: Iterable[Silence]) -> Iterator[tuple[User, list[Silence]]]:
-    """Yield who is to know, and of what, as far as they can be reached."""
+def _recipients(silences: Iterable[Silence]) -> Iterator[tuple[User, list[Silence]]]:
+    """Yield each active person who has an email address, with the silences that concern them."""
     people = User.objects.filter(is_active=True).exclude(email="").order_by("pk")
     for person in people.prefetch_related("destination_numbers"):
-        mine = set(person.destination_numbers.all())
+        managed = set(person.destination_numbers.all())
         sees_all = is_administrator(person)
-        if of_person := [one for one in silences if sees_all or one.number in mine]:
+        if of_person := [silence for silence in silences if sees_all or silence.number in managed]:
             yield person, of_person
 
 
 @transaction.atomic
-def _tell(person: User, silences: list[Silence], now: datetime) -> bool:
-    """Mail what this person was not told yet, and note it; False where there is nothing, or another is at it."""
+def _email(person: User, silences: list[Silence], now: datetime) -> bool:
+    """Email the silences new to this person and record it. Return False if there are none or another worker sends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone()[0] is False:
             return False
-    told = set(ToldSilence.objects.filter(people=person).values_list("destination_number_id", flat=True))
-    new = [one for one in silences if one.number.pk not in told]
+    known = set(ToldSilence.objects.filter(people=person).values_list("destination_number_id", flat=True))
+    new = [silence for silence in silences if silence.number.pk not in known]
     if not new:
         return False
     EmailMessage(_subject(new), _text(new), to=[person.email]).send()
-    for one in new:
+    for silence in new:
         row, _ = ToldSilence.objects.get_or_create(
-            destination_number=one.number, defaults={"since": one.since, "told_at": now}
+            destination_number=silence.number, defaults={"since": silence.since, "told_at": now}
         )
         row.people.add(person)
     return True
@@ -90,7 +90,7 @@ def _subject(silences: list[Silence]) -> str:
 
 
 def _text(silences: list[Silence]) -> str:
-    """Say in plain text what is silent, and what to do; it names no caller."""
+    """Return the plain text of the mail: which numbers are silent, and what to do. It names no caller."""
     parts = [gettext("No post of TENIOS comes any more, though by their own last weeks calls would have come:")]
     for one in silences:
         usual = ngettext(

@@ -1,4 +1,4 @@
-"""Who may see what in reports. Which numbers a person sees: `visible_to` of calls' querysets."""
+"""Who may see what in reports. `visible_to` of the querysets in calls says which numbers a person sees."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from django.utils.translation import gettext as _
 
 
 def is_administrator(user: Any) -> bool:
-    """Whether a person sees every number, how the installation is doing, and links to the admin."""
+    """Return whether a person sees every number, the state of the installation, and links to the admin."""
     return bool(user.is_staff)
 
 
 def may_see_destinations(user: Any) -> bool:
-    """Whether a person may see figures of single destinations at all."""
+    """Return whether a person may see figures of single destinations at all."""
     return bool(is_administrator(user) or settings.FORWARDS_FOR_MANAGERS)
 
 
 def why_destinations_are_hidden(user: Any, destinations: int) -> str:
-    """Return why the figures of so many destinations are not shown one by one; blank where they are."""
+    """Return why the figures of this many destinations are not shown one by one; blank if they are."""
     least = settings.FORWARDS_LEAST_DESTINATIONS
     if not may_see_destinations(user):
         return _("Figures of single destinations are figures of people; here only staff see them.")

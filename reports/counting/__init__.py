@@ -1,1 +1,1 @@
-"""The write side of reports: what calls add up to, counted again where calls changed, and proved."""
+"""The write side of reports: counts calls, recounts where calls changed, and verifies the counts."""

@@ -1,8 +1,8 @@
-"""What is counted of calls, as SQL: a table of counts says how it is counted, what makes its rows unique, what adds up.
+"""The tables of counts: for each, how its rows are counted (SQL), what makes them unique, and what is summed.
 
-Counts are kept by quarter-hour, and what adds up from them by local day and month, and by the hours of the week of a
-month. Each quarter-hour of a number lies inside its opening hours or outside of them, as a whole; longer times have a
-row for either, and for each different answer to what was measured (reports.counting.measured)."""
+Counts are kept by quarter-hour. Their sums are kept by local day, by month, and by hour of the week in each month. A
+quarter-hour of a number is either inside its opening hours or outside. Days and months have a row for each of the two,
+and for each set of posts that were measured (reports.counting.measured)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.counting.outcomes import IN_TIME, IS_OFFERED, OUTCOME, RING_TIME, T
 
 SQL = tuple[str, list[Any]]
 
-# Keeps PostgreSQL from joining whole tables where an index answers for the few quarter-hours in question.
+# Keeps PostgreSQL from joining whole tables where an index finds the few quarter-hours that are needed.
 FENCE = "OFFSET 0"
 
 
@@ -31,13 +31,13 @@ class Table:
     """Counts of one kind, kept in `reports_quarterhour{name}`, `reports_day{name}` and `reports_month{name}`."""
 
     name: str
-    # Counts what `judged` holds: a SELECT of number, quarter-hour, is_open, measured, parts and figures.
+    # A SELECT from `judged` that returns number, quarter-hour, is_open, measured, parts and figures.
     counting: str
-    # What tells rows apart beside the number and the time.
+    # Further key columns, beside the number and the time.
     parts: tuple[str, ...]
-    # What days and months add up.
+    # Columns that days and months sum.
     sums: tuple[str, ...]
-    # What is kept of quarter-hours alone.
+    # Columns that only quarter-hours have.
     lists: tuple[str, ...] = ()
 
     @property
@@ -76,7 +76,7 @@ changed AS MATERIALIZED (
 
 
 def _judged(**restriction: Any) -> SQL:
-    """Each offered call with what it came to: one row per call, by the definitions of reports.counting.outcomes."""
+    """Return the SQL of all offered calls with outcome and times, one row per call, as outcomes.py defines them."""
     calls = (
         Call.objects.filter(IS_OFFERED, **restriction)
         .annotate(
@@ -113,7 +113,7 @@ def _judged(**restriction: Any) -> SQL:
 
 @cache
 def judged_of_changed() -> SQL:
-    """The offered calls of the quarter-hours in `changed`, each found by its index, with what they came to.
+    """Return the SQL of the offered calls in the quarter-hours of `changed`, found by index, with their outcomes.
 
     Reads `measured.arrivals`, as `judged_of_all` does."""
     statement, parameters = _judged(
@@ -128,7 +128,7 @@ def judged_of_changed() -> SQL:
 
 
 def judged_of_all() -> SQL:
-    """All offered calls with what they came to; whether a number was open then is not looked at."""
+    """Return the SQL of all offered calls with their outcomes; `is_open` is always null."""
     statement, parameters = _judged()
     select = f"""
   SELECT call.*, NULL::boolean AS is_open, {measured.bits("quarter_hour")} AS measured
@@ -145,7 +145,7 @@ _QUARTER_HOUR = f"{_PLACE}, measured"
 
 
 def _microseconds(seconds: str) -> str:
-    """The sum of some seconds in whole microseconds, which is exact and cheaper to add up."""
+    """Return the SQL of a sum of seconds in whole microseconds, which is exact and faster to add up."""
     return f"coalesce((sum({seconds}) * 1000000)::bigint, 0)"
 
 
@@ -181,7 +181,7 @@ GROUP BY {_QUARTER_HOUR}""",
         "talk_calls",
         *(f"{time}_us" for time in TIMES),
     ),
-    # Each call's own, in whole seconds begun, the shortest first.
+    # The time of each call, rounded up to full seconds, shortest first.
     lists=tuple(f"each_{time}_s" for time in TIMES),
 )
 
@@ -206,8 +206,8 @@ GROUP BY {_QUARTER_HOUR}, block_type""",
     sums=("blocks", "calls", "last_in_call", "lost"),
 )
 
-# Who was tried, and who answered. The first FORWARD_ANSWER of a call decides; it answers the latest attempt at its
-# destination before it. A call is parallel where two destinations were tried within one second of each other.
+# Attempts and answers by destination. The first FORWARD_ANSWER of a call counts; it answers the latest earlier attempt
+# at the same destination. A call is parallel if two destinations were tried within one second of each other.
 AT_ONCE_S = 1
 _TRIED = """
     SELECT destination, destination_type, received_at, ingest_id FROM calls_callevent
@@ -250,7 +250,7 @@ GROUP BY {_QUARTER_HOUR}, destination, destination_type, course""",
     sums=("attempts", "calls", "answers", "ring_s", "ring_calls", "ring_us"),
 )
 
-# Answered calls in which another answered than was tried first. Where several were tried at once none was the first.
+# Answered calls whose destination was not the one tried first. If several were tried at once, none was the first.
 HANDOVERS = Table(
     "handovers",
     f"""
@@ -287,10 +287,10 @@ GROUP BY {names}"""
 
 
 def sum_days(table: Table) -> str:
-    """Days add up from their quarter-hours: in every zone in use a day begins with a quarter-hour.
+    """Return the SELECT that sums quarter-hours to days: in every time zone in use a day begins with a quarter-hour.
 
-    Where the clock goes back over midnight a day has two beginnings, of which PostgreSQL takes the later: so the
-    index gives three hours more at either end, and the local date of each quarter-hour decides."""
+    If the clock goes back over midnight, a day begins twice, and PostgreSQL takes the later beginning. So the index
+    finds three hours more at each end, and the local date of each quarter-hour decides."""
     finer = f"""
   SELECT scope.day, counts.* FROM changed_day AS scope CROSS JOIN LATERAL (
     SELECT * FROM {table.of_quarter_hours} AS counts
@@ -310,7 +310,7 @@ changed_day AS MATERIALIZED (
 
 
 def sum_months(table: Table) -> str:
-    """Months add up from their days."""
+    """Return the SELECT that sums days to months."""
     finer = f"""
   SELECT scope.month, counts.* FROM changed_month AS scope CROSS JOIN LATERAL (
     SELECT * FROM {table.of_days} AS counts
@@ -328,7 +328,7 @@ changed_month AS MATERIALIZED (
 
 # --- Hours of the week -----------------------------------------------------------------------------
 #
-# How many calls came on the Mondays of a month between nine and ten, local time.
+# For example, the calls on the Mondays of a month between 9:00 and 10:00, local time.
 
 HOURS = "reports_hourofweekcounts"
 HOUR_SCOPE = ("destination_number_id", "month", "weekday", "hour")
@@ -341,10 +341,10 @@ HOURS_OF = """
   FROM {quarter_hours} CROSS JOIN (SELECT %s::text AS name) AS zone
   CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE zone.name AS local) AS clock"""
 CHANGED_HOURS = f"changed_hour AS MATERIALIZED ({HOURS_OF.format(quarter_hours='changed')})"
-# The first such hour of a month.
+# The first time in a month that this weekday and hour occur.
 FIRST_OF_HOUR = "month + mod(weekday - extract(isodow FROM month)::int + 7, 7) + hour * interval '1 hour'"
 
-# As for days the index gives three hours more at either end.
+# As for days, the index finds three hours more at each end.
 SUM_HOURS = _add_up(
     HOUR_KEYS,
     HOUR_SUMS,
@@ -365,8 +365,8 @@ SUM_HOURS = _add_up(
 
 # --- Calls at once -------------------------------------------------------------------------------
 #
-# A call goes on from its first post to its last, and is followed for four hours. It weighs in every quarter-hour it
-# touches, also where none begins; so a changed quarter-hour changes those after it too.
+# A call is ongoing from its first post to its last, for four hours at most. It counts in every quarter-hour that it
+# touches, also where no call begins; so a changed quarter-hour changes later ones too.
 
 PEAKS = "reports_quarterhourpeaks"
 FOLLOWED_FOR = timedelta(hours=4)
@@ -397,7 +397,7 @@ SELECT destination_number_id, slot AS quarter_hour, NULL::boolean AS is_open, fi
 FROM (SELECT destination_number_id, first_post_at, {UNTIL} AS until FROM calls_call WHERE callback_id = '') AS call
 CROSS JOIN generate_series({quarter_hour_sql("first_post_at")}, until, interval '15 minutes') AS slot"""
 
-# How many go on from a moment on: one more with each beginning, one less after each end.
+# The number of ongoing calls from each moment on: one more at each start, one less after each end.
 _STEPS = f"""
 SELECT {_PLACE}, at, sum(step) OVER (
   PARTITION BY destination_number_id, quarter_hour ORDER BY at, step DESC
@@ -405,7 +405,7 @@ SELECT {_PLACE}, at, sum(step) OVER (
 FROM going CROSS JOIN LATERAL (VALUES (greatest(first_post_at, quarter_hour), 1), (until, -1)) AS point (at, step)"""
 COUNT_PEAKS = f"""
 SELECT {_PLACE}, max(going_on) AS peak FROM ({_STEPS}) AS step GROUP BY {_PLACE}"""
-# The first moment at which so many go on: of a number and a quarter-hour.
+# The first moment of the peak of a number in a quarter-hour.
 BUSIEST_MOMENT = f"""
 WITH changed AS (SELECT %s AS destination_number_id, %s AS quarter_hour, NULL::boolean AS is_open),
 going AS ({GOING_IN_CHANGED})
@@ -425,11 +425,11 @@ def replacing(
     *,
     scope_keys: tuple[str, ...] = (),
 ) -> str:
-    """Parts of a WITH that make `table` hold exactly what `counting` gives for `scope`: rows that vanish are removed,
-    rows that stay as they are are not touched.
+    """Return the parts of a WITH that make `table` hold exactly what `counting` returns for `scope`.
 
-    A scope names its rows by `scope_keys`, else by the first two keys: the number and a time. One statement may
-    replace any number of tables, of which `counting` reads none."""
+    Rows that `counting` does not return are deleted; unchanged rows are not written. `scope` selects rows by
+    `scope_keys`, by default the first two keys: the number and a time. One statement may replace several tables, if
+    `counting` reads none of them."""
     names = ", ".join((*keys, *figures))
     in_scope = " AND ".join(f"{table}.{key} = scope.{key}" for key in scope_keys or keys[:2])
     return f"""

@@ -1,7 +1,7 @@
-"""What was measured: for each of the five posts a bit, set where that post counts as arriving for a number.
+"""What was measured: one bit for each of the five posts, set if that post counts as arriving for a number.
 
-A post counts as arriving from the quarter-hour of its first one on, or always, or never, as the number is set. So a
-figure that rests on some posts is measured in those rows of counts that have all of their bits."""
+Depending on the number's setting, a post counts as arriving from the quarter-hour in which the first one arrived, or
+always, or never. A figure is measured in the rows of counts that have the bits of all posts it needs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from django.db import connection
 
 from calls.models import RequestType
 
-# Of the five posts, in the order of a call. Rows of counts keep them: never give one another value.
+# The bit of each of the five posts, in the order of a call. Stored rows contain them: never change a value.
 BITS: dict[str, int] = {request_type.value: 1 << n for n, request_type in enumerate(RequestType)}
 EVERY_POST = sum(BITS.values())
 
-# Before and after every quarter-hour: since when a post counts as arriving that is set to, or that never arrived.
+# Before and after every quarter-hour: for posts that are set to always arrive, and for posts that never arrived.
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def needs(posts: Iterable[str]) -> int:
-    """Return the bits of these posts together."""
+    """Return the sum of the bits of these posts."""
     return sum(BITS[post] for post in set(posts))
 
 
 def arrivals(named: str = "") -> str:
-    """Return a part of a WITH: since when each post counts as arriving, for the numbers in a table, or for all."""
+    """Return the part of a WITH that says since when each post counts as arriving.
+
+    `named` is a table of the numbers to include; if it is blank, all numbers are included."""
     moments = ", ".join(
         f"CASE number.{name.lower()} WHEN 'on' THEN '-infinity' WHEN 'off' THEN 'infinity' ELSE coalesce("
         f"min(first.quarter_hour) FILTER (WHERE first.request_type = '{name}'), 'infinity') END AS {name.lower()}_from"
@@ -43,7 +45,7 @@ arrival AS MATERIALIZED (
 
 
 def bits(quarter_hour: str) -> str:
-    """Return the SQL of what is measured in a quarter-hour of the number that a row of `arrival` is of."""
+    """Return the SQL of the bits measured in a quarter-hour; the number is that of the row of `arrival`."""
     return f"({' + '.join(f'({name.lower()}_from <= {quarter_hour})::int * {bit}' for name, bit in BITS.items())})"
 
 
@@ -65,11 +67,11 @@ def first_posts(numbers: Iterable[int]) -> dict[tuple[int, str], datetime]:
 def counted_otherwise(
     before: dict[tuple[int, str], datetime], after: dict[tuple[int, str], datetime]
 ) -> set[tuple[int, datetime]]:
-    """Return the quarter-hours counted already, of which other posts are measured since first posts have moved."""
-    found: set[tuple[int, datetime]] = set()
+    """Return the counted quarter-hours whose measured posts differ because first posts have moved."""
+    quarter_hours: set[tuple[int, datetime]] = set()
     with connection.cursor() as cursor:
         for place in {key for key, _moment in before.items() ^ after.items()}:
             moments = sorted(by_kind.get(place, NEVER) for by_kind in (before, after))
             cursor.execute(COUNTED_BETWEEN, [place[0], *moments])
-            found.update(cursor.fetchall())
-    return found
+            quarter_hours.update(cursor.fetchall())
+    return quarter_hours

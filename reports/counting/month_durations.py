@@ -1,8 +1,8 @@
-"""How long calls of past months took, added up: each whole second that occurs, and the calls of which it is.
+"""Durations of the calls of past months, added up: each full second that occurs, with its number of calls.
 
-Adding up a month takes longer than a recount may, so a recount only deletes what was added up of the months it writes,
-in its own transaction. `add_up` makes it again once a month is over; where it is missing, quarter-hours are read, and
-figures are the same."""
+Adding up a month takes longer than a recount may. So a recount only deletes these rows for the months that it writes,
+in the same transaction, and `add_up` makes them again once the month is over. While they are missing, pages read
+quarter-hours and show the same figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports import periods
 from reports.counting.count_tables import COUNTS, FENCE, TIMES
 from reports.counting.rollups import LOCK, MONTH_DURATIONS
 
-AT_ONCE = 20  # months of numbers in one transaction: so long a roll-up may wait
+AT_ONCE = 20  # months of numbers per transaction; limits how long a roll-up waits
 
 KEYS = ("destination_number_id", "month", "is_open", "measured")
 ARRAYS = tuple(f"{time}_{what}" for time in TIMES for what in ("s", "calls"))
@@ -24,7 +24,7 @@ _ADDED_UP = ",\n  ".join(
     for time in TIMES
     for what, column in (("s", "second"), ("calls", "calls"))
 )
-# Of the months in `scope`, by number. A month in which no time is known has a row of empty arrays.
+# For the months and numbers in `scope`. A month without any known duration has a row of empty arrays.
 ADD_UP = f"""
 SELECT {", ".join(KEYS)}, {_ADDED_UP}
 FROM (
@@ -63,17 +63,17 @@ INSERT INTO {MONTH_DURATIONS} ({", ".join((*KEYS, *ARRAYS))}) SELECT * FROM ({AD
 
 
 def add_up() -> int:
-    """Add up the months that are over and missing, the latest first; return how many, number by number.
+    """Add up past months that are missing, latest first; return how many, counted for each number.
 
-    Leaves off where a roll-up is at work, or the days are of another zone than the reports' zone now is."""
+    Stops if a roll-up is running, or if the days were counted in a time zone other than the current one."""
     added = 0
-    while some := _add_up_some():
-        added += some
+    while batch := _add_up_batch():
+        added += batch
     return added
 
 
 @transaction.atomic
-def _add_up_some() -> int:
+def _add_up_batch() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s), (SELECT time_zone FROM reports_rollup)", [LOCK])
         is_alone, zone = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""What a call came to, in words and in SQL, in one place. The definitions stand in docs/figures.md.
+"""Outcomes and times of calls, in words and in SQL, as docs/figures.md defines them.
 
 By time of receipt: P the first post, L the last, S the first CALL_START, F the first INITIATE_FORWARD, A the first
 FORWARD_ANSWER, E the last CALL_END; Z: the call has fallen silent. Outcomes never read the clock, so counting the
@@ -16,7 +16,7 @@ from calls.models import RequestType
 
 
 class Outcome(models.TextChoices):
-    """Every offered call has exactly one; listed as charts stack them."""
+    """How a call ended. Every offered call has exactly one outcome; charts stack them in this order."""
 
     ANSWERED = "answered", _("Answered")
     SERVED_IN_PLAN = "served_in_plan", _("Served in plan")
@@ -27,13 +27,13 @@ class Outcome(models.TextChoices):
     END_UNKNOWN = "end_unknown", _("End unknown")
 
 
-# A call that a callback started is kept and listed, and is not offered.
+# A call that a callback started is stored and listed, but does not count as offered.
 CALLBACK = "callback"
 CALLBACK_LABEL = _("Callback")
-# A call of which it is not measured what it came to, for a post that the outcome rests on did not arrive.
+# The outcome of a call is not measured if a post that it depends on does not arrive.
 NOT_MEASURED = "not_measured"
 NOT_MEASURED_LABEL = _("Not measured")
-# What a list of calls can be asked for beside outcomes.
+# Further values of the filter by outcome in the list of calls.
 MORE_OUTCOMES = {CALLBACK: CALLBACK_LABEL, NOT_MEASURED: NOT_MEASURED_LABEL}
 
 DEFINITIONS = {
@@ -51,7 +51,7 @@ DEFINITIONS = {
     Outcome.END_UNKNOWN: _("Fell silent without an end, an answer or a forward: nobody can say what it came to."),
 }
 
-# The posts each outcome rests on: where one of them does not arrive, the outcome is not measured.
+# The posts that each outcome depends on: if one of them does not arrive, the outcome is not measured.
 RESTS_ON: dict[str, tuple[RequestType, ...]] = {
     Outcome.ANSWERED: (RequestType.FORWARD_ANSWER,),
     Outcome.SERVED_IN_PLAN: (RequestType.CALL_END,),
@@ -67,7 +67,7 @@ _hours = Value(timedelta(hours=1), output_field=DurationField())
 
 
 def _times(field: str, unit: Value) -> ExpressionWrapper:
-    """A number's setting as a duration."""
+    """Return a setting of the number as a duration."""
     return ExpressionWrapper(F(f"destination_number__{field}") * unit, output_field=DurationField())
 
 
@@ -82,7 +82,7 @@ _forwarded = Q(forwarded_at__isnull=False)
 _started = Q(call_start_at__isnull=False)
 _brief = Q(last_post_at__lt=F("first_post_at") + _times("short_call_s", _seconds))
 
-# The first line that applies.
+# The first condition that is true decides.
 OUTCOME = Case(
     When(_answered, then=Value(Outcome.ANSWERED)),
     When(~_ended & ~_silent, then=Value(Outcome.IN_PROGRESS)),
@@ -98,11 +98,11 @@ OUTCOME = Case(
 IS_OFFERED = Q(callback_id="")
 
 IS_ANSWERED_AFTER_START = _answered & _started
-# The caller's wait: A - P, of calls whose start we saw.
+# The caller's waiting time: A - P, for calls whose CALL_START arrived.
 TIME_TO_ANSWER = Case(When(IS_ANSWERED_AFTER_START, then=_between("first_post_at", "answered_at")))
-# A - F; none where the answer came first.
+# A - F; null if the answer came first.
 RING_TIME = Case(When(forwarded_at__lte=F("answered_at"), then=_between("forwarded_at", "answered_at")))
-# E - A, approximate: E may be the end of the plan. None where E is missing, before A, or too far from it.
+# E - A, approximate: E may be the end of the routing plan. Null if E is missing, before A, or too long after it.
 TALK_TIME = Case(
     When(
         ended_at__gte=F("answered_at"),

@@ -1,8 +1,8 @@
-"""Recounts quarter-hours, days and months, exactly, while posts keep arriving: never increments, always replaces.
+"""Recounts quarter-hours, days and months while posts keep arriving. Counts are replaced, never incremented.
 
 A roll-up takes rows of the changed-quarter-hour log, then counts those quarter-hours in a later statement of the same
-READ COMMITTED transaction: whatever had been logged when it took them is visible to it, and what comes later is
-logged again. An advisory lock lets one roll-up work at a time. What is counted, and how: count_tables."""
+READ COMMITTED transaction. It sees every call logged before it took the rows; later calls are logged again. An
+advisory lock allows one roll-up at a time. count_tables says what is counted, and how."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MONTH_DURATIONS = "reports_monthdurations"
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
-    """The days were counted in another zone than the reports' zone now is."""
+    """The days were counted in a time zone other than the reports' current one."""
 
     def __init__(self, counted_in: str) -> None:
         super().__init__(
@@ -46,14 +46,14 @@ class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a 
 
 # --- Statements ------------------------------------------------------------------------------------
 #
-# Each begins with CHANGED. They run one after the other, for each reads what those before it have written.
+# Each begins with CHANGED. They run in order, because each reads what the previous ones wrote.
 
 
 def _numbered(statement: str) -> str:
-    """Return a statement with its parameters by number, as PostgreSQL takes them: psycopg does not remember a statement
-    of this length, and would look for them each time."""
+    """Return a statement with numbered parameters, PostgreSQL's own form. psycopg does not cache statements of this
+    length and would parse the parameters each time."""
     numbers = count(1)
-    return re.sub("%[s%]", lambda found: f"${next(numbers)}" if found[0] == "%s" else "%", statement)
+    return re.sub("%[s%]", lambda match: f"${next(numbers)}" if match[0] == "%s" else "%", statement)
 
 
 _COUNT_QUARTER_HOURS = f"""
@@ -104,7 +104,7 @@ WITH {CHANGED}, {count_tables.CHANGED_MONTHS}, {
         for table in TABLES
     )
 }, forgotten AS (
-  -- What was added up of durations; reports.counting.month_durations makes it again.
+  -- The sums of durations; reports.counting.month_durations makes them again.
   DELETE FROM {MONTH_DURATIONS} AS durations USING changed_month
   WHERE durations.destination_number_id = changed_month.destination_number_id
     AND durations.month = changed_month.month
@@ -119,7 +119,8 @@ WITH {CHANGED}, going AS MATERIALIZED ({count_tables.GOING_IN_CHANGED}), {
     )
 } SELECT""")
 
-# The first by receipt decides, and of two at once that of the earlier call; a call that moves takes it along.
+# The first post received decides; if two were received at once, that of the earlier call. If that call moves to an
+# earlier quarter-hour, so does its first post.
 NOTE_POSTS_AND_KEYS = _numbered(f"""
 WITH {CHANGED}, event AS MATERIALIZED (
   SELECT changed.destination_number_id, changed.quarter_hour, event.*
@@ -173,10 +174,9 @@ ON CONFLICT (id) DO UPDATE SET counted_at = excluded.counted_at, time_zone = exc
 
 
 def recount_changed(*, wait: bool = False) -> int:
-    """Count again what the log holds now; return how many quarter-hours that were. What comes meanwhile is for later.
+    """Recount the quarter-hours now in the log; return how many. Rows added meanwhile are left for the next roll-up.
 
-    Where another roll-up is at work, wait for it, or leave the work to it. Raise ZoneChanged where days would mix
-    two zones."""
+    If another roll-up is running, wait for it or return. Raise ZoneChanged if days would mix two time zones."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM calls_changedquarterhour")
         last = cursor.fetchone()[0]
@@ -188,7 +188,7 @@ def recount_changed(*, wait: bool = False) -> int:
 
 @transaction.atomic
 def _recount_some(last: int, wait: bool) -> int:
-    """Count what one helping of the log, up to a row, names; nothing where another roll-up is at work."""
+    """Recount one batch of the log, up to the row `last`; return 0 if another roll-up is running."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone()[0] is False:
@@ -205,15 +205,15 @@ def _recount_some(last: int, wait: bool) -> int:
 
 
 def recount(changed: Iterable[tuple[int, datetime]]) -> None:
-    """Make all counts of these quarter-hours, and of what they lie in, what the calls add up to. In a transaction."""
-    named = set(changed)
-    if not named:
+    """Recount these quarter-hours and their days, months and hours of the week. Needs a transaction."""
+    quarter_hours = set(changed)
+    if not quarter_hours:
         return
-    _count(sorted(named | _note_posts(named)))
+    _count(sorted(quarter_hours | _note_posts(quarter_hours)))
 
 
 def _count(changed: list[tuple[int, datetime]]) -> None:
-    """Make the counts of these quarter-hours, and of what they lie in. The first posts are noted by then."""
+    """Write the counts of these quarter-hours and their days, months and hours. First posts must be noted before."""
     schedules = _schedules({number for number, _ in changed})
     arrays = _arrays(changed, schedules)
     counting, parameters = count_quarter_hours()
@@ -226,8 +226,9 @@ def _count(changed: list[tuple[int, datetime]]) -> None:
 
 
 def _note_posts(changed: Collection[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
-    """Note which posts and keys came first and last in these quarter-hours. Return the quarter-hours counted before of
-    which other posts are measured now."""
+    """Note the first and last posts and the use of keys in these quarter-hours.
+
+    Return the quarter-hours already counted whose measured posts have changed by this."""
     before = measured.first_posts({number for number, _ in changed})
     with _cursor(is_for_few=len(changed) <= FEW) as cursor:
         noted = cursor.execute(NOTE_POSTS_AND_KEYS, [*_arrays(list(changed), {}), RequestType.values]).fetchall()
@@ -237,8 +238,10 @@ def _note_posts(changed: Collection[tuple[int, datetime]]) -> set[tuple[int, dat
 
 @contextlib.contextmanager
 def _cursor(*, is_for_few: bool) -> Iterator[psycopg.RawCursor]:
-    """Yield a cursor on Django's connection. For few quarter-hours most of the time would go into reading and planning
-    the statements: so they are prepared once a connection. For many the plan is made for so many."""
+    """Yield a cursor on Django's connection.
+
+    For few quarter-hours, parsing and planning would take most of the time, so statements are prepared once per
+    connection. For many, each statement is planned for its parameters."""
     of_django = connection.connection
     threshold, of_django.prepare_threshold = of_django.prepare_threshold, 0 if is_for_few else None
     try:
@@ -251,8 +254,9 @@ def _cursor(*, is_for_few: bool) -> Iterator[psycopg.RawCursor]:
 
 
 def _schedules(numbers: Iterable[int]) -> dict[int, Schedule]:
-    """Return the opening hours of those numbers that have any. Most have none, which is asked for plainly: what the ORM
-    asks would take a tenth of a recount."""
+    """Return the opening hours of the numbers that have any.
+
+    Most have none, so plain SQL asks for that first: the ORM's query would take a tenth of a recount."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM calls_destinationnumber WHERE id = ANY(%s) AND opening_hours_id IS NOT NULL", [[*numbers]]
@@ -272,9 +276,9 @@ def _arrays(changed: list[tuple[int, datetime]], schedules: dict[int, Schedule])
 
 @transaction.atomic
 def rebuild() -> int:
-    """Count everything again, in the zone that now is; return the number of quarter-hours.
+    """Recount everything in the current time zone; return the number of quarter-hours.
 
-    Readers see the old counts until the new ones are whole; posts are taken meanwhile and counted afterwards."""
+    Readers see the old counts until this commits; posts that arrive meanwhile are stored and counted afterwards."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
@@ -282,14 +286,14 @@ def rebuild() -> int:
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
-        # The log goes on from here: what it names is among the calls that the next statement sees.
+        # Empty the log: the next statement sees all calls that it names.
         cursor.execute("DELETE FROM calls_changedquarterhour")
         cursor.execute(
             f"SELECT destination_number_id, {quarter_hour_sql('first_post_at')} "
             "FROM calls_call GROUP BY 1, 2 ORDER BY 1, 2"
         )
         changed = cursor.fetchall()
-        # All first posts before the first count, for they say what is measured in it.
+        # Note all first posts before counting, because they say what is measured.
         parts = [changed[first : first + MOST_AT_ONCE] for first in range(0, len(changed), MOST_AT_ONCE)]
         for part in parts:
             _note_posts(part)

@@ -1,4 +1,4 @@
-"""Proves the counts: recounts everything from the calls and compares."""
+"""Verifies the counts: recounts everything from the calls and compares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.counting.count_tables import TABLES
 
 @dataclass(frozen=True)
 class Difference:
-    """A count that is not what the calls add up to."""
+    """A stored count that differs from the recount."""
 
     table: str
     number_id: int
@@ -50,7 +50,7 @@ changed_month AS (
   SELECT DISTINCT destination_number_id, date_trunc('month', day)::date AS month FROM reports_daycounts
 )"""
 
-# A month that is not added up is none that differs.
+# Only months that were added up are compared; the others have no rows yet.
 ADDED_UP_MONTHS = f"""
 scope AS MATERIALIZED (
   SELECT DISTINCT destination_number_id, month, %s::text AS time_zone FROM {rollups.MONTH_DURATIONS}
@@ -60,8 +60,8 @@ ALL_HOURS = f"changed_hour AS ({count_tables.HOURS_OF.format(quarter_hours=count
 
 FIRST_POST_KEYS = ("destination_number_id", "quarter_hour", "request_type", "received_at")
 
-# What waits in the log to be counted again may differ. Quarter-hours and what they lie in are written in one
-# transaction: no day or month waits for its quarter-hours.
+# Quarter-hours that wait in the log to be recounted may differ. Days and months never wait for their quarter-hours:
+# both are written in one transaction.
 OF_QUARTER_HOUR = "log.quarter_hour = difference.quarter_hour"
 OF_PEAK = f"""log.quarter_hour BETWEEN difference.quarter_hour - {count_tables.FOLLOWED} AND difference.quarter_hour"""
 OF_NUMBER, NEVER = "true", "false"
@@ -69,7 +69,7 @@ OF_NUMBER, NEVER = "true", "false"
 
 @dataclass(frozen=True)
 class Question:
-    """What a table should hold, and what it holds."""
+    """The SQL to compare a table with its recount."""
 
     table: str
     before: str
@@ -78,7 +78,7 @@ class Question:
     figures: Sequence[str]
     waiting: str
     values: list[Any]
-    # When a difference lies, where its keys do not say it: counting that quarter-hour again mends it.
+    # SQL of the time of a difference if its keys do not hold it; recounting that quarter-hour fixes the difference.
     when: str = ""
 
 
@@ -113,7 +113,7 @@ def _questions() -> Iterator[Question]:
         count_tables.HOUR_SUMS,
         NEVER,
         [zone, zone],
-        # Not the first one, which might be the hour that is skipped in spring.
+        # Not the first occurrence, which might be the hour that is skipped in spring.
         f"({count_tables.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
     )
     yield Question(
@@ -140,32 +140,32 @@ def _questions() -> Iterator[Question]:
 def differences() -> Iterator[Difference]:
     """Recount everything that does not wait in the log, in one snapshot, and yield the counts that differ.
 
-    Raise ZoneChanged where the days are of another zone than the reports' zone now is."""
+    Raise ZoneChanged if the days were counted in a time zone other than the current one."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT time_zone FROM reports_rollup WHERE time_zone <> %s", [settings.TIME_ZONE])
         for (counted_in,) in cursor.fetchall():
             raise rollups.ZoneChanged(counted_in)
-        for asked in _questions():
-            names = ", ".join((*asked.keys, *asked.figures))
-            when, *parts = (f"difference.{key}" for key in asked.keys[1:])
+        for question in _questions():
+            names = ", ".join((*question.keys, *question.figures))
+            when, *parts = (f"difference.{key}" for key in question.keys[1:])
             cursor.execute(
                 f"""
-                WITH {asked.before + "," if asked.before else ""}
-                expected AS (SELECT {names} FROM ({asked.expected}) AS expected),
-                stored AS (SELECT {names} FROM {asked.table}),
+                WITH {question.before + "," if question.before else ""}
+                expected AS (SELECT {names} FROM ({question.expected}) AS expected),
+                stored AS (SELECT {names} FROM {question.table}),
                 difference AS (
                   (TABLE expected EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE expected)
                 )
-                SELECT DISTINCT number.e164, number.id, {", ".join((asked.when or when, *parts))}
+                SELECT DISTINCT number.e164, number.id, {", ".join((question.when or when, *parts))}
                 FROM difference JOIN calls_destinationnumber AS number ON number.id = destination_number_id
-                WHERE NOT {_waits(asked.waiting)}
+                WHERE NOT {_waits(question.waiting)}
                 ORDER BY 1, 2""",
-                asked.values,
+                question.values,
             )
             for e164, number_id, at, *rest in cursor.fetchall():
-                what = " ".join("open" if one is True else "closed" if one is False else str(one) for one in rest)
-                yield Difference(asked.table.removeprefix("reports_"), number_id, e164, at, what)
+                what = " ".join("open" if part is True else "closed" if part is False else str(part) for part in rest)
+                yield Difference(question.table.removeprefix("reports_"), number_id, e164, at, what)
         yield from _opened_otherwise(cursor)
 
 
@@ -177,7 +177,7 @@ def _waits(condition: str) -> str:
 
 
 def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
-    """Yield the quarter-hours that are not counted as inside or outside opening hours as they should be."""
+    """Yield the quarter-hours that are counted on the wrong side of the opening hours."""
     schedules = DestinationNumber.objects.schedules()
     e164 = dict(DestinationNumber.objects.values_list("pk", "e164"))
     for name in (*(table.of_quarter_hours for table in TABLES), count_tables.PEAKS):
@@ -196,7 +196,7 @@ def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
 
 @transaction.atomic
 def mend(found: list[Difference]) -> None:
-    """Count again what differs; first posts first, for they say what is measured."""
+    """Recount what differs; first posts come first, because they say what is measured."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.LOCK])
         changed = {
@@ -215,7 +215,7 @@ def mend(found: list[Difference]) -> None:
 
 
 def _moment(when: datetime | date) -> datetime:
-    """The quarter-hour itself, or the first one of a day: counting it again counts its day again."""
+    """Return the quarter-hour, or the first one of a day: recounting it recounts its day."""
     if isinstance(when, datetime):
         return when
     return datetime.combine(when, time(), ZoneInfo(settings.TIME_ZONE))

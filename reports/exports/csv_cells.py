@@ -1,22 +1,22 @@
-"""The cells of CSV files, as SQL: guarded against formulas, moments and durations as text, and those for Excel."""
+"""Cells of CSV files, as SQL: guarded against formulas; times and durations as text; the same for Excel."""
 
 from __future__ import annotations
 
-# What is not seen before the first sign of a cell: format characters, spaces and line ends of any kind, fillers,
-# variation selectors (Unicode Cf, Zs, Zl, Zp, Cc and Default_Ignorable_Code_Point).
+# Characters that are invisible before the first visible one of a cell: format characters, spaces and line ends of any
+# kind, fillers, variation selectors (Unicode Cf, Zs, Zl, Zp, Cc and Default_Ignorable_Code_Point).
 IGNORABLE = (
     r"\s\u0001-\u0020\u007F-\u00A0\u00AD\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u1680\u17B4\u17B5"
     r"\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB"
     r"\U000110BD\U000110CD\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF"
 )
-# A cell that a spreadsheet could take for a formula: one that begins with = + - @ (or their full-width and small
-# twins), also behind what is not seen or quotes, or with a tab or a line break. A plain E.164 number is let through.
+# A cell that a spreadsheet could read as a formula: it begins with = + - @ (or their full-width and small forms), also
+# after invisible characters or quotes, or with a tab or a line break. Plain E.164 numbers are not guarded.
 FORMULA = rf"""^[{IGNORABLE}]*[\t\r\n]|^[{IGNORABLE}"'']*[=+@＝＋－＠﹢﹣﹦﹫-]"""
 
 
 def safe(column: str) -> str:
-    """Return the SQL of a text cell that no spreadsheet runs as a formula; blank becomes empty."""
-    # Letters and digits first: a pattern for every cell of a million calls would take seconds.
+    """Return the SQL of a text cell that no spreadsheet runs as a formula. A blank text becomes null."""
+    # Texts that begin with a letter or digit first: matching every cell of a million calls would take seconds.
     return (
         f"CASE WHEN ascii({column}) BETWEEN 65 AND 122 OR ascii({column}) BETWEEN 48 AND 57 THEN {column} "
         f"WHEN {column} = '' THEN NULL "
@@ -26,7 +26,7 @@ def safe(column: str) -> str:
 
 
 def is_e164(column: str) -> str:
-    """Return the SQL that says whether a text is a plain E.164 number; a pattern takes three times as long."""
+    """Return the SQL of whether a text is a plain E.164 number; a regular expression takes three times as long."""
     return (
         f"starts_with({column}, '+') AND length({column}) BETWEEN 3 AND 16 "
         f"AND translate({column}, '0123456789', '') = '+' AND substr({column}, 2, 1) <> '0'"
@@ -34,12 +34,12 @@ def is_e164(column: str) -> str:
 
 
 def moment(column: str) -> str:
-    """Return the SQL of a moment: ISO 8601 with offset, in the zone of the transaction, to the second."""
+    """Return the SQL of a time: ISO 8601 with offset, in the time zone of the transaction, to the second."""
     return f"to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM')"
 
 
 def exact_moment(column: str) -> str:
-    """Return the SQL of a moment to the millisecond."""
+    """Return the SQL of a time as `moment` does, to the millisecond."""
     return f"to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.MSTZH:TZM')"
 
 
@@ -48,8 +48,8 @@ def seconds(interval: str) -> str:
     return f"round(extract(epoch FROM {interval}), 3)"
 
 
-# What a spreadsheet set to German reads by a double click: a fraction has a comma, a time neither T nor offset, and a
-# number in E.164 a space, or it would become 4.92E+12. Other texts that look like a number or a date have a quote.
+# For German Excel, which opens files by double click: fractions have a comma, times have neither T nor offset, and
+# E.164 numbers have a space, or they would become 4.92E+12. Other texts that look like a number or a date get a quote.
 FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
 TEXTS = frozenset({25, 1042, 1043})  # text, char, varchar
 MOMENTS = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at", "peak_at"}) | {
@@ -80,6 +80,3 @@ def for_excel(name: str, type_number: int) -> str:
         guarded = f"CASE WHEN {is_e164(column)} THEN {spaced} WHEN {is_value} THEN '''' || {column} ELSE {column} END"
         return f"{guarded} AS {column}"
     return column
-
-
-# --- The files ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""The tables of reports: counts, which reports.counting alone writes, and what reports remember beside them.
+"""The tables of reports: counts, which only reports.counting writes, and the state that reports keep beside them.
 
-Counts are complete; what is not measured is hidden when shown."""
+Counts are complete; pages hide what is not measured."""
 
 from reports.models.blocks import BlockCounts, DayBlockCounts, MonthBlockCounts, QuarterHourBlockCounts
 from reports.models.counts import (

@@ -1,4 +1,4 @@
-"""What tables of counts share: the number, the time, what was measured, and their columns."""
+"""Abstract models that the tables of counts share: number, time and measured posts; and their fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calls.models import DestinationNumber
 
 
 def in_words(moment: datetime) -> str:
-    """Return a moment as the admin shows it, in the reports' zone."""
+    """Return a time as the admin shows it, in the reports' time zone."""
     return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
@@ -23,22 +23,22 @@ def count_field(label: object, help_text: object = "") -> models.PositiveInteger
 
 
 def seconds_field(label: object) -> models.DecimalField:
-    """Seconds, exact to the microsecond, so that adding them in any order gives the same sum."""
+    """Return a field of seconds, exact to the microsecond, so that any order of adding gives the same sum."""
     return models.DecimalField(label, max_digits=20, decimal_places=6, default=0)  # type: ignore[arg-type]
 
 
 def microseconds_field(label: object) -> models.BigIntegerField:
-    """The same in whole microseconds, which add up faster."""
+    """Return a field of whole microseconds, which add up faster than decimal seconds."""
     return models.BigIntegerField(label, default=0, db_default=0)  # type: ignore[arg-type]
 
 
 def durations_field(label: object) -> ArrayField:
-    """The seconds of each call, whole seconds begun, the shortest first."""
+    """Return a field of durations in seconds, each rounded up to a full second, shortest first."""
     return ArrayField(models.PositiveIntegerField(), verbose_name=label, default=list)  # type: ignore[arg-type]
 
 
 class OfNumber(models.Model):
-    """What is kept of one number. Every table's own constraint begins with the number, so it needs no index beside."""
+    """A row of one number. Every table has a constraint that begins with the number, so the key needs no index."""
 
     destination_number = models.ForeignKey(
         DestinationNumber,
@@ -53,7 +53,7 @@ class OfNumber(models.Model):
 
 
 class Measured(models.Model):
-    """What was measured of a row of counts: a bit for each of the five posts (reports.counting.measured)."""
+    """The posts measured in a row of counts: a bit for each of the five (reports.counting.measured)."""
 
     measured = models.PositiveSmallIntegerField(
         _("measured"),
@@ -66,7 +66,7 @@ class Measured(models.Model):
 
 
 class OfQuarterHour(models.Model):
-    """One quarter-hour, as a whole inside the number's opening hours or outside of them."""
+    """A row of one quarter-hour, which is entirely inside the number's opening hours or outside."""
 
     quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
     is_open = models.BooleanField(_("inside opening hours"), default=True)
@@ -76,7 +76,7 @@ class OfQuarterHour(models.Model):
 
 
 class OfDay(models.Model):
-    """What lies inside the number's opening hours on one day, or outside of them."""
+    """A row of one day, for the time inside or outside the number's opening hours."""
 
     day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
     is_open = models.BooleanField(_("inside opening hours"), default=True)
@@ -86,7 +86,7 @@ class OfDay(models.Model):
 
 
 class OfMonth(models.Model):
-    """What lies inside the number's opening hours in one month, or outside of them. Only the roll-up makes them."""
+    """A row of one month, for the time inside or outside the number's opening hours. Only the roll-up writes it."""
 
     month = models.DateField(_("month"), help_text=_("Its first day, of the reports' zone"))
     is_open = models.BooleanField(_("inside opening hours"), default=True)

@@ -1,4 +1,4 @@
-"""What blocks of the routing plan add up to by number and block type."""
+"""Counts of routing-plan blocks by number and block type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.models.base import (
 
 
 class BlockCounts(OfNumber, Measured):
-    """The figures of one block type of one number in one stretch of time."""
+    """The figures of one block type of one number in one quarter-hour, day or month."""
 
     block_type = models.TextField("blockType")
     blocks = count_field(_("blocks"), _("BLOCK_END posts of this type"))

@@ -1,4 +1,4 @@
-"""What calls add up to by number: by quarter-hour, day, month and hour of the week, and the most at once."""
+"""Counts of calls by number: by quarter-hour, day, month and hour of the week; durations; simultaneous calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reports.models.base import (
 
 
 class Counts(OfNumber, Measured):
-    """The figures of one number in one stretch of time."""
+    """The figures of one number in one quarter-hour, day or month."""
 
     offered = count_field(_("offered"))
     answered = count_field(_("answered"))
@@ -31,7 +31,7 @@ class Counts(OfNumber, Measured):
     short = count_field(_("short"))
     in_progress = count_field(_("in progress"))
     end_unknown = count_field(_("end unknown"))
-    # The two sides of the service level, and the sums and counts that the means need.
+    # Denominator and numerator of the service level; then the sums and counts for averages.
     answered_after_start = count_field(_("answered, start seen"), _("Answered calls that have a CALL_START"))
     answered_in_time = count_field(_("answered in time"), _("Of these, within the number's service level"))
     time_to_answer_s = seconds_field(_("time to answer, sum (s)"))
@@ -93,7 +93,7 @@ class MonthCounts(Counts, OfMonth):
 
 
 class HourOfWeekCounts(OfNumber, Measured, OfMonth):
-    """What came in one hour of the week, local time, on all its days of one month."""
+    """Calls that came in one hour of the week, local time, summed over one month."""
 
     weekday = models.PositiveSmallIntegerField(_("weekday"), help_text=_("1 is Monday"))
     hour = models.PositiveSmallIntegerField(_("hour"))
@@ -117,7 +117,7 @@ class HourOfWeekCounts(OfNumber, Measured, OfMonth):
 
 
 class MonthDurations(OfNumber, Measured, OfMonth):
-    """How long the calls of a past month took: the whole seconds that occur, and of how many calls each is.
+    """Durations of the calls of a past month: the full seconds that occur, and the number of calls for each.
 
     Added up from the durations of quarter-hours and deleted when one of them changes (counting.month_durations)."""
 
@@ -132,7 +132,7 @@ class MonthDurations(OfNumber, Measured, OfMonth):
         verbose_name = _("durations of a month")
         verbose_name_plural = _("durations by month")
         constraints = [
-            # Also answers: what was added up of this number's month?
+            # Also answers: what are this number's durations in a month?
             models.UniqueConstraint(
                 name="durations_once_per_month", fields=["destination_number", "month", "is_open", "measured"]
             )
@@ -143,7 +143,7 @@ class MonthDurations(OfNumber, Measured, OfMonth):
 
 
 class QuarterHourPeaks(OfNumber, OfQuarterHour):
-    """The most calls of a number that went on at one moment of a quarter-hour; none where none went on."""
+    """The peak of simultaneous calls of a number in a quarter-hour. Without calls there is no row."""
 
     peak = count_field(_("calls at once"))
 

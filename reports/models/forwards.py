@@ -1,4 +1,4 @@
-"""What forwards add up to by number and destination, and who answered after another was tried."""
+"""Counts of forwards by number and destination, and of calls answered by someone else than was tried first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.models.base import (
 
 
 class ForwardCounts(OfNumber, Measured):
-    """How often one destination of one number was tried in one stretch of time, and answered."""
+    """Attempts at and answers by one destination of one number in one quarter-hour, day or month."""
 
     destination = models.TextField("destination")
     destination_type = models.TextField("destinationType")
@@ -96,7 +96,7 @@ class MonthForwardCounts(ForwardCounts, OfMonth):
 
 
 class Handovers(OfNumber, Measured):
-    """Calls of one number in one stretch of time that another answered than was tried first."""
+    """Answered calls of one number whose destination was not the one tried first, in one quarter-hour, day or month."""
 
     first_destination = models.TextField(_("tried first"))
     first_type = models.TextField(_("type of the one tried first"))

@@ -1,4 +1,4 @@
-"""What reports remember beside counts: first posts, the last roll-up, emailed silences, workbooks."""
+"""State that reports keep beside counts: first posts, the last roll-up, emailed silences, workbooks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FirstPost(models.Model):
     request_type = models.TextField("requestType")
     quarter_hour = models.DateTimeField(_("since"))
     received_at = models.DateTimeField(_("received"), help_text=_("Of the first such post"))
-    # Derived when calls are counted, as a hint: no figure rests on it.
+    # Derived when calls are counted, as a hint: no figure depends on it.
     last_received_at = models.DateTimeField(_("last received"), null=True)
 
     class Meta:
@@ -46,7 +46,7 @@ class FirstPost(models.Model):
 
 
 class ToldSilence(OfNumber):
-    """That a number fell silent was told by mail, and to whom. It goes once posts come again."""
+    """A silence of a number that was emailed, and the people it was emailed to. Deleted once posts come again."""
 
     since = models.DateTimeField(_("silent since"), help_text=_("Its last post"))
     told_at = models.DateTimeField(_("told"), help_text=_("When the first mail left"))
@@ -56,7 +56,7 @@ class ToldSilence(OfNumber):
         verbose_name = _("told silence")
         verbose_name_plural = _("told silences")
         constraints = [
-            # Also answers: was this number's silence told?
+            # Also answers: was this number's silence emailed?
             models.UniqueConstraint(name="silence_told_once_per_number", fields=["destination_number"])
         ]
 
@@ -65,7 +65,7 @@ class ToldSilence(OfNumber):
 
 
 class RollUp(models.Model):
-    """How far the counts reach, and the zone their days are of. One row, made by the first roll-up."""
+    """Until when calls are counted, and the time zone of the days. One row, made by the first roll-up."""
 
     counted_at = models.DateTimeField(_("counted up to"))
     time_zone = models.TextField(_("zone of the days"))
@@ -87,9 +87,9 @@ class WorkbookState(models.TextChoices):
 
 
 class Workbook(models.Model):
-    """A workbook that the files worker makes, or has made, for the person who asked for it.
+    """A workbook that the files worker makes, or has made, for the person who requested it.
 
-    The row is the whole job: a message that is lost, late or sent twice changes nothing."""
+    The row holds the whole job: a Celery message that is lost, late or sent twice does no harm."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     asker = models.ForeignKey(
@@ -132,7 +132,7 @@ class Workbook(models.Model):
             ),
         ]
         indexes = [
-            # Which workbook is next, and which worker was lost?
+            # Which workbook is next, and which worker was lost (no heartbeat)?
             models.Index(
                 name="workbook_unfinished",
                 fields=["created_at"],

@@ -1,10 +1,9 @@
-"""Sums of counts by what was measured: the one statement by which pages and files read them.
+"""Sums of counts by what was measured: the statement with which pages and files read counts.
 
     SELECT <groups>, measured, sum(<column>), … FROM (<rows>) AS counts GROUP BY <groups>, measured
 
-The rows are those of the runs of a period (reports.periods.runs): whole months are read from counts of months, other
-days from counts of days, and quarter-hours only where a bucket begins or ends within a day. docs/architecture.md shows
-a statement as it is sent."""
+A period is read in runs (reports.periods.runs): whole months from counts of months, other days from counts of days, and
+quarter-hours only where a bucket begins or ends within a day. docs/architecture.md shows a statement as it is sent."""
 
 from __future__ import annotations
 
@@ -23,18 +22,18 @@ from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period, Run
 
-# By group and by what was measured, the sums of columns.
+# The sums of columns, by group and by what was measured.
 Sums = Mapping[tuple[Any, ...], ByMeasured]
-# Inside opening hours, outside of them, or both.
+# SQL: inside opening hours, outside, or both, as requested.
 IS_ASKED = "(%(is_open)s::boolean IS NULL OR is_open = %(is_open)s)"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table of counts that a period is read from, as a SELECT, and its parameters.
+    """The SELECT, with its parameters, of the rows of counts that a period is read from.
 
-    Each has its number, what was measured, the `bucket` it lies in, counted from 1, the parts of the table, and some
-    columns to add up: with a minus where it is taken off again."""
+    A row has its number, what was measured, its `bucket` (counted from 1), the parts of the table, and the columns to
+    add up, which are negative if the row is subtracted. `takes_off` says whether there are such rows."""
 
     sql: str
     parameters: dict[str, Any]
@@ -42,7 +41,7 @@ class Rows:
 
 
 def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime] = ()) -> dict[str, Any]:
-    """Return what statements over these numbers take. `edges` are where buckets begin, and where the last one ends."""
+    """Return the parameters of statements over these numbers. `edges` are the starts of buckets and the last end."""
     return {
         "ids": [number.id for number in coverage],
         "is_open": period.opening.is_open,
@@ -55,7 +54,7 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime] = (
 def rows(
     table: Table, coverage: Coverage, period: Period, edges: Sequence[datetime] | None, columns: Sequence[str]
 ) -> Rows:
-    """Return the rows that a period is read from. Without `edges` each quarter-hour is a bucket."""
+    """Return the rows that a period is read from. If `edges` is None, each quarter-hour is a bucket."""
     if edges is None:
         run = Run(Grain.QUARTER_HOUR, period.first, period.last, until=period.until)
         read_from = [(run, bucket_of_quarter_hour(None))]
@@ -66,7 +65,7 @@ def rows(
 
 
 def rows_of_each(table: Table, coverage: Coverage, spans: Sequence[Period], columns: Sequence[str]) -> Rows:
-    """Return the rows that periods are read from which lie apart: each is a bucket. All ask for the same hours."""
+    """Return the rows that several separate periods are read from. Each period is a bucket; all have the same hours."""
     read_from = [
         (run, str(bucket))
         for bucket, span in enumerate(spans, start=1)
@@ -75,27 +74,27 @@ def rows_of_each(table: Table, coverage: Coverage, spans: Sequence[Period], colu
     return _rows(table, columns, read_from, parameters(coverage, spans[0]))
 
 
-def _rows(table: Table, columns: Sequence[str], read_from: Sequence[tuple[Run, str]], given: dict[str, Any]) -> Rows:
-    is_asked = "" if given["is_open"] is None else " AND is_open = %(is_open)s"
+def _rows(table: Table, columns: Sequence[str], read_from: Sequence[tuple[Run, str]], values: dict[str, Any]) -> Rows:
+    is_asked = "" if values["is_open"] is None else " AND is_open = %(is_open)s"
     selects = []
     for n, (run, bucket) in enumerate(read_from):
         in_days = run.grain != Grain.QUARTER_HOUR
-        given[f"from_{n}"] = run.first if in_days else run.start
-        given[f"to_{n}"] = run.last + periods.DAY if in_days else run.end
-        asked = f"{{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
-        selects.append(_select(table, run, columns, bucket, asked))
-    return Rows("\n  UNION ALL".join(selects), given, any(run.taken_off for run, _bucket_of_it in read_from))
+        values[f"from_{n}"] = run.first if in_days else run.start
+        values[f"to_{n}"] = run.last + periods.DAY if in_days else run.end
+        condition = f"{{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
+        selects.append(_select(table, run, columns, bucket, condition))
+    return Rows("\n  UNION ALL".join(selects), values, any(run.taken_off for run, _bucket_sql in read_from))
 
 
 def bucket_of_quarter_hour(edges: Sequence[datetime] | None) -> str:
-    """Return the SQL of the bucket that a `quarter_hour` lies in, counted from 1."""
+    """Return the SQL of the bucket of a `quarter_hour`, counted from 1."""
     if edges is None:
         return "1 + (extract(epoch FROM quarter_hour - %(start)s::timestamptz) / 900)::int"
     return "width_bucket(quarter_hour, %(edges)s::timestamptz[])"
 
 
 def bounds_of_bucket(edges: Sequence[datetime] | None) -> tuple[str, str]:
-    """Return the SQL of where a `bucket` begins and ends."""
+    """Return the SQL of the start and end of a `bucket`."""
     if edges is None:
         start = "%(start)s::timestamptz + {} * interval '15 minutes'"
         return start.format("(bucket - 1)"), start.format("bucket")
@@ -126,7 +125,7 @@ def _select(table: Table, run: Run, columns: Sequence[str], bucket: str, when: s
 
 
 def columns_of(table: Table, keys: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of a table that some figures are made of; of calls also how many were offered."""
+    """Return the columns of a table that these figures need; for calls also `offered`."""
     names = {"offered": None} if "offered" in table.sums else {}
     for key in keys:
         if FIGURES[key].table is table:
@@ -143,9 +142,10 @@ def read(
     by: tuple[str, ...],
     keys: Sequence[str],
 ) -> Sums:
-    """Return the sums of a period that some figures are made of, by what was measured, in groups: by `bucket`, by
-    `destination_number_id`, by parts of the table, or by `incomplete`: the number, where not every one of the figures
-    is measured that apply to it."""
+    """Return the sums of a period that these figures need, by group and by what was measured.
+
+    `by` names the groups: `bucket`, `destination_number_id`, parts of the table, or `incomplete`, which is the number
+    if at least one of the figures that apply to it is not measured, else null."""
     columns = columns_of(table, keys)
     return _add_up(rows(table, coverage, period, edges, columns), columns, coverage, by, keys)
 
@@ -153,32 +153,34 @@ def read(
 def read_each(
     table: Table, coverage: Coverage, spans: Sequence[Period], *, by: tuple[str, ...], keys: Sequence[str]
 ) -> Sums:
-    """Return the sums of periods that lie apart, each of which is a bucket, as `read` does."""
+    """Return the sums of several separate periods as `read` does. Each period is a bucket."""
     columns = columns_of(table, keys)
     return _add_up(rows_of_each(table, coverage, spans, columns), columns, coverage, by, keys)
 
 
-def _add_up(found: Rows, columns: Sequence[str], coverage: Coverage, by: tuple[str, ...], keys: Sequence[str]) -> Sums:
+def _add_up(
+    selected: Rows, columns: Sequence[str], coverage: Coverage, by: tuple[str, ...], keys: Sequence[str]
+) -> Sums:
     width = len(by)
-    more = _posts_needed(coverage, keys) if "incomplete" in by else {}
+    posts_needed = _posts_needed(coverage, keys) if "incomplete" in by else {}
     groups: dict[tuple[Any, ...], dict[int, Mapping[str, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(statement(found.sql, columns, by), found.parameters | more)
+        cursor.execute(statement(selected.sql, columns, by), selected.parameters | posts_needed)
         for row in cursor.fetchall():
-            # What is read and taken off again comes to nothing.
-            if not found.takes_off or any(row[width + 1 :]):
+            # Groups that were only read to be subtracted again have sums of 0.
+            if not selected.takes_off or any(row[width + 1 :]):
                 groups.setdefault(row[:width], {})[row[width]] = dict(zip(columns, row[width + 1 :], strict=True))
     return groups
 
 
-# Of a number to which no figures of forwards apply, their posts need not arrive.
+# If figures of forwards do not apply to a number, the posts of forwards need not arrive.
 _INCOMPLETE = """CASE WHEN measured & %(without_forwards)s <> %(without_forwards)s
     OR measured & %(every)s <> %(every)s AND destination_number_id <> ALL(%(no_forwards)s::bigint[])
   THEN destination_number_id END"""
 
 
 def statement(sql: str, columns: Sequence[str], by: Sequence[str]) -> str:
-    """Return the statement that adds up some rows by groups and by what was measured."""
+    """Return the statement that adds up rows by groups and by what was measured."""
     groups = ", ".join(f"{_INCOMPLETE} AS incomplete" if name == "incomplete" else name for name in by)
     sums = ", ".join(f"sum({name})::bigint" for name in columns)
     places = ", ".join(str(n + 1) for n in range(len(by) + 1))
@@ -186,7 +188,7 @@ def statement(sql: str, columns: Sequence[str], by: Sequence[str]) -> str:
 
 
 def _posts_needed(coverage: Coverage, keys: Sequence[str]) -> dict[str, Any]:
-    """Return the posts on which some figures rest, as bits; and the numbers to which those of forwards do not apply."""
+    """Return the bits of the posts that these figures need, and the numbers to which none of forwards apply."""
     every, without = 0, 0
     for key in keys:
         every |= FIGURES[key].needs
