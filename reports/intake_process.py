@@ -1,4 +1,4 @@
-"""The intake process as the web processes see it: whether it answers, and what both have counted."""
+"""The intake process as web processes see it: whether it is up, and the post counters of both."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-# Longer than its /healthz waits for a database that does not answer.
+# Longer than its /healthz waits for the database.
 WAIT_S = 2.0
 WEB, INTAKE = "web", "intake"
 
 
 def is_up() -> bool | None:
-    """Return whether the intake process says that it can keep posts; None where there is no such process."""
+    """Return whether the intake process can keep posts; None if there is no such process."""
     if not settings.INTAKE_URL:
         return None
-    # Never by way of a proxy that the environment names.
+    # Ignores proxies set in the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{settings.INTAKE_URL}/healthz", timeout=WAIT_S) as answer:
@@ -33,10 +33,10 @@ def is_up() -> bool | None:
 
 
 class PostCounters(Collector):
-    """The counters of web and intake processes; `process` says whose they are.
+    """The counters of web and intake processes, with the label `process`.
 
-    Each side has a folder of its own, so that the restart of one neither deletes the other's files nor makes a sum of
-    both decrease: Prometheus would take that for a new beginning and count everything once more."""
+    Each side has its own folder, so that a restart of one neither deletes the other's files nor makes a sum of both
+    decrease. Prometheus would take a decrease for a restart and count everything again."""
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, Metric] = {}
@@ -51,12 +51,12 @@ class PostCounters(Collector):
         own = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         yield WEB, _of_folder(own) if own else REGISTRY.collect()
         if settings.INTAKE_METRICS_DIR and Path(settings.INTAKE_METRICS_DIR).is_dir():
-            with contextlib.suppress(FileNotFoundError):  # it is being stopped: its files go, and then the folder
+            with contextlib.suppress(FileNotFoundError):  # the process is stopping and removes its folder
                 yield INTAKE, _of_folder(settings.INTAKE_METRICS_DIR)
 
 
 def posts_counted() -> dict[str, int]:
-    """Return how many posts each side has answered since it was started."""
+    """Return how many posts each side has answered since its start."""
     counted: dict[str, int] = {}
     for family in PostCounters().collect():
         for sample in family.samples:

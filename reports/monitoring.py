@@ -1,4 +1,4 @@
-"""How the installation stands: for Prometheus at /metrics, and for staff on a page."""
+"""State of the installation: metrics for Prometheus at /metrics, and findings for the page System."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from calls.ingest.writer import Writer
 from calls.monitoring_access import for_machines, may_watch
 from reports import intake_process
 
-# Up to then counting may lag for a large batch, or a worker that is started again.
+# Counting may lag this long because of a large batch or a restart of the worker.
 BEHIND_S = 120.0
-# Up to then the files worker may take to begin, and workbooks to follow each other.
+# How long the files worker may take to start, and a workbook may wait for others.
 UNMADE_S, LATE_S = 60.0, 1800.0
-# How far is counted, what waits to be counted, what came in, what was refused.
+# What is counted, what waits to be counted, the newest post, refused posts, workbooks.
 STATE = """
 SELECT
   (SELECT counted_at FROM reports_rollup) AS counted_at,
@@ -45,31 +45,31 @@ SELECT
 
 @dataclass(frozen=True)
 class Counted:
-    """What the database tells."""
+    """The part of the state that the database knows."""
 
     counted_at: datetime | None
-    changed: int  # log rows that wait to be counted
+    changed: int  # log rows waiting to be counted
     changed_since: datetime | None
     newest_post_at: datetime | None
     refused: int
-    workbooks: int  # that wait to be made
+    workbooks: int  # waiting to be made
     workbooks_since: datetime | None
-    made_now: int  # workbooks that a worker is at
+    made_now: int  # workbooks that a worker is making
     asked_at: datetime
 
     @property
     def heartbeat_age_s(self) -> float | None:
-        """How long ago the worker last counted, which beat has it do every few seconds; None where it never did."""
+        """Seconds since the worker last counted, which it does every few seconds; None if it never did."""
         return None if self.counted_at is None else self._age_s(self.counted_at)
 
     @property
     def lag_s(self) -> float:
-        """How long the oldest change has waited to be counted."""
+        """Seconds that the oldest change has waited to be counted."""
         return 0.0 if self.changed_since is None else self._age_s(self.changed_since)
 
     @property
     def workbook_wait_s(self) -> float:
-        """How long the oldest workbook has waited to be begun."""
+        """Seconds that the oldest workbook has waited to be started."""
         return 0.0 if self.workbooks_since is None else self._age_s(self.workbooks_since)
 
     def _age_s(self, moment: datetime) -> float:
@@ -78,17 +78,17 @@ class Counted:
 
 @dataclass(frozen=True)
 class State:
-    """How all of it stands; None for what cannot be told now."""
+    """The state of database and spool; None for what cannot be read now."""
 
     counted: Counted | None
     held: SpoolContents | None
 
     @classmethod
     def now(cls) -> State:
-        """Ask database and spool, within a second: a database that does not answer is away."""
+        """Read the state of database and spool. A database that does not answer within a second counts as down."""
         try:
             counted = _database.ask(None, intake.WAIT_FOR_DATABASE_S)
-        except Exception:  # noqa: BLE001 (whatever it is: nothing can be told)
+        except Exception:  # noqa: BLE001 (after any error the state is not known)
             counted = None
         try:
             return cls(counted, intake.held_in_spool())
@@ -97,7 +97,7 @@ class State:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether what came is counted, but for the last minutes: before, a number may only seem to be silent."""
+        """Whether all posts but those of the last minutes are counted. If not, a number may only seem silent."""
         if self.counted is None or self.counted.heartbeat_age_s is None or (self.held and self.held.waiting):
             return False
         return self.counted.heartbeat_age_s <= BEHIND_S and self.counted.lag_s <= BEHIND_S
@@ -105,17 +105,17 @@ class State:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the page for staff."""
+    """One line of the page System."""
 
     name: str
     is_well: bool
     says: str
-    advice: str = ""  # what to do where it is not well
-    address: str = ""  # where to do it
+    advice: str = ""  # what to do if it is not well
+    address: str = ""  # the page where to do it
 
 
 def findings(state: State) -> list[Finding]:
-    """Say of each part how it stands, and what to do where it does not."""
+    """Return the state of each part, and what to do about problems."""
     return [
         _intake_line(),
         _database_line(state),
@@ -255,7 +255,7 @@ def _mail_line() -> Finding:
 
 
 def moment(of: datetime | None) -> str:
-    """Return a time of today, or day and time, in the reports' zone."""
+    """Return a time in the reports' time zone, with its day if that is not today."""
     if of is None:
         return "–"
     local = timezone.localtime(of)
@@ -266,9 +266,9 @@ def moment(of: datetime | None) -> str:
 _writer = Writer("calltally monitoring")
 
 
-def _ask(asked: list[None]) -> list[Counted]:
+def _ask(requests: list[None]) -> list[Counted]:
     (row,) = _writer.execute(STATE, [])
-    return [Counted(*row)] * len(asked)
+    return [Counted(*row)] * len(requests)
 
 
 _database: GroupCommit[None, Counted] = GroupCommit("monitoring", _ask, _writer.close)
@@ -276,7 +276,7 @@ close = _database.close
 
 
 class StateCollector(Collector):
-    """What is asked at the moment of the scrape. A figure that cannot be told is left out."""
+    """Gauges that are read at each scrape. A value that is not known is left out."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         state = State.now()
@@ -317,7 +317,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell Prometheus; 404 for who may not watch."""
+    """Return the metrics; 404 for clients that may not read them."""
     if not may_watch(request.META):
         return HttpResponseNotFound()
     registry = CollectorRegistry()
@@ -327,7 +327,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def metrics_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The middleware that answers /metrics before hosts, sessions and redirects are looked at."""
+    """Middleware that answers /metrics before hosts, sessions and redirects are handled."""
 
     def middleware(request: HttpRequest) -> Any:
         return for_machines(metrics(request)) if request.path_info == "/metrics" else get_response(request)

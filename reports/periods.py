@@ -1,7 +1,7 @@
-"""Local days, quarter-hours, comparison periods: all that is known of clocks that are put forward and back.
+"""Local days, quarter-hours and periods; all handling of daylight saving time.
 
-Moments are aware and in UTC; days, hours and weekdays are those of the reports' zone. The last Sunday in March has 92
-quarter-hours and the last in October 100; the hour that comes twice is told apart by its offset."""
+Times are aware and in UTC; days, hours and weekdays are those of the reports' time zone. The last Sunday in March has
+92 quarter-hours and the last in October 100; the two repeated hours differ in their UTC offset."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER_HOUR = timedelta(minutes=15)
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
-# What is usual is told by so many weeks before.
+# The number of previous weeks that *usual* is calculated from.
 USUAL_WEEKS = 4
 
 
 class Grain(models.TextChoices):
-    """How finely a report is cut. The values are those of the query string."""
+    """The time steps of a report. The values are those of the query string."""
 
     QUARTER_HOUR = "quarter-hour", gettext_lazy("Quarter-hour")
     HALF_HOUR = "half-hour", gettext_lazy("Half-hour")
@@ -39,7 +39,7 @@ class Grain(models.TextChoices):
 
 
 class Opening(models.TextChoices):
-    """Which part of a period is asked for, by the numbers' opening hours. The values are those of the query string."""
+    """All hours, or those inside or outside opening hours. The values are those of the query string."""
 
     ALL = "all", gettext_lazy("At all hours")
     INSIDE = "inside", gettext_lazy("Inside opening hours")
@@ -47,41 +47,41 @@ class Opening(models.TextChoices):
 
     @property
     def is_open(self) -> bool | None:
-        """What counts are kept by; None for both."""
+        """The value of `is_open` in counts; None for both."""
         return None if self is Opening.ALL else self is Opening.INSIDE
 
 
-# Cut from counts of days; the others from counts of quarter-hours.
+# Time steps made from counts of days; the others are made from counts of quarter-hours.
 OF_DAYS = frozenset({Grain.DAY, Grain.WEEK, Grain.MONTH})
 
 
 def zone() -> ZoneInfo:
-    """Return the zone of the reports' days."""
+    """Return the reports' time zone."""
     return ZoneInfo(settings.TIME_ZONE)
 
 
 def today() -> date:
-    """Return the day it is in the reports' zone."""
+    """Return the current day in the reports' time zone."""
     return timezone.localdate(timezone=zone())
 
 
 def quarter_hour_of(moment: datetime) -> datetime:
-    """Return the moment at which the quarter-hour of another begins."""
+    """Return the start of the quarter-hour that a time lies in."""
     return moment - (moment - EPOCH) % QUARTER_HOUR
 
 
 def day_start(day: date) -> datetime:
-    """Return the moment a local day begins, in UTC."""
+    """Return the start of a local day, in UTC."""
     return datetime.combine(day, time(), tzinfo=zone()).astimezone(UTC)
 
 
 def day_of(moment: datetime) -> date:
-    """Return the local day of a moment."""
+    """Return the local day of a time."""
     return moment.astimezone(zone()).date()
 
 
 def whole_days(start: datetime, end: datetime) -> tuple[date, date] | None:
-    """Return the first and the last local day from one moment up to another; None where these are not whole days."""
+    """Return the first and last local day between two times; None if these are not whole days."""
     first, after = day_of(start), day_of(end)
     if day_start(first) != start or day_start(after) != end:
         return None
@@ -89,7 +89,7 @@ def whole_days(start: datetime, end: datetime) -> tuple[date, date] | None:
 
 
 def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, datetime]:
-    """Return the same times on the clock, of one day, on another, in UTC; whatever the clock does in between."""
+    """Return the same clock times on another day, in UTC, also if the clock changes in between."""
 
     def on_that_day(moment: datetime) -> datetime:
         local = moment.astimezone(zone())
@@ -101,12 +101,12 @@ def same_hours(start: datetime, end: datetime, day: date) -> tuple[datetime, dat
 
 @dataclass(frozen=True)
 class Period:
-    """Whole local days, both ends included; of them all hours, or those inside or outside opening hours."""
+    """Whole local days, both ends included: all hours, or those inside or outside opening hours."""
 
     first: date
     last: date
     opening: Opening = Opening.ALL
-    # Where the last day does not count to its end: up to which quarter-hour.
+    # The end if the last day is cut off at a quarter-hour.
     until: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -124,12 +124,12 @@ class Period:
 
     @property
     def end(self) -> datetime:
-        """The moment after the last; half-open, so that nothing falls in two periods."""
+        """The end, which is not included, so that no time lies in two periods."""
         return self.until or day_start(self.last + DAY)
 
     @property
     def length(self) -> int:
-        """Days."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
     @property
@@ -137,7 +137,7 @@ class Period:
         return [self.first + n * DAY for n in range(self.length)]
 
     def of_days(self, first: date, last: date, until: datetime | None = None) -> Period:
-        """Return other days, at the same hours."""
+        """Return a period of other days with the same opening hours."""
         return replace(self, first=first, last=last, until=until)
 
     def previous(self) -> Period:
@@ -150,7 +150,7 @@ class Period:
 
     @property
     def label(self) -> str:
-        """In full: `Wed 9 – Tue 15 Sep 2026`, and up to when where the last day does not count to its end."""
+        """The full label: `Wed 9 – Tue 15 Sep 2026`, with the time if the last day is cut off."""
         if self.until is None:
             return self._days_label
         clock = moment_label(self.until).rpartition(", ")[2]
@@ -167,7 +167,7 @@ class Period:
 
     @property
     def short_label(self) -> str:
-        """Beside others of its kind: `9–15 Sep`."""
+        """The label beside other periods: `9–15 Sep`."""
         if self.first == self.last:
             return _written(self.last, "j M")
         if self.first.year != self.last.year:
@@ -182,7 +182,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One stretch of a report: half-open, in full words and as short as under a chart."""
+    """One time step of a report, half-open. `label` is in full, `tick` short for the axis of a chart."""
 
     start: datetime
     end: datetime
@@ -191,18 +191,18 @@ class Bucket:
 
 
 def edges(period: Period, grain: str) -> list[datetime]:
-    """Return where the buckets of a period begin, and after them where the last one ends, in UTC."""
+    """Return the starts of a period's buckets and the end of the last, in UTC."""
     return [*_starts(period, grain), period.end]
 
 
 def buckets(period: Period, grain: str) -> list[Bucket]:
-    """Return the buckets of a period in order; weeks (from Monday) and months are cut off at its ends."""
+    """Return the buckets of a period in order. Weeks (from Monday) and months are cut off at its ends."""
     words = _of_days if grain in OF_DAYS else _of_hours
     return [Bucket(start, end, *words(period, grain, start, end)) for start, end in pairwise(edges(period, grain))]
 
 
 def edges_of(buckets: Sequence[Bucket]) -> list[datetime]:
-    """Return where buckets that follow each other begin, and after them where the last one ends."""
+    """Return the starts of consecutive buckets and the end of the last."""
     return [*(bucket.start for bucket in buckets), buckets[-1].end]
 
 
@@ -213,17 +213,17 @@ def whole(period: Period) -> Bucket:
 
 @dataclass(frozen=True)
 class Run:
-    """Days in a row that are read from counts of one grain: whole months, days, or their quarter-hours."""
+    """Consecutive days that are read from counts of one grain: months, days or quarter-hours."""
 
     grain: Grain
     first: date
     last: date
-    # Where the first of them does not count from its beginning, and the last not to its end.
+    # The start if the first day is cut off, and the end if the last is.
     since: datetime | None = None
     until: datetime | None = None
-    # Whether they are taken off again: they lie outside of the period, in a month or a day that is read as a whole.
+    # Whether the counts are subtracted: the days lie outside the period, in a month or a day that is read as a whole.
     taken_off: bool = False
-    # A day of the period, where they lie in a month or a day that it cuts off: they belong to the bucket of that day.
+    # Set in a month or a day that the period cuts off: a day of the period, whose bucket the run belongs to.
     of_day: date | None = None
 
     @property
@@ -236,11 +236,12 @@ class Run:
 
 
 def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -> list[Run]:
-    """Return a period as runs of the coarsest counts that are not cut by an edge: no month has one inside, and a day
-    that has one within it is read by quarter-hours.
+    """Return a period as runs of the coarsest counts that no edge cuts.
 
-    What the period cuts off is read as a whole too, less what lies outside, where that is shorter: a month less its
-    other days, the last day less its later quarter-hours. That is not done unless `takes_off`."""
+    A month with an edge inside is read by days, and a day with an edge inside by quarter-hours.
+
+    With `takes_off`, a month or last day that the period cuts off is also read as a whole, and the days or
+    quarter-hours outside the period are subtracted, if that is less to read."""
     borders, split, within_last = set(), set(), False
     for edge in edges:
         day = day_of(edge)
@@ -248,19 +249,19 @@ def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -
         borders.add(day)
         if day_start(day) != edge:
             split.add(day)
-    found: list[Run] = []
+    pieces: list[Run] = []
     for month in months(period.first, period.last):
-        of_it = _both(month, period)
-        if _falls_inside(of_it, borders, split):
-            found += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in of_it.days]
-        elif of_it == month:
-            found.append(Run(Grain.MONTH, month.first, month.last))
-        elif takes_off and month.length - of_it.length < of_it.length:
-            found += _whole_less_outside(month, of_it)
+        inside = _overlap(month, period)
+        if _falls_inside(inside, borders, split):
+            pieces += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in inside.days]
+        elif inside == month:
+            pieces.append(Run(Grain.MONTH, month.first, month.last))
+        elif takes_off and month.length - inside.length < inside.length:
+            pieces += _whole_less_outside(month, inside)
         else:
-            found.append(Run(Grain.DAY, of_it.first, of_it.last))
+            pieces.append(Run(Grain.DAY, inside.first, inside.last))
     joined: list[Run] = []
-    for run in found:
+    for run in pieces:
         before = joined[-1] if joined else run
         if joined and before.grain == run.grain and before.of_day is None and run.of_day is None:
             joined[-1] = replace(before, last=run.last)
@@ -272,7 +273,7 @@ def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -
 
 
 def _up_to(until: datetime, run: Run, *, takes_off: bool) -> Iterator[Run]:
-    """Yield the quarter-hours of days up to a moment; or of a day that is nearly over the day, less the others."""
+    """Yield the quarter-hours of days up to a time; for a day that is nearly over, the day minus the rest."""
     start, end = day_start(run.last), day_start(run.last + DAY)
     if takes_off and run.first == run.last and end - until < until - start:
         yield Run(Grain.DAY, run.last, run.last, of_day=run.last)
@@ -281,31 +282,33 @@ def _up_to(until: datetime, run: Run, *, takes_off: bool) -> Iterator[Run]:
         yield replace(run, until=until)
 
 
-def _whole_less_outside(month: Period, of_it: Period) -> Iterator[Run]:
-    """Yield a month, and those of its days that are taken off again."""
-    yield Run(Grain.MONTH, month.first, month.last, of_day=of_it.first)
-    if month.first < of_it.first:
-        yield Run(Grain.DAY, month.first, of_it.first - DAY, taken_off=True, of_day=of_it.first)
-    if of_it.last < month.last:
-        yield Run(Grain.DAY, of_it.last + DAY, month.last, taken_off=True, of_day=of_it.first)
+def _whole_less_outside(month: Period, inside: Period) -> Iterator[Run]:
+    """Yield a whole month, and its days outside the period, which are subtracted."""
+    yield Run(Grain.MONTH, month.first, month.last, of_day=inside.first)
+    if month.first < inside.first:
+        yield Run(Grain.DAY, month.first, inside.first - DAY, taken_off=True, of_day=inside.first)
+    if inside.last < month.last:
+        yield Run(Grain.DAY, inside.last + DAY, month.last, taken_off=True, of_day=inside.first)
 
 
 def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
-    """Return a period as runs of counts that know the hour, and the runs that are taken off again.
+    """Return a period as runs of counts that know the hour, and the runs to subtract.
 
-    A month that the period cuts off is read as a whole too, and what of it lies outside is taken off, where that is
-    less to read than its quarter-hours; of days that have not begun there is next to nothing."""
+    A month that the period cuts off is read as a whole, and its days outside are subtracted, if that is less to read
+    than the quarter-hours of its days inside. Days that have not begun count as nothing to read."""
     read: list[Run] = []
     taken_off: list[Run] = []
     for month in months(period.first, period.last):
-        of_it = _both(month, period)
+        inside = _overlap(month, period)
         outside = []
-        if month.first < of_it.first:
-            outside.append(Run(Grain.QUARTER_HOUR, month.first, of_it.first - DAY))
-        if of_it.last < month.last:
-            outside.append(Run(Grain.QUARTER_HOUR, of_it.last + DAY, month.last))
-        if sum(_days_begun(days.first, days.last, now) for days in outside) > _days_begun(of_it.first, of_it.last, now):
-            read.append(Run(Grain.QUARTER_HOUR, of_it.first, of_it.last))
+        if month.first < inside.first:
+            outside.append(Run(Grain.QUARTER_HOUR, month.first, inside.first - DAY))
+        if inside.last < month.last:
+            outside.append(Run(Grain.QUARTER_HOUR, inside.last + DAY, month.last))
+        if sum(_days_begun(days.first, days.last, now) for days in outside) > _days_begun(
+            inside.first, inside.last, now
+        ):
+            read.append(Run(Grain.QUARTER_HOUR, inside.first, inside.last))
         else:
             read.append(Run(Grain.MONTH, month.first, month.last))
             taken_off += outside
@@ -313,7 +316,7 @@ def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
 
 
 def months(first: date, last: date) -> Iterator[Period]:
-    """Yield the whole months that some days reach into."""
+    """Yield the whole months that contain any of these days."""
     begins = first.replace(day=1)
     while begins <= last:
         following = (begins + 32 * DAY).replace(day=1)
@@ -321,12 +324,12 @@ def months(first: date, last: date) -> Iterator[Period]:
         begins = following
 
 
-def _both(one: Period, other: Period) -> Period:
-    return one.of_days(max(one.first, other.first), min(one.last, other.last))
+def _overlap(period: Period, other: Period) -> Period:
+    return period.of_days(max(period.first, other.first), min(period.last, other.last))
 
 
 def _falls_inside(days: Period, borders: Iterable[date], split: Iterable[date]) -> bool:
-    """Whether something is to be told apart in these days: a border after their beginning, or the middle of a day."""
+    """Return whether an edge lies inside these days: after the first, or in the middle of a day."""
     return any(days.first < border <= days.last for border in borders) or any(day in days for day in split)
 
 
@@ -335,7 +338,7 @@ def _days_begun(first: date, last: date, now: datetime) -> int:
 
 
 def moment_label(moment: datetime, clock: str = "%H:%M") -> str:
-    """Return a moment in words, in the reports' zone: `Tue 15 Sep 2026, 10:15`."""
+    """Return the label of a time in the reports' time zone: `Tue 15 Sep 2026, 10:15`."""
     local = moment.astimezone(zone())
     return f"{_written(local.date(), 'D j M Y')}, {local.strftime(clock)}{_offset(local)}"
 
@@ -367,7 +370,7 @@ def _starts_as_the_clock_changes(moment: datetime, end: datetime, grain: str) ->
     local_zone, before = zone(), None
     while moment < end:
         local = moment.astimezone(local_zone)
-        # With the offset, so that the hour that comes twice is two.
+        # With the offset, so that the repeated hour counts as two.
         hour = (local.hour, local.utcoffset())
         is_half = grain == Grain.HALF_HOUR and local.minute == 30
         if grain == Grain.QUARTER_HOUR or is_half or hour != before:
@@ -397,19 +400,19 @@ def _of_hours(period: Period, _grain: str, start: datetime, _end: datetime) -> t
 
 
 def _written(day: date, style: str) -> str:
-    """Return a day in words, by a format of Django's."""
+    """Return a day in a date format of Django."""
     return _written_in(get_language(), day, style)
 
 
-# A year has many days, a month thousands of quarter-hours, and a list one day many times.
+# Cached: a month has thousands of quarter-hours, and a list shows one day many times.
 @lru_cache(maxsize=4096)
 def _written_in(_language: str | None, day: date, style: str) -> str:
     return formatted(day, style)
 
 
 def _offset(local: datetime) -> str:
-    """Name the offset where the clock alone would be ambiguous."""
+    """Return the UTC offset if the clock time is ambiguous, else blank."""
     if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
         return ""
-    # In the hour that is left out in spring the two differ as well; no moment falls into it.
+    # They also differ in the hour that is skipped in spring, but no time lies in it.
     return f" ({local.isoformat()[-6:]})"

@@ -34,14 +34,14 @@ def tell_silences() -> None:
 
 @shared_task(ignore_result=True)
 def start_workbooks() -> None:
-    """Wake the files worker where a workbook waits."""
+    """Start the files worker if a workbook is waiting."""
     if workbook_jobs.start():
         make_workbooks.apply_async(retry=False, expires=60)
 
 
 @shared_task(ignore_result=True)
 def make_workbooks() -> None:
-    """Runs in the files worker alone: CELERY_TASK_ROUTES."""
+    """Make waiting workbooks. Runs only in the files worker (CELERY_TASK_ROUTES)."""
     workbook_jobs.make_waiting()
 
 
@@ -51,5 +51,5 @@ def clear_workbooks() -> None:
 
 
 @worker_shutting_down.connect
-def stop_workbooks(**_of_the_signal: Any) -> None:
+def stop_workbooks(**_signal: Any) -> None:
     workbook_jobs.stop()

@@ -1,6 +1,6 @@
-"""Pages that cannot be shown now: the database is away, or as many pages run as may.
+"""Error pages while the database is down or too many pages are running.
 
-They need no database, no session and no user, and try again by themselves."""
+They need no database, session or user, and reload by themselves."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ UNAVAILABLE = Counter("calltally_pages_unavailable", "Pages and downloads that t
 
 AWAY_RETRY_S, BUSY_RETRY_S = 15, 5
 SAY_AGAIN_AFTER_S = 60.0
-LOOK_AGAIN_AFTER_S = 1.0  # at the spool
-# Classes of SQLSTATE: connection lost, resources exhausted, stopped by its operator or a time-out, its system failed.
+LOOK_AGAIN_AFTER_S = 1.0  # for posts waiting in the spool
+# Classes of SQLSTATE: connection lost, resources exhausted, operator intervention or time-out, system error.
 AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
-AWAY_STATES = frozenset({"55P03", "25006"})  # a lock was not to be had; a standby that takes no writes
+AWAY_STATES = frozenset({"55P03", "25006"})  # lock not available; read-only standby
 
 _said: dict[str, float] = {}
 _waiting: tuple[float, int | None] = (0.0, None)
 
 
-# --- The database is away ---
+# --- The database is down ---
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: 503 while the database is away, 500 for a fault of ours."""
+    """handler500: 503 while the database is down, 500 for our own errors."""
     error = sys.exc_info()[1]
     return away(request, error) if error and is_away(error) else defaults.server_error(request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400. Django takes a session that the database did not save for one that was deleted meanwhile."""
+    """handler400. If the database could not save a session, Django reports it as deleted meanwhile; answer 503."""
     if isinstance(exception, SessionInterrupted) and any(map(is_away, _contexts(exception))):
         return away(request, exception)
     return defaults.bad_request(request, exception)
 
 
 def is_away(error: BaseException) -> bool:
-    """Say whether an error means that the database is away, locked or too slow, rather than a fault of ours."""
+    """Return whether an error means that the database is down, locked or too slow, rather than our own error."""
     if isinstance(error, OperationalError | InterfaceError):
         cause = error.__cause__
         return cause is None or is_away(cause)
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return error.sqlstate[:2] in AWAY_CLASSES or error.sqlstate in AWAY_STATES
     if isinstance(error, psycopg.InterfaceError):
-        # Ours, unless the connection was lost in between.
+        # Our own error, unless the connection was lost.
         return connection.connection is None or connection.connection.closed
     return isinstance(error, psycopg.OperationalError)
 
 
 def away(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """Answer that the database is away: 503, and what becomes of posts meanwhile."""
+    """Return a 503 page: the database is down, and posts are kept meanwhile."""
     UNAVAILABLE.inc()
     _say("away", f"pages are answered 503: the database does not answer ({_name(error)})")
     words = [gettext("No call is lost: Calltally keeps every post on this server's disk until the database is back.")]
@@ -81,7 +81,7 @@ def away(request: HttpRequest, error: BaseException) -> HttpResponse:
 
 
 def _contexts(error: BaseException) -> Iterator[BaseException]:
-    """Yield what was being handled when an error came up."""
+    """Yield the exceptions that were being handled when an error was raised."""
     context = error.__context__
     while context is not None:
         yield context
@@ -95,8 +95,8 @@ def _name(error: BaseException) -> str:
 
 
 def _posts_waiting() -> int | None:
-    """Return how many posts wait in this host's spool, as of a second ago; None where that cannot be told."""
-    global _waiting  # noqa: PLW0603 (kept for a second: an outage makes many of these pages)
+    """Return how many posts wait in this host's spool, at most a second old; None if it cannot be read."""
+    global _waiting  # noqa: PLW0603 (cached for a second: an outage causes many of these pages)
     until, posts = _waiting
     if time.monotonic() >= until:
         posts = None
@@ -106,11 +106,11 @@ def _posts_waiting() -> int | None:
     return posts
 
 
-# --- As many run as may ---
+# --- Too many are running ---
 
 
 def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The middleware that answers what config.shares refused: 503 for a page, 429 for a download."""
+    """Middleware that answers requests refused by config.shares: 503 for a page, 429 for a download."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         why = request.META.get("calltally.refused")
@@ -120,7 +120,7 @@ def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 
 
 def busy(request: HttpRequest, why: str) -> HttpResponse:
-    """Answer that too many pages or downloads are under way; `why` is a ShareRefusal's value."""
+    """Return the page for too many pages or downloads at once; `why` is the value of a ShareRefusal."""
     REFUSED.labels(why).inc()
     what = "pages" if why == "pages" else "downloads"
     _say(what, f"{what} are refused: as many are under way as may hold a thread ({why})")
@@ -143,7 +143,7 @@ def busy(request: HttpRequest, why: str) -> HttpResponse:
 def _answer(
     request: HttpRequest, status: int, retry_after_s: int, heading: str, words: str, *, once: bool = False
 ) -> HttpResponse:
-    """Return the page. It tries again by itself, but not a download and not what somebody sent."""
+    """Return the error page. It reloads by itself unless `once` is set or the request was a POST."""
     page = {
         "heading": heading,
         "words": words,
@@ -154,7 +154,7 @@ def _answer(
     answer = render(None, "503.html", page, status=status)
     answer["Retry-After"] = str(retry_after_s)
     answer["Cache-Control"] = "private, no-store"
-    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, and sparingly
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # logged here, at most once a minute
     return answer
 
 
@@ -163,7 +163,7 @@ def _is_safe(request: HttpRequest) -> bool:
 
 
 def _say(what: str, line: str) -> None:
-    """Log a line, once a minute at most for each `what`."""
+    """Log a line, at most once a minute for each `what`."""
     now = time.monotonic()
     if now >= _said.get(what, 0.0):
         _said[what] = now + SAY_AGAIN_AFTER_S

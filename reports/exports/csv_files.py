@@ -1,7 +1,7 @@
-"""The CSVs, by COPY straight into the response: flat memory, whatever the number of rows.
+"""CSV downloads, streamed by COPY into the response: memory does not grow with the number of rows.
 
-Columns, formats and the guard: docs/csv.md. Each function reads what it needs to know beforehand and returns an
-iterator of pieces of the file; the statement runs when the first piece is asked for."""
+docs/csv.md describes columns, formats and the guard against formulas. Each function reads what it needs first and
+returns an iterator of pieces of the file; the statement runs when the first piece is requested."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 
 PIECE_BYTES = 64 * 1024
 Pieces = Generator[bytes, None, None]
-Given = dict[str, Any]
+Parameters = dict[str, Any]
 
-# The numbers of a file, and since when each figure is shown of them: infinity never, null does not apply.
+# The numbers of a file, and since when each figure is shown for them: infinity is never, null is not applicable.
 _NUMBER = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
@@ -47,7 +47,7 @@ number AS MATERIALIZED (
 
 
 def _numbers(coverage: Coverage) -> str:
-    """Return what `number` is made of."""
+    """Return the JSON that `number` is read from."""
     return json.dumps(
         [
             {
@@ -70,17 +70,17 @@ def _sql_moment(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True)
 class FileOfCounts:
-    """A file with a row for each number and bucket, and for each of the table's own parts.
+    """A file with a row for each number, bucket, and combination of the table's parts.
 
-    `columns` are made of the figures by name, and of what they are divided by as `…_whole`. A figure is empty in a
-    bucket that ends before it is measured."""
+    `columns` is SQL that uses figures by key, and their denominators as `…_whole`. A figure is empty in a bucket that
+    ends before the figure is measured."""
 
     table: Table
     columns: str
     order: tuple[str, ...] = ()
 
-    def statement(self, coverage: Coverage, period: Period, edges: Sequence[datetime] | None) -> tuple[str, Given]:
-        """Return the statement of the file, and its parameters."""
+    def statement(self, coverage: Coverage, period: Period, edges: Sequence[datetime] | None) -> tuple[str, Parameters]:
+        """Return the statement of the file and its parameters."""
         figures = figures_of(self.table).values()
         sides = [
             (f"{figure.key}{suffix}", figure, " + ".join(side))
@@ -100,7 +100,7 @@ class FileOfCounts:
         names = sums.columns_of(self.table, [figure.key for figure in figures])
         rows = sums.rows(self.table, coverage, period, edges, names)
         starts_at, ends_at = sums.bounds_of_bucket(edges)
-        # What is read and taken off again comes to nothing.
+        # Groups that were only read to be subtracted again have sums of 0.
         having = f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in names)}" if rows.takes_off else ""
         statement = f"""
 WITH {_NUMBER}, counted AS (
@@ -121,12 +121,12 @@ ORDER BY {", ".join(("bucket", "e164", *self.order))}
 
 
 def _figures(*keys: str) -> str:
-    """Return figures as the columns of a file, in this order: files keep theirs."""
+    """Return figures as the columns of a file, in this order, which must not change."""
     return ", ".join(f"{_value(FIGURES[key])} AS {FIGURES[key].csv_column}" for key in keys)
 
 
 def _value(figure: Figure) -> str:
-    """Return the SQL of a figure: a count, a share of four decimals, or a mean in seconds of one."""
+    """Return the SQL of a figure: a count, a share with four decimals, or an average in seconds with one."""
     if figure.kind == "share":
         return f"round({figure.key}::numeric / nullif({figure.key}_whole, 0), 4)"
     if figure.kind == "seconds":
@@ -172,8 +172,8 @@ ORDER BY bucket, e164
 """
 
 
-# What is not measured at the moment of the call stays empty, as in the counts: `call` is the caller's question with
-# its outcome, `number` says since when each figure is shown.
+# As in the counts, cells are empty if the figure was not measured at the time of the call. `call` is the query of the
+# function's caller, with outcomes; `number` says since when each figure is shown.
 _MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in COUNTED_FIGURES}
 CALLS = f"""
 WITH {_NUMBER}
@@ -219,8 +219,8 @@ CALL_COLUMNS = (
 )
 
 
-# For workforce planners, as their programs read it: no header, UTC, every quarter-hour of every number. Handled are
-# the answered calls, and how long the mean one was talked; empty where that is not measured.
+# The format of workforce planning programs: no header, UTC, every quarter-hour of every number. Calls handled are the
+# answered ones; handling time is their average talk time. Cells are empty if that is not measured.
 PLANNER = f"""
 WITH {_NUMBER}
 SELECT to_char(slot AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), number.e164, coalesce(counts.offered, 0),
@@ -251,32 +251,32 @@ def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = 
 
 
 def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
-    """Return the most calls at once of each number in each bucket in which a call went on, as CSV."""
+    """Return the peak of simultaneous calls of each number in each bucket that has calls, as CSV."""
     coverage, edges = Coverage.read(numbers), _edges(period, grain)
-    given = sums.parameters(coverage, period, edges or ()) | {"numbers": _numbers(coverage)}
-    return _copy(_rendered(_statement_of_peaks(edges), given), excel=excel)
+    parameters = sums.parameters(coverage, period, edges or ()) | {"numbers": _numbers(coverage)}
+    return _copy(_rendered(_statement_of_peaks(edges), parameters), excel=excel)
 
 
 def times_csv(numbers: Numbers, period: Period, *, excel: bool = False) -> Pieces:
-    """Return how long the calls of each number took, by classes, with median and 90 %, as CSV."""
+    """Return the durations of the calls of each number in classes, with median and 90th percentile, as CSV."""
     return _copy(_rows_of(TIMES, _times(Coverage.read(numbers), period)), excel=excel)
 
 
 def week_csv(week: Week, *, excel: bool = False) -> Pieces:
-    """Return a week by its hours, all numbers together, as CSV."""
+    """Return the hours of the week, for all numbers together, as CSV."""
     return _copy(_rows_of(WEEK, map(_hour_of_week, week.cells)), excel=excel)
 
 
 def coverage_csv(numbers: Sequence[DestinationNumber], now: datetime, *, excel: bool = False) -> Pieces:
-    """Return which of the five posts arrive for each number, and since when it is silent where it is, as CSV."""
+    """Return which of the five posts arrive for each number, and since when silent numbers are silent, as CSV."""
     return _copy(_rows_of(COVERAGE, _arrivals(numbers, now)), excel=excel)
 
 
 def planner_csv(numbers: Numbers, period: Period) -> Pieces:
-    """Return every quarter-hour of every number, also those without calls, for workforce planners."""
+    """Return every quarter-hour of every number, also those without calls, for workforce planning."""
     coverage = Coverage.read(numbers)
-    given = sums.parameters(coverage, period) | {"numbers": _numbers(coverage)}
-    return _copy(_rendered(PLANNER, given), header=False)
+    parameters = sums.parameters(coverage, period) | {"numbers": _numbers(coverage)}
+    return _copy(_rendered(PLANNER, parameters), header=False)
 
 
 def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
@@ -285,10 +285,10 @@ def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
 
 
 def calls_query(calls: QuerySet[Call]) -> str:
-    """Return the whole statement whose rows are those of the CSV of calls."""
+    """Return the statement of the CSV of calls."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
-    question, given = (
+    question, parameters = (
         calls.order_by()
         .annotate(
             outcome=outcomes.OUTCOME,
@@ -297,26 +297,26 @@ def calls_query(calls: QuerySet[Call]) -> str:
             talk=outcomes.TALK_TIME,
         )
         .values(*CALL_COLUMNS)
-        # Also of nothing at all, such as the calls of no numbers: a file of the header alone.
+        # Do not elide an empty query, such as the calls of no numbers: its file has only the header.
         .query.get_compiler(connection=connection, elide_empty=False)
         .as_sql()
     )
-    sql = CALLS.replace("{calls}", _rendered(question, given).replace("%", "%%"))
+    sql = CALLS.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
     return _rendered(sql, {"numbers": _numbers(Coverage.read(DestinationNumber.objects.all()))})
 
 
-# Columns of the files whose rows are worked out here, not by PostgreSQL.
+# Columns of the files whose rows are computed here, not by PostgreSQL.
 WEEK = ("weekday", "hour", "times", "offered", "answered", "missed", "lost", "reached", "offered_mean")
 TIMES = ("destination_number", "label", "figure", "over_s", "to_s", "calls", "median_s", "ninetieth_s")
 COVERAGE = ("destination_number", "label", "post", "arrives", "first_at", "last_at", "set_to", "silent_since")
 
 
 def _arrivals(numbers: Sequence[DestinationNumber], now: datetime) -> Iterator[Sequence[object]]:
-    silent = {one.number: one.since for one in post_arrivals.silent(numbers, now)}
-    for number, posts in sorted(post_arrivals.of_numbers(numbers).items(), key=lambda one: one[0].e164):
-        for one in posts:
-            moments = one.first_at, one.last_at, one.setting, silent.get(number)
-            yield number.e164, number.label, one.post.value, one.state.value, *moments
+    silent = {silence.number: silence.since for silence in post_arrivals.silent(numbers, now)}
+    for number, arrivals in sorted(post_arrivals.of_numbers(numbers).items(), key=lambda item: item[0].e164):
+        for arrival in arrivals:
+            rest = arrival.first_at, arrival.last_at, arrival.setting, silent.get(number)
+            yield number.e164, number.label, arrival.post.value, arrival.state.value, *rest
 
 
 def _hour_of_week(cell: HourOfWeek) -> Sequence[object]:
@@ -325,13 +325,14 @@ def _hour_of_week(cell: HourOfWeek) -> Sequence[object]:
 
 
 def _times(coverage: Coverage, period: Period) -> Iterator[Sequence[object]]:
-    """A row for each number, kind of time and class, of times that are measured and that some call has."""
-    apart = zip(coverage, durations.by_number(coverage, period), strict=True)
-    for number, of_number in sorted(apart, key=lambda one: one[0].e164):
-        for key, each in of_number.items():
-            for one in durations.classes({key: each}, [key], durations.BOUNDS_OF[key]) if each.calls else ():
-                bounds = (one.above, one.to, one.calls[key])
-                yield number.e164, number.label, key, *bounds, each.median, each.ninetieth
+    """Yield a row for each number, kind of time and class, if the time is measured and some call has it."""
+    by_number = zip(coverage, durations.by_number(coverage, period), strict=True)
+    for number, times in sorted(by_number, key=lambda item: item[0].e164):
+        for key, spread in times.items():
+            classes = durations.classes({key: spread}, [key], durations.BOUNDS_OF[key]) if spread.calls else ()
+            for row in classes:
+                calls = (row.above, row.to, row.calls[key])
+                yield number.e164, number.label, key, *calls, spread.median, spread.ninetieth
 
 
 def _rounded(value: float | None, digits: int) -> Decimal | None:
@@ -339,26 +340,26 @@ def _rounded(value: float | None, digits: int) -> Decimal | None:
 
 
 def _rows_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a query whose rows are these, so that they become a file as all others do."""
+    """Return a query whose rows are these, so that they become a file like all others."""
     texts = {"label": safe("label")} | {column: moment(f"{column}::timestamptz") for column in MOMENTS}
     named = ", ".join(f"{texts.get(column, column)} AS {column}" for column in columns)
-    given = list(rows)
-    if not given:
+    listed = list(rows)
+    if not listed:
         return f"SELECT {', '.join(f'NULL AS {column}' for column in columns)} LIMIT 0"
     place = f"({', '.join(['%s'] * len(columns))})"
-    sql = f"SELECT {named} FROM (VALUES {', '.join([place] * len(given))}) AS row ({', '.join(columns)})"
-    return _rendered(sql, [value for row in given for value in row])
+    sql = f"SELECT {named} FROM (VALUES {', '.join([place] * len(listed))}) AS row ({', '.join(columns)})"
+    return _rendered(sql, [value for row in listed for value in row])
 
 
 def filename(what: str, period: Period | None, ending: str = "csv") -> str:
-    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`, without days where none were asked for."""
+    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`, or without days if there is no period."""
     days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()] if period else [])
     hours = [period.opening.value] if period and period.opening != Opening.ALL else []
     return f"{'-'.join([what, *days, *hours])}.{ending}"
 
 
 def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
-    """Return a response that streams a file as it is made."""
+    """Return a response that streams a file while it is made."""
     return StreamingHttpResponse(
         pieces,
         content_type="text/csv; charset=utf-8",
@@ -368,29 +369,29 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
 
 def _counts(file: FileOfCounts, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
     coverage = Coverage.read(numbers)
-    statement, given = file.statement(coverage, period, _edges(period, grain))
-    return _copy(_rendered(statement, given | {"numbers": _numbers(coverage)}), excel=excel)
+    statement, parameters = file.statement(coverage, period, _edges(period, grain))
+    return _copy(_rendered(statement, parameters | {"numbers": _numbers(coverage)}), excel=excel)
 
 
 def _edges(period: Period, grain: str) -> list[datetime] | None:
-    """Return where buckets begin and where the last one ends; None where each quarter-hour is one."""
+    """Return the starts of buckets and the end of the last; None if each quarter-hour is a bucket."""
     return None if grain == Grain.QUARTER_HOUR else periods.edges(period, grain)
 
 
 def _rendered(sql: str, parameters: Any) -> str:
-    """Return a statement with its parameters quoted into it: COPY takes none."""
+    """Return a statement with its parameters quoted into it, because COPY takes none."""
     connection.ensure_connection()
     return psycopg.ClientCursor(connection.connection).mogrify(sql, parameters)
 
 
 def _copy(query: str, *, header: bool = True, excel: bool = False) -> Pieces:
-    """Yield the rows of a query as CSV. Closing it half-way cancels the query and leaves the connection sound.
+    """Yield the rows of a query as CSV. Closing the iterator early cancels the query; the connection stays usable.
 
-    The last piece is yielded once the transaction is over: whoever keeps it waiting holds no connection."""
+    The last piece is yielded after the transaction, so a slow reader of it holds no connection."""
     pieces: list[bytes] = [codecs.BOM_UTF8] if excel else []
     size = 0
     with transaction.atomic(), connection.cursor() as cursor:
-        # A statement takes as long as its reader: what limits it in a web request would cut a slow one off.
+        # The statement takes as long as the client reads: the time limit of web requests would cut off a slow client.
         cursor.execute(
             "SELECT set_config('TimeZone', %s, true), set_config('statement_timeout', '0', true)", [settings.TIME_ZONE]
         )

@@ -1,4 +1,4 @@
-"""What people download: its filters, who may have it, its rows, and how many those are at most."""
+"""Downloads: for each, its filters, who may have it, its rows, and the highest possible number of rows."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ from reports.periods import Grain, Period
 from reports.queries import counts, forwards, hours_of_week
 
 Make = Callable[[ReportForm, bool], Pieces]  # the flag: for Excel
-# From then on months are added up: they are fewer rows.
+# Longer periods are estimated from months, which are fewer rows.
 LONGEST_BY_DAY = 92
-# How many stretches of each kind a day has at most: one day a year has 25 hours.
+# The most time steps of each kind in a day: one day a year has 25 hours.
 IN_A_DAY = {Grain.QUARTER_HOUR: 100, Grain.HALF_HOUR: 50, Grain.HOUR: 25, Grain.DAY: 1, Grain.WEEK: 1, Grain.MONTH: 1}
-# Classes of the three times of a number, those without calls left out.
+# Classes of the three times of a number, without those that have no calls.
 CLASSES_OF_A_NUMBER = 40
 HOURS_OF_A_WEEK = 7 * 24
 
 
-class BadQuery(Exception):  # noqa: N818 (a state of the question)
-    """Filters that cannot be read. A download that ignored one would be taken for another."""
+class BadQuery(Exception):  # noqa: N818 (a state of the request)
+    """A filter that cannot be read. If it were ignored, the file would hold other rows than requested."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("\n".join(errors.values()))
         self.errors = errors
 
 
-class Refused(Exception):  # noqa: N818 (a state of the question)
-    """A person may not have this download; its text says why."""
+class Refused(Exception):  # noqa: N818 (a state of the request)
+    """A person may not have this download; the text says why."""
 
 
 @dataclass(frozen=True)
 class Book:
-    """A workbook that a person asked for and may have."""
+    """A workbook that a person requests and may have."""
 
     kind: str
     name: str  # of the file, as it is downloaded
-    query: str  # the filters as an address holds them, the same for the same filters
+    query: str  # the filters as a query string; the same text for the same filters
     search: str
-    numbers: Sequence[DestinationNumber]  # all that it holds
-    filters: Sequence[tuple[str, str]]  # as its second sheet says them
+    numbers: Sequence[DestinationNumber]  # all numbers in the workbook
+    filters: Sequence[tuple[str, str]]  # as the second sheet shows them
     pieces: Callable[[], Pieces]
-    most_rows: Callable[[], int]  # by the counts, without reading calls; callbacks left out
+    most_rows: Callable[[], int]  # from counts, without reading calls or including callbacks
     count: Callable[[], int]  # exactly
 
 
@@ -101,7 +101,7 @@ KINDS = (*MAKE, "calls")
 
 
 def why_refused(kind: str, form: ReportForm, user: Any) -> str:
-    """Say why a person may not have a download; blank where they may."""
+    """Return why a person may not have a download; blank if they may."""
     if kind != "forwards":
         return ""
     tried = forwards.destinations_of(Coverage.read(form.numbers), form.period)
@@ -113,12 +113,12 @@ def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
 
 
 def as_of_now() -> Period:
-    """Return today: coverage is told as of now, whatever the period asked for."""
+    """Return today: coverage is always as of now, whatever period is requested."""
     return Period(periods.today(), periods.today())
 
 
 def read(kind: str, query: QueryDict, user: Any, session: SessionBase) -> Book:
-    """Return the workbook that a query asks for. Raise Http404, BadQuery, Refused."""
+    """Return the workbook that a query requests. Raise Http404, BadQuery, Refused."""
     if kind not in KINDS:
         raise Http404
     return _of_calls(query, user, session) if kind == "calls" else _of_report(kind, query, user)
@@ -148,21 +148,21 @@ def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
 
 
 def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
-    asked = CallFilter(query, user, session)
-    if asked.errors:
-        raise BadQuery(asked.errors)
-    numbers = asked.numbers_listed
-    period = asked.period or asked[MomentsFilter].period
+    call_filter = CallFilter(query, user, session)
+    if call_filter.errors:
+        raise BadQuery(call_filter.errors)
+    numbers = call_filter.numbers_listed
+    period = call_filter.period or call_filter[MomentsFilter].period
     return Book(
         "calls",
-        csv_files.filename("calls", asked.period, "xlsx"),
-        asked.query(),
-        asked[SearchFilter].text,
+        csv_files.filename("calls", call_filter.period, "xlsx"),
+        call_filter.query(),
+        call_filter[SearchFilter].text,
         numbers,
-        asked.sheet_rows(),
-        lambda: csv_files.calls_csv(asked.calls()),
+        call_filter.sheet_rows(),
+        lambda: csv_files.calls_csv(call_filter.calls()),
         lambda: _counted("offered", numbers, period),
-        lambda: asked.calls().order_by().count(),
+        lambda: call_filter.calls().order_by().count(),
     )
 
 
@@ -173,14 +173,14 @@ def _most_rows(kind: str, form: ReportForm) -> int:
     if kind == "week":
         return HOURS_OF_A_WEEK
     if kind == "times":
-        # Few rows, of which each call's times are read.
+        # Few rows, but the times of every call are read.
         return max(len(numbers) * CLASSES_OF_A_NUMBER, _counted("offered", numbers, period) // 10)
     most = period.length * IN_A_DAY[form.grain] * len(numbers)
     if kind == "counts":
         return min(most, _counted("offered", numbers, period))
     if kind == "peaks":
         return most
-    # A row for each block type, and each destination: as many as there are blocks, or attempts, at most.
+    # A row for each block type or destination: at most as many as there are blocks or attempts.
     return _counted({"blocks": "blocks", "forwards": "attempts"}[kind], numbers, period)
 
 
@@ -192,8 +192,9 @@ TABLES: dict[str, tuple[type[models.Model], type[models.Model]]] = {
 
 
 def _counted(what: str, numbers: Sequence[DestinationNumber], period: Period | None) -> int:
-    """Return how many calls, blocks or attempts there are in a period, or at all: those of its first and last month
-    whole where it is long."""
+    """Return the number of calls, blocks or attempts in a period, or in all if it is None.
+
+    For a long period the first and last month are included in full."""
     by_day, by_month = TABLES[what]
     table = by_day if period and period.length <= LONGEST_BY_DAY else by_month
     rows = table._default_manager.filter(destination_number__in=numbers)
@@ -204,7 +205,7 @@ def _counted(what: str, numbers: Sequence[DestinationNumber], period: Period | N
 
 
 def _numbers_of(form: ReportForm) -> tuple[str, str]:
-    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    numbers = ", ".join(str(number) for number in form.numbers) if form.selected else gettext("all that you may see")
     return gettext("Numbers"), numbers
 
 

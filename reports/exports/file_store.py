@@ -1,4 +1,4 @@
-"""The folder of finished workbooks and their drafts. Names are unguessable; only our own user can read it."""
+"""The folder of finished workbooks and drafts. File names are random; only the user Calltally runs as can read it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import IO
 from django.conf import settings
 
 ENDING = ".xlsx"
-# Touched while there is something to make: `make run` starts the files worker for it.
+# Touched while there is something to make, so that `make run` starts the files worker.
 WANTED = "wanted"
-# What a web process writes within a second has no row; a killed one leaves it.
+# Prefix of folders of workbooks made within a request, which have no row; a killed web process leaves them behind.
 AT_ONCE = "at-once-"
 AT_ONCE_LEFT_S = 3600
 
 
 def folder() -> Path:
-    """Return the folder, made where it is missing. Raise OSError."""
+    """Return the folder; create it if it is missing. Raise OSError."""
     path = Path(settings.FILES_FOLDER)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
@@ -34,13 +34,13 @@ def new_name() -> str:
 
 
 def path_of(name: str) -> Path:
-    """Return where a finished file lies."""
+    """Return the path of a finished file."""
     return folder() / f"{name}{ENDING}"
 
 
 @contextlib.contextmanager
 def draft(name: str) -> Iterator[tuple[IO[bytes], Path]]:
-    """Yield a file to write and a folder for its parts; the file is kept only if nothing went wrong."""
+    """Yield a file to write and a folder for its parts; the file is kept only if no exception is raised."""
     parts = folder() / name
     parts.mkdir(mode=0o700)
     try:
@@ -62,18 +62,18 @@ def at_once() -> Iterator[Path]:
 
 
 def remove(name: str) -> None:
-    """Remove a finished file and what was written of it; one that is gone already is no error."""
+    """Remove a finished file and its draft; no error if they are gone."""
     path_of(name).unlink(missing_ok=True)
     shutil.rmtree(folder() / name, ignore_errors=True)
 
 
 def names() -> set[str]:
-    """Return the names of which there is a file, or parts of one."""
+    """Return the names for which there is a file or a draft."""
     return {path.name.removesuffix(ENDING) for path in _entries() if not path.name.startswith(AT_ONCE)}
 
 
 def remove_left_at_once() -> None:
-    """Remove what killed web processes left."""
+    """Remove what killed web processes left behind."""
     for path in _entries():
         with contextlib.suppress(FileNotFoundError):
             if path.name.startswith(AT_ONCE) and time.time() - path.stat().st_mtime > AT_ONCE_LEFT_S:
@@ -81,22 +81,22 @@ def remove_left_at_once() -> None:
 
 
 def used_bytes() -> int:
-    """Return what all files take together, those that are being written included."""
-    found = 0
+    """Return the size of all files together, including those being written."""
+    total = 0
     for path in folder().rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
-            found += path.stat().st_size if path.is_file() else 0
-    return found
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def has_room() -> bool:
-    """Say whether the disk has as much room left as posts and the database may need."""
+    """Return whether the disk has as much free space as posts and the database may need."""
     least_mb: int = settings.FILES_LEAST_FREE_MB
     return shutil.disk_usage(folder()).free >= least_mb * 1_000_000
 
 
 def want_worker() -> None:
-    """Note that there is something to make."""
+    """Signal that there is something to make."""
     with contextlib.suppress(OSError):
         (folder() / WANTED).touch(mode=0o600)
 

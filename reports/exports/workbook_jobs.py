@@ -1,7 +1,7 @@
-"""Workbooks as jobs: asked for by a person, made by the files worker one at a time, kept for a day.
+"""Workbooks as jobs: requested by a person, made by the files worker one at a time, kept for a day.
 
-The table holds all that must be done. A message only says that there may be something: it may be lost, late or
-doubled. A worker holds a job by its number of attempts and a heartbeat; without heartbeats the job is taken from it."""
+The table holds everything that must be done. A Celery message only says that there may be a job; it may be lost, late
+or duplicate. A worker holds a job by its number of attempts and a heartbeat; a job without heartbeats is taken away."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from reports.models import Workbook, WorkbookState
 
 logger = logging.getLogger(__name__)
 
-# A person may wait for so many at once.
+# The most workbooks a person may wait for at a time.
 MOST_WAITING = 5
-# The same again within this time is the same file: later posts may have changed it since.
+# The same request within this time gets the same file; after it, later posts may have changed the rows.
 FRESH = timedelta(minutes=5)
 HEARTBEAT_S = 2.0
 STALE = timedelta(seconds=30)
 MOST_ATTEMPTS = 2
-# Rows that failed or whose file is gone are listed for so long.
+# For how long workbooks that failed or whose file was removed are listed.
 LISTED = timedelta(days=7)
-# What stands for a search in stored filters; the text has a field of its own.
+# Placeholder for a search in stored filters; its text has a field of its own.
 KEPT_SEARCH = "kept"
 
 UNFINISHED = Q(state__in=[WorkbookState.WAITING, WorkbookState.WORKING])
 
 
-class TooManyWaiting(Exception):  # noqa: N818 (a state of the question)
-    """A person waits for as many workbooks as one may."""
+class TooManyWaiting(Exception):  # noqa: N818 (a state of the request)
+    """A person already waits for the highest number of workbooks."""
 
 
-class _Stopped(Exception):  # noqa: N818 (asked for, nothing went wrong)
-    """The worker ends, and the job waits for the next one."""
+class _Stopped(Exception):  # noqa: N818 (requested, not an error)
+    """The worker is stopping; the job waits for the next worker."""
 
 
 class _Lost(Exception):  # noqa: N818 (a state of the job)
@@ -56,68 +56,68 @@ class _Lost(Exception):  # noqa: N818 (a state of the job)
 
 
 class _NoRoom(Exception):  # noqa: N818 (a state of the disk)
-    """Files would take more room than they may."""
+    """Files would take more space than allowed."""
 
 
 _stopping = threading.Event()
 
 
 def stop() -> None:
-    """Have the workbook that is being made wait for the next worker."""
+    """Stop making workbooks; the current one waits for the next worker."""
     _stopping.set()
 
 
-# --- Asking ------------------------------------------------------------------------------------
+# --- Requests ----------------------------------------------------------------------------------
 
 
 def workbooks_of(user: Any) -> QuerySet[Workbook]:
-    """Return what a person asked for, newest first."""
+    """Return the workbooks that a person requested, newest first."""
     return Workbook.objects.filter(asker=user)
 
 
 @transaction.atomic
 def ask(book: Book, user: Any) -> Workbook:
-    """Return the job that makes this workbook for a person: a new one, or the same that is under way or fresh.
+    """Return the job of this workbook for a person: a new one, or the same one if it is unfinished or fresh.
 
     Raise TooManyWaiting."""
-    # Of two requests at once the second finds the job of the first.
+    # Locks the user, so that the second of two simultaneous requests finds the job of the first.
     get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
     query = QueryDict(book.query, mutable=True)
     if book.search:
         query["search"] = KEPT_SEARCH
-    asked = {
+    fields = {
         "kind": book.kind,
         "query": query.urlencode(),
         "search": book.search,
         "numbers": sorted(number.pk for number in book.numbers),
     }
-    mine = workbooks_of(user)
+    own = workbooks_of(user)
     fresh = Q(state=WorkbookState.READY, started_at__gt=timezone.now() - FRESH)
-    if same := mine.filter(UNFINISHED | fresh, **asked).first():
-        return same
-    if mine.filter(UNFINISHED).count() >= MOST_WAITING:
+    if existing := own.filter(UNFINISHED | fresh, **fields).first():
+        return existing
+    if own.filter(UNFINISHED).count() >= MOST_WAITING:
         raise TooManyWaiting
-    new = Workbook.objects.create(asker=user, name=book.name, filters=list(book.filters), **asked)
+    new = Workbook.objects.create(asker=user, name=book.name, filters=list(book.filters), **fields)
     transaction.on_commit(file_store.want_worker)
     return new
 
 
 def ask_again(workbook: Workbook, user: Any) -> Workbook:
-    """Ask for the same filters again, of the numbers that the person still may see.
+    """Request the same filters again, for the numbers that the person may still see.
 
     Raise Http404, BadQuery, Refused, TooManyWaiting."""
     query = QueryDict(workbook.query, mutable=True)
-    if named := query.getlist("number"):
+    if numbers := query.getlist("number"):
         visible = set(DestinationNumber.objects.visible_to(user).values_list("e164", flat=True))
-        still = [e164 for e164 in named if e164 in visible]
-        if not still:
+        still_visible = [e164 for e164 in numbers if e164 in visible]
+        if not still_visible:
             raise Refused(_("You may no longer see any of the numbers that it was of."))
-        query.setlist("number", still)
+        query.setlist("number", still_visible)
     return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
 
 
 def session_of(workbook: Workbook) -> SessionBase:
-    """Return a session that knows what was searched for."""
+    """Return a session that holds the search of a workbook."""
     session = SessionBase()
     if workbook.search:
         session["searches"] = [[KEPT_SEARCH, workbook.search]]
@@ -125,7 +125,7 @@ def session_of(workbook: Workbook) -> SessionBase:
 
 
 def why_withheld(workbook: Workbook, user: Any) -> str:
-    """Say why a person may no longer have a file of theirs; blank where they may see all that it holds."""
+    """Return why a person may no longer have their file; blank if they may see all that it holds."""
     visible = set(DestinationNumber.objects.visible_to(user).values_list("pk", flat=True))
     text = _("You may no longer see all that this file holds. Ask for it again: it then holds what you may see now.")
     if not visible.issuperset(workbook.numbers):
@@ -140,12 +140,12 @@ def why_withheld(workbook: Workbook, user: Any) -> str:
 
 
 def before(workbook: Workbook) -> int:
-    """Return how many jobs are ahead of one that waits; people take turns, so there may be fewer."""
+    """Return how many unfinished jobs were requested earlier. People take turns, so fewer may be ahead."""
     return Workbook.objects.filter(UNFINISHED, created_at__lt=workbook.created_at).count()
 
 
 def is_worked_on() -> bool:
-    """Say whether a worker makes workbooks now."""
+    """Return whether a worker is making a workbook."""
     recent = timezone.now() - STALE
     return Workbook.objects.filter(state=WorkbookState.WORKING, heartbeat_at__gt=recent).exists()
 
@@ -154,9 +154,9 @@ def is_worked_on() -> bool:
 
 
 def start() -> bool:
-    """Take jobs from workers that are lost; return whether any job waits."""
+    """Take jobs away from lost workers; return whether any job is waiting."""
     now = timezone.now()
-    # A heartbeat of the future was written before the clock was set back.
+    # A heartbeat in the future was written before the clock was set back.
     silent = Q(heartbeat_at__lt=now - STALE) | Q(heartbeat_at__gt=now + STALE)
     lost = Workbook.objects.filter(silent, state=WorkbookState.WORKING)
     again = lost.filter(attempts__lt=MOST_ATTEMPTS).update(state=WorkbookState.WAITING, rows=0, file_name="")
@@ -175,7 +175,7 @@ def start() -> bool:
 
 
 def make_waiting() -> int:
-    """Make all workbooks that wait, one after the other. Return how many jobs were begun."""
+    """Make all waiting workbooks, one after the other. Return how many jobs were started."""
     start()
     begun = 0
     while not _stopping.is_set() and (workbook := _take()):
@@ -186,7 +186,7 @@ def make_waiting() -> int:
 
 @transaction.atomic
 def _take() -> Workbook | None:
-    """Take the next job, of the person who had none for the longest time; None while another worker has one."""
+    """Take the next job, of the person whose last one is longest ago. Return None while another worker makes one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('calltally workbooks'))")
     if is_worked_on():
@@ -206,14 +206,14 @@ def _take() -> Workbook | None:
 
 
 def _held(workbook: Workbook) -> QuerySet[Workbook]:
-    """Return the row of a job, empty once the job was taken from this worker."""
+    """Return a queryset of the row of a job, empty once the job was taken from this worker."""
     return Workbook.objects.filter(
         pk=workbook.pk, state=WorkbookState.WORKING, attempts=workbook.attempts, file_name=workbook.file_name
     )
 
 
 class _Pulse(threading.Thread):
-    """Writes heartbeats and progress on a connection of its own: the other one is within a COPY."""
+    """Writes heartbeats and progress on its own connection, because the other one is busy with COPY."""
 
     def __init__(self, workbook: Workbook) -> None:
         super().__init__(name="pulse", daemon=True)
@@ -223,7 +223,7 @@ class _Pulse(threading.Thread):
         self._why: Exception | None = None
 
     def at(self, rows: int) -> None:
-        """Note how many rows are written; end the writing where there is a reason to."""
+        """Record the number of rows written; raise if writing must stop."""
         self.rows = rows
         if _stopping.is_set():
             raise _Stopped
@@ -239,24 +239,24 @@ class _Pulse(threading.Thread):
 
     def stop(self) -> None:
         self._over.set()
-        self.join(HEARTBEAT_S)  # it may hang in a database that is frozen
+        self.join(HEARTBEAT_S)  # with a time limit, because a frozen database may block it
 
     def _beat(self) -> Exception | None:
-        """Return why the writing must end; None where it goes on."""
+        """Write a heartbeat; return why writing must stop, or None."""
         try:
             if not _held(self._workbook).update(rows=self.rows, heartbeat_at=timezone.now()):
                 return _Lost()
             file_store.want_worker()
             return None if make_room() else _NoRoom()
         except Error:
-            connection.close()  # the next one is tried on a new connection; until then the job goes stale
+            connection.close()  # the next heartbeat uses a new connection; until then the job grows stale
         except OSError:
-            pass  # writing meets it too
+            pass  # writing the file raises it too
         return None
 
 
 def _make(workbook: Workbook) -> None:
-    """Make the workbook of a job, and note what came of it."""
+    """Make the workbook of a job and record the result."""
     name, pulse = workbook.file_name, _Pulse(workbook)
     pulse.start()
     try:
@@ -267,7 +267,7 @@ def _make(workbook: Workbook) -> None:
     except _Stopped:
         _note(workbook, state=WorkbookState.WAITING, attempts=workbook.attempts - 1, rows=0, file_name="")
         return
-    except Exception as error:  # noqa: BLE001 (whatever it is: it is said, and the next job is made)
+    except Exception as error:  # noqa: BLE001 (any error is recorded, and the next job is made)
         _give_up(workbook, error)
         return
     finally:
@@ -294,7 +294,7 @@ def _write(workbook: Workbook, pulse: _Pulse) -> int:
 
 
 def _give_up(workbook: Workbook, error: Exception) -> None:
-    """Note that a job failed, or have it begun again where that may help."""
+    """Record that a job failed, or let it be retried if that may help."""
     file_store.remove(workbook.file_name)
     connection.close_if_unusable_or_obsolete()
     is_passing = isinstance(error, Error | psycopg.Error) and workbook.attempts < MOST_ATTEMPTS
@@ -302,12 +302,12 @@ def _give_up(workbook: Workbook, error: Exception) -> None:
     if is_passing:
         _note(workbook, state=WorkbookState.WAITING, rows=0, file_name="")
     else:
-        said = {"finished_at": timezone.now(), "error": why_failed(error), "file_name": ""}
-        _note(workbook, state=WorkbookState.FAILED, **said)
+        failure = {"finished_at": timezone.now(), "error": why_failed(error), "file_name": ""}
+        _note(workbook, state=WorkbookState.FAILED, **failure)
 
 
 def _kind_of(error: Exception) -> str:
-    """Return what a log may hold of an error: its text may name callers."""
+    """Return the part of an error that may be logged; its text may contain callers."""
     return (
         f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')}"
         if isinstance(error, OSError)
@@ -316,7 +316,7 @@ def _kind_of(error: Exception) -> str:
 
 
 def why_failed(error: Exception) -> str:
-    """Say to the person who asked why there is no workbook, and what to do."""
+    """Return why there is no workbook and what to do, for the person who requested it."""
     match error:
         case workbooks.TooLong():
             why = str(workbooks.TOO_LONG)
@@ -336,19 +336,19 @@ def why_failed(error: Exception) -> str:
 
 
 def _note(workbook: Workbook, **fields: Any) -> bool:
-    """Change the row of a job; False where it was taken from this worker, or the database is away."""
+    """Update the row of a job; return False if it was taken from this worker or the database is down."""
     try:
         return bool(_held(workbook).update(**fields))
     except Error:
         connection.close()
-        return False  # the job goes stale, and is begun again or given up
+        return False  # the job becomes stale, and is then retried or fails
 
 
 # --- Keeping -----------------------------------------------------------------------------------
 
 
 def make_room() -> bool:
-    """Remove the oldest files until all have room; False where even then they have none. Raise OSError."""
+    """Remove the oldest files until there is enough space; return False if there still is not. Raise OSError."""
     while file_store.used_bytes() > settings.FILES_MOST_MB * 1_000_000 or not file_store.has_room():
         oldest = Workbook.objects.filter(state=WorkbookState.READY).order_by("finished_at").first()
         if oldest is None:
@@ -358,13 +358,13 @@ def make_room() -> bool:
 
 
 def clear() -> None:
-    """Remove files whose time is over, files without a row and rows without a file. Raise OSError."""
+    """Remove expired files, files without a row, and mark rows without a file. Raise OSError."""
     now = timezone.now()
-    # In this order: a row is there before its file, and gone after it.
-    there = file_store.names()
+    # Files before rows: a row is written before its file and removed after it.
+    stored = file_store.names()
     rows = Workbook.objects.filter(state__in=[WorkbookState.WORKING, WorkbookState.READY])
     known = set(rows.values_list("file_name", flat=True))
-    for name in there - known:
+    for name in stored - known:
         file_store.remove(name)
     file_store.remove_left_at_once()
     for workbook in Workbook.objects.filter(state=WorkbookState.READY):

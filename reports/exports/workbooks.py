@@ -1,4 +1,4 @@
-"""The downloads as workbooks of Excel: typed cells, and a second sheet that says what they are."""
+"""Downloads as Excel workbooks: typed cells, and a second sheet that explains them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from reports.exports.csv_cells import MOMENTS
 from reports.exports.csv_files import Pieces
 from reports.figures.definitions import FIGURES
 
-MOST_ROWS = 1_048_575  # that Excel has room for, beside the header
-TELL_EVERY_ROWS = 100
+MOST_ROWS = 1_048_575  # of an Excel sheet, without the header
+PROGRESS_EVERY_ROWS = 100
 TOO_LONG = gettext_lazy("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Columns of the files that are text whatever stands in them.
+# Columns that are always text, whatever they contain.
 TEXTS = frozenset(
     {
         *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
@@ -39,18 +39,18 @@ TEXTS = frozenset(
 )
 
 
-class TooLong(Exception):  # noqa: N818 (a state of the question)
-    """There are more rows than a sheet of Excel holds, or they take more room than a workbook may have."""
+class TooLong(Exception):  # noqa: N818 (a state of the request)
+    """There are more rows than an Excel sheet can hold, or the workbook would be too large."""
 
 
-class TooManyAtOnce(Exception):  # noqa: N818 (a state of the question)
-    """There are more rows than are written while somebody waits."""
+class TooManyAtOnce(Exception):  # noqa: N818 (a state of the request)
+    """There are more rows than are written within a request."""
 
 
 def at_once(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]], most_rows: int = MOST_ROWS) -> FileResponse:
     """Return a response with the rows of a CSV of reports.exports.csv_files as a workbook.
 
-    `filters` are what was asked for, as the second sheet says it. Raise TooLong, TooManyAtOnce, OSError."""
+    `filters` are shown on the second sheet. Raise TooLong, TooManyAtOnce, OSError."""
 
     def count(rows: int) -> None:
         if rows > most_rows:
@@ -68,7 +68,7 @@ def at_once(pieces: Pieces, name: str, filters: Sequence[tuple[str, str]], most_
 
 
 def response(file: IO[bytes], name: str) -> FileResponse:
-    """Return a download of a workbook; it closes the file."""
+    """Return a download of a workbook. The response closes the file."""
     answer = FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPE)
     answer["Cache-Control"] = "private, no-store"
     return answer
@@ -77,9 +77,9 @@ def response(file: IO[bytes], name: str) -> FileResponse:
 def write(
     file: IO[bytes], pieces: Pieces, filters: Sequence[tuple[str, str]], parts: Path, each: Callable[[int], None]
 ) -> None:
-    """Write the rows of a CSV as a workbook, with its parts in a folder of this name. Memory stays flat.
+    """Write the rows of a CSV as a workbook, with temporary parts in the folder `parts`. Memory does not grow.
 
-    `each` is told every hundred rows, and at the end, how many were written; what it raises ends the writing.
+    `each` is called every hundred rows and at the end with the number of rows written; if it raises, writing stops.
     Raise TooLong, OSError."""
     book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": str(parts)})
     try:
@@ -93,14 +93,14 @@ def write(
         except FileCreateError as error:
             raise (error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error))) from error
     finally:
-        # Where writing ended early, closing the book would first put together what there is.
+        # After an early stop, `book.close()` would first assemble what was written.
         for sheet in book.worksheets():
             with contextlib.suppress(OSError):
                 sheet._opt_close()
 
 
 def _rows(pieces: Iterable[bytes]) -> Iterator[list[str]]:
-    """Read CSV as it comes, without keeping it."""
+    """Yield the rows of a CSV as it arrives, without keeping it."""
 
     def lines() -> Iterator[str]:
         rest = ""
@@ -127,7 +127,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]], each: Callable[[int], None
     for number, row in enumerate(rows, start=1):
         if number > MOST_ROWS:
             raise TooLong
-        if number % TELL_EVERY_ROWS == 0:
+        if number % PROGRESS_EVERY_ROWS == 0:
             each(number)
         for place, (column, text) in enumerate(zip(columns, row, strict=True)):
             if not text:
@@ -144,7 +144,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]], each: Callable[[int], None
 
 
 def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str, str]]) -> None:
-    """Write the second sheet: when this was made, of what, in which zone, and what each column means."""
+    """Write the second sheet: when it was made, with which filters and time zone, and what each column means."""
     sheet = book.add_worksheet(_("About"))
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     sheet.set_column(0, 0, 24)
@@ -157,7 +157,7 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
         ("", ""),
         (_("Column"), _("Means")),
     ]
-    # The same name means another figure in files that have the parts of another table.
+    # A column name means another figure in files that have the parts of another table.
     figures = FIGURES | {
         figure.csv_column: figure
         for figure in FIGURES.values()

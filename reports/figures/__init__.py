@@ -1,1 +1,1 @@
-"""What a figure is: its definition, since when it is measured, and the cell that shows it."""
+"""Figures: their definitions, since when they are measured, and the cells that show them."""

@@ -1,4 +1,4 @@
-"""The types of blocks, as people read them."""
+"""Labels of block types."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ BLOCK_LABELS = {
 
 
 def block_label(block_type: str) -> str:
-    """Return a block type in words; an unknown one under its own name."""
+    """Return the label of a block type; an unknown type keeps its own name."""
     return str(BLOCK_LABELS.get(block_type, block_type or _("without a name")))

@@ -1,4 +1,4 @@
-"""Figures as pages show them: a cell for each, in rows, each of which says whether it is measured."""
+"""Figures as pages show them: rows of cells, each of which knows whether it is measured."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from reports.periods import Bucket
 
 
 class CellState(Enum):
-    """Why a cell holds a value, or none."""
+    """Whether a cell holds a value, or why not."""
 
     MEASURED = "measured"
-    EMPTY = "empty"  # a mean of nothing, a share of nothing
+    EMPTY = "empty"  # an average or share of 0 calls
     NOT_MEASURED = "not measured"
     DOES_NOT_APPLY = "does not apply"
 
-    # Templates would call the class otherwise.
+    # Otherwise templates would call the class.
     do_not_call_in_templates = True
 
 
 class Cell(NamedTuple):
-    """One figure of one row: counts are whole, shares lie between 0 and 1, times are mean seconds."""
+    """One figure of one row. Counts are integers, shares lie between 0 and 1, times are averages in seconds."""
 
     value: int | float | None
     state: CellState = CellState.MEASURED
-    # Covers only what follows; set where calls before it are left out. Over several numbers: the latest of theirs.
+    # If set, calls before this time are not covered. For several numbers it is the latest of their times.
     since: datetime | None = None
     # Numbers with calls for which the figure is not measured, in a row of several.
     left_out: int = 0
-    # Offered calls that are not covered: those of such numbers, and those before `since`.
+    # Offered calls that are not covered: those of these numbers, and those before `since`.
     hidden: int = 0
-    # Why nothing, or not everything, is measured.
+    # Why the figure is not measured, or not for all calls.
     lacking: Lacking | None = None
-    # What a share or mean is taken of: calls.
+    # The number of calls that a share or average is of.
     whole: int | None = None
 
     @property
     def reason(self) -> str:
-        """Why nothing, or not everything, is measured, and what to do about it."""
+        """Why the figure is not measured, or not for all calls, and what to do about it."""
         return self.lacking.reason if self.lacking else ""
 
     @property
@@ -69,13 +69,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one number or of several, in one stretch of time."""
+    """The figures of one or several numbers in one bucket of time."""
 
     offered: int
     cells: dict[str, Cell]
     number: DestinationNumber | None = None
     bucket: Bucket | None = None
-    # What the cells are made of; nothing where no call came.
+    # The sums that the cells are made from; empty without calls.
     counted: Mapping[str, Counted] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, key: str) -> Cell:
@@ -83,7 +83,7 @@ class Row:
 
     @property
     def unclassified(self) -> int:
-        """Offered minus the outcome cells shown: calls of which it is not known what they came to."""
+        """Offered calls minus those in the outcome cells: calls whose outcome is not known."""
         return self.offered - sum(int(self.cells[outcome].value or 0) for outcome in OUTCOMES)
 
     @property
@@ -91,7 +91,7 @@ class Row:
         return self.cells["lost"]
 
     def share(self, key: str) -> float | None:
-        """Return an outcome as a share of offered; None where there is nothing to share."""
+        """Return an outcome as a share of offered calls; None if it is not measured or there are no calls."""
         value = self.cells[key].value
         return value / self.offered if value is not None and self.offered else None
 
@@ -110,10 +110,10 @@ class BlockRow:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The block types of a period, most frequent first, and how far that is measured. Reads like a list."""
+    """The block types of a period, most frequent first, and how far they are measured. Works like a list."""
 
     rows: Sequence[BlockRow]
-    # What is known of blocks altogether; its value is their number.
+    # The number of all blocks.
     total: Cell
 
     def __iter__(self) -> Iterator[BlockRow]:
@@ -131,18 +131,18 @@ class Blocks:
 
 
 class Cells:
-    """Turns counted sums into cells that know whether they are measured. Made once for many rows."""
+    """Makes cells, which know whether they are measured, from counted sums. One instance serves many rows."""
 
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
         self._shown = [coverage.shown(number) for number in coverage]
         self._moments: dict[str, list[datetime]] = {}
-        # Most rows of a long report are alike in what they do not say.
+        # Caches: most rows of a long report lack the same posts.
         self.lacking: dict[tuple[str, int, int], Lacking] = {}
         self.without_calls: dict[tuple[str, int], Cell] = {}
 
     def moments(self, key: str) -> list[datetime]:
-        """Return the moments from which a figure is shown for the numbers it applies to, in order."""
+        """Return the times from which a figure is shown, one for each number it applies to, in order."""
         if key not in self._moments:
             self._moments[key] = sorted(moment for shown in self._shown if (moment := shown[key]) is not None)
         return self._moments[key]
@@ -154,7 +154,7 @@ class Cells:
         number: DestinationNumber | None = None,
         keys: Iterable[str] = tuple(CALL_FIGURES),
     ) -> Row:
-        """Return some figures of a bucket; what was not counted there is 0 where it is measured."""
+        """Return the figures `keys` of a bucket. A figure that is measured but was not counted is 0."""
         offered = counted.get("offered", NOTHING).above
         cells = {"offered": Cell(offered)}
         for key in keys:
@@ -173,11 +173,11 @@ class Cells:
         return self.without_calls[key, measured]
 
     def _cell(self, key: str, counted: Counted, bucket: Bucket, measured: int) -> Cell:
-        """Return a figure, where it is measured for so many of the numbers by the end of the bucket."""
+        """Return a figure that is measured for `measured` of the numbers by the end of the bucket."""
         moments = self.moments(key)
         above, whole, hidden, hidden_before, left_out = counted
         if not moments:
-            # A sum over no numbers at all is 0; over numbers it does not apply to, it does not apply.
+            # Without any numbers a sum is 0; for numbers that it does not apply to, there is none.
             return Cell(None, CellState.DOES_NOT_APPLY) if len(self.coverage) else Cell(0)
         lacking = self._lacking(key, left_out, measured, bucket.end) if left_out or not measured else None
         if not measured:

@@ -1,4 +1,4 @@
-"""What was counted of figures: sums of the rows in which each is measured, and the calls that it does not cover."""
+"""Sums for figures: of the rows in which each figure is measured, and the calls that it does not cover."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ ByMeasured = Mapping[int, Mapping[str, int]]
 
 
 class Counted(NamedTuple):
-    """What was counted of one figure: the sums that it is made of, and the calls that it does not cover.
+    """The sums that one figure is made of, and the calls that it does not cover.
 
-    A tuple, as cells are: a page of a year makes thousands."""
+    A tuple for speed, as cells are: a page of a year makes thousands."""
 
     above: int = 0
-    # What it is divided by.
+    # The denominator.
     whole: int = 0
-    # Offered calls that it does not cover, and those among them of numbers for which it is measured later in the row.
+    # Offered calls that it does not cover; and those among them whose number is measured from later in the row on.
     hidden: int = 0
     hidden_before: int = 0
     # Numbers with calls for which it is not measured at all.
     left_out: int = 0
 
     def with_sums(self, above: int, whole: int) -> Counted:
-        """Return other sums that leave out the same calls."""
+        """Return these sums with the same uncovered calls."""
         return Counted(above, whole, self.hidden, self.hidden_before, self.left_out)
 
 
@@ -37,7 +37,7 @@ NOTHING = Counted()
 
 
 def add_up(keys: tuple[str, ...], sums: ByMeasured) -> dict[str, Counted]:
-    """Return what was counted of each figure, over the rows in which it is measured; nothing where there are none."""
+    """Return the sums of each figure over the rows in which it is measured. A figure without such rows is left out."""
     counted: dict[str, Counted] = {}
     for bits, columns in sums.items():
         for key in _measured(keys, bits):
@@ -57,18 +57,18 @@ def of_bucket(
     shown: Mapping[int, Mapping[str, datetime | None]],
     end: datetime,
 ) -> dict[str, Counted]:
-    """Return what was counted of each figure in a bucket that ends at `end`, and the calls it does not cover.
+    """Return the sums of each figure in a bucket that ends at `end`, and the calls it does not cover.
 
-    Each group has the sums of one number, by its id; one without an id has those of all other numbers, of which every
-    figure is measured that applies. `shown` says of each number since when each figure is shown (Coverage.shown)."""
+    A group has the sums of one number, by its id. The group without an id has the sums of all numbers for which every
+    figure that applies is measured. `shown` says for each number since when each figure is shown (Coverage.shown)."""
     sums: dict[int, dict[str, int]] = {}
-    # Of each figure the rows in which it is not measured: number, since when it is, calls.
+    # For each figure, the rows in which it is not measured: number, since when it is measured, calls.
     not_covered: dict[str, list[tuple[int, datetime, int]]] = {}
     for number_id, of_group in groups:
         for bits, columns in of_group.items():
-            known = sums.setdefault(bits, {})
+            summed = sums.setdefault(bits, {})
             for name, value in columns.items():
-                known[name] = known.get(name, 0) + value
+                summed[name] = summed.get(name, 0) + value
             if number_id is None:
                 continue
             for key in _not_measured(keys, bits):

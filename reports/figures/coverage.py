@@ -1,4 +1,4 @@
-"""Since when each figure of some numbers is measured, and why it is not."""
+"""Since when each figure of a number is measured, and why it is not."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ CALL_START, BLOCK_END, INITIATE_FORWARD, FORWARD_ANSWER, CALL_END = RequestType
 
 @dataclass(frozen=True)
 class Coverage:
-    """For some numbers, since when each figure is measured. Reads which posts ever came once, when it is made."""
+    """Since when each figure of these numbers is measured. First posts are read once, when it is made."""
 
     numbers: Sequence[DestinationNumber]
     first_posts: dict[tuple[int, str], datetime]
-    # What `shown` has found already, by the id of the number.
+    # Cache of `shown`, by id of the number.
     _shown: dict[int, dict[str, datetime | None]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, numbers: Iterable[DestinationNumber] | Coverage) -> Coverage:
-        """Return the coverage of `numbers`; one that is given is returned as it is, so that a page reads it once."""
+        """Return the coverage of `numbers`. A coverage is returned unchanged, so that a page reads first posts once."""
         if isinstance(numbers, Coverage):
             return numbers
         numbers = list(dict.fromkeys(numbers))
-        found = FirstPost.objects.filter(destination_number__in=[number.pk for number in numbers])
+        first_posts = FirstPost.objects.filter(destination_number__in=[number.pk for number in numbers])
         return cls(
             numbers,
             {
                 (number_id, request_type): quarter_hour
-                for number_id, request_type, quarter_hour in found.values_list(
+                for number_id, request_type, quarter_hour in first_posts.values_list(
                     "destination_number_id", "request_type", "quarter_hour"
                 )
             },
@@ -52,12 +52,12 @@ class Coverage:
         return len(self.numbers)
 
     def only(self, *numbers: DestinationNumber) -> Coverage:
-        """Return the coverage of some of these numbers, without reading anything."""
+        """Return the coverage of some of these numbers without a query."""
         return Coverage(list(dict.fromkeys(numbers)), self.first_posts, self._shown)
 
     @cached_property
     def first_day(self) -> date:
-        """The day of the first call of any of these numbers; the last day there is where none came yet."""
+        """The day of the first call of any of these numbers; date.max if there is none."""
         numbers = {number.pk for number in self.numbers}
         first = min((at for (number_id, _post), at in self.first_posts.items() if number_id in numbers), default=None)
         return periods.day_of(first) if first else date.max
@@ -75,11 +75,11 @@ class Coverage:
         return max(moments, default=ALWAYS)
 
     def applies(self, number: DestinationNumber, key: str) -> bool:
-        """Say whether a figure means something here: one of forwards does not where none is expected or was sent."""
+        """Return whether a figure applies. Figures of forwards do not if no forward is expected or was ever sent."""
         return FIGURES[key].without_forwards or self.forwards(number)
 
     def shown_from(self, number: DestinationNumber, key: str) -> datetime | None:
-        """Return since when a figure is shown: as `measured_from`, and None where it does not apply."""
+        """Return since when a figure is shown: as `measured_from`, or None if it does not apply."""
         return self.shown(number)[key]
 
     def shown(self, number: DestinationNumber) -> dict[str, datetime | None]:
@@ -96,11 +96,11 @@ class Coverage:
         return self._shown[number.id]
 
     def missing(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> tuple[RequestType, ...]:
-        """Return the posts a figure rests on that had not begun to arrive by `before`."""
+        """Return the posts that a figure depends on and that had not begun to arrive by `before`."""
         return tuple(post for post in FIGURES[key].rests_on if self.arrives_from(number, post) >= before)
 
     def reason(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> str:
-        """Say in a sentence or more why a figure of a number is not measured."""
+        """Return, in one or more sentences, why a figure of a number is not measured."""
         never: list[str] = []
         since: dict[datetime, list[str]] = {}
         for post in self.missing(number, key, before):
@@ -121,7 +121,7 @@ class Coverage:
         return " ".join([*never, *late])
 
     def reason_of_all(self, key: str, left_out: int, before: datetime = NEVER) -> str:
-        """Say why a figure of these numbers is not measured, for `left_out` of them."""
+        """Return why a figure is not measured for `left_out` of these numbers."""
         lacking = [
             number
             for number in self.numbers
@@ -138,7 +138,7 @@ class Coverage:
         ) % {"count": count, "posts": ", ".join(posts)}
 
     def forwards(self, number: DestinationNumber) -> bool:
-        """Whether figures of forwards apply to a number: it expects forwards, or one was sent."""
+        """Return whether figures of forwards apply to a number: it expects forwards, or one was sent."""
         return number.expects_forward or any(
             (number.id, post.value) in self.first_posts for post in (INITIATE_FORWARD, FORWARD_ANSWER)
         )
@@ -159,8 +159,9 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Lacking:
-    """Why a figure of some numbers is not measured, or not for all of them, before a moment. Said only when asked for:
-    most cells are never asked."""
+    """Why a figure is not measured before a time, for all or some of these numbers.
+
+    The reason is made only when it is read, because most cells never show theirs."""
 
     coverage: Coverage
     key: str

@@ -1,5 +1,6 @@
-"""The registry of figures: what each one is called, means, rests on, and is made of. The same for people:
-docs/figures.md."""
+"""The registry of figures: key, label, definition, needed posts and counted columns of each.
+
+docs/figures.md says the same in words."""
 
 from __future__ import annotations
 
@@ -24,41 +25,41 @@ OUTCOMES = tuple(outcome.value for outcome in Outcome)
 MICROSECONDS = 1_000_000
 
 Kind = Literal["count", "share", "seconds"]
-# Filters of the list of calls, as its address holds them.
+# Filters of the list of calls, as pairs of the query string.
 Filters = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: in words, the posts without which it is not known, and the counted columns it is made of."""
+    """A figure: its label and definition, the posts it depends on, and the counted columns it is made of."""
 
     key: str
     label: _StrPromise | str
     definition: _StrPromise | str
     rests_on: tuple[RequestType, ...] = ()
-    # A count is a sum of columns; a share is one such sum over another; seconds are a mean, a sum over its calls.
+    # A count is a sum of columns; a share is a sum divided by a sum; seconds are an average, a sum divided by calls.
     kind: Kind = "count"
-    # False where the figure needs forwards and a number that has none to expect has none to show.
+    # False if the figure does not apply to numbers without forwards.
     without_forwards: bool = True
-    # The table of counts that it is read from; None where it does not add up.
+    # The table of counts that it is read from; None if the figure cannot be added up.
     table: Table | None = count_tables.COUNTS
     # Columns of that table.
     numerator: tuple[str, ...] = ()
     denominator: tuple[str, ...] = ()
-    # What lists exactly the calls that it counts; nothing where no filter does.
+    # The filters that list exactly the calls it counts; empty if there are none.
     listed_as: Filters = ()
-    # The filters that also name the part it is of: a block type, or a destination.
+    # Names of further filters for the part of the table: a block type or a destination.
     part_filters: tuple[str, ...] = ()
-    # Its column in the CSV of its table; blank where it has none.
+    # Its column in the CSV of its table; blank if it has none.
     csv_column: str = ""
 
     @cached_property
     def needs(self) -> int:
-        """The posts that it rests on, as bits of `measured`."""
+        """The posts that it depends on, as bits of `measured`."""
         return measured.needs(self.rests_on)
 
     def value(self, above: int, whole: int) -> int | float | None:
-        """Return the figure of summed columns: a share lies between 0 and 1, a mean is in seconds; None of nothing."""
+        """Return the figure for summed columns. Shares are 0 to 1, averages are in seconds. None for 0 calls."""
         if self.kind == "count":
             return above
         if not whole:
@@ -310,7 +311,7 @@ FIGURES: dict[str, Figure] = {
 
 
 def figures_of(table: Table) -> Mapping[str, Figure]:
-    """Return the figures that are read from a table of counts, by key; without offered, which is known always."""
+    """Return the figures that are read from a table of counts, by key, without `offered`, which is always known."""
     return {key: figure for key, figure in FIGURES.items() if figure.table is table and key != "offered"}
 
 
@@ -319,7 +320,7 @@ BLOCK_FIGURES = figures_of(count_tables.BLOCKS)
 FORWARD_FIGURES = figures_of(count_tables.FORWARDS)
 HANDOVER_FIGURES = figures_of(count_tables.HANDOVERS)
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
-# The figures on top of a page.
+# The figures at the top of a page.
 HEADLINE = ("offered", "answered", "missed", "abandoned", "service_level", "time_to_answer")
 
 
@@ -328,20 +329,20 @@ class PartOfFigure:
     """A count that pages show beside a figure, with a link to its calls."""
 
     listed_as: Filters
-    # The figure that says since when it is measured; blank where its link says so itself.
+    # The figure whose coverage applies; blank if the link has its own.
     measured_as: str = ""
 
 
 # By the name that pages give it.
 PARTS_OF_FIGURES = {
     "unclassified": PartOfFigure((("outcome", outcomes.NOT_MEASURED),)),
-    # With a time; `took` in the address says which.
+    # Calls with a duration; `took` in the address says which.
     "took": PartOfFigure(_NOT_CALLBACKS),
     "in_time": PartOfFigure((("level", "in_time"),), "service_level"),
     "level_of": PartOfFigure((("level", "counted"),), "service_level"),
     "without_start": PartOfFigure((("level", "neither"),), "service_level"),
 }
-# By what a link to the calls of a count lists them, for counts whose calls can be listed.
+# The filters of a link to the calls of a count, for counts whose calls can be listed.
 LISTED_AS: dict[str, Filters] = {key: figure.listed_as for key, figure in FIGURES.items() if figure.listed_as} | {
     key: part.listed_as for key, part in PARTS_OF_FIGURES.items()
 }

@@ -1,1 +1,1 @@
-"""What an address asks for: a period, numbers, opening hours, and of lists of calls which ones."""
+"""What a query string asks for: period, numbers, opening hours, and filters of calls."""

@@ -1,4 +1,4 @@
-"""What every filter of calls is: its names in an address, its words, and the calls that it keeps."""
+"""Base classes of filters of calls: names in the query string, labels, and the condition on calls."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Kind = TypeVar("Kind", bound="Filter")
 
 
 class Filter:
-    """One filter of calls. It is made empty for each address, and then parsed.
+    """One filter of calls. It is made for each request, empty, and then parsed.
 
-    `label` says it in a sentence, `sheet_label` under its heading in a workbook, `chip_label` on the chip that removes
-    it; each is blank where there is nothing to say."""
+    `label` is for the sentence above the list, `sheet_label` for a workbook under `heading`, and `chip_label` for the
+    chip that removes it. Each is blank if the filter is not set."""
 
     names: ClassVar[tuple[str, ...]]
-    # Of its row on a workbook's sheet of filters. Filters of one heading share a row; without one there is no row.
+    # The heading of its row in a workbook's list of filters. Filters with the same heading share a row; blank: no row.
     heading: ClassVar[_StrPromise | str] = ""
-    # Filters that name the same chip share one, which removes all of them; without a name there is no chip.
+    # Filters with the same chip share one, which removes all of them; blank: no chip.
     chip: ClassVar[str] = ""
-    # Whether the form of the list has a field for it, so that it need not be handed on.
+    # Whether the form of the list has a field for it; otherwise the form carries it in a hidden field.
     has_field: ClassVar[bool] = False
 
     def __init__(self, asked: FilterForm) -> None:
         self.asked = asked
 
     def parse(self, query: QueryDict) -> None:
-        """Read what an address asks. What cannot be read is left out, and said in `asked.errors` by name.
+        """Read the query string. Values that cannot be read are left out and reported in `asked.errors` by name.
 
-        Filters before it in the list are parsed already: `asked[WeeksFilter]`."""
+        Filters before it in the list are already parsed: `asked[WeeksFilter]`."""
         raise NotImplementedError
 
     def to_query(self) -> Pairs:
-        """Return what was asked as an address names it; nothing where it was not."""
+        """Return the pairs of the query string; empty if the filter is not set."""
         raise NotImplementedError
 
     def label(self) -> str:
@@ -56,16 +56,16 @@ class Filter:
         return self.label()
 
     def sheet_rows(self) -> Iterable[tuple[str, str]]:
-        """Yield headings and texts of a workbook's sheet of filters."""
+        """Return the headings and texts of its rows in a workbook's list of filters."""
         return [(str(self.heading), self.sheet_label())] if self.heading else []
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
-        """Keep the calls that were asked for; all of them where nothing was."""
+        """Keep the matching calls; all of them if the filter is not set."""
         raise NotImplementedError
 
 
 class ChoicesFilter(Filter):
-    """Any of some known values of one name."""
+    """A filter with one name and any number of known values."""
 
     chosen: list[str]
 
@@ -74,7 +74,7 @@ class ChoicesFilter(Filter):
         raise NotImplementedError
 
     def options(self) -> list[tuple[str, str, bool]]:
-        """Return values and labels to choose from, and whether each is chosen."""
+        """Return the values and labels to choose from, and whether each is selected."""
         return [(value, str(label), value in self.chosen) for value, label in self.labels().items()]
 
     def parse(self, query: QueryDict) -> None:
@@ -90,7 +90,7 @@ class ChoicesFilter(Filter):
 
 
 class ChoiceFilter(Filter):
-    """One of some known values of one name."""
+    """A filter with one name and one of several known values."""
 
     chosen = ""
 
@@ -110,14 +110,14 @@ class ChoiceFilter(Filter):
 
 
 class FilterForm:
-    """What the filters of one address share: who asks, among which numbers, and what could not be read."""
+    """What the filters of one request share: the user, the numbers, and the errors."""
 
     def __init__(
         self, kinds: Sequence[type[Filter]], user: Any, session: SessionBase, *, is_recalled: bool = False
     ) -> None:
         self.user, self.session, self.is_recalled = user, session, is_recalled
         self.errors: dict[str, str] = {}
-        # All that the person may see, and those that were asked for.
+        # All numbers that the user may see, and those selected.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         self.numbers: list[DestinationNumber] = []
         self._filters = {kind: kind(self) for kind in kinds}
@@ -128,5 +128,5 @@ class FilterForm:
 
     @property
     def numbers_listed(self) -> list[DestinationNumber]:
-        """The numbers whose calls are listed: those asked for, or all that the person may see."""
+        """The numbers whose calls are listed: those selected, or all that the user may see."""
         return self.numbers or self.choices

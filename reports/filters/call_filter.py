@@ -1,4 +1,4 @@
-"""What the address of a list of calls asks for: the list of filters, and the form that holds what was asked."""
+"""Filters of the list of calls: the list of all filters, and the form that reads and applies them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from reports.periods import Period
 
 Kinds = Sequence[type[Filter]]
 
-# Every filter of calls, in the order in which addresses name them.
+# Every filter of calls, in the order of the query string.
 FILTERS: Kinds = (
     DaysFilter,
     MomentsFilter,
@@ -66,12 +66,12 @@ FILTERS: Kinds = (
 
 
 def _ordered(*first: type[Filter], last: Kinds = ()) -> Kinds:
-    """Return every filter, some of them first and some last."""
+    """Return every filter, with these first and last."""
     return (*first, *(kind for kind in FILTERS if kind not in {*first, *last}), *last)
 
 
-# Other orders: of reading and its errors, of a posted form, and of words. A filter that is not named comes after the
-# first ones.
+# Other orders: of reading and error messages, of a posted form, and of labels. Filters that are not named come between
+# `first` and `last`.
 PARSED = _ordered(DaysFilter, WeeksFilter, last=(ServiceLevelFilter, AtOnceFilter, SearchFilter))
 POSTED = _ordered(DaysFilter, MomentsFilter, WeekdayFilter, HourFilter, OpeningFilter)
 IN_A_SENTENCE = _ordered(
@@ -92,32 +92,33 @@ CHIPS = _ordered(SearchFilter, BlockFilter, DurationFilter, DestinationFilter)
 
 @dataclass(frozen=True)
 class Chip:
-    """What a list is narrowed to, and the query string of the list without it."""
+    """A filter that is set, and the query string of the list without it."""
 
     label: str
     query_without: str
 
 
 class CallFilter(FilterForm):
-    """What a person asked for, never outside what they may see.
+    """The filters of one list of calls, limited to what the user may see.
 
-    What cannot be read is left out and said in `errors`, by name of the field; the list is then empty, for a list that
-    ignores a filter would mislead. A number that is not theirs is answered like one that does not exist: Http404."""
+    A value that cannot be read is left out and reported in `errors` by name of the field. The list is then empty,
+    because a list that ignores a filter would mislead. Raise Http404 for a number that the user may not see or that
+    does not exist."""
 
     def __init__(self, query: QueryDict, user: Any, session: SessionBase, *, is_recalled: bool = False) -> None:
-        """Of a question that `is_recalled`, numbers that are no longer the person's are left out."""
+        """If the query `is_recalled` from the session, numbers that the user may no longer see are left out."""
         super().__init__(FILTERS, user, session, is_recalled=is_recalled)
-        for one in self.filters(PARSED):
-            one.parse(query)
+        for call_filter in self.filters(PARSED):
+            call_filter.parse(query)
 
     def filters(self, kinds: Kinds = FILTERS) -> Iterator[Filter]:
-        """Yield the filters of some kinds."""
+        """Return the filters of these kinds, in this order."""
         return (self[kind] for kind in kinds)
 
-    # --- Its address --------------------------------------------------------------------------
+    # --- Query strings ------------------------------------------------------------------------
 
     def pairs(self, *without: type[Filter]) -> Pairs:
-        """Return the filters as an address holds them. A search is a token there, never what was searched for."""
+        """Return the filters as pairs of the query string. A search is a token there, never the text."""
         return [pair for kind in FILTERS if kind not in without for pair in self[kind].to_query()]
 
     def query(self, *without: type[Filter], **more: str) -> str:
@@ -126,13 +127,14 @@ class CallFilter(FilterForm):
 
     @property
     def without_field(self) -> Pairs:
-        """The filters that the form has no field for, and hands on."""
+        """The filters that the form has no field for and keeps in hidden fields."""
         return self.pairs(*(kind for kind in FILTERS if kind.has_field))
 
     @staticmethod
     def raw_query(posted: QueryDict) -> str:
-        """Return the query string of filters as they were posted, also of those that cannot be read, so that the
-        page says so; nothing else that was posted gets into an address."""
+        """Return the query string of the posted filters, also of those that cannot be read: the page reports them.
+
+        Nothing else that was posted gets into an address."""
         query = QueryDict(mutable=True)
         for name in (name for kind in POSTED for name in kind.names):
             query.setlist(name, [value for value in posted.getlist(name) if value.strip()])
@@ -144,9 +146,9 @@ class CallFilter(FilterForm):
 
     @property
     def question(self) -> str:
-        """The question that the list asks of reports too; nothing where it is of the calls of a count.
+        """The period, numbers and hours of the list, for links to reports; blank for the list of the calls of a count.
 
-        Such a list is left for the question from which it was reached."""
+        From such a list, links lead back to the filters from which it was reached."""
         names = {name for name, _value in self.pairs(SearchFilter)}
         named = self[DaysFilter].named
         if self.errors or named == EVERY_DAY or not names:
@@ -158,7 +160,7 @@ class CallFilter(FilterForm):
 
     @property
     def question_to_remember(self) -> str:
-        """The question as it is asked on another day: a named period moves on."""
+        """The question to keep for another day: a named period is then relative to that day."""
         asked = self[DaysFilter]
         if asked.named not in Preset.values:
             return self.question
@@ -166,52 +168,52 @@ class CallFilter(FilterForm):
         moves_on = (asked.first, asked.last) == (days.first, days.last)
         return urlencode([pair for pair in parse_qsl(self.question) if not (moves_on and pair[0] in {"from", "to"})])
 
-    # --- In words -----------------------------------------------------------------------------
+    # --- Labels -------------------------------------------------------------------------------
 
     @property
     def period(self) -> Period | None:
-        """The days asked for, where both ends are."""
+        """The selected days; None if the first or the last is not set."""
         first, last = listed_days(self)
         return Period(first, last, self[OpeningFilter].opening) if first and last and not self.errors else None
 
     def sentence(self) -> list[str]:
-        """Return what the list is narrowed to, part by part."""
+        """Return the labels of the filters that are set."""
         parts: dict[str, list[str]] = {}
-        for one in self.filters(IN_A_SENTENCE):
-            parts.setdefault(str(one.heading), []).append(one.label())
+        for call_filter in self.filters(IN_A_SENTENCE):
+            parts.setdefault(str(call_filter.heading), []).append(call_filter.label())
         return [label for labels in parts.values() for label in labels if label]
 
     def sheet_rows(self) -> list[tuple[str, str]]:
-        """Return the filters by their headings, for the sheet of a workbook; without what was searched for."""
+        """Return headings and labels of the filters for the second sheet of a workbook, without the search."""
         rows: dict[str, list[str]] = {}
-        for one in self.filters(ON_A_SHEET):
-            for heading, label in one.sheet_rows():
+        for call_filter in self.filters(ON_A_SHEET):
+            for heading, label in call_filter.sheet_rows():
                 rows.setdefault(heading, []).extend([label] if label else [])
         return [(heading, ", ".join(labels)) for heading, labels in rows.items() if labels]
 
     def chips(self) -> list[Chip]:
-        """Return what the list is narrowed to beside what the form and the menus show."""
+        """Return a chip for each filter that neither the form nor the menus show."""
         shared: dict[str, list[Filter]] = {}
-        for one in self.filters(CHIPS):
-            if one.chip:
-                shared.setdefault(one.chip, []).append(one)
+        for call_filter in self.filters(CHIPS):
+            if call_filter.chip:
+                shared.setdefault(call_filter.chip, []).append(call_filter)
         labelled = [(self._chip_label(filters), filters) for filters in shared.values()]
         return [Chip(label, self.query(*map(type, filters))) for label, filters in labelled if label]
 
     @staticmethod
     def _chip_label(filters: Sequence[Filter]) -> str:
         labels: dict[str, list[str]] = {}
-        for one in filters:
-            labels.setdefault(str(one.heading), []).extend(filter(None, [one.chip_label()]))
+        for call_filter in filters:
+            labels.setdefault(str(call_filter.heading), []).extend(filter(None, [call_filter.chip_label()]))
         return " ".join(", ".join(of_heading) for of_heading in labels.values() if of_heading)
 
-    # --- What it finds ------------------------------------------------------------------------
+    # --- Calls --------------------------------------------------------------------------------
 
     def calls(self) -> QuerySet[Call]:
-        """Return the calls that were asked for, in no order."""
+        """Return the matching calls, unordered."""
         if self.errors:
             return Call.objects.none()
         calls = Call.objects.all()
-        for one in self.filters():
-            calls = one.apply(calls)
+        for call_filter in self.filters():
+            calls = call_filter.apply(calls)
         return calls

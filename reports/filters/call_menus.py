@@ -1,4 +1,4 @@
-"""The menus of the reports for the list of calls: period, numbers, hours; each link keeps the other filters."""
+"""The menus of the list of calls: period, numbers, opening hours. Each link keeps the other filters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reports.filters.report_filter import ON_PHONES, PresetLink
 from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import Opening, Period
 
-# What says when a call came, in another way than by whole days.
+# Filters by time other than whole days.
 _MOMENTS = (MomentsFilter, AtOnceFilter, WeeksFilter)
 _DAYS = (DaysFilter, *_MOMENTS)
 
 
 @dataclass(frozen=True)
 class CallMenus:
-    """What the menus show of a filter of calls, as ReportForm has it of a report."""
+    """What the menus need to know of a call filter; ReportForm has the same properties for reports."""
 
     asked: CallFilter
 
@@ -41,7 +41,7 @@ class CallMenus:
 
     @property
     def period(self) -> Period | None:
-        """The days that are listed, where they are whole and have two ends."""
+        """The listed days; None unless both ends are set and no other filter by time is."""
         days = self.asked[DaysFilter]
         if self.errors or not days.first or not days.last or any(self.asked[kind].to_query() for kind in _MOMENTS):
             return None
@@ -56,7 +56,7 @@ class CallMenus:
 
     @property
     def preset(self) -> Preset | None:
-        """The preset to show as chosen."""
+        """The preset to show as selected."""
         return presets.current(self._chosen, self.period, periods.today()) if self.period else None
 
     @property
@@ -70,7 +70,7 @@ class CallMenus:
 
     @property
     def every_day(self) -> str:
-        """The query string of the same filters on every day."""
+        """The query string of the same filters for every day."""
         return urlencode([*DaysFilter.query_of(named=EVERY_DAY), *self.asked.pairs(*_DAYS)])
 
     def presets(self) -> list[PresetLink]:
@@ -81,11 +81,11 @@ class CallMenus:
         ]
 
     def earlier(self) -> str:
-        """The query string of the period before; blank where the list has none."""
+        """The query string of the previous period; blank if the list has no period."""
         return (self.period and self._of(presets.step(self.period, self._chosen, periods.today(), -1))) or ""
 
     def later(self) -> str:
-        """The query string of the period after; blank where that is not over, but for today."""
+        """The query string of the next period; blank if it is not over, unless it ends today."""
         if self.period is None:
             return ""
         today = periods.today()
@@ -93,7 +93,7 @@ class CallMenus:
         return self._of(following) if following.first < today or following.last == today else ""
 
     def openings(self) -> list[tuple[Opening, str]]:
-        """The parts of a day, as links; none where no number has opening hours."""
+        """The choices of opening hours, as links; empty if no number has opening hours."""
         if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.asked.choices):
             return []
         rest = self.asked.pairs(OpeningFilter)
@@ -105,17 +105,17 @@ class CallMenus:
 
     @property
     def beside_days(self) -> list[tuple[str, str]]:
-        """What the form of days of one's own hands on."""
+        """The hidden fields of the form for custom days."""
         return [*DaysFilter.query_of(named=DAYS), *self.asked.pairs(*_DAYS)]
 
     @property
     def beside_numbers(self) -> list[tuple[str, str]]:
-        """What the form of numbers hands on."""
+        """The hidden fields of the form for numbers."""
         return self.asked.pairs(NumberFilter)
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is something to reset; the list has a link of its own for that."""
+        """Whether to show the link that resets the filters; the list has its own link."""
         return False
 
     def _of(self, period: Period, preset: Preset | None = None) -> str:

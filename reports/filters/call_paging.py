@@ -1,4 +1,4 @@
-"""Pages of a list of calls, newest first. A page begins before or after a call, so nothing is counted to find it."""
+"""Pages of the list of calls, newest first. A page begins before or after a call, so no count or offset is needed."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class PageOfCalls:
-    """Some calls, newest first, and the query strings that lead on; empty where there is nothing more."""
+    """One page of calls, newest first, and the query strings of the newer and older page; blank if there is none."""
 
     calls: Sequence[Call]
     newer: str
     older: str
 
 
-def page_of_calls(calls: QuerySet[Call], asked: QueryDict, query: Callable[..., str]) -> PageOfCalls:
-    """Return the calls before or after the one that an address names, so that none is shown twice or left out.
+def page_of_calls(calls: QuerySet[Call], parameters: QueryDict, query: Callable[..., str]) -> PageOfCalls:
+    """Return the page before or after the call named in the query string, so that no call is shown twice or left out.
 
-    `query` returns the query string of the list with what it is given: `before` or `after`."""
-    if place := _place(asked.get("after", "")):
-        found = list(call_queries.later(calls, *place)[: CALLS_ON_A_PAGE + 1])
-        if len(found) > CALLS_ON_A_PAGE:
-            found = found[CALLS_ON_A_PAGE - 1 :: -1]
-            return PageOfCalls(found, query(after=_cursor(found[0])), query(before=_cursor(found[-1])))
-        # Less than a page above: show the first page whole.
+    `query` returns the query string of the list with `before` or `after` added."""
+    if place := _place(parameters.get("after", "")):
+        page = list(call_queries.later(calls, *place)[: CALLS_ON_A_PAGE + 1])
+        if len(page) > CALLS_ON_A_PAGE:
+            page = page[CALLS_ON_A_PAGE - 1 :: -1]
+            return PageOfCalls(page, query(after=_cursor(page[0])), query(before=_cursor(page[-1])))
+        # Fewer newer calls than a page holds: show the first page.
         place = None
     else:
-        place = _place(asked.get("before", ""))
+        place = _place(parameters.get("before", ""))
     calls = call_queries.earlier(calls, *place) if place else call_queries.newest_first(calls)
-    found = list(calls[: CALLS_ON_A_PAGE + 1])
-    more, found = len(found) > CALLS_ON_A_PAGE, found[:CALLS_ON_A_PAGE]
+    page = list(calls[: CALLS_ON_A_PAGE + 1])
+    more, page = len(page) > CALLS_ON_A_PAGE, page[:CALLS_ON_A_PAGE]
     return PageOfCalls(
-        found,
-        query(after=_cursor(found[0])) if found and place else "",
-        query(before=_cursor(found[-1])) if more else "",
+        page,
+        query(after=_cursor(page[0])) if page and place else "",
+        query(before=_cursor(page[-1])) if more else "",
     )
 
 
@@ -54,7 +54,7 @@ def _cursor(call: Call) -> str:
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:
-    """Return the moment and id a cursor names; None for what is no cursor, which leads to the first page."""
+    """Return the time and id of a cursor; None if it is not a cursor, which leads to the first page."""
     at, _dash, pk = cursor.partition("-")
     if not (at.isascii() and at.isdigit() and len(at) < 18 and pk.isascii() and pk.isdigit() and len(pk) < 19):
         return None

@@ -1,4 +1,4 @@
-"""Filters of calls by their number and by what happened in them: outcome, blocks, destinations, times."""
+"""Filters of calls by number and by course: outcome, blocks, destinations, durations."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ TIMES = gettext_lazy("Times")
 
 
 class NumberFilter(Filter):
-    """Some of the numbers that the person may see."""
+    """Calls of some of the numbers that the user may see."""
 
     names = ("number",)
     heading = gettext_lazy("Numbers")
 
     @classmethod
     def query_of(cls, numbers: Sequence[DestinationNumber]) -> Pairs:
-        """Return what an address asks for some numbers."""
+        """Return the pairs of the query string for these numbers."""
         return [(cls.names[0], number.e164) for number in numbers]
 
     def parse(self, query: QueryDict) -> None:
-        """Raise Http404 for a number that is not theirs, as for one that does not exist."""
+        """Raise Http404 for a number that the user may not see or that does not exist."""
         asked = self.asked
         asked.numbers = read_numbers(query.getlist("number"), asked.choices, ignore_others=asked.is_recalled)
 
@@ -59,7 +59,7 @@ class NumberFilter(Filter):
 
 
 class OutcomeFilter(ChoicesFilter):
-    """What calls came to; also callbacks, and calls of which that is not measured."""
+    """Calls by outcome; also callbacks, and calls whose outcome is not measured."""
 
     names = ("outcome",)
     heading = gettext_lazy("Outcome")
@@ -67,7 +67,7 @@ class OutcomeFilter(ChoicesFilter):
 
     @classmethod
     def query_of(cls, *wanted: str) -> Pairs:
-        """Return what an address asks for the calls of some outcomes."""
+        """Return the pairs of the query string for these outcomes."""
         return [(cls.names[0], outcome) for outcome in wanted]
 
     def labels(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class OutcomeFilter(ChoicesFilter):
 
 
 class FlagFilter(ChoicesFilter):
-    """What is odd about the posts of calls."""
+    """Calls by what is unusual about their posts."""
 
     names = ("flag",)
     heading = gettext_lazy("Marks")
@@ -109,7 +109,7 @@ class FlagFilter(ChoicesFilter):
 
 
 class CallbackFilter(Filter):
-    """All calls but those that a callback started."""
+    """All calls except those that a callback started."""
 
     names = ("callbacks",)
     heading = gettext_lazy("Callbacks")
@@ -118,7 +118,7 @@ class CallbackFilter(Filter):
 
     @classmethod
     def query_of(cls) -> Pairs:
-        """Return what an address asks for all calls but callbacks."""
+        """Return the pairs of the query string for all calls except callbacks."""
         return [(cls.names[0], "no")]
 
     def parse(self, query: QueryDict) -> None:
@@ -128,7 +128,7 @@ class CallbackFilter(Filter):
         return self.query_of() if self.are_left_out else []
 
     def label(self) -> str:
-        """Say that they are left out, where the outcomes asked for do not say so already."""
+        """Return that callbacks are left out, unless the chosen outcomes already say so."""
         return _("all but callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
 
     def sheet_label(self) -> str:
@@ -139,14 +139,14 @@ class CallbackFilter(Filter):
 
 
 class BlockFilter(Filter):
-    """Calls that passed a block, and calls that ended unanswered after it."""
+    """Calls that passed a block, or that ended unanswered after it."""
 
     names = ("block", "last_block")
     chip = "block"
     block = last_block = ""
 
     def parse(self, query: QueryDict) -> None:
-        # As they are stored, so that what was posted is found.
+        # Shortened as stored texts are, so that they match.
         self.block, self.last_block = (posts.bounded(query.get(name, "")) for name in self.names)
 
     def to_query(self) -> Pairs:
@@ -170,7 +170,7 @@ class BlockFilter(Filter):
 
 
 class DestinationFilter(Filter):
-    """Calls by the destination that was tried, tried first, or answered first; figures of people."""
+    """Calls by the destination that was tried, tried first, or answered first. This is data about single people."""
 
     names = ("tried", "tried_first", "answered_by")
     heading = gettext_lazy("Destination")
@@ -185,7 +185,7 @@ class DestinationFilter(Filter):
         "tried_first": call_queries.tried_first,
         "answered_by": call_queries.answered_by,
     }
-    # By name; a destination has its type before it.
+    # By name of the filter; a destination has its type in front.
     destinations: dict[str, str]
 
     def parse(self, query: QueryDict) -> None:
@@ -201,9 +201,9 @@ class DestinationFilter(Filter):
             self._check_group()
 
     def _check_group(self) -> None:
-        """See that among the numbers and days asked for no small group is told apart."""
+        """Report an error if the chosen numbers and days have so few destinations that they stand for single people."""
         asked = self.asked
-        if asked[WeeksFilter].weeks:  # days that lie apart
+        if asked[WeeksFilter].weeks:  # several separate periods
             asked.errors["weeks"] = _("Calls of single destinations are listed of days that follow each other.")
             return
         start, end = listed_moments(asked)
@@ -230,7 +230,7 @@ class DestinationFilter(Filter):
 
 
 class DurationFilter(Filter):
-    """Calls of which a time is known, and how long it was."""
+    """Calls with a known time (such as talk time), and its length."""
 
     names = ("took", "over", "upto")
     heading = TIMES
@@ -266,7 +266,7 @@ class DurationFilter(Filter):
 
 
 class MeasuredFilter(ChoiceFilter):
-    """Only the calls of which a figure is measured, each number from its own moment on."""
+    """Calls for which a figure is measured, for each number from its own time on."""
 
     names = ("measured",)
     heading = TIMES
@@ -285,7 +285,7 @@ class MeasuredFilter(ChoiceFilter):
 
 
 class ServiceLevelFilter(ChoiceFilter):
-    """The calls that a service level counts: above its line, on both sides of it, or on neither."""
+    """Calls by service level: answered in time, counted by it, or answered but not counted."""
 
     names = ("level",)
     heading = TIMES
@@ -293,7 +293,7 @@ class ServiceLevelFilter(ChoiceFilter):
 
     @classmethod
     def query_of(cls, side: str) -> Pairs:
-        """Return what an address asks for the calls on a side of a service level."""
+        """Return the pairs of the query string for one of these groups."""
         return [(cls.names[0], side)]
 
     def labels(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Filters of calls by when they came: days, moments, weekdays, hours, opening hours; and calls in progress at once."""
+"""Filters of calls by time: days, times, weekdays, hours, opening hours; and simultaneous calls."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from reports.queries import concurrent_calls
 
 PERIOD = gettext_lazy("Period")
 WEEKDAYS_AND_HOURS = gettext_lazy("Weekdays and hours")
-# One chip removes everything that says when a call came in another way than by whole days.
+# One chip removes all filters by time other than whole days.
 MOMENTS = "moments"
 
 
 class DaysFilter(Filter):
-    """The first day and the last, or a period by its name."""
+    """Calls from the first to the last day, or in a named period."""
 
     names = ("from", "to", "period")
     heading = PERIOD
@@ -37,7 +37,7 @@ class DaysFilter(Filter):
 
     @classmethod
     def query_of(cls, first: date | None = None, last: date | None = None, named: str = "") -> Pairs:
-        """Return what an address asks for days, and for a period by its name."""
+        """Return the pairs of the query string for days and a named period."""
         texts = (first.isoformat() if first else "", last.isoformat() if last else "", named)
         return [(name, text) for name, text in zip(cls.names, texts, strict=True) if text]
 
@@ -48,8 +48,8 @@ class DaysFilter(Filter):
         known = [*Preset.values, DAYS, EVERY_DAY]
         self.named = read_choice("period", query, known, errors)
         if self.named in Preset.values and not (self.first or self.last or errors):
-            named = Preset(self.named).period(periods.today())
-            self.first, self.last = named.first, named.last
+            period = Preset(self.named).period(periods.today())
+            self.first, self.last = period.first, period.last
         if self.first and self.last and self.first > self.last:
             errors["from"] = _("The first day is after the last. Swap them, or choose others.")
 
@@ -57,7 +57,7 @@ class DaysFilter(Filter):
         return self.query_of(self.first, self.last, self.named)
 
     def label(self) -> str:
-        """Say the days, but where moments were asked for, which are then said instead."""
+        """Return the days; blank if times are set, because they are shown instead."""
         if self.asked[MomentsFilter].to_query():
             return ""
         if self.first and self.last and self.first <= self.last:
@@ -77,7 +77,7 @@ class DaysFilter(Filter):
 
 
 class WeeksFilter(Filter):
-    """In place of the days asked for, the same days of some weeks before."""
+    """Instead of the chosen days, the same weekdays in the weeks before."""
 
     names = ("weeks",)
     heading = WEEKDAYS_AND_HOURS
@@ -106,7 +106,7 @@ class WeeksFilter(Filter):
 
 
 class MomentsFilter(Filter):
-    """From one moment up to another."""
+    """Calls from a time up to another."""
 
     names = ("start", "end")
     heading = PERIOD
@@ -116,13 +116,13 @@ class MomentsFilter(Filter):
 
     @classmethod
     def query_of(cls, start: datetime | None, end: datetime | None) -> Pairs:
-        """Return what an address asks for the calls from one moment up to another."""
+        """Return the pairs of the query string for these times."""
         moments = zip(cls.names, (start, end), strict=True)
         return [(name, moment.isoformat()) for name, moment in moments if moment]
 
     @property
     def period(self) -> Period | None:
-        """The days that the moments lie in, where there are both."""
+        """The days of both times; None unless both are set."""
         if self.start and self.end and self.start < self.end:
             return Period(periods.day_of(self.start), periods.day_of(self.end))
         return None
@@ -147,7 +147,7 @@ class MomentsFilter(Filter):
 
 
 def listed_days(asked: FilterForm) -> tuple[date | None, date | None]:
-    """Return the first day and the last; of the weeks before, those of all of them together."""
+    """Return the first and last listed day. With `weeks`, they span all of the weeks before."""
     days, weeks = asked[DaysFilter], asked[WeeksFilter].weeks
     if not (weeks and days.first and days.last):
         return days.first, days.last
@@ -155,7 +155,7 @@ def listed_days(asked: FilterForm) -> tuple[date | None, date | None]:
 
 
 def listed_moments(asked: FilterForm) -> tuple[datetime | None, datetime | None]:
-    """Return the moment from which, and up to which, days and moments together leave calls."""
+    """Return the start and end that days and times together leave."""
     first, last = listed_days(asked)
     starts = [asked[MomentsFilter].start, periods.day_start(first) if first else None]
     ends = [asked[MomentsFilter].end, periods.day_start(last + periods.DAY) if last else None]
@@ -166,14 +166,14 @@ def listed_moments(asked: FilterForm) -> tuple[datetime | None, datetime | None]
 
 
 class WeekdayFilter(ChoicesFilter):
-    """Days of the week, of the reports' zone: 1 is Monday."""
+    """Calls by day of the week in the reports' time zone: 1 is Monday."""
 
     names = ("weekday",)
     heading = WEEKDAYS_AND_HOURS
     chip = MOMENTS
 
     def labels(self) -> dict[str, str]:
-        # That January began on a Monday.
+        # 1 January 2024 was a Monday.
         return {str(n): formatted(date(2024, 1, n), "l") for n in range(1, 8)}
 
     def label(self) -> str:
@@ -184,7 +184,7 @@ class WeekdayFilter(ChoicesFilter):
 
 
 class HourFilter(ChoicesFilter):
-    """Hours of the day, of the reports' zone: 9 is from nine to ten."""
+    """Calls by hour of the day in the reports' time zone: 9 is from 9:00 to 10:00."""
 
     names = ("hour",)
     heading = WEEKDAYS_AND_HOURS
@@ -201,7 +201,7 @@ class HourFilter(ChoicesFilter):
 
 
 class OpeningFilter(Filter):
-    """Inside the opening hours of the numbers, or outside of them."""
+    """Calls inside or outside the opening hours of their numbers."""
 
     names = ("opening",)
     heading = gettext_lazy("Hours")
@@ -209,7 +209,7 @@ class OpeningFilter(Filter):
 
     @classmethod
     def query_of(cls, opening: Opening) -> Pairs:
-        """Return what an address asks for a part of the day."""
+        """Return the pairs of the query string for these hours."""
         return [] if opening == Opening.ALL else [(cls.names[0], opening.value)]
 
     def parse(self, query: QueryDict) -> None:
@@ -231,7 +231,7 @@ class OpeningFilter(Filter):
 
 
 class AtOnceFilter(Filter):
-    """The calls of one number that went on at the busiest moment of a quarter-hour."""
+    """The calls of one number that were ongoing at the peak of a quarter-hour."""
 
     names = ("at_once",)
     heading = WEEKDAYS_AND_HOURS
@@ -245,7 +245,7 @@ class AtOnceFilter(Filter):
 
     @cached_property
     def busiest_moment(self) -> datetime | None:
-        """The moment at which most calls went on; read from the calls."""
+        """The time of the peak, read from the calls."""
         if not self.moment or self.asked.errors:
             return None
         return concurrent_calls.busiest_moment(self.asked.numbers[0], periods.quarter_hour_of(self.moment))

@@ -1,4 +1,4 @@
-"""The periods that people ask for by name, and which days each period is compared with."""
+"""Periods with a name, such as Today, and which days each period is compared with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.periods import DAY, Period
 
 
 class Preset(models.TextChoices):
-    """A named period, which moves on with the days. The values are those of the query string."""
+    """A named period relative to today. The values are those of the query string."""
 
     TODAY = "today", gettext_lazy("Today")
     YESTERDAY = "yesterday", gettext_lazy("Yesterday")
@@ -23,9 +23,9 @@ class Preset(models.TextChoices):
     LAST_MONTH = "last-month", gettext_lazy("Last month")
 
     def period(self, today: date) -> Period:
-        """Return the days it means on a day. Only *Today* includes that day, because it is not over.
+        """Return its days, as seen on `today`. Only *Today* includes that day, because it is not over.
 
-        On the first of a month no day of it is over, so *This month* means the month that ended the day before."""
+        On the first of a month no day of it is over, so *This month* is then the previous month."""
         yesterday = today - DAY
         last_month_ends = today.replace(day=1) - DAY
         first, last = {
@@ -39,7 +39,7 @@ class Preset(models.TextChoices):
         return Period(first, last)
 
 
-# Several may mean the same days: where the address does not say which was chosen, it is the first of these.
+# Several presets may have the same days: if the address does not name one, the first of these is taken.
 _MATCHED = (
     Preset.TODAY,
     Preset.YESTERDAY,
@@ -52,25 +52,27 @@ _OF_MONTHS = (Preset.THIS_MONTH, Preset.LAST_MONTH)
 
 
 def offered(today: date) -> list[Preset]:
-    """Return the presets to choose from; *This month* is left out on the first, when it would be *Last month*."""
+    """Return the presets to choose from. On the first of a month *This month* is left out; it equals *Last month*."""
     return [preset for preset in Preset if preset is not Preset.THIS_MONTH or today.day > 1]
 
 
 def matching(period: Period, today: date) -> Preset | None:
-    """Return the preset that means these days."""
+    """Return the preset that has these days."""
     choices = offered(today)
-    return next((one for one in _MATCHED if one in choices and _is_of_days(one.period(today), period)), None)
+    return next(
+        (preset for preset in _MATCHED if preset in choices and _is_of_days(preset.period(today), period)), None
+    )
 
 
 def current(preset: Preset | None, period: Period, today: date) -> Preset | None:
-    """Return the offered preset to show as chosen: the one that was, while it means these days."""
+    """Return the offered preset to show as selected: `preset`, as long as it has these days."""
     if preset is None or not _is_of_days(preset.period(today), period):
         return None
     return preset if preset in offered(today) else matching(period, today)
 
 
-def _is_of_days(one: Period, other: Period) -> bool:
-    return (one.first, one.last) == (other.first, other.last)
+def _is_of_days(period: Period, other: Period) -> bool:
+    return (period.first, period.last) == (other.first, other.last)
 
 
 # --- The period before -------------------------------------------------------------------------
@@ -78,16 +80,17 @@ def _is_of_days(one: Period, other: Period) -> bool:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What of a period is compared, and with what: equally long, or the same days of the month before."""
+    """The part of a period that is compared, and the days before: as many, or the same days of the previous month."""
 
     now: Period
     then: Period
 
 
 def compared(period: Period, preset: Preset | None, now: datetime) -> Comparison | None:
-    """Return what a period is compared with; None where none of it is over.
+    """Return what a period is compared with; None if no part of it is over.
 
-    A period that includes today is compared up to the last full quarter-hour, with the same time of day before."""
+    A period that includes today is compared up to the last full quarter-hour,
+    until the same time of day before."""
     today = periods.day_of(now)
     then = _shifted(period, preset, today, -1)
     if not period.first <= today <= period.last:
@@ -101,14 +104,14 @@ def compared(period: Period, preset: Preset | None, now: datetime) -> Comparison
         return None
     last = _day_shifted(period, preset, now_side.last)
     if last > then.last:
-        # The month before is shorter: all of it is compared.
+        # The previous month is shorter: all of it is compared.
         return Comparison(now_side, then)
     until_then = now_side.until and periods.same_hours(periods.day_start(today), now_side.until, last)[1]
     return Comparison(now_side, then.of_days(then.first, last, until_then))
 
 
 def step(period: Period, preset: Preset | None, today: date, direction: int) -> Period:
-    """Return the period before (-1) or after (1): by months for months, else as many days."""
+    """Return the previous (-1) or next (1) period: months for whole months, else as many days."""
     return _shifted(period, preset, today, direction)
 
 
@@ -128,14 +131,14 @@ def _shifted(period: Period, preset: Preset | None, today: date, direction: int)
         return period.of_days(period.first + gap, period.last + gap)
     months = direction * _months_in(period)
     first = _first_of_month(period.first, months)
-    # A month that is not over yet has no last day to compare; it is compared day by day.
+    # A month that is not over has no last day yet; it is compared day by day.
     is_whole = (period.last + DAY).day == 1 and period.last < today
     ends = _first_of_month(period.last, months + 1) - DAY
     return period.of_days(first, ends if is_whole else min(ends, _same_day(period.last, months) or ends))
 
 
 def _day_shifted(period: Period, preset: Preset | None, day: date) -> date:
-    """Return the day that is compared with one of a period; one after the end of a month that has no such day."""
+    """Return the day that a day of a period is compared with; the first of the next month if there is none."""
     if not _is_of_months(period, preset):
         return day - period.length * DAY
     months = -_months_in(period)
@@ -143,13 +146,13 @@ def _day_shifted(period: Period, preset: Preset | None, day: date) -> date:
 
 
 def _first_of_month(day: date, months: int) -> date:
-    """Return the first day of a month so many months later, or earlier."""
+    """Return the first day of the month `months` later, or earlier if negative."""
     month = day.year * 12 + day.month - 1 + months
     return date(month // 12, month % 12 + 1, 1)
 
 
 def _same_day(day: date, months: int) -> date | None:
-    """Return the same day of another month; None where it is shorter."""
+    """Return the same day of the month `months` later; None if that month is shorter."""
     first = _first_of_month(day, months)
-    found = first + (day.day - 1) * DAY
-    return found if found.month == first.month else None
+    same = first + (day.day - 1) * DAY
+    return same if same.month == first.month else None

@@ -1,6 +1,6 @@
-"""Read single values of an address: numbers, days, moments, choices.
+"""Readers of single values of a query string: numbers, days, times, choices.
 
-What cannot be read is left out, and `errors` says so by name of the field."""
+A value that cannot be read is left out and reported in `errors` by name of the field."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 def read_numbers(
     texts: list[str], choices: list[DestinationNumber], *, ignore_others: bool = False
 ) -> list[DestinationNumber]:
-    """Return the numbers that were named, in any spelling, once each.
+    """Return the named numbers, in any spelling, once each.
 
-    Raise Http404 for one that is not among the choices, unless others are ignored: another's is answered like one that
-    does not exist."""
+    Raise Http404 for a number that is not among the choices, whether or not it exists, unless `ignore_others`."""
     known = {number.e164: number for number in choices}
     chosen = {}
     for text in texts:
-        # Nothing chosen in a list of choices.
+        # The empty choice of a select field.
         if not text.strip():
             continue
-        # A plus that crossed a query string unquoted arrives as a space.
+        # An unquoted plus in a query string arrives as a space.
         spelling = f"+{text[1:]}" if text.startswith(" ") else text
         number = known.get(phones.e164(spelling) or "")
         if number is None and not ignore_others:
@@ -44,9 +43,7 @@ def read_numbers(
 
 
 def read_day(name: str, text: str, errors: dict[str, str]) -> date | None:
-    """Return the day that a text names; what cannot be read is said in `errors`, by name of the field.
-
-    As addresses have it (`2026-09-15`), as pages write it (`15 Sep 2026`), and as Germans do (`15.9.2026`)."""
+    """Return the day of a text: as in addresses (`2026-09-15`), on pages (`15 Sep 2026`) or in German (`15.9.2026`)."""
     text = text.strip()
     if not text:
         return None
@@ -65,7 +62,7 @@ _WITH_DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4}|\d{2})")
 
 
 def _day_in_words(text: str) -> date | None:
-    """Return a day as people write it. Raise ValueError for one that no month has."""
+    """Return a day written by people. Raise ValueError if there is no such day."""
     if match := _WITH_DOTS.fullmatch(text):
         day, month, year = map(int, match.groups())
         return date(year + 2000 * (year < 100), month, day)
@@ -82,11 +79,11 @@ def _names_of_month(month: int) -> set[str]:
 
 
 def read_moment(name: str, text: str, errors: dict[str, str]) -> datetime | None:
-    """Return the moment that a text names, in UTC."""
+    """Return the time of an ISO 8601 text with offset, in UTC."""
     if not text.strip():
         return None
     try:
-        # A plus that crossed a query string unquoted arrives as a space.
+        # An unquoted plus in a query string arrives as a space.
         moment = parse_datetime(text.strip().replace(" ", "+"))
     except ValueError:
         moment = None
@@ -107,18 +104,18 @@ def read_seconds(name: str, text: str, errors: dict[str, str]) -> int | None:
 
 
 def read_choices(name: str, texts: Sequence[str], known: Sequence[str], errors: dict[str, str]) -> list[str]:
-    """Return those of the known values that are asked for, in the order in which they are known."""
+    """Return the known values that are among the texts, in the order of `known`."""
     if unknown := [text for text in texts if text not in known]:
         errors[name] = _("“%(text)s” is none of: %(known)s.") % {"text": unknown[0][:40], "known": ", ".join(known)}
     return [text for text in known if text in texts]
 
 
 def read_choice(name: str, query: QueryDict, known: Sequence[str], errors: dict[str, str]) -> str:
-    """Return the first that is asked for; blank where none is, or none that is known."""
+    """Return the first value if it is known, else blank."""
     return "".join(read_choices(name, query.getlist(name)[:1], known, errors))
 
 
 def read_opening(text: str, errors: dict[str, str]) -> Opening:
-    """Return the part of the day that was asked for; all of it where that cannot be read."""
+    """Return the chosen opening hours; all hours if the text cannot be read."""
     text = text.strip()
     return Opening(next(iter(read_choices("opening", [text] if text else [], Opening.values, errors)), Opening.ALL))

@@ -25,17 +25,17 @@ from reports.periods import Grain, Opening, Period
 from reports.queries import counts
 
 DEFAULT_DAYS = 7
-# So many presets stand on a phone side by side, the others in the menu.
+# The number of presets that phones show side by side; the others are in the menu.
 ON_PHONES = 3
 LONGEST_DAYS = 3 * 366
-# What a page draws of quarter-hours, half-hours and hours; downloads have no such limit.
+# The longest periods that pages show by quarter-hour, half-hour and hour; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
 LONGEST_DAYS_BY_HOUR = 92
 
 
 @dataclass(frozen=True)
 class PresetLink:
-    """A period that people ask for by name, as a link that keeps the other filters."""
+    """A named period, as a link that keeps the other filters."""
 
     preset: Preset
     query: str
@@ -47,10 +47,10 @@ class PresetLink:
 
 
 class ReportForm:
-    """What a person asked for, never outside what they may see.
+    """The filters of one report, limited to what the user may see.
 
-    What cannot be read is replaced by the default and said in `errors`, by name of the field. A number that is not
-    theirs is answered like one that does not exist: Http404."""
+    A value that cannot be read is replaced by the default and reported in `errors` by name of the field. Raise Http404
+    for a number that the user may not see or that does not exist."""
 
     def __init__(
         self,
@@ -63,14 +63,16 @@ class ReportForm:
         kept: Sequence[tuple[str, str]] = (),
         number: DestinationNumber | None = None,
     ) -> None:
-        """`unbounded` takes any grain for any period; of a question that is recalled, numbers that are no longer the
-        person's are left out; `kept` stands in every address beside the filters; `number` is the one a page is of,
-        which hands on those that are asked for elsewhere."""
+        """Read the query string.
+
+        `unbounded` allows any grain for any period. If the query `is_recalled` from the session, numbers that the user
+        may no longer see are left out. `kept` is added to every query string. `number` is the number of the page, whose
+        links still carry the numbers that are selected elsewhere."""
         self.errors: dict[str, str] = {}
         self.unbounded = download or unbounded
         self.kept = kept
         self.is_asked = session_filter.is_asked(query)
-        # All that the person may see, to choose from.
+        # All numbers that the user may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         ignore_others = is_recalled or number is not None
         self.asked_numbers = read_numbers(query.getlist("number"), self.choices, ignore_others=ignore_others)
@@ -87,22 +89,22 @@ class ReportForm:
 
     @property
     def numbers(self) -> list[DestinationNumber]:
-        """The numbers to report: those selected, or all that the person may see."""
+        """The numbers to report: those selected, or all that the user may see."""
         return self.selected or self.choices
 
     @property
     def query(self) -> str:
-        """The query string that leads to the same filters."""
+        """The query string of these filters."""
         return self.query_with()
 
     @property
     def query_of_all_numbers(self) -> str:
-        """The query string of the same filters, but for the numbers."""
+        """The query string of the same filters without the numbers."""
         return self.query_with(numbers=[])
 
     @property
     def download_query(self) -> str:
-        """The query string of a download that is cut as the page is."""
+        """The query string of a download with the same time steps as the page."""
         return self.query_with(by=self.grain)
 
     def query_with(
@@ -115,7 +117,7 @@ class ReportForm:
         numbers: Sequence[DestinationNumber] | None = None,
         preset: Preset | None = None,
     ) -> str:
-        """Return the query string of these filters, but for what is given."""
+        """Return the query string of these filters, with the given ones replaced."""
         if preset is None and period is None:
             preset = self.chosen_preset
         pairs = self._days(period or self.period, preset)
@@ -134,21 +136,21 @@ class ReportForm:
 
     @property
     def question(self) -> str:
-        """The question as links to other pages carry it; nothing where none was asked."""
+        """The period, numbers and hours as links to other pages carry them; blank if none were chosen."""
         if not self.is_asked or self.errors:
             return ""
         return urlencode([*self._days(self.period, self.chosen_preset), *self._numbers_and_hours()])
 
     @property
     def question_to_remember(self) -> str:
-        """The question as it is asked on another day: a named period moves on."""
+        """The question to keep for another day: a named period is then relative to that day."""
         preset = self.chosen_preset
         days = [("period", preset.value)] if preset else self._days(self.period, None)
         return urlencode([*days, *self._numbers_and_hours()])
 
     @property
     def query_to_renew(self) -> str:
-        """The query string of the same page later: a named period moves on."""
+        """The query string that reloads the page later: a named period is then relative to that day."""
         pairs = QueryDict(self.query, mutable=True)
         if self.preset:
             pairs.pop("from")
@@ -157,45 +159,44 @@ class ReportForm:
 
     @property
     def query_to_reset(self) -> str:
-        """The query string that forgets what was asked for, and shows what is shown without."""
+        """The query string that resets the filters to the defaults."""
         by = [("by", str(self.by))] if self.by else []
         return urlencode([("period", FORGET), *by, *self.kept])
 
     @property
     def beside_days(self) -> list[tuple[str, str]]:
-        """What the form of days of one's own hands on."""
+        """The hidden fields of the form for custom days."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return [("period", DAYS), *(pair for pair in pairs if pair[0] not in {"from", "to", "period"})]
 
     @property
     def beside_numbers(self) -> list[tuple[str, str]]:
-        """What the form of numbers hands on."""
+        """The hidden fields of the form for numbers."""
         return [pair for pair in parse_qsl(self.query, keep_blank_values=True) if pair[0] != "number"]
 
     def openings(self) -> list[tuple[Opening, str]]:
-        """Return the parts of a day that can be asked for, as links that keep the other filters; none where no number
-        has opening hours."""
+        """Return the choices of opening hours, as links that keep the other filters; empty if no number has any."""
         if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.choices):
             return []
         return [(opening, self.query_with(opening=opening)) for opening in Opening]
 
     @property
     def preset(self) -> Preset | None:
-        """The preset to show as chosen; None for days of one's own."""
+        """The preset to show as selected; None for custom days."""
         return presets.current(self.chosen_preset, self.period, periods.today())
 
     @property
     def is_in_menu_on_phones(self) -> bool:
-        """Whether the preset shown as chosen has its place among those that phones show in the menu."""
+        """Whether the selected preset is one of those that phones show in the menu."""
         return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
 
     @property
     def compared(self) -> Comparison | None:
-        """What is compared with the period before; None where nothing of the period is over."""
+        """What is compared with the previous period; None if no part of the period is over."""
         return presets.compared(self.period, self.chosen_preset, timezone.now())
 
     def presets(self) -> list[PresetLink]:
-        """Return the periods people ask for by name, as links that keep the other filters."""
+        """Return the named periods, as links that keep the other filters."""
         today, current = periods.today(), self.preset
         return [
             PresetLink(preset, self.query_with(period=preset.period(today), preset=preset), preset is current)
@@ -203,11 +204,11 @@ class ReportForm:
         ]
 
     def earlier(self) -> str:
-        """Return the query string of the period before."""
+        """Return the query string of the previous period."""
         return self.query_with(period=presets.step(self.period, self.chosen_preset, periods.today(), -1))
 
     def later(self) -> str | None:
-        """Return the query string of the period after; None where that is not over, but for today."""
+        """Return the query string of the next period; None if it is not over, unless it ends today."""
         today = periods.today()
         following = presets.step(self.period, self.chosen_preset, today, 1)
         return self.query_with(period=following) if following.first < today or following.last == today else None
@@ -223,8 +224,8 @@ class ReportForm:
             return self._default_days(number)
         if first is None and last is None:
             if self.chosen_preset:
-                named = self.chosen_preset.period(today)
-                return named.first, named.last
+                period = self.chosen_preset.period(today)
+                return period.first, period.last
             return self._default_days(number)
         last = last or max(today, first or today)
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
@@ -239,7 +240,7 @@ class ReportForm:
         return first, last
 
     def _default_days(self, number: DestinationNumber | None) -> tuple[date, date]:
-        """Return the seven days up to yesterday; today while no call came before it, so that first calls are seen."""
+        """Return the seven days up to yesterday; today if no call came before it, so that first calls are shown."""
         today = periods.today()
         is_new = not counts.has_calls_before([number] if number else self.choices, today)
         period = (Preset.TODAY if is_new else Preset.WEEK).period(today)
@@ -268,7 +269,7 @@ class ReportForm:
         return Grain(text)
 
     def _usual_grain(self) -> Grain:
-        """Return how a page cuts a period where nobody chose."""
+        """Return the default time steps of a page."""
         if self.period.length == 1:
             return Grain.HOUR
         if self.period.length <= 92:

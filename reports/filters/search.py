@@ -1,4 +1,4 @@
-"""Keeps what was searched for out of addresses: a session holds it, and a token stands for it."""
+"""Searches, kept out of addresses: the session holds the text, and the address has a token for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT_AS = "searches"
 
 
 def keep_search(session: SessionBase, text: str) -> str:
-    """Keep what was searched for in the session; return the token that stands for it in the address."""
+    """Store a search in the session; return its token for the address."""
     text = text.replace("\0", "").strip()[:LONGEST_SEARCH]
     if not text:
         return ""
@@ -33,12 +33,12 @@ def keep_search(session: SessionBase, text: str) -> str:
 
 
 def kept_search(session: SessionBase, token: str) -> str:
-    """Return what a token stands for; blank where it is no longer known."""
+    """Return the search of a token; blank if the session no longer has it."""
     return str(dict(session.get(KEPT_AS, [])).get(token, ""))
 
 
 class SearchFilter(Filter):
-    """A caller or an id that was searched for: a token in the address, never the text."""
+    """Calls that match a search by caller or id. The address has a token, never the text."""
 
     names = ("search",)
     chip = "search"
@@ -58,7 +58,7 @@ class SearchFilter(Filter):
         return _("Searched for “%(search)s”") % {"search": phones.readable(self.text)} if self.text else ""
 
     def in_words(self) -> str:
-        """Say each way in which the text is read."""
+        """Return the ways in which the text is read."""
         return search.in_words(search.readings(self.text)) if self.text else ""
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:

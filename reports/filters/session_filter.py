@@ -1,6 +1,6 @@
-"""The question people ask from page to page: period, numbers, hours. A session remembers the last one.
+"""The question that links carry from page to page: period, numbers, opening hours. The session keeps the last one.
 
-An address that asks any part of it is a whole question: nothing of the one that is remembered is added."""
+A query string with any part of a question is complete: nothing from the session is added to it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, QueryDict
 
 NAMES = ("from", "to", "period", "number", "opening")
-# In place of a preset in `period`: the days were chosen one by one; every day (lists of calls); forget the question.
+# Values of `period` other than presets: custom days; every day (lists of calls); reset the question.
 DAYS, EVERY_DAY, FORGET = "days", "all", "default"
 KEPT_AS = "question"
 
 
 def is_asked(query: QueryDict) -> bool:
-    """Whether an address asks any part of a question."""
+    """Return whether a query string has any part of a question."""
     return any(value.strip() for name in NAMES for value in query.getlist(name))
 
 
 def recalled(session: SessionBase) -> QueryDict:
-    """Return the question that is remembered; empty where none is."""
+    """Return the question in the session; empty if there is none."""
     return QueryDict(str(session.get(KEPT_AS, "")))
 
 
 def completed(query: QueryDict, session: SessionBase) -> tuple[QueryDict, bool]:
-    """Return an address with the remembered question, where it asks none itself; and whether that was added.
+    """Return a query string, with the question from the session if it has none itself; and whether that was added.
 
-    `period=default` forgets the question that is remembered."""
+    `period=default` removes the question from the session."""
     if query.get("period") == FORGET:
         session.pop(KEPT_AS, None)
         query = query.copy()
@@ -40,14 +40,14 @@ def completed(query: QueryDict, session: SessionBase) -> tuple[QueryDict, bool]:
 
 
 def remember(request: HttpRequest, question: str) -> None:
-    """Remember a question; not that of a page that only renews itself, which may be older than the last one."""
-    renews_itself = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
-    if not renews_itself and request.session.get(KEPT_AS, "") != question:
+    """Store a question in the session, unless a page only refreshes itself: its question may be outdated."""
+    refreshes_itself = "HX-Request" in request.headers and "HX-Boosted" not in request.headers
+    if not refreshes_itself and request.session.get(KEPT_AS, "") != question:
         request.session[KEPT_AS] = question
 
 
 def carry(address: str, question: str) -> str:
-    """Return an address with a question."""
+    """Return an address with a question added."""
     address, hash_sign, place = address.partition("#")
     if question:
         address += ("&" if "?" in address else "?") + question

@@ -1,4 +1,4 @@
-"""What figures are compared with: the period before, the same weekdays before, and today with what is usual by now."""
+"""Comparisons of figures: with the previous period, the same weekdays before, and today with what is usual by now."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from reports.queries.hours_of_week import WEEKDAYS
 
 @dataclass(frozen=True)
 class Pair:
-    """A figure now and before, both of the same numbers; None where there is nothing to compare."""
+    """A figure in both periods, for the same numbers; None if there is nothing to compare."""
 
     now: int | float | None
     then: int | float | None
-    # How many numbers are compared, of how many of which the figure is shown now.
+    # How many numbers are compared, and for how many the figure is shown.
     numbers: int
     of_numbers: int
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The rows of single numbers in both periods, in the order of the coverage."""
+    """The rows of each number in both periods, in the order of the coverage."""
 
     coverage: Coverage
     days: Comparison
@@ -42,7 +42,7 @@ class Compared:
     then: Sequence[Row]
 
     def pair(self, key: str) -> Pair:
-        """Return a figure of the numbers for which it is measured in the whole of both periods."""
+        """Return a figure for the numbers for which it is measured throughout both periods."""
         both = list(zip(self.now, self.then, strict=True))
         shown = [(now, then) for now, then in both if now[key].is_measured and (now.offered or then.offered)]
         alike = [(now, then) for now, then in shown if self._is_whole(key, now) and self._is_whole(key, then)]
@@ -53,14 +53,14 @@ class Compared:
         )
 
     def _is_whole(self, key: str, row: Row) -> bool:
-        """Whether a figure is measured in all of a row, and its number had its first call by then."""
+        """Return whether a figure is measured throughout a row, and its number had its first call before."""
         if row.number is None:
             return False
         return row.number.pk in self._known and row[key].is_measured and row[key].since is None
 
     @cached_property
     def _known(self) -> set[int]:
-        """The ids of the numbers that had their first call by the first day of the period before."""
+        """The ids of the numbers whose first call came by the first day of the previous period."""
         after = periods.day_start(self.days.then.first + periods.DAY)
         return {number_id for (number_id, _post), at in self.coverage.first_posts.items() if at < after}
 
@@ -71,13 +71,13 @@ def compare(
     now: Sequence[Row] | None = None,
     keys: tuple[str, ...] = counts.OF_CALLS,
 ) -> Compared:
-    """Read some figures of both periods. Give the rows of `now` where they are known already."""
+    """Read figures of both periods. `now` can be passed if these rows are already known."""
     rows = counts.by_number(coverage, days.now, keys) if now is None else now
     return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 
 
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
-    """Return a figure of several rows together: a sum, or for shares and means one sum over another."""
+    """Return a figure of several rows together: a sum, or for shares and averages a quotient of sums."""
     figure = FIGURES[key]
     if figure.kind == "count":
         return sum(int(row[key].value or 0) for row in rows)
@@ -91,10 +91,10 @@ def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
 
 
 def same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Row]:
-    """Return the figures of the same weekdays of so many weeks before, of up to seven days; the latest first.
+    """Return the figures of the same weekdays in the weeks before, latest first, for at most seven days.
 
     A period that ends in the middle of a day is compared up to the same time of day. Weeks that begin before the first
-    call of any of the numbers are left out: they say nothing of what is usual."""
+    call of any number are left out, because they say nothing about what is usual."""
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
     before = [
@@ -113,7 +113,7 @@ def _weeks_before(period: Period, weeks: int) -> Period:
 
 
 def usual_of(rows: list[Row], key: str) -> float | None:
-    """Return the mean of a count over some days, or a share or mean over all their calls; None where none is known."""
+    """Return the average of a count per row, or a share or average over all their calls; None if not measured."""
     cells = [row[key] for row in rows if row[key].is_measured]
     if FIGURES[key].kind != "count":
         whole = sum(cell.whole or 0 for cell in cells)
@@ -122,7 +122,7 @@ def usual_of(rows: list[Row], key: str) -> float | None:
 
 
 def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
-    """Today up to the last full quarter-hour, beside the same weekday's usual; None while the day is too young."""
+    """Return today up to the last full quarter-hour, and what is usual by then; None in the first quarter-hour."""
     day = periods.day_of(now)
     start = periods.day_start(day)
     passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
