@@ -1,1 +1,1 @@
-"""The questions that pages and downloads ask: of counts, and of calls only where single calls are shown."""
+"""The queries of pages and downloads: of counts, and of calls only where single calls are shown."""

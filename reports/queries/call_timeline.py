@@ -1,4 +1,4 @@
-"""One call, told from its posts: what happened when, how long each part took, and what is odd about it."""
+"""The timeline of a call: its posts in order, the length of each part, and what is unusual."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calls.ingest.sender_policy import FOREIGN
 from calls.models import Call, CallEvent, RequestType
 from reports.figures.block_types import block_label
 
-# A call of more posts than that is no call to look at in a page; the rest is said to be left out.
+# The most posts of a call that a page shows; it says if more are left out.
 MOST_EVENTS = 500
 
 MARKS = {
@@ -26,7 +26,7 @@ MARKS = {
 
 
 def flag_in_words(flag: str) -> str:
-    """Say what was odd about a post; a flag nobody described comes back under its own name."""
+    """Return what a flag of a post means; an unknown flag keeps its own name."""
     known = {
         "unknown_request_type": _("Its kind is none of the five that are documented."),
         "no_destination_number": _("It named no number; the access key told which one it was for."),
@@ -49,7 +49,7 @@ def flag_in_words(flag: str) -> str:
 
 @dataclass(frozen=True)
 class Happening:
-    """One post as a line of the timeline."""
+    """One line of the timeline: a post with its label and times."""
 
     event: CallEvent
     heading: str
@@ -69,7 +69,7 @@ class Happening:
 
 
 def events_of(call: Call) -> list[Happening]:
-    """Return the posts of a call in the order they arrived, each with the time since the one before."""
+    """Return the posts of a call in the order they arrived, each with the time since the previous one."""
     happenings: list[Happening] = []
     before = None
     forwards = 0
@@ -105,13 +105,13 @@ def _in_words(event: CallEvent, forwards: int) -> tuple[str, str]:
         return _("%(destination)s answered") % {"destination": destination}, event.destination_type
     if kind in RequestType.values:
         return str(RequestType(kind).label), kind
-    # What we do not know keeps its own name.
+    # An unknown kind of post keeps its own name.
     return kind, event.block_type or event.destination
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the bar: where it begins and how wide it is, of 1000."""
+    """A part of the bar, with its start and width in thousandths of the bar."""
 
     kind: str
     x: float
@@ -127,7 +127,7 @@ class ScaleBar:
 
 
 def scale_bar(call: Any) -> ScaleBar | None:
-    """Return an annotated call to scale: before a forward, ringing, talking. None where there is no length."""
+    """Return the parts of an annotated call to scale: before a forward, ringing, talking. None without a length."""
     length = (call.last_post_at - call.first_post_at) / timedelta(seconds=1)
     if length <= 0:
         return None
@@ -161,23 +161,23 @@ def scale_bar(call: Any) -> ScaleBar | None:
 
 
 def variables_of(happenings: Iterable[Happening]) -> dict[str, list[str]]:
-    """Return what the posts carried beyond the documented fields: every value a variable had, in order."""
-    found: dict[str, list[str]] = {}
+    """Return the variables beyond the documented fields, each with its values in order."""
+    values: dict[str, list[str]] = {}
     for name, value in posts.extra_variables(happening.event.payload for happening in happenings):
-        found.setdefault(name, []).append(value)
-    return found
+        values.setdefault(name, []).append(value)
+    return values
 
 
 @dataclass(frozen=True)
 class Remark:
-    """Something worth knowing of a call: what, and the particulars."""
+    """A note on something unusual about a call."""
 
     heading: str
     text: str
 
 
 def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
-    """Return contradictions, weak identification, odd and unknown things; the figures are not touched by any."""
+    """Return notes on contradictions, uncertain matches and unknown posts. None of these changes a figure."""
     remarks = []
     if call.callback_id:
         remarks.append(
@@ -218,7 +218,7 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
 
 
 def _who_said(happenings: Iterable[Happening], what: Any) -> str:
-    """Say which kinds of post named which value."""
+    """Return, as a sentence, which kinds of post had which value."""
     kinds: dict[str, dict[str, None]] = {}
     for happening in happenings:
         kinds.setdefault(what(happening.event) or _("nothing"), {})[happening.request_type] = None

@@ -1,4 +1,4 @@
-"""Questions about single calls: what a list shows of each, and the calls that a filter keeps."""
+"""Queries of single calls: the columns of the list, and the conditions of filters."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reports.figures.coverage import Coverage
 from reports.periods import Opening, Period
 from reports.queries import concurrent_calls, counts, forwards
 
-# No call is older: holidays are looked up from there on where no first day is asked for.
+# No call is older. Holidays are looked up from this day on if there is no first day.
 EARLIEST = date(2015, 1, 1)
 NONE = Q(pk__in=[])
 
 # The times of a call, by the key of their figure.
 TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
-# The calls above the line of a service level, those below it, and those answered whose start was not posted, so that
-# their wait is unknown; of calls with `came_to`.
+# Calls by service level: its numerator, its denominator, and answered calls that it leaves out because their CALL_START
+# is missing and their waiting time unknown. Needs the alias `came_to`.
 SERVICE_LEVELS = {
     "in_time": outcomes.IN_TIME,
     "counted": outcomes.IS_ANSWERED_AFTER_START | Q(came_to__in=(Outcome.MISSED, Outcome.ABANDONED)),
@@ -40,11 +40,11 @@ _answers = CallEvent.objects.filter(call=OuterRef("pk"), request_type=RequestTyp
 LAST_BLOCK = Subquery(_block_ends.order_by("-received_at", "-ingest_id").values("block_type")[:1])
 
 
-# --- What a list shows --------------------------------------------------------------------------
+# --- Columns ------------------------------------------------------------------------------------
 
 
 def with_list_columns(calls: QuerySet[Call]) -> QuerySet[Call]:
-    """Annotate calls with what a list shows of them."""
+    """Annotate calls with the columns of the list."""
     return calls.select_related("destination_number").annotate(
         outcome=outcomes.OUTCOME,
         time_to_answer=outcomes.TIME_TO_ANSWER,
@@ -66,37 +66,37 @@ def _count_of(request_type: str) -> Coalesce:
 
 
 def newest_first(calls: QuerySet[Call]) -> QuerySet[Call]:
-    """Sort calls; those of one moment by id."""
+    """Sort calls by start, newest first; calls with the same start by id."""
     return calls.order_by("-first_post_at", "-id")
 
 
 def earlier(calls: QuerySet[Call], at: datetime, pk: int) -> QuerySet[Call]:
-    """Keep the calls before the one that began at a moment and has an id, newest first."""
+    """Keep the calls before the call with this start and id, newest first."""
     return newest_first(calls.filter(first_post_at__lte=at).exclude(first_post_at=at, id__gte=pk))
 
 
 def later(calls: QuerySet[Call], at: datetime, pk: int) -> QuerySet[Call]:
-    """Keep the calls after the one that began at a moment and has an id, oldest first."""
+    """Keep the calls after the call with this start and id, oldest first."""
     return calls.filter(first_post_at__gte=at).exclude(first_post_at=at, id__lte=pk).order_by("first_post_at", "id")
 
 
-# --- When they came -----------------------------------------------------------------------------
+# --- Time ---------------------------------------------------------------------------------------
 
 
 def on_weekdays(calls: CallQuerySet, weekdays: Sequence[int]) -> CallQuerySet:
-    """Keep the calls of some weekdays, local time; 1 is Monday."""
+    """Keep the calls on these weekdays, local time; 1 is Monday."""
     weekday = ExtractIsoWeekDay("first_post_at", tzinfo=periods.zone())
     return calls.alias(weekday=weekday).filter(weekday__in=weekdays)
 
 
 def in_hours(calls: CallQuerySet, hours: Sequence[int]) -> CallQuerySet:
-    """Keep the calls of some hours, local time; 9 is from nine to ten."""
+    """Keep the calls in these hours, local time; 9 is from 9:00 to 10:00."""
     hour = ExtractHour("first_post_at", tzinfo=periods.zone())
     return calls.alias(hour=hour).filter(hour__in=hours)
 
 
 def weeks_before(calls: CallQuerySet, period: Period, weeks: int) -> CallQuerySet:
-    """Keep the calls of the same days of some weeks before a period."""
+    """Keep the calls on the same weekdays in the weeks before a period."""
     wanted = NONE
     for gap in (week * periods.WEEK for week in range(1, weeks + 1)):
         start, end = periods.day_start(period.first - gap), periods.day_start(period.last - gap + periods.DAY)
@@ -111,9 +111,9 @@ def by_opening_hours(
     first: date | None = None,
     last: date | None = None,
 ) -> CallQuerySet:
-    """Keep the calls that came inside the opening hours of their number, or outside of them.
+    """Keep the calls inside or outside the opening hours of their number.
 
-    `first` and `last` are the days of the calls, where they are known."""
+    `first` and `last` are the first and last day of the calls, if known."""
     by_schedule: dict[Schedule | None, list[int]] = {}
     schedules = counts.schedules(numbers)
     for number in numbers:
@@ -137,31 +137,32 @@ def by_opening_hours(
 
 
 def _is_open(schedule: Schedule, first: date, last: date) -> Q:
-    """Return the condition that a call came inside opening hours, for calls with `local_day`, `local_weekday` and
-    `local_minute`, of the days from `first` to `last`."""
+    """Return the condition that a call came inside opening hours.
+
+    For calls from `first` to `last` with the aliases `local_day`, `local_weekday` and `local_minute`."""
     single = {day: spans for day, spans in schedule.days.items() if first <= day <= last}
     other_days = {*single, *schedule.holidays(first, last)}
     weekly = NONE
     for weekday, spans in schedule.weekly.items():
         for opens, closes in spans:
             weekly |= Q(local_weekday=weekday, local_minute__gte=opens, local_minute__lt=closes)
-    found = weekly & ~Q(local_day__in=other_days) if other_days else weekly
+    is_open = weekly & ~Q(local_day__in=other_days) if other_days else weekly
     for day, spans in single.items():
         for opens, closes in spans:
-            found |= Q(local_day=day, local_minute__gte=opens, local_minute__lt=closes)
-    return found
+            is_open |= Q(local_day=day, local_minute__gte=opens, local_minute__lt=closes)
+    return is_open
 
 
 def going_on_at(calls: CallQuerySet, moment: datetime | None) -> CallQuerySet:
-    """Keep the calls that went on at a moment, as they are counted; none where there is no such moment."""
+    """Keep the calls that were ongoing at a time, as counts do; no calls if it is None."""
     return calls.filter(concurrent_calls.going_on(moment)) if moment else calls.none()
 
 
-# --- What they came to --------------------------------------------------------------------------
+# --- Outcomes and times -------------------------------------------------------------------------
 
 
 def with_outcomes(calls: CallQuerySet, wanted: Sequence[str], numbers: Sequence[DestinationNumber]) -> CallQuerySet:
-    """Keep the calls of `numbers` that came to some outcomes; callbacks, and those not measured, where asked for."""
+    """Keep the calls of `numbers` with these outcomes, which may include callbacks and *not measured*."""
     condition = Q(outcomes.IS_OFFERED, came_to__in=wanted)
     if outcomes.CALLBACK in wanted:
         condition |= ~outcomes.IS_OFFERED
@@ -171,7 +172,7 @@ def with_outcomes(calls: CallQuerySet, wanted: Sequence[str], numbers: Sequence[
 
 
 def _outcome_not_measured(coverage: Coverage) -> Q:
-    """Return the condition that it is not measured, for its number at its time, what an offered call came to."""
+    """Return the condition that the outcome of an offered call is not measured for its number at its time."""
     until: dict[tuple[str, datetime], list[int]] = {}
     for number in coverage:
         for outcome in Outcome:
@@ -186,12 +187,12 @@ def _outcome_not_measured(coverage: Coverage) -> Q:
 
 
 def without_callbacks(calls: CallQuerySet) -> CallQuerySet:
-    """Leave out the calls that a callback started."""
+    """Remove the calls that a callback started."""
     return calls.filter(outcomes.IS_OFFERED)
 
 
 def taking(calls: CallQuerySet, time: str, over_s: int | None, upto_s: int | None) -> CallQuerySet:
-    """Keep the calls of which one of the TIMES is known and within bounds."""
+    """Keep the calls for which one of the TIMES is known and within the bounds."""
     calls = calls.alias(took=TIMES[time]).filter(took__isnull=False)
     if over_s is not None:
         calls = calls.filter(took__gt=timedelta(seconds=over_s))
@@ -201,12 +202,12 @@ def taking(calls: CallQuerySet, time: str, over_s: int | None, upto_s: int | Non
 
 
 def of_service_level(calls: CallQuerySet, side: str) -> CallQuerySet:
-    """Keep the calls of one of the SERVICE_LEVELS."""
+    """Keep the calls of one group of SERVICE_LEVELS."""
     return calls.alias(came_to=outcomes.OUTCOME).filter(outcomes.IS_OFFERED, SERVICE_LEVELS[side])
 
 
 def as_far_as_measured(calls: CallQuerySet, figure: str, numbers: Sequence[DestinationNumber]) -> CallQuerySet:
-    """Keep the calls that a figure covers, as counts do: of each number since the figure is shown for it."""
+    """Keep the calls that a figure covers, as counts do: for each number, from when the figure is shown for it."""
     coverage = Coverage.read(numbers)
     by_moment: dict[datetime, list[int]] = {}
     for number in coverage:
@@ -220,28 +221,28 @@ def as_far_as_measured(calls: CallQuerySet, figure: str, numbers: Sequence[Desti
     return calls.filter(wanted)
 
 
-# --- What happened in them ----------------------------------------------------------------------
+# --- Events -------------------------------------------------------------------------------------
 
 
 def passing_block(calls: CallQuerySet, block_type: str) -> CallQuerySet:
-    """Keep the calls that passed a block."""
+    """Keep the calls that passed a block of this type."""
     return calls.filter(Exists(_block_ends.filter(block_type=block_type)))
 
 
 def ended_unanswered_after_block(calls: CallQuerySet, block_type: str) -> CallQuerySet:
-    """Keep the calls that ended unanswered and whose last block it is."""
+    """Keep the calls that ended unanswered and whose last block has this type."""
     calls = calls.filter(ended_at__isnull=False, answered_at=None)
     return calls.alias(last_block_type=LAST_BLOCK).filter(last_block_type=block_type)
 
 
 def tried(calls: CallQuerySet, name: str) -> CallQuerySet:
-    """Keep the calls in which a destination was tried; it is named as in an address."""
+    """Keep the calls in which a destination was tried. `name` is as in the query string."""
     destination, destination_type = forwards.parted(name)
     return calls.filter(Exists(_forwards.filter(destination=destination, destination_type=destination_type)))
 
 
 def tried_first(calls: CallQuerySet, name: str) -> CallQuerySet:
-    """Keep the calls in which a destination was tried first, and no other at once with it."""
+    """Keep the calls in which a destination was tried first, and no other at the same time."""
     calls = _whose_first(calls, _forwards, name, "first_tried")
     destination, destination_type = forwards.parted(name)
     first_at = Subquery(_forwards.order_by("received_at", "ingest_id").values("received_at")[:1])
@@ -256,13 +257,13 @@ def answered_by(calls: CallQuerySet, name: str) -> CallQuerySet:
 
 
 def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, kind: str) -> CallQuerySet:
-    """Keep the calls of which the first of some events names a destination."""
+    """Keep the calls whose first event among these has this destination."""
     first = events.order_by("received_at", "ingest_id")
     destination, destination_type = forwards.parted(name)
-    found: CallQuerySet = calls.alias(
+    kept: CallQuerySet = calls.alias(
         **{
             f"{kind}_destination": Subquery(first.values("destination")[:1]),
             f"{kind}_type": Subquery(first.values("destination_type")[:1]),
         }
     ).filter(**{f"{kind}_destination": destination, f"{kind}_type": destination_type})
-    return found
+    return kept

@@ -1,4 +1,4 @@
-"""How many calls of a number went on at once, at most; and which."""
+"""Simultaneous calls of a number: peaks, and the calls that were ongoing then."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.figures.coverage import Coverage
 from reports.periods import Bucket, Period
 from reports.queries import sums
 
-# Of each number and stretch the highest quarter-hour, and the first that was as high.
+# For each number and bucket the quarter-hour with the highest peak; the first if several are equal.
 _HIGHEST = f"""
 highest AS (
   SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
@@ -33,13 +33,13 @@ highest AS (
 
 
 def highest_by_bucket(edges: Sequence[datetime] | None) -> str:
-    """Return a part of a WITH: of each number in `number` the highest quarter-hour of each bucket."""
+    """Return the part of a WITH with the highest quarter-hour in each bucket for each row of `number`."""
     return _HIGHEST.format(bucket=sums.bucket_of_quarter_hour(edges))
 
 
 @dataclass(frozen=True)
 class Peak:
-    """The most calls at once in one stretch, and the start of the first quarter-hour in which that was so."""
+    """The peak of simultaneous calls in one bucket, and the start of the first quarter-hour that reached it."""
 
     bucket: Bucket
     calls: int
@@ -47,7 +47,7 @@ class Peak:
 
 
 def peaks_by_bucket(coverage: Coverage, period: Period, buckets: Sequence[Bucket]) -> list[Peak]:
-    """Return the most calls of one number at once in each stretch of a period, 0 where none went on."""
+    """Return the peak of one number in each bucket of a period; 0 without calls."""
     edges = periods.edges_of(buckets)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -55,27 +55,27 @@ def peaks_by_bucket(coverage: Coverage, period: Period, buckets: Sequence[Bucket
             "SELECT bucket, peak, quarter_hour FROM highest",
             sums.parameters(coverage, period, edges),
         )
-        found = {bucket: (calls, at) for bucket, calls, at in cursor.fetchall()}
-    return [Peak(bucket, *found.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
+        by_bucket = {bucket: (calls, at) for bucket, calls, at in cursor.fetchall()}
+    return [Peak(bucket, *by_bucket.get(place, (0, None))) for place, bucket in enumerate(buckets, start=1)]
 
 
 def highest(peaks: Sequence[Peak]) -> Peak | None:
-    """Return the highest, and the earliest of several; None where no call went on."""
+    """Return the highest peak, the earliest if several are equal; None without calls."""
     return max((peak for peak in peaks if peak.calls), key=lambda peak: peak.calls, default=None)
 
 
 def busiest_moment(number: DestinationNumber, quarter_hour: datetime) -> datetime | None:
-    """Return the first moment of a quarter-hour at which most calls of a number went on; None where none did.
+    """Return the first time of the peak of a number in a quarter-hour; None without calls.
 
-    Counts do not keep it: this reads the calls."""
+    Counts do not keep this time, so it is read from the calls."""
     with connection.cursor() as cursor:
         cursor.execute(count_tables.BUSIEST_MOMENT, [number.pk, quarter_hour])
-        found = cursor.fetchone()
-    return found[0] if found else None
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def going_on(moment: datetime) -> Q:
-    """Return the condition that a call goes on at a moment, as it is counted."""
+    """Return the condition that a call is ongoing at a time, as counts define it."""
     return outcomes.IS_OFFERED & Q(
         first_post_at__range=(moment - count_tables.FOLLOWED_FOR, moment), last_post_at__gte=moment
     )

@@ -1,7 +1,7 @@
-"""Named questions about counts. They read counts only, never calls; each is one statement, however many rows.
+"""Queries of counts. They never read calls; each is one statement, whatever the number of rows.
 
-`numbers` are those that the person asking may see. Pass a Coverage where several questions are asked about the same
-numbers: then it is read once which posts ever came."""
+`numbers` are numbers that the user may see. Pass a Coverage to several queries about the same numbers: then first posts
+are read only once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reports.queries import sums
 
 Numbers = Iterable[DestinationNumber] | Coverage
 
-# The figures that every page of counts shows; the page of forwards asks for its own.
+# The figures that every page of counts shows; the page of forwards has its own.
 OF_CALLS = ("offered", *CALL_FIGURES)
 OF_PAGES = (*OF_CALLS, *BLOCK_FIGURES)
 OF_CHART = ("offered", *OUTCOMES)
@@ -39,90 +39,92 @@ def totals(numbers: Numbers, period: Period) -> Row:
 
 
 def by_bucket(numbers: Numbers, period: Period, grain: str, keys: tuple[str, ...] = OF_CALLS) -> list[Row]:
-    """Return some figures of all numbers together, one row for every bucket, also where no call came."""
+    """Return figures of all numbers together, one row for each bucket, also for buckets without calls."""
     return in_buckets(numbers, period, periods.buckets(period, grain), keys)
 
 
 def in_buckets(
     numbers: Numbers, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...] = OF_CALLS
 ) -> list[Row]:
-    """Return some figures of all numbers together in each of some buckets that follow one another in a period."""
+    """Return figures of all numbers together for each of some consecutive buckets of a period."""
     coverage = Coverage.read(numbers)
     cells = Cells(coverage)
-    found = counted(coverage, period, buckets, keys)
-    return [cells.row(figures, bucket, keys=keys) for figures, bucket in zip(found, buckets, strict=True)]
+    sums_of_buckets = counted(coverage, period, buckets, keys)
+    return [cells.row(figures, bucket, keys=keys) for figures, bucket in zip(sums_of_buckets, buckets, strict=True)]
 
 
 def of_each(numbers: Numbers, spans: Sequence[Period], keys: tuple[str, ...] = OF_CALLS) -> list[Row]:
-    """Return some figures of all numbers together in each of some periods that lie apart."""
+    """Return figures of all numbers together for each of several separate periods."""
     if not spans:
         return []
     coverage, buckets = Coverage.read(numbers), [periods.whole(span) for span in spans]
-    found = sums.read_each(COUNTS, coverage, spans, by=("bucket", "incomplete"), keys=keys)
+    groups = sums.read_each(COUNTS, coverage, spans, by=("bucket", "incomplete"), keys=keys)
     cells = Cells(coverage)
     return [
         cells.row(figures, bucket, keys=keys)
-        for figures, bucket in zip(_by_bucket(coverage, buckets, keys, found), buckets, strict=True)
+        for figures, bucket in zip(_by_bucket(coverage, buckets, keys, groups), buckets, strict=True)
     ]
 
 
 def counted(
     coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...]
 ) -> list[dict[str, Counted]]:
-    """Return for each bucket what was counted of some figures, of all numbers together; nothing where no call came."""
+    """Return the sums of figures of all numbers together for each bucket; empty for a bucket without calls."""
     edges = periods.edges_of(buckets)
-    found = sums.read(COUNTS, coverage, period, edges, by=("bucket", "incomplete"), keys=keys)
-    return _by_bucket(coverage, buckets, keys, found)
+    groups = sums.read(COUNTS, coverage, period, edges, by=("bucket", "incomplete"), keys=keys)
+    return _by_bucket(coverage, buckets, keys, groups)
 
 
 def _by_bucket(
-    coverage: Coverage, buckets: Sequence[Bucket], keys: tuple[str, ...], found: sums.Sums
+    coverage: Coverage, buckets: Sequence[Bucket], keys: tuple[str, ...], groups: sums.Sums
 ) -> list[dict[str, Counted]]:
     shown = {number.id: coverage.shown(number) for number in coverage}
-    groups: list[list[tuple[int | None, ByMeasured]]] = [[] for _bucket in buckets]
-    for (place, number_id), of_group in found.items():
+    of_buckets: list[list[tuple[int | None, ByMeasured]]] = [[] for _bucket in buckets]
+    for (place, number_id), of_group in groups.items():
         if 0 < place <= len(buckets):
-            groups[place - 1].append((number_id, of_group))
+            of_buckets[place - 1].append((number_id, of_group))
     return [
         of_bucket(keys, of_place, shown, bucket.end) if of_place else {}
-        for of_place, bucket in zip(groups, buckets, strict=True)
+        for of_place, bucket in zip(of_buckets, buckets, strict=True)
     ]
 
 
 def by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> list[Row]:
-    """Return some figures of each number over a whole period, also of those without calls, in the order given."""
+    """Return figures of each number over a whole period, also without calls, in the order of `numbers`."""
     return together_and_by_number(numbers, period, keys)[1]
 
 
 def together_and_by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> tuple[Row, list[Row]]:
-    """Return what `totals` and `by_number` return, which are read at once."""
+    """Return the results of `totals` and `by_number`, read by one statement."""
     coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
     shown = {number.id: coverage.shown(number) for number in coverage}
     edges = [bucket.start, bucket.end]
-    found = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=keys)
-    groups: list[tuple[int | None, ByMeasured]] = [(number_id, of_number) for (number_id,), of_number in found.items()]
+    by_number_id = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=keys)
+    groups: list[tuple[int | None, ByMeasured]] = [
+        (number_id, of_number) for (number_id,), of_number in by_number_id.items()
+    ]
     together = of_bucket(keys, groups, shown, bucket.end) if groups else {}
     rows = []
     for number in coverage:
-        of_it = found.get((number.id,))
-        figures = of_bucket(keys, [(number.id, of_it)], shown, bucket.end) if of_it else {}
+        of_number = by_number_id.get((number.id,))
+        figures = of_bucket(keys, [(number.id, of_number)], shown, bucket.end) if of_number else {}
         rows.append(Cells(coverage.only(number)).row(figures, bucket, number, keys))
     return Cells(coverage).row(together, bucket, keys=keys), rows
 
 
 def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) -> Blocks:
-    """Return the figures of each block type over a whole period, the most frequent first.
+    """Return the figures of each block type over a whole period, most frequent first.
 
-    Give the `totals` of that period where they are known already: then they are not asked for again."""
+    `known_totals` are the `totals` of the period, if they are already read."""
     coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
-    # How many calls each figure leaves out is known from the calls: blocks have none to know it from.
+    # The calls that each figure does not cover are taken from counts of calls; counts of blocks do not have them.
     known = (known_totals or totals(coverage, period)).counted
     keys = tuple(BLOCK_FIGURES)
     edges = [bucket.start, bucket.end]
-    found = sums.read(count_tables.BLOCKS, coverage, period, edges, by=("block_type",), keys=keys)
-    by_type = [(block_type, add_up(keys, of_type)) for (block_type,), of_type in found.items()]
+    groups = sums.read(count_tables.BLOCKS, coverage, period, edges, by=("block_type",), keys=keys)
+    by_type = [(block_type, add_up(keys, of_type)) for (block_type,), of_type in groups.items()]
     measured = [(block_type, of_type) for block_type, of_type in by_type if of_type.get("blocks", NOTHING).above]
     cells = Cells(coverage)
 
@@ -131,46 +133,46 @@ def blocks(numbers: Numbers, period: Period, known_totals: Row | None = None) ->
 
     rows = [
         BlockRow(block_type, block_label(block_type), *(cell(key, of_type.get(key, NOTHING)) for key in BLOCK_FIGURES))
-        for block_type, of_type in sorted(measured, key=lambda one: (-one[1]["blocks"].above, one[0]))
+        for block_type, of_type in sorted(measured, key=lambda item: (-item[1]["blocks"].above, item[0]))
     ]
     return Blocks(rows, cell("blocks", Counted(sum(of_type["blocks"].above for _type, of_type in measured))))
 
 
 def last_day_with_calls(numbers: Numbers, before: date | None = None, opening: Opening = Opening.ALL) -> date | None:
-    """Return the latest day with an offered call, or the latest before a day; None where there is none."""
-    found = _days(numbers, opening).filter(offered__gt=0)
+    """Return the latest day with an offered call, if given before the day `before`; None if there is none."""
+    days = _days(numbers, opening).filter(offered__gt=0)
     if before is not None:
-        found = found.filter(day__lt=before)
-    latest: date | None = found.aggregate(day=Max("day"))["day"]
+        days = days.filter(day__lt=before)
+    latest: date | None = days.aggregate(day=Max("day"))["day"]
     return latest
 
 
 def has_calls_before(numbers: Numbers, day: date) -> bool:
-    """Whether any of these numbers has an offered call before a day."""
+    """Return whether any of these numbers has an offered call before a day."""
     return _days(numbers, Opening.ALL).filter(offered__gt=0, day__lt=day).exists()
 
 
 def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
-    """Return the offered calls of each day of a period, also of days without any, by the id of the number."""
-    days = {day: place for place, day in enumerate(period.days)}
-    offered = {number.pk: [0] * len(days) for number in numbers}
-    found = _days(numbers, period.opening).filter(day__range=(period.first, period.last))
-    for number_id, day, calls in found.values_list("destination_number_id", "day", "offered"):
-        offered[number_id][days[day]] += calls
+    """Return the offered calls on each day of a period, also on days without calls, by id of the number."""
+    places = {day: place for place, day in enumerate(period.days)}
+    offered = {number.pk: [0] * len(places) for number in numbers}
+    rows = _days(numbers, period.opening).filter(day__range=(period.first, period.last))
+    for number_id, day, calls in rows.values_list("destination_number_id", "day", "offered"):
+        offered[number_id][places[day]] += calls
     return offered
 
 
 def _days(numbers: Numbers, opening: Opening) -> QuerySet[DayCounts]:
-    """The counts of days of these numbers: one row a day inside opening hours, and one outside of them."""
-    found = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers])
-    return found if opening.is_open is None else found.filter(is_open=opening.is_open)
+    """Return the counts of days of these numbers, inside or outside opening hours or both."""
+    days = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers])
+    return days if opening.is_open is None else days.filter(is_open=opening.is_open)
 
 
 def schedules(numbers: Numbers) -> dict[int, Schedule]:
-    """Return the opening hours of those numbers that have any, by the id of the number."""
+    """Return the opening hours of the numbers that have any, by id of the number."""
     return DestinationNumber.objects.filter(pk__in=[number.pk for number in numbers]).schedules()
 
 
 def counted_at() -> datetime | None:
-    """Return up to when calls are counted; None before the first roll-up."""
+    """Return until when calls are counted; None before the first roll-up."""
     return RollUp.objects.values_list("counted_at", flat=True).first()

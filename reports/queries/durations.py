@@ -1,4 +1,4 @@
-"""How long callers waited, destinations rang and people talked: not only on average, also half of them and 90 %."""
+"""Distributions of waiting, ringing and talk time: median, 90th percentile and classes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from reports.periods import Grain, Period, Run
 from reports.queries import sums
 
 KEYS = ("time_to_answer", "ring", "talk")
-# Where classes of waiting end, in seconds; the last is open.
+# Upper bounds of classes in seconds; the last class is open.
 BOUNDS = (5, 10, 20, 30, 60, 120, 300)
-# People talk for minutes.
+# Talk time is longer, so its bounds are whole minutes.
 TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
 BOUNDS_OF = {"time_to_answer": BOUNDS, "ring": BOUNDS, "talk": TALK_BOUNDS}
 MINUTE = 60
 
-# Calls by their whole seconds begun, as far as that is measured. Months that are over are added up already (as a rule:
-# see reports.counting.month_durations); other days are read from the durations that each quarter-hour keeps.
+# Calls by duration, rounded up to full seconds, as far as measured. Past months are usually added up already (see
+# reports.counting.month_durations); other days are read from the durations in quarter-hours.
 _DURATIONS = f"""
 WITH run AS MATERIALIZED (
   SELECT number.id, starts, ends FROM unnest(%(ids)s::bigint[]) AS number (id)
@@ -59,14 +59,14 @@ WHERE measured & {FIGURES[key].needs} = {FIGURES[key].needs}
 GROUP BY {{keys}}"""
     for key in KEYS
 )
-# Of all numbers together, which takes less; or by number.
+# For all numbers together, which is faster; or by number.
 TOGETHER = _DURATIONS.format(number="0", keys="second")
 BY_NUMBER = _DURATIONS.format(number="destination_number_id", keys="destination_number_id, second")
 
 
 @dataclass(frozen=True)
 class Times:
-    """One kind of time of some calls, by whole seconds begun."""
+    """The distribution of one kind of time: calls by duration, rounded up to full seconds."""
 
     seconds: Counter[int]
 
@@ -75,7 +75,7 @@ class Times:
         return self.seconds.total()
 
     def within(self, share: float) -> int | None:
-        """Return the fewest whole seconds within which so large a share of the calls lies (nearest rank)."""
+        """Return the fewest full seconds that cover this share of the calls (nearest rank)."""
         so_far, wanted = 0, share * self.calls
         for second in sorted(self.seconds):
             so_far += self.seconds[second]
@@ -92,7 +92,7 @@ class Times:
         return self.within(0.9)
 
     def between(self, above: int, to: int | None) -> int:
-        """Return the calls that took longer than `above` and at most `to` seconds."""
+        """Return the number of calls that took more than `above` and at most `to` seconds."""
         return sum(n for second, n in self.seconds.items() if second > above and (to is None or second <= to))
 
 
@@ -101,7 +101,7 @@ NONE = Times(Counter())
 
 @dataclass(frozen=True)
 class TimesClass:
-    """A class of a distribution, over so many seconds and up to so many, and its calls by kind of time."""
+    """A class of a distribution: more than `above`, at most `to` seconds; with its calls by kind of time."""
 
     above: int | None
     to: int | None
@@ -111,17 +111,17 @@ class TimesClass:
 
 
 def read(coverage: Coverage, period: Period) -> dict[str, Times]:
-    """Return the times of a period by their kind, as far as each is measured."""
+    """Return the times of a period by kind, as far as each is measured."""
     return _ask(TOGETHER, coverage, period, [0])[0]
 
 
 def by_number(coverage: Coverage, period: Period) -> list[dict[str, Times]]:
-    """Return for each number, in the order given, the times of a period by their kind, as far as each is measured."""
+    """Return the times of a period by kind for each number, in the order of the coverage, as far as measured."""
     return _ask(BY_NUMBER, coverage, period, [number.id for number in coverage])
 
 
 def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -> list[dict[str, Times]]:
-    found: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
+    counters: dict[int, dict[str, Counter[int]]] = {number: {key: Counter() for key in KEYS} for number in numbers}
     runs = list(_runs(period))
     parameters: dict[str, Any] = {
         "ids": [number.id for number in coverage],
@@ -133,12 +133,12 @@ def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         for number, key, second, calls in cursor.fetchall():
-            found[number][key][second] = calls
-    return [{key: Times(seconds) for key, seconds in found[number].items()} for number in numbers]
+            counters[number][key][second] = calls
+    return [{key: Times(seconds) for key, seconds in counters[number].items()} for number in numbers]
 
 
 def _runs(period: Period) -> Iterator[Run]:
-    """Yield the whole months of a period one by one, and what lies beside them."""
+    """Yield the whole months of a period one by one, and the runs of its other days."""
     for run in periods.runs(period, [period.start, period.end], takes_off=False):
         if run.grain == Grain.MONTH:
             yield from (Run(Grain.MONTH, month.first, month.last) for month in periods.months(run.first, run.last))
@@ -147,9 +147,9 @@ def _runs(period: Period) -> Iterator[Run]:
 
 
 def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] = BOUNDS) -> list[TimesClass]:
-    """Return the calls of some kinds of time by classes, the shortest first; none is left out, so they add up.
+    """Return calls by class for these kinds of time, shortest first. All classes are included, so that they add up.
 
-    Classes whose bounds are whole minutes are named by minutes."""
+    If all bounds are whole minutes, the labels are in minutes."""
     ends: list[tuple[int, int | None]] = [(-1, bounds[0]), *pairwise(bounds), (bounds[-1], None)]
     in_minutes = all(bound % MINUTE == 0 for bound in bounds)
     return [
@@ -165,7 +165,7 @@ def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] 
 
 
 def place(seconds: float) -> float:
-    """Return where a time stands on an axis of the classes: 0 is the middle of the first, and so on."""
+    """Return the position of a time on the axis of classes: 0 is the middle of the first, 1 of the second."""
     below = 0
     for n, bound in enumerate(BOUNDS):
         if seconds <= bound:

@@ -1,6 +1,6 @@
-"""Whom calls were forwarded to: attempts, answers and ringing by destination, and who answered after whom was tried.
+"""Figures of forwards: attempts, answers and ringing time by destination, and calls answered by someone else.
 
-Figures of single destinations are figures of people: reports.permissions says who may see them."""
+Figures of single destinations are data about people: reports.permissions says who may see them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ COURSES = {
     "sequence": gettext_lazy("One after another"),
     "parallel": gettext_lazy("Several at once"),
 }
-# In an address a destination is named with its type, for two types may share a name.
+# Separates type and destination in a query string, because two types may have the same destination.
 SEPARATOR = ":"
 
 
 @dataclass(frozen=True)
 class Forwards:
-    """The figures of one destination, one type, one course, or of all."""
+    """The figures of one destination, one type, one course, or all forwards."""
 
-    key: str  # as an address names it
+    key: str  # as in the query string
     label: str
     note: str
     cells: dict[str, Cell]
 
     @property
     def type_in_words(self) -> str:
-        """The type of a destination in words."""
+        """The label of the destination's type."""
         return type_label(self.note)
 
     def __getitem__(self, key: str) -> Cell:
@@ -49,7 +49,7 @@ class Forwards:
 
 @dataclass(frozen=True)
 class Handover:
-    """Calls that one destination answered after another had been tried first."""
+    """Calls that one destination answered after another was tried first."""
 
     first: str
     first_type: str
@@ -63,13 +63,15 @@ class Handover:
 
     @property
     def types_in_words(self) -> tuple[str, str]:
-        """Both types in words."""
+        """The labels of both types."""
         return type_label(self.first_type), type_label(self.destination_type)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All of a period. `destinations` and `handovers` are of people: ask reports.permissions before showing them."""
+    """The forwards of a period.
+
+    `destinations` and `handovers` are data about people: check reports.permissions before showing them."""
 
     total: Forwards
     destinations: Sequence[Forwards]
@@ -80,18 +82,18 @@ class Report:
 
 
 def named(destination: str, destination_type: str) -> str:
-    """Return a destination as an address names it."""
+    """Return the name of a destination in a query string."""
     return f"{destination_type}{SEPARATOR}{destination}"
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Return destination and type of a name in an address; the type blank where there is none."""
+    """Return destination and type of a name in a query string; the type is blank if it has none."""
     destination_type, separator, destination = name.partition(SEPARATOR)
     return (destination, destination_type) if separator else (name, "")
 
 
 def destinations_of(coverage: Coverage, period: Period) -> int:
-    """Return how many destinations were tried, or answered, in a period, as far as that is measured."""
+    """Return how many destinations were tried or answered in a period, as far as measured."""
     return len({(row["destination"], row["destination_type"]) for row in _read_forwards(coverage, period)})
 
 
@@ -100,10 +102,10 @@ COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
 
 
 def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
-    """Return the forwards of a period: three statements at most, however many destinations."""
+    """Return the forwards of a period, with at most three statements, whatever the number of destinations."""
     bucket = periods.whole(period)
-    # How many calls each figure leaves out is known from the calls: destinations have none to know it from.
-    [known] = counts.counted(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES))
+    # The calls that each figure does not cover are taken from counts of calls; counts of forwards do not have them.
+    [totals] = counts.counted(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES))
     rows = _read_forwards(coverage, period)
     handovers = _read_handovers(coverage, period) if with_handovers else []
     cells = Cells(coverage)
@@ -111,7 +113,7 @@ def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = 
     def cell(key: str, of_rows: Iterable[_Counts]) -> Cell:
         parts = [row.counted.get(key, NOTHING) for row in of_rows]
         above, whole = sum(part.above for part in parts), sum(part.whole for part in parts)
-        return cells.cell(key, known.get(key, NOTHING).with_sums(above, whole), bucket)
+        return cells.cell(key, totals.get(key, NOTHING).with_sums(above, whole), bucket)
 
     def together(key: str, label: str, note: str, of_rows: Sequence[_Counts]) -> Forwards:
         return Forwards(key, label, note, {figure: cell(figure, of_rows) for figure in FORWARD_FIGURES})
@@ -158,13 +160,13 @@ TYPES = {
 
 
 def type_label(destination_type: str) -> str:
-    """Return a destination type in words; an unknown one under its own name."""
+    """Return the label of a destination type; an unknown type keeps its own name."""
     return str(TYPES.get(destination_type, destination_type or _("without a type")))
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """The parts of a row of a table (`Table.parts`), and what was counted of its figures."""
+    """The parts of a row (`Table.parts`) and the sums of its figures."""
 
     parts: Mapping[str, str]
     counted: Mapping[str, Counted]
@@ -173,24 +175,25 @@ class _Counts:
         return self.parts[part]
 
     def calls(self, key: str) -> int:
-        """Return the sum of a count; 0 where it is not measured."""
+        """Return the sum of a count; 0 if it is not measured."""
         return self.counted.get(key, NOTHING).above
 
 
 def _read_forwards(coverage: Coverage, period: Period) -> list[_Counts]:
-    """Return the sums of each destination and course. A destination of which nothing is measured is in no answer, so it
-    does not make a small group larger."""
-    found = _read(count_tables.FORWARDS, coverage, period)
-    return [row for row in found if row.calls("attempts") or row.calls("forward_answers")]
+    """Return the sums by destination and course.
+
+    Destinations without measured calls are left out, so that they do not make a small group look larger."""
+    rows = _read(count_tables.FORWARDS, coverage, period)
+    return [row for row in rows if row.calls("attempts") or row.calls("forward_answers")]
 
 
 def _read_handovers(coverage: Coverage, period: Period) -> list[_Counts]:
-    """Return the calls of each pair of destinations, the most first."""
-    found = [row for row in _read(count_tables.HANDOVERS, coverage, period) if row.calls("handovers")]
-    return sorted(found, key=lambda row: (-row.calls("handovers"), *row.parts.values()))
+    """Return the calls of each pair of destinations, most calls first."""
+    rows = [row for row in _read(count_tables.HANDOVERS, coverage, period) if row.calls("handovers")]
+    return sorted(rows, key=lambda row: (-row.calls("handovers"), *row.parts.values()))
 
 
 def _read(table: Table, coverage: Coverage, period: Period) -> list[_Counts]:
     keys = tuple(figures_of(table))
-    found = sums.read(table, coverage, period, [period.start, period.end], by=table.parts, keys=keys)
-    return [_Counts(dict(zip(table.parts, parts, strict=True)), add_up(keys, row)) for parts, row in found.items()]
+    groups = sums.read(table, coverage, period, [period.start, period.end], by=table.parts, keys=keys)
+    return [_Counts(dict(zip(table.parts, parts, strict=True)), add_up(keys, row)) for parts, row in groups.items()]

@@ -1,4 +1,4 @@
-"""The week by its hours: how many calls come on a Monday between nine and ten, and how many of them are reached."""
+"""Hours of the week: for example, calls on Mondays from 9:00 to 10:00, and how many of them were answered."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
 from reports.queries import counts, sums
 
-# A share says little on fewer calls; below this one of the callers who wanted a person too few were reached.
+# A share of fewer calls says little. An hour is short of staff if fewer callers than this share were reached.
 LEAST_WANTED, REACHED_AIM = 30, 0.8
-STEPS = 8  # of blue, beside the one for none
+STEPS = 8  # shades of blue, without the one for 0
 
 
 class Shown(StrEnum):
-    """What a cell of the map says. The values are those of the query string."""
+    """The figure that the map shows. The values are those of the query string."""
 
     OFFERED = "offered"
     REACHED = "reached"
@@ -37,12 +37,12 @@ class Shown(StrEnum):
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
-# Sums over each hour of the week, local time, by what was measured. Of months they are counted already.
+# Sums by hour of the week, local time, and by what was measured. Whole months have counts of their own.
 _SUMMED = ", ".join(f"sum({name}) AS {name}" for name in count_tables.HOUR_SUMS)
 _BY_QUARTER_HOUR = f"""
   SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, measured, {{sums}}
   FROM (
-    -- First by quarter-hour, for the clock of each is looked up once then.
+    -- By quarter-hour first, so that the local time of each is looked up only once.
     SELECT quarter_hour, measured, {_SUMMED}
     FROM unnest(%(ids)s::bigint[]) AS number (id)
     CROSS JOIN unnest(%({{run}}_from)s::timestamptz[], %({{run}}_to)s::timestamptz[]) AS run (starts, ends)
@@ -73,7 +73,7 @@ GROUP BY weekday, hour, measured
 
 @dataclass(frozen=True)
 class HourOfWeek:
-    """One hour of the week over a period: sums, and how often it occurred. None for what is not measured."""
+    """One hour of the week over a period: how often it occurred, and sums; None if not measured."""
 
     weekday: int  # 1 is Monday
     hour: int
@@ -86,7 +86,7 @@ class HourOfWeek:
 
     @property
     def clock(self) -> str:
-        """The hour in words: `09 – 10`."""
+        """The label of the hour: `09 – 10`."""
         return f"{self.hour:02} – {self.hour + 1:02}"
 
     @property
@@ -95,28 +95,28 @@ class HourOfWeek:
 
     @property
     def reached(self) -> float | None:
-        """Of those who wanted a person, the share that was reached; None on fewer than one of them."""
+        """The share of callers who wanted to speak to someone and were reached; None if there were none."""
         return None if not self.wanted or self.answered is None else self.answered / self.wanted
 
     @property
     def is_short(self) -> bool:
-        """Whether there were too few people to answer."""
+        """Whether too few people were there to answer."""
         return self.reached is not None and (self.wanted or 0) >= LEAST_WANTED and self.reached < REACHED_AIM
 
     def calls(self, shown: Shown) -> int | None:
-        """Return the calls that a cell is of."""
+        """Return the calls of the figure shown."""
         sums = {Shown.OFFERED: self.offered, Shown.REACHED: self.answered, Shown.MISSED: self.missed}
         return sums.get(shown, self.lost)
 
     def mean(self, shown: Shown) -> float | None:
-        """Return the calls of an hour, on average over the times that hour occurred."""
+        """Return the average number of calls each time the hour occurred."""
         calls = self.calls(shown)
         return None if calls is None or not self.times else calls / self.times
 
 
 @dataclass(frozen=True)
 class Week:
-    """The hours that have calls in a period, and those between them; with each weekday's and hour's sums."""
+    """The hours from the first to the last with calls in a period, with sums for each weekday and hour."""
 
     hours: Sequence[int]
     rows: Sequence[tuple[int, Sequence[HourOfWeek]]]  # by weekday
@@ -136,41 +136,41 @@ class Week:
         )
 
     def worst(self) -> HourOfWeek | None:
-        """The hour in which most callers found nobody, of those with too few people."""
+        """The hour with the most lost calls, among those with too few people."""
         return max((cell for cell in self.cells if cell.is_short), key=lambda cell: cell.lost or 0, default=None)
 
     def most(self, shown: Shown) -> float:
-        """Return the largest of the cells, which the darkest blue stands for."""
+        """Return the value of the darkest cell: the largest average, or 1 for a share."""
         if shown is Shown.REACHED:
             return 1.0
         return max((cell.mean(shown) or 0.0 for cell in self.cells), default=0.0)
 
 
 def step(cell: HourOfWeek, shown: Shown, most: float) -> int:
-    """Return how dark a cell is, of which `most` is the darkest: 0 for none, then 1 to 8."""
+    """Return the shade of a cell: 0 for no calls, then 1 to 8; `most` is the value of the darkest."""
     value = cell.reached if shown is Shown.REACHED else cell.mean(shown)
     return 0 if not value or not most else min(STEPS, 1 + int(value / most * (STEPS - 0.001)))
 
 
 def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> Week:
-    """Return the week of a period by its hours, of which `totals` are the sums.
+    """Return the hours of the week for a period; `totals` are the figures of the period.
 
-    An hour that has not begun by `now` has not occurred."""
+    An hour that has not begun by `now` does not count as occurred."""
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
     begun = _hours_begun(coverage, period, now)
     times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
-    found = _read(coverage, period, now)
-    with_calls = sorted({hour for (_weekday, hour), sums in found.items() if sums[0]})
+    by_hour = _read(coverage, period, now)
+    with_calls = sorted({hour for (_weekday, hour), sums in by_hour.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []
 
     def together(weekday: int, hour: int, places: Sequence[tuple[int, int]], occurred: int) -> HourOfWeek:
         sums = [
-            sum(found[place][n] for place in places if place in found) if is_measured else None
+            sum(by_hour[place][n] for place in places if place in by_hour) if is_measured else None
             for n, is_measured in enumerate(measured)
         ]
         return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
 
-    # Days are counted as such: of their hours one may come twice, and another not at all.
+    # Days are counted on their own, because an hour of a day may come twice or not at all.
     occurred = Counter(day.isoweekday() for day in {moment.date() for moment in begun})
     days = {weekday: occurred[weekday] for weekday in range(1, 8)}
     return Week(
@@ -184,13 +184,14 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
             hour: together(0, hour, [(day, hour) for day in days], sum(times[day, hour] for day in days))
             for hour in hours
         },
-        together(0, -1, list(found), sum(days.values())),
+        together(0, -1, list(by_hour), sum(days.values())),
     )
 
 
 def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, int], list[int]]:
-    """Return by weekday and hour the calls offered, answered, that wanted a person, missed and lost, each as far as it
-    is measured."""
+    """Return counts by weekday and hour, each as far as measured.
+
+    They are calls offered, answered, that wanted to speak to someone, missed, and lost."""
     runs, taken_off = periods.runs_of_hours(period, now)
     months = [run for run in runs if run.grain == Grain.MONTH]
     quarter_hours = [run for run in runs if run.grain == Grain.QUARTER_HOUR]
@@ -203,36 +204,36 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
         "off_from": [run.start for run in taken_off],
         "off_to": [run.end for run in taken_off],
     }
-    found: dict[tuple[int, int], list[int]] = {}
+    by_hour: dict[tuple[int, int], list[int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(BY_HOUR, parameters)
         for weekday, hour, bits, offered, answered, missed, abandoned in cursor.fetchall():
-            of_hour = found.setdefault((weekday, hour), [0] * 5)
+            of_hour = by_hour.setdefault((weekday, hour), [0] * 5)
             lost = missed + abandoned
             for place, (key, calls) in enumerate(
                 (("", offered), ("reached", answered), ("reached", answered + lost), ("missed", missed), ("lost", lost))
             ):
                 if not key or bits & (needs := FIGURES[key].needs) == needs:
                     of_hour[place] += calls
-    return found
+    return by_hour
 
 
 def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[datetime]:
-    """Return the local hours that have begun in a period by now: the hour that comes twice is there twice.
+    """Return the local hours of a period that have begun by `now`; the repeated hour is included twice.
 
-    Inside opening hours an hour occurs where one of the numbers is open in it, outside where one is closed."""
+    Inside opening hours, an hour occurs if at least one number is open in it; outside, if at least one is closed."""
     hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
-    if (wanted := period.opening.is_open) is not None:
+    if (is_open := period.opening.is_open) is not None:
         schedules = counts.schedules(coverage)
         has_any_always = len(schedules) < len(coverage)
-        different = list(set(schedules.values()))
+        distinct_schedules = list(set(schedules.values()))
         hours = [
             (start, end)
             for start, end in hours
-            if (wanted and has_any_always)
+            if (is_open and has_any_always)
             or any(
-                schedule.is_open(start + n * periods.QUARTER_HOUR) == wanted
-                for schedule in different
+                schedule.is_open(start + n * periods.QUARTER_HOUR) == is_open
+                for schedule in distinct_schedules
                 for n in range((end - start) // periods.QUARTER_HOUR)
             )
         ]
@@ -241,6 +242,6 @@ def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[date
 
 
 def last_day(period: Period, now: datetime) -> Period:
-    """Return the last day of a period that has begun."""
+    """Return the last day of a period that has already begun."""
     last = max(period.first, min(period.last, periods.day_of(now)))
     return period.of_days(last, last)

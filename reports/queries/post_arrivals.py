@@ -1,4 +1,4 @@
-"""Which of the five posts arrive for a number, which others imply and never came, and which numbers fell silent."""
+"""Which of the five posts arrive for a number, which are missing although others imply them, and silent numbers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from reports import periods
 
 # A kind of post has stopped when none came for this long while others did.
 STOPPED_AFTER = timedelta(days=3)
-# A number is silent when by its own weeks so many calls would have come since its last post: none of eight that are
-# expected come by chance in one time of 3,000.
+# A number is silent if this many calls were expected since its last post, judged by its own last weeks. When 8 are
+# expected, none come by chance only once in 3,000 times.
 LEAST_USUAL = 8.0
 WEEKS = 4
 LONGEST_SILENCE = timedelta(days=7)
@@ -26,12 +26,12 @@ LAST_POSTS = """
 SELECT destination_number_id, request_type, received_at, last_received_at FROM reports_firstpost
 WHERE destination_number_id = ANY(%s)
 """
-# Of each number: does its plan forward, as far as its blocks tell?
+# Numbers whose routing plan forwards, according to its blocks.
 BRIDGES = """
 SELECT DISTINCT destination_number_id FROM reports_monthblockcounts
 WHERE destination_number_id = ANY(%s) AND block_type = 'BRIDGE'
 """
-# How many calls came in the same hours of the four weeks before, on average, since the last post of each number.
+# For each number, the average number of calls in the four weeks before, in the same hours as since its last post.
 USUAL = """
 WITH last AS (
   SELECT destination_number_id, max(last_received_at) AS at FROM reports_firstpost
@@ -52,12 +52,12 @@ GROUP BY 1, 2
 
 
 class State(Enum):
-    """How a kind of post stands for a number."""
+    """Whether a kind of post arrives for a number."""
 
     ARRIVES = "arrives"
-    OFF = "off"  # as somebody has set
-    NEVER = "never"  # and nothing says that it should have come
-    MISSING = "missing"  # others imply it
+    OFF = "off"  # set to off
+    NEVER = "never"  # and no other post implies it
+    MISSING = "missing"  # although other posts imply it
     STOPPED = "stopped"
 
     do_not_call_in_templates = True
@@ -72,7 +72,7 @@ class Arrival:
     state: State
     first_at: datetime | None
     last_at: datetime | None
-    why: str = ""  # it is missing
+    why: str = ""  # why it is expected, if missing
 
     @property
     def setting(self) -> str:
@@ -83,19 +83,19 @@ class Arrival:
         return str(BOXES[self.post])
 
     @property
-    def needs_somebody(self) -> bool:
+    def needs_fix(self) -> bool:
         return self.state in (State.MISSING, State.STOPPED)
 
     @property
     def advice(self) -> str:
-        """What to tick, and where."""
-        if not self.needs_somebody:
+        """Which box to tick, and where."""
+        if not self.needs_fix:
             return ""
         return _("Tick ‘%(box)s’ in the routing of %(number)s.") % {"box": self.box, "number": self.number.readable}
 
     @property
     def says(self) -> str:
-        """The whole as a sentence."""
+        """The state as a sentence."""
         about = {"number": self.number.name, "post": self.post.value}
         if self.state is State.STOPPED and self.last_at:
             about["moment"] = periods.moment_label(self.last_at)
@@ -105,11 +105,11 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Silence:
-    """A number that sends nothing, though by now it usually would have."""
+    """A number that sends no posts, although calls are expected by now."""
 
     number: DestinationNumber
     since: datetime
-    usual: float  # calls, by now
+    usual: float  # calls expected by now
 
     @property
     def says(self) -> str:
@@ -121,7 +121,7 @@ class Silence:
 
 
 def of_numbers(numbers: Sequence[DestinationNumber]) -> dict[DestinationNumber, list[Arrival]]:
-    """Return how each of the five posts stands, number by number. Reads counts only."""
+    """Return the state of each of the five posts for each number. Reads only counts."""
     ids = [number.pk for number in numbers]
     with connection.cursor() as cursor:
         cursor.execute(LAST_POSTS, [ids])
@@ -144,7 +144,7 @@ def _arrivals(
     *,
     has_bridge: bool,
 ) -> list[Arrival]:
-    """Return how each of the five posts of a number stands. `seen` holds when each came first, and last."""
+    """Return the state of each of the five posts of a number. `seen` holds when each came first and last."""
     newest = max((at for _first, at in seen.values() if at), default=None)
     came = {post for post, (at, _last) in seen.items() if at}
 
@@ -153,7 +153,7 @@ def _arrivals(
             return Arrival(number, post, State.OFF, first, last)
         if first is not None:
             has_stopped = last is not None and newest is not None and newest - last > STOPPED_AFTER
-            # For days no call may have been forwarded, or answered.
+            # Other posts may be absent for days, because no call was forwarded or answered.
             is_certain = post in (RequestType.CALL_START, RequestType.CALL_END, RequestType.BLOCK_END)
             return Arrival(number, post, State.STOPPED if has_stopped and is_certain else State.ARRIVES, first, last)
         why = _why_missing(post, came, has_bridge=has_bridge)
@@ -163,7 +163,7 @@ def _arrivals(
 
 
 def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool) -> str:
-    """Say what implies that a post which never came should have; blank where nothing does."""
+    """Return why a post that never came is expected; blank if it is not."""
     if post == RequestType.CALL_START and came:
         return _("Every call has a start, and others of its posts came.")
     if post == RequestType.BLOCK_END and came:
@@ -176,10 +176,11 @@ def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool)
 
 
 def silent(numbers: Sequence[DestinationNumber], now: datetime) -> list[Silence]:
-    """Return the numbers that have gone silent, by their own weeks; those most missed first."""
+    """Return the numbers that are silent, judged by their own last weeks; most expected calls first."""
     by_id = {number.pk: number for number in numbers}
     with connection.cursor() as cursor:
-        given: dict[str, Any] = {"ids": list(by_id), "weeks": WEEKS, "now": now, "earliest": now - LONGEST_SILENCE}
-        cursor.execute(USUAL, given)
-        found = [Silence(by_id[number_id], at, usual) for number_id, at, usual in cursor.fetchall()]
-    return sorted((one for one in found if one.usual >= LEAST_USUAL), key=lambda one: -one.usual)
+        parameters: dict[str, Any] = {"ids": list(by_id), "weeks": WEEKS, "now": now, "earliest": now - LONGEST_SILENCE}
+        cursor.execute(USUAL, parameters)
+        silences = [Silence(by_id[number_id], at, usual) for number_id, at, usual in cursor.fetchall()]
+    silences = [silence for silence in silences if silence.usual >= LEAST_USUAL]
+    return sorted(silences, key=lambda silence: -silence.usual)

@@ -1,4 +1,4 @@
-"""Which numbers stay below the service level they aim at."""
+"""Numbers whose service level is below its target."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reports.periods import Period
 from reports.queries import counts
 
 DAYS = 7
-# On fewer calls a share says little.
+# A share of fewer calls says little.
 LEAST_CALLS = 30
 
 
 @dataclass(frozen=True)
 class Below:
-    """A number below its aim in the last whole days."""
+    """A number below its target in the last whole days."""
 
     number: DestinationNumber
     period: Period
@@ -33,7 +33,7 @@ class Below:
             "Service level of %(number)s was %(level)d %% in the last %(days)d days, below its aim of %(aim)d %%."
         ) % {
             "number": self.number.name,
-            # Rounded down, so that it never reads as the aim itself.
+            # Rounded down, so that it never looks equal to the target.
             "level": int(self.service_level * 100 + 1e-9),
             "days": DAYS,
             "aim": self.number.service_level_aim,
@@ -41,17 +41,15 @@ class Below:
 
 
 def is_reached(number: DestinationNumber, service_level: float | None) -> bool | None:
-    """Say whether a service level is at least the one a number aims at; None where either is not known.
+    """Return whether a service level reaches the number's target; None if either is not known.
 
-    Compared as shares: the same ratio of whole numbers is the same float, which it is not in percent."""
+    Compared as shares, because equal ratios of integers are equal floats; in percent they may differ."""
     aim = number.service_level_aim
     return None if service_level is None or aim is None else service_level >= aim / 100
 
 
 def points_short(number: DestinationNumber, service_level: float | None) -> float | None:
-    """Return by how many percentage points a service level misses the aim, rounded up to a tenth: never nought.
-
-    None where it is reached, or not known."""
+    """Return percentage points below target, rounded up to 0.1. None if reached or unknown."""
     if is_reached(number, service_level) is not False:
         return None
     short = (number.service_level_aim or 0) - (service_level or 0) * 100
@@ -59,19 +57,19 @@ def points_short(number: DestinationNumber, service_level: float | None) -> floa
 
 
 def last_days() -> Period:
-    """Return the days that are looked at: whole ones, up to yesterday."""
+    """Return the days that are checked: whole days up to yesterday."""
     yesterday = periods.today() - periods.DAY
     return Period(yesterday - (DAYS - 1) * periods.DAY, yesterday)
 
 
 def below(numbers: Sequence[DestinationNumber] | Coverage) -> list[Below]:
-    """Return the numbers below their aim, the farthest below first; none without an aim, or with few calls."""
+    """Return the numbers below target, furthest below first, without those that have few calls or no target."""
     aiming = [number for number in numbers if number.service_level_aim is not None]
     if not aiming:
         return []
-    period, found = last_days(), []
+    period, misses = last_days(), []
     for row in counts.by_number(Coverage.read(numbers).only(*aiming), period, ("service_level",)):
         level = row["service_level"]
         if row.number and (level.whole or 0) >= LEAST_CALLS and is_reached(row.number, level.value) is False:
-            found.append(Below(row.number, period, level.value or 0.0))
-    return sorted(found, key=lambda one: one.service_level - (one.number.service_level_aim or 0) / 100)
+            misses.append(Below(row.number, period, level.value or 0.0))
+    return sorted(misses, key=lambda miss: miss.service_level - (miss.number.service_level_aim or 0) / 100)

@@ -127,7 +127,7 @@ def _attention(everything: Coverage, asked: str) -> list[Attention]:
     address = session_filter.carry(reverse("coverage"), asked)
     silent = post_arrivals.silent(everything.numbers, timezone.now())
     arrivals = post_arrivals.of_numbers(everything.numbers).values()
-    lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_somebody]
+    lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_fix]
     found = [Attention(silence.says, f"{address}#n-{silence.number.pk}") for silence in silent]
     found += [
         Attention(
