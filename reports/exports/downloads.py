@@ -205,7 +205,7 @@ def _counted(what: str, numbers: Sequence[DestinationNumber], period: Period | N
 
 
 def _numbers_of(form: ReportForm) -> tuple[str, str]:
-    numbers = ", ".join(str(number) for number in form.numbers) if form.selected else gettext("all that you may see")
+    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
     return gettext("Numbers"), numbers
 
 

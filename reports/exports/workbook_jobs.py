@@ -109,10 +109,10 @@ def ask_again(workbook: Workbook, user: Any) -> Workbook:
     query = QueryDict(workbook.query, mutable=True)
     if numbers := query.getlist("number"):
         visible = set(DestinationNumber.objects.visible_to(user).values_list("e164", flat=True))
-        still_visible = [e164 for e164 in numbers if e164 in visible]
-        if not still_visible:
+        still = [e164 for e164 in numbers if e164 in visible]
+        if not still:
             raise Refused(_("You may no longer see any of the numbers that it was of."))
-        query.setlist("number", still_visible)
+        query.setlist("number", still)
     return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
 
 

@@ -61,9 +61,9 @@ def calls_url(
     row: Row | None,
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> str:
-    """Return the address of exactly the calls that a count is of, or nothing where no filter says it.
+    """Return the address that lists exactly the calls of a count; blank if no filter can.
 
-    In place of a block type may stand filters of the list themselves."""
+    `block_type` may also be filters of the list."""
     if not cell.value or key not in _WANTED:
         return ""
     part_filters = FIGURES[key].part_filters if key in FIGURES else ()
@@ -73,12 +73,12 @@ def calls_url(
     number = row.number if row is not None and row.number is not None else page.number
     numbers = [number.e164] if number is not None else [chosen.e164 for chosen in page.chosen]
     when = row.bucket if row is not None and row.bucket else page.period
-    # The figures of a row begin alike.
+    # Cached, because the addresses of a row's figures begin alike.
     place = (when.start, when.end, *numbers)
     render_context: Any = context.render_context
-    known: dict[tuple[object, ...], str] = render_context.setdefault(calls_url, {})
-    if place not in known:
-        known[place] = f"{_list_of_calls()}?{urlencode(_span(when.start, when.end, numbers))}"
+    addresses: dict[tuple[object, ...], str] = render_context.setdefault(calls_url, {})
+    if place not in addresses:
+        addresses[place] = f"{_list_of_calls()}?{urlencode(_span(when.start, when.end, numbers))}"
     more: list[tuple[str, str]] = block_type if isinstance(block_type, list) else []
     if cell.since is not None or cell.left_out:
         more = [*more, ("measured", _measured_as(key, more))]
@@ -87,28 +87,28 @@ def calls_url(
         more = [("opening", opening.value), *more]
     if block_type and isinstance(block_type, str):
         more = [*more, *((name, block_type) for name in part_filters)]
-    return "&".join([known[place], _WANTED[key], *([urlencode(more)] if more else [])])
+    return "&".join([addresses[place], _WANTED[key], *([urlencode(more)] if more else [])])
 
 
 def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
-    """Return the figure that says since when a count is measured."""
+    """Return the figure whose coverage applies to a count."""
     part = PARTS_OF_FIGURES.get(key)
     return (part and part.measured_as) or dict(filters).get("took", key)
 
 
 def _link(href: str, key: str, calls: int) -> SafeString:
-    """A count that leads to its calls."""
-    # As format_html, but for what needs no escaping: a page has thousands of these.
+    """Return a count with a link to its calls."""
+    # Like format_html, but escapes only the address, because a page has thousands of these.
     text = f'<a href="{escape(href)}" data-figure="{key}" data-calls="{calls}">{shown(calls, "count")}</a>'
-    return mark_safe(text)  # noqa: S308 (the address is escaped; figures' keys and numbers need not be)
+    return mark_safe(text)  # noqa: S308 (the address is escaped; keys of figures and numbers need not be)
 
 
-# What the list of calls is asked for the calls of a figure.
+# The query string of the list of calls for the calls of each figure.
 _WANTED = {key: urlencode(filters) for key, filters in LISTED_AS.items()}
 
 
 def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
-    """Return what the list of calls is asked for a time, in whole days where it is made of such, and numbers."""
+    """Return the filters of the list of calls for a time and numbers; whole days are given as days."""
     days = periods.whole_days(start, end)
     span = DaysFilter.query_of(*days) if days else MomentsFilter.query_of(start, end)
     return [*span, *(("number", e164) for e164 in numbers)]
@@ -118,34 +118,34 @@ def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str,
 def cell(  # noqa: PLR0917 (a template names them in this order)
     context: template.Context,
     key: str,
-    one: Cell,
+    figure_cell: Cell,
     row: Row | None = None,
     kind: str = "count",
     place: str = "",
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
-    if one.state is CellState.DOES_NOT_APPLY:
+    if figure_cell.state is CellState.DOES_NOT_APPLY:
         return format_html('<span class="no-value" title="{}">–</span>', _("does not apply"))
-    if one.state is CellState.NOT_MEASURED:
-        return _not_measured(context, key, one, row, place)
-    href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
-    if one.value is None:
+    if figure_cell.state is CellState.NOT_MEASURED:
+        return _not_measured(context, key, figure_cell, row, place)
+    href = calls_url(context, key, figure_cell, row, block_type) if kind == "count" else ""
+    if figure_cell.value is None:
         value = _NIL
-    elif not one.value and kind == "count":
+    elif not figure_cell.value and kind == "count":
         value = _ZERO
     elif href:
-        value = _link(href, key, int(one.value))
+        value = _link(href, key, int(figure_cell.value))
     else:
-        value = shown(one.value, kind)
-    if one.since is not None:
+        value = shown(figure_cell.value, kind)
+    if figure_cell.since is not None:
         since = format_html(
             '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
             '<span class="visually-hidden">{word}</span></button>'
             '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{reason}</span></span>',
             place=f"since-{place}-{key}",
-            word=_("since %(moment)s") % {"moment": periods.moment_label(one.since)},
-            reason=one.reason,
+            word=_("since %(moment)s") % {"moment": periods.moment_label(figure_cell.since)},
+            reason=figure_cell.reason,
         )
         value = format_html("{}{}", value, since)
     return value
@@ -160,7 +160,7 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
     row: Row,
     filters: list[tuple[str, str]] | None = None,
 ) -> SafeString:
-    """Some of the calls that a figure is of, with a link to them. Since when it is measured stands beside it."""
+    """A part of a figure's calls, with a link to them. Since when it is measured is shown at the figure itself."""
     if calls is None:
         return _NIL
     if not calls:
@@ -171,29 +171,29 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
 
 @register.simple_tag
 def at_once(peak: Peak, number: DestinationNumber) -> SafeString:
-    """The most calls at once of a stretch, with a link to those that went on."""
+    """The peak of simultaneous calls of a bucket, with a link to these calls."""
     if not peak.calls or not peak.at:
         return _ZERO
-    wanted = urlencode({"number": number.e164, "at_once": peak.at.isoformat()})
-    return _link(f"{_list_of_calls()}?{wanted}", "at_once", peak.calls)
+    filters = urlencode({"number": number.e164, "at_once": peak.at.isoformat()})
+    return _link(f"{_list_of_calls()}?{filters}", "at_once", peak.calls)
 
 
 @register.simple_tag
 def headings(place: str, keys: Sequence[str]) -> SafeString:
-    """The headings of columns of figures, each with its definition; `place` keeps ids apart."""
+    """The column headings of figures, each with its definition; `place` makes ids unique."""
     written = (term(place, key) for key in keys)
-    return mark_safe("".join(f'<th scope="col" class="num">{one}</th>' for one in written))  # noqa: S308 (terms are safe)
+    return mark_safe("".join(f'<th scope="col" class="num">{heading}</th>' for heading in written))  # noqa: S308 (terms are safe)
 
 
 @register.simple_tag(takes_context=True)
 def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], place: str) -> SafeString:
-    """The cells of figures of a row, in a table; as `cell` for each, which takes twice as long."""
+    """The table cells of a row's figures. Does the same as `cell` for each in half the time."""
     linked = row if isinstance(row, Row) else None
     written = (cell(context, key, row[key], linked, FIGURES[key].kind, place) for key in keys)
-    return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+    return mark_safe("".join(f'<td class="num">{text}</td>' for text in written))  # noqa: S308 (cells are safe)
 
 
-# The columns of the table of numbers: a figure each, and the windows it is hidden in.
+# The columns of the table of numbers: figure, and the class that hides it in narrow windows.
 _OF_NUMBERS = (
     ("offered", ""),
     ("answered", " hide-phone"),
@@ -209,7 +209,7 @@ _OF_NUMBERS = (
 
 @register.simple_tag(takes_context=True)
 def cells_of_number(context: template.Context, row: Row, place: str) -> SafeString:
-    """The cells of a row in the table of numbers, or of the sum of its rows."""
+    """The cells of a row in the table of numbers, or of its sum."""
     written = []
     for key, hidden in _OF_NUMBERS:
         if key == "in_progress":
@@ -227,32 +227,32 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
 
 @register.simple_tag(takes_context=True)
 def sum_cells(context: template.Context, sums: dict[str, Cell], keys: Sequence[str], place: str) -> SafeString:
-    """The cells of figures of the same days of the weeks before together."""
+    """The cells of figures summed over the same days of the weeks before."""
     written = (_sum_cell(context, key, sums[key], place) for key in keys)
-    return mark_safe("".join(f'<td class="num">{one}</td>' for one in written))  # noqa: S308 (cells are safe)
+    return mark_safe("".join(f'<td class="num">{text}</td>' for text in written))  # noqa: S308 (cells are safe)
 
 
-def _sum_cell(context: template.Context, key: str, one: Cell, place: str) -> SafeString:
-    """Return such a figure; a count leads to the calls of all of these days."""
+def _sum_cell(context: template.Context, key: str, figure_cell: Cell, place: str) -> SafeString:
+    """Return one of these cells; a count links to the calls of all these days."""
     kind = FIGURES[key].kind
-    if not one.is_measured or not one.value:
-        return cell(context, key, one, None, kind, place)
+    if not figure_cell.is_measured or not figure_cell.value:
+        return cell(context, key, figure_cell, None, kind, place)
     page = context["page"]
     if key not in _WANTED:
-        return shown(one.value, kind)
+        return shown(figure_cell.value, kind)
     period: Period = page.period
-    wanted = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
+    filters = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
     if period.opening != Opening.ALL:
-        wanted.append(("opening", period.opening.value))
+        filters.append(("opening", period.opening.value))
     if any(not row[key].is_measured or row[key].since for row in page.weeks):
-        wanted.append(("measured", key))
-    href = f"{_list_of_calls()}?{urlencode([*wanted, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
-    return _link(href, key, int(one.value))
+        filters.append(("measured", key))
+    href = f"{_list_of_calls()}?{urlencode([*filters, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
+    return _link(href, key, int(figure_cell.value))
 
 
 @register.simple_tag(takes_context=True)
 def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[str, object]], place: str) -> SafeString:
-    """The counts of a row, as `cells`, each with the plain number that a chart draws. `series` are keys and labels."""
+    """The counts of a row as `cells`, each with the plain number for the chart. `series` are keys and labels."""
     return mark_safe(  # noqa: S308 (cells are safe, and so are numbers)
         "".join(
             f'<td class="num" data-v="{plain(row[key].value)}">{cell(context, key, row[key], row, "count", place)}</td>'
@@ -263,15 +263,15 @@ def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[st
 
 @register.simple_tag(takes_context=True)
 def forward_cell(  # noqa: PLR0917 (a template names them in this order)
-    context: template.Context, key: str, one: Cell, kind: str = "count", place: str = "", names: Any = None
+    context: template.Context, key: str, figure_cell: Cell, kind: str = "count", place: str = "", names: Any = None
 ) -> SafeString:
-    """A figure of forwards; where it is of named destinations, with a link to its calls."""
+    """A figure of forwards; with a link to its calls if `names` has destinations."""
     listed = [names] if isinstance(names, str) else list(names or ())
     pairs = list(zip(FIGURES[key].part_filters, listed, strict=True)) if listed else []
-    return cell(context, key, one, None, kind, place, pairs or None)
+    return cell(context, key, figure_cell, None, kind, place, pairs or None)
 
 
-def _not_measured(context: template.Context, key: str, one: Cell, row: Row | None, place: str) -> SafeString:
+def _not_measured(context: template.Context, key: str, figure_cell: Cell, row: Row | None, place: str) -> SafeString:
     number = row.number if row is not None and row.number is not None else context["page"].number
     link = to_coverage(context, number)
     if number is not None and is_administrator(context["user"]):
@@ -287,14 +287,14 @@ def _not_measured(context: template.Context, key: str, one: Cell, row: Row | Non
         place=f"nm-{place}-{key}",
         word=_("not measured"),
         figure=FIGURES[key].label,
-        reason=one.reason,
+        reason=figure_cell.reason,
         link=link,
     )
 
 
 @register.simple_tag
 def usual(value: float | None, kind: str) -> str:
-    """A mean of several days, as the figure of one; nothing as a dash."""
+    """An average of several days, written like the figure; a dash for None."""
     if value is None:
         return EN_DASH
     return shown(round(value) if kind == "count" else value, kind)
@@ -302,7 +302,7 @@ def usual(value: float | None, kind: str) -> str:
 
 @register.simple_tag
 def share_of(row: Row, key: str) -> SafeString:
-    """An outcome's share of offered, small and quiet."""
+    """An outcome as a share of offered calls, in small grey text."""
     share = row.share(key)
     if share is None:
         return mark_safe('<span class="beside-count"></span>')
@@ -311,7 +311,7 @@ def share_of(row: Row, key: str) -> SafeString:
 
 @register.simple_tag
 def before(pair: Pair | None, kind: str = "count") -> SafeString:
-    """The same figure of the period before, and the change: in percent, rates in points, times in seconds."""
+    """The figure of the previous period, and the change: in percent, for shares in points, for times in seconds."""
     if pair is None or pair.then is None:
         return format_html("{}", _("before –"))
     text = format_html("{} <b>{}</b>", _("before"), shown(pair.then, kind))
@@ -340,18 +340,18 @@ def of(row: Row, key: str) -> Cell:
 
 @register.simple_tag(takes_context=True)
 def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeString:
-    """Calls in progress and calls whose end is unknown, each with its link; 0 where there is neither."""
-    going, unknown = row["in_progress"], row["end_unknown"]
-    if not going.is_measured or not unknown.is_measured:
-        return cell(context, "in_progress", going, row, "count", place)
-    if not going.value and not unknown.value:
-        return cell(context, "in_progress", going, row, "count", place)
+    """Calls in progress and calls with unknown end, each with its link; 0 if there are none."""
+    ongoing, unknown = row["in_progress"], row["end_unknown"]
+    if not ongoing.is_measured or not unknown.is_measured:
+        return cell(context, "in_progress", ongoing, row, "count", place)
+    if not ongoing.value and not unknown.value:
+        return cell(context, "in_progress", ongoing, row, "count", place)
     parts = []
-    if going.value:
-        parts.append(cell(context, "in_progress", going, row, "count", place))
+    if ongoing.value:
+        parts.append(cell(context, "in_progress", ongoing, row, "count", place))
     if unknown.value:
         parts.append(cell(context, "end_unknown", unknown, row, "count", place))
-    words = [_("open")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
+    words = [_("open")] * bool(ongoing.value) + [_("unknown")] * bool(unknown.value)
     return format_html_join(
         "", '<span class="d-block">{} <span class="beside-count wide">{}</span></span>', zip(parts, words, strict=True)
     )

@@ -1,4 +1,4 @@
-"""How pages write values: time spans, moments, counts, shares, phone numbers, filters."""
+"""Formats of values on pages: durations, times, counts, shares, phone numbers, filters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EN_DASH = "–"
 
 
 def clock(seconds: float) -> str:
-    """Return a time span as people say it: `21 s`, `4:18 min`, `2:05:00 h`."""
+    """Return a duration in words: `21 s`, `4:18 min`, `2:05:00 h`."""
     whole = round(seconds)
     if whole < 100:
         return f"{whole} s"
@@ -41,14 +41,14 @@ def shown(value: Any, kind: str) -> SafeString:
         return SafeString(f"{round(value * 100)} %")
     if kind == "seconds":
         return SafeString(clock(value))
-    # As Django localizes a whole number, which takes many times as long.
+    # The result of Django's localize, which takes many times as long.
     text = f"{value:,}"
     return SafeString(text.replace(",", get_format("THOUSAND_SEPARATOR")) if "," in text else text)
 
 
 @register.filter
 def seconds(value: Any) -> str:
-    """A number of seconds or a timedelta in words; nothing as a dash."""
+    """A number of seconds or a timedelta in words; a dash for None."""
     if value is None:
         return EN_DASH
     return clock(value.total_seconds() if hasattr(value, "total_seconds") else value)
@@ -61,7 +61,7 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def readable(number: str) -> str:
-    """A phone number as people write it; what is none comes back unchanged."""
+    """A phone number as people write it; other texts are unchanged."""
     return phones.readable(number)
 
 
@@ -72,7 +72,7 @@ def day(moment: datetime) -> str:
 
 @register.filter
 def precise(moment: datetime) -> str:
-    """The time of day to the tenth of a second, in the reports' zone."""
+    """The time of day to a tenth of a second, in the reports' time zone."""
     local = moment.astimezone(periods.zone())
     return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
 
@@ -84,7 +84,7 @@ def time_of_day(moment: datetime) -> str:
 
 @register.filter("clock")
 def clock_of(moment: datetime) -> str:
-    """The time of day to the minute; of an hour that comes twice with its offset."""
+    """The time of day to the minute, with UTC offset in the repeated hour."""
     return periods.moment_label(moment).rpartition(", ")[2]
 
 
@@ -100,7 +100,7 @@ def iso(moment: datetime) -> str:
 
 @register.filter
 def age(moment: datetime) -> str:
-    """How long ago, in the largest whole unit."""
+    """How long ago a time was, in one unit."""
     past = max(0, int((timezone.now() - moment).total_seconds()))
     if past < 120:
         return ngettext("%(n)d second ago", "%(n)d seconds ago", past) % {"n": past}
@@ -119,19 +119,19 @@ def pretty_json(payload: str) -> str:
 
 @register.filter
 def plain(value: float | None) -> str:
-    """A number as machines read it; nothing as nothing, which a chart draws as a gap."""
+    """A number without formatting; blank for None, which a chart draws as a gap."""
     return "" if value is None else str(value)
 
 
 @register.filter
 def raw(value: float) -> str:
-    """A number in an SVG attribute: no thousands separator, a point before the fraction."""
+    """A number for an SVG attribute: no thousands separator, a decimal point."""
     return f"{value:g}"
 
 
 @register.filter
 def place(value: object, prefix: str) -> str:
-    """Part of an id: a row's key after a prefix, nothing in it but letters, digits and dashes."""
+    """An id from a prefix and the key of a row, with only letters, digits and dashes."""
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     return prefix + "-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
 
@@ -143,7 +143,7 @@ def block(block_type: str) -> str:
 
 @register.filter
 def zero(count: int) -> SafeString:
-    """A count with a quiet 0."""
+    """A count; 0 is greyed out."""
     return format_html('<span class="zero">0</span>' if not count else "{}", localize(count))
 
 
@@ -155,12 +155,12 @@ def day_short(moment: datetime) -> str:
 
 @register.filter
 def exact_seconds(span: Any) -> str:
-    """A gap between posts: to the tenth while that matters."""
+    """A gap between posts, under 100 s to a tenth of a second."""
     total = span.total_seconds()
     return f"{total:.1f} s" if total < 100 else clock(total)
 
 
 @register.simple_tag
 def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
-    """What a list of calls was narrowed to, as one phrase."""
+    """The filters of a list of calls, as one phrase."""
     return format_html("{}.", ", ".join(asked.sentence()) or _("those you searched for"))

@@ -1,4 +1,4 @@
-"""Links that several pages have: reports with the question that is being asked, downloads, coverage."""
+"""Links that several pages have: reports with the current filters, downloads, coverage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.filters import session_filter
 
 register = template.Library()
 
-# The files that pages offer: their names, and what a row of them is.
+# The files that pages offer: their labels, and what a row is.
 FILES = {
     "counts": (gettext_lazy("Counts"), gettext_lazy("One row per number and stretch of time")),
     "blocks": (gettext_lazy("Blocks"), gettext_lazy("One row per number and block type")),
@@ -32,19 +32,19 @@ FILES = {
 
 @register.filter
 def file_label(kind: str) -> str:
-    """Return what a download is called on pages."""
+    """Return the label of a download."""
     return str(FILES[kind][0]) if kind in FILES else kind
 
 
 @register.inclusion_tag("reports/_export.html", takes_context=True)
 def export_menu(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
-    """The menu of a page's files, for windows that are wide enough. A file may have a query of its own."""
+    """The menu of a page's downloads, for wide windows. `queries` are query strings of single files."""
     return {"files": _files(names, query, queries), "question": context.get("question", "")}
 
 
 @register.inclusion_tag("reports/_export_links.html")
 def export_links(names: str, query: str = "", **queries: str) -> dict[str, Any]:
-    """The same files as a line of links, for those that are not."""
+    """The same downloads as a line of links, for narrow windows."""
     return {"files": _files(names, query, queries)}
 
 
@@ -65,12 +65,12 @@ def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, An
 
 @register.simple_tag(takes_context=True)
 def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
-    """The address of a report, with the question that is being asked; `place` is one on its page."""
+    """The address of a report with the current filters; `place` is an anchor on its page."""
     return session_filter.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
 
 
 @register.simple_tag(takes_context=True)
 def to_coverage(context: template.Context, number: DestinationNumber | None = None) -> SafeString:
-    """A link to which posts arrive, behind the words why something is not measured."""
+    """A link to the page Coverage, after the reason why something is not measured."""
     href = report_url(context, "coverage", place=f"n-{number.pk}" if number else "")
     return format_html(' <a href="{}">{}</a>', href, _("Coverage"))

@@ -1,4 +1,4 @@
-"""Icons, swatches of outcomes, words with their definition, small drawings."""
+"""Icons, swatches of outcomes, terms with their definition, sparklines, marks of posts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ register = template.Library()
 @register.simple_tag
 @cache
 def icon(name: str) -> SafeString:
-    """An icon of the sprite; the word beside it says the same."""
+    """An icon, hidden from screen readers, because the word beside it says the same."""
     href = f"{static('reports/vendor/bootstrap-icons/icons.svg')}#{name}"
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', href)
 
@@ -41,7 +41,7 @@ def swatch(kind: str) -> SafeString:
 
 @register.simple_tag
 def outcome(kind: str) -> SafeString:
-    """An outcome as colour, pattern and word."""
+    """An outcome as colour, pattern and label."""
     if kind == outcomes.CALLBACK:
         return format_html('<span class="outcome">{}</span>', outcomes.CALLBACK_LABEL)
     return format_html('<span class="outcome">{}{}</span>', swatch(kind), Outcome(kind).label)
@@ -49,7 +49,7 @@ def outcome(kind: str) -> SafeString:
 
 @register.simple_tag
 def explained(place: str, word: object, text: object) -> SafeString:
-    """A word with its definition: open on hover and focus, closed with Esc. `place` keeps ids apart."""
+    """A word with its definition, shown on hover and focus, closed with Esc. `place` makes its id unique."""
     return format_html(
         '<span class="explained"><button type="button" class="term" aria-describedby="tip-{place}">{word}</button>'
         '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{text}</span></span>',
@@ -61,13 +61,13 @@ def explained(place: str, word: object, text: object) -> SafeString:
 
 @register.simple_tag
 def term(place: str, key: str, word: object = "") -> SafeString:
-    """A figure's name with its definition."""
+    """The label of a figure with its definition."""
     return explained(f"{place}-{key}", word or FIGURES[key].label, FIGURES[key].definition)
 
 
 @register.simple_tag
 def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
-    """The calls of each day as a small line; in words for those who do not see it."""
+    """The calls of each day as a sparkline, with a text for screen readers."""
     values = days.get(number_id) or [0]
     most, width, height = max(*values, 1), 100, 24
     step = width / max(1, len(values) - 1)

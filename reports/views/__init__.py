@@ -1,1 +1,1 @@
-"""Dashboards and downloads. Each view reads the request, asks, answers; what is personal is never stored on the way."""
+"""Pages and downloads. A view reads the request, builds the page and renders it; no cache may store the response."""

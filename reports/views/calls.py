@@ -37,7 +37,7 @@ class CallsPage(Page):
     filter: CallFilter
     form: CallMenus
     found: PageOfCalls
-    # Each call with its outcome; blank where that is not measured.
+    # Each call with its outcome; blank if that is not measured.
     rows: Sequence[tuple[Call, str]]
     list_query: str
 
@@ -52,7 +52,7 @@ class CallsPage(Page):
 
     @property
     def more_outcomes(self) -> list[Option]:
-        """What else can be chosen beside outcomes."""
+        """The further choices of the filter by outcome."""
         return [option for option in self.filter[OutcomeFilter].options() if option[0] not in Outcome.values]
 
     @property
@@ -68,48 +68,50 @@ class CallsPage(Page):
 @login_required
 @personal
 def calls(request: HttpRequest) -> HttpResponse:
-    """List calls. A search is posted, kept in the session, and stands in the address as a token only."""
+    """List calls. A search is posted and kept in the session; the address has only its token."""
     if request.method == "POST":
         posted = request.POST.copy()
         posted["search"] = keep_search(request.session, request.POST.get("q", ""))
-        found_by = CallFilter.raw_query(posted)
-        return redirect(f"{reverse('calls')}?{found_by}" if found_by else "calls")
-    # An address without anything lists what was asked for elsewhere; any other says all that it is of.
+        filters = CallFilter.raw_query(posted)
+        return redirect(f"{reverse('calls')}?{filters}" if filters else "calls")
+    # Without a query string, the filters kept in the session apply; otherwise the query string is complete.
     query: QueryDict = request.GET
     is_recalled = False
     if not query or query.get("period") == session_filter.FORGET:
         query, is_recalled = session_filter.completed(query, request.session)
-    asked = CallFilter(query, request.user, request.session, is_recalled=is_recalled)
-    page = build_calls_page(asked, query)
-    return page_of(request, "reports/calls.html", page, asked.choices, _question_of(request, asked, is_recalled))
+    call_filter = CallFilter(query, request.user, request.session, is_recalled=is_recalled)
+    page = build_calls_page(call_filter, query)
+    return page_of(
+        request, "reports/calls.html", page, call_filter.choices, _question_of(request, call_filter, is_recalled)
+    )
 
 
-def build_calls_page(asked: CallFilter, query: QueryDict) -> CallsPage:
-    """Build the page of the list that `query` names, of the calls that were asked for."""
-    found = page_of_calls(call_queries.with_list_columns(asked.calls()), query, asked.query)
-    coverage = Coverage.read(asked.choices)
+def build_calls_page(call_filter: CallFilter, query: QueryDict) -> CallsPage:
+    """Build the page of the list that `query` names, of the calls that match the filters."""
+    listed = page_of_calls(call_queries.with_list_columns(call_filter.calls()), query, call_filter.query)
+    coverage = Coverage.read(call_filter.choices)
     return CallsPage(
-        filter=asked,
-        form=CallMenus(asked),
-        found=found,
-        rows=[(call, shown_outcome(call, coverage)) for call in found.calls],
-        list_query=asked.query(),
+        filter=call_filter,
+        form=CallMenus(call_filter),
+        found=listed,
+        rows=[(call, shown_outcome(call, coverage)) for call in listed.calls],
+        list_query=call_filter.query(),
         zone=settings.TIME_ZONE,
     )
 
 
-def _question_of(request: HttpRequest, asked: CallFilter, is_recalled: bool = False) -> str:
-    """Return the question that links to reports carry: that of the list, which is then remembered, or the last one."""
-    if not asked.question:
+def _question_of(request: HttpRequest, call_filter: CallFilter, is_recalled: bool = False) -> str:
+    """Return the question for links to reports: that of the list, which the session then keeps, or the last one."""
+    if not call_filter.question:
         return last_question(request)
     if not is_recalled:
-        session_filter.remember(request, asked.question_to_remember)
-    return asked.question
+        session_filter.remember(request, call_filter.question_to_remember)
+    return call_filter.question
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallPage(Page):
-    """One call, with the calls before and after it in the list from which it was reached."""
+    """One call, with the previous and next call in the list from which it was reached."""
 
     call: Call  # with list columns
     outcome: str
@@ -129,31 +131,31 @@ class CallPage(Page):
 @login_required
 @personal
 def call(request: HttpRequest, pk: int) -> HttpResponse:
-    # The list from which it was reached: its calls come before and after.
-    asked = CallFilter(request.GET, request.user, request.session)
-    visible = call_queries.with_list_columns(Call.objects.filter(destination_number__in=asked.choices))
-    page = build_call_page(get_object_or_404(visible, pk=pk), asked)
-    return page_of(request, "reports/call.html", page, asked.choices, _question_of(request, asked))
+    # The list from which the call was reached; it has the previous and next call.
+    call_filter = CallFilter(request.GET, request.user, request.session)
+    visible = call_queries.with_list_columns(Call.objects.filter(destination_number__in=call_filter.choices))
+    page = build_call_page(get_object_or_404(visible, pk=pk), call_filter)
+    return page_of(request, "reports/call.html", page, call_filter.choices, _question_of(request, call_filter))
 
 
-def build_call_page(one: Call, asked: CallFilter) -> CallPage:
-    """Build the page of a call; the calls beside it are those of its number where it was reached from no list."""
-    beside: QuerySet[Call] = Call.objects.filter(destination_number=one.destination_number_id)
-    if asked.pairs() or asked.errors:
-        beside = asked.calls()
-    place = one.first_post_at, one.pk
-    events = call_timeline.events_of(one)
+def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
+    """Build the page of a call. Without a list, the previous and next calls are those of its number."""
+    neighbours: QuerySet[Call] = Call.objects.filter(destination_number=shown_call.destination_number_id)
+    if call_filter.pairs() or call_filter.errors:
+        neighbours = call_filter.calls()
+    place = shown_call.first_post_at, shown_call.pk
+    events = call_timeline.events_of(shown_call)
     answers = (event.destination for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     return CallPage(
-        call=one,
-        outcome=shown_outcome(one, Coverage.read([one.destination_number])),
+        call=shown_call,
+        outcome=shown_outcome(shown_call, Coverage.read([shown_call.destination_number])),
         events=events,
-        bar=call_timeline.scale_bar(one),
+        bar=call_timeline.scale_bar(shown_call),
         variables=call_timeline.variables_of(events),
-        remarks=call_timeline.remarks_on(one, events),
+        remarks=call_timeline.remarks_on(shown_call, events),
         answered_by=next(answers, ""),
-        list_query=asked.query(),
-        earlier=call_queries.earlier(beside, *place).values_list("pk", flat=True).first(),
-        later=call_queries.later(beside, *place).values_list("pk", flat=True).first(),
+        list_query=call_filter.query(),
+        earlier=call_queries.earlier(neighbours, *place).values_list("pk", flat=True).first(),
+        later=call_queries.later(neighbours, *place).values_list("pk", flat=True).first(),
         zone=settings.TIME_ZONE,
     )

@@ -1,4 +1,4 @@
-"""Which posts arrive, number by number."""
+"""The page Coverage: which posts arrive, number by number."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from reports.views.shared import Page, Readable, page_of, passed_on, personal
 @personal
 def coverage(request: HttpRequest) -> HttpResponse:
     choices = list(DestinationNumber.objects.visible_to(request.user))
-    asked = passed_on(request)
-    return page_of(request, "reports/coverage.html", build_coverage_page(choices, asked), choices, asked)
+    question = passed_on(request)
+    return page_of(request, "reports/coverage.html", build_coverage_page(choices, question), choices, question)
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class CoveragePage(Page):
 
     @property
     def needing(self) -> int:
-        """How many things keep figures from being whole."""
+        """How many problems keep figures from being complete."""
         return sum(
             sum(arrival.needs_fix for arrival in row.arrivals) + (row.silence is not None) for row in self.numbers
         )
 
 
-def build_coverage_page(choices: Sequence[DestinationNumber], asked: str) -> CoveragePage:
-    """Build the page of all these numbers; `asked` is the question that its links carry."""
+def build_coverage_page(choices: Sequence[DestinationNumber], question: str) -> CoveragePage:
+    """Build the page for these numbers; `question` is the one that its links carry."""
     covered = Coverage.read(choices)
     arrivals = post_arrivals.of_numbers(choices)
     silences = {silence.number: silence for silence in post_arrivals.silent(choices, timezone.now())}
@@ -73,8 +73,8 @@ def build_coverage_page(choices: Sequence[DestinationNumber], asked: str) -> Cov
     return CoveragePage(
         zone=settings.TIME_ZONE,
         numbers=sorted(numbers, key=lambda row: not row.needs_attention),
-        # The page is of all numbers, and so is its file.
-        export_query=urlencode([pair for pair in parse_qsl(asked) if pair[0] != "number"]),
+        # The page and its file are always about all numbers.
+        export_query=urlencode([pair for pair in parse_qsl(question) if pair[0] != "number"]),
     )
 
 

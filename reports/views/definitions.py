@@ -1,4 +1,4 @@
-"""What every figure means."""
+"""The page Definitions: what every figure means."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def definitions(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True)
 class DefinedFigure(Readable):
-    """A figure, and the posts that it rests on."""
+    """A figure and the posts that it depends on."""
 
     figure: Figure
     posts: Sequence[str]
@@ -32,7 +32,7 @@ class DefinedFigure(Readable):
 
 @dataclass(frozen=True, kw_only=True)
 class DefinitionsPage(Page):
-    """Every figure in words, and the posts it rests on."""
+    """Every figure with its definition and the posts it depends on."""
 
     figures: Sequence[DefinedFigure]
 

@@ -1,4 +1,4 @@
-"""The files: CSV, workbooks, and what workforce planners import."""
+"""Downloads: CSV files, workbooks, and the file for workforce planning."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ Asked = TypeVar("Asked", ReportForm, CallFilter)
 Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
 View = Callable[..., HttpResponseBase]
 
-# About half a second's work; a workbook of more rows is made by the files worker.
+# Takes about half a second; a workbook with more rows is made by the files worker.
 ROWS_AT_ONCE = 5_000
-# The estimate may be too low, by callbacks or where counting is behind: writing ends here.
+# The estimate may be too low because of callbacks or late counting; writing stops here.
 MOST_ROWS_AT_ONCE = 2 * ROWS_AT_ONCE
 
 
 def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], View]:
-    """Make views of functions that answer with a file to what `read` makes of a request, where that could be read."""
+    """Return a decorator that makes views of functions that return a file.
+
+    The functions get the result of `read`; if that has errors, the view answers 400."""
 
     def make(answer: Answer[Asked]) -> View:
         @require_safe
@@ -37,8 +39,8 @@ def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked
         @personal
         @wraps(answer)
         def view(request: HttpRequest) -> HttpResponseBase:
-            asked = read(request)
-            return said(400, *asked.errors.values()) if asked.errors else answer(request, asked)
+            filters = read(request)
+            return said(400, *filters.errors.values()) if filters.errors else answer(request, filters)
 
         return view
 
@@ -50,7 +52,7 @@ _of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, r
 
 
 def _csv(kind: str) -> View:
-    """Return the view of a file of a report as CSV, also for Excel."""
+    """Return the view of a report's CSV, also for Excel."""
 
     @_of_a_report
     def as_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
@@ -63,7 +65,7 @@ def _csv(kind: str) -> View:
 
 
 def _xlsx(kind: str) -> View:
-    """Return the view of a workbook: the file where it is small, else the way to ask for it."""
+    """Return the view of a workbook: the file if it is small, else a redirect to the page that requests it."""
 
     @require_safe
     @login_required
@@ -107,9 +109,9 @@ def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
 
 
 @_of_calls
-def calls_csv(request: HttpRequest, asked: CallFilter) -> HttpResponseBase:
-    pieces = csv_files.calls_csv(asked.calls(), excel=_is_for_excel(request))
-    return csv_files.download(csv_files.filename("calls", asked.period), pieces)
+def calls_csv(request: HttpRequest, call_filter: CallFilter) -> HttpResponseBase:
+    pieces = csv_files.calls_csv(call_filter.calls(), excel=_is_for_excel(request))
+    return csv_files.download(csv_files.filename("calls", call_filter.period), pieces)
 
 
 def _is_for_excel(request: HttpRequest) -> bool:
@@ -117,7 +119,7 @@ def _is_for_excel(request: HttpRequest) -> bool:
 
 
 def said(status: int, *lines: str) -> HttpResponse:
-    """Answer a download that there is none of, with why."""
+    """Return a text response that says why there is no download."""
     answer = HttpResponse("\n".join(lines) + "\n", status=status, content_type="text/plain; charset=utf-8")
     if status == 503:
         answer["Retry-After"] = "60"

@@ -1,4 +1,4 @@
-"""Workbooks that are made in the background: asked for, waited for, fetched by the person who asked."""
+"""Pages of workbooks that are made in the background: request, status, download."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reports.exports.workbook_jobs import TooManyWaiting
 from reports.models import Workbook, WorkbookState
 from reports.views.shared import Page, page_of, passed_on, personal
 
-# A job that nobody takes up for so long needs somebody to look at the worker.
+# If no worker takes a job for this long, the worker needs attention.
 SLOW = timedelta(seconds=30)
 MOST_LISTED = 50
 
@@ -30,7 +30,7 @@ MOST_LISTED = 50
 @login_required
 @personal
 def files(request: HttpRequest) -> HttpResponse:
-    """List the person's workbooks; a POST asks for one."""
+    """List the user's workbooks; a POST requests one."""
     if request.method == "POST":
         return _ask(request)
     page = FilesPage(files=list(workbook_jobs.workbooks_of(request.user)[:MOST_LISTED]))
@@ -41,7 +41,7 @@ def files(request: HttpRequest) -> HttpResponse:
 @login_required
 @personal
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what a workbook will hold, with the button that asks for it."""
+    """Show what a workbook will hold, with the button that requests it."""
     book, why, status = _read(request, request.GET)
     return _new(request, request.GET, book, why, status)
 
@@ -50,7 +50,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @login_required
 @personal
 def file(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Show how a workbook stands; a POST asks for the same again."""
+    """Show the status of a workbook; a POST requests the same again."""
     workbook = get_object_or_404(workbook_jobs.workbooks_of(request.user), pk=pk)
     if request.method != "POST":
         return _shown(request, workbook)
@@ -67,7 +67,7 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
 @login_required
 @personal
 def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
-    """Answer with a file, to the person who asked for it and still may see all that it holds."""
+    """Return a file to the person who requested it, if they may still see all that it holds."""
     workbook = get_object_or_404(workbook_jobs.workbooks_of(request.user), pk=pk)
     if workbook.state != WorkbookState.READY or (workbook.expires_at and workbook.expires_at < timezone.now()):
         return redirect(workbook)
@@ -82,7 +82,7 @@ def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
 
 @dataclass(frozen=True, kw_only=True)
 class FilesPage(Page):
-    """The person's workbooks, newest first."""
+    """The user's workbooks, newest first."""
 
     files: Sequence[Workbook]
 
@@ -98,26 +98,26 @@ class NewFilePage(Page):
     kind: str
     book: Book | None
     why: str
-    # It has no more rows than that.
+    # The highest possible number of rows.
     of_rows: int
 
     @property
     def csv(self) -> str:
-        """The name of the address of the same as CSV."""
+        """The URL name of the same file as CSV."""
         return f"{self.book.kind}_csv" if self.book else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilePage(Page):
-    """A workbook: ready, being made, waiting, or why there is none."""
+    """A workbook that is ready, being made or waiting, or why there is none."""
 
     file: Workbook
     why: str
-    # How many workbooks are made before it.
+    # How many workbooks are ahead of it.
     before: int
-    # It is waiting, and no worker makes workbooks.
+    # Whether it is waiting and no worker makes workbooks.
     is_stuck: bool
-    # Its worker does not answer.
+    # Whether its worker sends no heartbeats.
     is_silent: bool
 
     @property
@@ -130,7 +130,7 @@ class FilePage(Page):
 
 
 def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
-    """Build the page of a workbook; `why` says why what was asked of it was refused."""
+    """Build the page of a workbook; `why` says why a request was refused."""
     is_waiting, now, beat_at = workbook.state == WorkbookState.WAITING, timezone.now(), workbook.heartbeat_at
     return FilePage(
         file=workbook,
@@ -154,7 +154,7 @@ def _ask(request: HttpRequest) -> HttpResponse:
 
 
 def _read(request: HttpRequest, query: QueryDict) -> tuple[Book | None, str, int]:
-    """Return the workbook of a query; else why there is none, and the status that says so."""
+    """Return the workbook of a query, or None with the reason and the HTTP status."""
     try:
         return downloads.read(query.get("kind", ""), query, request.user, request.session), "", 200
     except BadQuery as error:

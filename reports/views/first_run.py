@@ -1,4 +1,4 @@
-"""The page before the first call."""
+"""The page shown before the first call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calls.models import BOXES, AccessKey, DestinationNumber, RequestType
 from reports.models import FirstPost
 from reports.views.shared import Page
 
-# What cannot be seen without each of the five posts.
+# For each of the five posts, what is missing without it.
 UNSEEN_WITHOUT = {
     RequestType.CALL_START: _("calls that never get further; the caller's whole wait"),
     RequestType.BLOCK_END: _("where callers give up"),
@@ -35,7 +35,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstRunPage(Page):
-    """For administrators the next step, for others who to ask."""
+    """The next step for administrators; for others, whom to ask."""
 
     newest: DestinationNumber | None
     keys: Sequence[AccessKey]
@@ -43,12 +43,12 @@ class FirstRunPage(Page):
     here_url: str
     boxes: Sequence[Box]
 
-    # The list of what needs attention is the same as on the overview; before the first call only notices are on it.
+    # The template shares its list with the overview; before the first call it has only notices.
     attention: ClassVar = ()
 
 
 def build_first_run_page(choices: Sequence[DestinationNumber], here_url: str) -> FirstRunPage:
-    """Build the page before the first call; `here_url` is where this server takes posts."""
+    """Build the page shown before the first call; `here_url` is the address of this server for posts."""
     newest = max(choices, key=lambda choice: choice.created_at, default=None)
     seen = set(FirstPost.objects.filter(destination_number=newest).values_list("request_type", flat=True))
     return FirstRunPage(

@@ -1,4 +1,4 @@
-"""The destinations of forwards, and which of them answered."""
+"""The page Forwards: destinations, and which of them answered."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def forwards(request: HttpRequest) -> HttpResponse:
 
 
 class ForwardFigure(NamedTuple):
-    """A figure on top of the page."""
+    """A figure at the top of the page."""
 
     key: str
     cell: Cell
@@ -63,7 +63,7 @@ class ForwardsPage(PeriodPage):
 
 
 def build_forwards_page(form: ReportForm, user: Any) -> ForwardsPage:
-    """Build the page; single destinations are on it only if the user may see them."""
+    """Build the page. `why_unnamed` hides single destinations if the user may not see them."""
     coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
     report = forward_figures.read_forwards(coverage, form.period)

@@ -42,9 +42,9 @@ from reports.views.shared import (
     same_days_before,
 )
 
-# The times whose calls are listed by classes.
+# The kinds of time in the table of classes.
 CLASSED = ("time_to_answer", "ring")
-# A share of fewer calls is left out of the line.
+# The line of the service level leaves out shares of fewer calls.
 LEAST_CALLS = 10
 
 # Parameters of the list of calls.
@@ -62,7 +62,7 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 class TimeRow(NamedTuple):
-    """One kind of time in the period and in the one before."""
+    """One kind of time in the period and in the previous one."""
 
     key: str
     each: Times
@@ -90,7 +90,7 @@ class ClassedCalls(NamedTuple):
 
 @dataclass(frozen=True)
 class Level(Readable):
-    """The service level of a stretch of time, with its two sides, and as a line draws it."""
+    """The service level of a bucket or period, with numerator, denominator and the value for the chart."""
 
     row: Row
     cell: Cell
@@ -101,13 +101,13 @@ class Level(Readable):
 
     @property
     def in_time(self) -> int | None:
-        """The calls above the line of the service level."""
+        """The calls answered in time, the numerator."""
         share, whole = self.cell.value, self.cell.whole
         return None if share is None else round(share * (whole or 0))
 
     @property
     def drawn(self) -> float | None:
-        """In percent; None if few calls count."""
+        """The value for the chart in percent; None if it is of few calls."""
         share = self.cell.value if (self.cell.whole or 0) >= LEAST_CALLS else None
         return share and round(share * 100, 1)
 
@@ -173,7 +173,7 @@ class NumberPage(ReportPage):
 
     @cached_property
     def without_start(self) -> int:
-        """The answered calls on neither side of the service level; 0 if it covers other calls than they."""
+        """The answered calls that the service level leaves out; 0 if it covers other calls than these figures."""
         level, answered, lost = self.level.cell, self.now["answered"], self.now["lost"]
         if level.value is None or level.since or answered.since or lost.since or None in (answered.value, lost.value):
             return 0
@@ -182,7 +182,7 @@ class NumberPage(ReportPage):
     @cached_property
     def classed(self) -> list[ClassedColumn]:
         """The kinds of time that have a column in the table of classes."""
-        # A column of a time that is not measured would be one of zeros.
+        # If a time is not measured, its column would show zeros.
         return [
             ClassedColumn(key, FIGURES[key].label, self.durations[key].calls, _took(key))
             for key in CLASSED
@@ -195,7 +195,7 @@ class NumberPage(ReportPage):
 
     @property
     def lines(self) -> list[dict[str, str | float]]:
-        """The lines in the distribution of waiting: median, nine tenths, and the number's limit."""
+        """The lines in the chart of waiting times: median, 90th percentile, and the number's limit."""
         waits = self.durations["time_to_answer"]
         named = [
             (gettext("median"), waits.median),
@@ -263,7 +263,7 @@ def build_number_page(form: ReportForm, destination_number: DestinationNumber) -
 
 
 def _times(times: dict[str, Times], coverage: Coverage, compared: Compared | None) -> list[TimeRow]:
-    """Return each kind of time beside that of the period before."""
+    """Return each kind of time in the period and the previous one."""
     then = compared.then[0] if compared else None
     before = durations.read(coverage, compared.days.then) if compared else dict.fromkeys(durations.KEYS, durations.NONE)
     nothing = Cell(None, CellState.EMPTY)
@@ -281,19 +281,19 @@ def _classes(
 ) -> list[tuple[TimesClass, list[ClassedCalls]]]:
     """Return each class with its calls by kind of time."""
     return [
-        (one, [ClassedCalls(key, one.calls[key], _took(key, one)) for key in keys])
-        for one in durations.classes(times, keys, bounds)
+        (times_class, [ClassedCalls(key, times_class.calls[key], _took(key, times_class)) for key in keys])
+        for times_class in durations.classes(times, keys, bounds)
     ]
 
 
-def _took(key: str, one: TimesClass | None = None) -> Filters:
-    """The filters of the list of calls for those that took as long as a class says, or have that time at all."""
-    bounds = {"over": one.above, "upto": one.to} if one else {}
+def _took(key: str, times_class: TimesClass | None = None) -> Filters:
+    """Return the filters of the list of calls for a class, or for all calls with that time."""
+    bounds = {"over": times_class.above, "upto": times_class.to} if times_class else {}
     return [("took", key), *((name, str(bound)) for name, bound in bounds.items() if bound is not None)]
 
 
 def _sum_of_weeks(weeks: Sequence[Row]) -> dict[str, Cell]:
-    """The weeks together, as far as each figure is measured in them."""
+    """Return the figures of the weeks together, as far as each is measured."""
     if not weeks:
         return {}
     sums = {}
@@ -310,21 +310,21 @@ def _sum_of_weeks(weeks: Sequence[Row]) -> dict[str, Cell]:
 
 
 def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
-    """The four outcomes that most calls of a number have."""
+    """Return the four main outcomes of a number, with or without forwards."""
     if coverage.applies(destination_number, Outcome.ANSWERED):
         return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
 
 
 def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> Sequence[str]:
-    """The figures on top: those of the overview, or what a number without forwards comes to."""
+    """Return the figures at the top: those of the overview, or others for a number without forwards."""
     if coverage.applies(destination_number, Outcome.ANSWERED):
         return HEADLINE
     return ("offered", *_outcomes_of(coverage, destination_number), "talk")
 
 
 def _grains_for(period: Period) -> list[Grain]:
-    """Return the ways to cut a period that leave something to look at."""
+    """Return the time steps that are useful for a period."""
     if period.length == 1:
         return [Grain.HOUR, Grain.QUARTER_HOUR]
     if period.length <= 7:

@@ -1,4 +1,4 @@
-"""The overview: all numbers of a period, and what needs attention."""
+"""The overview: all numbers in a period, and what needs attention."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def home(_request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest) -> HttpResponse:
     form = read_report(request)
     coverage = Coverage.read(form.choices)
-    # A call may have none of the five posts, but others.
+    # A call may have only posts of unknown kinds.
     if not coverage.first_posts and counts.last_day_with_calls(coverage) is None:
         first_run = build_first_run_page(form.choices, request.build_absolute_uri(settings.POSTS_PATH))
         return page_of(request, "reports/first_run.html", first_run, form.choices)
@@ -73,14 +73,14 @@ class OverviewPage(ReportPage):
 
     attention: Sequence[Attention]
     is_live: bool
-    # Today so far, beside periods that end yesterday.
+    # Today so far, shown beside periods that end yesterday.
     today: dict[str, Any] | None
-    # The rows of the single numbers, most lost calls first.
+    # The rows of single numbers, most lost calls first.
     numbers: Sequence[Row]
     # The offered calls of the last days, by the id of the number.
     sparks: dict[int, list[int]]
 
-    # Which numbers the totals leave out, and which posts those do not send.
+    # The numbers that totals do not fully cover, with the posts that they do not send.
     left_out: Sequence[str]
 
     @property
@@ -89,11 +89,11 @@ class OverviewPage(ReportPage):
 
 
 def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
-    """Build the overview; `everything` covers all numbers that the person may see."""
+    """Build the overview; `everything` covers all numbers that the user may see."""
     coverage = everything.only(*form.numbers)
     totals, rows = counts.together_and_by_number(coverage, form.period)
     compared = compared_with(form, coverage, rows, HEADLINE)
-    # Presets end yesterday: today goes on beside them.
+    # Presets end yesterday, so today is shown beside them.
     is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
     return OverviewPage(
         zone=settings.TIME_ZONE,
@@ -115,16 +115,16 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
 
 
 def _four_weeks(opening: Opening) -> Period:
-    """The four weeks up to yesterday: whole days alone say how many calls come."""
+    """Return the four weeks up to yesterday. Only whole days show how many calls come."""
     yesterday = periods.today() - periods.DAY
     return Period(yesterday - 27 * periods.DAY, yesterday, opening)
 
 
-def _attention(everything: Coverage, asked: str) -> list[Attention]:
-    """What a manager should look at, whatever the filters: silent numbers, those below their aim, missing posts.
+def _attention(everything: Coverage, question: str) -> list[Attention]:
+    """Return what needs attention, whatever the filters: silent numbers, missed service levels, missing posts.
 
-    Links carry the question that is asked, but for a service level of its own days."""
-    address = session_filter.carry(reverse("coverage"), asked)
+    Links carry `question`, except those of a service level, which have its own days."""
+    address = session_filter.carry(reverse("coverage"), question)
     silent = post_arrivals.silent(everything.numbers, timezone.now())
     arrivals = post_arrivals.of_numbers(everything.numbers).values()
     lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_fix]
@@ -154,7 +154,7 @@ def _left_out(rows: list[Row]) -> list[str]:
 
 
 def _missing_posts(row: Row) -> list[str]:
-    """Return the posts that figures of a row are not measured for want of."""
+    """Return the posts that are missing for figures of a row that are not measured."""
     return list(dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing))
 
 

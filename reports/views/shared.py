@@ -1,4 +1,4 @@
-"""What several pages are made of: their classes, the filters, headline figures, and the answer to a request."""
+"""Parts that several pages share: page classes, filters, headline figures, responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from reports.queries.comparison import Compared, Pair
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
-# What people see is theirs alone, and gone from every cache on the way once they sign out.
+# Pages are personal: no cache may store them, so that nothing is left after signing out.
 personal = cache_control(private=True, no_store=True)
 CHART_HEADINGS = {
     Grain.QUARTER_HOUR: _("Calls by quarter-hour"),
@@ -46,15 +46,17 @@ OUTCOME_KEYS = frozenset(Outcome.values)
 
 
 class Readable:
-    """Something that templates read attributes of. They look up every name as a key first: this answers at once, where
-    otherwise each attribute would cost an error, on some pages thousands of times."""
+    """Base class of objects whose attributes templates read.
+
+    Templates try every name as a key first. This finds the attribute at once; otherwise each lookup would raise and
+    catch an error, thousands of times on some pages."""
 
     __getitem__ = object.__getattribute__
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Readable):
-    """A page as templates read it: what the frame around every page asks for."""
+    """A page as templates read it, with the attributes that the base template needs."""
 
     # The time zone of the times on it; blank if it shows none.
     zone: str = ""
@@ -69,7 +71,7 @@ class PeriodPage(Page):
     form: ReportForm
     # The totals of the period.
     now: Row
-    # Up to when calls are counted; None before the first roll-up.
+    # Until when calls are counted; None before the first roll-up.
     counted_at: datetime | None
     # If the period has no calls: the last day that has.
     last_day: date | None
@@ -85,7 +87,7 @@ class PeriodPage(Page):
 
     @cached_property
     def unclassified(self) -> int:
-        """The offered calls of which it is not measured what they came to."""
+        """The offered calls whose outcome is not measured."""
         return self.now.unclassified
 
     @property
@@ -99,13 +101,13 @@ class PeriodPage(Page):
 
     @cached_property
     def when(self) -> str:
-        """The period as the end of a sentence."""
+        """The period, worded for the end of a sentence."""
         return when_in_words(self.form)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadlineFigure(Readable):
-    """A figure on top of a page, beside that of the period before and what is usual on the same weekdays."""
+    """A figure at the top of a page, with the previous period and what is usual on the same weekdays."""
 
     key: str
     now: Cell
@@ -158,7 +160,7 @@ class ReportPage(PeriodPage):
 
     @cached_property
     def compared_numbers(self) -> str:
-        """Says how many numbers are compared; blank if all are."""
+        """The text that says how many numbers are compared; blank if all are."""
         pairs = [figure.pair for figure in self.figures if figure.pair and figure.pair.of_numbers]
         if (
             self.compared is None
@@ -180,15 +182,15 @@ def page_of(
     template: str,
     page: Page,
     choices: Sequence[DestinationNumber],
-    asked: str = "",
+    question: str = "",
 ) -> HttpResponse:
-    """Answer with a page. `asked` is the question that its links to reports carry."""
+    """Render a page. `question` is the one that its links to reports carry."""
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
     context = {
         "page": page,
         "navigation": navigation,
         "choices": choices,
-        "question": asked,
+        "question": question,
         "is_administrator": is_administrator(request.user),
     }
     return render(request, template, context)
@@ -197,30 +199,30 @@ def page_of(
 def read_report(
     request: HttpRequest, *, number: DestinationNumber | None = None, is_for_others: bool = False, **options: Any
 ) -> ReportForm:
-    """Read what a page of counts is asked: its own address, else the question that is remembered; and remember it.
+    """Read the filters of a page of counts from the query string, else from the session; and store them in the session.
 
-    The page of a number asks for no other, and leaves those that are remembered as they are. A page that only hands the
-    question on to others leaves out numbers that are not the person's."""
+    The page of a number shows only this one and leaves the selected numbers in the session unchanged. With
+    `is_for_others` the page only passes the question on; numbers that the user may not see are then left out."""
     query, is_recalled = session_filter.completed(request.GET, request.session)
     if number and "number" not in query:
         query = query.copy()
         query.setlist("number", session_filter.recalled(request.session).getlist("number"))
-    ignores = is_recalled or is_for_others
-    form = ReportForm(query, request.user, number=number, is_recalled=ignores, **options)
+    ignore_others = is_recalled or is_for_others
+    form = ReportForm(query, request.user, number=number, is_recalled=ignore_others, **options)
     if form.is_asked and not is_recalled and not form.errors:
         session_filter.remember(request, form.question_to_remember)
     return form
 
 
 def passed_on(request: HttpRequest) -> str:
-    """Return the question that a page hands on which asks none itself."""
+    """Return the question that a page without filters of its own passes on."""
     if not session_filter.is_asked(session_filter.completed(request.GET, request.session)[0]):
         return ""
     return read_report(request, is_for_others=True).question
 
 
 def last_question(request: HttpRequest) -> str:
-    """Return the question that is remembered, whatever the address asks."""
+    """Return the question in the session, whatever the query string has."""
     kept = session_filter.recalled(request.session)
     return ReportForm(kept, request.user, is_recalled=True).question if kept else ""
 
@@ -231,7 +233,7 @@ def last_day_with_calls(form: ReportForm, coverage: Coverage, totals: Row) -> da
 
 
 def when_in_words(form: ReportForm) -> str:
-    """The period as the end of a sentence."""
+    """The period, worded for the end of a sentence."""
     if form.opening != Opening.ALL:
         return f"{_days_in_words(form)} {str(form.opening.label).lower()}"
     return _days_in_words(form)
@@ -256,7 +258,7 @@ def _days_in_words(form: ReportForm) -> str:
 
 
 def sum_of(blocks: Blocks, key: str) -> Cell:
-    """Return the sum of a column; it is measured as far as its rows are, which all are alike in that."""
+    """Return the sum of a column. All rows are measured to the same extent, and so is the sum."""
     cells: list[Cell] = [getattr(row, key) for row in blocks]
     if not cells or cells[0].value is None:
         return cells[0] if cells else Cell(0)
@@ -264,16 +266,16 @@ def sum_of(blocks: Blocks, key: str) -> Cell:
 
 
 def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
-    """The outcomes as a chart stacks them; those that do not apply to any of the numbers are left away."""
+    """Return the outcomes in the order of charts, without those that apply to none of the numbers."""
     return [(key, label) for key, label in OUTCOMES if now[key].applies]
 
 
 def compared_with(
     form: ReportForm, coverage: Coverage, rows: list[Row] | None = None, keys: tuple[str, ...] = counts.OF_CALLS
 ) -> Compared | None:
-    """Some figures of the period beside the one before, number by number; None where nothing of it is over.
+    """Return figures of the period and the previous one for each number; None if no part of the period is over.
 
-    `rows` are those of the numbers in the period, where they are known."""
+    `rows` are the numbers' rows in the period, if already read."""
     days = form.compared
     if days is None:
         return None
@@ -281,7 +283,9 @@ def compared_with(
 
 
 def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
-    """The same weekdays of the weeks before, where the period is short enough; up to now where it includes today."""
+    """Return the rows of the same weekdays in the weeks before, up to the current time if the period includes today.
+
+    Empty for a period of more than seven days."""
     days = form.compared
     if days is None or form.period.length > 7:
         return []
@@ -289,7 +293,7 @@ def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
 
 
 def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Sequence[str]) -> list[HeadlineFigure]:
-    """Return the figures on top of a page; `weeks` are the same weekdays of the weeks before."""
+    """Return the figures at the top of a page; `weeks` are the rows of the same weekdays in the weeks before."""
     return [
         HeadlineFigure(
             key=str(key),
@@ -301,9 +305,9 @@ def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Seq
     ]
 
 
-def shown_outcome(one: Any, coverage: Coverage) -> str:
-    """Return the outcome of an annotated call; blank where it is not measured for its number at that time."""
-    if one.callback_id:
+def shown_outcome(call: Any, coverage: Coverage) -> str:
+    """Return the outcome of an annotated call; blank if it is not measured for its number at that time."""
+    if call.callback_id:
         return CALLBACK
-    since = coverage.shown_from(one.destination_number, one.outcome)
-    return one.outcome if since is not None and one.first_post_at >= since else ""
+    since = coverage.shown_from(call.destination_number, call.outcome)
+    return call.outcome if since is not None and call.first_post_at >= since else ""

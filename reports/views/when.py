@@ -1,4 +1,4 @@
-"""The week by its hours, and a period by its intervals."""
+"""The page When: the hours of the week, and the intervals of a period."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ INTERVALS = {
 @login_required
 @personal
 def when(request: HttpRequest) -> HttpResponse:
-    """The week by its hours, and the period by its intervals."""
-    shown = next((one for one in Shown if one.value == request.GET.get("show")), Shown.OFFERED)
+    """Show the hours of the week and the intervals of the period."""
+    shown = next((choice for choice in Shown if choice.value == request.GET.get("show")), Shown.OFFERED)
     form = read_report(request, unbounded=True, kept=[("show", shown.value)])
     return page_of(request, "reports/when.html", build_when_page(form, shown), form.choices, form.question)
 
 
 @dataclass(frozen=True)
 class MapCell(Readable):
-    """An hour of the week on the map: its text, its colour, and the filters that list its calls."""
+    """An hour of the week on the map: its text, its shade, and the filters that list its calls."""
 
     cell: HourOfWeek
     step: int
@@ -76,7 +76,7 @@ class MapCell(Readable):
 
     @property
     def is_short(self) -> bool:
-        """Whether there were too few people to answer."""
+        """Whether too few people were there to answer."""
         return self.cell.is_short
 
 
@@ -91,7 +91,7 @@ class MapRow(Readable):
 
 @dataclass(frozen=True, kw_only=True)
 class WhenPage(PeriodPage):
-    """The week by its hours, and the period by its intervals."""
+    """Show the hours of the week and the intervals of the period."""
 
     week: Week
     # The figure on the map.
@@ -108,7 +108,7 @@ class WhenPage(PeriodPage):
     @property
     def shows(self) -> list[tuple[Shown, Any, str]]:
         """The figures to choose from for the map, with the query that shows each."""
-        return [(one, SHOWN[one], self.form.query_with(kept=[("show", one.value)])) for one in Shown]
+        return [(choice, SHOWN[choice], self.form.query_with(kept=[("show", choice.value)])) for choice in Shown]
 
     @cached_property
     def figure(self) -> str:
@@ -126,7 +126,7 @@ class WhenPage(PeriodPage):
     @property
     def grains(self) -> list[tuple[Grain, Any, str]]:
         """The intervals to choose from, with the query that lists each."""
-        return [(one, INTERVALS[one], self.form.query_with(by=one)) for one in Grain]
+        return [(grain, INTERVALS[grain], self.form.query_with(by=grain)) for grain in Grain]
 
     @cached_property
     def is_one_day(self) -> bool:
@@ -157,7 +157,7 @@ def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
     coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
     week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
-    # Of longer periods, intervals within a day are listed for one day only.
+    # For longer periods, intervals within a day are listed for one day only.
     of_day = grain not in periods.OF_DAYS and form.period.length > 1
     listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
     intervals = counts.by_bucket(coverage, listed, grain)
@@ -178,10 +178,10 @@ def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
 
 
 def _map(week: Week, shown: Shown, form: ReportForm, totals: Row) -> list[MapRow]:
-    """The cells of the map, row by row: words, colour, and the address of their calls."""
+    """Return the rows of the map: texts, shades, and the addresses of calls."""
     most = week.most(shown)
     covered = totals[shown.value]
-    # Where some numbers, or some of the time, are left out.
+    # If the figure does not cover all numbers or all of the time.
     measured = [("measured", shown.value)] if covered.left_out or covered.since else []
 
     def cell(hour: HourOfWeek) -> MapCell:
@@ -210,12 +210,12 @@ def _words_of(one: HourOfWeek, shown: Shown) -> tuple[str, str]:
     return text, gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}
 
 
-def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:
-    """Return the address of exactly the calls that a cell is of; nothing where there are none to list."""
-    if not one.calls(shown):
+def _query_of(hour: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:
+    """Return the query string that lists exactly the calls of a cell; blank if there are none."""
+    if not hour.calls(shown):
         return ""
     pairs = [("from", form.period.first.isoformat()), ("to", form.period.last.isoformat())]
-    pairs += [("weekday", str(one.weekday))] * bool(one.weekday) + [("hour", str(one.hour))] * (one.hour >= 0)
+    pairs += [("weekday", str(hour.weekday))] * bool(hour.weekday) + [("hour", str(hour.hour))] * (hour.hour >= 0)
     pairs += [("number", number.e164) for number in form.selected]
     if form.opening != Opening.ALL:
         pairs.append(("opening", form.opening.value))
@@ -223,6 +223,6 @@ def _query_of(one: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tu
 
 
 def _without_empty_ends(rows: list[Row]) -> list[Row]:
-    """Leave out what lies before the first call and after the last one."""
+    """Return the rows from the first to the last with calls."""
     with_calls = [n for n, row in enumerate(rows) if row.offered]
     return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []

@@ -14,20 +14,20 @@ class Command(BaseCommand):
 
     def handle(self, *, fix: bool, **options: Any) -> None:
         try:
-            differences = list(verification.differences())
+            found = list(verification.differences())
         except rollups.ZoneChanged as error:
             raise CommandError(str(error)) from error
-        for difference in differences:
+        for difference in found:
             self.stdout.write(str(difference))
-        if not differences:
+        if not found:
             self.stdout.write(self.style.SUCCESS("Every count is what the calls add up to."))
             return
-        self.stdout.write(f"{len(differences):,} counts differ from what the calls add up to.")
+        self.stdout.write(f"{len(found):,} counts differ from what the calls add up to.")
         if not fix:
             self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
             sys.exit(1)
-        verification.mend(differences)
-        if remaining := list(verification.differences()):
-            self.stdout.write(f"{len(remaining):,} still differ.")
+        verification.mend(found)
+        if left := list(verification.differences()):
+            self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)
         self.stdout.write(self.style.SUCCESS("Counted again: every count is now what the calls add up to."))
