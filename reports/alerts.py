@@ -90,7 +90,7 @@ def _subject(silences: list[Silence]) -> str:
 
 
 def _text(silences: list[Silence]) -> str:
-    """Return the plain text of the mail: which numbers are silent, and what to do. It names no caller."""
+    """Say in plain text what is silent, and what to do; it names no caller."""
     parts = [gettext("No post of TENIOS comes any more, though by their own last weeks calls would have come:")]
     for one in silences:
         usual = ngettext(

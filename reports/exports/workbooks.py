@@ -26,7 +26,7 @@ from reports.exports.csv_files import Pieces
 from reports.figures.definitions import FIGURES
 
 MOST_ROWS = 1_048_575  # of an Excel sheet, without the header
-PROGRESS_EVERY_ROWS = 100
+TELL_EVERY_ROWS = 100
 TOO_LONG = gettext_lazy("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Columns that are always text, whatever they contain.
@@ -127,7 +127,7 @@ def _write_rows(book: Any, rows: Iterator[list[str]], each: Callable[[int], None
     for number, row in enumerate(rows, start=1):
         if number > MOST_ROWS:
             raise TooLong
-        if number % PROGRESS_EVERY_ROWS == 0:
+        if number % TELL_EVERY_ROWS == 0:
             each(number)
         for place, (column, text) in enumerate(zip(columns, row, strict=True)):
             if not text:

@@ -203,8 +203,8 @@ class CallFilter(FilterForm):
     @staticmethod
     def _chip_label(filters: Sequence[Filter]) -> str:
         labels: dict[str, list[str]] = {}
-        for call_filter in filters:
-            labels.setdefault(str(call_filter.heading), []).extend(filter(None, [call_filter.chip_label()]))
+        for one in filters:
+            labels.setdefault(str(one.heading), []).extend(filter(None, [one.chip_label()]))
         return " ".join(", ".join(of_heading) for of_heading in labels.values() if of_heading)
 
     # --- Calls --------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ class CallbackFilter(Filter):
         return self.query_of() if self.are_left_out else []
 
     def label(self) -> str:
-        """Return that callbacks are left out, unless the chosen outcomes already say so."""
+        """Say that they are left out, where the outcomes asked for do not say so already."""
         return _("all but callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
 
     def sheet_label(self) -> str:
@@ -203,7 +203,7 @@ class DestinationFilter(Filter):
     def _check_group(self) -> None:
         """Report an error if the chosen numbers and days have so few destinations that they stand for single people."""
         asked = self.asked
-        if asked[WeeksFilter].weeks:  # several separate periods
+        if asked[WeeksFilter].weeks:  # days that lie apart
             asked.errors["weeks"] = _("Calls of single destinations are listed of days that follow each other.")
             return
         start, end = listed_moments(asked)

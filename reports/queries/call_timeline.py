@@ -218,7 +218,7 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
 
 
 def _who_said(happenings: Iterable[Happening], what: Any) -> str:
-    """Return, as a sentence, which kinds of post had which value."""
+    """Say which kinds of post named which value."""
     kinds: dict[str, dict[str, None]] = {}
     for happening in happenings:
         kinds.setdefault(what(happening.event) or _("nothing"), {})[happening.request_type] = None

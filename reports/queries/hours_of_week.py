@@ -86,7 +86,7 @@ class HourOfWeek:
 
     @property
     def clock(self) -> str:
-        """The label of the hour: `09 – 10`."""
+        """The hour in words: `09 – 10`."""
         return f"{self.hour:02} – {self.hour + 1:02}"
 
     @property

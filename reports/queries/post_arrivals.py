@@ -83,19 +83,19 @@ class Arrival:
         return str(BOXES[self.post])
 
     @property
-    def needs_fix(self) -> bool:
+    def needs_somebody(self) -> bool:
         return self.state in (State.MISSING, State.STOPPED)
 
     @property
     def advice(self) -> str:
         """Which box to tick, and where."""
-        if not self.needs_fix:
+        if not self.needs_somebody:
             return ""
         return _("Tick ‘%(box)s’ in the routing of %(number)s.") % {"box": self.box, "number": self.number.readable}
 
     @property
     def says(self) -> str:
-        """The state as a sentence."""
+        """The whole as a sentence."""
         about = {"number": self.number.name, "post": self.post.value}
         if self.state is State.STOPPED and self.last_at:
             about["moment"] = periods.moment_label(self.last_at)

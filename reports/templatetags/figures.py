@@ -118,34 +118,34 @@ def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str,
 def cell(  # noqa: PLR0917 (a template names them in this order)
     context: template.Context,
     key: str,
-    figure_cell: Cell,
+    one: Cell,
     row: Row | None = None,
     kind: str = "count",
     place: str = "",
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
-    if figure_cell.state is CellState.DOES_NOT_APPLY:
+    if one.state is CellState.DOES_NOT_APPLY:
         return format_html('<span class="no-value" title="{}">–</span>', _("does not apply"))
-    if figure_cell.state is CellState.NOT_MEASURED:
-        return _not_measured(context, key, figure_cell, row, place)
-    href = calls_url(context, key, figure_cell, row, block_type) if kind == "count" else ""
-    if figure_cell.value is None:
+    if one.state is CellState.NOT_MEASURED:
+        return _not_measured(context, key, one, row, place)
+    href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
+    if one.value is None:
         value = _NIL
-    elif not figure_cell.value and kind == "count":
+    elif not one.value and kind == "count":
         value = _ZERO
     elif href:
-        value = _link(href, key, int(figure_cell.value))
+        value = _link(href, key, int(one.value))
     else:
-        value = shown(figure_cell.value, kind)
-    if figure_cell.since is not None:
+        value = shown(one.value, kind)
+    if one.since is not None:
         since = format_html(
             '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
             '<span class="visually-hidden">{word}</span></button>'
             '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{reason}</span></span>',
             place=f"since-{place}-{key}",
-            word=_("since %(moment)s") % {"moment": periods.moment_label(figure_cell.since)},
-            reason=figure_cell.reason,
+            word=_("since %(moment)s") % {"moment": periods.moment_label(one.since)},
+            reason=one.reason,
         )
         value = format_html("{}{}", value, since)
     return value
@@ -341,17 +341,17 @@ def of(row: Row, key: str) -> Cell:
 @register.simple_tag(takes_context=True)
 def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeString:
     """Calls in progress and calls with unknown end, each with its link; 0 if there are none."""
-    ongoing, unknown = row["in_progress"], row["end_unknown"]
-    if not ongoing.is_measured or not unknown.is_measured:
-        return cell(context, "in_progress", ongoing, row, "count", place)
-    if not ongoing.value and not unknown.value:
-        return cell(context, "in_progress", ongoing, row, "count", place)
+    going, unknown = row["in_progress"], row["end_unknown"]
+    if not going.is_measured or not unknown.is_measured:
+        return cell(context, "in_progress", going, row, "count", place)
+    if not going.value and not unknown.value:
+        return cell(context, "in_progress", going, row, "count", place)
     parts = []
-    if ongoing.value:
-        parts.append(cell(context, "in_progress", ongoing, row, "count", place))
+    if going.value:
+        parts.append(cell(context, "in_progress", going, row, "count", place))
     if unknown.value:
         parts.append(cell(context, "end_unknown", unknown, row, "count", place))
-    words = [_("open")] * bool(ongoing.value) + [_("unknown")] * bool(unknown.value)
+    words = [_("open")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
     return format_html_join(
         "", '<span class="d-block">{} <span class="beside-count wide">{}</span></span>', zip(parts, words, strict=True)
     )

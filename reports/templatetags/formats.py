@@ -162,5 +162,5 @@ def exact_seconds(span: Any) -> str:
 
 @register.simple_tag
 def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
-    """The filters of a list of calls, as one phrase."""
+    """What a list of calls was narrowed to, as one phrase."""
     return format_html("{}.", ", ".join(asked.sentence()) or _("those you searched for"))

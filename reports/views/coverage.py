@@ -42,7 +42,7 @@ class NumberCoverage(Readable):
 
     @property
     def needs_attention(self) -> bool:
-        return self.silence is not None or any(arrival.needs_fix for arrival in self.arrivals)
+        return self.silence is not None or any(arrival.needs_somebody for arrival in self.arrivals)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,9 @@ class CoveragePage(Page):
 
     @property
     def needing(self) -> int:
-        """How many problems keep figures from being complete."""
+        """How many things keep figures from being whole."""
         return sum(
-            sum(arrival.needs_fix for arrival in row.arrivals) + (row.silence is not None) for row in self.numbers
+            sum(arrival.needs_somebody for arrival in row.arrivals) + (row.silence is not None) for row in self.numbers
         )
 
 

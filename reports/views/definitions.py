@@ -24,7 +24,7 @@ def definitions(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True)
 class DefinedFigure(Readable):
-    """A figure and the posts that it depends on."""
+    """A figure, and the posts that it rests on."""
 
     figure: Figure
     posts: Sequence[str]

@@ -127,7 +127,7 @@ def _attention(everything: Coverage, question: str) -> list[Attention]:
     address = session_filter.carry(reverse("coverage"), question)
     silent = post_arrivals.silent(everything.numbers, timezone.now())
     arrivals = post_arrivals.of_numbers(everything.numbers).values()
-    lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_fix]
+    lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_somebody]
     found = [Attention(silence.says, f"{address}#n-{silence.number.pk}") for silence in silent]
     found += [
         Attention(
@@ -154,7 +154,7 @@ def _left_out(rows: list[Row]) -> list[str]:
 
 
 def _missing_posts(row: Row) -> list[str]:
-    """Return the posts that are missing for figures of a row that are not measured."""
+    """Return the posts that figures of a row are not measured for want of."""
     return list(dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing))
 
 

@@ -233,7 +233,7 @@ def last_day_with_calls(form: ReportForm, coverage: Coverage, totals: Row) -> da
 
 
 def when_in_words(form: ReportForm) -> str:
-    """The period, worded for the end of a sentence."""
+    """The period as the end of a sentence."""
     if form.opening != Opening.ALL:
         return f"{_days_in_words(form)} {str(form.opening.label).lower()}"
     return _days_in_words(form)

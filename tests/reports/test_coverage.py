@@ -66,7 +66,7 @@ def test_a_kind_that_comes_no_longer_while_others_do_has_stopped():
     call(number, *ALL, at=timezone.now() - timedelta(days=5), uuid="old")
     call(number, "CALL_START", "BLOCK_END", uuid="new")
 
-    (one,) = [one for one in post_arrivals.of_numbers([number])[number] if one.needs_fix]
+    (one,) = [one for one in post_arrivals.of_numbers([number])[number] if one.needs_somebody]
 
     assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
     assert "has sent no CALL_END since" in one.says

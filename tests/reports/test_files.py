@@ -376,7 +376,7 @@ def test_a_worker_that_was_only_slow_does_not_spoil_what_its_successor_makes(cli
 def test_a_worker_that_ends_hands_the_workbook_on(client, manager, monkeypatch):
     ask(client)
     taken = workbook_jobs._take()
-    monkeypatch.setattr(workbooks, "PROGRESS_EVERY_ROWS", 1)
+    monkeypatch.setattr(workbooks, "TELL_EVERY_ROWS", 1)
     workbook_jobs.stop()
     try:
         workbook_jobs._make(taken)
