@@ -61,7 +61,7 @@ def addresses():
 @pytest.mark.parametrize(
     "window", and_in_full([(1440, "light"), (390, "dark")], (1440, "dark"), (390, "light"), (768, "light"))
 )
-def test_no_page_shuts_anybody_out(live_server, sign_in, addresses, window):
+def test_pages_have_no_serious_accessibility_violation(live_server, sign_in, addresses, window):
     width, scheme = window
     page = sign_in("admin", PASSWORD, width=width, scheme=scheme)
     found = []
@@ -71,7 +71,7 @@ def test_no_page_shuts_anybody_out(live_server, sign_in, addresses, window):
     assert not found, "\n".join(found)
 
 
-def test_sign_in_and_first_run_shut_nobody_out(live_server, open_window, sign_in):
+def test_sign_in_and_first_run_have_no_serious_accessibility_violation(live_server, open_window, sign_in):
     make_staff("admin")
     make_user("manager")
     door = open_window()
@@ -83,7 +83,7 @@ def test_sign_in_and_first_run_shut_nobody_out(live_server, open_window, sign_in
     assert not found, "\n".join(found)
 
 
-def test_axe_is_the_one_that_was_vendored():
+def test_axe_is_the_vendored_version():
     text = (VENDOR / "README.md").read_text(encoding="utf-8")
     sums = dict(reversed(line.split("  ")) for line in text.splitlines() if len(line.split("  ")[0]) == 64)
     kept = {str(path.relative_to(VENDOR)): path for path in VENDOR.glob("*/*")}

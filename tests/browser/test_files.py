@@ -27,7 +27,7 @@ def progressed(**fields):
     Workbook.objects.update(heartbeat_at=timezone.now() + timedelta(minutes=1), **fields)
 
 
-def test_a_large_workbook_is_asked_for_and_its_page_says_when_it_is_ready(live_server, sign_in):
+def test_a_large_workbook_is_requested_and_its_page_says_when_it_is_ready(live_server, sign_in):
     page = sign_in("manager", PASSWORD)
     assert page.locator("nav.sidebar").evaluate("sidebar => sidebar.scrollWidth - sidebar.clientWidth") == 0
     page.goto(f"{live_server.url}/reports/calls/")

@@ -82,7 +82,7 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
     assert key not in staff.content()
 
 
-def test_a_wrong_password_says_so_and_the_right_one_opens(live_server, open_window, sign_in):
+def test_a_wrong_password_shows_an_error_and_the_right_one_signs_in(live_server, open_window, sign_in):
     make_user("manager")
     page = open_window()
     page.goto(f"{live_server.url}/reports/calls/")
@@ -133,7 +133,7 @@ def test_the_whole_path_by_keyboard_alone(client, live_server, sign_in):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_follow_the_scheme_of_the_machine_and_the_choice_of_the_person(live_server, sign_in, scheme):
+def test_pages_follow_the_system_colour_scheme_and_the_users_choice(live_server, sign_in, scheme):
     make_user("manager")
     page = sign_in("manager", PASSWORD, scheme=scheme)
 

@@ -102,7 +102,7 @@ def test_menus_and_definitions_open_inside_the_window(live_server, sign_in, numb
         expect(page.locator(f"{menu} .menu-panel")).not_to_be_visible()
 
 
-def test_a_day_that_cannot_be_read_is_said_in_sight_and_its_field_has_the_focus(live_server, sign_in, number):
+def test_an_invalid_day_shows_a_visible_error_and_focuses_its_field(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD)
     page.goto(f"{live_server.url}/reports/?from=2026-09-01&to=never")
 
@@ -113,7 +113,7 @@ def test_a_day_that_cannot_be_read_is_said_in_sight_and_its_field_has_the_focus(
     assert below["y"] + below["height"] <= page.locator("#own-period .menu-panel").bounding_box()["y"]
 
 
-def test_counts_renew_themselves_but_not_under_somebody_who_reads_a_definition(sign_in, open_window):
+def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_window):
     number = make_number(label="Hotline", managers=[make_user("manager")])
     take_call(number)
     page = open_window()
@@ -136,7 +136,7 @@ def test_counts_renew_themselves_but_not_under_somebody_who_reads_a_definition(s
     expect(sentence).to_contain_text("2 calls")
 
 
-def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign_in, number):
+def test_prints_show_every_column_in_light_colours_with_zone_and_time(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD, width=390, scheme="dark")
     page.goto(f"{live_server.url}/reports/calls/")
     hidden = page.locator("#t-list thead th", has_text="Lasted")
@@ -150,7 +150,7 @@ def test_paper_shows_every_column_light_and_says_zone_and_time(live_server, sign
         expect(page.locator(navigation).first).not_to_be_visible()
 
 
-def test_a_phone_can_export_too(live_server, sign_in, number):
+def test_phones_can_download_too(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD, width=390, height=844)
     for address, files in (
         ("/reports/", 3),

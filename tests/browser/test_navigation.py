@@ -51,7 +51,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     assert findings(page) == []
 
 
-def test_the_menu_is_used_by_keyboard_alone(live_server, sign_in):
+def test_the_menu_works_by_keyboard_alone(live_server, sign_in):
     furnish()
     page = sign_in("manager", PASSWORD, width=390, height=844)
     menu = page.locator(".top-bar .menu")

@@ -70,7 +70,7 @@ def lacking(page, folder):
     }
 
 
-def test_every_word_of_a_page_is_on_its_paper(live_server, sign_in, tmp_path):
+def test_every_word_of_a_page_is_printed(live_server, sign_in, tmp_path):
     installation = furnish()
     page = sign_in(STAFF, PASSWORD, width=1440)
     found = {}

@@ -32,7 +32,7 @@ def lit(page):
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_yesterday_goes_along_and_is_there_again(live_server, sign_in, numbers, width):
+def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in, numbers, width):
     page = sign_in("manager", PASSWORD, width=width, height=900)
     expect(lit(page)).to_have_text("7 days")
 
@@ -59,7 +59,7 @@ def test_yesterday_goes_along_and_is_there_again(live_server, sign_in, numbers, 
     expect(lit(page)).to_have_text("7 days")
 
 
-def test_days_are_typed_as_they_are_written_on_the_list_of_calls_too(live_server, sign_in, numbers):
+def test_the_list_of_calls_accepts_days_as_pages_write_them(live_server, sign_in, numbers):
     page = sign_in("manager", PASSWORD)
     day = timezone.localdate() - timedelta(days=2)
     for address in ("/reports/", "/reports/calls/?outcome=answered"):

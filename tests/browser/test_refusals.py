@@ -76,7 +76,7 @@ def test_a_refresh_waits_as_long_as_the_server_asks_for(sign_in, open_window):
     assert asked[1] - asked[0] >= 100_000
 
 
-def test_a_download_that_is_refused_says_so_on_a_page(sign_in):
+def test_a_refused_download_shows_an_error_page(sign_in):
     number = make_number(label="Hotline", managers=[make_user("manager")])
     take_call(number)
     page = sign_in("manager", PASSWORD)
@@ -91,7 +91,7 @@ def test_a_download_that_is_refused_says_so_on_a_page(sign_in):
     expect(page.get_by_role("heading", name="Wait")).to_be_visible()
 
 
-def test_a_page_of_tabs_that_is_refused_is_loaded_whole_and_tries_again(live_server, sign_in):
+def test_a_refused_page_of_tabs_loads_as_a_whole_and_retries(live_server, sign_in):
     number = make_number(label="Hotline", managers=[make_user("manager")])
     take_call(number)
     page = sign_in("manager", PASSWORD)

@@ -18,7 +18,7 @@ WINDOWS = [(1440, 900), (390, 844)]
 
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
-def test_show_me_leads_to_the_service_level(live_server, sign_in, width, height):
+def test_the_link_of_a_missed_target_leads_to_the_service_level(live_server, sign_in, width, height):
     furnish()
     page = sign_in(STAFF, PASSWORD, width=width, height=height)
     notice = page.locator(".notices li", has_text=f"Service level of {LONG}")
@@ -34,7 +34,7 @@ def test_show_me_leads_to_the_service_level(live_server, sign_in, width, height)
 
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
-def test_the_first_screen_of_a_number_says_its_service_level(live_server, sign_in, width, height):
+def test_the_first_screen_of_a_number_shows_its_service_level(live_server, sign_in, width, height):
     installation = furnish()
     page = sign_in(STAFF, PASSWORD, width=width, height=height)
     page.goto(f"{live_server.url}/reports/numbers/{installation.names['hotline']}/?{installation.names['week']}")

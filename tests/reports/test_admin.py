@@ -65,7 +65,7 @@ def test_a_call_shows_its_outcome_its_posts_in_order_and_the_time_between_them(s
     assert 'name="_save"' not in page
 
 
-def test_hostile_text_is_shown_and_does_nothing(staff):
+def test_hostile_text_is_shown_as_text(staff):
     evil = "<script>alert(1)</script>"
     take(make_number(label=evil), "CALL_START", AT, call_uuid=evil, caller_id_number=evil, further="\ud800\0\u202e")
 
@@ -88,7 +88,7 @@ def test_a_call_is_found_by_caller_in_any_spelling_and_by_the_beginning_of_its_i
 
 
 @pytest.mark.parametrize("mark", ["contradicting", "weak", "odd", "callback", "withheld"])
-def test_calls_are_filtered_by_what_is_odd_about_them(staff, mark):
+def test_calls_are_filtered_by_marks(staff, mark):
     number = make_number()
     odd = {
         "contradicting": {"call_uuid": "odd", "customerNumber": 20000},
@@ -131,7 +131,7 @@ def test_calls_and_counts_are_never_changed_by_hand(staff):
         ),
     ],
 )
-def test_lists_ask_as_many_questions_for_many_rows_as_for_few_and_are_for_staff(staff, client, address):
+def test_lists_need_the_same_queries_for_any_number_of_rows_and_are_for_staff(staff, client, address):
     def questions():
         with CaptureQueriesContext(connection) as captured:
             assert staff.get(address).status_code == 200
@@ -150,7 +150,7 @@ def test_lists_ask_as_many_questions_for_many_rows_as_for_few_and_are_for_staff(
     assert client.get(address)["Location"].startswith("/admin/login/")
 
 
-def test_a_call_with_many_posts_asks_no_more_questions(staff):
+def test_a_call_with_many_posts_needs_no_more_queries(staff):
     number = make_number()
     make_call(number)
     address = f"{CALLS}{Call.objects.get().pk}/change/"
@@ -220,7 +220,7 @@ def test_chosen_block_counts_are_exported(staff):
     assert [(row["block_type"], row["blocks"]) for row in rows] == [("'=QUEUE", "1")]
 
 
-def test_counts_that_are_gone_by_the_time_they_are_exported_say_so(staff):
+def test_exporting_counts_that_no_longer_exist_shows_a_warning(staff):
     make_call(make_number())
     call_command("roll_up")
     gone = DayCounts.objects.get()
@@ -235,7 +235,7 @@ def test_counts_that_are_gone_by_the_time_they_are_exported_say_so(staff):
     assert "Choose them again" in answer.content.decode()
 
 
-def test_a_call_of_which_no_post_is_kept_opens(staff):
+def test_a_call_without_stored_posts_opens(staff):
     make_call(make_number())
     call = Call.objects.get()
     call.events.all().delete()
@@ -247,11 +247,11 @@ def test_a_call_of_which_no_post_is_kept_opens(staff):
 
 
 @pytest.mark.parametrize("which", ["0", "abc", "99999999999999999999999"])
-def test_a_call_that_is_not_there_leads_back(staff, which):
+def test_a_missing_call_redirects(staff, which):
     assert staff.get(f"{CALLS}{which}/change/").status_code == 302
 
 
-def test_who_may_not_see_calls_is_refused_one(client):
+def test_users_without_permission_cannot_open_a_call(client):
     make_call(make_number())
     client.force_login(make_staff(permissions=["calls.view_destinationnumber"]))
 

@@ -65,17 +65,17 @@ def asked(pairs):
     return CallFilter(QueryDict(urlencode(pairs)), make_staff("asks"), {"searches": [["token", "0171 5"]]})
 
 
-def test_no_name_in_an_address_belongs_to_two_filters():
+def test_no_query_parameter_belongs_to_two_filters():
     names = [name for kind in FILTERS for name in kind.names]
     assert len(names) == len(set(names))
 
 
-def test_every_filter_is_tried_here():
+def test_every_filter_is_tested_here():
     assert set(ASKED) == set(FILTERS)
 
 
 @pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
-def test_a_filter_is_named_as_it_was_read_and_left_out_by_its_class(kind):
+def test_a_filter_is_written_as_it_was_read_and_left_out_by_its_class(kind):
     make_number()
     pairs, needed = ASKED[kind]
 
@@ -90,7 +90,7 @@ def test_a_filter_is_named_as_it_was_read_and_left_out_by_its_class(kind):
 
 
 @pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
-def test_what_the_page_shows_nowhere_else_has_a_chip_that_removes_it(kind):
+def test_filters_shown_nowhere_else_have_a_chip_that_removes_them(kind):
     make_number()
     pairs, needed = ASKED[kind]
 

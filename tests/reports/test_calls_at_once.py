@@ -33,7 +33,7 @@ def peaks():
     return {(quarter_hour - TEN) // timedelta(minutes=1): peak for quarter_hour, peak in found}
 
 
-def test_calls_that_follow_each_other_are_never_at_once(number):
+def test_consecutive_calls_are_never_simultaneous(number):
     call(number, "a", 0, 60)
     call(number, "b", 61, 120)
     assert peaks() == {0: 1}
@@ -45,7 +45,7 @@ def test_a_call_that_ends_as_another_begins_counts_beside_it(number):
     assert peaks() == {0: 2}
 
 
-def test_a_long_call_weighs_in_every_quarter_hour_it_touches(number):
+def test_a_long_call_counts_in_every_quarter_hour_it_touches(number):
     call(number, "long", 0, 2700)
     call(number, "second", 1000, 1100)
     assert peaks() == {0: 1, 15: 2, 30: 1, 45: 1}
@@ -57,7 +57,7 @@ def test_a_quarter_hour_in_which_no_call_begins_has_a_peak_and_no_counts(number)
     assert QuarterHourCounts.objects.count() == 1
 
 
-def test_a_later_post_lets_a_call_go_on_longer(number):
+def test_a_later_post_makes_a_call_longer(number):
     call(number, "a", 0, 60)
     call(number, "b", 1800, 1860)
     assert peaks() == {0: 1, 30: 1}
@@ -66,7 +66,7 @@ def test_a_later_post_lets_a_call_go_on_longer(number):
     assert peaks() == {0: 1, 15: 1, 30: 2}
 
 
-def test_a_call_that_turns_out_to_have_begun_earlier_moves(number):
+def test_a_call_whose_start_turns_out_earlier_moves(number):
     call(number, "a", 2000, 2100)
     assert peaks() == {30: 1}
 
@@ -85,7 +85,7 @@ def test_callbacks_are_left_out(number):
     assert peaks() == {0: 1}
 
 
-def test_numbers_are_counted_apart(number):
+def test_numbers_are_counted_separately(number):
     other = make_number("+4922155400301")
     call(number, "a", 0, 60)
     call(other, "b", 0, 60)
@@ -93,7 +93,7 @@ def test_numbers_are_counted_apart(number):
     assert QuarterHourPeaks.objects.count() == 2
 
 
-def test_a_peak_that_is_wrong_is_found_and_mended(number):
+def test_a_wrong_peak_is_found_and_fixed(number):
     call(number, "a", 0, 1000)
     peaks()
     QuarterHourPeaks.objects.filter(quarter_hour=TEN + timedelta(minutes=15)).update(peak=5)
@@ -104,7 +104,7 @@ def test_a_peak_that_is_wrong_is_found_and_mended(number):
     assert peaks() == {0: 1, 15: 1}
 
 
-def test_each_call_has_its_own_times_in_whole_seconds_begun(number):
+def test_each_call_has_its_times_rounded_up_to_full_seconds(number):
     for name, wait_s in (("a", 21), ("b", 7.2), ("c", 7)):
         call(number, name, 0)
         take(number, "INITIATE_FORWARD", TEN + timedelta(seconds=2), call_uuid=name, correlation_id=name)

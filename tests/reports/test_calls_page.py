@@ -85,7 +85,7 @@ def test_paging_walks_every_call_exactly_once_also_where_several_began_in_the_sa
     assert listed(client.get(f"{CALLS}?{newer}")) == pages[-2][1]
 
 
-def test_a_cursor_that_is_none_leads_to_the_first_page(client):
+def test_an_invalid_cursor_leads_to_the_first_page(client):
     number = make_number()
     bare_call(number, NOON, 1).save()
     sign_in(client, make_staff())
@@ -94,7 +94,7 @@ def test_a_cursor_that_is_none_leads_to_the_first_page(client):
             assert client.get(CALLS, {name: cursor}).status_code == 200
 
 
-def test_the_page_asks_no_more_questions_for_more_calls_and_numbers(client, django_assert_max_num_queries):
+def test_the_page_needs_no_more_queries_for_more_calls_and_numbers(client, django_assert_max_num_queries):
     sign_in(client, make_staff())
     numbers = [make_number(f"+4922155400{n:03}") for n in range(30)]
     bare_call(numbers[0], NOON, 0).save()
@@ -108,7 +108,7 @@ def test_the_page_asks_no_more_questions_for_more_calls_and_numbers(client, djan
 @pytest.mark.parametrize(
     "spelling", ["+49 171 2345678", "0049 171 2345678", "0171 2345678", "01712345678", "+491712345678"]
 )
-def test_a_caller_is_found_in_any_spelling_and_stands_in_no_address(client, spelling):
+def test_a_caller_is_found_in_any_spelling_and_is_in_no_address(client, spelling):
     number = make_number()
     bare_call(number, NOON, 1, caller_id_number="+491712345678").save()
     bare_call(number, NOON, 2, caller_id_number="+491712345679").save()
@@ -134,7 +134,7 @@ def test_an_id_is_found_by_its_beginning_and_a_withheld_caller_by_that_word(clie
         assert listed(page) == [Call.objects.get(call_uuid=uuid).pk], text
 
 
-def test_a_search_that_is_no_longer_known_lists_nothing_and_says_so(client):
+def test_an_expired_search_lists_nothing_and_shows_an_error(client):
     bare_call(make_number(), NOON, 1).save()
     sign_in(client, make_staff())
     answer = client.get(CALLS, {"search": "gone"})
@@ -160,7 +160,7 @@ def test_a_call_whose_posts_contradict_each_other_is_marked(client):
     assert "Something is odd" in client.get(CALLS).content.decode()
 
 
-def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
+def test_an_invalid_filter_lists_nothing(client):
     bare_call(make_number(), NOON, 1).save()
     sign_in(client, make_staff())
     for query in (
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_lists_nothing_rather_than_something_else(client):
         assert client.get("/reports/calls.csv", query).status_code == 400
 
 
-def test_a_manager_sees_the_calls_of_their_numbers_only(client):
+def test_a_manager_sees_only_the_calls_of_their_numbers(client):
     mine, other = make_number("+4922155400300"), make_number("+4922155400301")
     bare_call(mine, NOON, 1).save()
     bare_call(other, NOON, 2).save()
@@ -193,7 +193,7 @@ def test_a_manager_sees_the_calls_of_their_numbers_only(client):
     assert client.get("/reports/calls.csv", {"number": other.e164}).status_code == 404
 
 
-def test_who_has_no_numbers_gets_an_empty_file(client):
+def test_a_user_without_numbers_gets_an_empty_file(client):
     bare_call(make_number(), NOON, 1).save()
     sign_in(client, make_user())
 
@@ -205,7 +205,7 @@ def test_who_has_no_numbers_gets_an_empty_file(client):
 
 
 @pytest.mark.parametrize("name", ["block", "last_block"])
-def test_a_block_type_is_looked_for_as_it_is_stored(client, name):
+def test_a_block_type_is_searched_as_it_is_stored(client, name):
     number = make_number()
     take(number, "BLOCK_END", NOON, blockType="A\0B")
     take(number, "CALL_END", NOON + timedelta(seconds=9))
@@ -273,7 +273,7 @@ def test_markup_in_any_field_is_shown_as_text(client):
         assert "<img" not in html
 
 
-def test_a_call_tells_its_story(client):
+def test_the_page_of_a_call_shows_its_course(client):
     number = make_number(label="Hotline Köln")
     for kind, after in (
         ("CALL_START", 0),

@@ -43,7 +43,7 @@ def states(number):
         (("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END"), set()),  # nobody may have answered
     ],
 )
-def test_what_other_posts_imply_is_missing_and_what_nothing_implies_is_not(kinds, missing):
+def test_a_post_is_missing_only_if_other_posts_imply_it(kinds, missing):
     number = make_number()
     call(number, *kinds)
 
@@ -54,14 +54,14 @@ def test_what_other_posts_imply_is_missing_and_what_nothing_implies_is_not(kinds
     assert {post for post, state in found.items() if state is State.ARRIVES} == came
 
 
-def test_a_box_that_is_set_off_is_nobodys_trouble():
+def test_a_box_set_to_off_needs_no_fix():
     number = make_number(block_end="off")
     call(number, "CALL_START", "CALL_END")
 
     assert states(number)["BLOCK_END"] is State.OFF
 
 
-def test_a_kind_that_comes_no_longer_while_others_do_has_stopped():
+def test_a_post_that_no_longer_arrives_while_others_do_has_stopped():
     number = make_number()
     call(number, *ALL, at=timezone.now() - timedelta(days=5), uuid="old")
     call(number, "CALL_START", "BLOCK_END", uuid="new")
@@ -82,7 +82,7 @@ def usual_week(number, calls_an_hour, weeks=4):
             QuarterHourCounts.objects.create(destination_number=number, quarter_hour=at, offered=calls_an_hour)
 
 
-def test_a_number_is_silent_when_its_own_weeks_say_that_it_should_not_be():
+def test_a_number_is_silent_if_its_own_weeks_predict_calls():
     busy, quiet = make_number(label="Busy"), make_number("+4930123456", label="Quiet")
     for number in (busy, quiet):
         call(number, "CALL_START", at=timezone.now() - timedelta(hours=5))
@@ -98,7 +98,7 @@ def test_a_number_is_silent_when_its_own_weeks_say_that_it_should_not_be():
     assert not post_arrivals.silent([busy, quiet], timezone.now())
 
 
-def test_the_page_says_what_to_tick_and_what_is_not_measured_for_want_of_it(client):
+def test_the_page_says_what_to_tick_and_what_is_not_measured(client):
     number = make_number(label="Hotline")
     call(number, "CALL_START", "BLOCK_END BRIDGE", "CALL_END")
     client.force_login(make_user(numbers=[number]))
@@ -113,7 +113,7 @@ def test_the_page_says_what_to_tick_and_what_is_not_measured_for_want_of_it(clie
     assert f"/reports/coverage/#n-{number.pk}" in overview
 
 
-def test_managers_see_the_coverage_of_their_numbers_alone(client):
+def test_managers_see_only_the_coverage_of_their_numbers(client):
     mine, other = make_number(label="Mine"), make_number("+4930123456", label="Other")
     call(other, "CALL_START", "CALL_END")
     client.force_login(make_user(numbers=[mine]))
@@ -132,7 +132,7 @@ def test_every_figure_is_defined_on_one_page(client):
         assert str(figure.definition)[:40].replace("'", "&#x27;") in page
 
 
-def test_coverage_asks_no_question_per_number(client, django_assert_max_num_queries):
+def test_coverage_needs_no_query_per_number(client, django_assert_max_num_queries):
     for n in range(12):
         call(make_number(f"+4922155400{n:03}"), "CALL_START", "CALL_END", uuid=f"u{n}")
     client.force_login(make_staff())

@@ -40,7 +40,7 @@ def rows(pieces) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text(pieces), newline="")))
 
 
-def test_the_columns_stand_in_the_order_of_the_contract():
+def test_columns_are_in_the_documented_order():
     assert text(csv_files.counts_csv([], TODAY, Grain.DAY)) == COUNTS + "\n"
     assert text(csv_files.blocks_csv([], TODAY, Grain.DAY)) == BLOCKS + "\n"
     assert text(csv_files.calls_csv(Call.objects.all())) == CALLS + "\n"
@@ -63,7 +63,7 @@ def test_counts_of_a_day():
     )
 
 
-def test_shares_and_means_of_nothing_are_empty():
+def test_shares_and_averages_of_no_calls_are_empty():
     number = make_number(**ALL_ON)
     call(number, "short", NOON, S=0, E=2)
     rollups.recount_changed()
@@ -75,7 +75,7 @@ def test_shares_and_means_of_nothing_are_empty():
     assert (row["short"], row["answered"], row["unclassified"], row["label"]) == ("1", "0", "0", "")
 
 
-def test_what_is_not_measured_is_empty_and_stands_in_unclassified():
+def test_what_is_not_measured_is_empty_and_counts_as_unclassified():
     number = make_number()
     call(number, "before", NOON - timedelta(hours=3), S=0, E=30)
     call(number, "missed", NOON - timedelta(hours=2), S=0, F=5, E=30)
@@ -103,7 +103,7 @@ def test_what_does_not_apply_is_empty():
     assert (row["served_in_plan"], row["unclassified"]) == ("1", "0")
 
 
-def test_counts_say_the_same_as_the_pages():
+def test_counts_are_the_same_as_on_pages():
     numbers = [make_number(**ALL_ON), make_number(OTHER)]
     for n, number in enumerate(numbers):
         for hour in range(30):
@@ -132,7 +132,7 @@ def test_counts_say_the_same_as_the_pages():
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
-def test_the_quarter_hours_of_a_day_whose_clock_jumps_add_up_and_have_times_of_their_own(day, hours):
+def test_the_quarter_hours_of_a_day_whose_clock_changes_add_up_and_have_distinct_times(day, hours):
     number = make_number(**ALL_ON)
     for n in range(hours * 4):
         call(number, f"call {n}", day_start(day) + timedelta(minutes=15 * n), B=0, E=30)
@@ -175,7 +175,7 @@ def test_blocks_that_are_not_measured_are_empty():
     assert (row["blocks"], row["calls"], row["last_in_call"]) == ("", "", "")
 
 
-def test_a_call_with_all_that_happened_in_it():
+def test_a_call_has_all_its_columns():
     number = make_number(label="Shop", **ALL_ON)
     posts = (
         ("CALL_START", 0.0),
@@ -198,7 +198,7 @@ def test_a_call_with_all_that_happened_in_it():
     )
 
 
-def test_calls_stand_oldest_first_and_only_those_asked_for():
+def test_calls_are_oldest_first_and_only_those_selected():
     number, other = make_number(**ALL_ON), make_number(OTHER, **ALL_ON)
     call(number, "second", NOON, S=0, E=2)
     call(number, "first", NOON - timedelta(hours=1), S=0, E=2)
@@ -320,7 +320,7 @@ def test_no_cell_is_a_formula(cell, written):
     assert one["call_uuid"] == (written or "x")
 
 
-def test_a_download_is_a_file_that_nobody_keeps():
+def test_a_download_is_a_file_that_no_cache_keeps():
     response = csv_files.download(csv_files.filename("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY))
 
     assert response.streaming
@@ -332,7 +332,7 @@ def test_a_download_is_a_file_that_nobody_keeps():
 
 
 @pytest.mark.slow
-def test_a_client_that_goes_away_leaves_the_connection_sound():
+def test_a_client_that_disconnects_leaves_the_connection_usable():
     number = make_number(**ALL_ON)
     start = datetime(2026, 9, 15, tzinfo=UTC)
     Call.objects.bulk_create(
@@ -421,7 +421,7 @@ def test_no_ignorable_character_hides_a_formula():
         ("3a", "3a"),
     ],
 )
-def test_excel_takes_no_text_for_a_number_or_a_date_and_plain_csv_stays_as_it_is(label, written):
+def test_excel_reads_no_text_as_a_number_or_date_and_plain_csv_is_unchanged(label, written):
     number = make_number(label=label, **ALL_ON)
     call(number, "one", NOON, S=0, F=2, A=12, B=20, E=112)
     Call.objects.update(correlation_id=label, customer_number=label, caller_id_number=label)

@@ -114,7 +114,7 @@ def test_buckets_are_filled_with_zeros_and_keep_each_call_in_its_own():
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
-def test_the_quarter_hours_of_a_day_whose_clock_jumps_add_up_to_the_day(day, hours):
+def test_the_quarter_hours_of_a_day_whose_clock_changes_add_up_to_the_day(day, hours):
     number = make_number(**ALL_ON)
     start = day_start(day)
     for n in range(hours):
@@ -189,7 +189,7 @@ def test_counted_at_is_that_of_the_roll_up():
     assert counts.counted_at() == RollUp.objects.get().counted_at
 
 
-def test_questions_take_as_many_statements_for_many_numbers_as_for_one(django_assert_num_queries):
+def test_queries_take_as_many_statements_for_many_numbers_as_for_one(django_assert_num_queries):
     numbers = [make_number(f"+49221554003{n:02}") for n in range(12)]
     for number in numbers:
         call(number, "one", NOON, S=0, B=1, F=2, A=12, E=112)

@@ -82,7 +82,7 @@ def body(answer):
     return content
 
 
-def test_a_large_one_is_asked_for_waited_for_and_fetched_and_is_the_same_as_at_once(client, manager, monkeypatch):
+def test_a_large_workbook_is_requested_made_and_fetched_and_equals_the_direct_one(client, manager, monkeypatch):
     at_once = body(client.get(f"/reports/calls.xlsx?{QUERY}"))
     monkeypatch.setattr(views, "ROWS_AT_ONCE", 2)
 
@@ -109,7 +109,7 @@ def test_a_large_one_is_asked_for_waited_for_and_fetched_and_is_the_same_as_at_o
 
 
 @pytest.mark.parametrize("kind", downloads.KINDS)
-def test_every_kind_is_made_as_it_is_at_once(client, number, settings, kind):
+def test_every_kind_equals_the_direct_download(client, number, settings, kind):
     settings.FORWARDS_LEAST_DESTINATIONS = 1
     client.force_login(make_staff())
     at_once = body(client.get(f"/reports/{kind}.xlsx?{QUERY}"))
@@ -131,7 +131,7 @@ def test_an_estimate_that_was_too_low_does_not_hold_a_thread(client, manager, mo
     assert not list(file_store.folder().iterdir())
 
 
-def test_only_who_asked_may_fetch_it(client, manager, number):
+def test_only_the_person_who_requested_it_may_fetch_it(client, manager, number):
     place = ask(client)
     workbook_jobs.make_waiting()
 
@@ -143,7 +143,7 @@ def test_only_who_asked_may_fetch_it(client, manager, number):
         assert "calls-" not in client.get("/reports/files/").content.decode()
 
 
-def test_it_is_asked_for_by_a_post_with_a_token(manager):
+def test_it_is_requested_by_a_post_with_a_csrf_token(manager):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(manager)
 
@@ -152,7 +152,7 @@ def test_it_is_asked_for_by_a_post_with_a_token(manager):
 
 
 @pytest.mark.parametrize("query", [QUERY, f"{QUERY}&number=%2B4922155400300"])
-def test_rights_are_asked_again_when_it_is_fetched(client, manager, number, query):
+def test_permissions_are_checked_again_when_it_is_fetched(client, manager, number, query):
     other = make_number(OTHER, managers=[manager])
     place = ask(client, query=query)
     workbook_jobs.make_waiting()
@@ -173,7 +173,7 @@ def test_rights_are_asked_again_when_it_is_fetched(client, manager, number, quer
         assert Workbook.objects.first().numbers == [other.pk]
 
 
-def test_figures_of_single_destinations_are_asked_for_again(client, manager, number, settings):
+def test_permission_for_single_destinations_is_checked_again(client, manager, number, settings):
     settings.FORWARDS_LEAST_DESTINATIONS = 1
     assert "only staff see them" in ask(client, "forwards", status=403)
     settings.FORWARDS_FOR_MANAGERS = True
@@ -185,7 +185,7 @@ def test_figures_of_single_destinations_are_asked_for_again(client, manager, num
     assert client.get(f"{place[:-1]}.xlsx").status_code == 403
 
 
-def test_rights_are_asked_again_when_it_is_made(client, manager, number):
+def test_permissions_are_checked_again_when_it_is_made(client, manager, number):
     place = ask(client, query=f"{QUERY}&number=%2B4922155400300")
     number.managers.clear()
     workbook_jobs.make_waiting()
@@ -193,7 +193,7 @@ def test_rights_are_asked_again_when_it_is_made(client, manager, number):
     assert "You may no longer see a number that it was of." in client.get(place).content.decode()
 
 
-def test_the_same_again_is_the_same_job_until_it_is_no_longer_fresh(client, manager):
+def test_the_same_request_is_the_same_job_while_it_is_fresh(client, manager):
     place = ask(client)
     assert ask(client) == place
     workbook_jobs.make_waiting()
@@ -219,7 +219,7 @@ def test_one_person_waits_for_a_few_at_most_and_people_take_turns(client, manage
     assert workbook_jobs._take() is None, "one at a time"
 
 
-def test_what_cannot_be_read_is_said(client, manager):
+def test_invalid_filters_show_an_error(client, manager):
     assert "is no day we know" in ask(client, query="from=never", status=400)
     assert client.post("/reports/files/", {"kind": "secrets", "query": ""}).status_code == 404
     assert client.post("/reports/files/", {"kind": "calls", "query": "number=%2B4930999999"}).status_code == 404
@@ -245,7 +245,7 @@ def test_a_search_is_kept_out_of_addresses_and_forgotten_with_the_file(client, m
 # --- Files -------------------------------------------------------------------------------------
 
 
-def test_files_are_for_our_user_alone_and_have_names_nobody_guesses(client, manager, folder):
+def test_files_are_readable_by_our_user_only_and_have_random_names(client, manager, folder):
     ask(client)
     workbook_jobs.make_waiting()
     name = Workbook.objects.get().file_name
@@ -295,7 +295,7 @@ def test_files_without_a_row_and_rows_without_a_file_are_cleared(client, manager
     assert "Its file is gone" in client.get(gone).content.decode()
 
 
-def test_the_oldest_go_where_all_together_grow_too_large(client, manager, folder, settings):
+def test_the_oldest_files_are_removed_if_all_together_are_too_large(client, manager, folder, settings):
     first = ask(client)
     workbook_jobs.make_waiting()
     second = ask(client, query="")
@@ -308,7 +308,7 @@ def test_the_oldest_go_where_all_together_grow_too_large(client, manager, folder
     assert body(client.get(f"{second[:-1]}.xlsx"))
 
 
-def test_a_disk_that_is_nearly_full_is_left_to_posts(client, manager, settings):
+def test_a_nearly_full_disk_is_kept_for_posts(client, manager, settings):
     place = ask(client)
     settings.FILES_LEAST_FREE_MB = 10**9
     workbook_jobs.make_waiting()
@@ -329,7 +329,7 @@ def small_disk(folder):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_is_said_and_what_was_written_is_removed(client, manager, settings, small_disk, monkeypatch):
+def test_a_full_disk_shows_an_error_and_the_draft_is_removed(client, manager, settings, small_disk, monkeypatch):
     settings.FILES_LEAST_FREE_MB = 0
     number = manager.destination_numbers.get()
     for n in range(100):
@@ -346,7 +346,7 @@ def test_a_full_disk_is_said_and_what_was_written_is_removed(client, manager, se
 # --- Making ------------------------------------------------------------------------------------
 
 
-def test_a_lost_worker_is_noticed_and_the_workbook_begun_once_more(client, manager):
+def test_a_lost_worker_is_noticed_and_the_workbook_started_once_more(client, manager):
     place = ask(client)
     for attempt in (1, 2):
         taken = workbook_jobs._take()
@@ -359,7 +359,7 @@ def test_a_lost_worker_is_noticed_and_the_workbook_begun_once_more(client, manag
     assert "the worker was lost both times" in client.get(place).content.decode()
 
 
-def test_a_worker_that_was_only_slow_does_not_spoil_what_its_successor_makes(client, manager, folder):
+def test_a_slow_worker_does_not_damage_its_successors_file(client, manager, folder):
     place = ask(client)
     slow = workbook_jobs._take()
     Workbook.objects.update(heartbeat_at=timezone.now() - workbook_jobs.STALE)
@@ -373,7 +373,7 @@ def test_a_worker_that_was_only_slow_does_not_spoil_what_its_successor_makes(cli
     assert body(client.get(f"{place[:-1]}.xlsx"))
 
 
-def test_a_worker_that_ends_hands_the_workbook_on(client, manager, monkeypatch):
+def test_a_worker_that_stops_leaves_the_workbook_to_the_next(client, manager, monkeypatch):
     ask(client)
     taken = workbook_jobs._take()
     monkeypatch.setattr(workbooks, "TELL_EVERY_ROWS", 1)
@@ -388,7 +388,7 @@ def test_a_worker_that_ends_hands_the_workbook_on(client, manager, monkeypatch):
     assert workbook_jobs.make_waiting() == 1
 
 
-def test_more_rows_than_a_sheet_holds_are_said(client, manager, monkeypatch):
+def test_more_rows_than_a_sheet_holds_show_an_error(client, manager, monkeypatch):
     place = ask(client)
     monkeypatch.setattr(workbooks, "MOST_ROWS", 2)
     workbook_jobs.make_waiting()
@@ -405,7 +405,7 @@ def test_more_rows_than_a_sheet_holds_are_said(client, manager, monkeypatch):
         (ValueError("+4917012345678"), "Something failed on our side.", 1),
     ],
 )
-def test_what_went_wrong_is_said_and_the_next_one_is_made(  # noqa: PLR0917 (fixtures, and a case of three)
+def test_an_error_is_shown_and_the_next_workbook_is_made(  # noqa: PLR0917 (fixtures, and a case of three)
     client, manager, monkeypatch, caplog, error, says, attempts
 ):
     place = ask(client)
@@ -426,7 +426,7 @@ def test_what_went_wrong_is_said_and_the_next_one_is_made(  # noqa: PLR0917 (fix
     assert file_store.names() == {Workbook.objects.get(state="ready").file_name}
 
 
-def test_a_workbook_that_nobody_makes_is_said_and_given_up_after_a_day(client, manager):
+def test_a_workbook_without_a_worker_is_reported_and_fails_after_a_day(client, manager):
     place = ask(client)
     Workbook.objects.update(created_at=timezone.now() - timedelta(minutes=1))
     assert "No worker makes workbooks at the moment." in client.get(place).content.decode()
@@ -436,7 +436,7 @@ def test_a_workbook_that_nobody_makes_is_said_and_given_up_after_a_day(client, m
     assert "No worker made it within a day." in client.get(place).content.decode()
 
 
-def test_the_list_says_how_each_stands(client, manager):
+def test_the_list_shows_the_state_of_each(client, manager):
     assert "No workbooks yet" in client.get("/reports/files/").content.decode()
     ask(client)
     workbook_jobs.make_waiting()
@@ -462,7 +462,7 @@ def test_the_list_says_how_each_stands(client, manager):
         ("coverage", "", 5),
     ],
 )
-def test_how_many_rows_there_are_is_told_by_the_counts(manager, kind, query, most, django_assert_max_num_queries):
+def test_the_number_of_rows_is_estimated_from_counts(manager, kind, query, most, django_assert_max_num_queries):
     book = downloads.read(kind, QueryDict(query), manager, SessionBase())
 
     with django_assert_max_num_queries(1):
@@ -470,7 +470,7 @@ def test_how_many_rows_there_are_is_told_by_the_counts(manager, kind, query, mos
     assert book.count() <= max(most, 1) or kind == "calls"
 
 
-def test_the_filters_of_a_list_of_calls_are_said_in_words(client, manager, small):
+def test_the_filters_of_a_list_of_calls_are_shown_in_words(client, manager, small):
     query = f"{QUERY}&outcome=answered&block=QUEUE&took=ring&over=5&callbacks=no&weekday=2"
 
     page = client.get(ask(client, query=query)).content.decode()

@@ -87,7 +87,7 @@ def test_one_day_alone_is_completed(manager):
         ("from=\x00", "from", "is no day"),
     ],
 )
-def test_a_period_that_cannot_be_read_is_said_and_replaced(manager, query, field, words):
+def test_an_invalid_period_shows_an_error_and_is_replaced(manager, query, field, words):
     asked = form(query, manager)
 
     assert list(asked.errors) == [field]
@@ -121,7 +121,7 @@ def test_each_spelling_in_an_address_is_its_number(spelling, e164):
 
 
 @pytest.mark.parametrize("spelling", UNREAD)
-def test_what_could_be_several_numbers_is_none_of_them(spelling):
+def test_an_ambiguous_spelling_is_no_number(spelling):
     for e164 in ("+442079460123", "+492214710300"):
         make_number(e164)
 
@@ -132,7 +132,7 @@ def test_what_could_be_several_numbers_is_none_of_them(spelling):
 
 
 @pytest.mark.parametrize("text", [OTHER, "%2B4922155400301", "%2B49221999", "x", "%00"])
-def test_the_number_of_others_and_one_that_does_not_exist_are_answered_alike(manager, text):
+def test_a_number_of_others_and_an_unknown_number_get_the_same_answer(manager, text):
     make_number(OTHER)
 
     with pytest.raises(Http404):
@@ -155,7 +155,7 @@ def test_several_numbers_may_be_chosen_each_once(number):
     assert asked.selected == asked.numbers == [other, number]
 
 
-def test_an_unknown_grain_is_said(manager):
+def test_an_unknown_grain_shows_an_error(manager):
     asked = form(f"{WEEK}&by=fortnight", manager)
 
     assert "“fortnight”" in asked.errors["by"]
@@ -191,7 +191,7 @@ def test_hours_of_a_very_long_period_are_for_downloads_only(manager):
         ("2027-12-31", Grain.MONTH, Grain.DAY),
     ],
 )
-def test_where_nobody_chose_a_page_is_cut_as_it_can_be_read_and_a_download_by_day(manager, last, page, download):
+def test_pages_have_readable_time_steps_by_default_and_downloads_have_days(manager, last, page, download):
     query = f"from=2026-01-01&to={last}"
 
     assert form(query, manager).grain == page
@@ -209,7 +209,7 @@ def test_links_keep_the_filters(manager, number):
     assert form(asked.later(), manager).selected == [number]
 
 
-def test_a_grain_that_nobody_chose_is_named_to_downloads_only(manager):
+def test_a_default_grain_is_named_to_downloads_only(manager):
     asked = form("from=2026-09-15&to=2026-09-15", manager)
 
     assert asked.query == "from=2026-09-15&to=2026-09-15"
@@ -221,7 +221,7 @@ def test_there_is_no_later_period_than_now(manager):
     assert form(f"from={days_ago(1)}&to={days_ago(1)}", manager).later() is not None
 
 
-def test_named_periods_lead_to_what_they_say(manager):
+def test_named_periods_lead_to_their_days(manager):
     links = form(WEEK, manager).presets()
     named = {link.label: form(link.query, manager).period for link in links}
 
@@ -261,7 +261,7 @@ def test_exactly_one_preset_is_shown_as_chosen(manager, monkeypatch, today, labe
     assert current(form(query, manager)) == [label]
 
 
-def test_days_of_ones_own_are_no_preset(manager):
+def test_custom_days_are_no_preset(manager):
     assert current(form(WEEK, manager)) == []
     assert current(form(f"from={days_ago(1)}&to={days_ago(1)}&period=days", manager)) == []
     # An old link says yesterday of another day: its days are shown.
@@ -269,11 +269,11 @@ def test_days_of_ones_own_are_no_preset(manager):
     assert (current(old), old.period) == ([], Period(date(2026, 9, 9), date(2026, 9, 9)))
 
 
-def test_an_unknown_preset_is_said(manager):
+def test_an_unknown_preset_shows_an_error(manager):
     assert "“fortnight”" in form("period=fortnight", manager).errors["period"]
 
 
-def test_a_form_asks_for_the_numbers_once(manager, django_assert_num_queries):
+def test_a_form_reads_the_numbers_once(manager, django_assert_num_queries):
     with django_assert_num_queries(1):
         asked = form(f"{WEEK}&number={E164}", manager)
         assert asked.numbers

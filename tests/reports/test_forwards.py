@@ -68,7 +68,7 @@ def test_a_call_that_one_destination_answers_at_once(number):
     assert found.handovers == []
 
 
-def test_one_after_another_until_somebody_answers(number):
+def test_one_after_another_until_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, FORWARD, CARL), (50, ANSWER, CARL))
     found = report(number)
     assert told(found.destinations, *ALL) == {
@@ -83,7 +83,7 @@ def test_one_after_another_until_somebody_answers(number):
     ]
 
 
-def test_several_at_once_of_whom_one_answers(number):
+def test_several_at_once_and_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (5.2, FORWARD, BERT), (6, FORWARD, CARL), (20, ANSWER, BERT))
     found = report(number)
     assert told(found.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
@@ -104,7 +104,7 @@ def test_the_same_destination_tried_twice_is_one_call_and_rings_from_the_second(
     assert found.handovers == []
 
 
-def test_an_answer_without_its_forward_is_an_answer_that_was_not_tried(number):
+def test_an_answer_without_its_forward_counts_without_an_attempt(number):
     call(number, "a", (20, ANSWER, ANNA))
     call(number, "b", (5, FORWARD, BERT))
     assert told(report(number).destinations, "attempts", "tried", "forward_answers", "forward_ring") == {
@@ -155,7 +155,7 @@ def test_each_number_is_covered_from_its_own_first_posts(number):
     assert total["attempts"].hidden == 1  # the other number's first call, before any forward of it
 
 
-def test_of_another_period_nothing_is_there(number):
+def test_another_period_is_empty(number):
     call(number, "a", (5, FORWARD, ANNA), at=TEN - timedelta(days=1))
     assert report(number).destinations == []
 
@@ -212,7 +212,7 @@ def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy
         assert "left out" not in names
 
 
-def test_a_list_of_a_destination_says_so_and_can_be_widened(client, busy):
+def test_a_list_of_a_destination_shows_the_filter_and_can_be_widened(client, busy):
     client.force_login(make_staff())
     page = client.get(f"/reports/calls/?{QUERY}&tried=SIP_USER:1001&answered_by=EXTERNALNUMBER:%2B492212345678")
     text = page.content.decode()
@@ -269,7 +269,7 @@ def test_single_destinations_are_for_staff_unless_switched_on(client, busy, sett
     assert may_see(client, manager)
 
 
-def test_a_small_group_is_shown_to_nobody_one_by_one(client, busy, settings):
+def test_single_destinations_of_a_small_group_are_never_shown(client, busy, settings):
     settings.FORWARDS_FOR_MANAGERS = True
     settings.FORWARDS_LEAST_DESTINATIONS = 4
     for user in (make_staff(), make_user(numbers=[busy])):
@@ -310,7 +310,7 @@ def test_a_destination_without_a_figure_is_not_listed(client, busy):
 
 
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
-def test_the_calls_of_one_destination_of_a_small_group_are_listed_for_nobody(client, busy, settings, name):
+def test_the_calls_of_one_destination_of_a_small_group_are_never_listed(client, busy, settings, name):
     settings.FORWARDS_FOR_MANAGERS = True
     settings.FORWARDS_LEAST_DESTINATIONS = 3
     other = make_number("+4922155400301")
@@ -334,7 +334,7 @@ def test_the_calls_of_one_destination_of_a_small_group_are_listed_for_nobody(cli
                 assert client.get(address.replace("calls/", file)).status_code == 400, narrow
 
 
-def test_single_destinations_are_told_apart_inside_opening_hours_and_outside(client, number):
+def test_single_destinations_are_counted_inside_and_outside_opening_hours(client, number):
     hours = OpeningHours.objects.create(name="Office hours", state="NW")
     hours.weekly.create(weekday=2, opens_at=time(8), closes_at=time(18))
     number.opening_hours = hours
@@ -358,7 +358,7 @@ def test_single_destinations_are_told_apart_inside_opening_hours_and_outside(cli
     "table",
     [f"{grain}{kind}" for grain in ("quarterhour", "day", "month") for kind in ("forwardcounts", "handovers")],
 )
-def test_a_wrong_count_of_forwards_is_found_and_mended(busy, table):
+def test_a_wrong_count_of_forwards_is_found_and_fixed(busy, table):
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE reports_{table} SET calls = calls + 1")
     assert {one.table for one in verification.differences()} >= {table}
@@ -439,7 +439,7 @@ def test_a_destination_is_shown_as_text_whatever_it_is_called(client, number):
 
 
 @pytest.mark.parametrize("many", [3, 40])
-def test_no_question_is_asked_per_destination(client, number, django_assert_max_num_queries, many):
+def test_no_query_is_made_per_destination(client, number, django_assert_max_num_queries, many):
     for n in range(many):
         call(number, f"call {n}", (5, FORWARD, f"1{n:03}"), (25, FORWARD, "2000"), (30, ANSWER, "2000"))
     roll_up()

@@ -98,7 +98,7 @@ def rows_with_calls(numbers, period, grain):
 
 
 @pytest.mark.parametrize("opening", Opening)
-def test_whatever_a_period_is_read_from_the_answer_is_the_same(numbers, opening):
+def test_figures_are_the_same_whatever_a_period_is_read_from(numbers, opening):
     groups = Counter()
     for first, last in PERIODS + NEARLY_WHOLE:
         period, coverage = Period(first, last, opening), Coverage.read(numbers)
@@ -153,7 +153,7 @@ def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, opening):
 
 
 @pytest.mark.parametrize("hour", [1, 2, 3])
-def test_both_hours_of_the_night_the_clock_goes_back_are_of_one_hour_of_the_week(hour):
+def test_the_repeated_hour_counts_in_one_hour_of_the_week(hour):
     number = make_number()
     night = datetime(2026, 10, 25, hour, 20, tzinfo=BERLIN)
     for fold in (0, 1):
@@ -180,7 +180,7 @@ def test_a_call_that_moves_leaves_its_month_and_its_hour():
     assert (counted.month, counted.weekday, counted.hour, counted.offered) == (date(2026, 3, 1), 2, 23, 1)
 
 
-def test_making_all_counts_anew_makes_those_of_months_too(numbers):
+def test_rebuilding_all_counts_includes_months(numbers):
     before = list(
         MonthCounts.objects.order_by("destination_number", "month", "is_open", "measured").values_list(
             "month", "offered"
@@ -214,7 +214,7 @@ def read_from(first, last, edges=(), until=None):
     return [(("off " if run.taken_off else "") + run.grain.value, run.first, run.last) for run in found]
 
 
-def test_whole_months_are_read_as_such_and_what_is_left_by_days():
+def test_whole_months_are_read_from_months_and_the_rest_by_days():
     assert read_from(date(2026, 1, 17), LAST) == [
         ("day", date(2026, 1, 17), date(2026, 1, 31)),
         ("month", date(2026, 2, 1), date(2026, 4, 30)),
@@ -223,7 +223,7 @@ def test_whole_months_are_read_as_such_and_what_is_left_by_days():
     assert read_from(date(2026, 2, 1), date(2026, 2, 28)) == [("month", date(2026, 2, 1), date(2026, 2, 28))]
 
 
-def test_a_month_that_is_nearly_whole_is_read_less_its_days_outside():
+def test_a_nearly_whole_month_is_read_minus_its_days_outside():
     january, march = (date(2026, 1, 1), date(2026, 1, 31)), (date(2026, 3, 1), date(2026, 3, 31))
     assert read_from(date(2026, 1, 16), date(2026, 3, 30)) == [
         ("month", *january),
@@ -239,7 +239,7 @@ def test_a_month_that_is_nearly_whole_is_read_less_its_days_outside():
     ]
 
 
-def test_however_a_period_lies_each_of_its_days_is_read_once():
+def test_each_day_of_any_period_is_read_once():
     chance = Random(11)
     for _ in range(300):
         first = FIRST + chance.randrange(40) * periods.DAY
@@ -257,7 +257,7 @@ def test_a_month_that_a_bucket_begins_in_is_read_by_days():
     ]
 
 
-def test_the_day_in_the_middle_of_which_a_bucket_begins_is_read_by_quarter_hours():
+def test_a_day_with_a_bucket_edge_inside_is_read_by_quarter_hours():
     assert read_from(date(2026, 2, 1), date(2026, 3, 31), [at(3, 1, 0, 15)]) == [
         ("month", date(2026, 2, 1), date(2026, 2, 28)),
         ("quarter-hour", date(2026, 3, 1), date(2026, 3, 1)),
@@ -273,7 +273,7 @@ def test_a_period_that_ends_within_a_day_is_read_up_to_there():
     assert (last.grain, last.start, last.end) == (Grain.QUARTER_HOUR, at(3, 9), until)
 
 
-def test_a_period_that_ends_late_on_a_day_is_read_less_the_rest_of_the_day():
+def test_a_period_that_ends_late_on_a_day_is_read_minus_the_rest_of_the_day():
     until = at(3, 9, 18)
     period = Period(date(2026, 3, 2), date(2026, 3, 9), until=until)
     _days, day, rest = periods.runs(period, [period.start, period.end])
@@ -285,7 +285,7 @@ def test_a_period_that_ends_late_on_a_day_is_read_less_the_rest_of_the_day():
 
 
 @pytest.mark.parametrize("hour", [9, 12, 18])
-def test_up_to_a_moment_of_the_last_day_the_answer_is_that_of_its_hours(numbers, hour):
+def test_a_period_cut_off_on_its_last_day_equals_its_hours(numbers, hour):
     coverage, until = Coverage.read(numbers), at(4, 30, hour, 15)
     period = Period(date(2026, 2, 3), date(2026, 4, 30), until=until)
     whole, by_hour = (
@@ -308,7 +308,7 @@ def test_a_last_day_that_is_cut_off_is_in_the_last_bucket(numbers, hour):
     assert by_day[-1] > 0
 
 
-def test_periods_that_lie_apart_are_read_as_each_by_itself(numbers):
+def test_separate_periods_are_read_like_each_alone(numbers):
     spans = [
         Period(date(2026, 2, 10), date(2026, 2, 12)),
         Period(date(2026, 2, 17), date(2026, 2, 17), until=at(2, 17, 18)),
@@ -339,7 +339,7 @@ def read_hours_from(first, last, now=LATER):
     return [(name, run.first, run.last) for runs in named for name, run in runs]
 
 
-def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lies_outside():
+def test_hours_of_a_nearly_whole_month_are_read_from_the_month_minus_the_rest():
     january, march = (date(2026, 1, 1), date(2026, 1, 31)), (date(2026, 3, 1), date(2026, 3, 31))
     february = (date(2026, 2, 1), date(2026, 2, 28))
     assert read_hours_from(date(2026, 1, 3), date(2026, 3, 10)) == [
@@ -355,7 +355,7 @@ def test_hours_of_a_month_that_is_nearly_whole_are_read_as_its_own_less_what_lie
     ]
 
 
-def test_what_has_not_begun_costs_nothing_to_take_off():
+def test_days_that_have_not_begun_cost_nothing_to_subtract():
     month = (date(2026, 3, 1), date(2026, 3, 31))
     first, last = date(2026, 3, 1), date(2026, 3, 2)
     off = ("off", date(2026, 3, 3), date(2026, 3, 31))
@@ -364,7 +364,7 @@ def test_what_has_not_begun_costs_nothing_to_take_off():
     assert read_hours_from(first, last, now=at(3, 5, 9)) == [("quarter-hour", first, last)]
 
 
-def test_however_a_period_lies_its_hours_are_read_once():
+def test_each_hour_of_any_period_is_read_once():
     chance = Random(7)
     for _ in range(300):
         first = FIRST + chance.randrange(40) * periods.DAY

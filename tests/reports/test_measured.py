@@ -24,7 +24,7 @@ def states(row, *keys):
     return {key: (row[key].value, row[key].state.name) for key in keys}
 
 
-def test_a_figure_is_measured_from_the_first_post_it_rests_on():
+def test_a_figure_is_measured_from_the_first_post_it_needs():
     number = make_number()
     call(number, "starts only 1", MORNING, S=0)
     call(number, "starts only 2", MORNING + timedelta(minutes=20), S=0)
@@ -43,7 +43,7 @@ def test_a_figure_is_measured_from_the_first_post_it_rests_on():
     assert row["reached"].value == pytest.approx(1 / 2)
 
 
-def test_each_figure_begins_with_the_last_of_the_posts_it_rests_on():
+def test_each_figure_begins_with_the_last_of_the_posts_it_needs():
     number = make_number()
     call(number, "start", MORNING, S=0)
     call(number, "end", MORNING + timedelta(hours=1), S=0, E=30)
@@ -84,7 +84,7 @@ def test_hours_before_the_first_post_are_not_measured_and_say_since_when_it_came
     assert (hours["13:00"].value, hours["13:00"].state) == (0, CellState.MEASURED)
 
 
-def test_days_before_are_not_measured_the_day_itself_in_part_and_days_after_whole():
+def test_earlier_days_are_not_measured_that_day_in_part_and_later_days_fully():
     number = make_number()
     for day in (-1, 0, 1):
         call(number, f"early {day}", MORNING + timedelta(days=day), S=0, E=30)
@@ -217,7 +217,7 @@ def test_a_total_where_no_number_is_measured_is_not_measured():
     assert "FORWARD_ANSWER" in cell.reason
 
 
-def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_does_not_apply():
+def test_figures_of_forwards_do_not_apply_if_none_is_expected_or_sent():
     number = make_number(expects_forward=False)
     call(number, "one", NOON, S=0, B=10, E=30)
     rollups.recount_changed()
@@ -239,7 +239,7 @@ def test_where_no_forward_is_expected_and_none_was_sent_what_rests_on_forwards_d
 
 
 @pytest.mark.parametrize("posts", [{"F": 2}, {"A": 2}])
-def test_where_no_forward_is_expected_but_one_was_sent_the_figures_apply(posts):
+def test_figures_of_forwards_apply_if_one_was_sent_though_none_is_expected(posts):
     number = make_number(expects_forward=False)
     call(number, "one", NOON, S=0, E=30, **posts)
     rollups.recount_changed()
@@ -289,7 +289,7 @@ def test_a_figure_that_begins_with_the_day_covers_the_whole_day():
     assert (cell.value, cell.since) == (2, None)
 
 
-def test_a_figure_that_begins_on_a_day_whose_clock_jumps_covers_what_follows():
+def test_a_figure_that_begins_on_a_day_whose_clock_changes_covers_what_follows():
     number = make_number()
     # In the second of the two hours that begin at 02:00.
     boundary = datetime(2026, 10, 25, 1, 15, tzinfo=UTC)

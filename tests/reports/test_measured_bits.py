@@ -97,7 +97,7 @@ def test_a_setting_decides_for_the_whole_history(request_type):
         assert [bits & bit for bits in bits_by_hour().values()] == expected
 
 
-def test_verify_finds_and_fixes_a_wrong_answer_to_what_was_measured():
+def test_verify_finds_and_fixes_wrong_measured_bits():
     number = make_number()
     call(number, 0, "CALL_START", "CALL_END")
     roll_up()
@@ -125,7 +125,7 @@ def test_fixing_a_first_post_fixes_what_was_measured():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_in_whatever_order_every_row_says_what_was_measured(seed):
+def test_every_row_says_what_was_measured_after_any_history(seed):
     chance = Random(seed)
     numbers = [make_number(f"+4922155400{n:03}") for n in range(3)]
     for _step in range(25):

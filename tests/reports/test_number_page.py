@@ -51,12 +51,12 @@ def page_of(client, number, first=DAY, last=DAY, **more):
         ([5] * 9 + [100], 5, 5),
     ],
 )
-def test_half_and_nine_tenths_of_the_calls_took_no_longer(seconds, median, ninetieth):
+def test_median_and_90th_percentile(seconds, median, ninetieth):
     each = durations.Times(durations.Counter(seconds))
     assert (each.median, each.ninetieth) == (median, ninetieth)
 
 
-def test_a_time_of_nothing_has_no_median():
+def test_no_calls_have_no_median():
     assert durations.Times(durations.Counter()).median is None
 
 
@@ -90,7 +90,7 @@ def test_a_time_that_is_not_measured_has_no_classes(client, number):
     assert page_of(client, number).table("t-classes").headers == ["Took", "Time to answer"]
 
 
-def test_times_of_the_hours_asked_for(number):
+def test_times_follow_the_opening_hours_filter(number):
     call(number, "early", TEN, 5)
     call(number, "late", TEN + timedelta(hours=9), 15)
     hours = number.opening_hours = number._meta.get_field("opening_hours").related_model.objects.create(name="Day")
@@ -128,7 +128,7 @@ def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, num
 
 
 @pytest.mark.parametrize(("aim", "said"), [(91, "is not reached: 1.0 points short"), (90, "is reached"), (None, "")])
-def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
+def test_the_page_says_whether_the_target_is_reached(client, number, aim, said):
     number.service_level_aim = aim
     number.save()
     for n in range(10):
@@ -144,12 +144,12 @@ def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
     ("in_time", "of", "short"),
     [(796, 1000, 0.4), (79_996, 100_000, 0.1), (70, 100, 10.0), (80, 100, None), (0, 5, 80.0), (0, 0, None)],
 )
-def test_how_far_an_aim_is_missed_never_reads_as_reached(number, in_time, of, short):
+def test_points_below_target_are_never_zero(number, in_time, of, short):
     number.service_level_aim = 80
     assert service_level.points_short(number, in_time / of if of else None) == short
 
 
-def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number):
+def test_the_peak_is_shown_with_its_first_time(client, number):
     call(number, "a", TEN, 5, talk_s=120)
     call(number, "b", TEN + timedelta(seconds=30), 5, talk_s=120)
     call(number, "c", TEN + timedelta(hours=2), 5)
@@ -160,7 +160,7 @@ def test_the_most_calls_at_once_are_said_with_their_first_moment(client, number)
     assert [row["At most"].text for row in page_of(client, number).table("t-peaks").rows].count("2") == 1
 
 
-def test_where_the_end_is_not_posted_it_is_at_least_as_many(client, number):
+def test_without_ends_the_peak_is_a_minimum(client, number):
     number.call_end = "off"
     number.save()
     call(number, "a", TEN, 5)
@@ -186,7 +186,7 @@ def test_the_same_weekdays_before_and_what_is_usual(client, number):
     assert page.figures["Offered"][2] == "before 1, +200 %, usual 6"
 
 
-def test_weeks_before_the_first_call_are_not_compared_with(client, number):
+def test_weeks_before_the_first_call_are_not_compared(client, number):
     for week, calls in ((0, 2), (1, 4)):
         for n in range(calls):
             call(number, f"{week}-{n}", TEN - timedelta(weeks=week, minutes=n), 5)
@@ -224,7 +224,7 @@ def lately(number, calls, in_time):
     ("counted", "aim", "expected"),
     [((30, 23), 80, True), ((30, 24), 80, False), ((29, 0), 80, False), ((30, 0), None, False), ((50, 29), 58, False)],
 )
-def test_a_number_below_its_aim_needs_attention(client, number, counted, aim, expected):
+def test_a_number_below_its_target_needs_attention(client, number, counted, aim, expected):
     calls, in_time = counted
     number.service_level_aim = aim
     number.save()
@@ -240,7 +240,7 @@ def test_a_number_below_its_aim_needs_attention(client, number, counted, aim, ex
         assert f'href="/reports/numbers/{number.pk}/?from={days.first}&amp;to={days.last}#service-level"' in html
 
 
-def test_the_farthest_below_comes_first_and_others_numbers_are_not_told(client, number):
+def test_the_furthest_below_comes_first_without_the_numbers_of_others(client, number):
     other = make_number("+4922155400301", label="Sales")
     third = make_number("+4922155400302", label="Secret")
     for one, in_time in ((number, 20), (other, 10), (third, 0)):
@@ -295,7 +295,7 @@ def uuids(client, address):
         ("level=high", "“high” is none of: in_time, counted, neither."),
     ],
 )
-def test_a_filter_of_times_that_cannot_be_read_is_said_and_lists_nothing(client, number, query, said):
+def test_an_invalid_filter_of_times_shows_an_error_and_lists_nothing(client, number, query, said):
     call(number, "a", TEN, 5)
     client.force_login(make_staff())
     html = client.get(f"/reports/calls/?{query}").content.decode()
@@ -303,7 +303,7 @@ def test_a_filter_of_times_that_cannot_be_read_is_said_and_lists_nothing(client,
     assert 'id="t-list"' not in html
 
 
-def test_filters_of_times_are_said_kept_by_the_form_and_can_be_taken_away(client, number):
+def test_filters_of_times_are_shown_kept_by_the_form_and_removable(client, number):
     call(number, "a", TEN, 7)
     call(number, "b", TEN, 70)
     client.force_login(make_staff())

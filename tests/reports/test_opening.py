@@ -93,7 +93,7 @@ def test_a_page_counts_the_calls_of_its_opening_and_leads_to_them(client, week, 
 
 
 @pytest.mark.parametrize(("opening", "expected"), [("inside", 3), ("outside", 0)])
-def test_outcomes_follow(client, week, opening, expected):
+def test_outcomes_follow_the_filter(client, week, opening, expected):
     assert figure(client, f"/reports/?{WEEK}&opening={opening}", "answered")[0] == expected
 
 
@@ -109,7 +109,7 @@ def test_downloads_of_both_parts_add_up_to_the_whole(client, week, by):
     assert sum(int(row["offered"]) for row in rows("inside", "counts")) == len(INSIDE)
 
 
-def test_the_planners_export_counts_what_was_asked_for(client, week):
+def test_the_planner_file_follows_the_filter(client, week):
     answer = client.get(f"/reports/planner.csv?{WEEK}&opening=outside")
     rows = list(csv.reader(io.StringIO(b"".join(answer).decode())))
     assert len(rows) == 7 * 96
@@ -122,7 +122,7 @@ def test_a_download_names_its_opening(client, week):
     assert "counts-2026-09-28-2026-10-04.csv" in client.get(f"/reports/counts.csv?{WEEK}")["Content-Disposition"]
 
 
-def test_the_heat_map_takes_means_over_the_hours_that_were_open(client, week):
+def test_the_heat_map_averages_over_open_hours(client, week):
     page = client.get(f"/reports/when/?{WEEK}&opening=inside").content.decode()
     # Tuesday at eight: one call in the one such hour; nothing came at seven inside, so the map begins at eight.
     assert '<th scope="col">07</th>' not in page
@@ -160,12 +160,12 @@ def test_a_number_without_hours_is_always_open(client):
 
 
 @pytest.mark.parametrize("address", ["/reports/", "/reports/when/", "/reports/calls/"])
-def test_an_opening_nobody_knows_is_said(client, week, address):
+def test_an_unknown_opening_shows_an_error(client, week, address):
     assert "none of: all, inside, outside" in client.get(f"{address}?opening=maybe").content.decode()
 
 
 @pytest.mark.parametrize("name", ["counts.csv", "blocks.csv", "calls.csv", "planner.csv", "counts.xlsx"])
-def test_a_download_refuses_an_opening_nobody_knows(client, week, name):
+def test_a_download_refuses_an_unknown_opening(client, week, name):
     assert client.get(f"/reports/{name}?opening=maybe").status_code == 400
 
 
@@ -178,7 +178,7 @@ def test_a_single_day_opens_a_holiday(client, week, hours, number):
     assert figure(client, f"/reports/?{WEEK}&opening=inside", "offered")[0] == len(INSIDE) + 1
 
 
-def test_hours_that_are_taken_away_count_everything_as_inside(client, week, number):
+def test_without_its_opening_hours_a_number_counts_everything_as_inside(client, week, number):
     number.opening_hours = None
     number.save()
     roll_up()
@@ -187,7 +187,7 @@ def test_hours_that_are_taken_away_count_everything_as_inside(client, week, numb
     assert figure(client, f"/reports/?{WEEK}&opening=inside", "offered")[0] == len(INSIDE | OUTSIDE)
 
 
-def test_both_hours_that_come_twice_lie_inside(client, hours, manager):
+def test_both_repeated_hours_are_inside(client, hours, manager):
     number = make_number("+4922155400388", opening_hours=hours)
     number.managers.add(manager)
     hours.weekly.create(weekday=7, opens_at=time(2), closes_at=time(3))
@@ -203,7 +203,7 @@ def test_both_hours_that_come_twice_lie_inside(client, hours, manager):
     assert listed(client, f"/reports/calls/?{days}&opening=outside") == {"after"}
 
 
-def test_a_quarter_hour_counted_on_the_wrong_side_is_found_and_mended(week):
+def test_a_quarter_hour_counted_on_the_wrong_side_is_found_and_fixed(week):
     QuarterHourCounts.objects.filter(is_open=False).update(is_open=True)
     found = list(verification.differences())
     assert {str(one).rpartition(" ")[0].partition(":")[0] for one in found} >= {"quarterhourcounts"}

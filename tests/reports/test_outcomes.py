@@ -106,12 +106,12 @@ def live_through(history, number, **more):
         number.calls.update(silent_at=TEN + timedelta(hours=4))
 
 
-def test_the_table_is_large_enough_and_meets_every_outcome():
+def test_the_table_is_large_enough_and_covers_every_outcome():
     assert len(TABLE) >= 40
     assert {outcome for _, outcome in TABLE} == set(Outcome.values)
 
 
-def test_every_history_comes_to_exactly_its_outcome():
+def test_every_history_has_exactly_its_outcome():
     for index, (history, _) in enumerate(TABLE):
         live_through(history.strip(), make_number(f"+49221{index:07}"))
 
@@ -129,7 +129,7 @@ def test_every_history_comes_to_exactly_its_outcome():
     assert not wrong
 
 
-def test_a_later_post_takes_silence_away_and_is_counted_again():
+def test_a_later_post_ends_the_silence_and_is_counted():
     number = make_number()
     live_through("S0 B5 Z", number)
     rollups.recount_changed(wait=True)
@@ -155,7 +155,7 @@ def test_an_answer_that_arrives_after_the_end_still_makes_the_call_answered():
     assert (counts.offered, counts.answered, counts.missed) == (1, 1, 0)
 
 
-def test_a_callback_is_kept_and_not_offered():
+def test_a_callback_is_stored_but_not_offered():
     live_through("S0 B1 F6 A12 E60", make_number(), callback_id="77")
 
     rollups.recount_changed(wait=True)

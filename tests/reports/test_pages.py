@@ -52,7 +52,7 @@ def tags(answer):
     return Attributes(answer.content.decode()).tags
 
 
-def test_the_front_door_leads_to_the_overview_and_a_stranger_to_sign_in(client):
+def test_the_home_page_leads_to_the_overview_or_to_sign_in(client):
     assert client.get("/")["Location"] == "/reports/"
     for page in (*PAGES, "/reports/counts.csv", "/reports/calls/1/", "/reports/numbers/1/"):
         assert client.get(page)["Location"].startswith("/accounts/login/?next=/reports/")
@@ -81,7 +81,7 @@ def test_a_password_can_be_changed(client):
     assert client.post("/accounts/login/", {"username": "mona", "password": new}).status_code == 302
 
 
-def test_personal_pages_are_stored_nowhere(client):
+def test_personal_pages_are_not_cached(client):
     number = make_number()
     counted(number, "CALL_START")
     sign_in(client, make_staff())
@@ -107,7 +107,7 @@ def test_before_the_first_call_staff_see_the_next_step(client, settings):
     assert html.count("not yet") == 5
 
 
-def test_before_the_first_call_a_manager_is_told_whom_to_ask(client):
+def test_before_the_first_call_a_manager_sees_whom_to_ask(client):
     sign_in(client, make_user("mona"))
     html = client.get("/reports/").content.decode()
     assert "No number is assigned to you" in html
@@ -136,7 +136,7 @@ def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
             assert len(rows) == int(count), href
 
 
-def test_what_is_not_measured_is_said_with_the_reason_and_never_0(client):
+def test_what_is_not_measured_is_shown_with_the_reason_and_never_as_0(client):
     number = make_number(label="Ersatzteile")
     counted(number, "CALL_START", "CALL_END")
     user = make_user(numbers=[number])
@@ -170,7 +170,7 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
     assert '<a href="/reports/coverage/">Coverage</a>' in client.get("/reports/when/").content.decode()
 
 
-def test_an_aim_that_is_met_exactly_is_reached(client):
+def test_a_target_that_is_met_exactly_is_reached(client):
     # 29 of 50 is 58 %, and in floating point a little less.
     number = make_number(service_level_aim=58, short_call_s=0)
     at = timezone.now() - timedelta(days=1)
@@ -225,7 +225,7 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
         assert ">1</a> call</b>" in client.get(f"{page}?{onward}").content.decode()
 
 
-def test_a_filter_that_cannot_be_read_is_said(client):
+def test_an_invalid_filter_shows_an_error(client):
     counted(make_number(), "CALL_START", "CALL_END")
     sign_in(client, make_staff())
     answer = client.get("/reports/?from=yesterday")
@@ -237,7 +237,7 @@ def test_a_filter_that_cannot_be_read_is_said(client):
     assert client.get("/reports/counts.csv?from=yesterday").status_code == 400
 
 
-def test_a_report_is_shown_however_it_is_cut(client):
+def test_a_report_is_shown_with_any_time_steps(client):
     number = make_number()
     counted(number, "CALL_START", "CALL_END")
     sign_in(client, make_staff())
@@ -368,7 +368,7 @@ def test_each_number_has_its_last_four_weeks_as_a_line(client):
 
 
 @pytest.mark.parametrize("many", [3, 30])
-def test_no_question_is_asked_per_number(client, django_assert_max_num_queries, many):
+def test_no_query_is_made_per_number(client, django_assert_max_num_queries, many):
     for n in range(many):
         counted(make_number(f"+4922155400{n:03}"), "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid=f"call-{n}")
     sign_in(client, make_staff())
@@ -415,7 +415,7 @@ def test_an_error_page_says_so_in_words_and_leads_back(client):
     assert 'href="/reports/"' in html
 
 
-def test_files_of_others_are_those_that_were_vendored():
+def test_vendored_files_are_unchanged():
     vendor = Path(finders.find("reports/vendor/README.md")).parent
     said = dict(
         reversed(line.split("  "))

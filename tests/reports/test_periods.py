@@ -18,7 +18,7 @@ def at(*moment: int) -> datetime:
 @pytest.mark.parametrize(
     ("day", "quarter_hours", "hours"), [(SPRING, 92, 23), (AUTUMN, 100, 25), (date(2026, 9, 15), 96, 24)]
 )
-def test_a_day_has_the_quarter_hours_its_clock_gives_it(day, quarter_hours, hours):
+def test_a_day_has_the_quarter_hours_of_its_clock(day, quarter_hours, hours):
     period = Period(day, day)
 
     assert len(periods.buckets(period, Grain.QUARTER_HOUR)) == quarter_hours
@@ -39,7 +39,7 @@ def test_buckets_cover_their_period_without_gap_or_overlap(period, grain):
     assert len({bucket.label for bucket in buckets}) == len(buckets)
 
 
-def test_the_hour_that_comes_twice_is_told_apart_by_its_offset():
+def test_the_repeated_hour_is_labelled_with_its_offset():
     hours = periods.buckets(Period(AUTUMN, AUTUMN), Grain.HOUR)
 
     assert [hour.tick for hour in hours[1:5]] == ["01:00", "02:00 (+02:00)", "02:00 (+01:00)", "03:00"]
@@ -47,7 +47,7 @@ def test_the_hour_that_comes_twice_is_told_apart_by_its_offset():
     assert hours[3].label == "Sun 25 Oct 2026, 02:00 (+01:00)"
 
 
-def test_the_hour_that_is_left_out_is_no_bucket():
+def test_the_skipped_hour_is_no_bucket():
     hours = periods.buckets(Period(SPRING, SPRING), Grain.HOUR)
 
     assert [hour.tick for hour in hours[:4]] == ["00:00", "01:00", "03:00", "04:00"]
@@ -87,7 +87,7 @@ def test_a_period_is_half_open_in_moments_and_includes_both_days():
     assert period.end - timedelta(microseconds=1) in period
 
 
-def test_a_period_touches_the_one_before_and_the_one_after():
+def test_a_period_touches_the_previous_and_the_next():
     period = Period(date(2026, 3, 1), date(2026, 3, 31))
 
     assert period.previous() == Period(date(2026, 1, 29), date(2026, 2, 28))
@@ -120,7 +120,7 @@ def test_a_period_in_words(first, last, label, short_label):
     assert (period.label, period.short_label) == (label, short_label)
 
 
-def test_days_are_those_of_the_zone_that_is_set(settings):
+def test_days_are_those_of_the_configured_time_zone(settings):
     settings.TIME_ZONE = "Asia/Kolkata"
 
     assert periods.day_start(date(2026, 9, 15)) == at(2026, 9, 14, 18, 30)

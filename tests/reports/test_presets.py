@@ -106,7 +106,7 @@ def test_today_has_nothing_to_compare_in_its_first_quarter_hour():
     assert presets.compared(days("2026-11-28", "2026-11-28"), Preset.TODAY, at(11, 28, 0, 14)) is None
 
 
-def test_what_is_compared_up_to_a_time_says_so():
+def test_the_label_of_a_period_cut_off_at_a_time_has_the_time():
     assert days("2026-11-21", "2026-11-27", at(11, 27, 11, 45)).label == "Sat 21 – Fri 27 Nov 2026, until 11:45"
 
 

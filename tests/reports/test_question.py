@@ -160,7 +160,7 @@ def test_the_question_is_there_again_at_the_next_visit(numbers, manager):
     assert signed_in(make_staff()).get("/reports/").context["page"].form.selected == []
 
 
-def test_an_address_with_parameters_of_its_own_is_a_whole_question(numbers, manager):
+def test_an_address_with_its_own_parameters_is_a_complete_question(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?from={days_ago(3)}&to={days_ago(3)}&number={numbers[1].e164[1:]}")
 
@@ -184,7 +184,7 @@ def test_yesterday_is_another_day_tomorrow(numbers, manager, monkeypatch, query)
     assert form.preset == presets.Preset.YESTERDAY
 
 
-def test_days_chosen_one_by_one_stay_the_same_days(numbers, manager, monkeypatch):
+def test_custom_days_stay_the_same_days(numbers, manager, monkeypatch):
     client, day = signed_in(manager), days_ago(1)
     client.get(f"/reports/?from={day}&to={day}&period=days")
     tomorrow = days_ago(-1)
@@ -215,7 +215,7 @@ def test_the_calls_of_a_count_change_no_question(numbers, manager):
     assert client.get("/reports/").context["page"].form.preset == presets.Preset.YESTERDAY
 
 
-def test_a_page_that_renews_itself_does_not_change_what_is_remembered(numbers, manager):
+def test_a_page_that_refreshes_itself_does_not_change_the_stored_question(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?from={days_ago(3)}&to={days_ago(3)}")
     client.get("/reports/?period=today", headers={"HX-Request": "true"})
@@ -225,7 +225,7 @@ def test_a_page_that_renews_itself_does_not_change_what_is_remembered(numbers, m
     assert client.get("/reports/").context["page"].form.period.first == days_ago(1)
 
 
-def test_a_number_that_was_taken_away_is_forgotten(numbers, manager):
+def test_a_number_that_is_no_longer_visible_is_forgotten(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?number={numbers[0].e164[1:]}&number={numbers[1].e164[1:]}")
     numbers[0].managers.clear()
@@ -236,7 +236,7 @@ def test_a_number_that_was_taken_away_is_forgotten(numbers, manager):
         assert numbers[0].e164[1:] not in answer.content.decode()
 
 
-def test_resetting_shows_what_is_shown_at_first(numbers, manager):
+def test_resetting_shows_the_defaults(numbers, manager):
     client = signed_in(manager)
     first = client.get("/reports/")
     assert 'id="reset"' not in first.content.decode()
@@ -320,6 +320,6 @@ def test_days_are_read_as_pages_and_people_write_them(numbers, manager, text):
     assert listed.period.first == listed.period.last == date(2026, 9, 15)
 
 
-def test_datetimes_are_no_days(numbers, manager):
+def test_datetimes_are_not_read_as_days(numbers, manager):
     form = signed_in(manager).get("/reports/", {"from": datetime(2026, 9, 15, 8).isoformat()}).context["page"].form  # noqa: DTZ001 (a text)
     assert "is no day" in form.errors["from"]

@@ -235,7 +235,7 @@ def test_a_change_that_commits_while_its_quarter_hour_is_counted_is_counted_next
         (FirstPost, {"quarter_hour": TEN - timedelta(days=1)}),
     ],
 )
-def test_verify_finds_a_wrong_count_and_mends_it_when_told(number, table, change):
+def test_verify_finds_a_wrong_count_and_fixes_it_on_request(number, table, change):
     send_history(number, 20)
     roll_up()
     assert verify()[0] == 0
@@ -259,7 +259,7 @@ def test_verify_finds_a_missing_row(number, table):
     assert verify("--fix")[0] == 0
 
 
-def test_verify_passes_over_what_waits_in_the_log(number):
+def test_verify_ignores_what_waits_in_the_log(number):
     take(number, "CALL_START", TEN)
 
     assert verify()[0] == 0
@@ -286,7 +286,7 @@ def test_a_changed_setting_counts_the_history_again(number):
     assert roll_up() == 0
 
 
-def test_a_longer_silence_limit_judges_open_calls_anew(number):
+def test_a_longer_silence_limit_recounts_open_calls(number):
     take(number, "CALL_START", datetime.now(UTC) - timedelta(hours=6))
     writer.close_silent_calls()
     assert Call.objects.get().silent_at
@@ -298,7 +298,7 @@ def test_a_longer_silence_limit_judges_open_calls_anew(number):
     assert Call.objects.get().silent_at is None
 
 
-def test_rebuild_counts_everything_again_in_the_zone_that_now_is(number, settings):
+def test_rebuild_recounts_everything_in_the_current_time_zone(number, settings):
     send_history(number, 30)
     roll_up()
     settings.TIME_ZONE = "Pacific/Auckland"
@@ -357,13 +357,13 @@ def test_when_a_key_was_last_used_is_derived_when_counting(client, number):
     assert AccessKey.objects.get().last_used_at == Call.objects.get().ended_at
 
 
-def test_the_celery_task_says_how_far_the_counts_reach(number):
+def test_the_celery_task_records_until_when_calls_are_counted(number):
     tasks.roll_up()
 
     assert RollUp.objects.get().counted_at <= datetime.now(UTC)
 
 
-def test_rows_that_stay_as_they_are_are_not_written_again(number):
+def test_unchanged_rows_are_not_written_again(number):
     def versions():
         rows = {}
         with connection.cursor() as cursor:
@@ -388,7 +388,7 @@ def test_rows_that_stay_as_they_are_are_not_written_again(number):
     assert versions() == after
 
 
-def test_statements_are_read_and_planned_once_a_connection(number):
+def test_statements_are_parsed_and_planned_once_per_connection(number):
     connection.close()  # what other tests had planned goes with their session
     take(number, "CALL_START", TEN, call_uuid="one")
     for _ in range(3):

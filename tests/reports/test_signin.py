@@ -29,7 +29,7 @@ def fail(client, times, **how):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_name_is_locked_wherever_it_is_tried_from_and_told_what_to_do(client, door):
+def test_a_name_is_locked_from_any_address_and_the_page_says_what_to_do(client, door):
     make_staff("mona")
     for n in range(LIMIT):
         answer = attempt(client, door=door, REMOTE_ADDR=f"198.51.100.{n}")
@@ -51,7 +51,7 @@ def test_an_address_is_locked_whatever_names_it_tries(client):
     assert attempt(client, password=PASSWORD, REMOTE_ADDR="198.51.100.8").status_code == 302
 
 
-def test_names_that_do_not_exist_are_answered_like_those_that_do(client):
+def test_unknown_names_get_the_same_answer_as_known_ones(client):
     make_user("mona")
 
     known = [attempt(client, REMOTE_ADDR="198.51.100.7") for _ in range(LIMIT)]
@@ -75,7 +75,7 @@ def test_behind_a_proxy_the_client_is_locked_and_not_the_proxy(client, settings)
     assert attempt(client, password=PASSWORD, headers={"x-forwarded-for": "198.51.100.8"}).status_code == 302
 
 
-def test_with_a_secret_of_the_proxy_whom_it_names_is_locked_whatever_else_is_claimed(client, settings):
+def test_with_a_proxy_secret_the_named_client_is_locked_whatever_else_is_claimed(client, settings):
     secret = settings.PROXY_SECRET = "the-secret-of-the-proxy-0123456789"
     settings.TRUSTED_PROXIES = [read_network("127.0.0.1")]
     make_user("mona")
@@ -91,7 +91,7 @@ def test_with_a_secret_of_the_proxy_whom_it_names_is_locked_whatever_else_is_cla
     assert attempt(client, password=PASSWORD, headers=from_address("198.51.100.8")).status_code == 302
 
 
-def test_the_addresses_of_one_ipv6_network_are_one(client):
+def test_the_addresses_of_one_ipv6_network_count_as_one(client):
     make_user("mona")
     for n in range(LIMIT):
         attempt(client, username=f"somebody-{n}", REMOTE_ADDR=f"2001:db8::{n + 1:x}")
@@ -99,7 +99,7 @@ def test_the_addresses_of_one_ipv6_network_are_one(client):
     assert attempt(client, password=PASSWORD, REMOTE_ADDR="2001:db8::ffff").status_code == 429
 
 
-def test_a_success_forgives(client):
+def test_a_successful_sign_in_resets_the_count(client):
     make_user("mona")
     for _ in range(2):
         fail(client, LIMIT - 1)

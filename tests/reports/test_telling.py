@@ -53,7 +53,7 @@ def told(mails):
     return sorted((*mail.to, mail.subject) for mail in mails)
 
 
-def test_managers_are_told_of_theirs_and_staff_of_all_in_one_mail_each(mailoutbox, settings):
+def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbox, settings):
     settings.PUBLIC_URL = "https://calls.example.com"
     anna, bert = make_user("anna", email="anna@example.com"), make_user("bert", email="bert@example.com")
     make_user("nobody", email="nobody@example.com")
@@ -80,7 +80,7 @@ def test_managers_are_told_of_theirs_and_staff_of_all_in_one_mail_each(mailoutbo
     assert "17012345678" not in of_bert.body  # the caller
 
 
-def test_who_has_no_address_or_is_not_active_is_left_out(mailoutbox):
+def test_inactive_users_and_those_without_an_address_get_no_mail(mailoutbox):
     away = make_staff("away", email="away@example.com", is_active=False)
     without = make_user("without")
     make_silent("+4930111", "Berlin", managers=[away, without])
@@ -91,7 +91,7 @@ def test_who_has_no_address_or_is_not_active_is_left_out(mailoutbox):
     assert not ToldSilence.objects.exists()
 
 
-def test_a_silence_is_told_once_and_a_new_one_again(mailoutbox):
+def test_a_silence_is_emailed_once_and_a_new_one_again(mailoutbox):
     make_staff(email="staff@example.com")
     number = make_silent("+4930111", "Berlin")
     tasks.tell_silences()
@@ -110,7 +110,7 @@ def test_a_silence_is_told_once_and_a_new_one_again(mailoutbox):
     assert not ToldSilence.objects.exists()
 
 
-def test_who_comes_to_look_after_a_silent_number_is_told_and_the_others_not_again(mailoutbox):
+def test_a_new_manager_of_a_silent_number_gets_a_mail_and_the_others_no_second(mailoutbox):
     anna = make_user("anna", email="anna@example.com")
     number = make_silent("+4930111", "Berlin", managers=[anna])
     tasks.tell_silences()
@@ -121,7 +121,7 @@ def test_who_comes_to_look_after_a_silent_number_is_told_and_the_others_not_agai
     assert [mail.to for mail in mailoutbox] == [["anna@example.com"], ["bert@example.com"]]
 
 
-def test_nothing_is_told_without_mail_nor_while_posts_wait_to_be_counted(mailoutbox, settings):
+def test_no_mail_is_sent_without_a_server_or_while_posts_wait_to_be_counted(mailoutbox, settings):
     make_staff(email="staff@example.com")
     number = make_silent("+4930111", "Berlin")
     settings.SENDS_MAIL = False
@@ -136,7 +136,7 @@ def test_nothing_is_told_without_mail_nor_while_posts_wait_to_be_counted(mailout
     assert not mailoutbox
 
 
-def test_where_another_worker_is_at_it_nobody_is_told_twice(mailoutbox):
+def test_two_workers_never_send_the_same_mail_twice(mailoutbox):
     make_staff(email="staff@example.com")
     make_silent("+4930111", "Berlin")
     with closing(connection.copy()) as another:
@@ -193,7 +193,7 @@ def mail_server(settings, *, refuses_all=False, refused=""):
             thread.join()
 
 
-def test_the_mail_leaves(settings):
+def test_the_mail_is_sent(settings):
     make_staff(email="staff@example.com")
     make_silent("+4930111", "Berlin")
 
@@ -207,7 +207,7 @@ def test_the_mail_leaves(settings):
     assert "Berlin (+49 30 111)" in mail
 
 
-def test_what_a_server_refuses_stays_to_be_told_and_no_log_names_a_person(settings, caplog):
+def test_refused_mail_is_retried_and_no_log_names_a_person(settings, caplog):
     make_staff(email="staff@example.com")
     make_silent("+4930111", "Berlin")
 
@@ -225,7 +225,7 @@ def test_what_a_server_refuses_stays_to_be_told_and_no_log_names_a_person(settin
     assert "staff@example.com" not in caplog.text
 
 
-def test_a_person_who_is_refused_keeps_nobody_else_from_being_told(settings, caplog):
+def test_a_refused_recipient_does_not_stop_other_mails(settings, caplog):
     number = make_silent("+4930111", "Berlin")
     for name in ("anna", "bert"):
         number.managers.add(make_user(name, email=f"{name}@example.com"))

@@ -27,7 +27,7 @@ def call(number, moment, answered=True):
         take(number, kind, moment + timedelta(seconds=8 * n), call_uuid=f"{moment:%d%H%M}-{number.pk}")
 
 
-def test_the_usual_is_the_mean_of_four_weeks_to_the_same_time_on_the_clock():
+def test_usual_is_the_average_of_four_weeks_up_to_the_same_clock_time():
     number = make_number()
     for week in range(1, 5):
         day = TODAY - timedelta(days=7 * week)
@@ -50,7 +50,7 @@ def test_the_usual_is_the_mean_of_four_weeks_to_the_same_time_on_the_clock():
     assert str(today["weekday"]) == "Wednesday"
 
 
-def test_weeks_before_the_first_call_say_nothing_of_what_is_usual():
+def test_weeks_before_the_first_call_do_not_count_as_usual():
     number, older = make_number(), make_number("+4922155400301")
     for week, calls in ((0, 3), (1, 5), (2, 9)):
         for minute in range(calls):

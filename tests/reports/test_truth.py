@@ -109,7 +109,7 @@ def month(django_db_setup, django_db_blocker):
 # --- The plan itself -----------------------------------------------------------------------------
 
 
-def test_posts_of_the_plan_say_what_its_calls_came_to_wherever_that_is_measured():
+def test_posts_of_the_plan_match_the_outcomes_of_its_calls_as_far_as_measured():
     assert len({call.uuid for call in scenario.CALLS}) == len(scenario.CALLS)
     for call in scenario.CALLS:
         if expected.is_measured(call, call.outcome):
@@ -154,7 +154,7 @@ OF_A_NUMBER = and_in_full(
 
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize(("period", "by"), OVERVIEWS)
-def test_the_overview_tells_the_truth(month, who, period, by):
+def test_the_overview_is_correct(month, who, period, by):
     lines, whole = PEOPLE[who], expected.days(*period)
 
     page = read(month, who, f"/reports/?{query(period, by=by)}", period)
@@ -180,7 +180,7 @@ def _lines_of(table: Table) -> list[Line]:
     return [labels[row["Number"].text] for row in table.rows]
 
 
-def test_the_overview_of_chosen_numbers_tells_of_those_alone(month):
+def test_the_overview_of_chosen_numbers_is_about_these_only(month):
     lines = (HOTLINE, LATECOMER)
     chosen = [("from", FIRST), ("to", LAST), *(("number", line.e164) for line in lines)]
 
@@ -203,7 +203,7 @@ def test_the_overview_of_chosen_numbers_tells_of_those_alone(month):
         (FORWARDS_DAY, ""),
     ],
 )
-def test_the_page_of_a_number_tells_the_truth(month, line, period, by):
+def test_the_page_of_a_number_is_correct(month, line, period, by):
     who = "mona" if line in PEOPLE["mona"] else "milan"
     whole, then = expected.days(*period), compared_days(period)[1]
 
@@ -350,7 +350,7 @@ def hold_boxes(page: Page, line: Line) -> None:
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY, INSIDE, OUTSIDE], WEEK))
 @pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
-def test_the_week_by_its_hours_tells_the_truth(month, who, period, show):
+def test_the_hours_of_the_week_are_correct(month, who, period, show):
     page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
 
     hold_map(page, PEOPLE[who], period, show)
@@ -429,7 +429,7 @@ def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, wh
         (OUTSIDE, "week"),
     ],
 )
-def test_the_intervals_tell_the_truth(month, who, period, by):
+def test_the_intervals_are_correct(month, who, period, by):
     lines, whole = PEOPLE[who], expected.days(*period)
     by_days = by in {"day", "week", "month"}
     # Shorter intervals are those of the last day.
@@ -461,7 +461,7 @@ def seconds(value: object) -> str:
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_the_list_has_every_call_newest_first_with_what_it_came_to(month, who):
+def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
     calls = {call.uuid: call for call in seen_by(who, MONTH)}
     # The list leaves the year away while it lasts.
     year = "" if datetime.now(BERLIN).year == FIRST.year else f" {FIRST.year}"
@@ -509,7 +509,7 @@ def test_a_filter_lists_exactly_the_calls_it_names(month, who, asked):
     assert sorted(uuid for uuid, _row in listed) == sorted(call.uuid for call in wanted)
 
 
-def test_callbacks_are_listed_apart(month):
+def test_callbacks_are_listed_separately(month):
     listed = list_of(month, "staff", f"/reports/calls/?{query(MONTH, outcome='callback')}")
 
     assert {uuid for uuid, _row in listed} == {call.uuid for call in scenario.CALLS if call.is_callback}
@@ -522,7 +522,7 @@ def a_few_of_every_kind() -> list[Scripted]:
     return list({call.uuid: call for call in [*kinds.values(), *odd]}.values())
 
 
-def test_the_page_of_a_call_tells_what_it_came_to_and_who_was_tried(month):
+def test_the_page_of_a_call_shows_its_outcome_and_who_was_tried(month):
     for call in a_few_of_every_kind():
         page = html_reader.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
         told, shown = call.has(ANSWER), expected.shown_outcome(call)
@@ -716,7 +716,7 @@ def hold_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None
 
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("by", GRAINS)
-def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
+def test_the_files_of_counts_and_blocks_are_correct(month, who, by):
     for period in (MONTH, THE_LONG_DAY, WEEK, INSIDE, OUTSIDE):
         asked = query(period, by=by)
         client = month.clients[who]
@@ -726,7 +726,7 @@ def test_the_files_of_counts_and_blocks_tell_the_truth(month, who, by):
 
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("period", [MONTH, THE_LONG_DAY, INSIDE, OUTSIDE])
-def test_the_files_of_the_week_and_of_times_tell_the_truth(month, who, period):
+def test_the_files_of_the_week_and_of_times_are_correct(month, who, period):
     client, lines = month.clients[who], PEOPLE[who]
 
     hold_rows(html_reader.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
@@ -737,14 +737,14 @@ def test_the_files_of_the_week_and_of_times_tell_the_truth(month, who, period):
 @pytest.mark.parametrize(
     ("period", "by"), [(WEEK, "day"), (MONTH, "week"), ((*WEEK, "outside"), "day"), (THE_LONG_DAY, "hour")]
 )
-def test_the_file_of_calls_at_once_tells_the_truth(month, who, period, by):
+def test_the_file_of_calls_at_once_is_correct(month, who, period, by):
     rows = html_reader.csv_rows(month.clients[who], f"/reports/peaks.csv?{query(period, by=by)}")
 
     hold_rows(rows, peaks_rows(PEOPLE[who], period, by))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_the_file_of_calls_tells_the_truth(month, who):
+def test_the_file_of_calls_is_correct(month, who):
     for period in (MONTH, INSIDE, OUTSIDE):
         rows = html_reader.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
 
@@ -807,7 +807,7 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
-def test_the_file_for_planners_tells_the_truth(month, who):
+def test_the_file_for_planners_is_correct(month, who):
     for period in (THE_LONG_DAY, WEEK, (*WEEK, "inside")):
         wanted = []
         for line in sorted(PEOPLE[who], key=lambda line: line.e164):
@@ -822,7 +822,7 @@ def test_the_file_for_planners_tells_the_truth(month, who):
         assert [row[:5] for row in rows] == wanted
 
 
-def test_nobody_sees_the_numbers_of_others(month):
+def test_users_never_see_the_numbers_of_others(month):
     for who, lines in PEOPLE.items():
         for line in LINES:
             found = month.clients[who].get(f"/reports/numbers/{month.numbers[line]}/").status_code
@@ -845,7 +845,7 @@ def test_nobody_sees_the_numbers_of_others(month):
     ],
     ids=str,
 )
-def test_today_so_far_and_the_four_weeks_before_it_tell_the_truth(month, monkeypatch, who, opening, now):
+def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, who, opening, now):
     monkeypatch.setattr(timezone, "now", lambda: now)
     lines, day = PEOPLE[who], now.date()
     until = expected.quarter_hour(now.astimezone(UTC))
@@ -899,7 +899,7 @@ AFTER_FORWARDS, AFTER_BLOCKS = (date(2026, 10, 19), date(2026, 10, 25)), (date(2
     ],
     ids=str,
 )
-def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatch, who, period, now):
+def test_the_comparison_with_the_previous_period_is_correct(month, monkeypatch, who, period, now):
     monkeypatch.setattr(timezone, "now", lambda: now)
     lines = PEOPLE[who]
 
@@ -917,7 +917,7 @@ def test_the_comparison_with_the_period_before_tells_the_truth(month, monkeypatc
         hold_figures(page, ["offered", *keys], [line], period)
 
 
-def test_a_number_whose_posts_began_lately_takes_the_comparison_from_no_other(month):
+def test_a_number_with_recent_first_posts_does_not_stop_the_comparison_of_others(month):
     page = html_reader.page(month.clients["staff"], f"/reports/?{query(AFTER_FORWARDS)}")
 
     assert page.figures["Answered"][2].startswith("before ")
@@ -928,7 +928,7 @@ def test_a_number_whose_posts_began_lately_takes_the_comparison_from_no_other(mo
 
 @pytest.mark.parametrize("who", EVERYBODY)
 @pytest.mark.parametrize("now", [local(LAST, 23, 59), local(LAST + 3 * DAY, 10), local(LAST + 9 * DAY, 10)], ids=str)
-def test_coverage_tells_which_posts_came_and_which_numbers_fell_silent(month, monkeypatch, who, now):
+def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, monkeypatch, who, now):
     monkeypatch.setattr(timezone, "now", lambda: now)
     silences = {line.label: words for line in PEOPLE[who] if (words := silence_of(line, now))}
 
@@ -1054,7 +1054,7 @@ def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, T
 
 @pytest.mark.parametrize("lines", [(HOTLINE, SALES), LINES], ids=["covered", "all"])
 @pytest.mark.parametrize("period", [MONTH, WEEK, INSIDE, OUTSIDE, FORWARDS_DAY])
-def test_the_page_of_forwards_tells_the_truth(month, settings, period, lines):
+def test_the_page_of_forwards_is_correct(month, settings, period, lines):
     settings.FORWARDS_LEAST_DESTINATIONS = 1
     wanted = tried_by_destination(lines, expected.days(*period))
     asked = query(period) + "".join(f"&{urlencode({'number': line.e164})}" for line in lines)

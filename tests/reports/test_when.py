@@ -47,7 +47,7 @@ def at(week, weekday, hour):
     return next(cell for cell in week.cells if (cell.weekday, cell.hour) == (weekday, hour))
 
 
-def test_hours_are_local_and_means_are_over_the_times_they_occurred():
+def test_hours_are_local_and_averages_are_over_the_times_they_occurred():
     number = make_number()
     for day in (19, 26):  # two Mondays, the second after the clock went back
         call(number, local(day, 9, 5), answered=True)
@@ -60,7 +60,7 @@ def test_hours_are_local_and_means_are_over_the_times_they_occurred():
     assert monday.reached == 2 / 3
 
 
-def test_the_hour_that_comes_twice_occurred_once_more_and_the_one_that_is_left_out_once_less():
+def test_the_repeated_hour_occurred_once_more_and_the_skipped_one_once_less():
     number = make_number()
     call(number, local(25, 2, 10, fold=0))
     call(number, local(25, 2, 10, fold=1))
@@ -75,7 +75,7 @@ def test_the_hour_that_comes_twice_occurred_once_more_and_the_one_that_is_left_o
     assert at(spring, 7, 2).mean(Shown.OFFERED) is None
 
 
-def test_a_day_with_an_hour_that_comes_twice_is_one_day():
+def test_a_day_with_a_repeated_hour_is_one_day():
     number = make_number()
     call(number, local(25, 9))
 
@@ -95,7 +95,7 @@ def test_an_hour_that_has_not_begun_has_not_occurred():
     assert week.of_days[1].times == 2
 
 
-def test_too_few_people_are_said_of_thirty_callers_at_least():
+def test_too_few_people_are_shown_from_thirty_callers_on():
     number = make_number()
     for n in range(29):
         call(number, local(19, 9, n), answered=n < 20, n=n)
@@ -163,7 +163,7 @@ def test_the_map_adds_up_to_the_calls_of_the_period(client, traffic):
     }
 
 
-def test_managers_see_the_hours_of_their_numbers_alone(client, traffic):
+def test_managers_see_only_the_hours_of_their_numbers(client, traffic):
     client.force_login(make_user(numbers=[traffic[1]]))
 
     assert sum(map(int, re.findall(r'weekday=\d&amp;hour=\d+[^"]*"[^>]*data-calls="(\d+)"', page(client)))) == 1
@@ -200,7 +200,7 @@ def test_half_hours_are_downloaded_too(client, traffic):
     ]
 
 
-def test_calls_of_a_time_that_has_not_come_have_no_average():
+def test_calls_in_the_future_have_no_average():
     """As after a clock that was ahead is set back."""
     number = make_number()
     call(number, local(26, 9))

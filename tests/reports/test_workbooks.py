@@ -75,7 +75,7 @@ def test_cells_have_the_types_of_what_they_hold(client):
     assert said["talk_s"].startswith("Mean time from the answer")
 
 
-def test_what_is_not_measured_is_no_cell_at_all(client):
+def test_what_is_not_measured_has_no_cell(client):
     number = make_number(**ALL_ON | {"forward_answer": "off"})
     call(number, "missed", NOON, S=0, F=5, E=60)
     rollups.recount_changed()
@@ -117,7 +117,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_with_advice(client, monkeypatc
     assert len(sheets(client.get("/reports/blocks.xlsx"))) == 2
 
 
-def test_a_column_is_defined_as_its_own_file_means_it(client):
+def test_a_column_is_defined_as_in_its_own_file(client):
     number = make_number(label="Hotline", **ALL_ON)
     call(number, "quick", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
