@@ -1,4 +1,4 @@
-"""What axe-core, vendored beside the tests, finds on a page."""
+"""Runs axe-core, vendored beside the tests, on a page."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ SERIOUS = {"serious", "critical"}
 
 
 def findings(page):
-    """Return the serious and critical violations of the page as it stands, one line each."""
-    # Evaluated by the browser's own protocol, which the pages' Content-Security-Policy does not forbid.
+    """Return the serious and critical violations on the current page, one line each."""
+    # Evaluated through the browser's protocol, which the Content-Security-Policy does not block.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
     return [
-        f"{page.url}: {one['id']}: {one['nodes'][0]['html'][:200]}" for one in violations if one["impact"] in SERIOUS
+        f"{page.url}: {violation['id']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
     ]

@@ -1,4 +1,4 @@
-"""A real Chromium. A page that writes an error to its console, or breaks its Content-Security-Policy, fails."""
+"""Fixtures with a real Chromium. Console errors and Content-Security-Policy violations fail the test."""
 
 import os
 
@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.conftest import find_browser
 
-# Playwright's own event loop runs in this thread; the database is not asked from within it.
+# Playwright runs an event loop in this thread; the database is never used inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 ARGUMENTS = [
@@ -34,7 +34,7 @@ def chromium():
 
 @pytest.fixture
 def open_window(chromium):
-    """Open a window as somebody else would: its own cookies. All windows are watched for errors."""
+    """Return a function that opens a window with its own cookies. All windows are checked for errors."""
     contexts, complaints = [], []
 
     def opened(width=1440, height=900, scheme="light"):
@@ -49,8 +49,8 @@ def open_window(chromium):
         return page
 
     def complain(page, kind, text):
-        # The browser and htmx call every answer of 4xx and 5xx an error; where one is expected the test says so.
-        if kind in {"error", "warning"} and not any(one in text for one in REFUSED):
+        # The browser and htmx log every 4xx and 5xx as an error; tests that expect one say so.
+        if kind in {"error", "warning"} and not any(expected in text for expected in REFUSED):
             complaints.append(f"{page.url}: {text}")
 
     yield opened
@@ -61,7 +61,7 @@ def open_window(chromium):
 
 @pytest.fixture
 def sign_in(open_window, live_server):
-    """Sign somebody in at the door; return their window."""
+    """Return a function that signs a user in and returns their window."""
 
     def signed_in(username, password, page=None, **window):
         page = page or open_window(**window)

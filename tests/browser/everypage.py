@@ -1,6 +1,6 @@
-"""Every page of ours in the URL configuration, of an installation whose labels and destinations are long.
+"""Every page of ours in the URL configuration, of an installation with long labels and destinations.
 
-A new address is found by itself; one that needs something filled in, or is no page, is named here."""
+New addresses are found automatically; those that need an argument or are not pages are named here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 
-# What a German label is like, and the longest one that can be: no gap to break it at.
+# A typical German label, and the longest possible one, without a place to break it.
 LONG = "Störungsannahme/Bereitschaftsdienst"
 WITHOUT_A_GAP = (
     "DonaudampfschifffahrtsgesellschaftskapitänsmützenabteilungshotlineundnochdreißigBuchstabenmehrdazu" + "xx"
@@ -34,13 +34,13 @@ ANSWERED = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD {0}", "FORWARD_AN
 LOST = ("CALL_START", f"BLOCK_END {WITHOUT_A_GAP}", "INITIATE_FORWARD {0}", "CALL_END")
 DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:reception@example.com", "7001")
 
-# No pages: they take posts, are read by programs, are files, only lead elsewhere, or take a POST alone.
+# Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
 NO_PAGES = ("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/")
 FILES = (".csv", ".xlsx")
-# Of the admin, what has a template of ours, or a form that we lay out; the rest is Django's own.
+# Admin pages with a template or form of ours; the others are Django's own.
 OURS_IN_ADMIN = {
     "admin/": "admin/",
-    "admin/login/": "",  # the reports' sign-in stands before it
+    "admin/login/": "",  # replaced by the reports' sign-in
     "admin/calls/destinationnumber/add/": "admin/calls/destinationnumber/add/",
     "admin/calls/destinationnumber/<path:object_id>/change/": "admin/calls/destinationnumber/{hotline}/change/",
     "admin/calls/destinationnumber/keys/issue/": "admin/calls/destinationnumber/keys/issue/?number={hotline}",
@@ -52,7 +52,7 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
 }
-# Pages that have more than one face.
+# Pages that can look different.
 FACES = {
     "reports/": ["", "?{week}", "?{week}&{wide}&opening=inside", "?{today}", "?{empty}", "?from=never"],
     "reports/numbers/<int:pk>/": ["?{week}", "?{empty}"],
@@ -76,12 +76,12 @@ FILLED = {
 
 @dataclass
 class Installation:
-    """What the awkward installation holds, by the names that addresses are filled with."""
+    """The objects of the installation, by the names of URL arguments."""
 
     names: dict[str, object]
 
     def pages(self) -> list[str]:
-        """Return the address of every page of ours, each of its faces once."""
+        """Return the addresses of all our pages, with each way they can look."""
         return [f"/{address}" for pattern in patterns() for address in self._addresses(pattern)]
 
     def _addresses(self, pattern: str) -> Iterator[str]:
@@ -109,13 +109,13 @@ def patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[
 
 
 def error_pages() -> list[str]:
-    """Return the names of the templates that answer errors."""
+    """Return the names of the error templates."""
     folder = Path(settings.BASE_DIR) / "templates"
     return sorted(path.name for path in folder.glob("[45]*.html"))
 
 
 def furnish() -> Installation:
-    """Make an installation with long labels and destinations: calls of the last week, answered, lost and odd."""
+    """Create an installation with long labels and destinations, and answered, lost and odd calls of the last weeks."""
     staff = make_staff(STAFF)
     manager = make_user(MANAGER)
     hours = OpeningHours.objects.create(name=WITHOUT_A_GAP, state="NW")
@@ -125,7 +125,7 @@ def furnish() -> Installation:
     new = make_number("+4922155400303", label="Nothing has come yet")
     morning = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0)
     for n in range(72):
-        # Three calls on each of the last 19 days, and of the last week enough to say that the hotline is below its aim.
+        # Three calls on each of the last 19 days; in the last week enough that the hotline misses its target.
         at = morning - timedelta(days=1 + n % (19 if n < 57 else 7), minutes=7 * n)
         kinds = LOST if n % 3 and n % 19 < 7 else ANSWERED
         _take(hotline, n, kinds, at, step_s=9 + n % 40)
@@ -170,7 +170,7 @@ def furnish() -> Installation:
 
 
 def _take(number: DestinationNumber, n: int, kinds: tuple[str, ...], at: datetime, step_s: int = 9, **more) -> None:
-    """Take the posts of call `n`, `step_s` apart, to the destination whose turn it is."""
+    """Receive the posts of call `n`, `step_s` apart; destinations take turns."""
     name, destination = f"c{n}", DESTINATIONS[n % len(DESTINATIONS)]
     for i, kind in enumerate(kinds):
         moment = at + timedelta(seconds=step_s * i)

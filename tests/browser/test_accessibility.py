@@ -1,4 +1,4 @@
-"""What axe-core finds on every page, in both schemes, on a desk and on a phone: nothing serious, nothing critical."""
+"""axe-core finds nothing serious or critical on any page, light and dark, on desktop and phone."""
 
 import hashlib
 from datetime import timedelta
@@ -21,7 +21,7 @@ FULL = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD +492212345678", "FORW
 
 @pytest.fixture
 def addresses():
-    """A page of each kind, with calls that were answered, lost, odd, and of a number whose posts do not all arrive."""
+    """The addresses of a page of each kind, with answered, lost and odd calls, and a number with missing posts."""
     make_staff("admin")
     hotline = make_number(label="Hotline")
     quiet = make_number("+4922155400301", label="Without forwards", initiate_forward="off")

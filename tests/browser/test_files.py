@@ -23,7 +23,7 @@ def _large(monkeypatch, tmp_path, settings):
 
 
 def progressed(**fields):
-    """Change the one job as its worker would."""
+    """Change the only job as its worker would."""
     Workbook.objects.update(heartbeat_at=timezone.now() + timedelta(minutes=1), **fields)
 
 

@@ -1,4 +1,4 @@
-"""What people do on their first day: staff add a number and its key, a post arrives, a manager sees it counted."""
+"""The first day: staff add a number and its key, a post arrives, a manager sees the counted call."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
         assert post_to(live_server, post_body(kind, "+492214710300", key, collected_menu="1")) == 200
     rollups.recount_changed(wait=True)
 
-    # A manager who was given the number sees the call counted; another sees nothing of it.
+    # A manager with access to the number sees the counted call; another manager does not.
     number = User.objects.get(username="manager").destination_numbers.model.objects.get()
     number.managers.add(User.objects.get(username="manager"))
     manager = sign_in("manager", PASSWORD)

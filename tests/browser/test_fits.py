@@ -1,4 +1,4 @@
-"""Every page of ours fits its window and its paper with long labels; what is wider scrolls in a box of its own."""
+"""With long labels, every page of ours fits its window and its paper; wider parts scroll in their own box."""
 
 from functools import partial
 
@@ -11,10 +11,10 @@ from tests.factories import PASSWORD
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WINDOWS = (320, 360, 390, 768, 1024, 1440)
-# A4 upright and across, less its margins, in CSS pixels.
+# The width of A4 without margins, portrait and landscape, in CSS pixels.
 PAPERS = (688, 1017)
 
-# Opens all that can be opened, then says what is wrong with the page in a window of this width.
+# Opens everything that can be opened, then returns what does not fit the window.
 FAULTS = """() => {
     // Names in the side bar end in dots, and what is for screen readers alone has no room.
     const CUT_ON_PURPOSE = ".visually-hidden, .sidebar .number-link, .skip-link, svg, select, input, textarea," +
@@ -52,7 +52,7 @@ FAULTS = """() => {
 
 
 def faults(page, address):
-    """What is wrong with the page that is open, in each window and on each paper."""
+    """Return the faults of the open page at each window width and paper size."""
     found = []
     for media, widths in (("screen", WINDOWS), ("print", PAPERS)):
         page.emulate_media(media=media)

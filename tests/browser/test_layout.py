@@ -1,4 +1,4 @@
-"""What fits where: tables on a small laptop, menus and definitions in any window, everything on paper."""
+"""Layout: tables fit a small laptop, menus and definitions any window, and everything fits paper."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ FULL = (
 
 STICKS_OUT = "document.documentElement.scrollWidth - innerWidth"
 SCROLLS = "table => table.parentElement.scrollWidth - table.parentElement.clientWidth"
-# Every definition of the page, opened by focus as the keyboard does; those that are not wholly in the window.
+# Opens every definition by focus, as the keyboard does; returns those not completely inside the window.
 OUTSIDE = """async () => {
     const outside = [];
     for (const term of document.querySelectorAll("main .term")) {
@@ -42,7 +42,7 @@ OUTSIDE = """async () => {
 
 
 def take_call(number, n=0, kinds=FULL, **more):
-    """Have a call taken an hour ago and counted."""
+    """Receive and count a call of an hour ago."""
     at = timezone.now() - timedelta(hours=1)
     for i, kind in enumerate(kinds):
         moment = at + timedelta(minutes=n, seconds=10 * i)
@@ -123,7 +123,7 @@ def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_win
     expect(sentence).to_contain_text("1 call")
     take_call(number, 1)
 
-    # The sentence stands outside of what renews itself, and is renewed with it.
+    # The sentence is outside of #live, and is refreshed with it.
     page.get_by_role("button", name="How it is counted").focus()
     page.clock.run_for(11_000)
     page.wait_for_load_state("networkidle")

@@ -1,4 +1,4 @@
-"""The menu of narrow windows: every page of the side bar, one below the other, large enough for a thumb."""
+"""The menu of narrow windows: every page of the sidebar, one below the other, large enough for a thumb."""
 
 import itertools
 

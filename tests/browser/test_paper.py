@@ -1,4 +1,4 @@
-"""Every page of ours on A4: each word of the screen is on the paper, whole, but for what is left out on purpose."""
+"""Every page of ours on A4: each word on the screen is printed whole, except what is left out on purpose."""
 
 import os
 import re
@@ -13,12 +13,12 @@ from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# What nobody needs on paper: navigation, controls, what opens on a click, what only screen readers say.
+# Not needed on paper: navigation, controls, what opens on a click, text for screen readers.
 LEFT_OUT = (
     ".sidebar, .top-bar, .bottom-bar, .skip-link, .filters, .segments, .menu, .button, .chips, .pager, .tip,"
     " .no-print, .visually-hidden,"
     " .payload, .reveal, details.table-fold > summary, script, style, select, textarea,"
-    # The admin's own.
+    # Parts of Django's admin.
     " #header, #nav-sidebar, .toggle-nav-sidebar, .breadcrumbs, .object-tools, .submit-row, .skip-to-content-link,"
     " .datetimeshortcuts, .add-row, .inline-deletelink, .empty-form, .selector button"
 )
@@ -32,7 +32,7 @@ WORDS_ON_SCREEN = """leftOut => {
     }
     return texts;
 }"""
-# Longer ones may be broken where a line ends.
+# Longer words may be broken at the end of a line.
 UNBROKEN = 10
 
 
@@ -45,12 +45,12 @@ def pdftotext():
 
 
 def words(texts):
-    """Count the words, whatever their case: style sheets write some in capitals."""
+    """Count the words regardless of case, because style sheets capitalise some."""
     return Counter(word for text in texts for word in re.findall(r"\w+", text.casefold()))
 
 
 def printed(page, folder):
-    """Print the page on A4; return the text of the paper, in the order in which it was drawn."""
+    """Print the page on A4; return its text in drawing order."""
     path = folder / "page.pdf"
     page.pdf(path=path, prefer_css_page_size=True)
     command = ["pdftotext", "-raw", "-enc", "UTF-8", path, "-"]
@@ -58,7 +58,7 @@ def printed(page, folder):
 
 
 def lacking(page, folder):
-    """Return the words of the screen that the paper lacks, with how many times."""
+    """Return the words that are on the screen and not on the paper, with their counts."""
     seen = page.evaluate(WORDS_ON_SCREEN, LEFT_OUT)
     paper = printed(page, folder)
     on_screen, on_paper = words(seen), words([paper])

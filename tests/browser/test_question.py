@@ -1,4 +1,4 @@
-"""The question goes along as people click: a period chosen without a reload is that of every other page."""
+"""Links carry the question: a period chosen without a reload is used by every other page."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in
     expect(lit(page)).to_have_text("Yesterday")
     expect(page.locator("#sentence")).to_contain_text("2 calls yesterday")
 
-    # What leads to other pages was renewed as well.
+    # Links to other pages were updated too.
     for name in ("When", "Forwards", "Calls", "Number 1", "Coverage", "Definitions", "Overview"):
         if width < 760:
             page.locator("#menu summary").click()

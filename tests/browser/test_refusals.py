@@ -1,4 +1,4 @@
-"""What a browser does with pages and downloads that are refused: it waits longer, keeps what it shows, and says why."""
+"""Refused pages and downloads in a browser: it waits longer, keeps what it shows, and says why."""
 
 import re
 from datetime import timedelta
@@ -17,7 +17,7 @@ OVERVIEW = re.compile(r":\d+/reports/(\?.*)?$")
 
 
 def take_call(number, n=0):
-    """Have a call taken an hour ago and counted."""
+    """Receive and count a call of an hour ago."""
     at = timezone.now() - timedelta(hours=1) + timedelta(minutes=n)
     for kind in ("CALL_START", "CALL_END"):
         take(number, kind, at, call_uuid=f"c{n}", correlation_id=f"c{n}")

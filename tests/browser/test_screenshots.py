@@ -1,7 +1,7 @@
-"""Every page at 390 and 1440 px, light and dark, empty and full: nothing sticks out sideways, no error is written.
+"""Every page at 390 and 1440 px, light and dark, empty and full: nothing overflows sideways, no error is logged.
 
-`make screenshots` keeps the whole pages under var/screenshots, for looking; `make pictures` writes the first screen of
-those that a page of the documentation shows. Otherwise they are thrown away."""
+`make screenshots` keeps full pages under var/screenshots; `make pictures` writes the first screen of the pages shown in
+the documentation. Otherwise the pictures are thrown away."""
 
 import base64
 import os
@@ -27,7 +27,7 @@ if KEEP or PICTURES:
 
 
 def write_webp(page, path):
-    """Write what the window shows, in the best quality that stays small enough to be committed."""
+    """Write what the window shows, in the best quality that is small enough to commit."""
     session = page.context.new_cdp_session(page)
     for quality in range(90, 20, -5):
         answer = session.send("Page.captureScreenshot", {"format": "webp", "quality": quality})
@@ -39,7 +39,7 @@ def write_webp(page, path):
 
 @pytest.fixture
 def picture(tmp_path, live_server):
-    """Look at an address in a window: keep the picture, see that nothing sticks out."""
+    """Return a function that opens an address, keeps a picture, and checks that nothing overflows."""
     folder = Path(KEEP or PICTURES) if KEEP or PICTURES else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     wide = []
@@ -60,7 +60,7 @@ def picture(tmp_path, live_server):
         if PICTURES:
             write_webp(page, folder / f"{name}.webp")
             return
-        # As high as the page, so that what sticks to the window's edges stands at the page's.
+        # As high as the page, so that elements fixed to the window's edges are at the page's edges.
         page.set_viewport_size(size | {"height": max(size["height"], page.evaluate("document.body.scrollHeight"))})
         page.screenshot(path=folder / f"{name}.png", full_page=True)
         page.set_viewport_size(size)

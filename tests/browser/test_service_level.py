@@ -1,4 +1,4 @@
-"""A number below its service level: the overview leads to where it is shown, in sight on a desk and on a phone."""
+"""A number below its service level: the overview links to it, and it is in view on desktop and phone."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,7 +8,7 @@ from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Where an element stands in the window, less what the bar at the bottom covers.
+# Whether an element is in the window and not covered by the bottom bar.
 IN_SIGHT = """element => {
     const {top, bottom} = element.getBoundingClientRect();
     const bar = document.querySelector(".bottom-bar").getBoundingClientRect();

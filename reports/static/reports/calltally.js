@@ -1,13 +1,13 @@
-/* Menus, copy buttons, and counts that renew themselves without moving anything. */
+/* Menus, copy buttons, and counts that refresh themselves without moving the page. */
 (() => {
-  /* --- menus are details elements: Esc or a click elsewhere closes them --- */
+  /* --- menus: details elements, closed by Esc or a click elsewhere --- */
   const openMenus = () => [...document.querySelectorAll("details.menu[open]")];
 
   document.addEventListener("click", (event) => {
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
-  /* One that would stick out at the right opens to the left. */
+  /* A menu that would overflow on the right opens to the left. */
   const keepInside = (menu) => {
     const pop = menu.querySelector(":scope > .menu-panel");
     if (menu.open && pop && pop.getBoundingClientRect().right > document.documentElement.clientWidth) {
@@ -28,7 +28,7 @@
     }
   });
 
-  /* --- buttons that need this script are hidden without it --- */
+  /* --- buttons that need this script: hidden without it --- */
   const start = (part) => {
     for (const button of part.querySelectorAll("[data-copy], [data-show-password]")) button.hidden = false;
   };
@@ -43,7 +43,7 @@
         await navigator.clipboard.writeText(text);
         said.textContent = copy.dataset.done;
       } catch {
-        // Without a secure address there is no clipboard: select the text, so that one key press copies it.
+        // There is no clipboard without HTTPS: select the text, so that Ctrl+C copies it.
         getSelection().selectAllChildren(document.getElementById(copy.dataset.copy));
         said.textContent = copy.dataset.selected;
       }
@@ -58,13 +58,13 @@
     }
   });
 
-  /* --- phone: long tables start closed, so that the next card is near --- */
+  /* --- phones: long tables start closed, so that the next panel is near --- */
   const closeOnPhone = (part) => {
     if (!matchMedia("(max-width: 760px)").matches) return;
     for (const table of part.querySelectorAll("details.table-fold[data-phone-closed]")) table.open = false;
   };
 
-  /* --- paper: every table open --- */
+  /* --- printing: every table open --- */
   addEventListener("beforeprint", () => {
     for (const table of document.querySelectorAll("details.table-fold:not([open])")) {
       table.open = true;
@@ -78,22 +78,22 @@
     }
   });
 
-  /* --- #live renews itself while its period includes today --- */
+  /* --- #live refreshes itself while its period includes today --- */
   const busy = (live) =>
     document.hidden ||
     live.querySelector("details.menu[open]") !== null ||
-    // The sentence above #live is renewed with it.
+    // The sentence above #live is refreshed with it.
     document.querySelector("main .explained:hover, main .explained:focus-within") !== null;
   let kept = null;
 
-  /* After a failure the next try waits twice as long, and at least as long as the server asks for. */
+  /* After an error the next retry waits twice as long, and at least as long as the server asks for. */
   const LONGEST_REST_S = 240;
   let restS = 0;
   let nextTryAt = 0;
   const rest = (xhr) => {
     restS = Math.min(Math.max(20, restS * 2), LONGEST_REST_S);
     const askedS = Number(xhr?.getResponseHeader("Retry-After")) || 0;
-    // Not all of those that were refused together come again together.
+    // Random, so that clients refused at the same time do not retry at the same time.
     nextTryAt = Date.now() + Math.max(restS, askedS) * (1 + Math.random() / 4) * 1000;
   };
 
@@ -118,36 +118,36 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
-    // A session that ran out answers with the sign-in page: go there instead of swapping nothing in.
+    // The session expired and the answer is the sign-in page: go there.
     if (event.detail.xhr.responseURL.includes("/accounts/login/")) {
       event.detail.shouldSwap = false;
       location.reload();
       return;
     }
     if (event.detail.xhr.status >= 400) {
-      event.detail.shouldSwap = elt?.id !== "live"; // which keeps the figures that it shows
+      event.detail.shouldSwap = elt?.id !== "live"; // #live keeps its old figures
     }
-    // The page that says so tries again by itself, which it can only where it is loaded whole.
+    // The error page retries by itself, which works only if it is loaded as a whole page.
     if ([429, 503].includes(event.detail.xhr.status) && elt?.id !== "live") {
       event.detail.shouldSwap = false;
       location.assign(event.detail.xhr.responseURL);
       return;
     }
-    // A definition may have been opened while the answer was on its way.
+    // A definition may have been opened during the request.
     if (elt?.id === "live" && busy(elt)) event.detail.shouldSwap = false;
     kept = null;
     if (elt?.matches("[data-waits]") && saysTheSame(elt, event.detail.xhr.responseText)) {
-      event.detail.shouldSwap = false; // somebody may be selecting text in it
+      event.detail.shouldSwap = false; // do not disturb a text selection
     }
     if (target?.id !== "live") return;
     kept = {
-      open: [...target.querySelectorAll("details[id]")].map((one) => [one.id, one.open]),
+      open: [...target.querySelectorAll("details[id]")].map((details) => [details.id, details.open]),
       focus: target.contains(document.activeElement) ? pathTo(document.activeElement, target) : null,
-      scrolled: [...target.querySelectorAll(".table-responsive")].map((one) => one.scrollLeft),
+      scrolled: [...target.querySelectorAll(".table-responsive")].map((table) => table.scrollLeft),
     };
   });
 
-  /* Where an element stands: the nearest id and its place among the links and buttons beneath. */
+  /* The path to an element: the nearest id, and its index among the controls inside. */
   const controls = (part) => [...part.querySelectorAll("a[href], button, summary, input, select, [tabindex]")];
   const pathTo = (element, live) => {
     const home = element.closest("[id]:not(#live)") || live;
@@ -161,10 +161,10 @@
       return;
     }
     for (const [id, open] of kept.open) {
-      const one = document.getElementById(id);
-      if (one) one.open = open;
+      const details = document.getElementById(id);
+      if (details) details.open = open;
     }
-    document.querySelectorAll("#live .table-responsive").forEach((one, i) => { one.scrollLeft = kept.scrolled[i] || 0; });
+    document.querySelectorAll("#live .table-responsive").forEach((table, i) => { table.scrollLeft = kept.scrolled[i] || 0; });
     if (kept.focus) {
       const [id, index] = kept.focus;
       const home = document.getElementById(id);

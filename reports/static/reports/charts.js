@@ -1,4 +1,4 @@
-/* Charts read the table beneath them, so the two cannot disagree. */
+/* Charts read the table below them, so both always show the same. */
 (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const language = document.documentElement.lang || "en";
@@ -15,7 +15,7 @@
     defaults.plugins.tooltip.titleColor = defaults.plugins.tooltip.bodyColor = colour("--card");
   };
 
-  /* --- a pattern beside each colour, so that no outcome is told by colour alone --- */
+  /* --- a pattern for each colour, so that outcomes do not depend on colour alone --- */
   const tile = (fill, draw) => {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 8;
@@ -48,14 +48,14 @@
       pen.arc(4, 4, 1.5, 0, 7);
       pen.fill();
     }),
-    // Hollow: the frame carries the colour.
+    // Not filled: only the border has the colour.
     in_progress: () => colour("--card"),
     unclassified: () => colour("--card"),
     end_unknown: () => tile(colour("--end_unknown"), (pen) => pen.strokeRect(0, 0, 8, 8)),
   };
   const frames = { in_progress: "--in_progress", unclassified: "--line-strong" };
 
-  /* A table's series: one per header with data-series; a cell without data-v is a gap. */
+  /* The series of a table: one for each header with data-series. A cell without data-v is a gap. */
   const read = (table) => {
     const headers = [...table.tHead.rows[0].cells].filter((header) => header.dataset.series);
     const rows = [...table.tBodies[0].rows];
@@ -70,7 +70,7 @@
     };
   };
 
-  /* Push labels apart so that none covers another, and keep the last above the axis. */
+  /* Move labels apart so that none overlap, and keep the last above the axis. */
   const spread = (labels, gap, bottom) => {
     labels.sort((a, b) => a.y - b.y);
     for (let i = 1; i < labels.length; i++) labels[i].y = Math.max(labels[i].y, labels[i - 1].y + gap);
@@ -79,7 +79,7 @@
 
   const barEnd = (bar) => ({ x: bar.x + bar.width / 2, y: (bar.y + bar.base) / 2 });
 
-  /* Totals above the bars, names at the last bar. */
+  /* Totals above the bars, names of outcomes beside the last bar. */
   const directLabels = {
     id: "directLabels",
     afterDatasetsDraw(chart, _, options) {
@@ -103,7 +103,7 @@
           .map((dataset, i) => ({ dataset, bar: chart.getDatasetMeta(i).data[last] }))
           .filter(({ dataset, bar }) => bar && dataset.data.some(Boolean))
           .map(({ dataset, bar }) => ({ ...barEnd(bar), from: barEnd(bar).y, text: dataset.label }))
-          .reverse(); // the last one stacked is the uppermost, also where bars have no height
+          .reverse(); // the last series is at the top, also if bars have no height
         spread(labels, 16, area.bottom - 4);
         pen.textAlign = "left";
         pen.strokeStyle = colour("--line-strong");
@@ -119,7 +119,7 @@
     },
   };
 
-  /* Counts or shares upwards from 0, time or classes from left to right. */
+  /* Vertical: counts or shares from 0. Horizontal: time or classes. */
   const axes = ({ stacked = false, most = undefined, unit = "" } = {}) => ({
     x: {
       stacked,
@@ -169,7 +169,7 @@
     };
   };
 
-  /* The name of each line at its last point. */
+  /* The name of each line beside its last point. */
   const lineNames = {
     id: "lineNames",
     afterDatasetsDraw(chart) {
@@ -214,7 +214,7 @@
     };
   };
 
-  /* Named lines across a distribution; where they stand is given in classes. */
+  /* Named vertical lines in a distribution; their positions are given in classes. */
   const crossLines = (marks) => ({
     id: "crossLines",
     afterDatasetsDraw(chart) {

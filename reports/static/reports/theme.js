@@ -1,4 +1,4 @@
-/* Light, dark or as the machine has it. Runs in <head>, before anything is drawn, so that nothing flashes. */
+/* Light, dark or the system setting. Runs in <head>, before anything is drawn, so that nothing flashes. */
 (() => {
   const root = document.documentElement;
   const darkMachine = matchMedia("(prefers-color-scheme: dark)");

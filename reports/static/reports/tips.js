@@ -1,11 +1,11 @@
-/* Definitions: CSS opens them on hover and focus; this keeps them in view and closes them with Esc. */
+/* Definitions: CSS opens them on hover and focus; this script keeps them in view and closes them with Esc. */
 (() => {
   const margin = 8;
 
   const place = (explained) => {
     const tip = explained.querySelector(":scope > .tip");
     if (!tip || getComputedStyle(tip).display === "none") return;
-    // Fixed, so that a table that scrolls sideways cannot cut it off.
+    // Fixed position, so that a table that scrolls sideways cannot cut it off.
     tip.style.position = "fixed";
     tip.style.left = tip.style.top = "0";
     const word = explained.getBoundingClientRect();
