@@ -1,7 +1,7 @@
-"""Holds what pages show against the truth: cells, rows and tables, and what is true of every page of counts.
+"""Compares what pages show with the scripted month: cells, rows and tables, and the rules of every page of counts.
 
-`read` is how a test reads one: it holds that totals are the sums of their rows, and that each count leads to exactly
-its calls. A new figure gets its heading in KEYS, and its outcomes, where it leads to calls, in OUTCOME_OF_FIGURE."""
+Tests read a page with `read`, which checks that totals are the sums of their rows, and that each count links to exactly
+its calls. A new figure gets its heading in KEYS and, if it links to calls, its outcomes in OUTCOME_OF_FIGURE."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from django.utils import timezone
 
 from tests.conftest import and_in_full
 from tests.reports import expected, html_reader, scenario
-from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
+from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Interval, figure
 from tests.reports.html_reader import Cell, Link, Page, Table
 from tests.reports.scenario import ANSWER, BERLIN, DAY, END, FORWARD, PEOPLE, Line, Scripted, local
 
-# First and last day, and which part of the days, by opening hours, where not all of them is asked for.
+# First and last day; and inside or outside opening hours, if filtered by them.
 Period = tuple[date, date] | tuple[date, date, str]
 
 KEYS = {label: outcome for outcome, label in LABELS.items()} | {
@@ -67,7 +67,7 @@ OUTCOME_OF_FIGURE = {
 
 @dataclass
 class Month:
-    """The month as it stands in the product, and those who look at it."""
+    """The scripted month in the database, and the clients of the users who read it."""
 
     clients: dict[str, Client]
     numbers: dict[Line, int]
@@ -82,22 +82,24 @@ def query(period: Period, **more: str) -> str:
 
 @cache
 def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
-    """Return the calls that somebody may see, oldest first."""
-    stretch = expected.days(*period) if period else None
+    """Return the calls that a user may see, oldest first."""
+    interval = expected.days(*period) if period else None
     calls = [
         call
         for call in scenario.CALLS
         if call.line in PEOPLE[who]
-        and (stretch is None or (call.began in stretch and expected.is_asked(call.line, call.began, stretch.opening)))
+        and (
+            interval is None or (call.began in interval and expected.is_asked(call.line, call.began, interval.opening))
+        )
     ]
     return sorted(calls, key=lambda call: call.began)
 
 
-# --- What holds of every page --------------------------------------------------------------------
+# --- Rules of every page -------------------------------------------------------------------------
 
 
 def read(month: Month, who: str, address: str, period: Period) -> Page:
-    """Read a page of counts, and hold what must be true of every such page."""
+    """Read a page of counts and check the rules of every such page."""
     page = html_reader.page(month.clients[who], address)
     if expected.offered(PEOPLE[who], expected.days(*period)):
         assert page.links, f"{address} has counts, and none leads to its calls"
@@ -107,27 +109,27 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
     for table in page.tables:
         if (
             "data-table" in table.classes
-            and table.name not in {"t-today", "t-times", "t-peaks"}  # the highest of several is not their sum
+            and table.name not in {"t-today", "t-times", "t-peaks"}  # a peak is not a sum
             and any(cell.links for row in table.body for cell in row)
         ):
-            hold_total(table)
+            check_total(table)
     return page
 
 
-def hold_total(table: Table) -> None:
-    """Every count of a total is the sum of the counts above it."""
+def check_total(table: Table) -> None:
+    """Check that every count of a total is the sum of the counts above it."""
     assert table.foot, f"{table.name} has counts and no total"
     counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
     for name in counted:
         if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls tried")}:
-            assert table.total[name].text == "–"  # one call may pass several types, or try several destinations
+            assert table.total[name].text == "–"  # a call may pass several types or try several destinations
             continue
         assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
 
 
 @cache
 def addressed(who: str, link: Link) -> list[Scripted]:
-    """Return the calls that a link's address names, read by what it says."""
+    """Return the calls that the query string of a link selects."""
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(urlsplit(link.href).query):
         values.setdefault(name, []).append(value)
@@ -146,64 +148,64 @@ def addressed(who: str, link: Link) -> list[Scripted]:
         "weeks",
     }
     assert not set(values) - known, link.href
-    one = {name: given[0] for name, given in values.items()}
-    first, last = (date.fromisoformat(one[name]) if name in one else None for name in ("from", "to"))
-    start, end = (datetime.fromisoformat(one[name]) if name in one else None for name in ("start", "end"))
-    gaps = [week * 7 * DAY for week in range(1, int(one["weeks"]) + 1)] if "weeks" in one else [0 * DAY]
+    parameters = {name: texts[0] for name, texts in values.items()}
+    first, last = (date.fromisoformat(parameters[name]) if name in parameters else None for name in ("from", "to"))
+    start, end = (datetime.fromisoformat(parameters[name]) if name in parameters else None for name in ("start", "end"))
+    gaps = [week * 7 * DAY for week in range(1, int(parameters["weeks"]) + 1)] if "weeks" in parameters else [0 * DAY]
 
     def is_asked(call: Scripted) -> bool:
         return (
             any((not first or call.day >= first - gap) and (not last or call.day <= last - gap) for gap in gaps)
             and (start is None or call.began >= start)
             and (end is None or call.began < end)
-            and ("weekday" not in one or str(call.day.isoweekday()) in values["weekday"])
-            and ("hour" not in one or str(call.hour) in values["hour"])
-            and expected.is_asked(call.line, call.began, one.get("opening", "all"))
-            and ("number" not in one or call.line.e164 in values["number"])
-            and ("callbacks" not in one or not call.is_callback)
-            and ("outcome" not in one or (not call.is_callback and _came_to(call, values["outcome"])))
-            and ("block" not in one or one["block"] in call.blocks)
-            and _is_forwarded_as(call, one)
-            and _took(call, one)
-            and ("measured" not in one or expected.is_measured(call, one["measured"]))
-            and ("level" not in one or _stands_at(call, one["level"]))
-            and ("at_once" not in one or _goes_on(call, one["at_once"]))
+            and ("weekday" not in parameters or str(call.day.isoweekday()) in values["weekday"])
+            and ("hour" not in parameters or str(call.hour) in values["hour"])
+            and expected.is_asked(call.line, call.began, parameters.get("opening", "all"))
+            and ("number" not in parameters or call.line.e164 in values["number"])
+            and ("callbacks" not in parameters or not call.is_callback)
+            and ("outcome" not in parameters or (not call.is_callback and _has_outcome(call, values["outcome"])))
+            and ("block" not in parameters or parameters["block"] in call.blocks)
+            and _is_forwarded_as(call, parameters)
+            and _took(call, parameters)
+            and ("measured" not in parameters or expected.is_measured(call, parameters["measured"]))
+            and ("level" not in parameters or _is_in_group(call, parameters["level"]))
+            and ("at_once" not in parameters or _is_ongoing(call, parameters["at_once"]))
             and (
-                "last_block" not in one
-                or (call.has(END) and not call.has(ANSWER) and call.last_block == one["last_block"])
+                "last_block" not in parameters
+                or (call.has(END) and not call.has(ANSWER) and call.last_block == parameters["last_block"])
             )
         )
 
     return [call for call in seen_by(who) if is_asked(call)]
 
 
-def _came_to(call: Scripted, outcomes: list[str]) -> bool:
-    """Say whether a call came to one of some outcomes; to `not_measured`, where its own is not."""
+def _has_outcome(call: Scripted, outcomes: list[str]) -> bool:
+    """Return whether a call has one of these outcomes, or `not_measured` if its own is not measured."""
     return expected.as_posted(call) in outcomes or ("not_measured" in outcomes and not expected.shown_outcome(call))
 
 
-def _goes_on(call: Scripted, quarter_hour: str) -> bool:
+def _is_ongoing(call: Scripted, quarter_hour: str) -> bool:
     began = datetime.fromisoformat(quarter_hour)
-    moments = expected.at_once(call.line, Stretch(began, began + expected.QUARTER_HOUR))
+    moments = expected.at_once(call.line, Interval(began, began + expected.QUARTER_HOUR))
     most = max(moments.values())
     first = min(moment for moment, going in moments.items() if going == most)
     return not call.is_callback and call.began <= first <= expected.goes_on_until(call)
 
 
-def _took(call: Scripted, one: dict[str, str]) -> bool:
-    if "took" not in one:
+def _took(call: Scripted, parameters: dict[str, str]) -> bool:
+    if "took" not in parameters:
         return True
-    seconds = getattr(call, TIMES[one["took"]])
+    seconds = getattr(call, TIMES[parameters["took"]])
     return (
         expected.as_posted(call) == "answered"
         and seconds is not None
-        and ("over" not in one or seconds > int(one["over"]))
-        and ("upto" not in one or seconds <= int(one["upto"]))
+        and ("over" not in parameters or seconds > int(parameters["over"]))
+        and ("upto" not in parameters or seconds <= int(parameters["upto"]))
     )
 
 
-def _stands_at(call: Scripted, level: str) -> bool:
-    """Say whether a call stands above the line of the service level, or below it."""
+def _is_in_group(call: Scripted, level: str) -> bool:
+    """Return whether a call is in this group of the service level."""
     outcome = "" if call.is_callback else expected.as_posted(call)
     if level == "neither":
         return outcome == "answered" and call.wait_s is None
@@ -212,13 +214,13 @@ def _stands_at(call: Scripted, level: str) -> bool:
     return outcome == "answered" and call.wait_s is not None and call.wait_s <= expected.SERVICE_LEVEL_S
 
 
-def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
-    """Say whether the destinations that an address names were tried, were tried first, or answered first."""
+def _is_forwarded_as(call: Scripted, parameters: dict[str, str]) -> bool:
+    """Return whether the destinations in the query string were tried, tried first, or answered first."""
     tried, answered = ([step for step in call.posted if step.kind == kind] for kind in (FORWARD, ANSWER))
-    by_name = {name: text.partition(":")[2] for name, text in one.items() if name in FORWARDED}
+    by_name = {name: text.partition(":")[2] for name, text in parameters.items() if name in FORWARDED}
     firsts = {"tried_first": tried, "answered_by": answered}
     if "tried_first" in by_name and tried:
-        # Where several are tried at once none is the first.
+        # If several are tried at the same time, none is the first.
         first = min(step.after_s for step in tried)
         if len({step.detail for step in tried if step.after_s <= first + 1}) > 1:
             return False
@@ -230,9 +232,9 @@ def _is_forwarded_as(call: Scripted, one: dict[str, str]) -> bool:
 
 
 def follow(month: Month, who: str, link: Link) -> None:
-    """Go where a link leads and count; of links that are made alike, one for each person and set of filters.
+    """Open a link and count the calls; only the first of similar links, for each user and set of filters.
 
-    Lists of many pages are left to the tests of the list."""
+    Long lists are left to the tests of the list."""
     names = tuple(sorted(name for name, _value in parse_qsl(urlsplit(link.href).query)))
     alike = (who, link.table, link.figure, *names)
     if link.calls > 50 or month.followed[alike] >= and_in_full([1], 5)[-1]:
@@ -249,24 +251,24 @@ def follow(month: Month, who: str, link: Link) -> None:
 def list_of(month: Month, who: str, address: str) -> list[tuple[str, dict[str, Cell]]]:
     """Return the rows of a list of calls, page after page, each with its call_uuid."""
     uuids = {pk: uuid for uuid, pk in month.calls.items()}
-    found: list[tuple[str, dict[str, Cell]]] = []
+    listed: list[tuple[str, dict[str, Cell]]] = []
     while address:
         page = html_reader.page(month.clients[who], address)
         tables = [table for table in page.tables if table.name == "t-list"]
         for table in tables:
             pks = [int(href.split("/")[-2]) for href in page.addresses if _is_call(href)]
-            found += [(uuids[pk], row) for pk, row in zip(pks, table.rows, strict=True)]
+            listed += [(uuids[pk], row) for pk, row in zip(pks, table.rows, strict=True)]
         older = [href for href in page.addresses if "before=" in href]
         address = f"/reports/calls/{older[0]}" if older else ""
-    return found
+    return listed
 
 
 def _is_call(href: str) -> bool:
     return href.startswith("/reports/calls/") and href.split("/")[-2].isdigit()
 
 
-def hold_cell(cell: Cell, wanted: Figure, where: object) -> None:
-    """A cell says what it must, and leads to its calls."""
+def check_cell(cell: Cell, wanted: Figure, where: object) -> None:
+    """Check the text of a cell and its link."""
     assert cell.text == wanted.words, (where, wanted)
     if wanted.key not in OUTCOME_OF_FIGURE:
         assert not cell.links, where
@@ -276,28 +278,30 @@ def hold_cell(cell: Cell, wanted: Figure, where: object) -> None:
         assert not cell.links, where
 
 
-def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object) -> None:
-    """Every cell of a row is what the truths come to."""
+def check_row(row: dict[str, Cell], lines: Sequence[Line], interval: Interval, where: object) -> None:
+    """Check every cell of a row."""
     known = 0
     for name, cell in list(row.items())[1:]:
         if name == "28 days":
             continue
         known += 1
         if name == "Not measured":
-            unclassified = expected.unclassified(lines, stretch)
+            unclassified = expected.unclassified(lines, interval)
             assert cell.text == str(unclassified), (where, name)
             led = [(link.figure, link.calls) for link in cell.links]
             assert led == [("unclassified", unclassified)] * bool(unclassified), (where, name)
         elif name == "Open or unknown":
-            hold_open_or_unknown(cell, lines, stretch, where)
+            check_open_or_unknown(cell, lines, interval, where)
         else:
             assert name in KEYS, f"no truth is reckoned for the column {name}"
-            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name))
+            check_cell(cell, figure(lines, interval, KEYS[name]), (where, name))
     assert known > 3, where
 
 
-def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, where: object) -> None:
-    parts = [(figure(lines, stretch, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))]
+def check_open_or_unknown(cell: Cell, lines: Sequence[Line], interval: Interval, where: object) -> None:
+    parts = [
+        (figure(lines, interval, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))
+    ]
     words = [f"{part.words} {word}" for part, word in parts if part.value]
     assert cell.text == ("".join(words) or "0"), where
     assert [(link.figure, link.calls) for link in cell.links] == [
@@ -305,13 +309,13 @@ def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, wh
     ], where
 
 
-def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
-    whole = len(expected.offered(lines, stretch))
+def share(part: Figure, lines: Sequence[Line], interval: Interval) -> str:
+    whole = len(expected.offered(lines, interval))
     return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
 
 
-def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
-    """The figures in large type, each with its share or kind, and beside those of the period before."""
+def check_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
+    """Check the headline figures, each with its share or kind, the previous period and what is usual."""
     whole, days = expected.days(*period), compared_days(period)
     labels = {key: label for label, key in KEYS.items()}
     assert list(page.figures) == [labels[key] for key in keys]
@@ -333,8 +337,8 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
     assert page.said["compared"] == said, page.address
 
 
-def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
-    """Return what of a period is compared and with what, by the rules of docs/figures.md; None where none is over."""
+def compared_days(period: Period) -> tuple[Interval, Interval] | None:
+    """Return which part of a period is compared with what, as in docs/figures.md; None if no part is over."""
     first, last, *opening = period
     now = timezone.now().astimezone(BERLIN)
     today, until = now.date(), expected.quarter_hour(now.astimezone(UTC))
@@ -346,7 +350,7 @@ def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
             return None
         end, until = today - DAY, local(today, 0).astimezone(UTC)
     whole = expected.days(first, end, *opening)
-    cut = Stretch(whole.start, min(whole.end, until), *opening)
+    cut = Interval(whole.start, min(whole.end, until), *opening)
     if not is_of_months:
         gap = (last - first) + DAY
         return cut, _as_long(first - gap, end - gap, cut, opening)
@@ -358,11 +362,11 @@ def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
     return cut, _as_long(begins, of_end + (end.day - 1) * DAY, cut, opening)
 
 
-def _as_long(first: date, last: date, cut: Stretch, opening: Sequence[str]) -> Stretch:
-    """Return days that end at the time of day at which others do."""
+def _as_long(first: date, last: date, cut: Interval, opening: Sequence[str]) -> Interval:
+    """Return days that end at the same time of day as `cut`."""
     whole, clock = expected.days(first, last, *opening), cut.end.astimezone(BERLIN)
     end = whole.end if clock.time() == time(0) else local(last, clock.hour, clock.minute).astimezone(UTC)
-    return Stretch(whole.start, end, *opening)
+    return Interval(whole.start, end, *opening)
 
 
 def _months_before(first: date, months: int) -> date:
@@ -372,14 +376,14 @@ def _months_before(first: date, months: int) -> date:
 
 
 def first_day(lines: Sequence[Line]) -> date:
-    """Before it nothing is known of these numbers."""
+    """Return the day of the first call of these numbers."""
     return min(call.day for call in scenario.CALLS if call.line in lines)
 
 
-def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Stretch]:
-    """The same weekdays of the four weeks before, the latest first; of periods up to a week; from the first call on.
+def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Interval]:
+    """Return the same weekdays of the four weeks before, latest first, from the first call on; for at most a week.
 
-    Up to the same time of day where the period is not over, unless whole days are asked for."""
+    If the period is not over they end at the same time of day, unless `whole`."""
     if period[1] - period[0] >= 7 * DAY:
         return []
     gaps = [7 * n * DAY for n in range(1, 5) if period[0] - 7 * n * DAY >= first_day(lines)]
@@ -393,24 +397,24 @@ def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) 
 
 
 def usual(lines: Sequence[Line], period: Period, key: str) -> str:
-    """What is usual on these weekdays: the mean of counts, and the share or mean of all their calls together."""
+    """Return what is usual on these weekdays: the average of counts, or the share or average of all their calls."""
     words = usual_of(lines, weeks_before(lines, period), key)
     return "" if words == "–" else f", usual {words}"
 
 
-def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
-    found = [one for one in (figure(lines, week, key) for week in weeks) if not one.why]
+def usual_of(lines: Sequence[Line], weeks: Sequence[Interval], key: str) -> str:
+    cells = [cell for cell in (figure(lines, week, key) for week in weeks) if not cell.why]
     if key in expected.SHARES | expected.TIMES:
-        whole = sum(one.whole or 0 for one in found)
-        value = sum(Fraction(one.value or 0) * (one.whole or 0) for one in found) / whole if whole else None
+        whole = sum(cell.whole or 0 for cell in cells)
+        value = sum(Fraction(cell.value or 0) * (cell.whole or 0) for cell in cells) / whole if whole else None
         return Figure(key, value).words
-    return str(round(sum(int(one.value or 0) for one in found) / len(found))) if found else "–"
+    return str(round(sum(int(cell.value or 0) for cell in cells) / len(cells))) if cells else "–"
 
 
-def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: str) -> tuple[str, int, int]:
-    """The line beneath a figure: the one of the period before, and the change, of the numbers measured in both.
+def compared(lines: Sequence[Line], days: tuple[Interval, Interval] | None, key: str) -> tuple[str, int, int]:
+    """Return the line below a figure: the previous period and the change, for the numbers measured in both.
 
-    Also how many numbers that are, and for how many the figure is shown."""
+    Also how many numbers these are, and for how many the figure is shown."""
     if days is None:
         return "before –", 0, 0
     now, then = days
@@ -429,9 +433,9 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
     return text, len(both), len(shown)
 
 
-def is_compared(line: Line, now: Stretch, then: Stretch, key: str) -> bool:
-    """Whether a figure of a number is measured in all of both periods; before the first call nothing is."""
-    cells = [figure([line], stretch, key) for stretch in (now, then)]
+def is_compared(line: Line, now: Interval, then: Interval, key: str) -> bool:
+    """Return whether a figure of a number is measured throughout both periods, and its first call came before."""
+    cells = [figure([line], interval, key) for interval in (now, then)]
     return expected.days(first_day([line]), first_day([line])).start <= then.start and not any(
         cell.why or cell.since for cell in cells
     )
@@ -449,10 +453,10 @@ def change(now: Figure, then: Figure) -> str:
     return f"{sign}{abs(difference)}{unit}"
 
 
-def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
-    stretch = expected.days(*period)
-    calls = len(expected.offered(lines, stretch))
-    reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
+def check_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
+    interval = expected.days(*period)
+    calls = len(expected.offered(lines, interval))
+    reached, lost = figure(lines, interval, "reached"), figure(lines, interval, "lost")
     assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
     if reached.value is not None:
         said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
@@ -467,25 +471,25 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
         assert "reached" not in page.lead
 
 
-def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
-    """The table beneath the chart: a row for every stretch, a column for every outcome that means something."""
+def check_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
+    """Check the table below the chart: a row for each interval, a column for each outcome that applies."""
     table, whole = page.table("t-calls"), expected.days(*period)
     pieces = expected.cut(*period, grain)
-    hold_columns(table, lines, whole, ["Offered"], first=False)
+    check_columns(table, lines, whole, ["Offered"], first=False)
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
-        hold_row(row, lines, piece, (page.address, piece))
-    hold_row(table.total, lines, whole, (page.address, "total"))
+        check_row(row, lines, piece, (page.address, piece))
+    check_row(table.total, lines, whole, (page.address, "total"))
 
 
-def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
+def check_columns(table: Table, lines: Sequence[Line], whole: Interval, more: list[str], *, first: bool) -> None:
     shown = [LABELS[outcome] for outcome in OUTCOMES if figure(lines, whole, outcome).why != "does not apply"]
     shown += ["Not measured"] * bool(expected.unclassified(lines, whole))
     assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
 
 
-def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
-    """The table of blocks: every type that ended, the most frequent first."""
+def check_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
+    """Check the table of blocks: every type that ended, most frequent first."""
     whole = expected.days(*period)
     names = {block for call in expected.offered(lines, whole) for block in call.blocks}
     if figure(lines, whole, "blocks").why:
@@ -500,7 +504,7 @@ def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
     for block, row in zip(often, table.rows, strict=True):
         for name, key in BLOCK_KEYS.items():
             wanted = figure(lines, whole, key, block)
-            hold_cell(row[name], wanted, (page.address, block, name))
+            check_cell(row[name], wanted, (page.address, block, name))
     for name, key in BLOCK_KEYS.items():
         if key != "block_calls":
             assert table.total[name].text == figure(lines, whole, key).words, (page.address, name)

@@ -1,7 +1,7 @@
-"""What pages and files must show of the scripted month: sums, shares and means of its truths, by the plainest code.
+"""What pages and files must show of the scripted month: sums, shares and averages, calculated by simple code.
 
-The definitions stand here once more, in the words of docs/figures.md, apart from the code that counts. A new figure
-needs the posts it rests on in RESTS_ON, and its sum in `_figure`."""
+The definitions of docs/figures.md are written here a second time, independent of the code that counts. A new figure
+needs its posts in RESTS_ON and its sum in `_figure`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def arrives_from(line: Line, kind: str) -> datetime:
 
 @cache
 def measured_from(line: Line, key: str) -> datetime | None:
-    """Return since when a figure is measured for a number; None where it does not apply."""
+    """Return since when a figure is measured for a number; None if it does not apply."""
     if key in OF_FORWARDS and not line.expects_forward:
         return None
     return max((arrives_from(line, kind) for kind in RESTS_ON[key]), default=ALWAYS)
@@ -108,12 +108,12 @@ def quarter_hour(moment: datetime) -> datetime:
     return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % QUARTER_HOUR
 
 
-# --- Stretches of time -------------------------------------------------------------------------
+# --- Intervals ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Half-open, in UTC; of it all, or what lies inside or outside opening hours."""
+class Interval:
+    """A half-open interval in UTC: all of it, or the part inside or outside opening hours."""
 
     start: datetime
     end: datetime
@@ -124,19 +124,19 @@ class Stretch:
 
     @property
     def clock(self) -> str:
-        """The beginning by Berlin's clock, with the offset where the clock alone says two things."""
+        """The start in Berlin time, with the UTC offset if the clock time is ambiguous."""
         at = self.start.astimezone(BERLIN)
         twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
         return f"{at:%H:%M} ({at.isoformat()[-6:]})" if twice else f"{at:%H:%M}"
 
 
-def days(first: date, last: date, opening: str = "all") -> Stretch:
+def days(first: date, last: date, opening: str = "all") -> Interval:
     """Return local days, both included."""
-    return Stretch(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC), opening)
+    return Interval(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC), opening)
 
 
 def is_asked(line: Line, moment: datetime, opening: str) -> bool:
-    """Say whether a moment lies in the part of the day that was asked for, by the hours of a number."""
+    """Return whether a time matches the filter by opening hours of a number."""
     return opening == "all" or is_open(line, moment) == (opening == "inside")
 
 
@@ -154,21 +154,21 @@ def is_open(line: Line, moment: datetime) -> bool:
     return scenario.OPENS <= clock < scenario.CLOSES
 
 
-def cut(first: date, last: date, *more: str) -> list[Stretch]:
-    """Return a period in pieces; what is asked for of the day may stand before the grain."""
+def cut(first: date, last: date, *more: str) -> list[Interval]:
+    """Return the intervals of a period. `more` is the grain, with opening hours optionally before it."""
     *opening, grain = more
     whole = days(first, last, *opening)
     minutes = {"quarter-hour": 15, "half-hour": 30, "hour": 60}
     if grain in minutes:
         step = timedelta(minutes=minutes[grain])
         return [
-            Stretch(whole.start + n * step, whole.start + (n + 1) * step, whole.opening)
+            Interval(whole.start + n * step, whole.start + (n + 1) * step, whole.opening)
             for n in range((whole.end - whole.start) // step)
         ]
     each = [first + n * DAY for n in range((last - first).days + 1)]
     begins = {"day": lambda day: True, "week": lambda day: day.weekday() == 0, "month": lambda day: day.day == 1}[grain]
     edges = [day for day in each if day == first or begins(day)] + [last + DAY]
-    return [days(one, after - DAY, *opening) for one, after in pairwise(edges)]
+    return [days(begin, after - DAY, *opening) for begin, after in pairwise(edges)]
 
 
 # --- Figures -----------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def cut(first: date, last: date, *more: str) -> list[Stretch]:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a cell must say: a value, or why there is none."""
+    """What a cell must show: a value, or why there is none."""
 
     key: str
     value: Fraction | int | None = None
@@ -187,7 +187,7 @@ class Figure:
 
     @property
     def words(self) -> str:
-        """The cell of a page, rounded as pages round."""
+        """The text of the cell on a page, rounded as on pages."""
         if self.why:
             return {"not measured": "not measured", "does not apply": "–"}[self.why]
         if self.value is None:
@@ -202,7 +202,7 @@ class Figure:
 
     @property
     def csv(self) -> str:
-        """The cell of a file."""
+        """The text of the cell in a file."""
         if self.why or self.value is None:
             return ""
         if self.key in SHARES | TIMES:
@@ -211,7 +211,7 @@ class Figure:
 
     @property
     def leads_to_calls(self) -> bool:
-        """Whether there are calls to lead to."""
+        """Whether the cell links to calls."""
         return bool(self.value) and not self.why
 
 
@@ -230,15 +230,15 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
 
 
-def offered(lines: Iterable[Line], stretch: Stretch) -> list[Scripted]:
-    return [call for line in lines for call in _offered(line, stretch)]
+def offered(lines: Iterable[Line], interval: Interval) -> list[Scripted]:
+    return [call for line in lines for call in _offered(line, interval)]
 
 
 @cache
-def _offered(line: Line, stretch: Stretch) -> list[Scripted]:
+def _offered(line: Line, interval: Interval) -> list[Scripted]:
     calls, moments = _in_order(line)
-    found = calls[bisect_left(moments, stretch.start) : bisect_left(moments, stretch.end)]
-    return [call for call in found if is_asked(line, call.began, stretch.opening)]
+    in_interval = calls[bisect_left(moments, interval.start) : bisect_left(moments, interval.end)]
+    return [call for call in in_interval if is_asked(line, call.began, interval.opening)]
 
 
 @cache
@@ -248,7 +248,7 @@ def _in_order(line: Line) -> tuple[list[Scripted], list[datetime]]:
 
 
 def _mean(seconds: Iterable[Decimal | None]) -> tuple[Fraction | None, int]:
-    known = [Fraction(one) for one in seconds if one is not None]
+    known = [Fraction(value) for value in seconds if value is not None]
     return (sum(known, Fraction(0)) / len(known) if known else None), len(known)
 
 
@@ -257,33 +257,33 @@ def _share(part: int, whole: int) -> tuple[Fraction | None, int]:
 
 
 def _of_block(calls: Sequence[Scripted], key: str, block: str | None) -> int:
-    """Count blocks or calls; of one type, or of all where None."""
+    """Count blocks or calls of a type, or of all types if None."""
     if key == "blocks":
-        return sum(one == block or block is None for call in calls for one in call.blocks)
+        return sum(block in {name, None} for call in calls for name in call.blocks)
     if key == "block_calls":
         return sum(block in call.blocks for call in calls)
-    # An end without an answer, as the posts have it: whether nobody answered cannot be known of every number.
+    # Ended without an answer according to the posts; for some numbers it is not known whether there was one.
     last = [call for call in calls if call.has(END) and not call.has(ANSWER) and call.blocks]
     if key == "block_lost":
         last = [call for call in last if call.outcome in LOST]
     return sum(block in {None, call.last_block} for call in last)
 
 
-def figure(lines: Sequence[Line], stretch: Stretch, key: str, block: str | None = None) -> Figure:
-    """Reckon one figure of some numbers in a stretch of time: of the calls for which it is measured, and no others."""
-    return _figure(tuple(lines), stretch, key, block)
+def figure(lines: Sequence[Line], interval: Interval, key: str, block: str | None = None) -> Figure:
+    """Calculate a figure of some numbers in an interval, only from the calls for which it is measured."""
+    return _figure(tuple(lines), interval, key, block)
 
 
 @cache
-def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | None) -> Figure:
+def _figure(lines: tuple[Line, ...], interval: Interval, key: str, block: str | None) -> Figure:
     moments = {line: since for line in lines if (since := measured_from(line, key)) is not None}
     if not moments:
         return Figure(key, why="does not apply")
-    begun = {line for line, since in moments.items() if since < stretch.end}
-    left_out = bool(offered(moments.keys() - begun, stretch))
+    begun = {line for line, since in moments.items() if since < interval.end}
+    left_out = bool(offered(moments.keys() - begun, interval))
     if not begun:
         return Figure(key, why="not measured", left_out=left_out)
-    all_of_them = offered(begun, stretch)
+    all_of_them = offered(begun, interval)
     calls = [call for call in all_of_them if call.began >= moments[call.line]]
     is_partial = len(calls) < len(all_of_them)
 
@@ -311,34 +311,34 @@ def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | No
 
 @cache
 def goes_on_until(call: Scripted) -> datetime:
-    """A call goes on to its last post, and is followed for four hours."""
+    """Return until when a call counts as ongoing: its last post, for four hours at most."""
     return call.began + timedelta(seconds=min(float(max(step.after_s for step in call.posted)), 4 * 3600))
 
 
 @cache
-def at_once(line: Line, stretch: Stretch) -> dict[datetime, int]:
-    """Count the calls that go on at each moment at which one begins, and at the beginning of each quarter-hour."""
+def at_once(line: Line, interval: Interval) -> dict[datetime, int]:
+    """Count ongoing calls at each start of a call and of a quarter-hour."""
     calls, _moments = _in_order(line)
-    going = [(call.began, goes_on_until(call)) for call in calls if call.began < stretch.end]
-    going = [(began, until) for began, until in going if until >= stretch.start]
-    moments = [began for began, _until in going if began in stretch]
-    moments += [stretch.start + n * QUARTER_HOUR for n in range((stretch.end - stretch.start) // QUARTER_HOUR)]
-    asked = [moment for moment in moments if is_asked(line, moment, stretch.opening)]
+    going = [(call.began, goes_on_until(call)) for call in calls if call.began < interval.end]
+    going = [(began, until) for began, until in going if until >= interval.start]
+    moments = [began for began, _until in going if began in interval]
+    moments += [interval.start + n * QUARTER_HOUR for n in range((interval.end - interval.start) // QUARTER_HOUR)]
+    asked = [moment for moment in moments if is_asked(line, moment, interval.opening)]
     return {moment: sum(began <= moment <= until for began, until in going) for moment in asked}
 
 
-def most_at_once(line: Line, stretch: Stretch) -> int:
-    return max(at_once(line, stretch).values(), default=0)
+def most_at_once(line: Line, interval: Interval) -> int:
+    return max(at_once(line, interval).values(), default=0)
 
 
-def unclassified(lines: Sequence[Line], stretch: Stretch) -> int:
-    """Count the offered calls of which it is not measured what they came to."""
-    known = sum(int(figure(lines, stretch, outcome).value or 0) for outcome in OUTCOMES)
-    return len(offered(lines, stretch)) - known
+def unclassified(lines: Sequence[Line], interval: Interval) -> int:
+    """Count the offered calls whose outcome is not measured."""
+    known = sum(int(figure(lines, interval, outcome).value or 0) for outcome in OUTCOMES)
+    return len(offered(lines, interval)) - known
 
 
 def shown_outcome(call: Scripted) -> str:
-    """Return what a list says a call came to; blank where that is not measured."""
+    """Return the outcome that the list shows; blank if it is not measured."""
     if call.is_callback:
         return "callback"
     said = as_posted(call)
@@ -346,7 +346,7 @@ def shown_outcome(call: Scripted) -> str:
 
 
 def as_posted(call: Scripted) -> str:
-    """Return what the posts that came make of a call, measured or not: the decision table of docs/figures.md."""
+    """Return the outcome by the posts that came, measured or not: the decision table of docs/figures.md."""
     end, answer, forward = call.has(END), call.has(ANSWER), call.has(FORWARD)
     if answer:
         return "answered"

@@ -1,4 +1,4 @@
-"""What tests of reports ask again and again: that all is counted, and which calls a link leads to."""
+"""Helpers for tests of reports: count everything, and list the calls of a link."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reports.counting import rollups, verification
 
 
 def roll_up() -> None:
-    """Count what has changed, and see the counts proved."""
+    """Count what has changed and verify the counts."""
     rollups.recount_changed(wait=True)
     assert list(verification.differences()) == []
 
 
 def listed(client: Client, address: str) -> list[str]:
-    """Return the call_uuids of all pages of a list of calls, in order of their names."""
+    """Return the call_uuids on all pages of a list of calls, sorted."""
     answer = client.get(address.replace("/reports/calls/", "/reports/calls.csv"))
     assert answer.status_code == 200, address
     return sorted(row["call_uuid"] for row in csv.DictReader(io.StringIO(b"".join(answer).decode())))

@@ -1,4 +1,4 @@
-"""Reads pages and files as people do: tables by their headers, figures by their names, links by what they count."""
+"""Reads pages and files: tables by headers, figures by labels, links by what they count."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from django.test import Client
 VOID = frozenset(
     {"area", "br", "col", "hr", "img", "input", "link", "meta", "rect", "path", "circle", "polyline", "use"}
 )
-# What is said in a cell beside its figure: explanations, and what only screen readers say.
+# Classes of text in a cell beside its figure: explanations, and text for screen readers.
 ASIDE = frozenset({"tip", "visually-hidden", "second-line"})
 SMALL = frozenset({"beside-count"})
 
 
 @dataclass(frozen=True)
 class Link:
-    """A count that leads to its calls."""
+    """A count with a link to its calls."""
 
     href: str
     figure: str
@@ -34,24 +34,24 @@ class Link:
 
 @dataclass
 class Cell:
-    """What a cell says, without what is said beside it; and the links in it."""
+    """The text of a cell without explanations, and its links."""
 
     text: str = ""
-    small: str = ""  # a share in percent, beside the count it is of
+    small: str = ""  # a share in percent, beside its count
     title: str = ""
-    line: list[float] = field(default_factory=list)  # how high a small line stands, point by point
+    line: list[float] = field(default_factory=list)  # the heights of a sparkline, point by point
     links: list[Link] = field(default_factory=list)
 
     @property
     def count(self) -> int | None:
-        """The sum of the counts in it; None where it says something else."""
+        """The sum of its counts; None if it has other text."""
         numbers = re.findall(r"\d+", self.text)
         return sum(map(int, numbers)) if re.fullmatch(r"[\d\s*]+|(\d+\s*(open|unknown)\s*)+", self.text) else None
 
 
 @dataclass
 class Table:
-    """A table by its headers; the first column is that of its rows' names."""
+    """A table, read by its headers; the first column has the names of the rows."""
 
     name: str
     classes: frozenset[str]
@@ -81,12 +81,12 @@ class Page(HTMLParser):
         self.address = address
         self.tables: list[Table] = []
         self.links: list[Link] = []
-        # The figures in large type: name to value, what stands small beside it, and the line beneath.
+        # The headline figures: label to value, the small text beside it, and the line below.
         self.figures: dict[str, tuple[str, str, str]] = {}
         self.addresses: list[str] = []
-        # What is said in sentences, by the class or the id of its element.
+        # Sentences, by the class or id of their element.
         self.said = dict.fromkeys(("lead", "formula", "happened", "note", "callout", "notices", "compared"), "")
-        # Each open tag, its classes, and with them all tags, classes and ids around it.
+        # For each open tag: its classes, and all tags, classes and ids around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None
         self._part = ""
@@ -147,8 +147,8 @@ class Page(HTMLParser):
         while self._open:
             opened, classes, _around = self._open.pop()
             if "figure-tile" in classes and self._fig is not None:
-                one = {name: _tidy(text) for name, text in self._fig.items()}
-                self.figures[one["figure-name"]] = (one["figure-value"], one["small"], one["figure-note"])
+                texts = {name: _tidy(text) for name, text in self._fig.items()}
+                self.figures[texts["figure-name"]] = (texts["figure-value"], texts["small"], texts["figure-note"])
                 self._fig = None
             if opened == tag:
                 break
@@ -198,7 +198,7 @@ def page(client: Client, address: str) -> Page:
 def file(client: Client, address: str) -> bytes:
     """Read a download to its end.
 
-    A download sets its transaction's time zone. A test may be one transaction itself, so it is taken back here."""
+    A download sets the time zone of its transaction. A test may be a transaction itself, so the zone is reset here."""
     with transaction.atomic():
         answer: Any = client.get(address)
         assert answer.status_code == 200, f"{address}: {answer.status_code}"
@@ -226,17 +226,17 @@ MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def xlsx_rows(client: Client, address: str) -> list[dict[str, str | float]]:
-    """Read the first sheet of a workbook: texts as text, numbers and times as numbers; empty cells are left away."""
+    """Read the first sheet of a workbook: texts as text, numbers and times as numbers, without empty cells."""
     book = zipfile.ZipFile(io.BytesIO(file(client, address)))
     shared: list[str] = []
     if "xl/sharedStrings.xml" in book.namelist():
-        shared = ["".join(one.itertext()) for one in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))]
+        shared = ["".join(item.itertext()) for item in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))]
     rows: list[dict[str, str | float]] = []
     for row in ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml")).iter(f"{MAIN}row"):
         cells: dict[str, str | float] = {}
-        for one in row:
-            kind, value = one.get("t", "n"), "".join(one.itertext())
-            place = re.sub(r"\d", "", one.get("r", ""))
+        for cell in row:
+            kind, value = cell.get("t", "n"), "".join(cell.itertext())
+            place = re.sub(r"\d", "", cell.get("r", ""))
             cells[place] = float(value) if kind == "n" else shared[int(value)] if kind == "s" else value
         rows.append(cells)
     header = rows[0]

@@ -1,7 +1,7 @@
-"""A month of calls whose truth is known because it was written first: each call says what it came to, its posts follow.
+"""A scripted month of calls: the outcome and times of each call are given, and its posts are made from them.
 
-October 2026 in Berlin, with the day whose clock goes back. Nothing here asks the product for anything; the figures that
-pages and files must show are reckoned from these truths in tests/reports/expected.py."""
+October 2026 in Berlin, including the day on which the clock goes back. Nothing here uses code of the product.
+tests/reports/expected.py calculates from these calls what pages and files must show."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ START, BLOCK, FORWARD, ANSWER, END = KINDS = (
 )
 ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
-# Those who are called, each with its destinationType.
+# The destinations, each with its destinationType.
 DESK, MOBILE, SOFTPHONE = "+492212345678", "+4917155512345", "1001"
 TYPES = {DESK: "EXTERNALNUMBER", MOBILE: "EXTERNALNUMBER", SOFTPHONE: "SIP_USER"}
 WITHHELD = ("anonymous", "", "0000000000", None)
 
 
 def local(day: date, hour: int, minute: int = 0, second: str | int = 0, fold: int = 0) -> datetime:
-    """Return a moment by Berlin's clocks; `fold=1` is the second time where an hour comes twice."""
+    """Return a time in Berlin; `fold=1` is the second of two repeated hours."""
     whole = datetime.combine(day, time(hour, minute, fold=fold), tzinfo=BERLIN)
     return (whole.astimezone(UTC) + _span(second)).astimezone(BERLIN)
 
@@ -59,24 +59,24 @@ class Line:
     e164: str
     settings: dict[str, object] = field(default_factory=dict)
     expects_forward: bool = True
-    # Where a box is missing here it is ticked all along; NEVER is off for ever.
+    # A box that is missing here is always ticked; NEVER is always off.
     ticked: dict[str, datetime] = field(default_factory=dict)
     has_hours: bool = False
 
     def sends(self, kind: str, at: datetime) -> bool:
-        """Say whether posts of a kind come of calls that begin at a moment."""
+        """Return whether posts of a kind are sent for calls that begin at a time."""
         return at >= self.ticked.get(kind, ALWAYS)
 
 
 BLOCKS_FROM = local(date(2026, 10, 14), 9, 15)
 FORWARDS_FROM = local(date(2026, 10, 15), 10, 30)
 
-# Monday to Saturday from eight to six, but for two days that differ; the third is a holiday.
+# Monday to Saturday from 8:00 to 18:00, except two days with other hours; the third is a holiday.
 OPENS, CLOSES = time(8), time(18)
 OPEN_DAYS = {1, 2, 3, 4, 5, 6}
 HOLIDAYS = {date(2026, 10, 3)}
 CLOSED = {date(2026, 10, 14)}
-AT_NIGHT = {date(2026, 10, 25): (time(2), time(3))}  # when two o'clock comes twice
+AT_NIGHT = {date(2026, 10, 25): (time(2), time(3))}  # when 2:00 is repeated
 
 HOTLINE = Line(1, "Hotline", "+4922155400301", has_hours=True)
 SALES = Line(2, "Sales", "+4922155400302", {"forward_answer": "off"}, ticked={ANSWER: NEVER})
@@ -106,7 +106,7 @@ PEOPLE: dict[str, tuple[Line, ...]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened in a call: when, of what kind, with which block or destination."""
+    """One event of a call: when, of what kind, with which block or destination."""
 
     after_s: Decimal
     kind: str
@@ -115,10 +115,10 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Scripted:
-    """A call and its truth, whether or not the number's boxes tell it."""
+    """A call with its real outcome and times, whether or not the number's boxes report them."""
 
     line: Line
-    at: datetime  # Berlin's clock
+    at: datetime  # Berlin time
     outcome: str
     steps: tuple[Step, ...]
     wait_s: Decimal | None = None
@@ -151,12 +151,12 @@ class Scripted:
 
     @cached_property
     def posted(self) -> tuple[Step, ...]:
-        """What the number's boxes let through."""
+        """The steps that the number's boxes report."""
         return tuple(step for step in self.steps if self.line.sends(step.kind, self.began))
 
     @cached_property
     def blocks(self) -> tuple[str, ...]:
-        """The blocks that ended, in their order."""
+        """The blocks that ended, in order."""
         return tuple(step.detail for step in self.posted if step.kind == BLOCK)
 
     @property
@@ -167,12 +167,12 @@ class Scripted:
         return any(step.kind == kind for step in self.posted)
 
     def moment_of(self, kind: str, *, last: bool = False) -> datetime | None:
-        """Return when the first (or last) post of a kind came."""
+        """Return when the first or last post of a kind came."""
         moments = [self.began + _span(step.after_s) for step in self.posted if step.kind == kind]
         return (max if last else min)(moments) if moments else None
 
     def bodies(self) -> Iterator[tuple[datetime, dict[str, object]]]:
-        """Yield the posts as TENIOS sends them, with the moment each arrives."""
+        """Yield the posts as TENIOS sends them, each with its time of arrival."""
         more = {"callback_id": self.callback_id} if self.callback_id else {}
         for step in self.posted:
             kind = f"{step.kind} {step.detail}".strip()
@@ -191,13 +191,13 @@ class Scripted:
             )
 
 
-# --- How calls go ------------------------------------------------------------------------------
+# --- Kinds of calls ----------------------------------------------------------------------------
 #
-# Each of these states the truth first and lays out the posts to fit it. Seconds count from the start of the call.
+# Each function gets the outcome and times and makes fitting posts. Seconds count from the start of the call.
 
 
 def _blocks(names: Iterable[str], before: Decimal) -> list[Step]:
-    """Lay blocks out evenly in the time before something happens."""
+    """Return blocks that are spread evenly over the first `before` seconds."""
     names = list(names)
     each = (before / (len(names) + 1)).quantize(Decimal("0.001"))
     return [Step(each * n, BLOCK, name) for n, name in enumerate(names, start=1)]
@@ -221,7 +221,7 @@ def answered(
     blocks: Iterable[str] = ("ANNOUNCEMENT",),
     **more: str | None,
 ) -> Scripted:
-    """Somebody answers `wait` seconds after the start, of which `ring` were ringing, and talks for `talk` seconds."""
+    """Return a call that is answered after `wait` seconds, the last `ring` of them ringing, and talks for `talk`."""
     wait, ring, talk = Decimal(wait), Decimal(ring), Decimal(talk)
     by = by or tried[-1]
     steps = [
@@ -245,7 +245,7 @@ def missed(
     blocks: Iterable[str] = ("ANNOUNCEMENT",),
     **more: str | None,
 ) -> Scripted:
-    """It rings for `rang` seconds and nobody answers."""
+    """Return a call that rings for `rang` seconds without an answer."""
     before, rang = Decimal(before), Decimal(rang)
     steps = [
         Step(Decimal(0), START),
@@ -259,20 +259,20 @@ def missed(
 def hung_up(
     line: Line, at: datetime, outcome: str, lasted: Decimal | int | str, blocks: Iterable[str] = (), **more: str | None
 ) -> Scripted:
-    """It ends after `lasted` seconds before anybody was called on: abandoned, short or served in the plan."""
+    """Return a call that ends after `lasted` seconds without a forward: abandoned, short or served in the plan."""
     steps = [Step(Decimal(0), START), *_blocks(blocks, Decimal(lasted)), Step(Decimal(lasted), END)]
     return Scripted(line, at, outcome, tuple(steps), **more)
 
 
 def without_end(line: Line, at: datetime, outcome: str, blocks: Iterable[str] = ("QUEUE",)) -> Scripted:
-    """No end is posted: in progress, or the end is unknown."""
+    """Return a call without an end: in progress, or end unknown."""
     return Scripted(line, at, outcome, (Step(Decimal(0), START), *_blocks(blocks, Decimal(9))))
 
 
-def told(
+def by_steps(
     line: Line, at: datetime, outcome: str, steps: Iterable[tuple[str | int, str, str]], **truth: object
 ) -> Scripted:
-    """A call of its own kind, told step by step."""
+    """Return a special call, given step by step."""
     return Scripted(line, at, outcome, tuple(Step(Decimal(s), kind, detail) for s, kind, detail in steps), **truth)  # type: ignore[arg-type]
 
 
@@ -280,7 +280,7 @@ def told(
 
 
 def _ordinary_days() -> Iterator[Scripted]:
-    """What comes every day, no two days alike."""
+    """Yield the ordinary calls of each day; no two days are the same."""
     others = (DESK, MOBILE, SOFTPHONE)
     for n in range((LAST - FIRST).days + 1):
         day = FIRST + n * DAY
@@ -330,10 +330,10 @@ def _ordinary_days() -> Iterator[Scripted]:
 
 
 def _edges() -> Iterator[Scripted]:
-    """Calls at the edges: of the month, of days, of the hour that comes twice, of quarter-hours, of limits."""
+    """Yield calls at edges: of the month, of days, of the repeated hour, of quarter-hours, of limits."""
     september, november = FIRST - DAY, LAST + DAY
     for line in LINES:
-        # The first of each number, so that what it posts all along is known before the month begins.
+        # The first call of each number, so that the posts it always sends are known before the month begins.
         yield (
             hung_up(line, local(september, 12), "served_in_plan", 20, ["ANNOUNCEMENT"])
             if line is TAPE
@@ -356,12 +356,12 @@ def _edges() -> Iterator[Scripted]:
         for minute in (15, 30, 45):
             yield _plain(line, local(date(2026, 10, 7), 7, minute - 1, "59.999"))
             yield _plain(line, local(date(2026, 10, 7), 7, minute))
-    # The boxes of the latecomer, to the moment.
+    # Exactly when the latecomer's boxes are ticked.
     yield answered(LATECOMER, BLOCKS_FROM - timedelta(milliseconds=1))
     yield missed(LATECOMER, BLOCKS_FROM)
     yield answered(LATECOMER, FORWARDS_FROM - timedelta(milliseconds=1))
     yield answered(LATECOMER, FORWARDS_FROM, 9, 6, 66)
-    # The limits: exactly five seconds are not short, exactly twenty in time.
+    # Limits: exactly 5 s is not short, exactly 20 s is in time.
     eighth = date(2026, 10, 8)
     yield hung_up(HOTLINE, local(eighth, 8), "abandoned", 5)
     yield hung_up(HOTLINE, local(eighth, 8, 1), "short", "4.999")
@@ -370,7 +370,7 @@ def _edges() -> Iterator[Scripted]:
 
 
 def _plain(line: Line, at: datetime) -> Scripted:
-    """A call of no particular kind, such as the number usually has."""
+    """Return an ordinary call of the number."""
     if line is TAPE:
         return hung_up(line, at, "served_in_plan", 15, ["SAY"])
     if at.minute % 2:
@@ -379,12 +379,14 @@ def _plain(line: Line, at: datetime) -> Scripted:
 
 
 def _oddities() -> Iterator[Scripted]:
-    """Posts that lack, come twice, or come in no order that anybody expects."""
+    """Yield calls with missing or duplicate posts, or posts in an unexpected order."""
     day = date(2026, 10, 20)
-    # Rang, and was over at once all the same.
-    yield told(HOTLINE, local(day, 10), "short", [(0, START, ""), (1, FORWARD, DESK), ("3.2", END, "")], tried=(DESK,))
+    # Rang, and still ended within the short-call limit.
+    yield by_steps(
+        HOTLINE, local(day, 10), "short", [(0, START, ""), (1, FORWARD, DESK), ("3.2", END, "")], tried=(DESK,)
+    )
     # Answered, without the start, the forward, the end, or with the end before the answer.
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(day, 10, 1),
         "answered",
@@ -394,7 +396,7 @@ def _oddities() -> Iterator[Scripted]:
         tried=(DESK,),
         answered_by=DESK,
     )
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(day, 10, 2),
         "answered",
@@ -403,7 +405,7 @@ def _oddities() -> Iterator[Scripted]:
         talk_s=Decimal(40),
         answered_by=MOBILE,
     )
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(day, 10, 3),
         "answered",
@@ -413,7 +415,7 @@ def _oddities() -> Iterator[Scripted]:
         tried=(DESK,),
         answered_by=DESK,
     )
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(day, 10, 4),
         "answered",
@@ -423,8 +425,8 @@ def _oddities() -> Iterator[Scripted]:
         tried=(DESK,),
         answered_by=DESK,
     )
-    # The answer before the forward: no time of ringing can be told.
-    yield told(
+    # The answer before the forward: the ringing time is not known.
+    yield by_steps(
         HOTLINE,
         local(day, 10, 5),
         "answered",
@@ -434,8 +436,8 @@ def _oddities() -> Iterator[Scripted]:
         tried=(DESK,),
         answered_by=DESK,
     )
-    # An end that comes later than the silence limit of four hours tells no talk.
-    yield told(
+    # An end after the silence limit of four hours: the talk time is not known.
+    yield by_steps(
         HOTLINE,
         local(day, 11),
         "answered",
@@ -446,7 +448,7 @@ def _oddities() -> Iterator[Scripted]:
         answered_by=DESK,
     )
     # A plan within a plan starts and ends twice; the same destination is tried twice, and two answer.
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(day, 12),
         "answered",
@@ -468,8 +470,8 @@ def _oddities() -> Iterator[Scripted]:
         tried=(DESK, DESK),
         answered_by=DESK,
     )
-    # Fallen silent: with a forward it was missed, without one nobody can say.
-    yield told(
+    # Fallen silent: with a forward it is missed, without one its outcome is unknown.
+    yield by_steps(
         HOTLINE,
         local(day, 13),
         "missed",
@@ -481,18 +483,18 @@ def _oddities() -> Iterator[Scripted]:
     yield without_end(SALES, local(day, 13, 2), "end_unknown")
     yield without_end(TAPE, local(day, 13, 3), "end_unknown")
     yield without_end(LATECOMER, local(day, 13, 4), "end_unknown")
-    # Callbacks are listed, and stand in no figure.
+    # Callbacks are listed, but count in no figure.
     for minute, line in enumerate((HOTLINE, SALES)):
         yield answered(line, local(day, 15, 50 + minute), 9, 5, 500, callback_id="cb-7")
-    # Formulas and half a script in a block's name are but a name.
+    # Formulas and markup in the name of a block are plain text.
     yield hung_up(HOTLINE, local(day, 18), "abandoned", 12, ["=1+1", "<b>QUEUE</b>"])
 
 
 def _open() -> Iterator[Scripted]:
-    """Calls that are still going when the month is looked at."""
+    """Yield calls that are still ongoing when pages are read."""
     yield without_end(HOTLINE, local(LAST, 18), "in_progress")
     yield without_end(HOTLINE, local(LAST, 18, 2), "in_progress", ["ANNOUNCEMENT"])
-    yield told(
+    yield by_steps(
         HOTLINE,
         local(LAST, 18, 3),
         "in_progress",
@@ -509,11 +511,11 @@ STILL_OPEN = tuple(_open())
 CALLS = OVER + STILL_OPEN
 
 
-# --- Playing it --------------------------------------------------------------------------------
+# --- Loading the month -------------------------------------------------------------------------
 
 
 def play() -> None:
-    """Have the month received, in no order, fallen silent where nothing ended, and counted; make its people."""
+    """Receive the month in random order, close calls without an end, count, and create the users."""
     hours = _make_hours()
     numbers = {
         line: make_number(line.e164, label=line.label, opening_hours=hours if line.has_hours else None, **line.settings)

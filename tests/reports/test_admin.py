@@ -1,4 +1,4 @@
-"""Calls and counts in the admin: to be looked at and exported."""
+"""Calls and counts in the admin: read and export."""
 
 import csv
 import re
@@ -29,7 +29,7 @@ def staff(client):
 
 
 def make_call(number, at=AT, call_uuid="call-1", **more):
-    """Have the posts of an answered call taken."""
+    """Receive the posts of an answered call."""
     kinds = {"CALL_START": 0, "BLOCK_END": 9, "INITIATE_FORWARD": 10, "FORWARD_ANSWER": 22, "CALL_END": 280}
     for kind, seconds in kinds.items():
         take(number, kind, at + timedelta(seconds=seconds), call_uuid=call_uuid, **more)
@@ -82,9 +82,9 @@ def test_a_call_is_found_by_caller_in_any_spelling_and_by_the_beginning_of_its_i
     take(number, "CALL_START", AT, call_uuid="aaaa-1", correlation_id="corr-a", caller_id_number="+4917012345678")
     take(number, "CALL_START", AT, call_uuid="bbbb-1", correlation_id="corr-b", caller_id_number="+4917099999999")
 
-    found = rows_of(staff.get(CALLS, {"q": term}))
-    assert "aaaa-1" in found
-    assert "bbbb-1" not in found
+    rows = rows_of(staff.get(CALLS, {"q": term}))
+    assert "aaaa-1" in rows
+    assert "bbbb-1" not in rows
 
 
 @pytest.mark.parametrize("mark", ["contradicting", "weak", "odd", "callback", "withheld"])
@@ -101,9 +101,9 @@ def test_calls_are_filtered_by_marks(staff, mark):
     take(number, "CALL_START", AT, **({"call_uuid": "odd"} if mark == "contradicting" else odd))
     take(number, "INITIATE_FORWARD", AT, **odd)
 
-    found = rows_of(staff.get(CALLS, {"marked": mark}))
-    assert ">odd<" in found
-    assert ">plain<" not in found
+    rows = rows_of(staff.get(CALLS, {"marked": mark}))
+    assert ">odd<" in rows
+    assert ">plain<" not in rows
 
 
 def test_calls_and_counts_are_never_changed_by_hand(staff):
@@ -171,7 +171,7 @@ def test_chosen_calls_are_exported(staff):
     number = make_number(label="=Hotline")
     for n in range(3):
         make_call(number, AT + timedelta(minutes=n), call_uuid=f"call-{n}")
-    call_command("roll_up")  # from then on it is known which posts arrive
+    call_command("roll_up")  # to know which posts arrive
 
     rows = export(staff, CALLS, Call.objects.filter(call_uuid__in=["call-0", "call-2"]))
 
@@ -180,8 +180,8 @@ def test_chosen_calls_are_exported(staff):
 
 
 def test_all_calls_of_a_filter_are_exported(staff):
-    one, other = make_number(), make_number(OTHER)
-    make_call(one)
+    number, other = make_number(), make_number(OTHER)
+    make_call(number)
     make_call(other, call_uuid="call-2")
 
     address = f"{CALLS}?destination_number__id__exact={other.pk}"
@@ -192,10 +192,10 @@ def test_all_calls_of_a_filter_are_exported(staff):
 
 @pytest.mark.parametrize(("model", "name"), [(QuarterHourCounts, "quarterhourcounts"), (DayCounts, "daycounts")])
 def test_chosen_counts_are_exported_in_the_columns_of_the_reports(staff, model, name):
-    one, other = make_number(), make_number(OTHER)
+    number, other = make_number(), make_number(OTHER)
     for day in range(3):
-        for number in (one, other):
-            make_call(number, AT + timedelta(days=day), call_uuid=f"call-{day}")
+        for each in (number, other):
+            make_call(each, AT + timedelta(days=day), call_uuid=f"call-{day}")
     call_command("roll_up")
     time_field = "day" if model is DayCounts else "quarter_hour"
     first, *_between, last = model.objects.order_by(time_field, "destination_number__e164")
@@ -203,7 +203,7 @@ def test_chosen_counts_are_exported_in_the_columns_of_the_reports(staff, model, 
     address = f"/admin/reports/{name}/"
     rows = export(staff, address, [first, last])
     assert [(row["start"][:10], row["destination_number"], row["offered"]) for row in rows] == [
-        ("2026-09-09", one.e164, "1"),
+        ("2026-09-09", number.e164, "1"),
         ("2026-09-11", other.e164, "1"),
     ]
     assert list(rows[0])[:5] == ["start", "end", "destination_number", "label", "offered"]
@@ -224,7 +224,7 @@ def test_exporting_counts_that_no_longer_exist_shows_a_warning(staff):
     make_call(make_number())
     call_command("roll_up")
     gone = DayCounts.objects.get()
-    call_command("rebuild_counts", stdout=StringIO())  # the same counts, in rows of their own
+    call_command("rebuild_counts", stdout=StringIO())  # the same counts in new rows
     assert DayCounts.objects.get().pk != gone.pk
 
     answer = staff.post(

@@ -1,4 +1,4 @@
-"""Each filter of calls by itself: what it reads of an address, and how it names that again."""
+"""Each filter of calls: what it reads from a query string, and how it writes it back."""
 
 from urllib.parse import urlencode
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 DAYS = [("from", "2026-10-05"), ("to", "2026-10-20")]
 NUMBER = [("number", E164)]
-# What an address asks of a filter, and what that filter needs beside it.
+# The query string of each filter, and what else the filter needs.
 ASKED = {
     DaysFilter: ([*DAYS, ("period", "days")], []),
     MomentsFilter: ([("start", "2026-10-14T07:15:00+00:00"), ("end", "2026-10-14T17:15:00+00:00")], []),
@@ -79,14 +79,14 @@ def test_a_filter_is_written_as_it_was_read_and_left_out_by_its_class(kind):
     make_number()
     pairs, needed = ASKED[kind]
 
-    found = asked([*needed, *pairs])
+    call_filter = asked([*needed, *pairs])
 
-    assert found.errors == {}
-    assert found[kind].to_query() == pairs
-    assert set(found.pairs()) == {*pairs, *needed}
-    assert found.pairs(kind) == needed
-    # The condition can be asked of the database.
-    assert list(found.calls()) == []
+    assert call_filter.errors == {}
+    assert call_filter[kind].to_query() == pairs
+    assert set(call_filter.pairs()) == {*pairs, *needed}
+    assert call_filter.pairs(kind) == needed
+    # The database accepts the condition.
+    assert list(call_filter.calls()) == []
 
 
 @pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)

@@ -1,4 +1,4 @@
-"""The most calls that go on at one moment of a quarter-hour, and each call's own times: recounted like every count."""
+"""Peaks of simultaneous calls in quarter-hours, and the times of each call: recounted like every count."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,17 +20,17 @@ def number():
 
 
 def call(number, name, begins, ends=None, **more):
-    """Have a number take a call that begins and ends so many seconds after ten."""
+    """Receive a call that begins and ends these numbers of seconds after 10:00."""
     take(number, "CALL_START", TEN + timedelta(seconds=begins), call_uuid=name, correlation_id=name, **more)
     if ends is not None:
         take(number, "CALL_END", TEN + timedelta(seconds=ends), call_uuid=name, correlation_id=name, **more)
 
 
 def peaks():
-    """Count, prove the counts, and return the calls at once of each quarter-hour, by minutes after ten."""
+    """Count, verify, and return the peak of each quarter-hour, by minutes after 10:00."""
     roll_up()
-    found = QuarterHourPeaks.objects.order_by("quarter_hour").values_list("quarter_hour", "peak")
-    return {(quarter_hour - TEN) // timedelta(minutes=1): peak for quarter_hour, peak in found}
+    rows = QuarterHourPeaks.objects.order_by("quarter_hour").values_list("quarter_hour", "peak")
+    return {(quarter_hour - TEN) // timedelta(minutes=1): peak for quarter_hour, peak in rows}
 
 
 def test_consecutive_calls_are_never_simultaneous(number):
@@ -98,9 +98,9 @@ def test_a_wrong_peak_is_found_and_fixed(number):
     peaks()
     QuarterHourPeaks.objects.filter(quarter_hour=TEN + timedelta(minutes=15)).update(peak=5)
 
-    found = list(verification.differences())
-    assert {difference.table for difference in found} == {"quarterhourpeaks"}
-    verification.mend(found)
+    differences = list(verification.differences())
+    assert {difference.table for difference in differences} == {"quarterhourpeaks"}
+    verification.mend(differences)
     assert peaks() == {0: 1, 15: 1}
 
 

@@ -1,4 +1,4 @@
-"""The list of calls and the page of one call, through the front door."""
+"""The list of calls and the page of a call, tested by their addresses."""
 
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -20,7 +20,7 @@ CALLS = "/reports/calls/"
 
 
 class Links(HTMLParser):
-    """Every address a page holds."""
+    """All links on a page."""
 
     def __init__(self, html):
         super().__init__()
@@ -36,7 +36,7 @@ def links(answer):
 
 
 def listed(answer):
-    """The ids of the calls a page lists, in its order."""
+    """Return the ids of the calls on a page, in order."""
     return [
         int(urlsplit(link).path.split("/")[-2])
         for link in links(answer)
@@ -168,8 +168,8 @@ def test_an_invalid_filter_lists_nothing(client):
         {"outcome": "lovely"},
         {"start": "noon"},
         {"from": "2026-09-02", "to": "2026-09-01"},
-        {"at_once": "2026-09-01T10:00:00Z"},  # at which number?
-        {"weeks": "4"},  # before which days?
+        {"at_once": "2026-09-01T10:00:00Z"},  # without a number
+        {"weeks": "4"},  # without days
         {"from": "2026-09-01", "to": "2026-09-02", "weeks": "5"},
     ):
         answer = client.get(CALLS, query)
@@ -180,10 +180,10 @@ def test_an_invalid_filter_lists_nothing(client):
 
 
 def test_a_manager_sees_only_the_calls_of_their_numbers(client):
-    mine, other = make_number("+4922155400300"), make_number("+4922155400301")
-    bare_call(mine, NOON, 1).save()
+    own, other = make_number("+4922155400300"), make_number("+4922155400301")
+    bare_call(own, NOON, 1).save()
     bare_call(other, NOON, 2).save()
-    sign_in(client, make_user(numbers=[mine]))
+    sign_in(client, make_user(numbers=[own]))
     my_call, other_call = Call.objects.order_by("call_uuid")
 
     assert listed(client.get(CALLS)) == [my_call.pk]

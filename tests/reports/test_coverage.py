@@ -1,4 +1,4 @@
-"""Which posts arrive, which are missed, and which numbers have gone silent: said with what to do."""
+"""Which posts arrive, which are missing, and which numbers are silent, with what to do."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def call(number, *kinds, at=None, uuid="a"):
 
 
 def states(number):
-    return {one.post.value: one.state for one in post_arrivals.of_numbers([number])[number]}
+    return {arrival.post.value: arrival.state for arrival in post_arrivals.of_numbers([number])[number]}
 
 
 @pytest.mark.parametrize(
@@ -40,18 +40,18 @@ def states(number):
         (("CALL_START", "BLOCK_END", "CALL_END"), set()),
         (("CALL_START", "BLOCK_END BRIDGE", "CALL_END"), {"INITIATE_FORWARD"}),
         (("CALL_START", "BLOCK_END", "FORWARD_ANSWER", "CALL_END"), {"INITIATE_FORWARD"}),
-        (("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END"), set()),  # nobody may have answered
+        (("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END"), set()),  # perhaps no call was answered
     ],
 )
 def test_a_post_is_missing_only_if_other_posts_imply_it(kinds, missing):
     number = make_number()
     call(number, *kinds)
 
-    found = states(number)
+    by_post = states(number)
 
-    assert {post for post, state in found.items() if state is State.MISSING} == missing
+    assert {post for post, state in by_post.items() if state is State.MISSING} == missing
     came = {kind.split()[0] for kind in kinds}
-    assert {post for post, state in found.items() if state is State.ARRIVES} == came
+    assert {post for post, state in by_post.items() if state is State.ARRIVES} == came
 
 
 def test_a_box_set_to_off_needs_no_fix():
@@ -74,7 +74,7 @@ def test_a_post_that_no_longer_arrives_while_others_do_has_stopped():
 
 
 def usual_week(number, calls_an_hour, weeks=4):
-    """Counts as of a number that is called all the time, up to now a week ago."""
+    """Write counts of a number that gets calls all the time, up to a week ago."""
     quarter_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     for week in range(1, weeks + 1):
         for hour in range(24):
@@ -114,9 +114,9 @@ def test_the_page_says_what_to_tick_and_what_is_not_measured(client):
 
 
 def test_managers_see_only_the_coverage_of_their_numbers(client):
-    mine, other = make_number(label="Mine"), make_number("+4930123456", label="Other")
+    own, other = make_number(label="Mine"), make_number("+4930123456", label="Other")
     call(other, "CALL_START", "CALL_END")
-    client.force_login(make_user(numbers=[mine]))
+    client.force_login(make_user(numbers=[own]))
 
     for page in ("/reports/coverage/", "/reports/"):
         assert "Other" not in client.get(page).content.decode()

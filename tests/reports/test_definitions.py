@@ -1,4 +1,4 @@
-"""The registry of figures: each is documented, made of columns that are counted, and counts the calls it links to."""
+"""The registry of figures: each is documented, made of counted columns, and counts the calls it links to."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 DAY = date(2026, 3, 3)
 TEN = datetime(2026, 3, 3, 9, tzinfo=UTC)
 ANNA, BERT = "1001", "1002"
-# Of these no filter lists the calls: a call may count several times, and peaks have an address of their own.
+# No filter lists the calls of these: a call may count several times, and peaks have their own address.
 NOT_LISTED = {"attempts", "blocks", "at_once"}
 
 
@@ -90,7 +90,7 @@ def test_every_column_of_a_figure_is_in_its_file(table):
 
 @pytest.fixture
 def number():
-    """A number with a call, or several, of each kind of count."""
+    """A number with at least one call for each kind of count."""
     number = make_number()
     anna, bert = ({"destination": name, "destinationType": "SIP_USER"} for name in (ANNA, BERT))
     for name, *steps in (
@@ -140,7 +140,7 @@ def test_every_count_is_of_exactly_the_calls_that_its_link_lists(client, setting
     for destination in report.destinations:
         for key in ("tried", "forward_answers"):
             counted.setdefault(key, []).append((destination[key].value, calls_of(key, destination.key)))
-    counted["handovers"] = [(one.calls.value, calls_of("handovers", *one.keys)) for one in report.handovers]
+    counted["handovers"] = [(row.calls.value, calls_of("handovers", *row.keys)) for row in report.handovers]
 
     for key, pairs in counted.items():
         for value, calls in pairs:

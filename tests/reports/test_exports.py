@@ -1,4 +1,4 @@
-"""The three CSVs: what stands in them, what does not, and that they stream."""
+"""CSV files: their columns and rows, what is empty, and that they stream."""
 
 import csv
 import io
@@ -116,9 +116,9 @@ def test_counts_are_the_same_as_on_pages():
     for grain in Grain:
         of_numbers = [(number, row) for number in numbers for row in counts.by_bucket([number], period, grain)]
         shown = sorted((pair for pair in of_numbers if pair[1].offered), key=lambda pair: pair[1].bucket.start)
-        told = rows(csv_files.counts_csv(numbers, period, grain))
-        assert len(shown) == len(told)
-        for (number, row), cells in zip(shown, told, strict=True):
+        exported = rows(csv_files.counts_csv(numbers, period, grain))
+        assert len(shown) == len(exported)
+        for (number, row), cells in zip(shown, exported, strict=True):
             assert datetime.fromisoformat(cells["start"]) == row.bucket.start
             assert datetime.fromisoformat(cells["end"]) == row.bucket.end
             assert cells["destination_number"] == number.e164
@@ -215,7 +215,7 @@ def test_calls_are_oldest_first_and_only_those_selected():
     assert len(rows(csv_files.calls_csv(picked))) == 2
     assert [row["call_uuid"] for row in rows(csv_files.calls_csv(asked.order_by("-first_post_at")[:1]))] == ["second"]
     assert len(rows(csv_files.calls_csv(Call.objects.filter(events__request_type="CALL_END").distinct()))) == 4
-    # A sign that means something to the database's client is only text.
+    # Characters that have a meaning for the database client are plain text.
     assert rows(csv_files.calls_csv(asked.filter(call_uuid__contains="100%s %(x)s"))) == []
 
 
@@ -226,14 +226,14 @@ def test_outcomes_that_are_not_measured_at_the_time_of_the_call_are_empty():
     call(number, "answered", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    found = rows(csv_files.calls_csv(Call.objects.all()))
+    exported = rows(csv_files.calls_csv(Call.objects.all()))
 
-    assert [(row["outcome"], row["forwards"], row["blocks"]) for row in found] == [
+    assert [(row["outcome"], row["forwards"], row["blocks"]) for row in exported] == [
         ("", "", ""),
         ("", "1", ""),
         ("answered", "1", ""),
     ]
-    assert [row["talk_s"] for row in found] == ["", "", "100.000"]
+    assert [row["talk_s"] for row in exported] == ["", "", "100.000"]
 
 
 def test_outcomes_of_calls_add_up_to_the_counts():
@@ -305,19 +305,19 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
 def test_no_cell_is_a_formula(cell, written):
     number = make_number(label=cell, **ALL_ON)
     call(number, "one", NOON, S=0, B=3, E=30)
-    # As a post may bring it: most of it is stripped at receipt, so it is put there by hand.
+    # Written directly, because receipt strips most of what a post may contain.
     Call.objects.update(call_uuid=cell or "x", correlation_id=cell, caller_id_number=cell, customer_number=cell)
     Call.objects.get().events.update(block_type=cell, destination=cell, destination_type=cell)
     rollups.rebuild()
 
     [of_day] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
     [block] = rows(csv_files.blocks_csv([number], TODAY, Grain.DAY))
-    [one] = rows(csv_files.calls_csv(Call.objects.all()))
+    [row] = rows(csv_files.calls_csv(Call.objects.all()))
 
     assert of_day["label"] == block["label"] == block["block_type"] == written
     for name in ("correlation_id", "caller_id_number", "customer_number", "label", "last_block_type"):
-        assert one[name] == written
-    assert one["call_uuid"] == (written or "x")
+        assert row[name] == written
+    assert row["call_uuid"] == (written or "x")
 
 
 def test_a_download_is_a_file_that_no_cache_keeps():
@@ -458,7 +458,7 @@ def test_planners_get_every_quarter_hour_in_utc_without_a_header():
     lines = text(csv_files.planner_csv([number, other], TODAY)).splitlines()
     assert len(lines) == 2 * 96
     assert lines[0] == f"2026-09-14 22:00,{number.e164},0,0,0"
-    assert f"2026-09-15 10:00,{number.e164},3,2,101" in lines  # 100.5 s, to the whole second
+    assert f"2026-09-15 10:00,{number.e164},3,2,101" in lines  # 100.5 s, rounded to the second
     assert f"2026-09-15 10:00,{OTHER},1,," in lines
     assert lines == sorted(lines, key=lambda line: (line.split(",")[1] != number.e164, line))
     assert len(text(csv_files.planner_csv([number], october)).splitlines()) == 100

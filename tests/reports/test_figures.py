@@ -1,4 +1,4 @@
-"""The figures of a number, of several, of a stretch of time: posts go in, hand-computed figures come out."""
+"""Figures of one or several numbers in a period, compared with values calculated by hand."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -24,7 +24,7 @@ OTHER = "+4922155400301"
 
 
 def call(number: DestinationNumber, uuid: str, start: datetime, **posts: int) -> None:
-    """Have a call taken: kinds of posts and the second each came after `start`."""
+    """Receive a call: kinds of posts, each with its seconds after `start`."""
     kinds = {"S": "CALL_START", "B": "BLOCK_END", "F": "INITIATE_FORWARD", "A": "FORWARD_ANSWER", "E": "CALL_END"}
     for letter, second in posts.items():
         take(number, kinds[letter], start + timedelta(seconds=second), call_uuid=uuid, correlation_id=uuid)
@@ -56,7 +56,7 @@ def test_the_figures_of_a_number():
     assert row.lost.value == 2
     assert row.unclassified == 0
     assert (row["reached"].value, row["reached"].whole) == (pytest.approx(3 / 5), 5)
-    # One of the two whose start was seen was answered within 20 s; the lost ones stand below too.
+    # One of the two with a start was answered within 20 s; lost calls are in the denominator too.
     assert (row["service_level"].value, row["service_level"].whole) == (pytest.approx(1 / 4), 4)
     assert row["time_to_answer"].value == pytest.approx((12 + 40) / 2)
     assert row["ring"].value == pytest.approx((10 + 30 + 4) / 3)
@@ -160,13 +160,13 @@ def test_blocks_by_type():
         call(number, uuid, NOON, **{last: 30, "E": 40})
     rollups.recount_changed()
 
-    found = counts.blocks([number], Period(DAY, DAY))
+    blocks = counts.blocks([number], Period(DAY, DAY))
 
     assert [
         (row.block_type, row.label, row.blocks.value, row.calls.value, row.last_in_call.value, row.lost.value)
-        for row in found
+        for row in blocks
     ] == [("QUEUE", "QUEUE", 4, 3, 1, 1), ("ANNOUNCEMENT", "Announcement", 1, 1, 1, 1)]
-    assert (found.total.value, found.left_out) == (5, 0)
+    assert (blocks.total.value, blocks.left_out) == (5, 0)
 
 
 def test_the_last_day_with_calls():
@@ -196,11 +196,11 @@ def test_queries_take_as_many_statements_for_many_numbers_as_for_one(django_asse
     rollups.recount_changed()
     period = Period(DAY - timedelta(days=30), DAY)
 
-    for some in (numbers[:1], numbers):
+    for asked in (numbers[:1], numbers):
         with django_assert_num_queries(1):
-            coverage = Coverage.read(some)
+            coverage = Coverage.read(asked)
         with django_assert_num_queries(5):
-            assert counts.totals(coverage, period).offered == len(some)
+            assert counts.totals(coverage, period).offered == len(asked)
             counts.by_bucket(coverage, period, Grain.QUARTER_HOUR)
             counts.by_number(coverage, period)
             counts.blocks(coverage, period)

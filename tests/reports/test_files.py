@@ -1,4 +1,4 @@
-"""Large workbooks: asked for by a POST, made in the background, fetched by the person who asked."""
+"""Large workbooks: requested by a POST, made in the background, fetched by the person who requested them."""
 
 import logging
 import os
@@ -32,14 +32,14 @@ QUERY = f"from={DAY}&to={DAY}"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, settings):
-    """The files of one test."""
+    """The folder of files of one test."""
     settings.FILES_FOLDER = tmp_path / "files"
     return settings.FILES_FOLDER
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """Have every workbook of calls made in the background."""
+    """Make every workbook of calls in the background."""
     monkeypatch.setattr(views, "ROWS_AT_ONCE", 0)
 
 
@@ -59,20 +59,20 @@ def manager(client, number):
 
 
 def ask(client, kind="calls", query=QUERY, status=302):
-    """Ask for a workbook as its page does; return where the answer leads."""
+    """Request a workbook as its page does; return the address of the redirect."""
     answer = client.post("/reports/files/", {"kind": kind, "query": query})
     assert answer.status_code == status, answer.content.decode()
     return answer["Location"] if status == 302 else answer.content.decode()
 
 
 def parts(book):
-    """The parts of a workbook, without the moment at which it was made."""
+    """Return the parts of a workbook without the time at which it was made."""
     with zipfile.ZipFile(BytesIO(book)) as package:
-        found = {name: package.read(name) for name in package.namelist()}
-    found["docProps/core.xml"] = b""
+        contents = {name: package.read(name) for name in package.namelist()}
+    contents["docProps/core.xml"] = b""
     made_at = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-    found["xl/worksheets/sheet2.xml"] = re.sub(made_at, b"", found["xl/worksheets/sheet2.xml"])
-    return found
+    contents["xl/worksheets/sheet2.xml"] = re.sub(made_at, b"", contents["xl/worksheets/sheet2.xml"])
+    return contents
 
 
 def body(answer):
@@ -318,7 +318,7 @@ def test_a_nearly_full_disk_is_kept_for_posts(client, manager, settings):
 
 @pytest.fixture
 def small_disk(folder):
-    """A disk of 48 kB for files alone."""
+    """A disk of 48 kB only for files."""
     if os.geteuid():
         pytest.skip("only root can make small disks")
     folder.mkdir(mode=0o700)

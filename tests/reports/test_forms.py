@@ -1,4 +1,4 @@
-"""What a person may ask for, and what they are told when it cannot be read."""
+"""Filters of reports: what users may select, and the errors for what cannot be read."""
 
 from datetime import date, timedelta
 
@@ -60,7 +60,7 @@ def test_while_no_call_came_before_today_it_is_today(manager, number):
 
     assert form("", manager).period == Period(days_ago(0), days_ago(0))
     assert current(form("", manager)) == ["Today"]
-    # The page of a number asks for its own calls.
+    # The page of a number checks its own calls.
     staff = make_staff()
     assert form("", staff, number=number).period == Period(days_ago(0), days_ago(0))
     assert form("", staff).period == Period(days_ago(7), days_ago(1))
@@ -107,7 +107,7 @@ def test_a_manager_reports_their_own_numbers_and_staff_all(manager, number):
     "text", ["%2B4922155400300", "+4922155400300", "004922155400300", "022155400300", "0221 55400300"]
 )
 def test_a_number_is_read_in_every_form(manager, number, text):
-    # A + in a query string is a space.
+    # A plus in a query string is a space.
     assert form(f"number={text}", manager).selected == [number]
 
 
@@ -238,7 +238,7 @@ def test_named_periods_lead_to_their_days(manager):
 @pytest.mark.parametrize(
     ("today", "label", "query"),
     [
-        # Each pair means the same days.
+        # Both presets of a pair have the same days.
         (date(2026, 11, 29), "28 days", "from=2026-11-01&to=2026-11-28&period=28-days"),
         (date(2026, 11, 29), "This month", "from=2026-11-01&to=2026-11-28&period=this-month"),
         (date(2026, 11, 8), "7 days", "from=2026-11-01&to=2026-11-07&period=7-days"),
@@ -247,9 +247,9 @@ def test_named_periods_lead_to_their_days(manager):
         (date(2026, 11, 2), "This month", "from=2026-11-01&to=2026-11-01&period=this-month"),
         (date(2027, 3, 1), "28 days", "period=28-days"),
         (date(2027, 3, 1), "Last month", "period=last-month"),
-        # On the first no day of the month is over.
+        # On the first of a month no day of it is over.
         (date(2026, 12, 1), "Last month", "period=this-month"),
-        # The address does not say which.
+        # The query string does not name the preset.
         (date(2026, 11, 29), "This month", "from=2026-11-01&to=2026-11-28"),
         (date(2026, 11, 8), "7 days", "from=2026-11-01&to=2026-11-07"),
         (date(2026, 11, 2), "Yesterday", "from=2026-11-01&to=2026-11-01"),
@@ -264,7 +264,7 @@ def test_exactly_one_preset_is_shown_as_chosen(manager, monkeypatch, today, labe
 def test_custom_days_are_no_preset(manager):
     assert current(form(WEEK, manager)) == []
     assert current(form(f"from={days_ago(1)}&to={days_ago(1)}&period=days", manager)) == []
-    # An old link says yesterday of another day: its days are shown.
+    # An old link has yesterday of another day: its days are shown.
     old = form("from=2026-09-09&to=2026-09-09&period=yesterday", manager)
     assert (current(old), old.period) == ([], Period(date(2026, 9, 9), date(2026, 9, 9)))
 

@@ -52,7 +52,7 @@ def report(*numbers, period=DAY):
     return forwards.read_forwards(Coverage.read(numbers), period)
 
 
-def told(rows, *keys):
+def values_of(rows, *keys):
     """Return the values of some figures, by the name of each row."""
     return {row.key: tuple(row[key].value for key in keys) for row in rows}
 
@@ -63,21 +63,21 @@ ALL = ("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")
 def test_a_call_that_one_destination_answers_at_once(number):
     call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
     found = report(number)
-    assert told(found.destinations, *ALL) == {"SIP_USER:1001": (1, 1, 1, 1.0, 12.0)}
-    assert told(found.courses, "attempts") == {"alone": (1,)}
+    assert values_of(found.destinations, *ALL) == {"SIP_USER:1001": (1, 1, 1, 1.0, 12.0)}
+    assert values_of(found.courses, "attempts") == {"alone": (1,)}
     assert found.handovers == []
 
 
 def test_one_after_another_until_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, FORWARD, CARL), (50, ANSWER, CARL))
     found = report(number)
-    assert told(found.destinations, *ALL) == {
+    assert values_of(found.destinations, *ALL) == {
         "SIP_USER:1001": (1, 1, 0, 0.0, None),
         "SIP_USER:1002": (1, 1, 0, 0.0, None),
         "EXTERNALNUMBER:+492212345678": (1, 1, 1, 1.0, 5.0),
     }
-    assert told(found.courses, "attempts", "forward_answers") == {"sequence": (3, 1)}
-    assert told(found.types, "attempts", "forward_answers") == {"SIP_USER": (2, 0), "EXTERNALNUMBER": (1, 1)}
+    assert values_of(found.courses, "attempts", "forward_answers") == {"sequence": (3, 1)}
+    assert values_of(found.types, "attempts", "forward_answers") == {"SIP_USER": (2, 0), "EXTERNALNUMBER": (1, 1)}
     assert [(*one.keys, one.calls.value) for one in found.handovers] == [
         ("SIP_USER:1001", "EXTERNALNUMBER:+492212345678", 1)
     ]
@@ -86,28 +86,28 @@ def test_one_after_another_until_one_answers(number):
 def test_several_at_once_and_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (5.2, FORWARD, BERT), (6, FORWARD, CARL), (20, ANSWER, BERT))
     found = report(number)
-    assert told(found.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
+    assert values_of(found.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
     assert found.total["forward_ring"].value == pytest.approx(14.8)
     assert found.handovers == []  # nobody was the first
 
 
 def test_more_than_a_second_apart_is_one_after_another(number):
     call(number, "a", (5, FORWARD, ANNA), (6.001, FORWARD, BERT))
-    assert told(report(number).courses, "attempts") == {"sequence": (2,)}
+    assert values_of(report(number).courses, "attempts") == {"sequence": (2,)}
 
 
 def test_the_same_destination_tried_twice_is_one_call_and_rings_from_the_second(number):
     call(number, "a", (5, FORWARD, ANNA), (5.5, FORWARD, ANNA), (30, FORWARD, ANNA), (40, ANSWER, ANNA))
     found = report(number)
-    assert told(found.destinations, *ALL) == {"SIP_USER:1001": (3, 1, 1, pytest.approx(1 / 3), 10.0)}
-    assert told(found.courses, "attempts") == {"sequence": (3,)}
+    assert values_of(found.destinations, *ALL) == {"SIP_USER:1001": (3, 1, 1, pytest.approx(1 / 3), 10.0)}
+    assert values_of(found.courses, "attempts") == {"sequence": (3,)}
     assert found.handovers == []
 
 
 def test_an_answer_without_its_forward_counts_without_an_attempt(number):
     call(number, "a", (20, ANSWER, ANNA))
     call(number, "b", (5, FORWARD, BERT))
-    assert told(report(number).destinations, "attempts", "tried", "forward_answers", "forward_ring") == {
+    assert values_of(report(number).destinations, "attempts", "tried", "forward_answers", "forward_ring") == {
         "SIP_USER:1002": (1, 1, 0, None),
         "SIP_USER:1001": (0, 0, 1, None),
     }
@@ -115,13 +115,13 @@ def test_an_answer_without_its_forward_counts_without_an_attempt(number):
 
 def test_the_first_answer_of_a_call_decides(number):
     call(number, "a", (5, FORWARD, ANNA), (10, ANSWER, ANNA), (11, ANSWER, BERT))
-    assert told(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,)}
+    assert values_of(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,)}
 
 
 def test_callbacks_are_left_out(number):
     call(number, "a", (5, FORWARD, ANNA), callback_id="back")
     call(number, "b", (5, FORWARD, BERT))
-    assert list(told(report(number).destinations, "attempts")) == ["SIP_USER:1002"]
+    assert list(values_of(report(number).destinations, "attempts")) == ["SIP_USER:1002"]
 
 
 def test_without_the_box_nothing_is_measured_and_the_page_says_what_to_tick(client, number):
@@ -302,7 +302,7 @@ def test_a_destination_without_a_figure_does_not_make_a_group_larger(client, bus
 def test_a_destination_without_a_figure_is_not_listed(client, busy):
     silent = make_number("+4922155400301", initiate_forward="off", forward_answer="off")
     call(silent, "unseen", (5, FORWARD, "2000"), (17, ANSWER, "2000"))
-    assert set(told(report(busy, silent).destinations, "attempts")) == {
+    assert set(values_of(report(busy, silent).destinations, "attempts")) == {
         "SIP_USER:1001",
         "SIP_USER:1002",
         "EXTERNALNUMBER:+492212345678",
@@ -382,7 +382,7 @@ def test_an_answer_after_the_end_is_counted(number):
         destination=ANNA,
         destinationType="SIP_USER",
     )
-    assert told(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,), "SIP_USER:1002": (1,)}
+    assert values_of(report(number).destinations, "forward_answers") == {"SIP_USER:1001": (1,), "SIP_USER:1002": (1,)}
 
 
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
