@@ -123,7 +123,7 @@ def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_win
     expect(sentence).to_contain_text("1 call")
     take_call(number, 1)
 
-    # The sentence is outside of #live, and is refreshed with it.
+    # The sentence stands outside of what renews itself, and is renewed with it.
     page.get_by_role("button", name="How it is counted").focus()
     page.clock.run_for(11_000)
     page.wait_for_load_state("networkidle")

@@ -40,7 +40,7 @@ def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in
     expect(lit(page)).to_have_text("Yesterday")
     expect(page.locator("#sentence")).to_contain_text("2 calls yesterday")
 
-    # Links to other pages were updated too.
+    # What leads to other pages was renewed as well.
     for name in ("When", "Forwards", "Calls", "Number 1", "Coverage", "Definitions", "Overview"):
         if width < 760:
             page.locator("#menu summary").click()

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from tests.conftest import and_in_full
 from tests.reports import expected, html_reader, scenario
-from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Interval, figure
+from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
 from tests.reports.html_reader import Cell, Link, Page, Table
 from tests.reports.scenario import ANSWER, BERLIN, DAY, END, FORWARD, PEOPLE, Line, Scripted, local
 
@@ -83,14 +83,12 @@ def query(period: Period, **more: str) -> str:
 @cache
 def seen_by(who: str, period: Period | None = None) -> list[Scripted]:
     """Return the calls that a user may see, oldest first."""
-    interval = expected.days(*period) if period else None
+    stretch = expected.days(*period) if period else None
     calls = [
         call
         for call in scenario.CALLS
         if call.line in PEOPLE[who]
-        and (
-            interval is None or (call.began in interval and expected.is_asked(call.line, call.began, interval.opening))
-        )
+        and (stretch is None or (call.began in stretch and expected.is_asked(call.line, call.began, stretch.opening)))
     ]
     return sorted(calls, key=lambda call: call.began)
 
@@ -112,17 +110,17 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
             and table.name not in {"t-today", "t-times", "t-peaks"}  # a peak is not a sum
             and any(cell.links for row in table.body for cell in row)
         ):
-            check_total(table)
+            hold_total(table)
     return page
 
 
-def check_total(table: Table) -> None:
+def hold_total(table: Table) -> None:
     """Check that every count of a total is the sum of the counts above it."""
     assert table.foot, f"{table.name} has counts and no total"
     counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
     for name in counted:
         if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls tried")}:
-            assert table.total[name].text == "–"  # a call may pass several types or try several destinations
+            assert table.total[name].text == "–"  # one call may pass several types, or try several destinations
             continue
         assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
 
@@ -186,7 +184,7 @@ def _has_outcome(call: Scripted, outcomes: list[str]) -> bool:
 
 def _is_ongoing(call: Scripted, quarter_hour: str) -> bool:
     began = datetime.fromisoformat(quarter_hour)
-    moments = expected.at_once(call.line, Interval(began, began + expected.QUARTER_HOUR))
+    moments = expected.at_once(call.line, Stretch(began, began + expected.QUARTER_HOUR))
     most = max(moments.values())
     first = min(moment for moment, going in moments.items() if going == most)
     return not call.is_callback and call.began <= first <= expected.goes_on_until(call)
@@ -267,7 +265,7 @@ def _is_call(href: str) -> bool:
     return href.startswith("/reports/calls/") and href.split("/")[-2].isdigit()
 
 
-def check_cell(cell: Cell, wanted: Figure, where: object) -> None:
+def hold_cell(cell: Cell, wanted: Figure, where: object) -> None:
     """Check the text of a cell and its link."""
     assert cell.text == wanted.words, (where, wanted)
     if wanted.key not in OUTCOME_OF_FIGURE:
@@ -278,7 +276,7 @@ def check_cell(cell: Cell, wanted: Figure, where: object) -> None:
         assert not cell.links, where
 
 
-def check_row(row: dict[str, Cell], lines: Sequence[Line], interval: Interval, where: object) -> None:
+def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, where: object) -> None:
     """Check every cell of a row."""
     known = 0
     for name, cell in list(row.items())[1:]:
@@ -286,22 +284,20 @@ def check_row(row: dict[str, Cell], lines: Sequence[Line], interval: Interval, w
             continue
         known += 1
         if name == "Not measured":
-            unclassified = expected.unclassified(lines, interval)
+            unclassified = expected.unclassified(lines, stretch)
             assert cell.text == str(unclassified), (where, name)
             led = [(link.figure, link.calls) for link in cell.links]
             assert led == [("unclassified", unclassified)] * bool(unclassified), (where, name)
         elif name == "Open or unknown":
-            check_open_or_unknown(cell, lines, interval, where)
+            hold_open_or_unknown(cell, lines, stretch, where)
         else:
             assert name in KEYS, f"no truth is reckoned for the column {name}"
-            check_cell(cell, figure(lines, interval, KEYS[name]), (where, name))
+            hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name))
     assert known > 3, where
 
 
-def check_open_or_unknown(cell: Cell, lines: Sequence[Line], interval: Interval, where: object) -> None:
-    parts = [
-        (figure(lines, interval, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))
-    ]
+def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, where: object) -> None:
+    parts = [(figure(lines, stretch, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))]
     words = [f"{part.words} {word}" for part, word in parts if part.value]
     assert cell.text == ("".join(words) or "0"), where
     assert [(link.figure, link.calls) for link in cell.links] == [
@@ -309,12 +305,12 @@ def check_open_or_unknown(cell: Cell, lines: Sequence[Line], interval: Interval,
     ], where
 
 
-def share(part: Figure, lines: Sequence[Line], interval: Interval) -> str:
-    whole = len(expected.offered(lines, interval))
+def share(part: Figure, lines: Sequence[Line], stretch: Stretch) -> str:
+    whole = len(expected.offered(lines, stretch))
     return "" if part.value is None or part.why or not whole else f"{round(float(part.value / whole) * 100)} %"
 
 
-def check_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
+def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period: Period) -> None:
     """Check the headline figures, each with its share or kind, the previous period and what is usual."""
     whole, days = expected.days(*period), compared_days(period)
     labels = {key: label for label, key in KEYS.items()}
@@ -337,7 +333,7 @@ def check_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period
     assert page.said["compared"] == said, page.address
 
 
-def compared_days(period: Period) -> tuple[Interval, Interval] | None:
+def compared_days(period: Period) -> tuple[Stretch, Stretch] | None:
     """Return which part of a period is compared with what, as in docs/figures.md; None if no part is over."""
     first, last, *opening = period
     now = timezone.now().astimezone(BERLIN)
@@ -350,7 +346,7 @@ def compared_days(period: Period) -> tuple[Interval, Interval] | None:
             return None
         end, until = today - DAY, local(today, 0).astimezone(UTC)
     whole = expected.days(first, end, *opening)
-    cut = Interval(whole.start, min(whole.end, until), *opening)
+    cut = Stretch(whole.start, min(whole.end, until), *opening)
     if not is_of_months:
         gap = (last - first) + DAY
         return cut, _as_long(first - gap, end - gap, cut, opening)
@@ -362,11 +358,11 @@ def compared_days(period: Period) -> tuple[Interval, Interval] | None:
     return cut, _as_long(begins, of_end + (end.day - 1) * DAY, cut, opening)
 
 
-def _as_long(first: date, last: date, cut: Interval, opening: Sequence[str]) -> Interval:
+def _as_long(first: date, last: date, cut: Stretch, opening: Sequence[str]) -> Stretch:
     """Return days that end at the same time of day as `cut`."""
     whole, clock = expected.days(first, last, *opening), cut.end.astimezone(BERLIN)
     end = whole.end if clock.time() == time(0) else local(last, clock.hour, clock.minute).astimezone(UTC)
-    return Interval(whole.start, end, *opening)
+    return Stretch(whole.start, end, *opening)
 
 
 def _months_before(first: date, months: int) -> date:
@@ -380,7 +376,7 @@ def first_day(lines: Sequence[Line]) -> date:
     return min(call.day for call in scenario.CALLS if call.line in lines)
 
 
-def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Interval]:
+def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) -> list[Stretch]:
     """Return the same weekdays of the four weeks before, latest first, from the first call on; for at most a week.
 
     If the period is not over they end at the same time of day, unless `whole`."""
@@ -402,7 +398,7 @@ def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     return "" if words == "–" else f", usual {words}"
 
 
-def usual_of(lines: Sequence[Line], weeks: Sequence[Interval], key: str) -> str:
+def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
     cells = [cell for cell in (figure(lines, week, key) for week in weeks) if not cell.why]
     if key in expected.SHARES | expected.TIMES:
         whole = sum(cell.whole or 0 for cell in cells)
@@ -411,7 +407,7 @@ def usual_of(lines: Sequence[Line], weeks: Sequence[Interval], key: str) -> str:
     return str(round(sum(int(cell.value or 0) for cell in cells) / len(cells))) if cells else "–"
 
 
-def compared(lines: Sequence[Line], days: tuple[Interval, Interval] | None, key: str) -> tuple[str, int, int]:
+def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: str) -> tuple[str, int, int]:
     """Return the line below a figure: the previous period and the change, for the numbers measured in both.
 
     Also how many numbers these are, and for how many the figure is shown."""
@@ -433,9 +429,9 @@ def compared(lines: Sequence[Line], days: tuple[Interval, Interval] | None, key:
     return text, len(both), len(shown)
 
 
-def is_compared(line: Line, now: Interval, then: Interval, key: str) -> bool:
+def is_compared(line: Line, now: Stretch, then: Stretch, key: str) -> bool:
     """Return whether a figure of a number is measured throughout both periods, and its first call came before."""
-    cells = [figure([line], interval, key) for interval in (now, then)]
+    cells = [figure([line], stretch, key) for stretch in (now, then)]
     return expected.days(first_day([line]), first_day([line])).start <= then.start and not any(
         cell.why or cell.since for cell in cells
     )
@@ -453,10 +449,10 @@ def change(now: Figure, then: Figure) -> str:
     return f"{sign}{abs(difference)}{unit}"
 
 
-def check_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
-    interval = expected.days(*period)
-    calls = len(expected.offered(lines, interval))
-    reached, lost = figure(lines, interval, "reached"), figure(lines, interval, "lost")
+def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
+    stretch = expected.days(*period)
+    calls = len(expected.offered(lines, stretch))
+    reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
     assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
     if reached.value is not None:
         said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
@@ -471,24 +467,24 @@ def check_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
         assert "reached" not in page.lead
 
 
-def check_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
+def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) -> None:
     """Check the table below the chart: a row for each interval, a column for each outcome that applies."""
     table, whole = page.table("t-calls"), expected.days(*period)
     pieces = expected.cut(*period, grain)
-    check_columns(table, lines, whole, ["Offered"], first=False)
+    hold_columns(table, lines, whole, ["Offered"], first=False)
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
-        check_row(row, lines, piece, (page.address, piece))
-    check_row(table.total, lines, whole, (page.address, "total"))
+        hold_row(row, lines, piece, (page.address, piece))
+    hold_row(table.total, lines, whole, (page.address, "total"))
 
 
-def check_columns(table: Table, lines: Sequence[Line], whole: Interval, more: list[str], *, first: bool) -> None:
+def hold_columns(table: Table, lines: Sequence[Line], whole: Stretch, more: list[str], *, first: bool) -> None:
     shown = [LABELS[outcome] for outcome in OUTCOMES if figure(lines, whole, outcome).why != "does not apply"]
     shown += ["Not measured"] * bool(expected.unclassified(lines, whole))
     assert table.headers[1:] == (more[:1] + shown + more[1:] if first else shown + more)
 
 
-def check_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
+def hold_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
     """Check the table of blocks: every type that ended, most frequent first."""
     whole = expected.days(*period)
     names = {block for call in expected.offered(lines, whole) for block in call.blocks}
@@ -504,7 +500,7 @@ def check_blocks(page: Page, lines: Sequence[Line], period: Period) -> None:
     for block, row in zip(often, table.rows, strict=True):
         for name, key in BLOCK_KEYS.items():
             wanted = figure(lines, whole, key, block)
-            check_cell(row[name], wanted, (page.address, block, name))
+            hold_cell(row[name], wanted, (page.address, block, name))
     for name, key in BLOCK_KEYS.items():
         if key != "block_calls":
             assert table.total[name].text == figure(lines, whole, key).words, (page.address, name)

@@ -112,7 +112,7 @@ def quarter_hour(moment: datetime) -> datetime:
 
 
 @dataclass(frozen=True)
-class Interval:
+class Stretch:
     """A half-open interval in UTC: all of it, or the part inside or outside opening hours."""
 
     start: datetime
@@ -130,9 +130,9 @@ class Interval:
         return f"{at:%H:%M} ({at.isoformat()[-6:]})" if twice else f"{at:%H:%M}"
 
 
-def days(first: date, last: date, opening: str = "all") -> Interval:
+def days(first: date, last: date, opening: str = "all") -> Stretch:
     """Return local days, both included."""
-    return Interval(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC), opening)
+    return Stretch(local(first, 0).astimezone(UTC), local(last + DAY, 0).astimezone(UTC), opening)
 
 
 def is_asked(line: Line, moment: datetime, opening: str) -> bool:
@@ -154,7 +154,7 @@ def is_open(line: Line, moment: datetime) -> bool:
     return scenario.OPENS <= clock < scenario.CLOSES
 
 
-def cut(first: date, last: date, *more: str) -> list[Interval]:
+def cut(first: date, last: date, *more: str) -> list[Stretch]:
     """Return the intervals of a period. `more` is the grain, with opening hours optionally before it."""
     *opening, grain = more
     whole = days(first, last, *opening)
@@ -162,7 +162,7 @@ def cut(first: date, last: date, *more: str) -> list[Interval]:
     if grain in minutes:
         step = timedelta(minutes=minutes[grain])
         return [
-            Interval(whole.start + n * step, whole.start + (n + 1) * step, whole.opening)
+            Stretch(whole.start + n * step, whole.start + (n + 1) * step, whole.opening)
             for n in range((whole.end - whole.start) // step)
         ]
     each = [first + n * DAY for n in range((last - first).days + 1)]
@@ -230,15 +230,15 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} h"
 
 
-def offered(lines: Iterable[Line], interval: Interval) -> list[Scripted]:
-    return [call for line in lines for call in _offered(line, interval)]
+def offered(lines: Iterable[Line], stretch: Stretch) -> list[Scripted]:
+    return [call for line in lines for call in _offered(line, stretch)]
 
 
 @cache
-def _offered(line: Line, interval: Interval) -> list[Scripted]:
+def _offered(line: Line, stretch: Stretch) -> list[Scripted]:
     calls, moments = _in_order(line)
-    in_interval = calls[bisect_left(moments, interval.start) : bisect_left(moments, interval.end)]
-    return [call for call in in_interval if is_asked(line, call.began, interval.opening)]
+    in_interval = calls[bisect_left(moments, stretch.start) : bisect_left(moments, stretch.end)]
+    return [call for call in in_interval if is_asked(line, call.began, stretch.opening)]
 
 
 @cache
@@ -269,21 +269,21 @@ def _of_block(calls: Sequence[Scripted], key: str, block: str | None) -> int:
     return sum(block in {None, call.last_block} for call in last)
 
 
-def figure(lines: Sequence[Line], interval: Interval, key: str, block: str | None = None) -> Figure:
+def figure(lines: Sequence[Line], stretch: Stretch, key: str, block: str | None = None) -> Figure:
     """Calculate a figure of some numbers in an interval, only from the calls for which it is measured."""
-    return _figure(tuple(lines), interval, key, block)
+    return _figure(tuple(lines), stretch, key, block)
 
 
 @cache
-def _figure(lines: tuple[Line, ...], interval: Interval, key: str, block: str | None) -> Figure:
+def _figure(lines: tuple[Line, ...], stretch: Stretch, key: str, block: str | None) -> Figure:
     moments = {line: since for line in lines if (since := measured_from(line, key)) is not None}
     if not moments:
         return Figure(key, why="does not apply")
-    begun = {line for line, since in moments.items() if since < interval.end}
-    left_out = bool(offered(moments.keys() - begun, interval))
+    begun = {line for line, since in moments.items() if since < stretch.end}
+    left_out = bool(offered(moments.keys() - begun, stretch))
     if not begun:
         return Figure(key, why="not measured", left_out=left_out)
-    all_of_them = offered(begun, interval)
+    all_of_them = offered(begun, stretch)
     calls = [call for call in all_of_them if call.began >= moments[call.line]]
     is_partial = len(calls) < len(all_of_them)
 
@@ -316,25 +316,25 @@ def goes_on_until(call: Scripted) -> datetime:
 
 
 @cache
-def at_once(line: Line, interval: Interval) -> dict[datetime, int]:
+def at_once(line: Line, stretch: Stretch) -> dict[datetime, int]:
     """Count ongoing calls at each start of a call and of a quarter-hour."""
     calls, _moments = _in_order(line)
-    going = [(call.began, goes_on_until(call)) for call in calls if call.began < interval.end]
-    going = [(began, until) for began, until in going if until >= interval.start]
-    moments = [began for began, _until in going if began in interval]
-    moments += [interval.start + n * QUARTER_HOUR for n in range((interval.end - interval.start) // QUARTER_HOUR)]
-    asked = [moment for moment in moments if is_asked(line, moment, interval.opening)]
+    going = [(call.began, goes_on_until(call)) for call in calls if call.began < stretch.end]
+    going = [(began, until) for began, until in going if until >= stretch.start]
+    moments = [began for began, _until in going if began in stretch]
+    moments += [stretch.start + n * QUARTER_HOUR for n in range((stretch.end - stretch.start) // QUARTER_HOUR)]
+    asked = [moment for moment in moments if is_asked(line, moment, stretch.opening)]
     return {moment: sum(began <= moment <= until for began, until in going) for moment in asked}
 
 
-def most_at_once(line: Line, interval: Interval) -> int:
-    return max(at_once(line, interval).values(), default=0)
+def most_at_once(line: Line, stretch: Stretch) -> int:
+    return max(at_once(line, stretch).values(), default=0)
 
 
-def unclassified(lines: Sequence[Line], interval: Interval) -> int:
+def unclassified(lines: Sequence[Line], stretch: Stretch) -> int:
     """Count the offered calls whose outcome is not measured."""
-    known = sum(int(figure(lines, interval, outcome).value or 0) for outcome in OUTCOMES)
-    return len(offered(lines, interval)) - known
+    known = sum(int(figure(lines, stretch, outcome).value or 0) for outcome in OUTCOMES)
+    return len(offered(lines, stretch)) - known
 
 
 def shown_outcome(call: Scripted) -> str:

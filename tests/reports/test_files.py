@@ -219,7 +219,7 @@ def test_one_person_waits_for_a_few_at_most_and_people_take_turns(client, manage
     assert workbook_jobs._take() is None, "one at a time"
 
 
-def test_invalid_filters_show_an_error(client, manager):
+def test_what_cannot_be_read_is_said(client, manager):
     assert "is no day we know" in ask(client, query="from=never", status=400)
     assert client.post("/reports/files/", {"kind": "secrets", "query": ""}).status_code == 404
     assert client.post("/reports/files/", {"kind": "calls", "query": "number=%2B4930999999"}).status_code == 404

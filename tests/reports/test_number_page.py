@@ -128,7 +128,7 @@ def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, num
 
 
 @pytest.mark.parametrize(("aim", "said"), [(91, "is not reached: 1.0 points short"), (90, "is reached"), (None, "")])
-def test_the_page_says_whether_the_target_is_reached(client, number, aim, said):
+def test_whether_the_aim_is_reached_is_said_in_words(client, number, aim, said):
     number.service_level_aim = aim
     number.save()
     for n in range(10):

@@ -160,7 +160,7 @@ def test_a_number_without_hours_is_always_open(client):
 
 
 @pytest.mark.parametrize("address", ["/reports/", "/reports/when/", "/reports/calls/"])
-def test_an_unknown_opening_shows_an_error(client, week, address):
+def test_an_opening_nobody_knows_is_said(client, week, address):
     assert "none of: all, inside, outside" in client.get(f"{address}?opening=maybe").content.decode()
 
 

@@ -35,15 +35,15 @@ from tests.reports.assertions import (
     Month,
     Period,
     addressed,
-    check_blocks,
-    check_cell,
-    check_chart,
-    check_columns,
-    check_figures,
-    check_row,
-    check_sentence,
     compared_days,
     first_day,
+    hold_blocks,
+    hold_cell,
+    hold_chart,
+    hold_columns,
+    hold_figures,
+    hold_row,
+    hold_sentence,
     list_of,
     query,
     read,
@@ -52,7 +52,7 @@ from tests.reports.assertions import (
     usual_of,
     weeks_before,
 )
-from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Interval, figure, most_at_once
+from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure, most_at_once
 from tests.reports.html_reader import Cell, Link, Page, Table
 from tests.reports.scenario import (
     ANSWER,
@@ -159,20 +159,20 @@ def test_the_overview_is_correct(month, who, period, by):
 
     page = read(month, who, f"/reports/?{query(period, by=by)}", period)
 
-    check_sentence(page, lines, period)
+    hold_sentence(page, lines, period)
     keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
-    check_figures(page, keys, lines, period)
-    check_chart(page, lines, period, by or ("hour" if period[0] == period[1] else "day"))
-    check_blocks(page, lines, period)
+    hold_figures(page, keys, lines, period)
+    hold_chart(page, lines, period, by or ("hour" if period[0] == period[1] else "day"))
+    hold_blocks(page, lines, period)
     table = page.table("t-numbers")
     assert sorted(row["Number"].text for row in table.rows) == sorted(line.label for line in lines)
     lost = [figure([line], whole, "lost").value or 0 for line in _lines_of(table)]
     assert lost == sorted(lost, reverse=True)
     for line in lines:
         row = table.named(line.label)
-        check_row(row, [line], whole, (page.address, line.label))
+        hold_row(row, [line], whole, (page.address, line.label))
         assert row["Answered"].small == share(figure([line], whole, "answered"), [line], whole)
-    check_row(table.total, lines, whole, (page.address, "all numbers"))
+    hold_row(table.total, lines, whole, (page.address, "all numbers"))
 
 
 def _lines_of(table: Table) -> list[Line]:
@@ -186,9 +186,9 @@ def test_the_overview_of_chosen_numbers_is_about_these_only(month):
 
     page = read(month, "staff", f"/reports/?{urlencode(chosen)}", MONTH)
 
-    check_sentence(page, lines, MONTH)
-    check_chart(page, lines, MONTH, "day")
-    check_blocks(page, lines, MONTH)
+    hold_sentence(page, lines, MONTH)
+    hold_chart(page, lines, MONTH, "day")
+    hold_blocks(page, lines, MONTH)
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.label.split(",")[0])
@@ -209,22 +209,22 @@ def test_the_page_of_a_number_is_correct(month, line, period, by):
 
     page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
 
-    check_sentence(page, [line], period)
+    hold_sentence(page, [line], period)
     keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
     if not line.expects_forward:
         keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
-    check_figures(page, ["offered", *keys], [line], period)
-    check_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"))
-    check_blocks(page, [line], period)
-    check_times(page, line, whole, then)
-    check_levels(page, line, period, by)
-    check_peaks(page, line, period, by)
-    check_weeks(page, line, period)
-    check_service_level(page, line, whole)
-    check_boxes(page, line)
+    hold_figures(page, ["offered", *keys], [line], period)
+    hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"))
+    hold_blocks(page, [line], period)
+    hold_times(page, line, whole, then)
+    hold_levels(page, line, period, by)
+    hold_peaks(page, line, period, by)
+    hold_weeks(page, line, period)
+    hold_service_level(page, line, whole)
+    hold_boxes(page, line)
 
 
-def check_service_level(page: Page, line: Line, whole: Interval) -> None:
+def hold_service_level(page: Page, line: Line, whole: Stretch) -> None:
     level = figure([line], whole, "service_level")
     if level.value is None:
         assert not page.formula
@@ -247,9 +247,9 @@ CLASSES = [
 ]
 
 
-def seconds_of(line: Line, interval: Interval, key: str) -> list[int]:
+def seconds_of(line: Line, stretch: Stretch, key: str) -> list[int]:
     """Return how long each call took, in whole seconds begun, the shortest first."""
-    calls = [call for call in expected.offered([line], interval) if expected.is_measured(call, key)]
+    calls = [call for call in expected.offered([line], stretch) if expected.is_measured(call, key)]
     told = [getattr(call, TIMES[key]) for call in calls if call.outcome == "answered"]
     return sorted(math.ceil(one) for one in told if one is not None)
 
@@ -259,7 +259,7 @@ def within(seconds: list[int], share: float) -> str:
     return expected.clock(seconds[math.ceil(share * len(seconds)) - 1]) if seconds else "–"
 
 
-def check_times(page: Page, line: Line, whole: Interval, then: Interval) -> None:
+def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
     """Mean, median and nine tenths of each kind of time, now and before; and how they are spread."""
     table = page.table("t-times")
     for key, row in zip(TIMES, table.rows, strict=True):
@@ -289,7 +289,7 @@ def check_times(page: Page, line: Line, whole: Interval, then: Interval) -> None
         assert spread.total[name].text == str(len(each))
 
 
-def check_levels(page: Page, line: Line, period: Period, by: str) -> None:
+def hold_levels(page: Page, line: Line, period: Period, by: str) -> None:
     """The service level of each interval, with its two sides."""
     tables = [table for table in page.tables if table.name == "t-levels"]
     pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
@@ -298,11 +298,11 @@ def check_levels(page: Page, line: Line, period: Period, by: str) -> None:
         return
     (table,) = tables
     for row, piece in zip(table.rows, pieces, strict=True):
-        check_level(row, figure([line], piece, "service_level"), (page.address, piece))
-    check_level(table.total, figure([line], expected.days(*period), "service_level"), (page.address, "all"))
+        hold_level(row, figure([line], piece, "service_level"), (page.address, piece))
+    hold_level(table.total, figure([line], expected.days(*period), "service_level"), (page.address, "all"))
 
 
-def check_level(row: dict[str, Cell], level: Figure, where: object) -> None:
+def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
     assert row["Service level"].text == level.words, where
     assert row["Aim"].text == "80 %"
     in_time = "–" if level.value is None else str(round(level.value * level.whole))
@@ -310,7 +310,7 @@ def check_level(row: dict[str, Cell], level: Figure, where: object) -> None:
     assert row["Of"].text == ("–" if level.whole is None else str(level.whole)), where
 
 
-def check_peaks(page: Page, line: Line, period: Period, by: str) -> None:
+def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
     """The most calls at once in each interval, also of calls that began before it."""
     tables = [table for table in page.tables if table.name == "t-peaks"]
     pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
@@ -321,14 +321,14 @@ def check_peaks(page: Page, line: Line, period: Period, by: str) -> None:
         assert [[link.calls for link in row["At most"].links] for row in table.rows] == [[n] * bool(n) for n in wanted]
 
 
-def check_weeks(page: Page, line: Line, period: Period) -> None:
+def hold_weeks(page: Page, line: Line, period: Period) -> None:
     """The same weekdays of the weeks before."""
     tables = [table for table in page.tables if table.name == "t-weeks"]
     weeks = weeks_before([line], period, whole=True)
     assert len(tables) == bool(weeks)
     for table in tables:
         for row, week in zip(table.rows, weeks, strict=True):
-            check_row(row, [line], week, (page.address, week))
+            hold_row(row, [line], week, (page.address, week))
         for name, cell in list(table.total.items())[1:]:
             cells = [figure([line], week, KEYS[name]) for week in weeks]
             if KEYS[name] in OUTCOME_OF_FIGURE and not all(one.why for one in cells):
@@ -336,7 +336,7 @@ def check_weeks(page: Page, line: Line, period: Period) -> None:
                 assert [link.calls for link in cell.links] == [wanted] * bool(wanted), (page.address, name)
 
 
-def check_boxes(page: Page, line: Line) -> None:
+def hold_boxes(page: Page, line: Line) -> None:
     """Since when each of the five posts arrives, or that it does not."""
     (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
     for kind in KINDS:
@@ -353,10 +353,10 @@ def check_boxes(page: Page, line: Line) -> None:
 def test_the_hours_of_the_week_are_correct(month, who, period, show):
     page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
 
-    check_map(page, PEOPLE[who], period, show)
+    hold_map(page, PEOPLE[who], period, show)
 
 
-def check_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
+def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
     """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
     whole = expected.days(*period)
     calls = expected.offered(lines, whole)
@@ -376,7 +376,7 @@ def check_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> N
                 occurred = sum(days_of.values()) if not weekday else days_of[weekday]
             else:
                 occurred = sum(times[day, hour] for day in ([weekday] if weekday else range(1, 8)))
-            check_hour(cell, here, occurred, figure(lines, whole, show), (page.address, weekday, hour))
+            hold_hour(cell, here, occurred, figure(lines, whole, show), (page.address, weekday, hour))
     most = max(
         ((day, hour) for day in range(1, 8) for hour in hours if times[day, hour]),
         key=lambda at: sum((call.day.isoweekday(), call.hour) == at for call in calls) / times[at],
@@ -394,7 +394,7 @@ def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
     ]
 
 
-def check_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, where: object) -> None:
+def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, where: object) -> None:
     if whole.why:
         assert (cell.text, cell.title) == ("–", "not measured"), where
         return
@@ -442,15 +442,15 @@ def test_the_intervals_are_correct(month, who, period, by):
     page = read(month, who, f"/reports/when/?{query(period, by=by)}", period)
 
     table = page.table("t-intervals")
-    check_columns(
+    hold_columns(
         table, lines, whole, ["Offered", "Service level", "Time to answer", "Ring time", "Talk time"], first=True
     )
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
-        check_row(row, lines, piece, (page.address, piece))
+        hold_row(row, lines, piece, (page.address, piece))
         if not by_days:
             assert row["From"].text == piece.clock
-    check_row(table.total, lines, expected.days(*listed), (page.address, "total"))
+    hold_row(table.total, lines, expected.days(*listed), (page.address, "total"))
 
 
 # --- Calls ---------------------------------------------------------------------------------------
@@ -706,7 +706,7 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["call_uuid"]) if "call_uuid" in rows[0] else rows
 
 
-def check_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
+def hold_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
     """Rows are the same, cell by cell, whatever columns stand beside those that are known here."""
     assert len(found) == len(wanted)
     assert wanted
@@ -720,8 +720,8 @@ def test_the_files_of_counts_and_blocks_are_correct(month, who, by):
     for period in (MONTH, THE_LONG_DAY, WEEK, INSIDE, OUTSIDE):
         asked = query(period, by=by)
         client = month.clients[who]
-        check_rows(html_reader.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
-        check_rows(html_reader.csv_rows(client, f"/reports/blocks.csv?{asked}"), blocks_rows(PEOPLE[who], period, by))
+        hold_rows(html_reader.csv_rows(client, f"/reports/counts.csv?{asked}"), counts_rows(PEOPLE[who], period, by))
+        hold_rows(html_reader.csv_rows(client, f"/reports/blocks.csv?{asked}"), blocks_rows(PEOPLE[who], period, by))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -729,8 +729,8 @@ def test_the_files_of_counts_and_blocks_are_correct(month, who, by):
 def test_the_files_of_the_week_and_of_times_are_correct(month, who, period):
     client, lines = month.clients[who], PEOPLE[who]
 
-    check_rows(html_reader.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
-    check_rows(html_reader.csv_rows(client, f"/reports/times.csv?{query(period)}"), times_rows(lines, period))
+    hold_rows(html_reader.csv_rows(client, f"/reports/week.csv?{query(period)}"), week_rows(lines, period))
+    hold_rows(html_reader.csv_rows(client, f"/reports/times.csv?{query(period)}"), times_rows(lines, period))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -740,7 +740,7 @@ def test_the_files_of_the_week_and_of_times_are_correct(month, who, period):
 def test_the_file_of_calls_at_once_is_correct(month, who, period, by):
     rows = html_reader.csv_rows(month.clients[who], f"/reports/peaks.csv?{query(period, by=by)}")
 
-    check_rows(rows, peaks_rows(PEOPLE[who], period, by))
+    hold_rows(rows, peaks_rows(PEOPLE[who], period, by))
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -749,7 +749,7 @@ def test_the_file_of_calls_is_correct(month, who):
         rows = html_reader.csv_rows(month.clients[who], f"/reports/calls.csv?{query(period)}")
 
         assert [row["started_at"] for row in rows] == [row["started_at"] for row in calls_rows(seen_by(who, period))]
-        check_rows(in_order(rows), in_order(calls_rows(seen_by(who, period))))
+        hold_rows(in_order(rows), in_order(calls_rows(seen_by(who, period))))
 
 
 NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", "talk_s", "unclassified"} | {
@@ -792,7 +792,7 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
             "peaks": lambda period=period, by=by: peaks_rows(lines, period, by),
         }[what]()
 
-        check_rows(
+        hold_rows(
             in_order(html_reader.excel_rows(client, f"/reports/{what}.csv?{asked}&format=excel")),
             in_order([{name: for_excel(name, text) for name, text in row.items()} for row in truth]),
         )
@@ -849,10 +849,10 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
     monkeypatch.setattr(timezone, "now", lambda: now)
     lines, day = PEOPLE[who], now.date()
     until = expected.quarter_hour(now.astimezone(UTC))
-    so_far = Interval(local(day, 0).astimezone(UTC), until, opening)
+    so_far = Stretch(local(day, 0).astimezone(UTC), until, opening)
     clock = until.astimezone(BERLIN)
     weeks = [
-        Interval(local(one, 0).astimezone(UTC), local(one, clock.hour, clock.minute).astimezone(UTC), opening)
+        Stretch(local(one, 0).astimezone(UTC), local(one, clock.hour, clock.minute).astimezone(UTC), opening)
         for one in (day - 7 * n * DAY for n in range(1, 5))
         if one >= first_day(lines)
     ]
@@ -860,11 +860,11 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
     page = read(month, who, f"/reports/?{query((day, day, opening))}", (day, day, opening))
 
     today = page.table("t-today")
-    assert today.headers[0] == f"To {Interval(until, until).clock}"
+    assert today.headers[0] == f"To {Stretch(until, until).clock}"
     shown = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
     assert [KEYS[row[today.headers[0]].text] for row in today.rows] == shown
     for key, row in zip(shown, today.rows, strict=True):
-        check_cell(row["Today"], figure(lines, so_far, key), (page.address, key))
+        hold_cell(row["Today"], figure(lines, so_far, key), (page.address, key))
         assert row["Usual"].text == usual_of(lines, weeks, key), (page.address, key)
     days = [day - n * DAY for n in range(28, 0, -1)]
     for line in lines if expected.offered(lines, expected.days(day, day, opening)) else ():
@@ -906,7 +906,7 @@ def test_the_comparison_with_the_previous_period_is_correct(month, monkeypatch, 
     page = html_reader.page(month.clients[who], f"/reports/?{query(period)}")
 
     keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
-    check_figures(page, keys, lines, period)
+    hold_figures(page, keys, lines, period)
     for line in lines:
         if not expected.offered([line], expected.days(*period)):
             continue
@@ -914,7 +914,7 @@ def test_the_comparison_with_the_previous_period_is_correct(month, monkeypatch, 
         keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
         if not line.expects_forward:
             keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
-        check_figures(page, ["offered", *keys], [line], period)
+        hold_figures(page, ["offered", *keys], [line], period)
 
 
 def test_a_number_with_recent_first_posts_does_not_stop_the_comparison_of_others(month):
@@ -952,9 +952,9 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
             assert row["Last"].text == (said_of(max(moments)) if moments else "–"), (line, kind)
             assert row["Set to"].text == str(line.settings.get(kind.lower(), "automatic"))
     asked = (month.clients[who], "/reports/coverage.csv")
-    check_rows(html_reader.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
+    hold_rows(html_reader.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
     wanted = [{name: for_excel(name, text) for name, text in row.items()} for row in coverage_rows(PEOPLE[who], now)]
-    check_rows(html_reader.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
+    hold_rows(html_reader.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
     assert len(html_reader.xlsx_rows(asked[0], "/reports/coverage.xlsx")) == len(wanted)
     unmeasured = [
         ", ".join(str(one.label) for key, one in FIGURES.items() if expected.measured_from(line, key) == NEVER)
@@ -998,7 +998,7 @@ def came(line: Line, kind: str) -> list[datetime]:
 
 def said_of(moment: datetime) -> str:
     there = moment.astimezone(BERLIN)
-    return f"{there:%a %-d %b %Y}, {Interval(moment, moment).clock}"
+    return f"{there:%a %-d %b %Y}, {Stretch(moment, moment).clock}"
 
 
 @cache
@@ -1030,10 +1030,10 @@ class Tried:
     rings: list[Fraction] = field(default_factory=list)
 
 
-def tried_by_destination(lines: Sequence[Line], interval: Interval) -> dict[str, Tried]:
+def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, Tried]:
     """Reckon attempts and answers from the steps of each call, as far as they are measured."""
     found: dict[str, Tried] = {}
-    for call in expected.offered(lines, interval):
+    for call in expected.offered(lines, stretch):
         is_tried, is_answered = (call.began >= expected.arrives_from(call.line, kind) for kind in (FORWARD, ANSWER))
         attempts = [step for step in call.posted if step.kind == FORWARD]
         answer = min((step for step in call.posted if step.kind == ANSWER), key=lambda step: step.after_s, default=None)
