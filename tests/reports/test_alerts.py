@@ -1,4 +1,4 @@
-"""A number that has fallen silent is told by mail: to whom it concerns, once, and again only after it spoke."""
+"""Silent numbers are emailed once to managers and staff, and again only after posts have come."""
 
 import socketserver
 import threading
@@ -24,7 +24,7 @@ SENDER = "calltally@example.com"
 @pytest.fixture(autouse=True)
 def mail_is_set_up(settings, tmp_path):
     settings.SENDS_MAIL, settings.DEFAULT_FROM_EMAIL = True, SENDER
-    settings.SPOOL_FOLDER = tmp_path / "spool"  # where nothing waits that other tests left
+    settings.SPOOL_FOLDER = tmp_path / "spool"  # without posts of other tests
 
 
 def call(number, at, uuid="a"):
@@ -33,7 +33,7 @@ def call(number, at, uuid="a"):
 
 
 def make_silent(e164, label, **more):
-    """Make a number that has four calls an hour, and none for five hours."""
+    """Create a number with four calls an hour, and none in the last five hours."""
     number = make_number(e164, label=label, **more)
     call(number, timezone.now() - timedelta(hours=5))
     quarter_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
@@ -49,7 +49,7 @@ def make_silent(e164, label, **more):
     return number
 
 
-def told(mails):
+def sent(mails):
     return sorted((*mail.to, mail.subject) for mail in mails)
 
 
@@ -64,7 +64,7 @@ def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbo
 
     tasks.tell_silences()
 
-    assert told(mailoutbox) == [
+    assert sent(mailoutbox) == [
         ("anna@example.com", "Calltally: 2 numbers are silent"),
         ("bert@example.com", "Calltally: Berlin is silent"),
         ("staff@example.com", "Calltally: 2 numbers are silent"),
@@ -99,7 +99,7 @@ def test_a_silence_is_emailed_once_and_a_new_one_again(mailoutbox):
     assert len(mailoutbox) == 1
     since = ToldSilence.objects.get().since
 
-    call(number, timezone.now() - timedelta(hours=4), uuid="b")  # it spoke, and is silent again
+    call(number, timezone.now() - timedelta(hours=4), uuid="b")  # a post came, then it is silent again
     tasks.tell_silences()
 
     assert len(mailoutbox) == 2
@@ -147,11 +147,11 @@ def test_two_workers_never_send_the_same_mail_twice(mailoutbox):
     assert not ToldSilence.objects.exists()
 
 
-# --- A real server of mail -------------------------------------------------------------------
+# --- A real mail server ----------------------------------------------------------------------
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """As much of SMTP as is needed to take a mail, or to refuse a recipient or everybody."""
+    """The part of SMTP needed to accept a mail, or to refuse one recipient or all."""
 
     def handle(self):
         server, body = self.server, []
@@ -179,7 +179,7 @@ class Conversation(socketserver.StreamRequestHandler):
 
 @contextmanager
 def mail_server(settings, *, refuses_all=False, refused=""):
-    """Run a server of mail that `settings` lead to; yield it, with the mails it took in `mails`."""
+    """Run a mail server that `settings` use; yield it. Its `mails` are those accepted."""
     with socketserver.TCPServer(("127.0.0.1", 0), Conversation) as server:
         server.mails, server.refuses_all, server.refused = [], refuses_all, refused
         for name, value in ways_of_mail.read(f"smtp://127.0.0.1:{server.server_address[1]}", SENDER).settings.items():
@@ -213,7 +213,7 @@ def test_refused_mail_is_retried_and_no_log_names_a_person(settings, caplog):
 
     with mail_server(settings, refuses_all=True) as server:
         tasks.tell_silences()
-    tasks.tell_silences()  # nobody listens there any more
+    tasks.tell_silences()  # the server no longer runs
     assert not server.mails
     assert not ToldSilence.objects.exists()
     with mail_server(settings) as server:

@@ -1,4 +1,4 @@
-"""Whom calls were forwarded to, who answered, and who may see it of single destinations."""
+"""Figures of forwards, and who may see those of single destinations."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def _small_groups(settings):
 
 
 def call(number, name, *steps, at=TEN, **more):
-    """Have a number take a call: (seconds after its start, post, destination)."""
+    """Receive a call; each step is (seconds after its start, post, destination)."""
     whole = [(0, "CALL_START", None), *steps, (300, "CALL_END", None)]
     for second, kind, destination in whole:
         more_of = {"destination": destination} if destination else {}
@@ -53,7 +53,7 @@ def report(*numbers, period=DAY):
 
 
 def values_of(rows, *keys):
-    """Return the values of some figures, by the name of each row."""
+    """Return the values of figures, by the key of each row."""
     return {row.key: tuple(row[key].value for key in keys) for row in rows}
 
 
@@ -62,33 +62,33 @@ ALL = ("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")
 
 def test_a_call_that_one_destination_answers_at_once(number):
     call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
-    found = report(number)
-    assert values_of(found.destinations, *ALL) == {"SIP_USER:1001": (1, 1, 1, 1.0, 12.0)}
-    assert values_of(found.courses, "attempts") == {"alone": (1,)}
-    assert found.handovers == []
+    forwards = report(number)
+    assert values_of(forwards.destinations, *ALL) == {"SIP_USER:1001": (1, 1, 1, 1.0, 12.0)}
+    assert values_of(forwards.courses, "attempts") == {"alone": (1,)}
+    assert forwards.handovers == []
 
 
 def test_one_after_another_until_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, FORWARD, CARL), (50, ANSWER, CARL))
-    found = report(number)
-    assert values_of(found.destinations, *ALL) == {
+    forwards = report(number)
+    assert values_of(forwards.destinations, *ALL) == {
         "SIP_USER:1001": (1, 1, 0, 0.0, None),
         "SIP_USER:1002": (1, 1, 0, 0.0, None),
         "EXTERNALNUMBER:+492212345678": (1, 1, 1, 1.0, 5.0),
     }
-    assert values_of(found.courses, "attempts", "forward_answers") == {"sequence": (3, 1)}
-    assert values_of(found.types, "attempts", "forward_answers") == {"SIP_USER": (2, 0), "EXTERNALNUMBER": (1, 1)}
-    assert [(*one.keys, one.calls.value) for one in found.handovers] == [
+    assert values_of(forwards.courses, "attempts", "forward_answers") == {"sequence": (3, 1)}
+    assert values_of(forwards.types, "attempts", "forward_answers") == {"SIP_USER": (2, 0), "EXTERNALNUMBER": (1, 1)}
+    assert [(*row.keys, row.calls.value) for row in forwards.handovers] == [
         ("SIP_USER:1001", "EXTERNALNUMBER:+492212345678", 1)
     ]
 
 
 def test_several_at_once_and_one_answers(number):
     call(number, "a", (5, FORWARD, ANNA), (5.2, FORWARD, BERT), (6, FORWARD, CARL), (20, ANSWER, BERT))
-    found = report(number)
-    assert values_of(found.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
-    assert found.total["forward_ring"].value == pytest.approx(14.8)
-    assert found.handovers == []  # nobody was the first
+    forwards = report(number)
+    assert values_of(forwards.courses, "attempts", "forward_answers") == {"parallel": (3, 1)}
+    assert forwards.total["forward_ring"].value == pytest.approx(14.8)
+    assert forwards.handovers == []  # none was the first
 
 
 def test_more_than_a_second_apart_is_one_after_another(number):
@@ -98,10 +98,10 @@ def test_more_than_a_second_apart_is_one_after_another(number):
 
 def test_the_same_destination_tried_twice_is_one_call_and_rings_from_the_second(number):
     call(number, "a", (5, FORWARD, ANNA), (5.5, FORWARD, ANNA), (30, FORWARD, ANNA), (40, ANSWER, ANNA))
-    found = report(number)
-    assert values_of(found.destinations, *ALL) == {"SIP_USER:1001": (3, 1, 1, pytest.approx(1 / 3), 10.0)}
-    assert values_of(found.courses, "attempts") == {"sequence": (3,)}
-    assert found.handovers == []
+    forwards = report(number)
+    assert values_of(forwards.destinations, *ALL) == {"SIP_USER:1001": (3, 1, 1, pytest.approx(1 / 3), 10.0)}
+    assert values_of(forwards.courses, "attempts") == {"sequence": (3,)}
+    assert forwards.handovers == []
 
 
 def test_an_answer_without_its_forward_counts_without_an_attempt(number):
@@ -152,7 +152,7 @@ def test_each_number_is_covered_from_its_own_first_posts(number):
     call(other, "d", (5, FORWARD, BERT), at=TEN + timedelta(hours=2))
     total = report(number, other).total
     assert total["attempts"].value == 2
-    assert total["attempts"].hidden == 1  # the other number's first call, before any forward of it
+    assert total["attempts"].hidden == 1  # the other number's first call, before its first forward
 
 
 def test_another_period_is_empty(number):
@@ -165,7 +165,7 @@ def test_another_period_is_empty(number):
 
 @pytest.fixture
 def busy(number):
-    """Three destinations, of all courses."""
+    """Calls to three destinations, of all courses."""
     call(number, "a", (5, FORWARD, ANNA), (17, ANSWER, ANNA))
     call(number, "b", (5, FORWARD, ANNA), (25, FORWARD, BERT), (45, ANSWER, BERT))
     call(number, "c", (5, FORWARD, ANNA), (5.5, FORWARD, CARL), (30, ANSWER, CARL))
@@ -183,11 +183,11 @@ def links(page):
 
 def test_every_count_of_a_destination_leads_to_exactly_its_calls(client, busy):
     client.force_login(make_staff())
-    found = links(client.get(f"/reports/forwards/?{QUERY}").content.decode())
-    assert {key for key, _calls, _href in found} >= {"tried", "forward_answers", "handovers"}
-    for key, calls, href in found:
+    counts = links(client.get(f"/reports/forwards/?{QUERY}").content.decode())
+    assert {key for key, _calls, _href in counts} >= {"tried", "forward_answers", "handovers"}
+    for key, calls, href in counts:
         assert len(listed(client, href)) == calls, (key, href)
-    by_key = {(key, href): listed(client, href) for key, _calls, href in found}
+    by_key = {(key, href): listed(client, href) for key, _calls, href in counts}
     assert sorted(map(tuple, (v for (k, _), v in by_key.items() if k == "handovers"))) == [("b",)]
     assert sorted(map(tuple, (v for (k, _), v in by_key.items() if k == "tried"))) == [
         ("a", "b", "c"),
@@ -204,9 +204,9 @@ def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy
     client.force_login(make_staff())
     page = client.get(f"/reports/forwards/?{QUERY}{chosen}").content.decode()
     assert "is off for +49 221 55400301" in page
-    found = links(page)
-    assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
-    for key, calls, href in found:
+    counts = links(page)
+    assert {key for key, _calls, _href in counts} == {"tried", "forward_answers", "handovers"}
+    for key, calls, href in counts:
         names = listed(client, href)
         assert len(names) == calls, (key, href)
         assert "left out" not in names
@@ -243,7 +243,7 @@ def numbers_of(row):
 
 
 def may_see(client, user, query=QUERY):
-    """Say whether somebody sees single destinations on the page and in both downloads; all three agree."""
+    """Return whether a user sees single destinations on the page and in both downloads; all three must agree."""
     client.force_login(user)
     page = client.get(f"/reports/forwards/?{query}").content.decode()
     seen = {"1001" in page}
@@ -251,11 +251,11 @@ def may_see(client, user, query=QUERY):
         answer = client.get(f"/reports/{name}?{query}")
         seen.add(answer.status_code == 200)
         assert answer.status_code in {200, 403}
-        b"".join(answer)  # to its end, so that it is closed
+        b"".join(answer)  # read to the end, so that it is closed
         answer.close()
-    (one,) = seen
-    assert one or 'id="why-unnamed"' in page or "No calls" in page
-    return one
+    (is_seen,) = seen
+    assert is_seen or 'id="why-unnamed"' in page or "No calls" in page
+    return is_seen
 
 
 def test_single_destinations_are_for_staff_unless_switched_on(client, busy, settings):
@@ -348,9 +348,9 @@ def test_single_destinations_are_counted_inside_and_outside_opening_hours(client
             io.StringIO(b"".join(client.get(f"/reports/forwards.csv?{QUERY}&opening={opening}")).decode())
         )
         assert {row["destination"] for row in rows} == expected
-        found = links(client.get(f"/reports/forwards/?{QUERY}&opening={opening}").content.decode())
-        assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
-        for _key, calls, href in found:
+        counts = links(client.get(f"/reports/forwards/?{QUERY}&opening={opening}").content.decode())
+        assert {key for key, _calls, _href in counts} == {"tried", "forward_answers", "handovers"}
+        for _key, calls, href in counts:
             assert listed(client, href) == [opening] * calls, href
 
 
@@ -361,7 +361,7 @@ def test_single_destinations_are_counted_inside_and_outside_opening_hours(client
 def test_a_wrong_count_of_forwards_is_found_and_fixed(busy, table):
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE reports_{table} SET calls = calls + 1")
-    assert {one.table for one in verification.differences()} >= {table}
+    assert {difference.table for difference in verification.differences()} >= {table}
 
     with pytest.raises(SystemExit):
         call_command("verify_rollups", stdout=io.StringIO())
@@ -444,6 +444,6 @@ def test_no_query_is_made_per_destination(client, number, django_assert_max_num_
         call(number, f"call {n}", (5, FORWARD, f"1{n:03}"), (25, FORWARD, "2000"), (30, ANSWER, "2000"))
     roll_up()
     client.force_login(make_staff())
-    client.get(f"/reports/forwards/?{QUERY}")  # the session remembers the question, once
+    client.get(f"/reports/forwards/?{QUERY}")  # stores the question in the session
     with django_assert_max_num_queries(11):
         client.get(f"/reports/forwards/?{QUERY}")

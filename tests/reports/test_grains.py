@@ -1,4 +1,4 @@
-"""Months, days, quarter-hours and hours of the week say the same, wherever figures begin to be measured."""
+"""Counts of months, days, quarter-hours and hours of the week agree, whenever figures begin to be measured."""
 
 import json
 from bisect import bisect_right
@@ -35,7 +35,7 @@ def at(month, day, hour=0, minute=0):
     return datetime(2026, month, day, hour, minute, tzinfo=BERLIN).astimezone(UTC)
 
 
-# What begins to arrive in the middle of a month: nothing, on a day's first moment, within a day, on a month's first.
+# Posts that begin to arrive: none, at the start of a day, within a day, at the start of a month.
 BEGINS = {
     "+4922100001": {},
     "+4922100002": {"FORWARD_ANSWER": at(2, 14, 10, 20)},
@@ -46,7 +46,7 @@ BEGINS = {
 
 @pytest.fixture
 def numbers():
-    """Numbers whose 600 calls of four months are counted; their kinds of post begin to arrive at different times."""
+    """Numbers with 600 counted calls in four months, whose kinds of post begin to arrive at different times."""
     opening_hours = OpeningHours.objects.create(name="Office hours")
     for weekday in range(1, 6):
         opening_hours.weekly.create(weekday=weekday, opens_at=time(8), closes_at=time(18))
@@ -56,7 +56,7 @@ def numbers():
     for number in numbers:
         make_key(number, ACCESS_KEY)
         begins = BEGINS[number.e164]
-        # The first post that brings a kind settles since when; then whatever chance gives.
+        # First the calls that decide since when each kind arrives; then random ones.
         starts = [*begins.values(), *(at(1, 20) + timedelta(minutes=chance.randrange(110 * 1440)) for _ in range(150))]
         for n, start in enumerate(starts):
             kinds = ["CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD", "INITIATE_FORWARD", "FORWARD_ANSWER"]
@@ -83,7 +83,7 @@ PERIODS = [
 ]
 
 
-# Cut-off months of which less lies outside, also where a figure begins to be measured there.
+# Cut-off months of which the smaller part lies outside, also where a figure begins to be measured.
 NEARLY_WHOLE = [
     (date(2026, 2, 5), date(2026, 4, 27)),
     (date(2026, 2, 15), date(2026, 3, 30)),
@@ -92,7 +92,7 @@ NEARLY_WHOLE = [
 
 
 def rows_with_calls(numbers, period, grain):
-    """Yield each number's rows by bucket, those with calls."""
+    """Yield each number's rows by bucket, if they have calls."""
     for number in numbers:
         yield from ((number, row) for row in counts.by_bucket([number], period, grain) if row.offered)
 
@@ -125,7 +125,7 @@ def test_figures_are_the_same_whatever_a_period_is_read_from(numbers, opening):
                 for number, row in rows_with_calls(numbers, period, grain)
             }
             assert of_grain == of_hours
-    assert min(groups.values()) >= len(PERIODS)  # of nothing all would be the same
+    assert min(groups.values()) >= len(PERIODS)  # without calls all would be equal
 
 
 @pytest.mark.parametrize("opening", Opening)
@@ -145,8 +145,8 @@ def test_the_hours_of_months_are_those_of_their_quarter_hours(numbers, opening):
         assert len(asked) == 1 or sum(expected["answered"].values()) > 10
         for cell in week.cells:
             place = (cell.weekday, cell.hour)
-            found = {"offered": cell.offered, "answered": cell.answered, "missed": cell.missed, "lost": cell.lost}
-            for key, calls in found.items():
+            counted = {"offered": cell.offered, "answered": cell.answered, "missed": cell.missed, "lost": cell.lost}
+            for key, calls in counted.items():
                 is_measured = totals["reached" if key == "answered" else key].is_measured
                 assert calls == (expected[key][place] if is_measured else None), (place, key)
         assert week.whole.offered == sum(expected["offered"].values())
@@ -162,7 +162,7 @@ def test_the_repeated_hour_counts_in_one_hour_of_the_week(hour):
 
     counted = HourOfWeekCounts.objects.get()
     assert (counted.month, counted.weekday, counted.hour) == (date(2026, 10, 1), 7, hour)
-    # An hour that comes once is the same moment by either fold.
+    # Outside the repeated hour both folds are the same time.
     assert counted.offered == 2
 
 
@@ -198,20 +198,20 @@ def test_rebuilding_all_counts_includes_months(numbers):
     assert list(verification.differences()) == []
 
 
-# --- What a period is read from ---------------------------------------------------------------------
+# --- Runs of a period -------------------------------------------------------------------------------
 
 
 def read_from(first, last, edges=(), until=None):
-    """Return what a period is read from; see that it is each of its days, once."""
+    """Return the runs of a period; check that each of its days is read once."""
     period = Period(first, last, until=until)
-    found = periods.runs(period, edges)
+    runs = periods.runs(period, edges)
     days = Counter()
-    for run in found:
+    for run in runs:
         for day in Period(run.first, run.last).days:
             days[day] += -1 if run.taken_off else 1
-    assert +days == days  # nothing is taken off that is not read
+    assert +days == days  # only what is read is subtracted
     assert until or sorted(days.elements()) == period.days
-    return [(("off " if run.taken_off else "") + run.grain.value, run.first, run.last) for run in found]
+    return [(("off " if run.taken_off else "") + run.grain.value, run.first, run.last) for run in runs]
 
 
 def test_whole_months_are_read_from_months_and_the_rest_by_days():
@@ -333,7 +333,7 @@ def read_hours_from(first, last, now=LATER):
         for run in runs:
             for day in Period(run.first, run.last).days:
                 days[day] += sign
-    assert +days == days  # nothing is taken off that was not read
+    assert +days == days  # only what is read is subtracted
     assert sorted(days.elements()) == Period(first, last).days
     named = ((run.grain.value, run) for run in read), (("off", run) for run in taken_off)
     return [(name, run.first, run.last) for runs in named for name, run in runs]

@@ -1,4 +1,4 @@
-"""What is not measured is said, never shown as 0: boxes that are on, off, or looked for."""
+"""What is not measured is shown as such and never as 0: boxes set to on, off or automatic."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -38,7 +38,7 @@ def test_a_figure_is_measured_from_the_first_post_it_needs():
     assert (row["answered"].value, row["missed"].value, row["in_progress"].value) == (1, 1, 0)
     assert row.unclassified == 2
     for key in ("answered", "missed", "reached", "service_level", "talk", "in_progress"):
-        # The quarter-hour of the call that brought the post; two calls before it are left out.
+        # The quarter-hour of the call with the first post; two earlier calls are left out.
         assert (row[key].since, row[key].hidden) == (NOON, 2)
     assert row["reached"].value == pytest.approx(1 / 2)
 
@@ -59,7 +59,7 @@ def test_each_figure_begins_with_the_last_of_the_posts_it_needs():
     assert coverage.measured_from(number, "service_level") == NOON
     assert coverage.measured_from(number, "blocks") == NEVER
     row = counts.totals(coverage, TODAY)
-    # "end" was abandoned before a forward was ever seen, "forward" missed before an answer was: neither is told.
+    # "end" was abandoned before the first forward, "forward" missed before the first answer: neither is counted.
     assert states(row, "abandoned", "missed", "answered", "in_progress") == {
         "abandoned": (0, "MEASURED"),
         "missed": (0, "MEASURED"),
@@ -168,10 +168,10 @@ def test_a_post_that_was_never_seen_names_its_box():
     call(number, "one", NOON, S=0, F=2, A=4, E=50)
     rollups.recount_changed()
 
-    found = counts.blocks([number], TODAY)
+    blocks = counts.blocks([number], TODAY)
 
-    assert (len(found), found.left_out, found.total.state) == (0, 1, CellState.NOT_MEASURED)
-    assert found.total.reason == (
+    assert (len(blocks), blocks.left_out, blocks.total.state) == (0, 1, CellState.NOT_MEASURED)
+    assert blocks.total.reason == (
         "BLOCK_END has never arrived for +49 221 55400300: the box ‘after each block’ is off."
     )
 
@@ -188,7 +188,7 @@ def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_ot
     row = counts.totals([whole, no_answers, idle], TODAY)
 
     assert row.offered == 4
-    # Missed of the first only; abandoned rests on no answer, so both count.
+    # Missed is measured for the first only; abandoned needs no answer, so both count.
     assert states(row, "answered", "missed", "abandoned") == {
         "answered": (1, "MEASURED"),
         "missed": (1, "MEASURED"),
@@ -198,7 +198,7 @@ def test_a_total_covers_the_numbers_where_a_figure_is_measured_and_counts_the_ot
     assert row["missed"].since is None
     assert row["missed"].missing == ("FORWARD_ANSWER",)
     assert row.unclassified == 1
-    # Above and below the line stand the same numbers.
+    # Numerator and denominator cover the same numbers.
     assert (row["reached"].value, row["reached"].whole, row["reached"].left_out) == (0.5, 2, 1)
     by_number = counts.by_number([whole, no_answers], TODAY)
     assert [each["missed"].state for each in by_number] == [CellState.MEASURED, CellState.NOT_MEASURED]
@@ -291,7 +291,7 @@ def test_a_figure_that_begins_with_the_day_covers_the_whole_day():
 
 def test_a_figure_that_begins_on_a_day_whose_clock_changes_covers_what_follows():
     number = make_number()
-    # In the second of the two hours that begin at 02:00.
+    # In the second of the two repeated hours at 2:00.
     boundary = datetime(2026, 10, 25, 1, 15, tzinfo=UTC)
     call(number, "before", boundary - timedelta(minutes=30), S=0)
     call(number, "the first", boundary, S=0, F=2, A=12, E=112)

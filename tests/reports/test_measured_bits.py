@@ -1,4 +1,4 @@
-"""Rows of counts keep which of the five posts were measured in them, whatever changes the answer later."""
+"""Rows of counts store which of the five posts were measured, and are updated when that changes."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,7 @@ def test_a_first_post_may_move_to_a_later_quarter_hour():
     roll_up()
     assert bits_by_hour() == {0: CALL_START | CALL_END, 1: CALL_START | CALL_END}
 
-    # Received before the other end, of a call that began later.
+    # Received before the other CALL_END, for a call that began later.
     take(number, "CALL_END", TEN + timedelta(hours=1, minutes=5), call_uuid="call at 1")
     roll_up()
 
@@ -178,7 +178,7 @@ def test_an_update_fills_what_was_measured_before_it():
                 for name in (table.of_quarter_hours, table.of_days, table.of_months):
                     cursor.execute(f"UPDATE {name} SET {empty}")
             cursor.execute(f"UPDATE {count_tables.HOURS} SET measured = NULL")
-            # One row a day, as an older version keeps it.
+            # One row per day, as in older versions.
             cursor.execute("DELETE FROM reports_daycounts WHERE offered = 1 AND answered = 0")
     finally:
         migrate("0010_month_durations")

@@ -1,4 +1,4 @@
-"""How long calls of past months took is added up, deleted where a month is counted again, and always proved."""
+"""Durations of past months are added up, deleted when a month is recounted, and verified."""
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -42,7 +42,7 @@ def numbers():
     for _n in range(60):
         at = datetime(2026, 1, 10, 6, tzinfo=UTC) + timedelta(minutes=random.randrange(130 * 24 * 60))
         call(random.choice([first, second]), at, waits_s=random.randrange(3, 90), talks_s=random.randrange(1, 900))
-    # Either side of midnight in Berlin, at the end of a month.
+    # Before and after midnight in Berlin, at the end of a month.
     call(first, datetime(2026, 3, 31, 21, 59, tzinfo=UTC), waits_s=33)
     call(first, datetime(2026, 3, 31, 22, 1, tzinfo=UTC), waits_s=34)
     roll_up()
@@ -67,7 +67,7 @@ def test_durations_are_the_same_before_and_after_months_are_added_up(numbers):
     before = list(questions(numbers))
     assert not MonthDurations.objects.exists()
 
-    assert month_durations.add_up() >= 8  # of both numbers
+    assert month_durations.add_up() >= 8  # for both numbers
     assert month_durations.add_up() == 0
 
     assert list(questions(numbers)) == before
@@ -123,9 +123,9 @@ def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):
     assert list(questions(numbers)) == before
 
     MonthDurations.objects.filter(month=FEBRUARY).update(talk_s=F("ring_s"))
-    found = list(verification.differences())
-    assert {(one.table, one.when) for one in found} == {("monthdurations", FEBRUARY)}
-    verification.mend(found)
+    differences = list(verification.differences())
+    assert {(difference.table, difference.when) for difference in differences} == {("monthdurations", FEBRUARY)}
+    verification.mend(differences)
     assert list(verification.differences()) == []
     month_durations.add_up()
     assert list(questions(numbers)) == before

@@ -1,4 +1,4 @@
-"""The page of one number: median and 90 %, classes, the service level over time, calls at once, the weeks before."""
+"""The page of a number: median and 90 %, classes, service level over time, peaks, the weeks before."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,7 +25,7 @@ def number():
 
 
 def call(number, name, at, wait_s=None, talk_s=60):
-    """Have a number take a call that is answered after a wait, or missed where there is none."""
+    """Receive a call that is answered after a wait, or missed if it is None."""
     steps = [(0, "CALL_START"), (1, "INITIATE_FORWARD")]
     if wait_s is not None:
         steps.append((wait_s, "FORWARD_ANSWER"))
@@ -174,7 +174,7 @@ def test_the_same_weekdays_before_and_what_is_usual(client, number):
     for week, calls in enumerate((3, 4, 5, 6, 8), start=0):
         for n in range(calls):
             call(number, f"{week}-{n}", TEN - timedelta(weeks=week, minutes=n), 5)
-    # Other days do not count.
+    # Other weekdays do not count.
     call(number, "monday", TEN - timedelta(days=1), 5)
     roll_up()
 
@@ -209,11 +209,11 @@ def test_a_longer_period_is_not_compared_with_weekdays(client, number):
     assert "usual" not in page.figures["Offered"][2]
 
 
-# --- Below the aim ---------------------------------------------------------------------------------
+# --- Below the target ------------------------------------------------------------------------------
 
 
 def lately(number, calls, in_time):
-    """Have a number take so many calls yesterday, of which so many are answered in time."""
+    """Receive `calls` calls yesterday, `in_time` of them answered in time."""
     noon = periods.day_start(periods.today() - periods.DAY) + timedelta(hours=12)
     for n in range(calls):
         call(number, f"{number.pk}-{n}", noon + timedelta(seconds=n), 5 if n < in_time else 30)
@@ -243,21 +243,21 @@ def test_a_number_below_its_target_needs_attention(client, number, counted, aim,
 def test_the_furthest_below_comes_first_without_the_numbers_of_others(client, number):
     other = make_number("+4922155400301", label="Sales")
     third = make_number("+4922155400302", label="Secret")
-    for one, in_time in ((number, 20), (other, 10), (third, 0)):
-        lately(one, 30, in_time)
+    for each, in_time in ((number, 20), (other, 10), (third, 0)):
+        lately(each, 30, in_time)
     assert [below.number for below in service_level.below([number, other])] == [other, number]
     client.force_login(make_user(numbers=[number, other]))
     assert "Secret" not in client.get("/reports/").content.decode()
 
 
-# --- What counts lead to -----------------------------------------------------------------------------
+# --- Links of counts ---------------------------------------------------------------------------------
 
 
 def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_calls(client, number):
     for name, wait_s in {"a": 5, "b": 6, "c": 20, "d": 21, "e": 400}.items():
         call(number, name, TEN, wait_s)
     call(number, "missed", TEN)
-    # Its start was not posted, so it stands on neither side.
+    # Its CALL_START did not arrive, so the service level leaves it out.
     for second, kind in ((1, "INITIATE_FORWARD"), (4, "FORWARD_ANSWER"), (50, "CALL_END")):
         take(number, kind, TEN + timedelta(seconds=second), call_uuid="late", correlation_id="late")
     roll_up()
@@ -267,8 +267,8 @@ def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_cal
 
     classes = page.table("t-classes")
     asked = {row["Took"].text: [link.href for link in row["Time to answer"].links] for row in classes.rows}
-    found = {label: [uuids(client, href) for href in hrefs] for label, hrefs in asked.items() if hrefs}
-    assert found == {
+    listed_by_label = {label: [uuids(client, href) for href in hrefs] for label, hrefs in asked.items() if hrefs}
+    assert listed_by_label == {
         "up to 5 s": [["a"]],
         "5 to 10 s": [["b"]],
         "10 to 20 s": [["c"]],
@@ -314,6 +314,6 @@ def test_filters_of_times_are_shown_kept_by_the_form_and_removable(client, numbe
         assert f'<input type="hidden" name="{name}" value="{value}">' in html
     assert len(html_reader.csv_rows(client, "/reports/calls.csv?took=time_to_answer&over=5&upto=10")) == 1
     assert 'href="?"' in html
-    # What was asked for survives the form, which is posted to keep a caller out of the address.
+    # The form is posted, so that no caller is in the address; it keeps the filters.
     moved = client.post("/reports/calls/", {"took": "ring", "over": "5", "level": "counted", "number": number.e164})
     assert {"took=ring", "over=5", "level=counted"} <= set(moved["Location"].partition("?")[2].split("&"))

@@ -1,4 +1,4 @@
-"""Inside and outside opening hours: one filter on every page and in every download, and both make up the whole."""
+"""Inside and outside opening hours: one filter for every page and download; both parts add up to the whole."""
 
 import csv
 import io
@@ -49,7 +49,7 @@ def local(day, clock, month=9):
 
 
 def call(number, name, at, *, answered=False):
-    """Have a number take a call of a minute that is answered, or missed."""
+    """Receive a call of one minute, answered or missed."""
     kinds = ["CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD", *["FORWARD_ANSWER"] * answered, "CALL_END"]
     for n, kind in enumerate(kinds):
         take(number, kind, at + timedelta(seconds=10 * n), call_uuid=name, correlation_id=name)
@@ -72,15 +72,15 @@ INSIDE, OUTSIDE = {"first", "last", "noon", "friday"}, {"early", "late", "holida
 
 
 def figure(client, address, key):
-    """Return a headline figure's number of calls, and the list its link leads to."""
+    """Return the count of a headline figure and the address of its link."""
     page = client.get(address).content.decode()
     section = page.partition('aria-label="Headline figures"')[2]
-    found = re.search(rf'<a href="([^"]+)" data-figure="{key}" data-calls="(\d+)">', section)
-    return (int(found[2]), found[1].replace("&amp;", "&")) if found else (0, "")
+    match = re.search(rf'<a href="([^"]+)" data-figure="{key}" data-calls="(\d+)">', section)
+    return (int(match[2]), match[1].replace("&amp;", "&")) if match else (0, "")
 
 
 def listed(client, address):
-    """Return the call_uuids of a list of calls, in no order."""
+    """Return the call_uuids of a list of calls, unordered."""
     return set(helpers.listed(client, address))
 
 
@@ -124,7 +124,7 @@ def test_a_download_names_its_opening(client, week):
 
 def test_the_heat_map_averages_over_open_hours(client, week):
     page = client.get(f"/reports/when/?{WEEK}&opening=inside").content.decode()
-    # Tuesday at eight: one call in the one such hour; nothing came at seven inside, so the map begins at eight.
+    # Tuesday at 8:00: one call in one such hour. No calls inside at 7:00, so the map begins at 8:00.
     assert '<th scope="col">07</th>' not in page
     assert 'title="1 in 1"' in page
     outside = client.get(f"/reports/when/?{WEEK}&opening=outside").content.decode()
@@ -205,8 +205,8 @@ def test_both_repeated_hours_are_inside(client, hours, manager):
 
 def test_a_quarter_hour_counted_on_the_wrong_side_is_found_and_fixed(week):
     QuarterHourCounts.objects.filter(is_open=False).update(is_open=True)
-    found = list(verification.differences())
-    assert {str(one).rpartition(" ")[0].partition(":")[0] for one in found} >= {"quarterhourcounts"}
+    differences = list(verification.differences())
+    assert {str(difference).rpartition(" ")[0].partition(":")[0] for difference in differences} >= {"quarterhourcounts"}
 
     call_command("verify_rollups", "--fix", stdout=io.StringIO())
     assert list(verification.differences()) == []

@@ -1,4 +1,4 @@
-"""What a call came to: the decision table of docs/figures.md, as call histories."""
+"""Outcomes of calls: the decision table of docs/figures.md, as call histories."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ KINDS = {
     "X": "CALL_TRANSFER",
 }
 
-# (history, outcome): each post as letter and second; Z at the end: the call has fallen silent. "-" before it: the
+# (history, outcome): each post as letter and second. Z at the end: the call has fallen silent. "-" at the start: the
 # number expects no forward. "short=N" sets its short-call limit.
 HISTORIES = """
 S0 B5 F6 A12 E60            answered
@@ -91,7 +91,7 @@ TABLE = [tuple(line.rsplit(None, 1)) for line in HISTORIES.strip().splitlines()]
 
 
 def live_through(history, number, **more):
-    """Have a number take the posts of a history; return the number."""
+    """Receive the posts of a history; return the number."""
     steps = history.split()
     for step in steps:
         if step == "-":
@@ -170,7 +170,7 @@ def test_a_callback_is_stored_but_not_offered():
         # time to answer (sum, calls), ring (sum, calls), talk (sum, calls), answered in time
         ("S0 F10 A22 E280", (22, 1, 12, 1, 258, 1, 0)),
         ("S0 F10 A20 E280", (20, 1, 10, 1, 260, 1, 1)),
-        ("B0 F10 A22 E280", (0, 0, 12, 1, 258, 1, 0)),  # no start seen: no time to answer
+        ("B0 F10 A22 E280", (0, 0, 12, 1, 258, 1, 0)),  # no start: no time to answer
         ("B0 S5 F10 A22 E280", (22, 1, 12, 1, 258, 1, 0)),  # from the first post on
         ("S0 A5 F10 E280", (5, 1, 0, 0, 275, 1, 1)),  # forward after the answer: no ring time
         ("S0 A5", (5, 1, 0, 0, 0, 0, 1)),  # no end: no talk time

@@ -27,16 +27,16 @@ def views():
 
 
 def addresses():
-    """Return the addresses of all pages by name: not those of files, and not the one that only leads elsewhere."""
+    """Return the addresses of all pages by name, without files and redirects."""
     call, workbook = Call.objects.get(), Workbook.objects.get()
     arguments = {"number": call.destination_number.pk, "call": call.pk, "file": workbook.pk}
-    found = {}
+    by_name = {}
     for pattern in urls.urlpatterns:
         address = str(pattern.pattern)
         if pattern.name in views() and address and not address.endswith((".csv", ".xlsx")):
             before, _, after = address.partition("<")
-            found[pattern.name] = f"/{before}" + (f"{arguments[pattern.name]}/" if after else "")
-    return found
+            by_name[pattern.name] = f"/{before}" + (f"{arguments[pattern.name]}/" if after else "")
+    return by_name
 
 
 def is_page(answer):
@@ -79,6 +79,6 @@ def test_no_view_is_longer_than_it_takes_to_read_build_and_render():
         source = inspect.getsource(view).splitlines()
         return len(source) - next(n for n, line in enumerate(source) if line.lstrip().startswith("def "))
 
-    found = views()
-    assert len(found) > 25
-    assert not {name: lines(view) for name, view in found.items() if lines(view) > MOST_LINES}
+    by_name = views()
+    assert len(by_name) > 25
+    assert not {name: lines(view) for name, view in by_name.items() if lines(view) > MOST_LINES}

@@ -1,4 +1,4 @@
-"""Overview, number, first run, sign-in and errors, through the front door."""
+"""Overview, number, first run, sign-in and errors, tested by their addresses."""
 
 import hashlib
 import re
@@ -31,7 +31,7 @@ def sign_in(client, user):
 
 
 def counted(number, *kinds, at=None, **more):
-    """Have a call taken, its posts seconds apart, and counted."""
+    """Receive and count a call whose posts are seconds apart."""
     at = at or timezone.now() - timedelta(days=1)
     for n, kind in enumerate(kinds):
         take(number, kind, at + timedelta(seconds=10 * n), **more)
@@ -171,7 +171,7 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
 
 
 def test_a_target_that_is_met_exactly_is_reached(client):
-    # 29 of 50 is 58 %, and in floating point a little less.
+    # 29 of 50 is 58 %, but slightly less in floating point.
     number = make_number(service_level_aim=58, short_call_s=0)
     at = timezone.now() - timedelta(days=1)
     for n in range(50):
@@ -190,7 +190,7 @@ def test_a_target_that_is_met_exactly_is_reached(client):
 def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
     number = make_number(short_call_s=0)
     at = timezone.now() - timedelta(days=1)
-    # A class ends with its last second: 60 s are one minute, and one second more is not.
+    # A class includes its upper bound: 60 s are up to one minute, 61 s are not.
     for n, talk_s in enumerate([60, 61, 120, 1801]):
         waits = {"CALL_START": 0, "INITIATE_FORWARD": 1, "FORWARD_ANSWER": 5, "CALL_END": 5 + talk_s}
         for kind, after_s in waits.items():
@@ -250,7 +250,7 @@ def test_a_report_is_shown_with_any_time_steps(client):
 def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
     settings.FORWARDS_LEAST_DESTINATIONS, settings.FORWARDS_FOR_MANAGERS = 1, True
     number = make_number()
-    # For staff the newest posts are looked through for strange senders.
+    # A manager, because for staff the newest posts are searched for unknown senders.
     sign_in(client, make_user(numbers=[number]))
     counted(number, "CALL_START", "BLOCK_END BRIDGE", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
     for page in (
@@ -286,10 +286,10 @@ def test_no_id_is_printed_with_a_thousands_separator(client):
 
 
 def test_another_managers_number_is_not_found(client):
-    mine, other = make_number("+4922155400300"), make_number("+4922155400301")
-    counted(mine, "CALL_START")
-    sign_in(client, make_user(numbers=[mine]))
-    assert client.get(f"/reports/numbers/{mine.pk}/").status_code == 200
+    own, other = make_number("+4922155400300"), make_number("+4922155400301")
+    counted(own, "CALL_START")
+    sign_in(client, make_user(numbers=[own]))
+    assert client.get(f"/reports/numbers/{own.pk}/").status_code == 200
     assert client.get(f"/reports/numbers/{other.pk}/").status_code == 404
     assert client.get("/reports/", {"number": other.e164}).status_code == 404
     assert client.get("/reports/counts.csv", {"number": other.e164}).status_code == 404
@@ -310,7 +310,7 @@ def test_downloads_carry_the_filters_of_the_page(client, settings):
     }
     lines_of = {"blocks": 2, "times": 1 + 3 * 8, "week": 1 + 7, "planner": 7 * 96}
     for page, names in offered.items():
-        # A link may be answered with a page, which a browser would otherwise save under the file's name.
+        # The answer may be a page, which a browser would otherwise save under the name of the file.
         links = [
             attrs
             for tag, attrs in tags(client.get(page))
@@ -319,7 +319,7 @@ def test_downloads_carry_the_filters_of_the_page(client, settings):
         assert not [attrs["href"] for attrs in links if "download" in attrs]
         hrefs = [attrs["href"] for attrs in links]
         plain = [href for href in hrefs if ".csv" in href and "format=excel" not in href]
-        # In the menu, each for Excel too, and again at the end for those whose window is too narrow for it.
+        # In the menu, each also for Excel; and again at the end of the page for narrow windows.
         menu = plain[: len(names.split())]
         assert [href.partition("?")[0] for href in menu] == [f"/reports/{name}.csv" for name in names.split()]
         again = [href for href in menu if "planner" not in href or "when" in page]
@@ -396,12 +396,12 @@ def test_no_page_needs_what_the_content_policy_forbids(client, settings):
     ]
     for answer in [login, *answers]:
         ids = [attrs["id"] for _tag, attrs in tags(answer) if "id" in attrs]
-        assert len(ids) == len(set(ids)), {one for one in ids if ids.count(one) > 1}
+        assert len(ids) == len(set(ids)), {name for name in ids if ids.count(name) > 1}
         for tag, attrs in tags(answer):
             assert "style" not in attrs
             assert tag != "style"
             assert not [name for name in attrs if name.startswith("on")]
-            # Data for a chart is no script that a browser would run.
+            # Data for a chart is not a script that a browser runs.
             is_data = attrs.get("type") == "application/json"
             assert tag != "script" or is_data or attrs.get("src", "").startswith("/static/")
             assert tag != "th" or "scope" in attrs

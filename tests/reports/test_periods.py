@@ -1,4 +1,4 @@
-"""Days, weeks and the two days of the year whose clocks jump."""
+"""Days, weeks, and the two days of the year on which the clock changes."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -35,7 +35,7 @@ def test_buckets_cover_their_period_without_gap_or_overlap(period, grain):
 
     assert buckets[0].start == period.start
     assert buckets[-1].end == period.end
-    assert all(one.end == following.start for one, following in pairwise(buckets))
+    assert all(bucket.end == following.start for bucket, following in pairwise(buckets))
     assert len({bucket.label for bucket in buckets}) == len(buckets)
 
 
@@ -125,7 +125,7 @@ def test_days_are_those_of_the_configured_time_zone(settings):
 
     assert periods.day_start(date(2026, 9, 15)) == at(2026, 9, 14, 18, 30)
     assert periods.day_of(at(2026, 9, 14, 18, 30)) == date(2026, 9, 15)
-    # Local hours begin at half past in UTC.
+    # Local hours begin at half past the hour in UTC.
     hours = periods.buckets(Period(date(2026, 9, 15), date(2026, 9, 15)), Grain.HOUR)
     assert [hours[0].tick, hours[1].tick, len(hours)] == ["00:00", "01:00", 24]
     assert hours[1].start == at(2026, 9, 14, 19, 30)

@@ -1,4 +1,4 @@
-"""Which days a period is compared with: as many before, or the same of the month before, up to the same time of day."""
+"""Which days a period is compared with: as many before, or the same days of the previous month; up to the same time."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -25,20 +25,20 @@ def days(first: str, last: str, until: datetime | None = None) -> Period:
     [
         (days("2026-11-09", "2026-11-15"), None, days("2026-11-02", "2026-11-08")),
         (days("2026-11-28", "2026-11-28"), None, days("2026-11-27", "2026-11-27")),
-        # A month, or the beginning of one, stands beside the same days of the month before.
+        # A month, or its beginning, is compared with the same days of the previous month.
         (days("2026-10-01", "2026-10-31"), None, days("2026-09-01", "2026-09-30")),
         (days("2026-09-01", "2026-09-30"), None, days("2026-08-01", "2026-08-31")),
         (days("2026-11-01", "2026-11-28"), None, days("2026-10-01", "2026-10-28")),
         (days("2026-11-01", "2026-11-28"), Preset.THIS_MONTH, days("2026-10-01", "2026-10-28")),
         (days("2026-11-01", "2026-11-01"), Preset.THIS_MONTH, days("2026-10-01", "2026-10-01")),
         (days("2026-10-01", "2026-10-30"), None, days("2026-09-01", "2026-09-30")),
-        # The month before may be shorter.
+        # The previous month may be shorter.
         (days("2026-03-01", "2026-03-30"), None, days("2026-02-01", "2026-02-28")),
         (days("2026-03-01", "2026-03-31"), None, days("2026-02-01", "2026-02-28")),
         (days("2026-01-01", "2026-01-31"), None, days("2025-12-01", "2025-12-31")),
         (days("2026-07-01", "2026-09-30"), None, days("2026-04-01", "2026-06-30")),
         (days("2026-01-01", "2026-12-31"), None, days("2025-01-01", "2025-12-31")),
-        # The same days by another name stand beside as many days before.
+        # The same days under another name are compared with as many days before.
         (days("2026-11-01", "2026-11-28"), Preset.FOUR_WEEKS, days("2026-10-04", "2026-10-31")),
         (days("2026-11-01", "2026-11-07"), Preset.WEEK, days("2026-10-25", "2026-10-31")),
         (days("2026-11-01", "2026-11-01"), None, days("2026-10-31", "2026-10-31")),
@@ -67,17 +67,17 @@ def test_a_period_is_compared_with_the_one_before(period, preset, then):
             days("2026-11-01", "2026-11-28"), None, at(11, 28, 8),
             days("2026-11-01", "2026-11-28", at(11, 28, 8)), days("2026-10-01", "2026-10-28", at(10, 28, 8)),
         ),
-        # A whole month whose last day goes on is compared day by day.
+        # A whole month whose last day is not over is compared day by day.
         (
             days("2026-11-01", "2026-11-30"), None, at(11, 30, 8),
             days("2026-11-01", "2026-11-30", at(11, 30, 8)), days("2026-10-01", "2026-10-30", at(10, 30, 8)),
         ),
-        # The month before has no such day: all of it is compared.
+        # The previous month has no such day: all of it is compared.
         (
             days("2026-10-01", "2026-10-31"), None, at(10, 31, 8),
             days("2026-10-01", "2026-10-31", at(10, 31, 8)), days("2026-09-01", "2026-09-30"),
         ),
-        # Of a period that reaches beyond today as much is compared as has passed.
+        # If a period reaches beyond today, the part that has passed is compared.
         (
             days("2026-11-25", "2026-12-01"), None, at(11, 28, 8),
             days("2026-11-25", "2026-11-28", at(11, 28, 8)), days("2026-11-18", "2026-11-21", at(11, 21, 8)),
@@ -86,7 +86,7 @@ def test_a_period_is_compared_with_the_one_before(period, preset, then):
             days("2026-11-01", "2026-11-30"), None, at(11, 28, 8),
             days("2026-11-01", "2026-11-28", at(11, 28, 8)), days("2026-10-01", "2026-10-28", at(10, 28, 8)),
         ),
-        # The same time on the clock, whatever the clock did in between.
+        # The same clock time, also if the clock changed in between.
         (
             days("2026-10-25", "2026-10-25"), None, at(10, 25, 8, 30),
             days("2026-10-25", "2026-10-25", at(10, 25, 8, 30)), days("2026-10-24", "2026-10-24", at(10, 24, 8, 30)),

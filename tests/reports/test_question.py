@@ -1,4 +1,4 @@
-"""Period, numbers and hours are in every link to a report, and are there again at the next visit."""
+"""Period, numbers and opening hours are in every link to a report, and are kept for the next visit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.reports.html_reader import Page
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FULL = ("CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
-# Pages of reports, by the names of their addresses; those of the sign-in and files are none.
+# URL names that are not report pages: sign-in and files.
 NO_PAGES = {"home", "login", "logout", "password_change", "password_change_done", "new_file", "file", "download_file"}
 NAMES = {"from", "to", "period", "number", "opening"}
 
@@ -37,14 +37,14 @@ def numbers() -> list[DestinationNumber]:
     """Three numbers with a call on each of four days, answered or lost."""
     hours = OpeningHours.objects.create(name="Office hours")
     hours.weekly.create(weekday=1, opens_at="08:00", closes_at="18:00")
-    found = [make_number(f"+492215540030{n}", label=f"Number {n}", opening_hours=hours) for n in range(3)]
-    for number in found:
+    numbers = [make_number(f"+492215540030{n}", label=f"Number {n}", opening_hours=hours) for n in range(3)]
+    for number in numbers:
         for day in range(4):
             at = timezone.now() - timedelta(days=day, minutes=20)
             for n, kind in enumerate(FULL if day % 2 else FULL[:1] + FULL[2:3] + FULL[4:]):
                 take(number, kind, at + timedelta(seconds=9 * n), call_uuid=f"call-{day}")
     rollups.recount_changed(wait=True)
-    return found
+    return numbers
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def signed_in(user: User) -> Client:
 
 
 def pages_of_reports() -> Iterator[str]:
-    """The address of every report page in the URL configuration."""
+    """Yield the address of every report page in the URL configuration."""
     arguments = {"number": lambda: [DestinationNumber.objects.first().pk], "call": lambda: [Call.objects.first().pk]}
     for pattern in get_resolver("reports.urls").url_patterns:
         assert isinstance(pattern, URLPattern)
@@ -90,7 +90,7 @@ def test_every_link_to_a_report_carries_the_question_of_its_page(settings, numbe
     day = days_ago(1).isoformat()
     chosen = [numbers[0].e164, numbers[1].e164]
     wanted = {"from": [day], "to": [day], "number": chosen, "opening": ["outside"]}
-    query = f"from={day}&to={day}&opening=outside" + "".join(f"&number=%2B{one[1:]}" for one in chosen)
+    query = f"from={day}&to={day}&opening=outside" + "".join(f"&number=%2B{e164[1:]}" for e164 in chosen)
     walked = 0
     for page in pages_of_reports():
         client = signed_in(user)
@@ -101,12 +101,12 @@ def test_every_link_to_a_report_carries_the_question_of_its_page(settings, numbe
             asked = asked_by(address)
             walked += 1
             if urlsplit(address).path == urlsplit(page).path and page != reverse("calls"):
-                continue  # another period, or other numbers, on the same page
+                continue  # another period or other numbers on the same page
             if urlsplit(address).path == reverse("calls") and set(parse_qs(urlsplit(address).query)) - NAMES:
                 # The calls of a count: of its own time and numbers, but never of others; those of a moment are all.
                 if "at_once" in address:
                     continue
-                assert set(asked.get("number", chosen)) <= {one.e164 for one in numbers}, (page, address)
+                assert set(asked.get("number", chosen)) <= {number.e164 for number in numbers}, (page, address)
                 assert asked.get("opening") == ["outside"], (page, address)
                 continue
             if urlsplit(address).path == reverse("calls") and page == reverse("calls"):
@@ -127,7 +127,7 @@ def test_a_walk_through_all_links_never_loses_the_period(settings, numbers, mana
     while waiting and len(seen) < 80:
         page = waiting.pop(0)
         seen.add(page)
-        # The filters of a page lead to other periods.
+        # Filters on a page lead to other periods.
         here = urlsplit(page).path
         for address in filter(is_page, links_of(client, page)):
             path, asked = urlsplit(address).path, asked_by(address)
@@ -156,7 +156,7 @@ def test_the_question_is_there_again_at_the_next_visit(numbers, manager):
     listed = client.get("/reports/calls/").context["page"].filter
     assert (listed.period.first, listed.period.last) == (days_ago(3), days_ago(3))
     assert listed.numbers == [numbers[1]]
-    # Another person's session knows nothing of it, and files are of their address alone.
+    # Another user's session does not have it, and downloads depend only on their address.
     assert signed_in(make_staff()).get("/reports/").context["page"].form.selected == []
 
 
@@ -166,7 +166,7 @@ def test_an_address_with_its_own_parameters_is_a_complete_question(numbers, mana
 
     form = client.get(f"/reports/?from={days_ago(2)}&to={days_ago(1)}").context["page"].form
     assert (form.period.first, form.selected) == (days_ago(2), [])
-    # How a page is cut is no question.
+    # Time steps are not part of a question.
     form = client.get("/reports/?by=hour").context["page"].form
     assert (form.period.first, form.period.last) == (days_ago(2), days_ago(1))
 
@@ -209,7 +209,7 @@ def test_the_calls_of_a_count_change_no_question(numbers, manager):
     page = client.get(f"/reports/calls/?from={days_ago(1)}&to={days_ago(1)}&number={numbers[0].e164[1:]}&callbacks=no")
 
     assert parse_qs(page.context["question"]) == {"from": [str(days_ago(3))], "to": [str(days_ago(0))]}
-    # A period that is chosen on the list is one.
+    # A period chosen on the list changes it.
     chosen = f"/reports/calls/?from={days_ago(1)}&to={days_ago(1)}&period=yesterday&outcome=answered"
     assert parse_qs(client.get(chosen).context["question"])["from"] == [str(days_ago(1))]
     assert client.get("/reports/").context["page"].form.preset == presets.Preset.YESTERDAY
@@ -263,7 +263,7 @@ def test_a_call_leads_back_to_its_list_and_to_the_calls_beside_it_there(numbers,
     query = f"from={days_ago(3)}&to={days_ago(0)}&outcome=answered"
     hrefs = [href for href in links_of(client, f"/reports/calls/?{query}") if urlsplit(href).path != "/reports/calls/"]
     calls = [href for href in hrefs if urlsplit(href).path.startswith("/reports/calls/") and "." not in href]
-    assert len(calls) == 6  # of each number those of one day and of three days ago
+    assert len(calls) == 6  # for each number, those of one and of three days ago
     walked = [calls[0]]
     while (older := links_named(client, walked[-1], "prev")) and len(walked) < 9:
         walked += older
@@ -293,7 +293,7 @@ def test_the_list_of_calls_has_the_menu_of_the_reports(numbers, manager):
         asked = client.get(f"/reports/calls/?{link.query}").context["page"].filter
         assert asked[OutcomeFilter].chosen == ["answered"]
         assert asked.period is not None
-    # Days of one's own, in the words of the pages.
+    # Custom days, written as on pages.
     words = f"{days_ago(3):%-d %b %Y}"
     query = "&".join(f"{name}={value}" for name, value in menus.beside_days)
     own = client.get(f"/reports/calls/?{query}&from={words}&to={words}").context["page"].filter

@@ -141,7 +141,7 @@ def test_the_quarter_hours_of_a_short_and_a_long_day_add_up_to_the_day(number, d
 @pytest.mark.parametrize(
     ("zone", "day", "first_midnight"),
     [
-        # The clock goes back from 01:00 to 00:00, or from 00:00 to 23:00, or on from 00:00 to 01:00.
+        # The clock goes back from 01:00 to 00:00, back from 00:00 to 23:00, or forward from 00:00 to 01:00.
         ("Atlantic/Azores", date(2026, 10, 25), datetime(2026, 10, 25, 0, 0, tzinfo=UTC)),
         ("America/Santiago", date(2026, 4, 5), datetime(2026, 4, 5, 4, 0, tzinfo=UTC)),
         ("Africa/Cairo", date(2026, 4, 24), datetime(2026, 4, 23, 22, 0, tzinfo=UTC)),
@@ -162,7 +162,7 @@ def test_a_day_is_counted_whole_wherever_the_clock_changes(number, settings, zon
 
 
 def send_history(number, calls, seed=1, pause=None):
-    """Have a number take calls of all kinds, shuffled, some of their posts late and some twice."""
+    """Receive calls of all kinds in random order, with some late and some duplicate posts."""
     chance = Random(seed)
     batch = []
     for index in range(calls):
@@ -211,7 +211,7 @@ def test_a_change_that_commits_while_its_quarter_hour_is_counted_is_counted_next
     take(number, "CALL_START", TEN)
     body = post_body("CALL_END", number)
     with writer.connect() as own, own.transaction():
-        # Held open: written and logged, not committed.
+        # The transaction stays open: written and logged, not committed.
         writer.write(own, [posts.parse(json.dumps(body).encode(), TEN + timedelta(minutes=1))])
         roll_up()
         assert QuarterHourCounts.objects.get().in_progress == 1
@@ -341,7 +341,7 @@ def test_a_box_ticked_during_a_long_call_counts_from_the_call_that_brought_the_f
     assert (first.quarter_hour, first.received_at) == (TEN + timedelta(minutes=15), TEN + timedelta(minutes=21))
     assert verify()[0] == 0
 
-    # A post that was received before it, and arrives late.
+    # A post that was received before it, but is stored late.
     take(number, "CALL_END", TEN + timedelta(minutes=1), call_uuid="late", correlation_id="late")
     roll_up()
     assert FirstPost.objects.get(request_type="CALL_END").quarter_hour == TEN
@@ -389,7 +389,7 @@ def test_unchanged_rows_are_not_written_again(number):
 
 
 def test_statements_are_parsed_and_planned_once_per_connection(number):
-    connection.close()  # what other tests had planned goes with their session
+    connection.close()  # forgets the plans of other tests
     take(number, "CALL_START", TEN, call_uuid="one")
     for _ in range(3):
         with transaction.atomic():
@@ -397,7 +397,7 @@ def test_statements_are_parsed_and_planned_once_per_connection(number):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), min(generic_plans), max(custom_plans) FROM pg_prepared_statements")
         assert cursor.fetchone() == (6, 3, 0)
-        # And nothing else of this connection is dealt with differently.
+        # Other statements of this connection are planned as usual.
         cursor.execute("SHOW plan_cache_mode")
         assert cursor.fetchone() == ("auto",)
     assert connection.connection.prepare_threshold is None

@@ -1,4 +1,4 @@
-"""A search of calls: a caller in any spelling, part of a number, withheld, or the beginning of an id."""
+"""Search of calls: a caller in any spelling, part of a number, withheld, or the beginning of an id."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def number():
 
 
 def page_of(client, text):
-    """Search as the form does and return the page that follows."""
+    """Search as the form does and return the result page."""
     return client.post(CALLS, {"q": text}, follow=True)
 
 
@@ -66,7 +66,7 @@ def callers_on(page):
         ("withheld", [""]),
         ("anonymous@anonymous.invalid", [""]),
         ("+43", []),
-        ("345", []),  # fewer than four digits, and no id
+        ("345", []),  # fewer than four digits, and not an id
     ],
 )
 def test_a_search_finds_whole_numbers_their_beginning_and_their_last_digits(client, number, text, callers):
@@ -117,11 +117,11 @@ def test_a_part_of_many_numbers_is_paged_newest_first(client, monkeypatch):
     client.force_login(make_staff())
 
     page = page_of(client, "0171")
-    found = callers_on(page)
+    callers = callers_on(page)
     while older := page.context["page"].found.older:
         page = client.get(f"{CALLS}?{older}")
-        found += callers_on(page)
-    assert found == [f"+49171{place:07d}" for place in reversed(range(120))]
+        callers += callers_on(page)
+    assert callers == [f"+49171{place:07d}" for place in reversed(range(120))]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The days on which clocks change: what the pages and the downloads show of their quarter-hours adds up to the day."""
+"""On days when the clock changes, the quarter-hours on pages and in downloads add up to the day."""
 
 import csv
 import io

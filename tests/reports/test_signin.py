@@ -1,4 +1,4 @@
-"""Nobody guesses a password: names and addresses that fail too often are locked for a while, and told so."""
+"""Protection against guessing passwords: names and addresses with too many failures are locked for a while."""
 
 from datetime import timedelta
 
@@ -57,11 +57,11 @@ def test_unknown_names_get_the_same_answer_as_known_ones(client):
     known = [attempt(client, REMOTE_ADDR="198.51.100.7") for _ in range(LIMIT)]
     unknown = [attempt(client, username="nina", REMOTE_ADDR="198.51.100.8") for _ in range(LIMIT)]
 
-    def told(answer):
+    def message(answer):
         page = answer.content.decode().replace("nina", "mona")
         return answer.status_code, page[page.index("</h1>") : page.index('id="id_username"')]
 
-    assert list(map(told, known)) == list(map(told, unknown))
+    assert list(map(message, known)) == list(map(message, unknown))
 
 
 def test_behind_a_proxy_the_client_is_locked_and_not_the_proxy(client, settings):

@@ -1,4 +1,4 @@
-"""Today so far, beside the same weekday's usual to the same time on the clock."""
+"""Today so far, compared with the usual of the same weekday up to the same clock time."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -31,21 +31,21 @@ def test_usual_is_the_average_of_four_weeks_up_to_the_same_clock_time():
     number = make_number()
     for week in range(1, 5):
         day = TODAY - timedelta(days=7 * week)
-        for minute in range(2 * week):  # 2, 4, 6 and 8 calls before half past nine
+        for minute in range(2 * week):  # 2, 4, 6 and 8 calls before 9:30
             call(number, at(day, 9, minute), answered=minute > 0)
         call(number, at(day, 9, 31))  # too late to be compared
     for minute in range(3):
         call(number, at(TODAY, 9, minute))
-    call(number, at(TODAY, 9, 31))  # in the quarter-hour that is not full yet
+    call(number, at(TODAY, 9, 31))  # in a quarter-hour that is not over
     rollups.recount_changed(wait=True)
 
     today = so_far(Coverage.read([number]), at(TODAY, 9, 44))
 
-    found = {one["key"]: (one["now"].value, one["usual"]) for one in today["figures"]}
-    assert found["offered"] == (3, 5.0)
-    assert found["answered"] == (3, 4.0)
-    assert found["missed"] == (0, 1.0)
-    assert found["service_level"] == (1.0, 16 / 20)
+    figures = {row["key"]: (row["now"].value, row["usual"]) for row in today["figures"]}
+    assert figures["offered"] == (3, 5.0)
+    assert figures["answered"] == (3, 4.0)
+    assert figures["missed"] == (0, 1.0)
+    assert figures["service_level"] == (1.0, 16 / 20)
     assert today["until"] == at(TODAY, 9, 30)
     assert str(today["weekday"]) == "Wednesday"
 
@@ -59,10 +59,10 @@ def test_weeks_before_the_first_call_do_not_count_as_usual():
 
     def usual(*numbers):
         today = so_far(Coverage.read(numbers), at(TODAY, 9, 44))
-        return today["weeks"], next(one["usual"] for one in today["figures"] if one["key"] == "offered")
+        return today["weeks"], next(row["usual"] for row in today["figures"] if row["key"] == "offered")
 
     assert usual(number) == (2, 7)
-    # A number without any call has no first one, and takes none from others.
+    # A number without calls has no first call, and does not change that of others.
     assert usual(older) == (0, None)
     assert usual(number, older) == (2, 7)
     call(older, at(TODAY - timedelta(days=21), 12))

@@ -1,7 +1,7 @@
-"""A month whose truth is known: every figure of every page and file is held against it, for each person who looks.
+"""Compares every figure of every page and file with a scripted month, for each user.
 
-The month is scenario.py, what it must come to expected.py; pages are read by html_reader.py and held by assertions.py.
-It is played once. A new figure gets its truth in expected.py; a new page is read by `read`."""
+scenario.py has the month and expected.py the right figures; html_reader.py reads pages and assertions.py checks them.
+The month is loaded once. A new figure is added to expected.py; tests of a new page use `read`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ pytestmark = pytest.mark.django_db
 
 MONTH = (FIRST, LAST)
 INSIDE, OUTSIDE = (FIRST, LAST, "inside"), (FIRST, LAST, "outside")
-# Holds both days in the middle of which the latecomer's boxes were ticked.
+# Contains both days within which the latecomer's boxes were ticked.
 WEEK = (date(2026, 10, 12), date(2026, 10, 18))
 BLOCKS_DAY, FORWARDS_DAY = ((moment.date(), moment.date()) for moment in (scenario.BLOCKS_FROM, scenario.FORWARDS_FROM))
 THE_LONG_DAY = (LONG_DAY, LONG_DAY)
@@ -90,7 +90,7 @@ EVERYBODY = list(PEOPLE)
 
 @pytest.fixture(scope="module")
 def month(django_db_setup, django_db_blocker):
-    """Played once and read by all; committed, as posts are, so it is taken away at the end."""
+    """The month, loaded and committed once for all tests, and removed at the end."""
     with django_db_blocker.unblock():
         try:
             scenario.play()
@@ -106,7 +106,7 @@ def month(django_db_setup, django_db_blocker):
             call_command("flush", interactive=False, verbosity=0)
 
 
-# --- The plan itself -----------------------------------------------------------------------------
+# --- The script itself ---------------------------------------------------------------------------
 
 
 def test_posts_of_the_plan_match_the_outcomes_of_its_calls_as_far_as_measured():
@@ -248,19 +248,19 @@ CLASSES = [
 
 
 def seconds_of(line: Line, stretch: Stretch, key: str) -> list[int]:
-    """Return how long each call took, in whole seconds begun, the shortest first."""
+    """Return the durations of calls, rounded up to full seconds, shortest first."""
     calls = [call for call in expected.offered([line], stretch) if expected.is_measured(call, key)]
-    told = [getattr(call, TIMES[key]) for call in calls if call.outcome == "answered"]
-    return sorted(math.ceil(one) for one in told if one is not None)
+    times = [getattr(call, TIMES[key]) for call in calls if call.outcome == "answered"]
+    return sorted(math.ceil(time_s) for time_s in times if time_s is not None)
 
 
 def within(seconds: list[int], share: float) -> str:
-    """The nearest rank: of those that took no longer there are at least so many."""
+    """Return the nearest rank: the shortest time within which at least this share of calls lies."""
     return expected.clock(seconds[math.ceil(share * len(seconds)) - 1]) if seconds else "–"
 
 
 def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
-    """Mean, median and nine tenths of each kind of time, now and before; and how they are spread."""
+    """Check average, median and 90 % of each kind of time in both periods, and the classes."""
     table = page.table("t-times")
     for key, row in zip(TIMES, table.rows, strict=True):
         now, was = figure([line], whole, key), figure([line], then, key)
@@ -290,7 +290,7 @@ def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
 
 
 def hold_levels(page: Page, line: Line, period: Period, by: str) -> None:
-    """The service level of each interval, with its two sides."""
+    """Check the service level of each interval, with numerator and denominator."""
     tables = [table for table in page.tables if table.name == "t-levels"]
     pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
     if not tables:
@@ -311,7 +311,7 @@ def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
 
 
 def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
-    """The most calls at once in each interval, also of calls that began before it."""
+    """Check the peak of each interval, including calls that began before it."""
     tables = [table for table in page.tables if table.name == "t-peaks"]
     pieces = expected.cut(*period, by or ("hour" if period[0] == period[1] else "day"))
     wanted = [most_at_once(line, piece) for piece in pieces]
@@ -322,7 +322,7 @@ def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
 
 
 def hold_weeks(page: Page, line: Line, period: Period) -> None:
-    """The same weekdays of the weeks before."""
+    """Check the same weekdays of the weeks before."""
     tables = [table for table in page.tables if table.name == "t-weeks"]
     weeks = weeks_before([line], period, whole=True)
     assert len(tables) == bool(weeks)
@@ -331,13 +331,13 @@ def hold_weeks(page: Page, line: Line, period: Period) -> None:
             hold_row(row, [line], week, (page.address, week))
         for name, cell in list(table.total.items())[1:]:
             cells = [figure([line], week, KEYS[name]) for week in weeks]
-            if KEYS[name] in OUTCOME_OF_FIGURE and not all(one.why for one in cells):
-                wanted = sum(int(one.value or 0) for one in cells)
+            if KEYS[name] in OUTCOME_OF_FIGURE and not all(cell.why for cell in cells):
+                wanted = sum(int(cell.value or 0) for cell in cells)
                 assert [link.calls for link in cell.links] == [wanted] * bool(wanted), (page.address, name)
 
 
 def hold_boxes(page: Page, line: Line) -> None:
-    """Since when each of the five posts arrives, or that it does not."""
+    """Check since when each of the five posts arrives, or that it does not."""
     (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
     for kind in KINDS:
         since = expected.arrives_from(line, kind)
@@ -357,7 +357,7 @@ def test_the_hours_of_the_week_are_correct(month, who, period, show):
 
 
 def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
-    """Every cell of the week: its calls, over the times its hour occurred; days and hours sum them up."""
+    """Check every cell of the week: calls per occurrence of its hour; days and hours are sums."""
     whole = expected.days(*period)
     calls = expected.offered(lines, whole)
     began = hours_asked_for(lines, period)
@@ -386,7 +386,7 @@ def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> No
 
 
 def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
-    """Return when each hour of a period began. One occurs where one of the numbers is asked for in it."""
+    """Return the hours of a period that match the opening filter for at least one of the numbers."""
     return [
         piece.start.astimezone(BERLIN)
         for piece in expected.cut(*period, "hour")
@@ -463,7 +463,7 @@ def seconds(value: object) -> str:
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
     calls = {call.uuid: call for call in seen_by(who, MONTH)}
-    # The list leaves the year away while it lasts.
+    # The list omits the current year.
     year = "" if datetime.now(BERLIN).year == FIRST.year else f" {FIRST.year}"
 
     listed = list_of(month, who, f"/reports/calls/?{query(MONTH)}")
@@ -473,14 +473,14 @@ def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
     assert began == sorted(began, reverse=True)
     for uuid, row in listed:
         call = calls[uuid]
-        told = call.has(ANSWER)
+        is_answered = call.has(ANSWER)
         assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
         assert row["Number"].text == call.line.label
         assert row["Caller"].text == ("withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), call
         assert row["Outcome"].text == LABELS.get(expected.shown_outcome(call), "not measured"), call
-        assert row["Wait"].text == seconds(call.wait_s if told else None), call
-        assert row["Ring"].text == seconds(call.ring_s if told else None), call
-        assert row["Talk"].text == seconds(call.talk_s if told else None), call
+        assert row["Wait"].text == seconds(call.wait_s if is_answered else None), call
+        assert row["Ring"].text == seconds(call.ring_s if is_answered else None), call
+        assert row["Talk"].text == seconds(call.talk_s if is_answered else None), call
         assert row["Last block"].text == BLOCK_LABELS.get(call.last_block, call.last_block or "–"), call
         assert row["Forwards"].text == str(sum(step.kind == FORWARD for step in call.posted)), call
         assert row["Blocks"].text == str(len(call.blocks)), call
@@ -516,7 +516,7 @@ def test_callbacks_are_listed_separately(month):
 
 
 def a_few_of_every_kind() -> list[Scripted]:
-    """One call of each number and outcome, and all that have their oddities."""
+    """Return one call of each number and outcome, and all odd calls."""
     kinds = {(call.line.key, expected.shown_outcome(call)): call for call in scenario.CALLS}
     odd = [call for call in scenario.CALLS if call.day == date(2026, 10, 20) and call.line is HOTLINE]
     return list({call.uuid: call for call in [*kinds.values(), *odd]}.values())
@@ -525,22 +525,22 @@ def a_few_of_every_kind() -> list[Scripted]:
 def test_the_page_of_a_call_shows_its_outcome_and_who_was_tried(month):
     for call in a_few_of_every_kind():
         page = html_reader.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
-        told, shown = call.has(ANSWER), expected.shown_outcome(call)
+        is_answered, shown = call.has(ANSWER), expected.shown_outcome(call)
 
         assert page.lead.startswith(LABELS.get(shown, "not measured")), call
         if shown == "answered":
             assert f"by{call.answered_by}" in page.lead.replace(" ", ""), call
             assert f"{call.answered_by} answered" in page.happened, call
         tried = [step.detail for step in call.posted if step.kind == FORWARD]
-        # Those that ring at once were posted at once: in which order is not known.
+        # Destinations that ring at the same time were posted at the same time, so their order is not known.
         forwards = re.findall(r"Forward (\d+) to (\S+)", page.happened)
         assert [int(n) for n, _destination in forwards] == list(range(1, len(tried) + 1)), call
         assert sorted(destination for _n, destination in forwards) == sorted(tried), call
         assert (f"{len(tried)} forward{'s' * (len(tried) != 1)}." in page.lead) == bool(tried), call
         assert page.figures["Started"][0] == f"{call.at:%H:%M:%S}"
-        assert page.figures["Time to answer"][0] == seconds(call.wait_s if told else None), call
-        assert page.figures["Ring time"][0] == seconds(call.ring_s if told else None), call
-        assert page.figures["Talk time"][0] == seconds(call.talk_s if told else None), call
+        assert page.figures["Time to answer"][0] == seconds(call.wait_s if is_answered else None), call
+        assert page.figures["Ring time"][0] == seconds(call.ring_s if is_answered else None), call
+        assert page.figures["Talk time"][0] == seconds(call.talk_s if is_answered else None), call
 
 
 # --- Files ---------------------------------------------------------------------------------------
@@ -553,7 +553,7 @@ def iso(moment: datetime) -> str:
 
 
 def counts_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
-    """The rows of counts.csv, as the truths have them."""
+    """Return the expected rows of counts.csv."""
     rows = []
     for piece in expected.cut(*period, grain):
         for line in sorted(lines, key=lambda line: line.e164):
@@ -587,7 +587,7 @@ def blocks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[
 
 
 def week_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
-    """The rows of week.csv, as the truths have them."""
+    """Return the expected rows of week.csv."""
     whole = expected.days(*period)
     calls = expected.offered(lines, whole)
     times = Counter((at.isoweekday(), at.hour) for at in hours_asked_for(lines, period))
@@ -620,7 +620,7 @@ TALK_ENDS = (60, 120, 180, 300, 600, 1200, 1800)
 
 
 def times_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
-    """The rows of times.csv, as the truths have them."""
+    """Return the expected rows of times.csv."""
     rows = []
     for line, key in product(sorted(lines, key=lambda line: line.e164), TIMES):
         each = seconds_of(line, expected.days(*period), key)
@@ -642,12 +642,12 @@ def times_rows(lines: Sequence[Line], period: Period) -> list[dict[str, str]]:
 
 
 def peaks_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[str, str]]:
-    """The rows of peaks.csv, as the truths have them."""
+    """Return the expected rows of peaks.csv."""
     rows = []
     quarter_hours = expected.cut(*period, "quarter-hour")
     for piece, line in product(expected.cut(*period, grain), sorted(lines, key=lambda line: line.e164)):
         if most := most_at_once(line, piece):
-            first = next(one for one in quarter_hours if one.start in piece and most_at_once(line, one) == most)
+            first = next(part for part in quarter_hours if part.start in piece and most_at_once(line, part) == most)
             rows.append(
                 {"start": iso(piece.start), "end": iso(piece.end)}
                 | {"destination_number": line.e164, "label": line.label}
@@ -661,7 +661,7 @@ def safe(text: str) -> str:
 
 
 def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
-    """The rows of calls.csv, as the truths have them."""
+    """Return the expected rows of calls.csv."""
 
     def exact(moment: datetime | None) -> str:
         return moment.astimezone(BERLIN).isoformat(timespec="milliseconds") if moment else ""
@@ -702,15 +702,15 @@ def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Calls of one moment stand in no order that anybody promises."""
+    """Sort rows, because the order of calls with the same start is not defined."""
     return sorted(rows, key=lambda row: row["call_uuid"]) if "call_uuid" in rows[0] else rows
 
 
-def hold_rows(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
-    """Rows are the same, cell by cell, whatever columns stand beside those that are known here."""
-    assert len(found) == len(wanted)
+def hold_rows(rows: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
+    """Check that rows are equal in the columns known here; there may be more columns."""
+    assert len(rows) == len(wanted)
     assert wanted
-    for row, truth in zip(found, wanted, strict=True):
+    for row, truth in zip(rows, wanted, strict=True):
         assert {name: row[name] for name in truth} == truth
 
 
@@ -759,7 +759,7 @@ NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", 
 
 
 def for_excel(name: str, text: str) -> str:
-    """A cell as the German Excel reads it by a double click."""
+    """Return a cell as German Excel reads it."""
     if name.endswith("_at") or name in {"start", "end", "silent_since"}:
         return text[:19].replace("T", " ")
     if name in {"destination_number", "caller_id_number", "answered_destination"} and text.startswith("+"):
@@ -770,7 +770,7 @@ def for_excel(name: str, text: str) -> str:
 
 
 def in_workbook(name: str, text: str) -> str | float:
-    """A cell as a workbook holds it: times in days since the end of 1899, by the clock of the reports' zone."""
+    """Return a cell as in a workbook: times are days since the end of 1899, in the reports' time zone."""
     if name.endswith("_at") or name in {"start", "end"}:
         there = datetime.fromisoformat(text).replace(tzinfo=None) - datetime(1899, 12, 30)  # noqa: DTZ001 (Excel knows no zones)
         return there / timedelta(days=1)
@@ -799,11 +799,11 @@ def test_the_files_for_excel_hold_the_same(month, who, what):
         truth = in_order(truth)
         book = in_order(html_reader.xlsx_rows(client, f"/reports/{what}.xlsx?{asked}"))
         assert len(book) == len(truth)
-        for row, told in zip(book, truth, strict=True):
-            there = {name: in_workbook(name, text) for name, text in told.items() if text}
-            assert row.keys() & told.keys() == there.keys()
+        for row, cells in zip(book, truth, strict=True):
+            there = {name: in_workbook(name, text) for name, text in cells.items() if text}
+            assert row.keys() & cells.keys() == there.keys()
             for name, value in there.items():
-                assert row[name] == (value if isinstance(value, str) else pytest.approx(value, abs=1e-9)), (name, told)
+                assert row[name] == (value if isinstance(value, str) else pytest.approx(value, abs=1e-9)), (name, cells)
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -825,8 +825,8 @@ def test_the_file_for_planners_is_correct(month, who):
 def test_users_never_see_the_numbers_of_others(month):
     for who, lines in PEOPLE.items():
         for line in LINES:
-            found = month.clients[who].get(f"/reports/numbers/{month.numbers[line]}/").status_code
-            assert found == (200 if line in lines else 404)
+            status = month.clients[who].get(f"/reports/numbers/{month.numbers[line]}/").status_code
+            assert status == (200 if line in lines else 404)
 
 
 # --- Today, and what arrives -----------------------------------------------------------------------
@@ -852,9 +852,9 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
     so_far = Stretch(local(day, 0).astimezone(UTC), until, opening)
     clock = until.astimezone(BERLIN)
     weeks = [
-        Stretch(local(one, 0).astimezone(UTC), local(one, clock.hour, clock.minute).astimezone(UTC), opening)
-        for one in (day - 7 * n * DAY for n in range(1, 5))
-        if one >= first_day(lines)
+        Stretch(local(before, 0).astimezone(UTC), local(before, clock.hour, clock.minute).astimezone(UTC), opening)
+        for before in (day - 7 * n * DAY for n in range(1, 5))
+        if before >= first_day(lines)
     ]
 
     page = read(month, who, f"/reports/?{query((day, day, opening))}", (day, day, opening))
@@ -868,15 +868,15 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
         assert row["Usual"].text == usual_of(lines, weeks, key), (page.address, key)
     days = [day - n * DAY for n in range(28, 0, -1)]
     for line in lines if expected.offered(lines, expected.days(day, day, opening)) else ():
-        calls = [len(expected.offered([line], expected.days(one, one, opening))) for one in days]
+        calls = [len(expected.offered([line], expected.days(day, day, opening))) for day in days]
         cell = page.table("t-numbers").named(line.label)["28 days"]
         assert cell.title == f"{min(calls)} to {max(calls)} calls a day, {calls[-1]} on the last", page.address
         lowest, highest = min(cell.line), max(cell.line)
-        each = [(height - lowest) / (highest - lowest or 1) for height in cell.line]
-        assert [min(calls) + round(one * (max(calls) - min(calls))) for one in each] == calls, page.address
+        heights = [(height - lowest) / (highest - lowest or 1) for height in cell.line]
+        assert [min(calls) + round(height * (max(calls) - min(calls))) for height in heights] == calls, page.address
 
 
-# Weeks of which the one before is known; in the first the latecomer's forwards began in the week before.
+# Weeks whose previous week is known; in the week before the first, the latecomer's forwards began.
 AFTER_FORWARDS, AFTER_BLOCKS = (date(2026, 10, 19), date(2026, 10, 25)), (date(2026, 10, 26), LAST)
 
 
@@ -887,7 +887,7 @@ AFTER_FORWARDS, AFTER_BLOCKS = (date(2026, 10, 19), date(2026, 10, 25)), (date(2
         (AFTER_FORWARDS, local(LAST, 12)),
         (AFTER_BLOCKS, local(LAST + DAY, 12)),
         ((*AFTER_FORWARDS, "inside"), local(LAST, 12)),
-        # What includes today is compared up to the last full quarter-hour, and in the first one not at all.
+        # Periods with today are compared up to the last full quarter-hour; in the first one there is no comparison.
         ((LAST, LAST), local(LAST, 12, 7)),
         ((LAST, LAST), local(LAST, 0, 7)),
         ((date(2026, 10, 26), LAST), local(LAST, 12, 7)),
@@ -922,7 +922,7 @@ def test_a_number_with_recent_first_posts_does_not_stop_the_comparison_of_others
 
     assert page.figures["Answered"][2].startswith("before ")
     assert not page.figures["Answered"][2].startswith("before –")
-    # The hotline alone: sales sends no answers, the tape expects none, and the latecomer's began in the week before.
+    # Only the hotline: sales sends no answers, the tape expects none, and the latecomer's began in the previous week.
     assert page.said["compared"] == "Compared: 1 to 4 of 4 numbers, those measured in both periods"
 
 
@@ -957,7 +957,7 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
     hold_rows(html_reader.excel_rows(asked[0], f"{asked[1]}?format=excel"), wanted)
     assert len(html_reader.xlsx_rows(asked[0], "/reports/coverage.xlsx")) == len(wanted)
     unmeasured = [
-        ", ".join(str(one.label) for key, one in FIGURES.items() if expected.measured_from(line, key) == NEVER)
+        ", ".join(str(known.label) for key, known in FIGURES.items() if expected.measured_from(line, key) == NEVER)
         for line in PEOPLE[who]
     ]
     for words in filter(None, unmeasured):
@@ -966,7 +966,7 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
 
 
 def coverage_rows(lines: Sequence[Line], now: datetime) -> list[dict[str, str]]:
-    """The rows of coverage.csv, as the truths have them."""
+    """Return the expected rows of coverage.csv."""
     rows = []
     for line, kind in product(sorted(lines, key=lambda line: line.e164), KINDS):
         setting = str(line.settings.get(kind.lower(), "automatic"))
@@ -989,7 +989,7 @@ def coverage_rows(lines: Sequence[Line], now: datetime) -> list[dict[str, str]]:
 
 @cache
 def came(line: Line, kind: str) -> list[datetime]:
-    """Return when the posts of a kind came, of callbacks too."""
+    """Return when the posts of a kind came, including those of callbacks."""
     calls = [call for call in scenario.CALLS if call.line is line]
     return [
         at for call in calls for step, (at, _body) in zip(call.posted, call.bodies(), strict=True) if step.kind == kind
@@ -1003,7 +1003,7 @@ def said_of(moment: datetime) -> str:
 
 @cache
 def silence_of(line: Line, now: datetime) -> str:
-    """Return the warning of a number that should have had eight calls since its last post, by the four weeks before."""
+    """Return the warning if a number should have had eight calls since its last post, judged by four weeks."""
     last = max(at for kind in KINDS for at in came(line, kind))
     since = max(last, now - 7 * DAY)
     calls = [call.began for call in scenario.CALLS if call.line is line and not call.is_callback]
@@ -1020,36 +1020,36 @@ def silence_of(line: Line, now: datetime) -> str:
 
 @dataclass
 class Tried:
-    """What one destination comes to."""
+    """The figures of one destination."""
 
     attempts: int = 0
     tried: int = 0
     answers: int = 0
-    rated: int = 0  # answers where attempts are measured too
+    rated: int = 0  # answers of calls whose attempts are measured too
     rated_attempts: int = 0
     rings: list[Fraction] = field(default_factory=list)
 
 
 def tried_by_destination(lines: Sequence[Line], stretch: Stretch) -> dict[str, Tried]:
-    """Reckon attempts and answers from the steps of each call, as far as they are measured."""
-    found: dict[str, Tried] = {}
+    """Count attempts and answers from the steps of each call, as far as measured."""
+    by_destination: dict[str, Tried] = {}
     for call in expected.offered(lines, stretch):
         is_tried, is_answered = (call.began >= expected.arrives_from(call.line, kind) for kind in (FORWARD, ANSWER))
         attempts = [step for step in call.posted if step.kind == FORWARD]
         answer = min((step for step in call.posted if step.kind == ANSWER), key=lambda step: step.after_s, default=None)
         for destination in {step.detail for step in attempts} if is_tried else ():
             times = sum(step.detail == destination for step in attempts)
-            one = found.setdefault(destination, Tried())
-            one.attempts, one.tried = one.attempts + times, one.tried + 1
-            one.rated_attempts += times * is_answered
+            figures = by_destination.setdefault(destination, Tried())
+            figures.attempts, figures.tried = figures.attempts + times, figures.tried + 1
+            figures.rated_attempts += times * is_answered
         if answer and is_answered:
-            one = found.setdefault(answer.detail, Tried())
-            one.answers += 1
-            one.rated += is_tried
+            figures = by_destination.setdefault(answer.detail, Tried())
+            figures.answers += 1
+            figures.rated += is_tried
             before = [s.after_s for s in attempts if s.detail == answer.detail and s.after_s <= answer.after_s]
             if before and is_tried:
-                one.rings.append(Fraction(answer.after_s - max(before)))
-    return found
+                figures.rings.append(Fraction(answer.after_s - max(before)))
+    return by_destination
 
 
 @pytest.mark.parametrize("lines", [(HOTLINE, SALES), LINES], ids=["covered", "all"])
@@ -1064,19 +1064,22 @@ def test_the_page_of_forwards_is_correct(month, settings, period, lines):
     table = page.table("t-destinations")
     assert len(table.rows) == len(wanted)
     shown = {re.sub(r"\W", "", row["Destination"].text): row for row in table.rows}
-    for destination, one in wanted.items():
+    for destination, figures in wanted.items():
         (row,) = [row for name, row in shown.items() if re.sub(r"\W", "", destination) in name]
-        rate = f"{round(one.rated / one.rated_attempts * 100)} %" if one.rated_attempts else "–"
-        ring = expected.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
+        rate = f"{round(figures.rated / figures.rated_attempts * 100)} %" if figures.rated_attempts else "–"
+        ring = expected.clock(float(sum(figures.rings) / len(figures.rings))) if figures.rings else "–"
         cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
-        assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
-        for name, calls in (("Calls tried", one.tried), ("Answers", one.answers)):
+        assert cells == [str(figures.attempts), str(figures.tried), str(figures.answers), rate, ring], (
+            page.address,
+            destination,
+        )
+        for name, calls in (("Calls tried", figures.tried), ("Answers", figures.answers)):
             assert [link.calls for link in row[name].links] == [calls] * bool(calls), (page.address, destination)
     for name, total in (("By type", "t-types"), ("By course", "t-courses")):
         sums = page.table(total).total
-        assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
-        assert sums["Answers"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
+        assert sums["Attempts"].text.rstrip("*") == str(sum(figures.attempts for figures in wanted.values())), name
+        assert sums["Answers"].text.rstrip("*") == str(sum(figures.answers for figures in wanted.values())), name
 
     rows = html_reader.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
     for column, kind in (("attempts", "attempts"), ("answers", "answers")):
-        assert sum(int(row[column] or 0) for row in rows) == sum(getattr(one, kind) for one in wanted.values())
+        assert sum(int(row[column] or 0) for row in rows) == sum(getattr(figures, kind) for figures in wanted.values())

@@ -1,4 +1,4 @@
-"""The week by its hours and the period by its intervals: local hours, averages over the times an hour occurred."""
+"""Hours of the week and intervals: local hours, averages over how often an hour occurred."""
 
 import re
 from collections import Counter
@@ -70,7 +70,7 @@ def test_the_repeated_hour_occurred_once_more_and_the_skipped_one_once_less():
     call(number, local(29, 3, 10, month=3))
     spring = week_of(number, period=march)
 
-    assert (october.offered, october.times) == (2, 3)  # two Sundays, one of them with two such hours
+    assert (october.offered, october.times) == (2, 3)  # two Sundays, one with the repeated hour
     assert (at(spring, 7, 1).times, at(spring, 7, 2).times, at(spring, 7, 3).times) == (1, 0, 1)
     assert at(spring, 7, 2).mean(Shown.OFFERED) is None
 
@@ -129,12 +129,12 @@ def page(client, query=""):
 
 @pytest.fixture
 def traffic():
-    one, other = make_number(label="Hotline"), make_number("+4930123456", label="Berlin")
+    hotline, other = make_number(label="Hotline"), make_number("+4930123456", label="Berlin")
     for n, moment in enumerate([local(19, 9, 5), local(19, 9, 40), local(20, 14, 59), local(25, 2, 30, fold=1)]):
-        call(one, moment, answered=n % 2 == 0)
+        call(hotline, moment, answered=n % 2 == 0)
     call(other, local(19, 9, 20), answered=True)
     rollups.recount_changed(wait=True)
-    return one, other
+    return hotline, other
 
 
 @pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
@@ -201,13 +201,13 @@ def test_half_hours_are_downloaded_too(client, traffic):
 
 
 def test_calls_in_the_future_have_no_average():
-    """As after a clock that was ahead is set back."""
+    """For example after a clock that was ahead was set back."""
     number = make_number()
     call(number, local(26, 9))
 
     week = week_of(number, now=local(20, 12))
 
-    assert (at(week, 1, 9).times, at(week, 1, 9).offered) == (1, 1)  # the Monday before has been
+    assert (at(week, 1, 9).times, at(week, 1, 9).offered) == (1, 1)  # the previous Monday has occurred
     early = week_of(number, now=local(19, 8))
     assert (at(early, 1, 9).times, at(early, 1, 9).offered) == (0, 1)
     assert (early.busiest(), early.worst(), early.most(Shown.OFFERED)) == (None, None, 0.0)

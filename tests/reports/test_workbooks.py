@@ -1,4 +1,4 @@
-"""The downloads as workbooks: typed cells, the rows of the CSV, and a sheet that says what they are."""
+"""Downloads as workbooks: typed cells, the rows of the CSV, and a sheet that explains them."""
 
 import io
 import re
@@ -22,30 +22,30 @@ MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def sheets(answer):
-    """Return the cells of each sheet, row by row: (type, text), types as the format has them."""
+    """Return the cells of each sheet, row by row: (type, text), with the types of the file format."""
     book = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     answer.close()
     shared = []
     if "xl/sharedStrings.xml" in book.namelist():
         root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
-        shared = ["".join(one.itertext()) for one in root]
-    found = []
+        shared = ["".join(item.itertext()) for item in root]
+    contents = []
     for n in (1, 2):
         root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{n}.xml"))
         rows = []
         for row in root.iter(f"{MAIN}row"):
             cells = {}
-            for one in row:
-                kind, value = one.get("t", "n"), "".join(one.itertext())
-                place = re.match("[A-Z]+", one.get("r")).group()
+            for cell in row:
+                kind, value = cell.get("t", "n"), "".join(cell.itertext())
+                place = re.match("[A-Z]+", cell.get("r")).group()
                 cells[place] = ("text", shared[int(value)] if kind == "s" else value) if kind != "n" else ("n", value)
             rows.append(cells)
-        found.append(rows)
-    return found
+        contents.append(rows)
+    return contents
 
 
 def serial(moment):
-    """A time as Excel counts it: days since the end of 1899."""
+    """Return a time as Excel stores it: days since the end of 1899."""
     return (moment - datetime(1899, 12, 30)) / timedelta(days=1)  # noqa: DTZ001 (Excel knows no zones)
 
 
@@ -129,6 +129,6 @@ def test_a_column_is_defined_as_in_its_own_file(client):
 
     assert said("blocks")["calls"] == str(FIGURES["block_calls"].definition)
     assert said("peaks")["peak"] == str(FIGURES["at_once"].definition)
-    # Calls of a class of times are those of no block.
+    # `calls` of classes of times are not those of blocks.
     assert "calls" not in said("times")
     assert said("counts")["ring_s"] == str(FIGURES["ring"].definition)
