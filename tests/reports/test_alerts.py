@@ -49,7 +49,7 @@ def make_silent(e164, label, **more):
     return number
 
 
-def sent(mails):
+def told(mails):
     return sorted((*mail.to, mail.subject) for mail in mails)
 
 
@@ -64,7 +64,7 @@ def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbo
 
     tasks.tell_silences()
 
-    assert sent(mailoutbox) == [
+    assert told(mailoutbox) == [
         ("anna@example.com", "Calltally: 2 numbers are silent"),
         ("bert@example.com", "Calltally: Berlin is silent"),
         ("staff@example.com", "Calltally: 2 numbers are silent"),

@@ -204,9 +204,9 @@ def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy
     client.force_login(make_staff())
     page = client.get(f"/reports/forwards/?{QUERY}{chosen}").content.decode()
     assert "is off for +49 221 55400301" in page
-    counts = links(page)
-    assert {key for key, _calls, _href in counts} == {"tried", "forward_answers", "handovers"}
-    for key, calls, href in counts:
+    found = links(page)
+    assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
+    for key, calls, href in found:
         names = listed(client, href)
         assert len(names) == calls, (key, href)
         assert "left out" not in names

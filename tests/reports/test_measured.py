@@ -168,10 +168,10 @@ def test_a_post_that_was_never_seen_names_its_box():
     call(number, "one", NOON, S=0, F=2, A=4, E=50)
     rollups.recount_changed()
 
-    blocks = counts.blocks([number], TODAY)
+    found = counts.blocks([number], TODAY)
 
-    assert (len(blocks), blocks.left_out, blocks.total.state) == (0, 1, CellState.NOT_MEASURED)
-    assert blocks.total.reason == (
+    assert (len(found), found.left_out, found.total.state) == (0, 1, CellState.NOT_MEASURED)
+    assert found.total.reason == (
         "BLOCK_END has never arrived for +49 221 55400300: the box ‘after each block’ is off."
     )
 

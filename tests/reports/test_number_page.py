@@ -267,8 +267,8 @@ def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_cal
 
     classes = page.table("t-classes")
     asked = {row["Took"].text: [link.href for link in row["Time to answer"].links] for row in classes.rows}
-    listed_by_label = {label: [uuids(client, href) for href in hrefs] for label, hrefs in asked.items() if hrefs}
-    assert listed_by_label == {
+    found = {label: [uuids(client, href) for href in hrefs] for label, hrefs in asked.items() if hrefs}
+    assert found == {
         "up to 5 s": [["a"]],
         "5 to 10 s": [["b"]],
         "10 to 20 s": [["c"]],

@@ -337,7 +337,7 @@ def hold_weeks(page: Page, line: Line, period: Period) -> None:
 
 
 def hold_boxes(page: Page, line: Line) -> None:
-    """Check since when each of the five posts arrives, or that it does not."""
+    """Since when each of the five posts arrives, or that it does not."""
     (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
     for kind in KINDS:
         since = expected.arrives_from(line, kind)
@@ -473,14 +473,14 @@ def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
     assert began == sorted(began, reverse=True)
     for uuid, row in listed:
         call = calls[uuid]
-        is_answered = call.has(ANSWER)
+        told = call.has(ANSWER)
         assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
         assert row["Number"].text == call.line.label
         assert row["Caller"].text == ("withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), call
         assert row["Outcome"].text == LABELS.get(expected.shown_outcome(call), "not measured"), call
-        assert row["Wait"].text == seconds(call.wait_s if is_answered else None), call
-        assert row["Ring"].text == seconds(call.ring_s if is_answered else None), call
-        assert row["Talk"].text == seconds(call.talk_s if is_answered else None), call
+        assert row["Wait"].text == seconds(call.wait_s if told else None), call
+        assert row["Ring"].text == seconds(call.ring_s if told else None), call
+        assert row["Talk"].text == seconds(call.talk_s if told else None), call
         assert row["Last block"].text == BLOCK_LABELS.get(call.last_block, call.last_block or "–"), call
         assert row["Forwards"].text == str(sum(step.kind == FORWARD for step in call.posted)), call
         assert row["Blocks"].text == str(len(call.blocks)), call
@@ -525,22 +525,22 @@ def a_few_of_every_kind() -> list[Scripted]:
 def test_the_page_of_a_call_shows_its_outcome_and_who_was_tried(month):
     for call in a_few_of_every_kind():
         page = html_reader.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
-        is_answered, shown = call.has(ANSWER), expected.shown_outcome(call)
+        told, shown = call.has(ANSWER), expected.shown_outcome(call)
 
         assert page.lead.startswith(LABELS.get(shown, "not measured")), call
         if shown == "answered":
             assert f"by{call.answered_by}" in page.lead.replace(" ", ""), call
             assert f"{call.answered_by} answered" in page.happened, call
         tried = [step.detail for step in call.posted if step.kind == FORWARD]
-        # Destinations that ring at the same time were posted at the same time, so their order is not known.
+        # Those that ring at once were posted at once: in which order is not known.
         forwards = re.findall(r"Forward (\d+) to (\S+)", page.happened)
         assert [int(n) for n, _destination in forwards] == list(range(1, len(tried) + 1)), call
         assert sorted(destination for _n, destination in forwards) == sorted(tried), call
         assert (f"{len(tried)} forward{'s' * (len(tried) != 1)}." in page.lead) == bool(tried), call
         assert page.figures["Started"][0] == f"{call.at:%H:%M:%S}"
-        assert page.figures["Time to answer"][0] == seconds(call.wait_s if is_answered else None), call
-        assert page.figures["Ring time"][0] == seconds(call.ring_s if is_answered else None), call
-        assert page.figures["Talk time"][0] == seconds(call.talk_s if is_answered else None), call
+        assert page.figures["Time to answer"][0] == seconds(call.wait_s if told else None), call
+        assert page.figures["Ring time"][0] == seconds(call.ring_s if told else None), call
+        assert page.figures["Talk time"][0] == seconds(call.talk_s if told else None), call
 
 
 # --- Files ---------------------------------------------------------------------------------------
@@ -922,7 +922,7 @@ def test_a_number_with_recent_first_posts_does_not_stop_the_comparison_of_others
 
     assert page.figures["Answered"][2].startswith("before ")
     assert not page.figures["Answered"][2].startswith("before –")
-    # Only the hotline: sales sends no answers, the tape expects none, and the latecomer's began in the previous week.
+    # The hotline alone: sales sends no answers, the tape expects none, and the latecomer's began in the week before.
     assert page.said["compared"] == "Compared: 1 to 4 of 4 numbers, those measured in both periods"
 
 
@@ -1064,22 +1064,19 @@ def test_the_page_of_forwards_is_correct(month, settings, period, lines):
     table = page.table("t-destinations")
     assert len(table.rows) == len(wanted)
     shown = {re.sub(r"\W", "", row["Destination"].text): row for row in table.rows}
-    for destination, figures in wanted.items():
+    for destination, one in wanted.items():
         (row,) = [row for name, row in shown.items() if re.sub(r"\W", "", destination) in name]
-        rate = f"{round(figures.rated / figures.rated_attempts * 100)} %" if figures.rated_attempts else "–"
-        ring = expected.clock(float(sum(figures.rings) / len(figures.rings))) if figures.rings else "–"
+        rate = f"{round(one.rated / one.rated_attempts * 100)} %" if one.rated_attempts else "–"
+        ring = expected.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
         cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
-        assert cells == [str(figures.attempts), str(figures.tried), str(figures.answers), rate, ring], (
-            page.address,
-            destination,
-        )
-        for name, calls in (("Calls tried", figures.tried), ("Answers", figures.answers)):
+        assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
+        for name, calls in (("Calls tried", one.tried), ("Answers", one.answers)):
             assert [link.calls for link in row[name].links] == [calls] * bool(calls), (page.address, destination)
     for name, total in (("By type", "t-types"), ("By course", "t-courses")):
         sums = page.table(total).total
-        assert sums["Attempts"].text.rstrip("*") == str(sum(figures.attempts for figures in wanted.values())), name
-        assert sums["Answers"].text.rstrip("*") == str(sum(figures.answers for figures in wanted.values())), name
+        assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
+        assert sums["Answers"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
 
     rows = html_reader.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
     for column, kind in (("attempts", "attempts"), ("answers", "answers")):
-        assert sum(int(row[column] or 0) for row in rows) == sum(getattr(figures, kind) for figures in wanted.values())
+        assert sum(int(row[column] or 0) for row in rows) == sum(getattr(one, kind) for one in wanted.values())
