@@ -238,10 +238,9 @@ class Run:
 def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -> list[Run]:
     """Return a period as runs of the coarsest counts that no edge cuts.
 
-    A month with an edge inside is read by days, and a day with an edge inside by quarter-hours.
-
-    With `takes_off`, a month or last day that the period cuts off is also read as a whole, and the days or
-    quarter-hours outside the period are subtracted, if that is less to read."""
+    A month with an edge inside is read by days, and a day with an edge inside by quarter-hours. With `takes_off`, a
+    month or last day that the period cuts off is also read as a whole, and the days or quarter-hours outside the period
+    are subtracted, if that is less to read."""
     borders, split, within_last = set(), set(), False
     for edge in edges:
         day = day_of(edge)

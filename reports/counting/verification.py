@@ -195,14 +195,16 @@ def _opened_otherwise(cursor: Any) -> Iterator[Difference]:
 
 
 @transaction.atomic
-def mend(found: list[Difference]) -> None:
+def fix(differing: list[Difference]) -> None:
     """Recount what differs; first posts come first, because they say what is measured."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [rollups.LOCK])
         changed = {
-            (difference.number_id, _moment(difference.when)) for difference in found if difference.table != "firstpost"
+            (difference.number_id, _moment(difference.when))
+            for difference in differing
+            if difference.table != "firstpost"
         }
-        if numbers := {difference.number_id for difference in found if difference.table == "firstpost"}:
+        if numbers := {difference.number_id for difference in differing if difference.table == "firstpost"}:
             before = measured.first_posts(numbers)
             cursor.execute("DELETE FROM reports_firstpost")
             cursor.execute(

@@ -89,25 +89,24 @@ class Comparison:
 def compared(period: Period, preset: Preset | None, now: datetime) -> Comparison | None:
     """Return what a period is compared with; None if no part of it is over.
 
-    A period that includes today is compared up to the last full quarter-hour,
-    until the same time of day before."""
+    A period that includes today ends at the last full quarter-hour, and the days before at the same time of day."""
     today = periods.day_of(now)
-    then = _shifted(period, preset, today, -1)
+    before = _shifted(period, preset, today, -1)
     if not period.first <= today <= period.last:
-        return Comparison(period, then)
+        return Comparison(period, before)
     until = periods.quarter_hour_of(now)
     if until > periods.day_start(today):
-        now_side = period.of_days(period.first, today, until)
+        current_part = period.of_days(period.first, today, until)
     elif today > period.first:
-        now_side = period.of_days(period.first, today - DAY)
+        current_part = period.of_days(period.first, today - DAY)
     else:
         return None
-    last = _day_shifted(period, preset, now_side.last)
-    if last > then.last:
+    last = _day_shifted(period, preset, current_part.last)
+    if last > before.last:
         # The previous month is shorter: all of it is compared.
-        return Comparison(now_side, then)
-    until_then = now_side.until and periods.same_hours(periods.day_start(today), now_side.until, last)[1]
-    return Comparison(now_side, then.of_days(then.first, last, until_then))
+        return Comparison(current_part, before)
+    until_then = current_part.until and periods.same_hours(periods.day_start(today), current_part.until, last)[1]
+    return Comparison(current_part, before.of_days(before.first, last, until_then))
 
 
 def step(period: Period, preset: Preset | None, today: date, direction: int) -> Period:

@@ -44,13 +44,12 @@ class Compared:
     def pair(self, key: str) -> Pair:
         """Return a figure for the numbers for which it is measured throughout both periods."""
         both = list(zip(self.now, self.then, strict=True))
-        shown = [(now, then) for now, then in both if now[key].is_measured and (now.offered or then.offered)]
-        alike = [(now, then) for now, then in shown if self._is_whole(key, now) and self._is_whole(key, then)]
-        if not alike:
+        shown = [(row, before) for row, before in both if row[key].is_measured and (row.offered or before.offered)]
+        covered = [(row, before) for row, before in shown if self._is_whole(key, row) and self._is_whole(key, before)]
+        if not covered:
             return Pair(None, None, 0, len(shown))
-        return Pair(
-            _sum(key, [now for now, _then in alike]), _sum(key, [then for _now, then in alike]), len(alike), len(shown)
-        )
+        rows, rows_before = zip(*covered, strict=True)
+        return Pair(_sum(key, rows), _sum(key, rows_before), len(covered), len(shown))
 
     def _is_whole(self, key: str, row: Row) -> bool:
         """Return whether a figure is measured throughout a row, and its number had its first call before."""
@@ -68,11 +67,11 @@ class Compared:
 def compare(
     coverage: Coverage,
     days: Comparison,
-    now: Sequence[Row] | None = None,
+    known_rows: Sequence[Row] | None = None,
     keys: tuple[str, ...] = counts.OF_CALLS,
 ) -> Compared:
-    """Read figures of both periods. `now` can be passed if these rows are already known."""
-    rows = counts.by_number(coverage, days.now, keys) if now is None else now
+    """Read figures of both periods. `known_rows` are the rows of the current period, if already read."""
+    rows = counts.by_number(coverage, days.now, keys) if known_rows is None else known_rows
     return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 
 

@@ -265,9 +265,9 @@ def sum_of(blocks: Blocks, key: str) -> Cell:
     return cells[0]._replace(value=sum(int(cell.value or 0) for cell in cells))
 
 
-def shown_outcomes(now: Row) -> list[tuple[str, Any]]:
+def shown_outcomes(totals: Row) -> list[tuple[str, Any]]:
     """Return the outcomes in the order of charts, without those that apply to none of the numbers."""
-    return [(key, label) for key, label in OUTCOMES if now[key].applies]
+    return [(key, label) for key, label in OUTCOMES if totals[key].applies]
 
 
 def compared_with(

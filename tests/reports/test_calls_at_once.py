@@ -100,7 +100,7 @@ def test_a_wrong_peak_is_found_and_fixed(number):
 
     differences = list(verification.differences())
     assert {difference.table for difference in differences} == {"quarterhourpeaks"}
-    verification.mend(differences)
+    verification.fix(differences)
     assert peaks() == {0: 1, 15: 1}
 
 

@@ -125,7 +125,7 @@ def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):
     MonthDurations.objects.filter(month=FEBRUARY).update(talk_s=F("ring_s"))
     differences = list(verification.differences())
     assert {(difference.table, difference.when) for difference in differences} == {("monthdurations", FEBRUARY)}
-    verification.mend(differences)
+    verification.fix(differences)
     assert list(verification.differences()) == []
     month_durations.add_up()
     assert list(questions(numbers)) == before

@@ -26,7 +26,7 @@ def local(day, hour, minute=0, month=10, fold=0):
 
 
 def call(number, at, answered=False, n=0):
-    """A call that starts then; answered, or abandoned after a forward that nobody took."""
+    """Receive a call that starts at this time; answered, or not answered after a forward."""
     uuid = f"{at:%d%H%M}-{number.pk}-{n}"
     for kind, after in [
         ("CALL_START", 0),

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not fix:
             self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
             sys.exit(1)
-        verification.mend(found)
+        verification.fix(found)
         if left := list(verification.differences()):
             self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)
