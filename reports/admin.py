@@ -179,8 +179,8 @@ class CallAdmin(ReadOnlyAdmin):
             return queryset, False
         # With the numbers given, the unique indexes find ids: they begin with the number.
         numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
-        found: Any = queryset
-        return search.narrowed(found.filter(destination_number__in=numbers), search.readings(term)), False
+        calls: Any = queryset
+        return search.narrowed(calls.filter(destination_number__in=numbers), search.readings(term)), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -64,11 +64,11 @@ def addresses():
 def test_pages_have_no_serious_accessibility_violation(live_server, sign_in, addresses, window):
     width, scheme = window
     page = sign_in("admin", PASSWORD, width=width, scheme=scheme)
-    found = []
+    violations = []
     for address in addresses:
         page.goto(f"{live_server.url}{address}")
-        found += findings(page)
-    assert not found, "\n".join(found)
+        violations += findings(page)
+    assert not violations, "\n".join(violations)
 
 
 def test_sign_in_and_first_run_have_no_serious_accessibility_violation(live_server, open_window, sign_in):
@@ -76,11 +76,11 @@ def test_sign_in_and_first_run_have_no_serious_accessibility_violation(live_serv
     make_user("manager")
     door = open_window()
     door.goto(f"{live_server.url}/accounts/login/")
-    found = findings(door)
-    found += [line for name in ("admin", "manager") for line in findings(sign_in(name, PASSWORD))]
+    violations = findings(door)
+    violations += [line for name in ("admin", "manager") for line in findings(sign_in(name, PASSWORD))]
     make_number()
-    found += findings(sign_in("admin", PASSWORD))
-    assert not found, "\n".join(found)
+    violations += findings(sign_in("admin", PASSWORD))
+    assert not violations, "\n".join(violations)
 
 
 def test_axe_is_the_vendored_version():

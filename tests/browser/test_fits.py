@@ -53,22 +53,22 @@ FAULTS = """() => {
 
 def faults(page, address):
     """Return the faults of the open page at each window width and paper size."""
-    found = []
+    all_faults = []
     for media, widths in (("screen", WINDOWS), ("print", PAPERS)):
         page.emulate_media(media=media)
         for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
-            found += [f"{address} at {width} px, {media}: {fault}" for fault in page.evaluate(FAULTS)]
+            all_faults += [f"{address} at {width} px, {media}: {fault}" for fault in page.evaluate(FAULTS)]
     page.emulate_media(media="screen")
-    return found
+    return all_faults
 
 
 def test_no_page_scrolls_sideways(live_server, sign_in, open_window):
     installation = furnish()
-    found = []
+    all_faults = []
     door = open_window(width=320)
     door.goto(f"{live_server.url}/accounts/login/")
-    found += faults(door, "/accounts/login/")
+    all_faults += faults(door, "/accounts/login/")
     for who in (STAFF, MANAGER):
         page = sign_in(who, PASSWORD, width=320)
         for address in installation.pages():
@@ -78,8 +78,8 @@ def test_no_page_scrolls_sideways(live_server, sign_in, open_window):
             answer = page.goto(f"{live_server.url}{address}")
             assert "text/html" in answer.headers["content-type"], f"{address} is no page: name it in NO_PAGES"
             page.wait_for_load_state("networkidle")
-            found += faults(page, f"{address} as {who[:9]}")
-    assert not found, "\n".join(found)
+            all_faults += faults(page, f"{address} as {who[:9]}")
+    assert not all_faults, "\n".join(all_faults)
 
 
 def _fulfill(answer, route):
@@ -87,10 +87,10 @@ def _fulfill(answer, route):
 
 
 def test_no_error_page_scrolls_sideways(live_server, open_window):
-    page, found = open_window(width=320), []
+    page, all_faults = open_window(width=320), []
     for template in error_pages():
         answer = {"body": render_to_string(template), "content_type": "text/html"}
         page.route("**/error/", partial(_fulfill, answer))
         page.goto(f"{live_server.url}/error/")
-        found += faults(page, template)
-    assert not found, "\n".join(found)
+        all_faults += faults(page, template)
+    assert not all_faults, "\n".join(all_faults)

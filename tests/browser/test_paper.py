@@ -73,10 +73,10 @@ def lacking(page, folder):
 def test_every_word_of_a_page_is_printed(live_server, sign_in, tmp_path):
     installation = furnish()
     page = sign_in(STAFF, PASSWORD, width=1440)
-    found = {}
+    missing_by_address = {}
     for address in installation.pages():
         page.goto(f"{live_server.url}{address}")
         page.wait_for_load_state("networkidle")
         if missing := lacking(page, tmp_path):
-            found[address] = missing
-    assert not found, "\n".join(f"{address}: {missing}" for address, missing in found.items())
+            missing_by_address[address] = missing
+    assert not missing_by_address, "\n".join(f"{address}: {missing}" for address, missing in missing_by_address.items())
