@@ -150,14 +150,14 @@ class CallAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("marks"))
     def marks(self, call: Call) -> str:
-        """Return what is unusual about a call, as a list in words."""
-        marks = [
+        """Name what is odd about a call."""
+        found = [
             (call.caller_differs, gettext("posts name different callers")),
             (call.customer_number_differs, gettext("posts name different customer numbers")),
             (call.weakly_identified, gettext("a post came without call_uuid")),
             (call.has_odd_posts, gettext("odd posts")),
         ]
-        return ", ".join(mark for is_so, mark in marks if is_so)
+        return ", ".join(mark for is_so, mark in found if is_so)
 
     @admin.display(description="call_uuid")
     def identified(self, call: Call) -> str:

@@ -31,7 +31,7 @@ class Counts(OfNumber, Measured):
     short = count_field(_("short"))
     in_progress = count_field(_("in progress"))
     end_unknown = count_field(_("end unknown"))
-    # Denominator and numerator of the service level; then the sums and counts for averages.
+    # The two sides of the service level, and the sums and counts that the means need.
     answered_after_start = count_field(_("answered, start seen"), _("Answered calls that have a CALL_START"))
     answered_in_time = count_field(_("answered in time"), _("Of these, within the number's service level"))
     time_to_answer_s = seconds_field(_("time to answer, sum (s)"))

@@ -31,7 +31,7 @@ class FirstPost(models.Model):
     request_type = models.TextField("requestType")
     quarter_hour = models.DateTimeField(_("since"))
     received_at = models.DateTimeField(_("received"), help_text=_("Of the first such post"))
-    # Derived when calls are counted, as a hint: no figure depends on it.
+    # Derived when calls are counted, as a hint: no figure rests on it.
     last_received_at = models.DateTimeField(_("last received"), null=True)
 
     class Meta:
