@@ -105,7 +105,7 @@ def _in_words(event: CallEvent, forwards: int) -> tuple[str, str]:
         return _("%(destination)s answered") % {"destination": destination}, event.destination_type
     if kind in RequestType.values:
         return str(RequestType(kind).label), kind
-    # An unknown kind of post keeps its own name.
+    # What we do not know keeps its own name.
     return kind, event.block_type or event.destination
 
 
