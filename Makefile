@@ -1,12 +1,12 @@
-# The commands of Calltally. They need Python 3.11 or newer and nothing else.
+# The commands of Calltally. They need only Python 3.11 or newer, unless a comment names more.
 
 PYTHON ?= python3
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
-# What only `make bench` needs.
+# The environment that only `make bench` needs.
 BENCH := .venv-bench
 PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
-# Words for one run: make test ARGS="-k embedded"
+# Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
 .PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-exports lint format screenshots pictures
@@ -17,49 +17,51 @@ run: $(VENV)/installed
 demo: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart --demo
 
-# Without what is slow, unless it is asked for.
+# Without slow tests, unless ARGS selects them.
 test: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -n 2 $(or $(ARGS),-m "not slow")
 
 test-all: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -n 2 $(ARGS)
 
-# Kills, freezes and fills a Calltally of its own; with CALLTALLY_TEST_FULL=1 for hours. Linux, as root for full disks.
+# Kills processes, freezes them and fills disks of a separate Calltally; with CALLTALLY_TEST_FULL=1 this takes hours.
+# Needs Linux, and root to fill disks.
 test-faults: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/faults)
 
-# Posts over HTTPS through nginx with deploy/nginx/calltally.conf. Needs nginx and openssl.
+# Sends posts over HTTPS through nginx with deploy/nginx/calltally.conf. Needs nginx and openssl.
 test-deploy: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/deploy)
 
-# The figures of docs/performance.md: the intake beside others that run its statement. About six minutes.
+# The figures of docs/performance.md: compares the intake with other servers that run the same statement. Takes about
+# six minutes.
 bench: $(VENV)/installed $(BENCH)/installed
 	@$(IN_VENV) -m tests.benchmarks $(ARGS)
 
-# How long the pages of twelve months take, of a million calls and of ten. About five minutes.
+# How long pages of twelve months take, with one million calls and with ten million. Takes about five minutes.
 bench-pages: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.pages $(ARGS)
 
-# How long downloads of a million calls take, and what memory they need. Linux; about ten minutes.
+# How long downloads of a million calls take, and how much memory they need. Needs Linux; takes about ten minutes.
 bench-exports: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.exports $(ARGS)
 
-# Every page in four windows, for looking: into var/screenshots, which is not committed. Needs a Chromium.
+# Pictures of every page in four window sizes, written to var/screenshots, which is not committed. Needs Chromium.
 screenshots: $(VENV)/installed-dev
 	@CALLTALLY_SCREENSHOTS=var/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
 
-# The pictures that README and docs/ show, each under 100 kB: into docs/screenshots. Needs a Chromium.
+# The pictures that README and docs/ show, each under 100 kB, written to docs/screenshots. Needs Chromium.
 pictures: $(VENV)/installed-dev
 	@CALLTALLY_PICTURES=docs/screenshots CALLTALLY_REQUIRE_BROWSER=1 $(IN_VENV) -m pytest -q tests/browser/test_screenshots.py
 
-# Reading the settings takes secrets; these open nothing.
+# The settings cannot be read without secrets; these two give access to nothing.
 lint: export SECRET_KEY = only to read the settings while the code is being checked
 lint: export ACCESS_KEY_PEPPER = only to read the settings while checking
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy .
-	@# Without a database it cannot look at what was applied, and says so; the check is about the files.
+	@# Without a database, Django warns that it cannot check which migrations were applied; only the files matter here.
 	$(IN_VENV) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
 
 format: $(VENV)/installed-dev
@@ -67,7 +69,7 @@ format: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check --fix .
 
 $(VENV)/installed: requirements.txt | $(IN_VENV)
-	@# Where making the environment was interrupted, it has no pip yet.
+	@# An environment whose creation was interrupted has no pip.
 	@$(IN_VENV) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	@echo "Installing what Calltally needs into $(VENV), which may take a minute or two …"
 	@$(PIP) -r requirements.txt

@@ -1,1 +1,1 @@
-"""Who may sign in, and from where requests come. Counts nothing and receives nothing; calls and reports stand on it."""
+"""Sign-in, users, and the addresses that requests come from. Imports neither calls nor reports."""

@@ -1,4 +1,4 @@
-"""Who sent a request: the client behind the proxies we trust, and the networks it may belong to."""
+"""IP addresses: the client of a request behind trusted proxies, and the networks an address belongs to."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-# No addresses of the internet: this machine, private networks, those of one link.
+# Addresses outside the internet: this machine, private networks, link-local networks.
 OUR_WALLS = [
     ip_network(text)
     for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7", "fe80::/10")
 ]
 
 
-# The header that carries PROXY_SECRET, the client's address and the scheme, with spaces between. Its name has no hyphen
-# because a WSGI server makes one variable of `X-Forwarded-For` and `X_Forwarded_For`, and shows no difference.
+# The header that carries PROXY_SECRET, the client's address and the scheme, separated by spaces. Its name has no hyphen
+# because a WSGI server puts `X-Forwarded-For` and `X_Forwarded_For` into the same variable, so a client could forge it.
 PROXY_HEADER = "HTTP_CALLTALLYPROXY"
-# A request with one of these was handed on by a proxy.
+# A request with one of these headers was passed on by a proxy.
 FORWARDING_HEADERS = (
     PROXY_HEADER,
     "HTTP_X_FORWARDED_FOR",
@@ -36,16 +36,16 @@ FORWARDING_HEADERS = (
 
 
 def client_of_request(meta: Mapping[str, str]) -> Address | None:
-    """Return the address that sent a request, by its META and our settings; None if unknown."""
+    """Return the client's address from a request's META, by the proxy settings; None if unknown."""
     return client_of(meta, settings.TRUSTED_PROXIES, settings.PROXY_SECRET)
 
 
 def client_of(meta: Mapping[str, str], proxies: Iterable[Network], secret: str = "") -> Address | None:
-    """Return the right-most hop of a request that is none of our proxies; None where nobody can say which that is.
+    """Return the right-most address of a request that is not a trusted proxy; None if it cannot be determined.
 
-    With a secret only PROXY_HEADER is read, and the address is None unless the header holds the secret. Without one:
-    each proxy appends whom it was asked by to X-Forwarded-For: what stands left of the hop that we do not trust is
-    that hop's own claim. The header is looked at only where a trusted proxy handed on the request."""
+    With a secret, only PROXY_HEADER is read, and the result is None unless the header holds the secret. Without one,
+    X-Forwarded-For is read, but only if a trusted proxy passed the request on: each proxy appends the address that it
+    was called from, so anything left of the first untrusted address may be forged."""
     if secret:
         return read_address(_vouched(meta, secret)[0])
     proxies = list(proxies)
@@ -58,19 +58,21 @@ def client_of(meta: Mapping[str, str], proxies: Iterable[Network], secret: str =
 
 
 def scheme_of(meta: Mapping[str, str], secret: str) -> str:
-    """Return the scheme that the proxy with the secret was asked by, `https` or another; empty without the secret."""
+    """Return the scheme of the client's request to the proxy, such as `https`; empty without the secret."""
     return _vouched(meta, secret)[1]
 
 
 def is_of_this_machine(meta: Mapping[str, str]) -> bool:
-    """Whether a request came from a loopback address and names no proxy. A proxy here that adds no header looks so."""
+    """Return whether a request came from a loopback address and through no proxy.
+
+    True as well for a proxy on this machine that adds no header."""
     peer = read_address(meta.get("REMOTE_ADDR", ""))
     return peer is not None and peer.is_loopback and not any(name in meta for name in FORWARDING_HEADERS)
 
 
 @lru_cache(maxsize=256)
 def read_address(text: str) -> Address | None:
-    """Return an address as proxies write it: with or without port, brackets and zone. None where it is none."""
+    """Return the address in a text as proxies write it, with or without port, brackets and zone; None if invalid."""
     text = text.strip()
     if text.startswith("["):
         text, closed, port = text[1:].partition("]")
@@ -88,7 +90,7 @@ def read_address(text: str) -> Address | None:
 
 
 def read_network(text: str) -> Network:
-    """Return the network of `192.0.2.1` or `192.0.2.0/24`. Raise ValueError that says what to write instead."""
+    """Return the network of `192.0.2.1` or `192.0.2.0/24`. Raise ValueError with a hint at what to write instead."""
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError as error:
@@ -104,23 +106,23 @@ def read_network(text: str) -> Network:
 
 
 def read_networks(text: str) -> list[Network]:
-    """Return the networks of a text, one a line; what follows a `#` is a remark. Raise ValueError as read_network."""
+    """Return the networks of a text, one per line; `#` starts a comment. Raise ValueError as read_network does."""
     written = (line.partition("#")[0].strip() for line in text.splitlines())
     return [read_network(line) for line in written if line]
 
 
 def is_in(address: Address, networks: Iterable[Network]) -> bool:
-    """Say whether one of the networks has the address."""
+    """Return whether one of the networks contains the address."""
     return any(address in network for network in networks)
 
 
 def neighbourhood(address: Address) -> Address | Network:
-    """Return whom to hold responsible for an address: one who has an IPv6 address has 2⁶⁴ of them."""
+    """Return what to rate-limit for an address: its `/64` for IPv6, because a subscriber has 2⁶⁴ of those addresses."""
     return ip_network(f"{address}/64", strict=False) if isinstance(address, IPv6Address) else address
 
 
 def _vouched(meta: Mapping[str, str], secret: str) -> tuple[str, str]:
-    """Return address and scheme as PROXY_HEADER has them; two empty texts without the secret."""
+    """Return address and scheme from PROXY_HEADER; two empty texts if the header does not hold the secret."""
     words = meta.get(PROXY_HEADER, "").split(" ")
     if len(words) != 3 or not hmac.compare_digest(words[0].encode("utf-8", "replace"), secret.encode()):
         return "", ""

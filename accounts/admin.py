@@ -1,4 +1,4 @@
-"""Users, with the numbers each one manages, and groups."""
+"""Admin pages of users, with the numbers that each of them manages, and of groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin
 
 
 class ManagerAdmin(FoldedAdmin, UserAdmin):
-    """Django's page of users, with the numbers each one manages."""
+    """Django's admin of users, extended by the numbers that a user manages."""
 
     readonly_fields = ["managed_numbers"]
     fieldsets = [
@@ -40,7 +40,7 @@ class ManagerAdmin(FoldedAdmin, UserAdmin):
 
 
 class FoldedGroupAdmin(FoldedAdmin, GroupAdmin):
-    """Django's page of groups."""
+    """Django's admin of groups."""
 
 
 admin.site.unregister([User, Group])

@@ -1,4 +1,4 @@
-"""What pages of the admin share that have no search keys of their own."""
+"""Base classes for admin pages of models without a search key column."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from django.http import HttpRequest
 
 from accounts import folding
 
-# For forms with dates. The admin's own script stands first, because the other one amends it.
+# For forms with dates. The admin's own script comes first because the other one changes it.
 DATE_SCRIPTS = ("admin/js/core.js", "calls/dates.js")
 
 
 class FoldedList(ChangeList):
-    """A list whose searched columns are ordered by their folded texts."""
+    """A change list that sorts searchable columns by their folded texts."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
         return in_folded_order(self.model_admin, super().get_ordering(request, queryset))
 
 
 class FoldedAdmin(admin.ModelAdmin):
-    """Search and order of Django's own tables, which have no search keys: their few rows are folded in Python."""
+    """Search and order for Django's own tables, which have no search keys: their few rows are folded in Python."""
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
         rows = queryset.order_by().values_list("pk", *self.search_fields)
-        found = [pk for pk, *texts in rows if folding.matches(search_term, texts)]
-        return queryset.filter(pk__in=found), False
+        matching = [pk for pk, *texts in rows if folding.matches(search_term, texts)]
+        return queryset.filter(pk__in=matching), False
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return in_folded_order(self, super().get_ordering(request))
@@ -42,7 +42,7 @@ class FoldedAdmin(admin.ModelAdmin):
 
 
 def in_folded_order(model_admin: admin.ModelAdmin, ordering: Iterable[Any]) -> list[Any]:
-    """Return an ordering in which each searched column is replaced by the places of its folded texts."""
+    """Return an ordering in which each searchable column is replaced by the positions of its folded texts."""
     return [_folded_place(model_admin, name) for name in ordering]
 
 

@@ -1,4 +1,4 @@
-"""Texts folded for search and order, alike in any locale of the database."""
+"""Folds texts for search and order, independent of the database's locale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
 def fold(text: str) -> str:
-    """Return a text without case, diacritics and doubled blanks, as DIN 5007-1 orders it: ä as a, ß as ss."""
+    """Return a text without case, diacritics and repeated spaces, in the spelling that DIN 5007-1 sorts by: ä as a, ß
+    as ss."""
     return _without_marks(_casefold(text))
 
 
@@ -23,20 +24,20 @@ def spell_out(text: str) -> str:
 
 
 def search_key(text: str) -> str:
-    """Return the search key of a text: folded, and on a second line spelled out where that differs.
+    """Return the search key of a text: folded, and on a second line spelled out if that differs.
 
     A line break sorts before any other character of a key, so keys sort by their first lines."""
     return "\n".join(dict.fromkeys([fold(text), spell_out(text)]))
 
 
 def matches(term: str, texts: Iterable[str]) -> bool:
-    """Say whether every word of `term` is contained in one of these texts, in any spelling."""
+    """Return whether every word of `term` is contained in at least one of the texts, in any spelling."""
     keys = [search_key(text) for text in texts]
     return all(any(fold(word) in key or spell_out(word) in key for key in keys) for word in words(term))
 
 
 def words(term: str) -> list[str]:
-    """Return the words of a search that hold more than marks."""
+    """Return the words of a search, without those that consist of diacritics only."""
     return [word for word in term.split() if fold(word)]
 
 
@@ -46,6 +47,6 @@ def _casefold(text: str) -> str:
 
 def _without_marks(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text).translate(_BASE_LETTERS)
-    # Cf: soft hyphens and other characters that nobody sees.
+    # Cf: soft hyphens and other invisible characters.
     kept = (sign for sign in decomposed if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
     return " ".join("".join(kept).split())

@@ -1,4 +1,4 @@
-"""Who tries to sign in, and what they are told once they have tried too often. django-axes counts the tries."""
+"""Sign-in: the address an attempt is counted for, and the answer after too many. django-axes counts the attempts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.shortcuts import render
 
 from accounts.addresses import client_of_request, neighbourhood
 
-NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an address that nobody can tell)
+NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an unknown address)
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the address that answers for a try: the client's behind our proxies, its `/64` where that is IPv6."""
+    """Return the address that an attempt is counted for: the client's behind our proxies; its `/64` for IPv6."""
     client = client_of_request(request.META)
     if client is None:
         return NOWHERE
@@ -26,7 +26,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: Any) -> HttpResponse:
-    """Answer a try of a name or an address that is locked: the sign-in page, with what to do; 429."""
+    """Answer an attempt while its name or address is locked: status 429, the sign-in page and what to do."""
     cool_off: timedelta = settings.AXES_COOLOFF_TIME
     page = {
         "form": AuthenticationForm(request),

@@ -1,1 +1,1 @@
-"""What TENIOS posts: received, kept, merged into calls. Knows nothing of reports."""
+"""Receives posts from TENIOS, stores them and merges them into calls. Does not import reports."""

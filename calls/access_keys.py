@@ -1,4 +1,4 @@
-"""Issues, rotates and revokes access keys. A key is returned once and kept as its fingerprint alone."""
+"""Issues, rotates and revokes access keys. A key is returned once; only its fingerprint is stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from calls.models import AccessKey, DestinationNumber
 
 MOST_LIVE_KEYS = 3
 OVERLAP = timedelta(days=14)
-# PostgreSQL keeps times that Python cannot read again: one slip in a year would close every page that shows the key.
+# PostgreSQL stores times that Python cannot read: one typing error in a year would break every page that shows the key.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -27,9 +27,9 @@ def issue_key(
     valid_from: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Issue a key for a number, made by us unless one is brought. Return the key: it is never shown again.
+    """Issue a key for a number, generated unless `access_key` is given. Return the key: it is never shown again.
 
-    Raise ValidationError where the key cannot be used, or where three keys of the number are live already."""
+    Raise ValidationError if the key cannot be used, or if three keys of the number are live already."""
     access_key = access_key.strip()
     if access_key:
         _validate_brought(access_key, number)
@@ -59,7 +59,7 @@ def issue_key(
 
 @transaction.atomic
 def rotate_key(number: DestinationNumber, *, access_key: str = "", overlap: timedelta = OVERLAP) -> str:
-    """Issue a new key and let the live ones run out after `overlap`, or earlier where they did already.
+    """Issue a new key and let the live ones expire after `overlap`, or earlier if they would have anyway.
 
     Return the new key: it is never shown again. Raise ValidationError as issue_key does."""
     if overlap < timedelta(0):
@@ -68,15 +68,15 @@ def rotate_key(number: DestinationNumber, *, access_key: str = "", overlap: time
     now = timezone.now()
     ends_at = now + overlap
     number.access_keys.live_at(now).filter(Q(expires_at=None) | Q(expires_at__gt=ends_at)).update(expires_at=ends_at)
-    # Counts what is still live: with an overlap of nothing, the three that were live make room.
+    # It counts only keys that are still live: with an overlap of 0, the three that were live do not count.
     return issue_key(number, access_key=access_key)
 
 
 @transaction.atomic
 def admit_key(number: DestinationNumber, fingerprint: str, *, since: datetime) -> None:
-    """Let a key that posts came with open a number from `since` on, though we know no more of it than its fingerprint.
+    """Admit posts for a number by a key from `since` on, of which only the fingerprint is known.
 
-    One of the number's own that had run out goes on for 14 days. Raise ValidationError where it was revoked, or where
+    An expired key of the number is extended by 14 days from now. Raise ValidationError if the key was revoked, or if
     three keys of the number are live already."""
     _lock(number)
     now = timezone.now()
@@ -99,15 +99,15 @@ def admit_key(number: DestinationNumber, fingerprint: str, *, since: datetime) -
 
 
 def revoke_key(key: AccessKey) -> None:
-    """Refuse posts with this key from now on. A key that is revoked already stays as it is."""
+    """Refuse posts with this key from now on. A key that is revoked already is not changed."""
     now = timezone.now()
     if AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
         key.revoked_at = now
 
 
 def _lock(number: DestinationNumber) -> None:
-    """Let one at a time issue keys of a number, until the transaction ends."""
-    # NO KEY: posts of the number go on meanwhile; a plain FOR UPDATE would hold up their foreign keys.
+    """Lock the number until the transaction ends, so that its keys are issued one at a time."""
+    # NO KEY: a plain FOR UPDATE would block posts of the number, which reference it by a foreign key.
     DestinationNumber.objects.select_for_update(no_key=True).get(pk=number.pk)
 
 
@@ -129,7 +129,7 @@ def _validate_brought(access_key: str, number: DestinationNumber) -> None:
     is_a_number = access_key.startswith(("+", "00")) and phones.e164(access_key)
     if is_a_number or number.e164 in {phones.e164(access_key), phones.e164(f"+{access_key}")}:
         raise ValidationError(_("A phone number cannot be an access key: it is no secret."), code="phone")
-    # A key is cleared from payloads by its value: a word of the posts would tear holes into them.
+    # Keys are removed from payloads by their value: if a key were a word of the posts, payloads would lose that word.
     if access_key.casefold() in posts.WORDS:
         raise ValidationError(
             _("This is a word that TENIOS uses in its posts; it cannot be an access key."), code="word"

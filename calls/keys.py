@@ -1,4 +1,4 @@
-"""Access keys: made, fingerprinted, and when they are live. The key itself is never stored."""
+"""Access keys: generating, fingerprinting and validating them, and when they are live. Keys are never stored."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ ADVISED_LENGTH = 20
 
 
 def generate() -> str:
-    """Return a new key: 32 letters and digits, 190 bits; none of them means anything to a shell or a double click."""
+    """Return a new key: 32 letters and digits, 190 bits. None of them is special to a shell or ends a word."""
     return "".join(secrets.choice(ALPHABET) for _ in range(32))
 
 
@@ -29,7 +29,7 @@ def fingerprint(access_key: str) -> str:
 
 
 def validate(access_key: str) -> None:
-    """Raise ValidationError where a key that staff brought cannot be used."""
+    """Raise ValidationError if a key that staff entered cannot be used."""
     if len(access_key) < LEAST_LENGTH:
         raise ValidationError(
             _("An access key needs at least %(least)d characters; this one has %(length)d.")
@@ -44,16 +44,16 @@ def validate(access_key: str) -> None:
 
 
 def is_weak(access_key: str) -> bool:
-    """Say whether a key is shorter than we advise."""
+    """Return whether a key is shorter than advised."""
     return len(access_key) < ADVISED_LENGTH
 
 
-# A key is live, that is it admits posts, from `valid_from` until it expires or is revoked. The rule is here three
-# times, for Python, for the ORM and for SQL; a test holds them together.
+# A key is live, that is, it admits posts, from `valid_from` until it expires or is revoked. The rule is written three
+# times: for Python, for the ORM and for SQL. A test compares them.
 
 
 def is_over(moment: datetime, *ends: datetime | None) -> bool:
-    """Say whether a key that ends at the first of these moments has ended; None is no end."""
+    """Return whether a key that ends at the earliest of these moments has ended; None means no end."""
     return any(end is not None and end <= moment for end in ends)
 
 
@@ -62,7 +62,7 @@ def is_live(moment: datetime, valid_from: datetime, *ends: datetime | None) -> b
 
 
 def live_at(moment: datetime) -> Q:
-    """Return the filter of the keys that are live at a moment."""
+    """Return the filter for keys that are live at a moment."""
     return Q(
         Q(expires_at=None) | Q(expires_at__gt=moment),
         Q(revoked_at=None) | Q(revoked_at__gt=moment),
@@ -71,7 +71,7 @@ def live_at(moment: datetime) -> Q:
 
 
 def live_sql(moment: str) -> str:
-    """Return SQL that says whether a row of the table `access_key` is live at a moment, which is SQL too."""
+    """Return an SQL condition: a row of the table `access_key` is live at a moment. `moment` is an SQL expression."""
     return (
         f"access_key.valid_from <= {moment}"
         f" AND (access_key.expires_at IS NULL OR access_key.expires_at > {moment})"

@@ -1,4 +1,4 @@
-"""Filters for the log: few lines a second, and one short line for each request that was refused."""
+"""Log filters: a limit of lines per second, and one short line for each refused request."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 import threading
 import time
 
-LINES_PER_S = 20  # of each process: a flood fills no disk
+LINES_PER_S = 20  # per process, so that a flood cannot fill the disk
 LONGEST_LINE = 300
 
 
 class LogRateLimit(logging.Filter):
-    """Lets LINES_PER_S lines a second pass, and adds to the next line how many it held back."""
+    """Passes LINES_PER_S lines per second, and adds the number of suppressed lines to the next one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,9 +33,9 @@ class LogRateLimit(logging.Filter):
 
 
 class ClientFaults(LogRateLimit):
-    """Makes one line, a warning without traceback, of what Django says of a request that was at fault.
+    """Reduces what Django logs about a client error to one line, a warning without traceback.
 
-    A wrong Host, for example: Django logs it as an error with a traceback, and the answer once more."""
+    Django logs a wrong Host, for example, as an error with a traceback, and logs the answer as well."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         status = getattr(record, "status_code", 0)

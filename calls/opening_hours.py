@@ -54,7 +54,7 @@ class Schedule:
     _spans: dict[date, Spans] = field(default_factory=dict, repr=False)
 
     def is_open(self, moment: datetime) -> bool:
-        """Say whether a moment lies inside; the clock on the wall decides, also in the hour that comes twice."""
+        """Return whether a moment lies inside; the clock on the wall decides, also in the hour that comes twice."""
         local = moment.astimezone(ZoneInfo(self.zone))
         minute = local.hour * 60 + local.minute
         return any(opens <= minute < closes for opens, closes in self.spans_on(local.date()))

@@ -102,7 +102,7 @@ def spaced(beginning: str) -> str:
 
 
 def is_withheld(caller_id_number: str) -> bool:
-    """Say whether a caller hid their number; asked before parsing, for `0000000000` would parse."""
+    """Return whether a caller hid their number; asked before parsing, for `0000000000` would parse."""
     text = caller_id_number.strip().casefold()
     if text in WITHHELD or not text.strip("+0 "):
         return True
@@ -159,7 +159,7 @@ def examples() -> dict[str, str]:
 
 
 def is_written_number(text: str) -> bool:
-    """Say whether a text holds nothing but digits and what people write between them."""
+    """Return whether a text holds nothing but digits and what people write between them."""
     return bool(_written(text.strip()))
 
 
@@ -265,7 +265,7 @@ def _international(digits: str) -> str | None:
 
 
 def _checked(text: str, region: str | None) -> str | None:
-    """Return a number in E.164, read again until that changes nothing; None where it cannot be one."""
+    """Return a number in E.164, read again until that changes nothing; None if it cannot be one."""
     for _attempt in range(4):
         try:
             number = phonenumbers.parse(text, region)
@@ -305,5 +305,5 @@ def _prefix(region: str) -> str | None:
 
 
 def _dials_zero(region: str) -> bool:
-    """Say whether national numbers of a region are dialled with a 0 first."""
+    """Return whether national numbers of a region are dialled with a 0 first."""
     return (_prefix(region) or "").startswith("0")

@@ -58,7 +58,7 @@ class CallPost:
     ingest_id: uuid.UUID
     received_at: datetime
     fingerprint: str
-    destination_number: str | None  # E.164; None where the post named none
+    destination_number: str | None  # E.164; None if the post named none
     destination_number_received: str
     call_uuid: str
     correlation_id: str
@@ -184,7 +184,7 @@ def as_row(post: CallPost) -> dict[str, Any]:
 
 
 def from_row(row: dict[str, Any]) -> CallPost:
-    """Return the post that as_row made a row of. Raise ValueError where it is none of this version's."""
+    """Return the post that as_row made a row of. Raise ValueError if it is none of this version's."""
     try:
         return CallPost(
             **row

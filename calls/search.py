@@ -78,6 +78,6 @@ def narrowed(calls: CallQuerySet, ways: Sequence[Reading]) -> CallQuerySet:
 
 
 def in_words(ways: Sequence[Reading]) -> str:
-    """Say what is searched for."""
+    """Return what is searched for."""
     words = [way.words for way in ways]
     return _(" or ").join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -119,7 +119,7 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Say whether posts can be kept: 200 where database or spool can, else 503; the rest to those who may watch."""
+    """Return whether posts can be kept: 200 where database or spool can, else 503; the rest to those who may watch."""
     answer = health()
     told = answer if may_watch(request.META) else {"status": answer["status"]}
     return JsonResponse(told, status=200 if answer["status"] == "ok" else 503)

@@ -81,7 +81,7 @@ def write(file: Path, *, overwrite: bool = False) -> int:
 
 
 def describe(file: Path) -> str:
-    """Say when a dump was made, and of which PostgreSQL. Raise BackupError where it is none, or not whole."""
+    """Say when a dump was made, and of which PostgreSQL. Raise BackupError if it is none, or not whole."""
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
     listed = _run("pg_restore", "--list", file).stdout

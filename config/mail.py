@@ -25,7 +25,7 @@ class Mail:
 
 
 def read(url: str, sender: str) -> Mail:
-    """Say how mail leaves. What cannot be read stops no start: posts are taken without mail too."""
+    """Return how mail leaves. What cannot be read stops no start: posts are taken without mail too."""
     if not url:
         return Mail(NOWHERE)
     try:

@@ -74,7 +74,7 @@ def _posts() -> frozenset[str]:
 
 
 def kind_of(path: str) -> Kind:
-    """Say what a request is for by its path. tests/test_shares.py holds it against every address."""
+    """Return what a request is for by its path. tests/test_shares.py holds it against every address."""
     if path in _posts():
         return Kind.POST
     if path in PROBES:
@@ -236,7 +236,7 @@ class Stream:
 
 
 def _is_short(answer: Any) -> bool:
-    """Say whether an answer is in memory already, or a file small enough to be."""
+    """Return whether an answer is in memory already, or a file small enough to be."""
     if not isinstance(answer, HttpResponseBase) or not answer.streaming:
         return True
     length = answer.get("Content-Length", "")

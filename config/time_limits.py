@@ -73,7 +73,7 @@ class Limit:
         self._database.hold()
 
     def connect_within_s(self) -> int:
-        """Return how long connecting may take. Raise TimeIsUp where that is too short to try."""
+        """Return how long connecting may take. Raise TimeIsUp if that is too short to try."""
         left_s = self.until - time.monotonic()
         if self.was_cut or left_s < 1:
             raise TimeIsUp("the request has waited for the database for too long")

@@ -103,7 +103,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def layer_of(name: str, app: str) -> int | None:
-    """Return the layer of a module, or of a name imported from one; None where it is not listed."""
+    """Return the layer of a module, or of a name imported from one; None if it is not listed."""
     levels = {listed: level for level, names in enumerate(LAYERS[app]) for listed in names}
     parts = name.split(".")[1:]
     while parts:
@@ -181,7 +181,7 @@ def test_no_module_imports_itself_through_others():
 
 
 def _module_of(imported: str, files: dict[str, Path]) -> str | None:
-    """Return the module that an imported name lies in; None where it is not ours."""
+    """Return the module that an imported name lies in; None if it is not ours."""
     while imported and imported not in files:
         imported = imported.rpartition(".")[0]
     return imported or None

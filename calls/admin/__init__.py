@@ -1,4 +1,4 @@
-"""Numbers, their hours and keys, posts and senders in the admin. Calls and counts stand in reports.admin."""
+"""Admin pages of numbers, opening hours, keys, posts and senders. Those of calls and counts are in reports.admin."""
 
-# Each registers its pages.
+# Importing a module registers its pages.
 from calls.admin import access_keys, events, numbers, opening_hours, refused_posts, senders  # noqa: F401

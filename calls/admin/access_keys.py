@@ -1,4 +1,4 @@
-"""Access keys: to find one and revoke it."""
+"""Admin pages to find access keys and revoke them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class KeyStateFilter(admin.SimpleListFilter):
 
 @admin.register(AccessKey)
 class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
-    """To find a key and revoke it; issued and rotated where its number is."""
+    """Finds and revokes keys. Keys are issued and rotated on the pages of their numbers."""
 
     list_display = [
         "ends_in",
@@ -83,10 +83,10 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
         return key.state
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        matching, may_have_duplicates = super().get_search_results(request, queryset, search_term)
         if e164 := phones.e164(search_term):
-            found = found | queryset.filter(destination_number__e164=e164)
-        return found, may_have_duplicates
+            matching = matching | queryset.filter(destination_number__e164=e164)
+        return matching, may_have_duplicates
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -111,7 +111,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
         return HttpResponseRedirect(with_query("admin:calls_accesskey_revoke", key=chosen))
 
     def revoke_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask whether to revoke keys, and do so: posts with them are refused from then on."""
+        """Ask for confirmation and revoke the keys; posts with them are refused from then on."""
         if not may_issue_keys(request):
             raise PermissionDenied
         chosen = list(
@@ -145,5 +145,5 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
             access_keys.revoke_key(key)
             self.log_change(request, key, "Revoked.")
             self.log_change(request, key.destination_number, f"Revoked the key that ends in {key.last4}.")
-        told = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))
-        self.message_user(request, told % {"count": len(chosen)}, messages.SUCCESS)
+        text = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))
+        self.message_user(request, text % {"count": len(chosen)}, messages.SUCCESS)

@@ -1,4 +1,4 @@
-"""What the pages of the admin share."""
+"""Base classes and helpers of the admin pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_AT_ONCE = 100
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than it lets people turn pages, so that a list of millions opens as fast as a short one."""
+    """A paginator that counts and shows at most MOST rows, so that a list of millions opens as fast as a short one."""
 
     MOST = 5_000
 
@@ -38,7 +38,7 @@ class CappedPaginator(Paginator):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """For what posts and roll-ups write: to be looked at, never changed by hand."""
+    """Read-only pages, for models that only posts and roll-ups write."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -56,25 +56,25 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class SearchKeyAdmin(admin.ModelAdmin):
-    """Searches search keys in any case, with or without diacritics; its other search fields hold ASCII."""
+    """Searches search keys regardless of case and diacritics. Other search fields must hold ASCII."""
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         for word in search_term.split():
-            found = Q()
+            condition = Q()
             for field in self.search_fields:
                 is_key = field.endswith("search_key")
-                found |= search_keys.contains(field, word) if is_key else Q(**{f"{field}__icontains": word})
-            queryset = queryset.filter(found)
+                condition |= search_keys.contains(field, word) if is_key else Q(**{f"{field}__icontains": word})
+            queryset = queryset.filter(condition)
         return queryset, False
 
 
 def may_issue_keys(request: HttpRequest) -> bool:
-    """Who may change numbers may issue, rotate and revoke their keys."""
+    """Return whether the user may issue, rotate and revoke keys: all who may change numbers may."""
     return request.user.has_perm("calls.change_destinationnumber")
 
 
 def posts_address(request: HttpRequest) -> str:
-    """Return the address that TENIOS is given."""
+    """Return the URL that TENIOS sends posts to."""
     return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + settings.POSTS_PATH
 
 
@@ -83,10 +83,10 @@ def with_query(name: str, **lists: list[int]) -> str:
 
 
 def ids_of(request: HttpRequest, name: str) -> list[int]:
-    """Return the ids of a query string, those that can be one."""
+    """Return the valid ids in a query string."""
     return [int(text) for text in request.GET.getlist(name) if re.fullmatch(r"[0-9]{1,18}", text)]
 
 
 def exactly(moment: datetime | None) -> str:
-    """Return a moment to the second, in the reports' zone."""
+    """Return a moment to the second, in the reports' time zone."""
     return "-" if moment is None else date_format(timezone.localtime(moment), "j M Y, H:i:s")

@@ -1,4 +1,4 @@
-"""The posts behind calls, as they are stored."""
+"""Admin pages of events: the posts of calls as they are stored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CallEventAdmin(ReadOnlyAdmin):
     list_select_related = ["call"]
     search_fields = ["caller_id_number"]
     search_help_text = _("Caller in any spelling, the beginning of a number or its last four digits, or withheld")
-    # Version-7 ids are in the order of receipt, and indexed.
+    # Version-7 UUIDs sort by time of receipt, and the column is indexed.
     ordering = ["-ingest_id"]
     sortable_by = ()
     fields = [
@@ -67,7 +67,7 @@ class CallEventAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = ["of_call", "received", "pretty_payload"]
 
-    # Calls of one caller whose posts are listed: enough to find one, few enough to stay quick.
+    # A search lists the posts of at most this many calls, newest first, so that it stays fast.
     MOST_CALLS = 1_000
 
     @admin.display(description=_("received"))

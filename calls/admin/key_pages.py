@@ -1,4 +1,4 @@
-"""The pages that issue and rotate the access keys of numbers."""
+"""Admin pages that issue and rotate access keys of numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from calls.models import BOXES, AccessKey, DestinationNumber
 
 
 class KeyForm(forms.Form):
-    """Asks which key: one of ours, or one that stands in TENIOS already."""
+    """Asks whether to generate a key or to use one that is entered in TENIOS already."""
 
     access_key = forms.CharField(
         label=_("Own key"),
@@ -41,10 +41,10 @@ class KeyForm(forms.Form):
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "class": "vTextField"}
         ),
     )
-    # Asked for rarely: folded away.
+    # Fields that are rarely needed: in a collapsed section.
     FOLDED = ("valid_from", "expires_at")
 
-    # The newest key when the form was opened: sent twice, it issues once.
+    # The newest key when the form was opened. A form that is sent twice issues only once.
     newest = forms.IntegerField(widget=forms.HiddenInput)
 
     def issue(self, number: DestinationNumber) -> str:
@@ -129,9 +129,9 @@ class KeyPages(admin.ModelAdmin):
         )
 
     def _key_view(
-        self, request: HttpRequest, form_class: type[KeyForm], title: Any, told: Callable[[str], str]
+        self, request: HttpRequest, form_class: type[KeyForm], title: Any, log_message: Callable[[str], str]
     ) -> HttpResponse:
-        """Ask for the key; then show it, in this one answer and nowhere else (admin_view forbids to store it)."""
+        """Ask for the key, then show it in this response only. admin_view forbids browsers to store the response."""
         if not may_issue_keys(request):
             raise PermissionDenied
         numbers = list(DestinationNumber.objects.filter(pk__in=ids_of(request, "number")[:MOST_AT_ONCE]))
@@ -149,7 +149,7 @@ class KeyPages(admin.ModelAdmin):
         }
         if form.is_valid():
             try:
-                issued = self._issue(request, form, numbers, told)
+                issued = self._issue(request, form, numbers, log_message)
             except ValidationError as error:
                 form.add_error(None, error)
             else:
@@ -175,10 +175,10 @@ class KeyPages(admin.ModelAdmin):
         request: HttpRequest,
         form: KeyForm,
         numbers: list[DestinationNumber],
-        told: Callable[[str], str],
+        log_message: Callable[[str], str],
     ) -> list[tuple[DestinationNumber, str]]:
         """Issue a key for each number, or for none of them."""
-        # In the order of ids, so that two who choose the same numbers do not wait for each other for ever.
+        # Locked in the order of ids, so that two people who choose the same numbers cannot deadlock.
         ids = [number.pk for number in numbers]
         list(DestinationNumber.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
         if newest_key_of(numbers) != form.cleaned_data["newest"]:
@@ -188,7 +188,7 @@ class KeyPages(admin.ModelAdmin):
         issued = []
         for number in numbers:
             access_key = form.issue(number)
-            self.log_change(request, number, told(access_key[-4:]))
+            self.log_change(request, number, log_message(access_key[-4:]))
             issued.append((number, access_key))
         return issued
 

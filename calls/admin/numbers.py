@@ -1,4 +1,4 @@
-"""Numbers: their list and their form, which shows their keys."""
+"""Admin pages of numbers: the list, and the form with the number's keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from calls.models import BOXES, AccessKey, Call, DestinationNumber
 
 
 class NumberForm(forms.ModelForm):
-    # Room for any spelling; the model makes E.164 of it.
+    # Long enough for any spelling; the model converts it to E.164.
     e164 = forms.CharField(
         label=_("Number"), max_length=100, help_text=_("In any spelling: 0221 4710300, +49 221 4710300.")
     )
@@ -50,7 +50,7 @@ class HasLiveKey(admin.SimpleListFilter):
 
 
 class KeysOfNumber(admin.TabularInline):
-    """The number's keys, to be looked at; buttons above issue and rotate them."""
+    """The number's keys, read-only; buttons above the form issue and rotate them."""
 
     model = AccessKey
     extra = max_num = 0
@@ -71,7 +71,7 @@ class KeysOfNumber(admin.TabularInline):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # who sees the number sees how its keys stand
+        return True  # users who may see the number may see the state of its keys
 
     @admin.display(description=_("state"))
     def state(self, key: AccessKey) -> str:
@@ -174,15 +174,15 @@ class DestinationNumberAdmin(KeyPages):
             return queryset, False
         term = search_term.strip()
         digits = re.sub(r"\D", "", term).lstrip("0")
-        found = search_keys.contains("search_key", term) | Q(customer_number__icontains=term)
+        condition = search_keys.contains("search_key", term) | Q(customer_number__icontains=term)
         if e164 := phones.e164(term):
-            found |= Q(e164=e164)
+            condition |= Q(e164=e164)
         if digits:
-            found |= Q(e164__contains=digits)
-        return queryset.filter(found), False
+            condition |= Q(e164__contains=digits)
+        return queryset.filter(condition), False
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Give a number of seconds, hours or percent the limits of its model: else the form says only `at least 0`."""
+        """Give number fields the limits of the model's validators; without them, the form says only `at least 0`."""
         if isinstance(db_field, IntegerField):
             for validator in db_field.validators:
                 if isinstance(validator, MinValueValidator):
@@ -192,17 +192,17 @@ class DestinationNumberAdmin(KeyPages):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # What has calls is known by its number: another number is another row.
+        # Calls belong to the number: a number with calls cannot become another number.
         return ["e164"] if obj is not None and obj.calls.exists() else []
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """Go on to the number's key: without one, no post of it is taken."""
+        """Redirect to the page that issues a key: without a key, no post for the number is accepted."""
         response = super().response_add(request, obj, post_url_continue)
         if "_save" in request.POST and may_issue_keys(request):
             return HttpResponseRedirect(with_query("admin:calls_destinationnumber_issue", number=[obj.pk]))
         return response
 
-    # Deleting: a number with calls stays, and its calls are not gathered to say so.
+    # Deletion: a number with calls is kept. Its calls are not loaded to find that out.
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         with_calls = [number for number in objs if number.calls.exists()]
@@ -213,12 +213,12 @@ class DestinationNumberAdmin(KeyPages):
             ]
             return [str(number) for number in with_calls], {}, set(), protected
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        # Keys are never deleted by themselves, but they go with their number.
+        # Keys cannot be deleted on their own, but they are deleted with their number.
         return to_delete, counts, lacking - {AccessKey._meta.verbose_name}, protected
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         try:
             return super().add_view(request, form_url, extra_context)
         except IntegrityError:
-            # Sent twice at once: the second time, the check finds the number and says so on the form.
+            # The form was sent twice at the same moment: this time validation finds the number and shows an error.
             return super().add_view(request, form_url, extra_context)

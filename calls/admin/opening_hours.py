@@ -1,4 +1,4 @@
-"""Opening hours: the week, single days that differ, and the public holidays that follow from the state."""
+"""Admin pages of opening hours: weekly hours, single days that differ, and the state's public holidays."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening_hours import Spans
 
-# So many numbers are named in the list, the others are counted.
+# At most this many numbers are named in a row of the list; the others are counted.
 MOST_NAMED = 3
 
 
 def clock(minute: int) -> str:
-    """Return a minute of the day as people write it; the day's end is 24:00."""
+    """Return a minute of the day as HH:MM; the end of the day is 24:00."""
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def in_words(weekly: Mapping[int, Spans]) -> str:
-    """Return the hours of a week, neighbours that are alike as one: `Mon–Fri 08:00–18:00, Sat 09:00–13:00`."""
-    said = []
+    """Return the hours of a week, equal neighbouring days grouped: `Mon–Fri 08:00–18:00, Sat 09:00–13:00`."""
+    parts = []
     for spans, run in groupby(range(1, 8), lambda weekday: weekly.get(weekday, ())):
         weekdays = [str(WEEKDAYS_ABBR[weekday - 1]) for weekday in run]
         if spans:
             days = weekdays[0] if len(weekdays) == 1 else f"{weekdays[0]}–{weekdays[-1]}"
-            said.append(f"{days} " + " + ".join(f"{clock(opens)}–{clock(closes)}" for opens, closes in spans))
-    return ", ".join(said) or gettext("closed all week")
+            parts.append(f"{days} " + " + ".join(f"{clock(opens)}–{clock(closes)}" for opens, closes in spans))
+    return ", ".join(parts) or gettext("closed all week")
 
 
 def complaint(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
-    """Say what is wrong with the lines of one day, in words; nothing where they go together."""
+    """Return an error message about the lines of one day; empty if they are consistent."""
     closed, spans = 0, []
     for line in lines:
         if line.opens_at is None:
@@ -67,21 +67,21 @@ def complaint(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
 class LinesFormSet(forms.BaseInlineFormSet):
     """Refuses lines of one day that overlap."""
 
-    # The field that says of which day a line is.
+    # The name of the field that holds the day of a line.
     day_field: str
 
     def clean(self) -> None:
         super().clean()
         if any(self.errors):
-            return  # what is wrong with a line stands beside it
+            return  # errors of a line are shown beside it
         lines: dict[Any, list[Any]] = {}
         for form in self.forms:
             day = form.cleaned_data.get(self.day_field)
             if day is not None and form not in self.deleted_forms:
                 lines.setdefault(day, []).append(form.instance)
-        said = [complaint(self.name_of(day), lines[day]) for day in sorted(lines)]
-        if any(said):
-            raise ValidationError([text for text in said if text])
+        messages = [complaint(self.name_of(day), lines[day]) for day in sorted(lines)]
+        if any(messages):
+            raise ValidationError([message for message in messages if message])
 
     def name_of(self, day: Any) -> str:
         raise NotImplementedError
@@ -102,10 +102,10 @@ class SingleDaysFormSet(LinesFormSet):
 
 
 class Lines(admin.TabularInline):
-    """Lines go with their opening hours: who may change those may change these."""
+    """Lines of opening hours. Users who may change opening hours may change their lines."""
 
-    # As the pages write times. A browser's own clock writes 08:00 AM where it is set to American English, the admin's
-    # writes seconds.
+    # As pages write times. A browser's time input shows 08:00 AM if it is set to American English; the admin's widget
+    # shows seconds.
     formfield_overrides = {models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"size": 6})}}
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -156,15 +156,15 @@ class OpeningHoursAdmin(SearchKeyAdmin):
         return [(None, {"fields": fields, "description": description})]
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
-        """Lay out a line for every weekday of new hours; those that stay without times are not saved."""
+        """Offer a line for every weekday of new opening hours; lines without times are not saved."""
         kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
         if isinstance(inline, WeeklyLines) and not obj.pk:
             kwargs["initial"] = [{"weekday": weekday} for weekday in range(1, 8)]
         return kwargs
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the lines; where other moments are open than before, have the history counted again, once."""
-        # Asked anew both times: the hours at hand may remember lines from before.
+        """Save the lines. If they change when the numbers are open, have the history counted again, once."""
+        # Read from the database both times: the instance may hold cached lines.
         hours = OpeningHours.objects.filter(pk=form.instance.pk)
         before = hours.get().schedule()
         super().save_related(request, form, formsets, change)
@@ -194,8 +194,8 @@ class OpeningHoursAdmin(SearchKeyAdmin):
 
     @admin.display(description=_("next public holidays"))
     def next_holidays(self, hours: OpeningHours) -> str:
-        """Of this year and the next."""
+        """List the public holidays from today to the end of next year."""
         today = timezone.localdate()
         rest = date(today.year + 1, 12, 31) - today
-        found = hours.schedule().next_holidays(today, rest.days)
-        return format_html_join("", "{} {}<br>", [(date_format(day, "D j M Y"), name) for day, name in found])
+        holidays = hours.schedule().next_holidays(today, rest.days)
+        return format_html_join("", "{} {}<br>", [(date_format(day, "D j M Y"), name) for day, name in holidays])

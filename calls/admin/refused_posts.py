@@ -1,4 +1,4 @@
-"""Refused posts: what was wrong, how to mend it, and to have them counted after all."""
+"""Admin pages of refused posts: why they were refused, how to fix the cause, and how to count them afterwards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WHY = {
     Reason.TOO_LARGE: _("The post is larger than 64 KiB."),
     Reason.MEDIA_TYPE: _("The post was not sent as JSON, or its body was compressed."),
 }
-# What can be done about each reason that can be mended from here.
+# What the fix page does about each reason that can be fixed from here.
 FIXES = {
     Reason.UNKNOWN_NUMBER: _("Add this number, and admit the key"),
     Reason.UNKNOWN_KEY: _("Admit the key for this number"),
@@ -45,7 +45,7 @@ FIXES = {
     Reason.KEY_OVER: _("Let the key go on for 14 days"),
     Reason.FOREIGN_ADDRESS: _("List this address"),
 }
-# What to do.
+# What to do about each reason.
 ADVICE = {
     Reason.UNKNOWN_NUMBER: _(
         "If the number is yours, check its digits and add it. If it is not, nothing needs to be done."
@@ -78,17 +78,17 @@ NO_NUMBER = _("The text is not a whole phone number and cannot be added as one: 
 
 
 def can_be_added(post: RefusedPost) -> bool:
-    """Say whether what a post names could be a number here."""
+    """Return whether the number that a post names is valid and could be added."""
     return phones.e164(post.destination_number) == post.destination_number
 
 
 def advice_on(post: RefusedPost) -> Any:
-    """Return what to do about a refused post, in words."""
+    """Return the text that says what to do about a refused post."""
     return NO_NUMBER if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post) else ADVICE[Reason(post.reason)]
 
 
 def mend_of(post: RefusedPost) -> Any:
-    """Return what can be done about a refused post from here, in words; None for nothing."""
+    """Return the label of the fix that is offered for a refused post; None if there is none."""
     if post.replayed_at is not None or (post.reason == Reason.FOREIGN_ADDRESS and post.address is None):
         return None
     if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post):
@@ -128,16 +128,16 @@ class NewNumberForm(forms.ModelForm):
 
 @dataclass
 class Fix:
-    """What is about to be done for the sake of refused posts."""
+    """A fix for the cause of refused posts that is about to be applied."""
 
     post: RefusedPost
     number: DestinationNumber | None
-    # The posts name another number, but this one is meant.
+    # Whether the posts name another number but mean this one.
     is_meant: bool = False
 
     @property
     def concerned(self) -> QuerySet[RefusedPost]:
-        """Those that wait for the same thing."""
+        """The posts that wait for the same fix."""
         waiting = RefusedPost.objects.waiting()
         if self.post.reason == Reason.FOREIGN_ADDRESS:
             return waiting.filter(reason=Reason.FOREIGN_ADDRESS, address=self.post.address)
@@ -145,7 +145,7 @@ class Fix:
 
     @transaction.atomic
     def do(self, request: HttpRequest, form: NewNumberForm | None) -> str:
-        """Change what was wrong. Return what to note of it. Raise ValidationError where that cannot be done."""
+        """Apply the fix. Return the message for the admin's log. Raise ValidationError if it cannot be applied."""
         if self.post.reason == Reason.FOREIGN_ADDRESS:
             policy = SenderPolicy.current()
             policy.networks = f"{policy.networks.rstrip()}\n{self.post.address}"
@@ -219,10 +219,10 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(destination_number__icontains=term)
+        condition = Q(destination_number__icontains=term)
         if e164 := phones.e164(term):
-            found |= Q(destination_number=e164)
-        return queryset.filter(found), False
+            condition |= Q(destination_number=e164)
+        return queryset.filter(condition), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "destination_number" or super().lookup_allowed(lookup, value, request)
@@ -242,24 +242,24 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     def _replay(self, request: HttpRequest, queryset: QuerySet, meant: DestinationNumber | None = None) -> None:
         try:
-            came_of_it = replay.replay(queryset, meant)
+            result = replay.replay(queryset, meant)
         except replay.ReplayError as error:
             self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
             return
-        if came_of_it.taken:
+        if result.taken:
             text = ngettext(
                 "%(posts)d post is taken now, and will be counted within seconds.",
                 "%(posts)d posts are taken now, and will be counted within seconds.",
-                came_of_it.taken,
+                result.taken,
             )
-            self.message_user(request, text % {"posts": came_of_it.taken}, messages.SUCCESS)
-        if came_of_it.refused:
+            self.message_user(request, text % {"posts": result.taken}, messages.SUCCESS)
+        if result.refused:
             text = ngettext(
                 "%(posts)d post is still refused: its page says why.",
                 "%(posts)d posts are still refused: their pages say why.",
-                came_of_it.refused,
+                result.refused,
             )
-            self.message_user(request, text % {"posts": came_of_it.refused}, messages.WARNING)
+            self.message_user(request, text % {"posts": result.refused}, messages.WARNING)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         post: RefusedPost = context["original"]
@@ -273,7 +273,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def mend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask whether to change what was wrong, do so, and take again all that waited for it."""
+        """Ask for confirmation, apply the fix, and replay all posts that waited for it."""
         if not may_issue_keys(request):
             raise PermissionDenied
         post = get_object_or_404(RefusedPost, pk=pk)
@@ -292,12 +292,12 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         errors: list[str] = []
         if request.method == "POST" and (form is None or form.is_valid()):
             try:
-                noted = fix.do(request, form)
+                log_message = fix.do(request, form)
             except ValidationError as error:
                 errors = error.messages
             else:
                 intake.get_intake().read_again()
-                self.log_change(request, post, noted)
+                self.log_change(request, post, log_message)
                 self._replay(request, fix.concerned, number if is_meant else None)
                 return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))
         context = self.admin_site.each_context(request) | {

@@ -1,4 +1,4 @@
-"""From where posts may come: one page."""
+"""Admin page of the addresses that posts may come from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SenderPolicyAdmin(admin.ModelAdmin):
     ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is one: straight to it."""
+        """Redirect to the only sender policy, and create it if it does not exist."""
         SenderPolicy.objects.get_or_create(pk=1)
         return HttpResponseRedirect(reverse("admin:calls_senderpolicy_change", args=[1]))
 

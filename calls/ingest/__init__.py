@@ -1,1 +1,1 @@
-"""The road of a post: judged, committed in groups or kept in the spool, drained, replayed."""
+"""What happens to a post: authentication, group commit or spool, draining, replay."""

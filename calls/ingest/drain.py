@@ -1,6 +1,6 @@
-"""Moves spooled posts into the database: written and committed first, taken out of the spool afterwards.
+"""Moves spooled posts into the database: first written and committed, then removed from the spool.
 
-A drainer that is killed in between writes them once more, which changes nothing; so do two drainers at once."""
+If a drainer is killed in between, or if two run at once, posts are written twice, which changes nothing."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 BATCH = 128
 WRONG_KEY = "no live key of its number"
 UNREADABLE = "not a post that this version can read"
-# SQLSTATE classes in which the database takes nothing from anybody: connection lost, out of resources, being stopped.
+# SQLSTATE classes in which the database accepts no statement at all: connection lost, out of resources, shutting down.
 AWAY = ("08", "53", "57P")
 
 
 @dataclass
 class Drained:
-    """What came of one batch."""
+    """The result of one batch."""
 
     written: int = 0
     set_aside: int = 0
-    failed: str = ""  # what stood in the way of more
+    failed: str = ""  # why no more could be written
 
 
 def drain_some(spool: Spool, writer: Writer) -> Drained:
-    """Move the posts that wait longest, a batch at most. Raise SpoolError where the spool cannot be used.
+    """Move at most one batch of the posts that have waited longest. Raise SpoolError if the spool cannot be used.
 
-    What the database refuses for good is set aside. Where it cannot take a batch now, a smaller one is tried: one post
-    that it cannot take waits on behind the others."""
+    Posts that the database refuses for good are quarantined. If it cannot take a batch now, a smaller one is tried; a
+    single post that it cannot take is moved behind the others."""
     drained = Drained()
     posts: list[tuple[Spooled, CallPost]] = []
     for spooled in spool.waiting(BATCH):
@@ -49,7 +49,7 @@ def drain_some(spool: Spool, writer: Writer) -> Drained:
     while posts:
         try:
             answers = writer.write([post for _, post in posts])
-        except Exception as error:  # noqa: BLE001 (whatever it was: the posts are kept)
+        except Exception as error:  # noqa: BLE001 (whatever the error, the posts stay in the spool)
             drained.failed = type(error).__name__
             if _is_away(error):
                 break
@@ -64,9 +64,9 @@ def drain_some(spool: Spool, writer: Writer) -> Drained:
 
 
 def drain_refused(spool: Spool, writer: Writer) -> int:
-    """Move refused posts, a batch at most; return how many. They are evidence: whatever hinders them, they wait.
+    """Move at most one batch of refused posts; return how many left the spool.
 
-    Raise SpoolError where the spool cannot be used."""
+    They stay in the spool as long as the database is unavailable. Raise SpoolError if the spool cannot be used."""
     waiting = spool.refused(BATCH)
     readable = [refused for refused in waiting.values() if refused is not None]
     if readable:
@@ -74,7 +74,7 @@ def drain_refused(spool: Spool, writer: Writer) -> int:
             writer.run(lambda connection: refused_posts.keep(connection, readable))
         except CONTENT_IS_BAD as error:
             logger.error("refused posts could not be kept: SQLSTATE %s", error.sqlstate)
-        except Exception:  # noqa: BLE001 (the database is away, say)
+        except Exception:  # noqa: BLE001 (the database may be down)
             return 0
     if waiting:
         spool.remove_refused(list(waiting))
@@ -84,7 +84,7 @@ def drain_refused(spool: Spool, writer: Writer) -> int:
 def _settle(
     spool: Spool, posts: Sequence[tuple[Spooled, CallPost]], answers: Sequence[bool | Exception], drained: Drained
 ) -> None:
-    """Take out of the spool what is in the database, and set the rest aside."""
+    """Remove the posts that are in the database from the spool, and quarantine the others."""
     refused: dict[str, list[Spooled]] = {}
     written = []
     for (spooled, _), answer in zip(posts, answers, strict=True):

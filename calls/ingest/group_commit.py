@@ -1,4 +1,4 @@
-"""One thread that does for many what they would otherwise each do alone: what queued up meanwhile is its next batch."""
+"""Group commit: a worker thread that batches the items queued while the previous batch was committing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Answer = TypeVar("Answer")
 
 
 class Busy(Exception):  # noqa: N818 (a state, not a fault)
-    """No answer within the time one would wait."""
+    """There was no answer within the time limit."""
 
 
 class Asked(Generic[Item, Answer]):
-    """An item whose sender waits for the answer. A lock costs half of what the condition of a Future does."""
+    """An item whose sender waits for the answer. A lock costs half as much as the condition of a Future."""
 
     __slots__ = ("_answered", "_claimed", "answer", "is_answered", "item")
 
@@ -33,7 +33,7 @@ class Asked(Generic[Item, Answer]):
         self._claimed = threading.Lock()
 
     def claim(self) -> bool:
-        """Return True to the first caller: the thread that begins with the item, or the sender who gives up."""
+        """Return True only to the first caller: the thread that starts on the item, or the sender that gives up."""
         return self._claimed.acquire(blocking=False)
 
     def resolve(self, answer: Answer | Exception) -> None:
@@ -65,10 +65,10 @@ class Submitted(Generic[Item, Answer]):
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Hands items to `work` in batches, on a thread of its own that starts at first use. No timer waits.
+    """Passes items to `work` in batches, on a thread that starts at first use. No timer delays a batch.
 
-    `work` returns an answer for each item, in their order; an answer that is an exception is raised to the one who
-    asked. What `work` itself raises is raised to everybody of the batch."""
+    `work` returns an answer for each item, in the same order; an answer that is an exception is raised to the sender
+    of that item. If `work` itself raises, all senders of the batch get that exception."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class GroupCommit(Generic[Item, Answer]):
         work: Callable[[list[Item]], Sequence[Answer | Exception]],
         at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """`at_end` runs on the thread when it is closed."""
+        """`at_end` runs on the worker thread when it is closed."""
         self._name = name
         self._work = work
         self._at_end = at_end
@@ -86,15 +86,16 @@ class GroupCommit(Generic[Item, Answer]):
         self._busy_since: float | None = None
 
     def submit(self, item: Item) -> Future[Answer]:
-        """Queue an item; the future tells its answer."""
+        """Queue an item; return a future that holds its answer."""
         future: Future[Answer] = Future()
         self._put(Submitted(item, future))
         return future
 
     def ask(self, item: Item, within_s: float) -> Answer:
-        """Return the answer to an item. Raise Busy where it takes longer, at once where the batch before does.
+        """Return the answer to an item. Raise Busy if it takes longer than `within_s`.
 
-        After Busy the item is dropped, unless its batch has begun: then it is done, and nobody is told."""
+        Raise Busy at once if the current batch has taken longer than that already. After Busy the item is dropped,
+        unless its batch has started: then it is still processed, and its answer is lost."""
         busy_since = self._busy_since
         if busy_since is not None and time.monotonic() - busy_since > within_s:
             raise Busy
@@ -107,7 +108,7 @@ class GroupCommit(Generic[Item, Answer]):
         return asked.answer
 
     def close(self) -> None:
-        """End the thread once all that is queued is done; the next item starts it again."""
+        """Stop the thread after all queued items are processed; the next item starts it again."""
         with self._starting:
             thread, self._thread = self._thread, None
             if thread is not None:
@@ -135,7 +136,7 @@ class GroupCommit(Generic[Item, Answer]):
     def _answers(self, items: list[Item]) -> Sequence[Answer | Exception]:
         try:
             return self._work(items)
-        except Exception as error:  # noqa: BLE001 (the thread must live on, and those who wait must hear of it)
+        except Exception as error:  # noqa: BLE001 (the thread must go on, and senders must get the error)
             return [error] * len(items)
 
     def _next_batch(self) -> list[Asked[Item, Answer] | Submitted[Item, Answer]] | None:
@@ -149,7 +150,7 @@ class GroupCommit(Generic[Item, Answer]):
             except queue.Empty:
                 break
             if following is None:
-                self._queue.put(None)  # end after this batch
+                self._queue.put(None)  # stop after this batch
                 break
             batch.append(following)
         return batch

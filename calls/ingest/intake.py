@@ -1,4 +1,4 @@
-"""Keeps a post: in the database, or in the spool where that is away or slow. Nobody waits long for either."""
+"""Stores posts in the database, or in the spool while the database is down or slow, within a time limit."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from calls.posts import CallPost
 logger = logging.getLogger(__name__)
 
 WAIT_FOR_DATABASE_S = 0.75
-WAIT_S = 1.75  # in all, for the database and then for the spool
+WAIT_S = 1.75  # in total, for the database and then for the spool
 READ_KEYS_EVERY_S = 60.0
 READ_KEYS_AFTER_FAILURE_S = 5.0
-OLD_S = 60.0  # a post that waits in the spool for longer is worth a word
+OLD_S = 60.0  # posts that wait in the spool for longer are reported
 SAY_AGAIN_AFTER_S = 60.0
 NO_KEY = keys.fingerprint("")
 
 
-class Unavailable(Exception):  # noqa: N818 (the post is at no fault)
-    """Neither database nor spool can take the post now."""
+class Unavailable(Exception):  # noqa: N818 (not an error of the post)
+    """Neither the database nor the spool can store the post now."""
 
 
 class Intake:
-    """What one process has for keeping posts: a thread for the database, one for the spool, one that reads keys and
-    from where posts may come, and two for posts that were refused.
+    """Stores the posts of one process. It has a thread each for the database, for the spool, and for reading access
+    keys and the sender policy, and two threads for refused posts.
 
-    Each starts at first use. Everything here may be called from any thread."""
+    Each thread starts at first use. All methods may be called from any thread."""
 
     def __init__(self, spool: Spool) -> None:
         other = Spool(spool.path, spool.most_bytes)
@@ -71,9 +71,9 @@ class Intake:
         self._deciding = threading.Lock()
 
     def keep(self, post: CallPost) -> bool:
-        """Keep a post; return whether its key was live and opened its number, as far as that can be said now.
+        """Store a post; return whether its key was live for its number, as far as that is known now.
 
-        It is on disk when this returns True. Raise Unavailable where it cannot be, within 1.75 seconds."""
+        The post is on disk when this returns True. Raise Unavailable if it cannot be stored within 1.75 seconds."""
         self._remember()
         until = time.monotonic() + WAIT_S
         if not self._writer.is_resting():
@@ -82,37 +82,37 @@ class Intake:
             except Busy:
                 self._say("the database did not answer in time; posts go to the spool")
             except Unwritable as error:
-                # No fault of the sender that we know of: it is kept, and will be set aside and shown.
+                # Not the sender's fault as far as we know: the post is kept, and will be quarantined and shown.
                 self._say(f"the database refused the content of a post ({error}); it goes to the spool")
-            except Exception as error:  # noqa: BLE001 (whatever it was: the post goes to the spool)
+            except Exception as error:  # noqa: BLE001 (whatever the error, the post goes to the spool)
                 self._say(f"the database takes no posts ({type(error).__name__}); they go to the spool")
         return self._keep_on_disk(post, until)
 
-    # --- Who sends ---
+    # --- Senders ---
 
     def sender_of(self, meta: Mapping[str, str]) -> Sender:
-        """Say who sent a request, by its META."""
+        """Return the sender of a request, from its META."""
         self._remember()
         return self._policy.judge(meta)
 
     def wait_s(self, sender: Sender) -> int:
-        """Return the seconds until a sender may post again, 0 where it may now. Listed ones always may."""
+        """Return the seconds until a sender may post again; 0 if it may now. Listed senders always may."""
         return 0 if sender.is_trustworthy else self._rate_limit.wait_s(_responsible(sender))
 
     def note_taken(self, sender: Sender) -> None:
-        """Note that a post of a sender was taken: whatever it was slowed down for is forgiven."""
+        """Note that a post of a sender was accepted, which resets its rate limit."""
         if not sender.is_trustworthy:
             self._rate_limit.taken(_responsible(sender))
 
     def keep_refused(self, refused: RefusedPostDraft, sender: Sender) -> None:
-        """Keep a post that was refused, where it is worth it: it came from a listed address, or with a live key.
+        """Store a refused post if it came from a listed address or with a live key.
 
-        On disk when this returns for a listed address, if it can be at all. For others nobody waits: how long an
-        answer takes must not tell whether a key is known."""
+        For a listed address it is on disk when this returns, if it can be stored at all. For others this does not
+        wait: the time that an answer takes must not reveal whether a key is known."""
         if sender.is_trustworthy:
             until = time.monotonic() + WAIT_S
             if not self._refused_writer.is_resting():
-                with contextlib.suppress(Exception):  # whatever it is: there is the spool
+                with contextlib.suppress(Exception):  # whatever the error, the spool is left
                     return self._refused.ask(refused, WAIT_FOR_DATABASE_S)
             wait([self._spool_refused(refused)], until - time.monotonic())
             return None
@@ -144,29 +144,29 @@ class Intake:
         return self._writer.write(posts)
 
     def opens_any_number(self, fingerprint: str, moment: datetime) -> bool:
-        """Say whether a key admits posts for some number at a moment, as far as that can be said now."""
+        """Return whether a key admits posts for any number at a moment, as far as that is known now."""
         verdict = self._key_cache.judge(fingerprint, None, moment)
         if verdict is Verdict.UNKNOWN and fingerprint != NO_KEY and not self._key_reader.is_resting():
-            with contextlib.suppress(Exception):  # then it stays unknown
+            with contextlib.suppress(Exception):  # then the key stays unknown
                 self._keys.ask(fingerprint, WAIT_FOR_DATABASE_S)
             verdict = self._key_cache.judge(fingerprint, None, moment)
         return verdict is Verdict.LIVE
 
     def has_database(self) -> bool:
-        """Say whether the database answers, within 0.75 seconds."""
+        """Return whether the database answers, within 0.75 seconds."""
         try:
             self._keys.ask(NO_KEY, WAIT_FOR_DATABASE_S)
-        except Exception:  # noqa: BLE001 (then it does not)
+        except Exception:  # noqa: BLE001 (any error means no)
             return False
         return True
 
     def close(self) -> None:
-        """End the threads and their connections; the next post starts them again."""
+        """Stop the threads and close their connections; the next post starts them again."""
         for thread in (self._database, self._disk, self._keys, self._refused, self._refused_disk):
             thread.close()
 
     def read_again(self) -> None:
-        """Have keys and policy read again before the next post is judged."""
+        """Have keys and sender policy read again before the next post is authenticated."""
         self._read_keys_at, self._has_read = 0.0, False
 
     def _keep_on_disk(self, post: CallPost, until: float) -> bool:
@@ -188,7 +188,7 @@ class Intake:
         raise Unavailable(why)
 
     def _remember(self) -> None:
-        """Have keys and policy read again once what is remembered is a minute old. Only the very first post waits."""
+        """Have keys and sender policy read again once they are a minute old. Only the very first post waits for it."""
         now = time.monotonic()
         if now < self._read_keys_at:
             return
@@ -199,7 +199,7 @@ class Intake:
         reading = self._keys.submit(None)
         reading.add_done_callback(self._try_sooner_after_failure)
         if not self._has_read and not self._key_reader.is_resting():
-            with contextlib.suppress(Exception):  # then with what is known
+            with contextlib.suppress(Exception):  # then the post is judged by what is cached
                 reading.result(WAIT_FOR_DATABASE_S)
 
     def _try_sooner_after_failure(self, reading: Future[None]) -> None:
@@ -207,7 +207,7 @@ class Intake:
             self._read_keys_at = time.monotonic() + READ_KEYS_AFTER_FAILURE_S
 
     def _read_keys(self, asked_for: list[str | None]) -> list[None]:
-        """Read all keys and the policy anew where None asks for that, else the keys of the fingerprints."""
+        """Read the keys of these fingerprints; if None is among them, read all keys and the sender policy instead."""
         if None in asked_for:
             self._key_cache.replace(self._key_reader.execute(key_cache.KEYS, []))
             self._policy = Policy.from_rows(self._key_reader.execute(sender_policy.POLICY, []))
@@ -217,7 +217,7 @@ class Intake:
         return [None] * len(asked_for)
 
     def _say(self, what: str, level: int = logging.ERROR) -> None:
-        """Log something, once a minute at most: an outage is one event, not one for every post."""
+        """Log a message at most once a minute: an outage should not log a line for every post."""
         now = time.monotonic()
         if now >= self._said.get(what, 0.0):
             self._said[what] = now + SAY_AGAIN_AFTER_S
@@ -229,7 +229,7 @@ def _responsible(sender: Sender) -> Hashable:
 
 
 def held_in_spool() -> SpoolContents:
-    """Say what this host's spool holds; note in the log what has waited there for long. Raise SpoolError."""
+    """Return the contents of this host's spool; log a warning if posts have waited there too long. Raise SpoolError."""
     with contextlib.closing(open_spool()) as spool:
         held = spool.held()
     if held.oldest_s > OLD_S:
@@ -238,7 +238,7 @@ def held_in_spool() -> SpoolContents:
 
 
 def prove_spool() -> None:
-    """Raise SpoolError where this host's spool could keep no post."""
+    """Raise SpoolError if this host's spool cannot store posts."""
     with contextlib.closing(open_spool()) as spool:
         spool.prove()
 
@@ -248,8 +248,8 @@ _intake: Intake | None = None
 
 
 def get_intake() -> Intake:
-    """Return the intake of this process, which is made at first use."""
-    global _intake  # noqa: PLW0603 (one a process)
+    """Return the intake of this process, which is created at first use."""
+    global _intake  # noqa: PLW0603 (one per process)
     if _intake is None:
         with _making:
             _intake = _intake or Intake(open_spool())

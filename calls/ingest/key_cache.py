@@ -1,4 +1,4 @@
-"""What a process remembers of access keys, so that it can judge posts while the database is away."""
+"""In-memory cache of access keys, used to authenticate posts while the database is down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS_OF = f"{KEYS} WHERE access_key.fingerprint = ANY(%s)"
 
 
 class Verdict(enum.Enum):
-    """What can be said of a key without the database."""
+    """The result of looking up a key without the database."""
 
     LIVE = "live"
     WRONG = "wrong"
@@ -40,28 +40,28 @@ class CachedKey:
 
 
 class KeyCache:
-    """The keys of all numbers, by their fingerprint, as they were when they were last read."""
+    """The keys of all numbers by fingerprint, as last read from the database."""
 
     def __init__(self) -> None:
         self._keys: dict[str, list[CachedKey]] = {}
 
     def replace(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Remember the rows of KEYS, and nothing else."""
+        """Replace the contents of the cache by the rows of KEYS."""
         self._keys = _by_fingerprint(rows)
 
     def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Remember the rows of KEYS_OF, beside all else."""
+        """Add the rows of KEYS_OF to the cache."""
         self._keys = self._keys | _by_fingerprint(rows)
 
     def knows(self, fingerprint: str) -> bool:
-        """Whether a key is that of any number, live or not."""
+        """Return whether a number has this key, live or not."""
         return fingerprint in self._keys
 
     def judge(self, fingerprint: str, destination_number: str | None, moment: datetime) -> Verdict:
-        """Say whether a key admits a post for a number at a moment.
+        """Return whether a key admits a post for a number at a moment.
 
-        Wrong is only a key that was known and is over, which no later change undoes. One that is not known, or known
-        for other numbers, may have been issued since."""
+        WRONG is only a known key that has ended, which no later change can undo. A key that is not known, or known only
+        for other numbers, may have been issued since the cache was read."""
         keys = self._keys.get(fingerprint)
         if not keys:
             return Verdict.UNKNOWN

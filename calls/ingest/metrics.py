@@ -1,4 +1,4 @@
-"""What a web process counts of its posts, for Prometheus. docs/watching.md says what each means."""
+"""Prometheus metrics of a web process about posts. docs/watching.md explains each of them."""
 
 from prometheus_client import Counter, Histogram
 
@@ -11,11 +11,11 @@ SECONDS = Histogram(
 )
 BATCH = Histogram("calltally_batch_posts", "Posts in one statement.", buckets=(1, 2, 4, 8, 16, 32, 64, 128))
 
-# Looked up once: to find a counter by its label costs as much as to count.
+# Looked up once, because finding a counter by its label costs as much as counting.
 _BY_ANSWER = {status: POSTS.labels(str(status)) for status in (200, 400, 403, 405, 413, 415, 429, 503)}
 
 
 def count_post(status: int, took_s: float) -> None:
-    """Count a post and its answer."""
+    """Count a post by the status of its answer, and its duration."""
     (_BY_ANSWER.get(status) or POSTS.labels(str(status))).inc()
     SECONDS.observe(took_s)

@@ -1,4 +1,4 @@
-"""One line in the log for each post that was refused or spooled; nothing of who called, and none of what was sent."""
+"""Logs one line for each post that was refused or spooled, without the caller and without the body."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spooled(post: CallPost) -> None:
 
 
 def _write(what: str, number: str, request_type: str, known: dict[str, Any]) -> None:
-    # What is no number, or of no kind that we know, may be anything: it stays out.
+    # An invalid number or an unknown request type may contain anything, so it is not logged.
     if phones.e164(number) == number:
         known["number"] = number
     if request_type in KNOWN_REQUEST_TYPES:

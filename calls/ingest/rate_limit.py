@@ -1,4 +1,4 @@
-"""Slows down who sends rubbish: what is refused costs, what is taken is free."""
+"""Rate limit for senders of refused posts. Accepted posts are not limited."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import threading
 import time
 from collections.abc import Hashable
 
-REFUSED_AT_ONCE = 60  # so many posts may be refused before a sender is slowed down
-REFUSED_PER_S = 1.0  # and then so many a second, in each process
-MOST_SENDERS = 10_000  # remembered; the one heard of longest ago goes first
+REFUSED_AT_ONCE = 60  # posts that may be refused before a sender is slowed down
+REFUSED_PER_S = 1.0  # and after that per second, in each process
+MOST_SENDERS = 10_000  # the sender whose last refusal is oldest is forgotten first
 
 
 class RateLimit:
-    """Knows of each sender how much may still be refused. May be asked from any thread."""
+    """Keeps count of the refused posts of each sender. May be used from any thread."""
 
     def __init__(self) -> None:
-        self._spent: dict[Hashable, tuple[float, float]] = {}  # how much was refused, and when that was reckoned
+        self._spent: dict[Hashable, tuple[float, float]] = {}  # refused posts, and when that was calculated
         self._changing = threading.Lock()
 
     def wait_s(self, sender: Hashable) -> int:
-        """Return the seconds until a sender may post again; 0 where it may now."""
+        """Return the seconds until a sender may post again; 0 if it may now."""
         over = self._now_spent(sender) - (REFUSED_AT_ONCE - 1)
         return math.ceil(over / REFUSED_PER_S) if over > 0 else 0
 
@@ -34,7 +34,7 @@ class RateLimit:
                 del self._spent[next(iter(self._spent))]
 
     def taken(self, sender: Hashable) -> None:
-        """Note that a post of a sender was taken: it has a key, and all is forgiven."""
+        """Note that a post of a sender was accepted, which resets its count: the sender has a valid key."""
         if sender in self._spent:
             with self._changing:
                 self._spent.pop(sender, None)

@@ -1,4 +1,4 @@
-"""Keeps posts that were refused, so that they can be counted once a wrong setting is mended; and never many of them."""
+"""Stores refused posts, so that they can be counted once a wrong setting is fixed, up to fixed limits."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from calls.posts import CallPost, Refusal
 MOST_DAYS = 30
 MOST_ROWS = 2_000
 MOST_BYTES = 64 * 1024 * 1024
-ROW_BYTES = 1024  # what a row takes beside its body, at most
+ROW_BYTES = 1024  # the most that a row takes besides its body
 MOST_RECEIPTS = 100
 LOCK_OF_REFUSED_POSTS = 0x63616C72
 
-# Reasons that are the code a post was refused with; the others say why it was `forbidden`.
+# Reasons that equal the error code of the answer; the others say why the answer was `forbidden`.
 CODES = {Reason.FOREIGN_ADDRESS, Reason.BAD_POST, Reason.BAD_JSON, Reason.TOO_LARGE, Reason.MEDIA_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedPostDraft:
-    """A refused post that is not stored yet: `code` is that of the answer, or what is said of the address."""
+    """A refused post that is not stored yet. `code` is the error code of the answer, or `foreign_address`."""
 
     ingest_id: str
     received_at: str  # ISO 8601
@@ -46,7 +46,7 @@ class RefusedPostDraft:
 
     @property
     def digest(self) -> str:
-        """The same for posts that differ in nothing but when they came."""
+        """A hash that is equal for posts that differ only in their time of receipt."""
         alike = [self.status, self.code, self.address, self.fingerprint, self.destination_number, self.body]
         return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
 
@@ -75,7 +75,7 @@ class RefusedPostDraft:
         )
 
 
-# Why a post was refused, by the keys and numbers of now: of a table `given` with the columns of RefusedPostDraft.
+# Why posts were refused, by the current keys and numbers. Reads a table `given` with the columns of RefusedPostDraft.
 REASONS = f"""
 SELECT given.*, opens_any, CASE
   WHEN given.code <> 'forbidden' THEN given.code
@@ -94,7 +94,7 @@ CROSS JOIN LATERAL (
   FROM calls_accesskey AS access_key WHERE fingerprint = given.fingerprint
 ) AS known_key
 """
-# Keeps those that came from a listed address or with a live key; identical ones in one row, and none of them twice.
+# Stores posts from listed addresses or with live keys. Identical posts share a row; each is counted once.
 KEEP = f"""
 WITH given AS (
   SELECT * FROM json_to_recordset(%(refused)s::json) AS given (
@@ -121,8 +121,9 @@ ON CONFLICT (digest) DO UPDATE SET
   receipts = (known.receipts || excluded.receipts)[:%(most_receipts)s],
   replayed_at = NULL
 """
-# Each reason may fill an equal share, and what others leave: rows are ranked by their place within their reason, the
-# newest and those not counted yet first, so that a flood of one kind pushes out its own alone.
+# Each reason may fill an equal share, and more if others leave room: rows are ranked by their position within their
+# reason, with rows that are not counted yet first and then the newest first. A flood of posts with one reason therefore
+# pushes out only rows of that reason.
 PRUNE = """
 WITH placed AS (
   SELECT id, last_received_at, length(body) + %(row_bytes)s AS size,
@@ -141,7 +142,7 @@ DELETE FROM calls_refusedpost WHERE id IN (
     OR last_received_at < now() - make_interval(days => %(most_days)s))
 """
 KNOWN_KEYS = "SELECT DISTINCT fingerprint FROM calls_accesskey"
-# Puts one row into another that is the same once its secrets are out.
+# Merges one row into another that became identical when its secrets were removed.
 MERGE = """
 WITH gone AS (DELETE FROM calls_refusedpost WHERE id = %(id)s RETURNING *)
 UPDATE calls_refusedpost AS known SET
@@ -154,7 +155,7 @@ UPDATE calls_refusedpost AS known SET
     THEN greatest(known.replayed_at, gone.replayed_at) END
 FROM gone WHERE known.digest = %(digest)s
 """
-# Says anew why posts are still refused.
+# Updates the reason of posts that are still refused.
 JUDGE_AGAIN = f"""
 WITH given AS (
   SELECT id, 'forbidden' AS code, received_at, fingerprint, destination_number FROM calls_refusedpost
@@ -165,7 +166,7 @@ UPDATE calls_refusedpost AS known SET reason = judged.reason FROM judged WHERE k
 
 
 def without_secrets(post: RefusedPostDraft, is_known: redaction.IsKnown) -> RefusedPostDraft:
-    """Return a refused post without access keys that are known, and without what stands under names of secrets."""
+    """Return a refused post without known access keys, and without values whose names suggest a secret."""
     body = redaction.without_secrets(post.body, is_known)
     if body == post.body:
         return post
@@ -174,12 +175,14 @@ def without_secrets(post: RefusedPostDraft, is_known: redaction.IsKnown) -> Refu
 
 
 def keep(connection: psycopg.Connection, refused: Sequence[RefusedPostDraft]) -> None:
-    """Keep refused posts, those that are worth it; the oldest of too many go. Doing so twice changes nothing."""
+    """Store refused posts from listed addresses or with live keys; delete rows beyond the limits.
+
+    Storing the same posts twice changes nothing."""
     known = {fingerprint for (fingerprint,) in connection.execute(KNOWN_KEYS)}
     refused = [without_secrets(post, known.__contains__) for post in refused]
-    rows = json.dumps([asdict(one) | {"digest": one.digest} for one in refused])
+    rows = json.dumps([asdict(post) | {"digest": post.digest} for post in refused])
     with connection.transaction():
-        # One at a time: two that write and prune different rows in different orders would wait for each other for ever.
+        # One transaction at a time: two that insert and delete rows in different orders could deadlock.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])
         connection.execute(KEEP, {"refused": rows, "no_key": keys.fingerprint(""), "most_receipts": MOST_RECEIPTS})
         connection.execute(
@@ -194,13 +197,13 @@ def keep(connection: psycopg.Connection, refused: Sequence[RefusedPostDraft]) ->
 
 
 def judge_again(ids: Sequence[int]) -> None:
-    """Bring the reasons of posts that were refused for their key or number up to date."""
+    """Update the reasons of posts that were refused for their key or number."""
     with django_connection.cursor() as cursor:
         cursor.execute(JUDGE_AGAIN, {"ids": list(ids), "no_key": keys.fingerprint("")})
 
 
 def redact_kept() -> int:
-    """Take secrets out of the posts that are kept: those of an older version, and keys that were issued since.
+    """Remove secrets from stored posts: those that an older version stored, and keys that were issued since.
 
     Return how many posts were changed."""
     with django_connection.cursor() as cursor:
@@ -232,7 +235,7 @@ def _of_row(row: RefusedPost) -> RefusedPostDraft:
 
 @transaction.atomic
 def _replace(row_id: int, cleared: RefusedPostDraft) -> int:
-    """Put a post without secrets in the place of a row. Return how many rows were changed; 0 if it is gone."""
+    """Replace a row by a post without secrets. Return how many rows were changed; 0 if the row no longer exists."""
     with django_connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_REFUSED_POSTS])
         if RefusedPost.objects.filter(digest=cleared.digest).exclude(pk=row_id).exists():

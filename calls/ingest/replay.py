@@ -1,4 +1,4 @@
-"""Takes refused posts again, once what was wrong is mended: as every post, with its first time of receipt."""
+"""Replays refused posts once the cause is fixed: like any other post, with their original time of receipt."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ BATCH = 100
 
 
 class ReplayError(Exception):
-    """The database could not take posts just now; those that were taken stay so."""
+    """The database could not take posts. Posts that were taken before remain stored."""
 
 
 @dataclass
 class Replayed:
-    """What came of a replay, in posts."""
+    """The result of a replay, in posts."""
 
     taken: int = 0
     refused: int = 0
 
 
 def replay(refused: QuerySet[RefusedPost], meant: DestinationNumber | None = None) -> Replayed:
-    """Take posts that were refused, oldest first; those that are still refused say why now. Raise ReplayError.
+    """Replay refused posts, oldest first; update the reason of those that are still refused. Raise ReplayError.
 
     With `meant` they are taken as posts for that number, whichever they name.
-    A post that was taken before, then or now, is the same event: doing this twice changes nothing."""
-    came_of_it = Replayed()
+    A post that was taken before becomes the same event again: replaying twice changes nothing."""
+    result = Replayed()
     current = SenderPolicy.current()
     policy = Policy(current.mode, read_networks(current.networks))
     with contextlib.closing(Writer("calltally replay")) as writer:
@@ -52,9 +52,9 @@ def replay(refused: QuerySet[RefusedPost], meant: DestinationNumber | None = Non
             ]
             RefusedPost.objects.filter(pk__in=done).update(replayed_at=timezone.now())
             refused_posts.judge_again([row.pk for row, _ in readable if row.pk not in done])
-            came_of_it.taken += len(taken)
-            came_of_it.refused += sum(row.count for row in batch if row.pk not in done)
-    return came_of_it
+            result.taken += len(taken)
+            result.refused += sum(row.count for row in batch if row.pk not in done)
+    return result
 
 
 def _posts_of(row: RefusedPost, meant: DestinationNumber | None) -> list[CallPost]:
@@ -82,7 +82,7 @@ def _write(writer: Writer, of_batch: list[CallPost]) -> set[str]:
 
 
 def _is_admitted(row: RefusedPost, policy: Policy) -> bool:
-    """Say whether what was refused for its address may come from there now."""
+    """Return whether the sender policy now allows the address that a post was refused for."""
     return row.reason != Reason.FOREIGN_ADDRESS or not policy.refuses(read_address(row.address or ""))
 
 

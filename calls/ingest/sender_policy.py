@@ -1,4 +1,4 @@
-"""What the address that a post came from means for it: whether that is TENIOS', and what becomes of it if not."""
+"""Sender policy: whether a post's address is listed as TENIOS', and what happens to the post if it is not."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from django.conf import settings
 from accounts.addresses import OUR_WALLS, Address, Network, client_of_request, is_in, read_networks
 from calls.models import TENIOS_NETWORKS, SenderMode
 
-# Begins the flag of an event that came from elsewhere; the address follows.
+# The beginning of the flag for a post from an address that is not listed; the address follows.
 FOREIGN = "foreign_address "
 POLICY = "SELECT mode, networks FROM calls_senderpolicy WHERE id = 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a post, as far as its address tells."""
+    """The sender of a post, as far as known from its address."""
 
     address: Address | None
     is_listed: bool
     is_refused: bool
-    is_foreign: bool  # to be flagged
+    is_foreign: bool  # its posts get a flag
 
     @property
     def is_trustworthy(self) -> bool:
-        """Whether what it sent in vain is worth keeping: it is listed, or within our own walls."""
+        """Whether its refused posts are stored: its address is listed or not on the internet."""
         return self.is_listed or self.is_near
 
     @property
     def is_near(self) -> bool:
-        """Whether it is no address of the internet. A proxy that nobody told us to trust has such a one too: whoever
-        is behind it cannot be told apart, and must not pay for each other."""
+        """Whether its address is outside the internet. So is that of a proxy missing from TRUSTED_PROXIES: its clients
+        cannot be distinguished and must not be rate-limited for each other."""
         return self.address is not None and is_in(self.address, OUR_WALLS)
 
 
 class Policy:
-    """What staff have set. Before that is known, every address may post, and TENIOS' own is listed."""
+    """The policy set by staff. Until it is read, every address may post, and TENIOS' address is listed."""
 
     def __init__(self, mode: str = SenderMode.OFF, networks: Iterable[Network] = ()) -> None:
         self._mode = mode
@@ -45,16 +45,16 @@ class Policy:
 
     @classmethod
     def from_rows(cls, rows: list[tuple[str, str]]) -> Policy:
-        """Return the policy of the rows of POLICY; where staff have changed nothing, foreign addresses are reported."""
+        """Return the policy from the rows of POLICY. If staff have not set one, foreign addresses are reported."""
         ((mode, networks),) = rows or [(SenderMode.REPORT, TENIOS_NETWORKS)]
         return cls(mode, read_networks(networks))
 
     def judge(self, meta: Mapping[str, str]) -> Sender:
-        """Say who sent a request, by its META."""
+        """Return the sender of a request, from its META."""
         address = client_of_request(meta)
         is_listed = self._lists(address)
-        # Somebody on this very machine tries things out; through a proxy it would have said so. With a secret only the
-        # proxy names an address.
+        # A request from this machine, such as a test, is not foreign; one through a proxy would have a header. With a
+        # secret, only the proxy names an address.
         is_direct = not settings.PROXY_SECRET and "HTTP_X_FORWARDED_FOR" not in meta
         is_local = address is not None and address.is_loopback and is_direct
         return Sender(
@@ -65,7 +65,7 @@ class Policy:
         )
 
     def refuses(self, address: Address | None) -> bool:
-        """Say whether no post from an address is taken."""
+        """Return whether posts from an address are refused."""
         return self._mode == SenderMode.ENFORCE and not self._lists(address)
 
     def _lists(self, address: Address | None) -> bool:

@@ -1,6 +1,6 @@
-"""Keeps posts on this host's disk while the database is away: a SQLite file, synced before a post is answered.
+"""Stores posts on this host's disk while the database is down: a SQLite file, synced before a post is answered.
 
-Web processes add; `manage.py drain_spool` takes out. docs/reliability.md says what it holds on to, and what not."""
+Web processes add posts; `manage.py drain_spool` removes them. docs/reliability.md says what is kept and what is not."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from calls.posts import CallPost, as_row, from_row
 
 logger = logging.getLogger(__name__)
 
-WAIT_FOR_OTHERS_S = 1.5  # for other processes that are just writing to the file
+WAIT_FOR_OTHERS_S = 1.5  # for other processes that are writing to the file
 ASK_EVERY_S, LEAVE_TO_OTHERS_S = 0.001, 0.005
 PAGE = 4096
 KEPT_FREE, GIVEN_BACK_AT_ONCE = 256, 256  # pages
 ROOM_FOR_A_POST = 40  # pages: the longest post and its share of the indexes
 BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-# Posts whose key nobody could judge, and posts set aside, may each fill so much: the rest is for those known good.
+# Posts whose key could not be checked may fill one SHARE-th of the file, and quarantined posts another; the rest is
+# for posts with a known live key.
 SHARE = 4
 SET_ASIDE_FOR_S = 30 * 24 * 3600
-# Refused posts that wait: as many as the database would keep, and no more of the file than this share.
+# Refused posts that wait: as many as the database would store, and at most one SHARE_OF_REFUSED-th of the file.
 MOST_REFUSED = 2_000
 SHARE_OF_REFUSED = 16
 
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS post (
 CREATE INDEX IF NOT EXISTS post_waiting ON post (tries, id) WHERE set_aside_at IS NULL;
 CREATE INDEX IF NOT EXISTS post_oldest ON post (spooled_at) WHERE set_aside_at IS NULL;
 CREATE INDEX IF NOT EXISTS post_set_aside ON post (set_aside_at) WHERE set_aside_at IS NOT NULL;
--- What is held, kept up to date by the file itself: counting millions of rows for every look would take seconds.
+-- Totals, kept up to date by triggers: counting millions of rows on every request would take seconds.
 CREATE TABLE IF NOT EXISTS held (state text PRIMARY KEY, posts integer NOT NULL, bytes integer NOT NULL);
 INSERT OR IGNORE INTO held VALUES ('verified', 0, 0), ('unverified', 0, 0), ('set aside', 0, 0);
 CREATE TABLE IF NOT EXISTS refused (
@@ -76,27 +77,27 @@ T = TypeVar("T")
 
 
 class SpoolError(Exception):
-    """The spool cannot keep a post: it is full, its disk is, or its folder cannot be used. Says which."""
+    """The spool or its disk is full, or its folder cannot be used; the message says which."""
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """A post as it waits."""
+    """A post that waits in the spool."""
 
     id: int
     row: str
 
     def read(self) -> CallPost:
-        """Return the post. Raise ValueError where it cannot be read."""
+        """Return the post. Raise ValueError if it cannot be read."""
         row = json.loads(self.row)
         if not isinstance(row, dict):
-            raise ValueError("no object")  # noqa: TRY004 (one error for whatever cannot be read)
+            raise ValueError("no object")  # noqa: TRY004 (one exception for everything unreadable)
         return from_row(row)
 
 
 @dataclass(frozen=True)
 class SpoolContents:
-    """What a spool holds."""
+    """The contents of a spool, in posts."""
 
     waiting: int = 0
     unverified: int = 0
@@ -108,7 +109,7 @@ class SpoolContents:
 
 @dataclass(frozen=True)
 class QuarantinedPost:
-    """A post that the database refused for good, as shown to people: without whom it was from."""
+    """A post that the database refused for good, as shown to people: without its caller."""
 
     ingest_id: str
     set_aside_at: float
@@ -119,7 +120,7 @@ class QuarantinedPost:
 
 
 class Spool:
-    """The file of one host. An instance belongs to one thread; any number of them, in any process, may be open."""
+    """The spool file of a host. An instance may be used by one thread only; any number of instances may be open."""
 
     def __init__(self, path: Path, most_bytes: int) -> None:
         self.path = path
@@ -131,9 +132,9 @@ class Spool:
     # --- Adding ---
 
     def add(self, posts: Sequence[tuple[CallPost, bool]]) -> list[Exception | None]:
-        """Keep posts, each with whether its key is known to be live; on disk when this returns.
+        """Store posts, each with whether its key is known to be live; they are on disk when this returns.
 
-        Those for which there is no room any more get a SpoolError instead. Raise it where none can be kept."""
+        The answer for a post without room is a SpoolError. Raise SpoolError if no post can be stored."""
         now = time.time()
         with self._transaction() as connection:
             room = self.most_bytes // SHARE - self._bytes("unverified")
@@ -156,11 +157,11 @@ class Spool:
         return answers
 
     def add_refused(self, refused: Sequence[RefusedPostDraft]) -> list[None]:
-        """Keep posts that were refused; the oldest of too many go. Raise SpoolError where none can be kept."""
+        """Store refused posts; delete the oldest beyond the limits. Raise SpoolError if none can be stored."""
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO refused (ingest_id, refused) VALUES (?, ?) ON CONFLICT (ingest_id) DO NOTHING",
-                [(one.ingest_id, json.dumps(asdict(one)).encode()) for one in refused],
+                [(post.ingest_id, json.dumps(asdict(post)).encode()) for post in refused],
             )
             connection.execute(
                 "DELETE FROM refused WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER newest_first AS rank, "
@@ -173,20 +174,20 @@ class Spool:
     # --- Draining ---
 
     def waiting(self, most: int) -> list[Spooled]:
-        """Return posts that wait, in the order they came; those that were tried in vain after the others."""
+        """Return waiting posts in order of arrival; those with failed attempts come after the others."""
         rows = self._read("SELECT id, post FROM post WHERE set_aside_at IS NULL ORDER BY tries, id LIMIT ?", most)
         return [Spooled(*row) for row in rows]
 
     def remove(self, posts: Sequence[Spooled]) -> None:
-        """Forget posts that are in the database."""
+        """Delete posts that are in the database."""
         if posts:
             with self._transaction() as connection:
                 connection.executemany("DELETE FROM post WHERE id = ?", [[post.id] for post in posts])
 
     def set_aside(self, posts: Sequence[Spooled], reason: str) -> None:
-        """Keep posts that the database refused, out of the way of the others.
+        """Quarantine posts that the database refused, so that they do not block the others.
 
-        What was set aside 30 days ago goes, and the oldest where it would fill more than its share."""
+        Deletes posts that were quarantined 30 days ago, and the oldest if they fill more than their share."""
         if not posts:
             return
         with self._transaction() as connection:
@@ -205,18 +206,18 @@ class Spool:
             logger.warning("%s posts that had been set aside were deleted: too old, or too many", gone)
 
     def note_tries(self, posts: Sequence[Spooled]) -> None:
-        """Let posts that could not be written now wait behind the others."""
+        """Move posts that could not be written behind the others."""
         with self._transaction() as connection:
             connection.executemany("UPDATE post SET tries = tries + 1 WHERE id = ?", [[post.id] for post in posts])
 
     def try_again(self) -> int:
-        """Let all that was set aside wait once more; return how many."""
+        """Return all quarantined posts to the queue; return how many there were."""
         with self._transaction() as connection:
             again = "UPDATE post SET set_aside_at = NULL, reason = '', tries = 0 WHERE set_aside_at IS NOT NULL"
             return connection.execute(again).rowcount
 
     def refused(self, most: int) -> dict[int, RefusedPostDraft | None]:
-        """Return refused posts that wait, by their place; None for one that cannot be read."""
+        """Return waiting refused posts by their row id; None for one that cannot be read."""
         rows = self._read("SELECT id, refused FROM refused ORDER BY id LIMIT ?", most)
         return {place: _refused_of(row) for place, row in rows}
 
@@ -224,10 +225,10 @@ class Spool:
         with self._transaction() as connection:
             connection.executemany("DELETE FROM refused WHERE id = ?", [[place] for place in places])
 
-    # --- Looking ---
+    # --- Contents ---
 
     def held(self) -> SpoolContents:
-        """Say what it holds; nothing where it was never used. Raise SpoolError where that cannot be told."""
+        """Return the contents of the spool; empty if it was never used. Raise SpoolError if it cannot be read."""
         if not self.path.exists():
             return SpoolContents()
         held = {state: rest for state, *rest in self._read("SELECT state, posts, bytes FROM held")}
@@ -244,23 +245,23 @@ class Spool:
 
     def list_quarantined(self, limit: int) -> list[QuarantinedPost]:
         """Return the most recently quarantined posts, newest first."""
-        found = self._read(
+        rows = self._read(
             "SELECT ingest_id, set_aside_at, reason, post FROM post WHERE set_aside_at IS NOT NULL "
             "ORDER BY set_aside_at DESC, id DESC LIMIT ?",
             limit,
         )
-        shown = []
-        for ingest_id, set_aside_at, reason, row in found:
+        quarantined = []
+        for ingest_id, set_aside_at, reason, row in rows:
             try:
                 post = json.loads(row)
                 words = [str(post[name]) for name in ("received_at", "request_type", "destination_number")]
             except (ValueError, KeyError, TypeError):
                 words = ["", "", ""]
-            shown.append(QuarantinedPost(ingest_id, set_aside_at, reason, *words))
-        return shown
+            quarantined.append(QuarantinedPost(ingest_id, set_aside_at, reason, *words))
+        return quarantined
 
     def prove(self) -> None:
-        """Write and sync something. Raise SpoolError where it could keep no post."""
+        """Write and sync as a test. Raise SpoolError if no post could be stored."""
         with self._transaction() as connection:
             used, free, most = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -271,12 +272,12 @@ class Spool:
             connection.execute("UPDATE held SET posts = posts WHERE state = 'verified'")
 
     def shrink(self) -> None:
-        """Give back to the disk what an outage took; a little is kept, to be filled again."""
+        """Return free pages to the file system after an outage; a few are kept for reuse."""
         ((free,),) = self._read("PRAGMA freelist_count")
         for _ in range(KEPT_FREE, free, GIVEN_BACK_AT_ONCE):
             with self._transaction() as connection:
                 for _ in range(GIVEN_BACK_AT_ONCE):
-                    # One page each: Python's module takes but one step where a statement has no columns.
+                    # One page at a time: Python's sqlite3 runs only one step of a statement without columns.
                     connection.execute("PRAGMA incremental_vacuum(1)")
 
     def close(self) -> None:
@@ -318,13 +319,13 @@ class Spool:
         except (sqlite3.Error, OSError) as error:
             if not _is_busy(error):
                 with contextlib.suppress(sqlite3.Error):
-                    self.close()  # whatever it was, the next try begins afresh
+                    self.close()  # whatever the error, the next attempt opens a new connection
             if getattr(error, "sqlite_errorcode", None) in BROKEN:
                 self._put_away()
             raise SpoolError(f"{self.path}: {error}") from error
 
     def _put_away(self) -> None:
-        """Move a file that SQLite cannot read any more out of the way, so that posts can be kept again."""
+        """Rename a file that SQLite cannot read any more, so that posts can be stored in a new one."""
         if self._file != _identity(self.path):
             return  # another process has done so
         away = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
@@ -336,7 +337,7 @@ class Spool:
             logger.critical("the spool %s cannot be read; it was moved to %s, and a new one is begun", self.path, away)
 
     def _connected(self) -> sqlite3.Connection:
-        """Return a connection to the file that lies at our path now: one that was moved away is nobody's to drain."""
+        """Return a connection to the file that is at our path now: a file that was moved away is never drained."""
         if self._connection is not None and self._file != _identity(self.path):
             self.close()
         if self._connection is None:
@@ -345,7 +346,7 @@ class Spool:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's other files take after this one
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite creates its other files with the same mode
         self._file = _identity(self.path)
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
@@ -357,10 +358,10 @@ class Spool:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")  # callers do not linger in freed pages
+        connection.execute("PRAGMA secure_delete = ON")  # no caller remains in freed pages
         connection.execute(f"PRAGMA max_page_count = {self.most_bytes // PAGE}")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'refused'").fetchone():
-            # What the file itself remembers; each of these would wait for others who write.
+            # Settings that the file stores. Setting them again would wait for other writers.
             connection.execute(f"PRAGMA page_size = {PAGE}")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -368,11 +369,11 @@ class Spool:
 
 
 def _patiently(run: Callable[[], T]) -> T:
-    """Run something again while others write to the file.
+    """Retry a function while other connections write to the file.
 
-    SQLite's own way of waiting asks again after up to a tenth of a second. Where a sync takes long, who has just
-    written and goes on at once would come before those who wait, time and again. So those who wait ask every
-    millisecond, and who has written leaves them more than that."""
+    SQLite's own retry waits up to 0.1 s between attempts. If syncs are slow, a connection that has just written and
+    writes again at once would overtake the waiting ones every time. So waiting connections retry every millisecond, and
+    a connection that has just written pauses for longer than that."""
     until = time.monotonic() + WAIT_FOR_OTHERS_S
     while True:
         try:
@@ -384,7 +385,7 @@ def _patiently(run: Callable[[], T]) -> T:
 
 
 def _is_busy(error: Exception) -> bool:
-    """Say whether another process had the file, and nothing is wrong with it."""
+    """Return whether the error means only that another connection holds the lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
@@ -397,12 +398,12 @@ def _refused_of(row: bytes) -> RefusedPostDraft | None:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        known = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return known.st_dev, known.st_ino
+    return status.st_dev, status.st_ino
 
 
 def open_spool() -> Spool:
-    """Open the spool of this host, on a connection of its own."""
+    """Return the spool of this host, with its own connection."""
     return Spool(Path(settings.SPOOL_FOLDER) / "posts.sqlite3", settings.SPOOL_MOST_MB * 1024 * 1024)

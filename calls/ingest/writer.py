@@ -302,7 +302,7 @@ class Writer:
         self._trying = threading.Lock()
 
     def is_resting(self) -> bool:
-        """Say whether to leave it alone now. While it rests, the first to ask after each pause is told to try."""
+        """Return whether to leave it alone now. While it rests, the first to ask after each pause is told to try."""
         if not self._pause_s:
             return False
         with self._trying:

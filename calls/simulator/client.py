@@ -30,7 +30,7 @@ class Endpoint:
     """One connection to the endpoint, kept alive. Not for two threads at once."""
 
     def __init__(self, url: str) -> None:
-        """Take the address of the endpoint or of the site. Raise ValueError where it is no http(s) address."""
+        """Take the address of the endpoint or of the site. Raise ValueError if it is no http(s) address."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"not an http(s) address: {url}")
@@ -59,7 +59,7 @@ class Endpoint:
         return str(answer.status)
 
     def is_up(self) -> bool:
-        """Say whether anything answers there at all."""
+        """Return whether anything answers there at all."""
         with suppress(OSError, http.client.HTTPException):
             self._connection.request("GET", "/healthz")
             self._connection.getresponse().read()
@@ -93,7 +93,7 @@ class Tally:
 
     @property
     def is_hopeless(self) -> bool:
-        """Say whether nobody seems to be there."""
+        """Return whether nobody seems to be there."""
         with self.lock:
             return self.unanswered >= MOST_UNANSWERED
 

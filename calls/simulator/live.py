@@ -26,7 +26,7 @@ class LiveTraffic:
     def __init__(
         self, url: str, number_profiles: Sequence[NumberProfile], access_keys: Mapping[str, str], seed: str
     ) -> None:
-        """`access_keys` holds a key for each number. Raise ValueError where `url` is no http(s) address."""
+        """`access_keys` holds a key for each number. Raise ValueError if `url` is no http(s) address."""
         self.tally = client.Tally()
         self._endpoint = client.Endpoint(url)
         # Who has fallen silent stays so.

@@ -121,7 +121,7 @@ class Scene:
         return self.rng.uniform(5, 20) if fate < 0.1 else max(6.0, self.draw(120, 0.8))
 
     def passes(self, median_s: float, spread: float = 0.4) -> None:
-        """Let time pass. Raise HangUp where the caller's patience ends first."""
+        """Let time pass. Raise HangUp if the caller's patience ends first."""
         self.at_s += self.draw(median_s, spread)
         if not self.answered and self.at_s > self.patience_s:
             last = self.steps[-1].offset_s

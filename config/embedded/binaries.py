@@ -65,7 +65,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _version(folder: Path) -> int | None:
-    """Return the major version of the programs in `folder`; None where they do not run."""
+    """Return the major version of the programs in `folder`; None if they do not run."""
     if not all((folder / name).exists() for name in ("postgres", "initdb")):
         return None
     try:

@@ -117,7 +117,7 @@ class Server:
         self._process = None
 
     def is_alive(self) -> bool:
-        """Say whether the server's process is there."""
+        """Return whether the server's process is there."""
         if self._process:
             return self._process.poll() is None
         return self._running_pid() is not None
@@ -155,7 +155,7 @@ class Server:
         return owner if owner != self.home and read_state(owner).get("base") == str(self.base) else None
 
     def _claim_base(self) -> None:
-        """Raise EmbeddedError where the data belongs to another home; note that it belongs to this one, which may
+        """Raise EmbeddedError if the data belongs to another home; note that it belongs to this one, which may
         have been moved."""
         if other := self._other_home():
             raise EmbeddedError(
@@ -325,7 +325,7 @@ class Server:
                 yield port
 
     def _answers(self, port: int) -> bool:
-        """Say whether our server answers on `port`: our password, and our data."""
+        """Return whether our server answers on `port`: our password, and our data."""
         try:
             with self._connect(port, "postgres") as connection:
                 row = connection.execute("SHOW data_directory").fetchone()
@@ -396,7 +396,7 @@ def _make_own(folder: Path, mode: int) -> bool:
 
 
 def _same_size(one: Path, other: Path) -> bool:
-    """Say whether two folders of programs hold the same server: a copy grows old when the wheel is updated."""
+    """Return whether two folders of programs hold the same server: a copy grows old when the wheel is updated."""
     return (one / "postgres").stat().st_size == (other / "postgres").stat().st_size
 
 

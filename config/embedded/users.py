@@ -36,7 +36,7 @@ class User:
         return {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True, **become}
 
     def can(self, *command: str | Path) -> bool:
-        """Say whether a command succeeds for this user: asked of the system, which knows about every folder above,
+        """Return whether a command succeeds for this user: asked of the system, which knows about every folder above,
         access lists and mount options."""
         try:
             done = subprocess.run(  # noqa: S603

@@ -47,7 +47,7 @@ class Web:
         self.child = Child(name, command(self.port), log, environment)
 
     def start(self) -> None:
-        """Start it and wait until it listens. Raise Invalid where it does not."""
+        """Start it and wait until it listens. Raise Invalid if it does not."""
         self.child.start()
         until = time.monotonic() + UP_WITHIN_S
         while True:

@@ -79,7 +79,7 @@ def send_posts(port: int, *, connections: int, seconds: float) -> Sent:
 
 
 def _is_answered(connection: _Connection) -> bool:
-    """Read on; say whether the answer is whole. Raise Invalid where it is not 200."""
+    """Read on; say whether the answer is whole. Raise Invalid if it is not 200."""
     part = connection.socket.recv(65536)
     answer = connection.answer + part
     if not part:

@@ -15,7 +15,7 @@ OFFICE = dict.fromkeys(range(1, 6), ((8 * 60, 18 * 60),)) | {6: ((9 * 60, 12 * 6
 
 
 def is_open(text, *, state="NW", weekly=OFFICE, days=None):
-    """Say whether hours are open at a local time such as `2026-09-29 08:00`."""
+    """Return whether hours are open at a local time such as `2026-09-29 08:00`."""
     schedule = Schedule("Europe/Berlin", weekly, days or {}, state)
     return schedule.is_open(datetime.fromisoformat(text).replace(tzinfo=BERLIN))
 

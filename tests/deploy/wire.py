@@ -42,7 +42,7 @@ class Connection:
             self.stream.sendall(b"".join(parts))
 
     def answer(self) -> Answer | None:
-        """Read one answer. None where the connection was closed without one."""
+        """Read one answer. None if the connection was closed without one."""
         try:
             line = self._file.readline()
             if not line:

@@ -75,7 +75,7 @@ def endure_with_pages(busy, note):
 
 
 def is_as_ever(tabs, moment):
-    """Say whether each page was answered well since a moment."""
+    """Return whether each page was answered well since a moment."""
     return {page.path for page in tabs.asked_since(moment) if page.answer in {"200", "302"}} == set(PATHS)
 
 

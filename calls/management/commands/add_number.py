@@ -50,7 +50,7 @@ class Command(BaseCommand):
         self.report(number, issued, is_new=is_new, brought=options["key"] is not None)
 
     def issue(self, number: DestinationNumber, brought: str | None) -> str | None:
-        """Issue the number's key; None where the very key that was brought is live already."""
+        """Issue the number's key; None if the very key that was brought is live already."""
         if brought is not None:
             if not brought.strip():
                 raise CommandError("The access key is empty. Leave --key out to have one made.")

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self._summarise(sending.tally, time.monotonic() - began, number)
 
     def _summarise(self, tally: client.Tally, passed_s: float, number: str) -> None:
-        """Say what was answered. Raise CommandError unless all was 2xx."""
+        """Return what was answered. Raise CommandError unless all was 2xx."""
         self.stdout.write(f"{tally.sent:,} posts in {passed_s:,.1f} s ({tally.sent / passed_s:,.0f}/s), answered:")
         for code, count in sorted(tally.codes.items()):
             self.stdout.write(f"  {code}: {count:,}")

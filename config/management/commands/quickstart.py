@@ -244,7 +244,7 @@ def wait_until_up(children: list[Child], port: int) -> None:
 
 
 def is_up(port: int) -> bool:
-    """Say whether the web server answers, and its database with it."""
+    """Return whether the web server answers, and its database with it."""
     web = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         web.request("GET", "/healthz")
