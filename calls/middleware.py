@@ -1,6 +1,6 @@
-"""The first middleware: TENIOS' posts go straight to their view, past sessions, cookies, hosts and redirects.
+"""The first middleware: passes posts straight to their view, without sessions, cookies, host checks and redirects.
 
-Another one tells Django which scheme a page was asked for by."""
+A second one sets the scheme of requests for pages."""
 
 import time
 from collections.abc import Callable
@@ -19,8 +19,8 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     began = time.perf_counter()
     answer = receive_post(request)
     if isinstance(answer, Response):
-        answer.render()  # nothing behind us does
-    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us, in calls.ingest.post_log, and sparingly
+        answer.render()  # no other code renders it
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # in calls.ingest.post_log, rate-limited
     metrics.count_post(answer.status_code, time.perf_counter() - began)
     return answer
 
@@ -39,7 +39,7 @@ def posts_first(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Call
 def vouched_scheme(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """With PROXY_SECRET, set the variable that SECURE_PROXY_SSL_HEADER names; no header can have its name."""
+    """With PROXY_SECRET, set the META variable that SECURE_PROXY_SSL_HEADER names; no header can set it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.PROXY_SECRET:

@@ -1,4 +1,4 @@
-"""Who may see how the installation is doing, and the headers of what machines read."""
+"""Access to monitoring, and the headers of answers for machines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 def may_watch(meta: Mapping[str, str]) -> bool:
-    """Whether a request carries METRICS_TOKEN or, unless BEHIND_HTTPS, comes from this machine.
+    """Return whether a request carries METRICS_TOKEN or, unless BEHIND_HTTPS, comes from this machine.
 
-    A proxy on this machine that names no client looks as if the client were on this machine."""
+    A request through a proxy on this machine that names no client looks as if it came from this machine."""
     scheme, _, token = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if settings.METRICS_TOKEN and scheme.lower() == "bearer":
         return hmac.compare_digest(token.strip().encode("utf-8", "replace"), settings.METRICS_TOKEN.encode())
@@ -25,7 +25,7 @@ def may_watch(meta: Mapping[str, str]) -> bool:
 
 
 def for_machines(answer: Answer) -> Answer:
-    """Return an answer that nothing keeps and no browser reads as something else."""
+    """Add headers that forbid caching and content sniffing; return the answer."""
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Cache-Control"] = "no-store"
     return answer

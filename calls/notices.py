@@ -1,4 +1,4 @@
-"""What staff should look at: posts that were refused, came from elsewhere, or could not be counted."""
+"""Notices for staff: posts that were refused, came from addresses that are not listed, or could not be stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calls.models import Reason, RefusedPost
 
 MOST_SHOWN = 3
 LOOKED_AT = 1_000  # newest posts
-# From which addresses that are not listed did the newest posts come?
+# The addresses that are not listed and sent some of the newest posts.
 FOREIGN_POSTS = """
 SELECT flag, count(*) FROM (SELECT flags FROM calls_callevent ORDER BY ingest_id DESC LIMIT %s) AS newest
 CROSS JOIN unnest(flags) AS flag WHERE flag LIKE %s GROUP BY flag ORDER BY count(*) DESC, flag
@@ -28,19 +28,19 @@ CROSS JOIN unnest(flags) AS flag WHERE flag LIKE %s GROUP BY flag ORDER BY count
 @dataclass(frozen=True)
 class Notice:
     text: str
-    address: str = ""  # where to see and mend it
+    address: str = ""  # the page to see and fix it
 
 
 def for_user(user: Any) -> list[Notice]:
-    """Return what is worth a word to this user: nothing unless they may do something about it."""
-    found = []
+    """Return the notices for this user, only those they may do something about."""
+    shown = []
     if user.has_perm("calls.view_refusedpost"):
-        found += [*_refused()]
+        shown += [*_refused()]
     if user.has_perm("calls.view_senderpolicy"):
-        found += _foreign()
+        shown += _foreign()
     if user.is_staff:
-        found += _in_spool()
-    return found
+        shown += _in_spool()
+    return shown
 
 
 def _refused() -> list[Notice]:

@@ -1,4 +1,4 @@
-"""When a number is open: weekly hours, public holidays of a German state, and single days that differ."""
+"""Decides when a number is open: weekly hours, public holidays of a German state, and single days that differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-# From one minute of the local day to another, half-open; 1440 is its end.
+# Half-open intervals in minutes of the local day; 1440 is its end.
 Spans = tuple[tuple[int, int], ...]
 
 STATES = {
@@ -35,7 +35,7 @@ STATES = {
 
 @lru_cache(maxsize=512)
 def holidays_of(state: str, year: int) -> Mapping[date, str]:
-    """Return the public holidays of a state in a year, by day; none of no state."""
+    """Return the public holidays of a state in a year, by day; empty without a state."""
     if not state:
         return {}
     return dict(holidays.country_holidays("DE", subdiv=state, years=year, language="de"))
@@ -43,24 +43,24 @@ def holidays_of(state: str, year: int) -> Mapping[date, str]:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Opening hours by the clock of a zone. A single day goes before a holiday, a holiday before the weekly hours."""
+    """Opening hours in local time. Single days take precedence over holidays, and holidays over weekly hours."""
 
     zone: str
     # By ISO weekday: 1 is Monday.
     weekly: Mapping[int, Spans]
-    # Days with hours of their own; none at all is closed.
+    # Days with their own hours; a day without any is closed.
     days: Mapping[date, Spans]
     state: str
     _spans: dict[date, Spans] = field(default_factory=dict, repr=False)
 
     def is_open(self, moment: datetime) -> bool:
-        """Return whether a moment lies inside; the clock on the wall decides, also in the hour that comes twice."""
+        """Return whether a moment is inside the hours. Local time decides, also in the hour that occurs twice."""
         local = moment.astimezone(ZoneInfo(self.zone))
         minute = local.hour * 60 + local.minute
         return any(opens <= minute < closes for opens, closes in self.spans_on(local.date()))
 
     def spans_on(self, day: date) -> Spans:
-        """Return the hours of a day."""
+        """Return the opening hours of a day."""
         try:
             return self._spans[day]
         except KeyError:
@@ -73,10 +73,10 @@ class Schedule:
         return {day for year in years for day in holidays_of(self.state, year) if first <= day <= last}
 
     def next_holidays(self, day: date, days: int = 365) -> list[tuple[date, str]]:
-        """Return the public holidays of so many days from a day on, in order, with their names."""
+        """Return the public holidays from a day to `days` later, in order, with their names."""
         last = day + timedelta(days=days)
-        found = [item for year in range(day.year, last.year + 1) for item in holidays_of(self.state, year).items()]
-        return sorted((one, name) for one, name in found if day <= one <= last)
+        named = [item for year in range(day.year, last.year + 1) for item in holidays_of(self.state, year).items()]
+        return sorted((holiday, name) for holiday, name in named if day <= holiday <= last)
 
     def _find(self, day: date) -> Spans:
         if day in self.days:

@@ -1,6 +1,6 @@
 """Writes posts into calls and events: in batches, one statement each, committed before the answer.
 
-calls.ingest.intake hands it what queued up while the last batch was committing; docs/architecture.md says why."""
+calls.ingest.intake passes it the posts queued during the previous commit; docs/architecture.md says why."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from calls.quarter_hours import quarter_hour_sql
 
 PAUSES_AFTER_DEADLOCKS_S = (0.05, 0.2)
 SHORTEST_REST_S, LONGEST_REST_S = 0.5, 4.0
-# On the server's side; nobody waits that long on ours.
+# Limits on the server's side; on ours, no post waits that long.
 LOCK_TIMEOUT_MS = 1_500
 STATEMENT_TIMEOUT_MS = 2_500
 CONNECT_TIMEOUT_S = 2
-# A database host that vanished without a word is noticed after so long.
+# A database host that disappeared without closing the connection is noticed after this time.
 HOST_IS_GONE_AFTER_S = 10
 
 LOCK_OF_POSTS_WITHOUT_UUID = 0x63616C6C
@@ -41,10 +41,10 @@ T = TypeVar("T")
 
 
 class Unwritable(Exception):  # noqa: N818 (named for what the post is)
-    """The database refused what a post holds, whoever asks and whenever; with the SQLSTATE."""
+    """The database refuses the content of a post, also if it is tried again; with the SQLSTATE."""
 
 
-# How what is known of a call takes in more: by least and greatest, so that it does not matter which came first.
+# How new data of a call is merged into its row: by least and greatest, so that the order does not matter.
 MERGE = """
     correlation_id = coalesce(
       least(nullif(known.correlation_id, ''), nullif(excluded.correlation_id, '')), ''),
@@ -68,13 +68,14 @@ MERGE = """
     has_odd_posts = known.has_odd_posts OR excluded.has_odd_posts
 """
 
-# One statement per batch. It promises: a post whose key is live and opens its number is an event of exactly one
-# call, that call has merged it, and the quarter-hours that must be counted again are logged - all or nothing.
+# One statement per batch. It guarantees, all or nothing: a post whose key is live and admits its number becomes an
+# event of exactly one call, that call has merged it, and the quarter-hours that must be counted again are logged.
 #
-# - Judged by the time of receipt, so that a post written late is judged as it would have been then.
-# - A post without a number is taken where its key opens exactly one.
-# - Grouped by call, for an upsert cannot touch a row twice; sorted, for otherwise two writers deadlock.
-# - Merges are by least and greatest only: order and repetition change nothing.
+# - Keys are checked at the time of receipt, so that a post written late is treated as it would have been then.
+# - A post without a number is accepted if its key admits exactly one number.
+# - Rows are grouped by call, because an upsert cannot touch a row twice, and sorted, because otherwise two writers
+#   could deadlock.
+# - Merges use least and greatest only: order and repetition change nothing.
 # - A post without call_uuid joins the call that has its correlation_id; without that, the open call of its caller.
 KEEP_POSTS = f"""
 WITH given AS (
@@ -114,14 +115,14 @@ WITH given AS (
     SELECT known.call_uuid, known.weak_key FROM calls_call AS known
     WHERE opened.call_uuid = '' AND opened.correlation_id <> ''
       AND known.destination_number_id = opened.number_id AND known.correlation_id = opened.correlation_id
-      AND known.correlation_id <> ''  -- said of this side too, or the index that leaves out blanks is not used
+      AND known.correlation_id <> ''  -- repeated for this side, or the partial index is not used
     ORDER BY known.weak_key = '' DESC, known.first_post_at DESC, known.id DESC LIMIT 1
   ) AS correlated ON true
   LEFT JOIN LATERAL (
     SELECT known.call_uuid, known.weak_key FROM calls_call AS known
     WHERE opened.call_uuid = '' AND opened.correlation_id = ''
       AND known.destination_number_id = opened.number_id
-      AND known.caller_id_number || '' = opened.caller_id_number  -- not by index: half the table may be withheld
+      AND known.caller_id_number || '' = opened.caller_id_number  -- prevents the index: half of all callers may be withheld
       AND known.ended_at IS NULL AND known.silent_at IS NULL
       AND known.last_post_at BETWEEN opened.received_at - opened.silent_after
                                  AND opened.received_at + opened.silent_after
@@ -170,12 +171,12 @@ WITH given AS (
 SELECT ingest_id::text FROM post  -- a post that is absent here was refused
 """
 
-# As PostgreSQL reads it. psycopg would parse a text of this length anew for each batch.
+# With PostgreSQL's own placeholder: psycopg would parse a text of this length again for each batch.
 KEEP_POSTS_RAW = KEEP_POSTS.replace("%(posts)s", "$1").encode()
 
-# A call known by its correlation_id alone joins the call that has named its call_uuid since: the same merge as
-# above, its events moved, the row gone, both quarter-hours logged. Run under a lock on the weak row, so that a
-# post that is just being written to it waits, finds the row gone, and makes a new one for the next run.
+# A call known only by its correlation_id joins the call that has named its call_uuid since: merged as above, its events
+# moved, its row deleted, both quarter-hours logged. The weak row is locked, so that a post that is being written to it
+# waits, finds the row deleted, and creates a new one for the next run.
 WAITING_CALLS = """
 SELECT weak.id AS weak_id, strong.id AS strong_id
 FROM calls_call AS weak
@@ -208,9 +209,9 @@ FROM calls_call CROSS JOIN LATERAL (VALUES (first_post_at), (moved_from)) AS mom
 WHERE id = ANY(%(ids)s) AND moment IS NOT NULL
 """
 
-# Stores that calls have fallen silent and logs their quarter-hours, in one statement. It waits for nobody, so it can
-# be in no deadlock: a call that a post is being written to is not silent, and where a number's limit is being changed
-# the next run judges by the new one.
+# Marks calls that have fallen silent and logs their quarter-hours, in one statement. It skips locked rows, so it cannot
+# deadlock: a call that a post is being written to is not silent, and if a number's limit is being changed, the next run
+# applies the new one.
 CLOSE_SILENT_CALLS = f"""
 WITH quiet AS MATERIALIZED (
   SELECT call.id FROM calls_call AS call
@@ -231,16 +232,16 @@ SELECT count(*) FROM fallen
 
 
 def write(connection: psycopg.Connection, posts: Sequence[CallPost]) -> set[str]:
-    """Write posts, each committed when this returns; return the ingest ids of those that were taken, as text.
+    """Write posts, committed when this returns; return the ingest ids of accepted posts, as text.
 
-    Writing the same posts again changes nothing, so a failure half-way is answered by trying all of them again."""
+    Writing the same posts again changes nothing, so after a failure half-way all of them can be tried again."""
     taken: set[str] = set()
     for has_uuid, group in groupby(posts, key=lambda post: bool(post.call_uuid)):
         if has_uuid:
             taken |= _keep(connection, list(group))
             continue
-        # Posts without call_uuid find their call by looking: one at a time, or two at once would both make one; and
-        # one that is kept already is left alone, for it might find another call than it did then.
+        # Posts without call_uuid search for their call. One at a time, because two at once would each create one. A
+        # post that is stored already is skipped, because it might find another call than the first time.
         for post in group:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_OF_POSTS_WITHOUT_UUID])
@@ -259,14 +260,14 @@ def _keep(connection: psycopg.Connection, posts: list[CallPost]) -> set[str]:
 
 
 def reunite_calls() -> int:
-    """Join calls known by a correlation_id alone with those that named their call_uuid since; return how many."""
+    """Join calls known only by correlation_id with those that named their call_uuid since; return how many."""
     with django_connection.cursor() as cursor:
         cursor.execute(WAITING_CALLS)
         pairs = cursor.fetchall()
     joined = 0
     for weak_id, strong_id in pairs:
         with transaction.atomic(), django_connection.cursor() as cursor:
-            # In the order of their keys, as a batch of posts does: in another one the two could deadlock.
+            # Locked in the order of their keys, as a batch of posts does: another order could deadlock.
             cursor.execute(
                 "SELECT id FROM calls_call WHERE id IN (%s, %s) ORDER BY call_uuid, weak_key FOR UPDATE",
                 [weak_id, strong_id],
@@ -282,27 +283,27 @@ def reunite_calls() -> int:
 
 
 def close_silent_calls() -> int:
-    """Store which calls have fallen silent and log their quarter-hours; return how many."""
+    """Mark calls that have fallen silent and log their quarter-hours; return how many."""
     with django_connection.cursor() as cursor:
         cursor.execute(CLOSE_SILENT_CALLS)
         return int(cursor.fetchone()[0])
 
 
 class Writer:
-    """A connection of its own that batches of posts are written on, made at first use and anew when it breaks.
+    """Writes batches of posts on its own connection, which is opened at first use and reopened when it breaks.
 
-    After a failure it rests: then one batch is tried at a time, with growing pauses, until one succeeds. Used by one
-    thread at a time, but for `is_resting`."""
+    After a failure it rests: one batch is tried at a time, with growing pauses, until one succeeds. To be used by one
+    thread at a time, except for `is_resting`."""
 
     def __init__(self, application_name: str) -> None:
         self._application_name = application_name
         self._connection: psycopg.Connection | None = None
-        self._pause_s = 0.0  # none while all is well
+        self._pause_s = 0.0  # 0 while there is no failure
         self._next_try_at = 0.0
         self._trying = threading.Lock()
 
     def is_resting(self) -> bool:
-        """Return whether to leave it alone now. While it rests, the first to ask after each pause is told to try."""
+        """Return whether not to use it now. While it rests, the first caller after each pause gets False and tries."""
         if not self._pause_s:
             return False
         with self._trying:
@@ -315,15 +316,15 @@ class Writer:
             return False
 
     def write(self, posts: Sequence[CallPost]) -> list[bool | Exception]:
-        """Write a batch; for each post return whether it was taken, or Unwritable where its content was refused.
+        """Write a batch; return for each post whether it was accepted, or Unwritable if its content was refused.
 
-        Raise what went wrong otherwise: the database away, slow, locked, full, without a table. Some of the batch may
-        have been written then; writing it again does no harm."""
+        Raise any other error: database down, slow, locked, full, table missing. Part of the batch may have been written
+        then; writing it again does no harm."""
         try:
             taken = self._taken(posts)
         except CONTENT_IS_BAD as error:
             if len(posts) > 1:
-                # One bad row must not take the others with it: halves find it in fewer statements than single rows.
+                # One bad row must not block the others: halving finds it in fewer statements than single rows.
                 middle = len(posts) // 2
                 return self.write(posts[:middle]) + self.write(posts[middle:])
             return [Unwritable(f"SQLSTATE {error.sqlstate}")]
@@ -334,11 +335,11 @@ class Writer:
         return [str(post.ingest_id) in taken for post in posts]
 
     def execute(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        """Ask something on the same connection. Raises as `write` does."""
+        """Run a statement on the same connection and return its rows. Raises as `write` does."""
         return self.run(lambda connection: connection.execute(statement, parameters).fetchall())
 
     def run(self, ask: Callable[[psycopg.Connection], T]) -> T:
-        """Do something that may be done twice on the same connection. Raises as `write` does."""
+        """Call `ask` with the same connection; it may be called twice. Raises as `write` does."""
         try:
             answer = self._once_more_if_cut(ask)
         except Exception:
@@ -353,17 +354,17 @@ class Writer:
             connection.close()
 
     def _taken(self, posts: Sequence[CallPost]) -> set[str]:
-        """Write posts, again where they were chosen to end a deadlock."""
+        """Write posts; try again if PostgreSQL cancelled the statement to end a deadlock."""
         for pause_s in PAUSES_AFTER_DEADLOCKS_S:
             try:
                 return self._once_more_if_cut(lambda connection: write(connection, posts))
             except psycopg.errors.DeadlockDetected:
-                # So that the other one gets what it waited for before we ask again.
+                # Let the other transaction get its lock before the next attempt.
                 time.sleep(pause_s)
         return self._once_more_if_cut(lambda connection: write(connection, posts))
 
     def _once_more_if_cut(self, ask: Callable[[psycopg.Connection], T]) -> T:
-        """Ask; once more, on a new connection, where the one we had turns out to be dead."""
+        """Call `ask`; if the connection turns out to be dead, call it once more on a new one."""
         was_there = self._connection is not None and not self._connection.closed
         try:
             return ask(self._connected())
@@ -387,12 +388,12 @@ class Writer:
 
 
 def connect(application_name: str = "calltally writer") -> psycopg.Connection:
-    """Open a connection of the writer's own: autocommit, every statement prepared, never waiting long."""
+    """Open a connection for a writer: autocommit, every statement prepared, short timeouts."""
     settings = django_connection.get_connection_params()
     for its_own in ("context", "cursor_factory", "prepare_threshold"):
-        del settings[its_own]  # Django's ways with values and statements; the rest says where and how to connect
+        del settings[its_own]  # Django's handling of values and statements; the rest says where and how to connect
     limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c TimeZone=UTC"
-    limits += " -c log_parameter_max_length_on_error=0"  # no value of a post stands in the server's log
+    limits += " -c log_parameter_max_length_on_error=0"  # no value of a post in the server's log
     settings |= {"options": f"{settings.get('options', '')} {limits}".strip()}
     noticing_a_gone_host = {
         "keepalives_idle": HOST_IS_GONE_AFTER_S,

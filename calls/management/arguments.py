@@ -1,4 +1,4 @@
-"""Reads moments from the command line."""
+"""Argument types of commands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.utils.dateparse import parse_datetime
 
 
 def local_moment(text: str) -> datetime:
-    """Return a moment of the reports' zone: `2026-03-29T14:30`, or a day, which is its midnight.
+    """Return a moment in the reports' time zone, written `2026-03-29T14:30`, or as a day, which means its midnight.
 
-    Raise ValueError, which argparse says in its own words."""
-    found = parse_datetime(text)
-    if found is None:
+    Raise ValueError if invalid, which argparse turns into its own message."""
+    moment = parse_datetime(text)
+    if moment is None:
         raise ValueError(text)
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -1,4 +1,4 @@
-"""The tables of calls. Import models from this package, not from its modules; migrations name its validators."""
+"""The models of calls. Import them from this package, not from its modules; migrations refer to its validators."""
 
 from calls.models.access_keys import AccessKey
 from calls.models.base import BOXES, RequestType

@@ -1,4 +1,4 @@
-"""The access keys of numbers."""
+"""The model of access keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calls.models.numbers import DestinationNumber
 
 
 class AccessKey(models.Model):
-    """What admits posts for a number. Only its fingerprint is kept."""
+    """An access key admits posts for a number. Only its fingerprint is stored."""
 
     destination_number = models.ForeignKey(
         DestinationNumber, on_delete=models.CASCADE, related_name="access_keys", verbose_name=_("number")
@@ -40,12 +40,12 @@ class AccessKey(models.Model):
             ),
         ]
         indexes = [
-            # Which numbers does the key of this post open?
+            # For which numbers does the key of this post admit posts?
             models.Index(name="access_key_fingerprint", fields=["fingerprint"]),
         ]
 
     def __str__(self) -> str:
-        # Of a key that was admitted as posts came with it, we never saw the end.
+        # A key that was admitted from refused posts is known only by its fingerprint.
         return f"…{self.last4}" if self.last4 else gettext("as TENIOS sent it")
 
     def is_live(self) -> bool:
@@ -53,7 +53,7 @@ class AccessKey(models.Model):
 
     @property
     def state(self) -> str:
-        """Say in a word how the key stands."""
+        """The state of the key, for people."""
         now = timezone.now()
         if keys.is_over(now, self.revoked_at):
             return gettext("revoked")

@@ -1,4 +1,4 @@
-"""What several models share: the kinds of posts, and texts that are searched."""
+"""Shared by several models: the kinds of posts, and search keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calls import search_keys
 
 
 class RequestType(models.TextChoices):
-    """The five posts, in TENIOS' words and in ours. Others are kept under the name they came with."""
+    """The five posts, as TENIOS names them and as we do. Other kinds are stored under the name they came with."""
 
     CALL_START = "CALL_START", _("Call started")
     BLOCK_END = "BLOCK_END", _("Block ended")
@@ -21,7 +21,7 @@ class RequestType(models.TextChoices):
     CALL_END = "CALL_END", _("Plan ended")
 
 
-# Where each of the five boxes stands in TENIOS' portal, in the order in which their posts arrive.
+# The place of each of the five boxes in TENIOS' portal, in the order in which their posts arrive.
 BOXES = {
     RequestType.CALL_START: _("at the start of the plan"),
     RequestType.BLOCK_END: _("after each block"),
@@ -32,12 +32,12 @@ BOXES = {
 
 
 class WithSearchKey(models.Model):
-    """A model whose rows are searched and ordered by one text of theirs."""
+    """A model whose rows are searched and ordered by one of their text fields."""
 
-    # The name of that text.
+    # The name of that field.
     SEARCHED: ClassVar[str]
 
-    # Collated by code points: the same order in every database. Blank in rows that an older version has written.
+    # Collated by code points: the same order in every database. Blank in rows that an older version wrote.
     search_key = models.TextField(default="", db_default="", blank=True, editable=False, db_collation="C")
 
     class Meta:
@@ -50,6 +50,6 @@ class WithSearchKey(models.Model):
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def set_search_key(self) -> None:
-        """Make the search key anew from the text, unless the text was not loaded."""
+        """Update the search key from the text, unless the text was not loaded."""
         if self.SEARCHED not in self.get_deferred_fields():
             self.search_key = search_keys.search_key(getattr(self, self.SEARCHED))

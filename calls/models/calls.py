@@ -1,4 +1,4 @@
-"""Calls, and the events that their posts are stored as."""
+"""The models of calls and of their events, which are stored posts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from calls.models.numbers import DestinationNumber
 
 
 class Call(models.Model):
-    """One call, merged from its posts: every column merges by least or greatest, so that any order of any posts gives
-    the same row.
+    """A call, merged from its posts. Each column is merged by least or greatest, so that the same posts in any order
+    give the same row.
 
-    calls.ingest.writer writes it. Besides, DestinationNumber.save clears `silent_at` when the number's limit changes,
-    and calls.rereading stores callers again when the rule for reading numbers has changed."""
+    calls.ingest.writer writes it. In addition, DestinationNumber.save clears `silent_at` when the number's limit
+    changes, and calls.rereading updates callers when the rule for reading numbers has changed."""
 
     destination_number = models.ForeignKey(
         DestinationNumber,
         on_delete=models.PROTECT,
         related_name="calls",
         verbose_name=_("number"),
-        db_index=False,  # call_number_time begins with it
+        db_index=False,  # the index call_number_time begins with it
     )
     call_uuid = models.TextField("call_uuid", blank=True)
-    # What stands for a call_uuid where no post named one: `correlation:…` or `post:…`. Blank otherwise.
+    # Replaces the call_uuid if no post named one: `correlation:…` or `post:…`. Blank otherwise.
     weak_key = models.TextField(blank=True, editable=False)
     correlation_id = models.TextField("correlation_id", blank=True)
     callback_id = models.TextField("callback_id", blank=True)
@@ -50,11 +50,11 @@ class Call(models.Model):
         _("caller"), blank=True, help_text=_("In E.164 where it is a phone number; blank if withheld")
     )
     customer_number = models.TextField(_("customer number"), blank=True)
-    # [rank, received_at, ingest_id, caller, customer number] of the post that decides both: the earliest
-    # CALL_START, without one the earliest post that names a caller. The least wins, so order does not matter.
+    # [rank, received_at, ingest_id, caller, customer number] of the post that decides caller and customer number: the
+    # earliest CALL_START; without one, the earliest post that names a caller. The least wins, so order does not matter.
     decided_by = ArrayField(models.TextField(), editable=False)
-    # The least and the greatest that any post named, null where none did: they differ where posts contradict
-    # each other. Null, not blank, because least() and greatest() pass over null.
+    # The least and the greatest value that any post named; null if none did. They differ if posts contradict each
+    # other. Null, not blank, because least() and greatest() ignore null.
     caller_least = models.TextField(null=True, editable=False)  # noqa: DJ001
     caller_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
     customer_number_least = models.TextField(null=True, editable=False)  # noqa: DJ001
@@ -80,16 +80,16 @@ class Call(models.Model):
             models.CheckConstraint(name="call_is_identified", condition=~Q(call_uuid="") | ~Q(weak_key="")),
         ]
         indexes = [
-            # Which calls has this number in a period? Recounts and lists.
+            # Which calls does this number have in a period? For roll-ups and lists.
             models.Index(name="call_number_time", fields=["destination_number", "first_post_at", "id"]),
             # Which calls are there in a period, newest first?
             models.Index(name="call_time", fields=["first_post_at", "id"]),
-            # Which calls did this caller make, or those whose number begins so? In the order of bytes, for LIKE uses no
-            # other where the database has a locale.
+            # Which calls did this caller make, or callers whose number begins with these digits? Ordered by bytes,
+            # because LIKE uses no other index if the database has a locale.
             models.Index(
                 OpClass("caller_id_number", name="text_pattern_ops"), "first_post_at", name="call_caller_begins"
             ),
-            # Which calls did callers make whose number ends so?
+            # Which calls did callers make whose number ends with these digits?
             models.Index(
                 OpClass(Reverse("caller_id_number"), name="text_pattern_ops"),
                 name="call_caller_ends",
@@ -101,7 +101,7 @@ class Call(models.Model):
                 fields=["destination_number", "correlation_id"],
                 condition=~Q(correlation_id=""),
             ),
-            # Which calls could fall silent, or take a post without any id?
+            # Which calls could fall silent, or receive a post without any id?
             models.Index(
                 name="call_open",
                 fields=["destination_number"],
@@ -119,20 +119,20 @@ class Call(models.Model):
 
     @property
     def caller_differs(self) -> bool:
-        """Posts named two callers, or one where the deciding post withheld it."""
+        """Whether posts named two callers, or one caller although the deciding post withheld it."""
         return self.caller_least != self.caller_greatest or (not self.caller_id_number and bool(self.caller_greatest))
 
     @property
     def customer_number_differs(self) -> bool:
-        """Posts named two customer numbers, or another than the number's own."""
+        """Whether posts named two customer numbers, or another one than the number has."""
         own = self.destination_number.customer_number or None
         return len({self.customer_number_least, self.customer_number_greatest, own} - {None}) > 1
 
 
 class CallEvent(models.Model):
-    """What is stored of one post."""
+    """A stored post."""
 
-    # Made at receipt: the same post taken twice is one event.
+    # Created at receipt: a post that is written twice is one event.
     ingest_id = models.UUIDField(unique=True, editable=False)
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="events", verbose_name=_("call"))
     access_key = models.ForeignKey(
@@ -152,7 +152,7 @@ class CallEvent(models.Model):
     caller_id_number = models.TextField(_("caller as received"), blank=True)
     customer_number = models.TextField(_("customer number"), blank=True)
     flags = ArrayField(models.TextField(), default=list, blank=True, help_text=_("What was odd about the post"))
-    # ASCII JSON without the access key: NUL and lone surrogates stand in it as escapes.
+    # ASCII JSON without the access key; NUL and lone surrogates are escaped.
     payload = models.TextField(_("payload"))
 
     objects = querysets.CallEventQuerySet.as_manager()

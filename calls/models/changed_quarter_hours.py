@@ -10,7 +10,9 @@ from calls import querysets
 
 
 class ChangedQuarterHour(models.Model):
-    """An append-only log of what must be counted again. No unique key: writers never wait for each other."""
+    """A quarter-hour that must be counted again.
+
+    The log is append-only and has no unique key, so that writers never wait for each other."""
 
     destination_number = models.ForeignKey(
         "DestinationNumber", on_delete=models.CASCADE, related_name="+", db_index=False

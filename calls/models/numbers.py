@@ -1,4 +1,4 @@
-"""The numbers that are called, and how their calls are judged."""
+"""The model of numbers, with the settings by which their calls are counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from calls.models.changed_quarter_hours import ChangedQuarterHour
 
 
 class Arrives(models.TextChoices):
-    """Whether a box is ticked in TENIOS, so that its absence means something."""
+    """Whether a box is ticked in TENIOS, so that a missing post can be interpreted."""
 
     AUTOMATIC = "automatic", _("automatic")
     ON = "on", _("on")
@@ -27,7 +27,7 @@ class Arrives(models.TextChoices):
 
 
 def validate_e164(text: str) -> None:
-    """Refuse what is not a number in E.164, and say what to type."""
+    """Raise ValidationError, which says what to type, unless a text is a number in E.164."""
     try:
         number = phones.parse(text)
     except phones.NotANumber as error:
@@ -37,7 +37,7 @@ def validate_e164(text: str) -> None:
 
 
 class DestinationNumber(WithSearchKey):
-    """A number that is called, and how its calls are judged."""
+    """A number that is called, with the settings by which its calls are counted."""
 
     e164 = models.CharField(
         _("number"),
@@ -112,7 +112,7 @@ class DestinationNumber(WithSearchKey):
     objects = querysets.DestinationNumberQuerySet.as_manager()
 
     SEARCHED = "label"
-    # Settings that decide what a call came to, where it is counted, and what of it is measured.
+    # Settings that decide the outcome of a call, where it is counted, and what is measured.
     JUDGING = (
         *("expects_forward", "short_call_s", "service_level_s", "silent_after_h", "opening_hours_id"),
         *(request_type.lower() for request_type in RequestType.values),
@@ -140,7 +140,7 @@ class DestinationNumber(WithSearchKey):
 
     @transaction.atomic
     def save(self, *args: object, **kwargs: object) -> None:
-        """Save; where a setting that judges calls changed, have the number's whole history counted again."""
+        """Save; if a setting in JUDGING changed, have the number's whole history counted again."""
         before = (
             DestinationNumber.objects.select_for_update(no_key=True).filter(pk=self.pk).values(*self.JUDGING).first()
             if self.pk
@@ -149,16 +149,16 @@ class DestinationNumber(WithSearchKey):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
         if before and before != {name: getattr(self, name) for name in self.JUDGING}:
             if before["silent_after_h"] != self.silent_after_h:
-                # Judged anew by close_silent_calls, under the new limit.
+                # close_silent_calls decides again under the new limit.
                 silent = self.calls.filter(ended_at=None).exclude(silent_at=None)
-                # Locked in the order in which posts lock calls: in another one the two could deadlock.
+                # Locked in the order in which posts lock calls: another order could deadlock.
                 len(silent.select_for_update(no_key=True).order_by("call_uuid", "weak_key").values_list("pk"))
                 silent.update(silent_at=None)
             self.log_history()
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The label, or the number if it has none."""
         return self.label or self.readable
 
     @property
@@ -171,7 +171,7 @@ class DestinationNumber(WithSearchKey):
         return setting
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """Read the number in any spelling; one that cannot be read has one message, which says what to type."""
+        """Convert the number from any spelling to E.164; an invalid one has a single message that says what to type."""
         errors: dict[str, Any] = {}
         excluded = set(exclude or ())
         if self.e164 and "e164" not in excluded:

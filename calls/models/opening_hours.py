@@ -1,4 +1,4 @@
-"""Opening hours that numbers share: of the week, of public holidays and of single days."""
+"""The models of opening hours, which numbers share: weekly hours, public holidays and single days."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class OpeningHours(WithSearchKey):
         return self.name
 
     def schedule(self) -> opening_hours.Schedule:
-        """Return what says whether a moment lies inside."""
+        """Return the schedule, which says whether a moment is inside the opening hours."""
         weekly: dict[int, opening_hours.Spans] = {}
-        for one in self.weekly.all():
-            weekly[one.weekday] = (*weekly.get(one.weekday, ()), one.span)
+        for hours in self.weekly.all():
+            weekly[hours.weekday] = (*weekly.get(hours.weekday, ()), hours.span)
         days: dict[date, opening_hours.Spans] = {}
         for single in self.days.all():
             days[single.day] = (*days.get(single.day, ()), *([] if single.opens_at is None else [single.span]))
@@ -71,7 +71,7 @@ class OpeningHours(WithSearchKey):
 
 
 class Hours(models.Model):
-    """From one time on the clock to another; midnight at the end is that of the day's end."""
+    """Hours from one local time to another; 00:00 as the end means the end of the day."""
 
     opens_at: Any
     closes_at: Any
@@ -81,7 +81,7 @@ class Hours(models.Model):
 
     @property
     def span(self) -> tuple[int, int]:
-        """In minutes of the day."""
+        """Start and end in minutes of the day."""
         opens, closes = (clock.hour * 60 + clock.minute for clock in (self.opens_at, self.closes_at))
         return opens, closes or 24 * 60
 
@@ -97,7 +97,7 @@ class Hours(models.Model):
 
 
 class WeeklyHours(Hours):
-    """Hours of one weekday; several lines open it several times."""
+    """Hours of a weekday; a weekday may have several."""
 
     opening_hours = models.ForeignKey(OpeningHours, on_delete=models.CASCADE, related_name="weekly")
     weekday = models.PositiveSmallIntegerField(
@@ -128,7 +128,7 @@ class WeeklyHours(Hours):
 
 
 class SingleDay(Hours):
-    """A day that differs from the week and from holidays: closed, or open at hours of its own."""
+    """A day that differs from weekly hours and holidays: closed, or open at other hours."""
 
     opening_hours = models.ForeignKey(OpeningHours, on_delete=models.CASCADE, related_name="days")
     day = models.DateField(_("day"))
@@ -150,7 +150,7 @@ class SingleDay(Hours):
                 condition=Q(opens_at=None, closes_at=None)
                 | Q(opens_at__isnull=False, closes_at__isnull=False)
                 & (Q(opens_at__lt=F("closes_at")) | Q(closes_at=time())),
-                # Hours that close too early have a message of their own, at their field.
+                # Hours that close before they open have their own message, at their field.
                 violation_error_message=_("Write both times, or neither where it is closed all day."),
             ),
         ]

@@ -1,4 +1,4 @@
-"""Posts that were refused, kept so that they can be counted later."""
+"""The model of refused posts, which are stored so that they can be counted later."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Reason(models.TextChoices):
 
 
 class RefusedPost(models.Model):
-    """A refused post, kept so that it can be counted once the cause is fixed.
+    """A refused post, stored so that it can be counted once the cause is fixed.
 
     calls.ingest.refused_posts stores it if its sender is listed or has a live key of any number. calls.ingest.replay
-    notes when it was counted, and calls.rereading stores its number again."""
+    notes when it was counted, and calls.rereading updates its number."""
 
-    # Of answer, address, key and body: identical ones are one row.
+    # A hash of answer, address, key and body: identical posts share a row.
     digest = models.CharField(max_length=64, unique=True, editable=False)
     reason = models.CharField(_("reason"), max_length=32, choices=Reason)
     status = models.PositiveSmallIntegerField(_("answered"))
@@ -43,9 +43,9 @@ class RefusedPost(models.Model):
     destination_number = models.TextField(_("number"), blank=True)
     request_type = models.TextField("requestType", blank=True)
     fingerprint = models.CharField(_("fingerprint of the key"), max_length=64, editable=False)
-    # ASCII, without the access key. Blank where it was not read, or where the key could not be told from the rest.
+    # ASCII, without the access key. Blank if it was not read, or if the key could not be separated from the rest.
     body = models.TextField(_("body"), blank=True)
-    # Of the first hundred receipts: what makes each of them one event, however often it is replayed.
+    # Of the first hundred receipts: with these ids each becomes one event, even if it is replayed several times.
     ingest_ids = ArrayField(models.UUIDField(), editable=False)
     receipts = ArrayField(models.DateTimeField(), editable=False)
     replayed_at = models.DateTimeField(_("counted since"), null=True)

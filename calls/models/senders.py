@@ -1,4 +1,4 @@
-"""From where posts may come."""
+"""The model of the sender policy: the addresses that posts may come from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TENIOS_NETWORKS = "80.239.139.193"
 
 
 class SenderMode(models.TextChoices):
-    """What becomes of a post from an address that is not listed."""
+    """What happens to a post from an address that is not listed."""
 
     OFF = "off", _("take it, and say nothing")
     REPORT = "report", _("take it, and flag it")
@@ -35,7 +35,7 @@ def validate_networks(text: str) -> None:
 
 
 class SenderPolicy(models.Model):
-    """From where posts may come. One row; without it the defaults hold."""
+    """The addresses that posts may come from. There is at most one row; without it the defaults apply."""
 
     mode = models.CharField(_("a post from elsewhere"), max_length=7, choices=SenderMode, default=SenderMode.REPORT)
     networks = models.TextField(
@@ -61,5 +61,5 @@ class SenderPolicy(models.Model):
 
     @classmethod
     def current(cls) -> SenderPolicy:
-        """Return what staff have set, or the defaults, not saved."""
+        """Return the policy that staff have set, or an unsaved one with the defaults."""
         return cls.objects.filter(pk=1).first() or cls(pk=1)

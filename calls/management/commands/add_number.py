@@ -1,4 +1,4 @@
-"""Creates or updates a number from the command line; a new one gets an access key, printed once."""
+"""manage.py add_number: creates or updates a number; a new one gets an access key, which is printed once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if options["expects_forward"] is not None:
             number.expects_forward = options["expects_forward"] == "yes"
         try:
-            with transaction.atomic():  # a key that cannot be used leaves no number behind
+            with transaction.atomic():  # no number is created if its key cannot be used
                 number.full_clean()
                 number.save()
                 wanted = is_new or options["key"] is not None
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         self.report(number, issued, is_new=is_new, brought=options["key"] is not None)
 
     def issue(self, number: DestinationNumber, brought: str | None) -> str | None:
-        """Issue the number's key; None if the very key that was brought is live already."""
+        """Issue the number's key and return it; None if the given key is live already."""
         if brought is not None:
             if not brought.strip():
                 raise CommandError("The access key is empty. Leave --key out to have one made.")

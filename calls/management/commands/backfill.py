@@ -1,4 +1,4 @@
-"""manage.py backfill: realistic history straight into the database."""
+"""manage.py backfill: writes made-up history straight into the database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             calls=calls,
             start=until - timedelta(days=days),
             until=until,
-            # All options are part of it: with others, other calls are meant.
+            # All options are part of the seed: other options make other calls.
             seed=f"{seed}/{calls}/{days}/{numbers}",
         ):
             if time.monotonic() - reported >= REPORT_EVERY_S:

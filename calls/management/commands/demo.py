@@ -1,4 +1,4 @@
-"""manage.py demo: what `make demo` runs beside the servers."""
+"""manage.py demo: the process that `make demo` runs beside the servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from calls.simulator.profiles import PROFILES
 
 HISTORY = timedelta(days=60)
 CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
-FEW_CALLS = 1000  # with fewer, history is yet to be written
+FEW_CALLS = 1000  # with fewer calls, history is written first
 SHORTEST_GAP = timedelta(minutes=15)
 MANAGER = "manager"
 MANAGES = 4  # profiles whose numbers the manager of the demo sees
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
-            # The same in every run, so that runs do not use up the live keys a number may have.
+            # The same keys in every run: a number may have only three live ones.
             access_keys = {
                 e164: salted_hmac("calls.simulator.demo", e164, algorithm="sha256").hexdigest() for e164 in numbers
             }
@@ -75,7 +75,7 @@ class Command(BaseCommand):
             traffic.run(stopped, self.stdout.write)
 
     def _ensure_hours(self, numbers: list[DestinationNumber]) -> None:
-        """Have office hours, for the numbers that have none yet; the one number without is always open."""
+        """Create office hours and set them for numbers without any. The demo's last number stays always open."""
         hours, is_new = OpeningHours.objects.get_or_create(name="Office hours", defaults={"state": "NW"})
         if is_new:
             for weekday in range(1, 6):
@@ -87,7 +87,7 @@ class Command(BaseCommand):
                     number.save()
 
     def _ensure_manager(self, numbers: list[DestinationNumber]) -> None:
-        """Have a user who manages these numbers; print the password where it was made or set now."""
+        """Create a user who manages these numbers; print the password if it was generated or set now."""
         manager, is_new = get_user_model().objects.get_or_create(
             username=MANAGER, defaults={"email": "manager@example.com"}
         )
@@ -103,7 +103,7 @@ class Command(BaseCommand):
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event
     ) -> None:
-        """Write two months of calls, or what is missing since the demo last ran; then count it."""
+        """Write two months of calls, or those since the demo last ran; then count them."""
         until = timezone.now()
         start = self._history_ends(numbers) or until - HISTORY
         calls = round(calls_a_week * ((until - start) / timedelta(weeks=1)))
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         self.stdout.write(f"demo: written and counted in {time.monotonic() - began:.0f} s")
 
     def _history_ends(self, numbers: Iterable[DestinationNumber]) -> datetime | None:
-        """Return when the last call of an earlier run came in, None where there was none, or hardly one."""
+        """Return when the last call of an earlier run started; None if there are fewer than FEW_CALLS."""
         calls = Call.objects.filter(destination_number__in=numbers)
         if calls[:FEW_CALLS].count() < FEW_CALLS:
             return None
@@ -128,7 +128,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set, instead of ending the process in the middle of something."""
+    """Yield an event that SIGTERM and SIGINT set; they do not end the process."""
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -1,4 +1,4 @@
-"""Moves posts that were spooled while the database was away into it: a process of its own beside the web server."""
+"""manage.py drain_spool: moves posts from the spool into the database. Runs as a separate process."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Command(BaseCommand):
 
 
 def drain_until_stopped(spool: Spool, writer: Writer) -> None:
-    """Move whatever comes into the spool, until a TERM or Ctrl-C; say in the log what is worth knowing."""
+    """Move posts from the spool until SIGTERM or Ctrl-C; log progress and failures."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     pause_s, say_at = SHORTEST_PAUSE_S, 0.0
@@ -104,9 +104,9 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         else:
             pause_s = SHORTEST_PAUSE_S
-            if held.waiting < BATCH:  # what comes meanwhile goes together, and the file is left to those who add
+            if held.waiting < BATCH:  # lets posts collect for the next batch, and leaves the file to writers
                 time.sleep(LOOK_EVERY_S)
 
 
 def _stop(number: int, frame: object) -> None:
-    raise SystemExit(0)  # wherever it is: a post that was written and not yet taken out is written again
+    raise SystemExit(0)  # safe at any point: a post that is written but not yet removed is written again

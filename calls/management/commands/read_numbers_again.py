@@ -1,4 +1,4 @@
-"""manage.py read_numbers_again: finds numbers that were misread so far, and stores them as they are read now."""
+"""manage.py read_numbers_again: parses stored numbers again by the current rule, and stores those that change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         return f"{found.destinations.total():,} destinations found"
 
     def report(self, what: str, pairs: Counter[tuple[str, str]]) -> None:
-        """Write how many there are, and the most frequent."""
+        """Print how many texts change, and the most frequent ones."""
         self.stdout.write(f"{pairs.total():,} {what}{':' if pairs else '.'}")
         for (before, after), count in pairs.most_common(MOST_SHOWN):
             self.stdout.write(f"  {count:,} × {before or 'withheld'} → {after or 'withheld'}")
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  and {len(pairs) - MOST_SHOWN:,} others")
 
     def report_numbers(self) -> None:
-        """Name the numbers that people should check: no rule can tell a misread number from a right one."""
+        """Print the numbers that people should check: no rule can distinguish a misread number from a correct one."""
         for number, meant in rereading.misread_numbers():
             advice = "it has calls, so add the other one" if number.calls.exists() else "it has no calls: correct it"
             self.stdout.write(

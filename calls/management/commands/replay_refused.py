@@ -1,4 +1,4 @@
-"""Takes refused posts again once what was wrong is mended: a number added, a key issued, an address listed."""
+"""manage.py replay_refused: replays refused posts after a fix: a number added, a key issued, an address listed."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Command(BaseCommand):
             refused = refused.filter(last_received_at__gte=options["since"])
         asked = set(refused.values_list("pk", flat=True))
         try:
-            came_of_it = replay.replay(RefusedPost.objects.filter(pk__in=asked))
+            result = replay.replay(RefusedPost.objects.filter(pk__in=asked))
         except replay.ReplayError as error:
             sys.exit(f"{error} What was taken so far stays; run this again later.")
-        self.stdout.write(f"{came_of_it.taken} posts taken, {came_of_it.refused} still refused.")
+        self.stdout.write(f"{result.taken} posts taken, {result.refused} still refused.")
         for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():
             number = row["destination_number"] or "no number"
             self.stdout.write(f"  {row['posts']} for {number}: {Reason(row['reason']).label}")

@@ -1,4 +1,4 @@
-"""manage.py simulate: a TENIOS look-alike over HTTP."""
+"""manage.py simulate: sends made-up posts over HTTP as TENIOS would."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self._summarise(sending.tally, time.monotonic() - began, number)
 
     def _summarise(self, tally: client.Tally, passed_s: float, number: str) -> None:
-        """Return what was answered. Raise CommandError unless all was 2xx."""
+        """Print the answers. Raise CommandError unless all were 2xx."""
         self.stdout.write(f"{tally.sent:,} posts in {passed_s:,.1f} s ({tally.sent / passed_s:,.0f}/s), answered:")
         for code, count in sorted(tally.codes.items()):
             self.stdout.write(f"  {code}: {count:,}")
