@@ -1,6 +1,6 @@
-"""Phone numbers: one rule for reading any spelling, and the form in which numbers are compared and shown.
+"""Phone numbers: parsing any spelling, and the forms in which numbers are compared and shown.
 
-Posts keep what is ambiguous as it came; forms and commands refuse it with a sentence (`parse`)."""
+Posts keep ambiguous numbers as received; forms and commands refuse them with a message (`parse`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEWEST_DIGITS = 7
 FEWEST_DIGITS_OF_A_NATIONAL_NUMBER = 9
 FEWEST_DIGITS_OF_AN_ENDING = 4
 MOST_DIGITS_OF_AN_ENDING_FROM_0 = 5
-LONGEST_SHORT_CODE = 10  # behind a plus and a country code
+LONGEST_SHORT_CODE = 10  # with a plus and a country code
 LONGEST_TEXT = 60
 WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private", "withheld"})
 
@@ -32,16 +32,16 @@ _SIP_USER = re.compile(r"""(?:.*<)?\s*(?:sips?:)?([^@<>:]*)(?:@.*)?>?""", re.IGN
 
 
 class NotANumber(ValueError):  # noqa: N818 (named for what the text is)
-    """A text that is no phone number, or could be several. Its message says what to type instead."""
+    """The text is not a phone number, or could be several. The message says what to type instead."""
 
 
 def e164(text: str) -> str | None:
-    """Return the number that a text names in E.164; None for what is no number, or could be several."""
+    """Return the number in a text as E.164; None if it is not a number, or could be several."""
     return _e164(text, settings.PHONE_REGION)
 
 
 def parse(text: str) -> str:
-    """Return the number that somebody typed in E.164. Raise NotANumber, which says what to type."""
+    """Return a number that a person typed as E.164. Raise NotANumber, which says what to type."""
     number = e164(text)
     if number is None:
         raise NotANumber(_refusal(text))
@@ -49,18 +49,18 @@ def parse(text: str) -> str:
 
 
 def candidates(text: str) -> list[str]:
-    """Return the valid numbers, in E.164, that an ambiguous text could name; none for any other text."""
+    """Return the valid numbers, in E.164, that an ambiguous text could mean; none for any other text."""
     region = settings.PHONE_REGION
     digits = _digits(text)
     if not digits or digits.startswith(("+", "0")) or len(digits) < FEWEST_DIGITS or _e164(text, region):
         return []
-    # Shorter ones lack their area code rather than their 0.
+    # Shorter texts lack their area code rather than their 0.
     prefixes = ("+", "0") if len(digits) >= FEWEST_DIGITS_OF_A_NATIONAL_NUMBER else ("+",)
     return [number for number in _with_prefixes(digits, prefixes) if _is_valid(number)]
 
 
 def misreadings(text: str) -> list[str]:
-    """Return the numbers, in E.164, that a text may name if it lacks its plus or its 0, the likeliest first.
+    """Return the numbers, in E.164, that a text may mean if its plus or its 0 is missing, most likely first.
 
     Versions before 0.2 doubled the country code of some numbers, so each is also read without it."""
     digits = re.sub(r"\D", "", text)
@@ -70,7 +70,7 @@ def misreadings(text: str) -> list[str]:
 
 
 def beginnings(text: str) -> list[str]:
-    """Return what a number in E.164 that begins as this text does begins with; more than one where it is ambiguous."""
+    """Return the beginning of a number in E.164 for the typed beginning of a number; several if it is ambiguous."""
     region = settings.PHONE_REGION
     digits = _digits(text.strip())
     own = country_code()
@@ -85,15 +85,15 @@ def beginnings(text: str) -> list[str]:
 
 
 def ending(text: str) -> str:
-    """Return the digits that a number could end in; blank for fewer than four, and for what can only be a beginning:
-    with a plus, or many digits that begin with a 0."""
+    """Return the digits if a number could end in them. Blank for fewer than four digits, and for texts that can only be
+    the beginning of a number: those with a plus, and those with many digits that begin with a 0."""
     digits = _digits(text.strip())
     is_beginning = digits.startswith("+") or (digits.startswith("0") and len(digits) > MOST_DIGITS_OF_AN_ENDING_FROM_0)
     return digits if not is_beginning and len(digits) >= FEWEST_DIGITS_OF_AN_ENDING else ""
 
 
 def spaced(beginning: str) -> str:
-    """Return the beginning of a number in E.164 as people write it: `+49 171 39`."""
+    """Return the beginning of a number in E.164 with spaces: `+49 171 39`."""
     formatter = phonenumbers.AsYouTypeFormatter(settings.PHONE_REGION)
     written = ""
     for sign in beginning:
@@ -102,7 +102,7 @@ def spaced(beginning: str) -> str:
 
 
 def is_withheld(caller_id_number: str) -> bool:
-    """Return whether a caller hid their number; asked before parsing, for `0000000000` would parse."""
+    """Return whether a caller's number is withheld. To be checked before parsing, because `0000000000` would parse."""
     text = caller_id_number.strip().casefold()
     if text in WITHHELD or not text.strip("+0 "):
         return True
@@ -113,25 +113,25 @@ def is_withheld(caller_id_number: str) -> bool:
 
 
 def comparable(caller_id_number: str) -> str:
-    """Return the form in which callers are compared: blank if withheld, otherwise as `comparable_number`."""
+    """Return the form in which callers are compared: blank if withheld, otherwise by `comparable_number`."""
     return _comparable(caller_id_number, settings.PHONE_REGION)
 
 
 def comparable_number(text: str) -> str:
-    """Return the form in which texts that may be numbers are compared: E.164, short codes without blanks, any other
-    text as it came."""
+    """Return the form in which texts that may be numbers are compared: numbers as E.164, short codes without spaces,
+    any other text as received."""
     return e164(text) or short_code(text) or text.strip()
 
 
 def short_code(text: str) -> str | None:
-    """Return a short code or an extension (110, 116117, 1001) without blanks; None for any other text."""
+    """Return a short code or an extension (110, 116117, 1001) without spaces; None for any other text."""
     written = _SCHEME.sub("", text, count=1).strip()
     digits = "".join(written.split())
     return digits if digits.isascii() and digits.isdigit() and len(digits) < FEWEST_DIGITS else None
 
 
 def readable(number: str) -> str:
-    """Return `+492214710300` as `+49 221 4710300`; what is no number in E.164 comes back unchanged."""
+    """Return `+492214710300` as `+49 221 4710300`; a text that is not E.164 is returned unchanged."""
     return _readable(number) if number.startswith("+") else number
 
 
@@ -143,12 +143,12 @@ def _readable(number: str) -> str:
 
 
 def country_code() -> str:
-    """Return the country code of the region with its plus: `+49`."""
+    """Return the country code of the region with a plus: `+49`."""
     return f"+{phonenumbers.country_code_for_region(settings.PHONE_REGION)}"
 
 
 def examples() -> dict[str, str]:
-    """Return a number of the region as people type it: `national` and `international`."""
+    """Return an example number of the region in the spellings `national` and `international`."""
     region = settings.PHONE_REGION
     own = None if region == "DE" else phonenumbers.example_number(region)
     number = own or phonenumbers.parse("+492214710300")
@@ -159,12 +159,12 @@ def examples() -> dict[str, str]:
 
 
 def is_written_number(text: str) -> bool:
-    """Return whether a text holds nothing but digits and what people write between them."""
+    """Return whether a text consists of digits and the separators that people write between them."""
     return bool(_written(text.strip()))
 
 
 def _refusal(text: str) -> str:
-    """Return the sentence that says why a text is refused, and what to type."""
+    """Return the message that says why a text is refused and what to type."""
     named = {"text": " ".join(text.split())[:40], **examples()}
     digits = _digits(text)
     if not digits:
@@ -192,18 +192,18 @@ def _refusal(text: str) -> str:
 
 
 def _with_prefixes(digits: str, prefixes: Sequence[str]) -> list[str]:
-    """Return the numbers that digits are with each of these prefixes, as far as they are numbers."""
+    """Return the numbers that digits form with each of these prefixes, if any."""
     return [number for prefix in prefixes if (number := e164(f"{prefix}{digits}"))]
 
 
 def _digits(text: str) -> str:
-    """Return the digits of a written number, with its plus if it has one; blank for what is no written number."""
+    """Return the digits of a written number, with its plus if it has one; blank if the text is not a number."""
     written = _written(text)
     return re.sub(r"[^+0-9]", "", written) if written else ""
 
 
 def _written(text: str) -> str:
-    """Return a number without link, extension and invisible characters; blank for what is no written number."""
+    """Return a written number without `tel:`, extension and invisible characters; blank if the text is not a number."""
     if _PLAIN.fullmatch(text) and text.isascii():
         return text if len(text) <= LONGEST_TEXT else ""
     text = _EXTENSION.sub("", _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text).strip()
@@ -226,7 +226,7 @@ def _e164(text: str, region: str) -> str | None:
     if not written:
         return None
     if written.startswith("(0)0"):
-        written = written[3:]  # a trunk zero twice
+        written = written[3:]  # the trunk zero is written twice
     digits = re.sub(r"[^0-9]", "", written)
     if written.startswith("+"):
         return _international(digits)
@@ -236,7 +236,7 @@ def _e164(text: str, region: str) -> str | None:
 
 
 def _of_region(digits: str, region: str) -> str | None:
-    """Return the number that digits without a plus are; None for those that are ambiguous in the region."""
+    """Return the number of digits without a plus; None if they are ambiguous in the region."""
     own = str(phonenumbers.country_code_for_region(region))
     if digits.startswith(own) and (number := _international(digits)) and _is_valid(number):
         return number
@@ -249,7 +249,7 @@ def _of_region(digits: str, region: str) -> str | None:
 
 
 def _international(digits: str) -> str | None:
-    """Return the number that digits with their country code are, without trunk zeros behind the country code."""
+    """Return the number of digits that include a country code, without trunk zeros after the country code."""
     number = _checked(f"+{digits}", None)
     for length in (1, 2, 3):
         if (code := int(digits[:length] or 0)) not in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
@@ -265,20 +265,20 @@ def _international(digits: str) -> str | None:
 
 
 def _checked(text: str, region: str | None) -> str | None:
-    """Return a number in E.164, read again until that changes nothing; None if it cannot be one."""
+    """Return a number in E.164, parsed again until the result is stable; None if it cannot be a number."""
     for _attempt in range(4):
         try:
             number = phonenumbers.parse(text, region)
         except phonenumbers.NumberParseException:
             return None
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        # Neither a part of a number that only its own area dials.
+        # Local numbers, which can be dialled only within their area, are refused too.
         if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
             return None
         if len(written) <= FEWEST_DIGITS and not phonenumbers.is_valid_number(number):
             return None
         if written == text:
-            # 110 and 116117 are no numbers behind a country code either.
+            # 110 and 116117 are not numbers with a country code either.
             is_short = len(text) <= LONGEST_SHORT_CODE and shortnumberinfo.is_valid_short_number(number)
             return None if is_short and not phonenumbers.is_valid_number(number) else text
         text, region = written, None
@@ -286,8 +286,7 @@ def _checked(text: str, region: str | None) -> str | None:
 
 
 def _without_trunk_zeros(beginning: str) -> str:
-    """Return the beginning of an international number without zeros behind its country code that are dialled inside
-    the country only."""
+    """Return the beginning of an international number without trunk zeros, which are dialled only within a country."""
     for length in (2, 3, 4):
         regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(beginning[1:length] or 0))
         if regions and _prefix(regions[0]) == "0":
@@ -305,5 +304,5 @@ def _prefix(region: str) -> str | None:
 
 
 def _dials_zero(region: str) -> bool:
-    """Return whether national numbers of a region are dialled with a 0 first."""
+    """Return whether national numbers of a region are dialled with a leading 0."""
     return (_prefix(region) or "").startswith("0")

@@ -1,6 +1,6 @@
-"""TENIOS' JSON in, CallPost out: the only module that knows its spelling.
+"""Parses TENIOS' JSON into CallPost; the only module that knows TENIOS' field names.
 
-Facts, gaps and samples: docs/posts.md. What is unknown is kept and flagged; only what cannot be read is refused."""
+docs/posts.md has facts, gaps and samples. Unknown values are kept and flagged; only unreadable posts are refused."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from calls.models import RequestType
 MOST_BYTES = 64 * 1024
 DEEPEST_NESTING = 16
 MOST_DIGITS = 64
-LONGEST_TEXT = 200  # of what is searched and indexed; the payload keeps the whole
+LONGEST_TEXT = 200  # of texts that are searched and indexed; the payload keeps the whole text
 
 KNOWN_REQUEST_TYPES = frozenset(RequestType.values)
-# What stands in `variables` under a name TENIOS documents; all else is an extra variable.
+# Names in `variables` that TENIOS documents; all others are extra variables.
 NAMED_VARIABLES = ("destination_number", "correlation_id", "call_uuid", "caller_id_number", "callback_id")
-# What posts are made of, in one line: names of fields, and values that are documented or usual.
+# The words that posts consist of, in one text: field names, and documented or usual values.
 WORDS = " ".join(
     [
         *RequestType.values,
@@ -39,8 +39,8 @@ FORWARDS = (RequestType.INITIATE_FORWARD, RequestType.FORWARD_ANSWER)
 EXTERNAL_NUMBER = "EXTERNALNUMBER"  # the type of a destination that is a phone number
 
 
-class Refusal(Exception):  # noqa: N818 (a post is refused, nothing went wrong)
-    """A post that cannot be read, with the code of the answer, `bad_json` or `bad_post`, and what is known of it."""
+class Refusal(Exception):  # noqa: N818 (an answer to the sender, not an error of ours)
+    """A post cannot be read. Holds the error code of the answer, `bad_json` or `bad_post`, and what is known of it."""
 
     def __init__(self, code: str, fingerprint: str = "", payload: str = "", variables: Any = None) -> None:
         super().__init__(code)
@@ -53,7 +53,7 @@ class Refusal(Exception):  # noqa: N818 (a post is refused, nothing went wrong)
 
 @dataclass(frozen=True, slots=True)
 class CallPost:
-    """One post in our own words. Text is bounded and free of what PostgreSQL refuses; `payload` keeps all of it."""
+    """A parsed post. Texts are bounded and without characters that PostgreSQL refuses; `payload` keeps everything."""
 
     ingest_id: uuid.UUID
     received_at: datetime
@@ -68,14 +68,14 @@ class CallPost:
     customer_number: str
     request_type: str
     block_type: str
-    destination: str  # comparable form where it is a phone number
+    destination: str  # comparable form if it is a phone number
     destination_type: str
     payload: str
     flags: list[str] = field(default_factory=list)
 
 
 def new_ingest_id(received_at: datetime) -> uuid.UUID:
-    """Return a version-7 UUID (RFC 9562) whose order is that of receipt, to the microsecond."""
+    """Return a version-7 UUID (RFC 9562), which sorts by time of receipt to the microsecond."""
     milliseconds, microseconds = divmod(round(received_at.timestamp() * 1_000_000), 1000)
     # 48 bits of milliseconds, version, 12 bits of their fraction, variant, 62 random bits.
     number = milliseconds << 80 | 0x7 << 76 | (microseconds * 4096 // 1000) << 64 | 0b10 << 62
@@ -83,7 +83,7 @@ def new_ingest_id(received_at: datetime) -> uuid.UUID:
 
 
 def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
-    """Read one post as TENIOS sends it. Raise Refusal for what cannot be read."""
+    """Parse a post as TENIOS sends it. Raise Refusal if it cannot be read."""
     posted = read_json(body)
     access_key = posted.pop("accessKey", None)
     access_key = access_key.strip() if isinstance(access_key, str) else ""
@@ -93,12 +93,12 @@ def parse(body: bytes, received_at: datetime | None = None) -> CallPost:
 
 
 def parse_again(payload: str, fingerprint: str, received_at: datetime, ingest_id: uuid.UUID) -> CallPost:
-    """Read a post that was kept without its key. Raise Refusal for what cannot be read."""
+    """Parse a post that was stored without its key. Raise Refusal if it cannot be read."""
     return _read(read_json(payload.encode()), payload, fingerprint, received_at, ingest_id)
 
 
 def named_in(payload: str) -> tuple[str, str]:
-    """Return the kind of a kept post and the number it names; empty texts where it names none that can be read."""
+    """Return the request type of a stored post and the number it names; empty texts if they cannot be read."""
     try:
         post = parse_again(payload, "", datetime.fromtimestamp(0, UTC), uuid.UUID(int=0))
     except Refusal as refusal:
@@ -116,7 +116,7 @@ def _read(
     flags: set[str] = set()
 
     def text(name: str, value: Any) -> str:
-        """Return a field as text; flag what is neither text nor a number."""
+        """Return a field as text; flag it if it is neither text nor a number."""
         if value is None:
             return ""
         if isinstance(value, bool | dict | list):
@@ -173,18 +173,18 @@ def _read(
 
 
 def number_of(text: str) -> str:
-    """Return the number that a post names, in E.164 where it is one."""
+    """Return the number that a post names, as E.164 if it is valid, otherwise as received."""
     return phones.e164(text) or text
 
 
 def as_row(post: CallPost) -> dict[str, Any]:
-    """Return a post as what JSON can hold: what the database's statement reads, and what the spool keeps."""
+    """Return a post as a dict for JSON, which the writer's statement reads and the spool stores."""
     row = {name: getattr(post, name) for name in CallPost.__slots__}
     return row | {"ingest_id": str(post.ingest_id), "received_at": post.received_at.isoformat()}
 
 
 def from_row(row: dict[str, Any]) -> CallPost:
-    """Return the post that as_row made a row of. Raise ValueError if it is none of this version's."""
+    """Return the post of a row made by as_row. Raise ValueError if another version made it and it cannot be read."""
     try:
         return CallPost(
             **row
@@ -198,7 +198,7 @@ def from_row(row: dict[str, Any]) -> CallPost:
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body. Raise Refusal("bad_json") for anything a careful reader would not accept."""
+    """Return the JSON object of a body. Raise Refusal("bad_json") for anything a strict parser would not accept."""
     try:
         posted = _DECODER.decode(body.decode("utf-8-sig"))
         if isinstance(posted, dict) and _is_flat_enough(posted):
@@ -209,7 +209,7 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 
 def without_key(posted: dict[str, Any], access_key: str) -> tuple[str, dict[str, Any]]:
-    """Return a post as ASCII JSON and as an object, with the access key gone from wherever it stood."""
+    """Return a post as ASCII JSON and as an object, with the access key removed everywhere."""
     payload = _ENCODER.encode(posted)
     if "access" in payload.casefold() or (access_key and json.dumps(access_key)[1:-1] in payload):
         posted = _cleared(posted, access_key)
@@ -217,13 +217,13 @@ def without_key(posted: dict[str, Any], access_key: str) -> tuple[str, dict[str,
     return payload, posted
 
 
-# A member by the name of the key, as far as its value goes, in what is no JSON.
+# In a text that is not JSON: the name of the access key, and its value.
 _KEY = re.compile(r"""(access_?key["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&}\]]*)""", re.IGNORECASE)
 
 
 def text_without_key(body: bytes) -> str:
-    """Return a body that is no JSON as printable ASCII without the key; blank where that may hide in it."""
-    if len(body) > MOST_BYTES or b"\\u" in body or b"\0" in body:  # spelled in escapes or wide characters
+    """Return a body that is not JSON as printable ASCII without the key; blank if the key could be hidden in it."""
+    if len(body) > MOST_BYTES or b"\\u" in body or b"\0" in body:  # escapes or wide characters could hide the key
         return ""
     text = body.decode("latin-1")
     for name, value in {match.groups() for match in _KEY.finditer(text)}:
@@ -235,9 +235,9 @@ def text_without_key(body: bytes) -> str:
 
 
 def bounded(text: str) -> str:
-    """Return text as it is stored to be searched: without NUL and lone surrogates, stripped, of bounded length.
+    """Return a text as it is stored for search: without NUL and lone surrogates, stripped, with a maximum length.
 
-    A longer text keeps its beginning and ends in its SHA-256, so that two different ones stay different."""
+    A longer text keeps its beginning and ends in its SHA-256, so that different texts stay different."""
     clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     clean = clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
     if len(clean) <= LONGEST_TEXT:
@@ -246,14 +246,14 @@ def bounded(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text as pages may show it: what is invisible, turns the line around or is no character, as an escape."""
+    """Return a text for pages, with invisible, bidirectional and unassigned characters as escapes."""
     return "".join(
         sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
     )
 
 
 def pretty(payload: str) -> str:
-    """Return a stored payload with line breaks and its umlauts, fit to be shown; what is no JSON as it is."""
+    """Return a stored payload for people: indented and with umlauts if it is JSON; always printable."""
     try:
         return printable(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
     except ValueError:
@@ -261,8 +261,9 @@ def pretty(payload: str) -> str:
 
 
 def extra_variables(payloads: Iterable[str]) -> list[tuple[str, str]]:
-    """Return what stored payloads hold beyond the documented fields, such as digits typed: each name with each of its
-    values once, in the order in which they came, fit to be shown."""
+    """Return the variables in stored payloads that TENIOS does not document, such as digits that callers typed.
+
+    Each name appears once with each of its values, in order of receipt and printable."""
     variables = (item for payload in payloads for item in _extra_variables(payload).items())
     return list(dict.fromkeys((printable(name), printable(str(value))) for name, value in variables))
 
@@ -294,7 +295,7 @@ def _number(literal: str) -> float | str:
     number = float(literal)
     if number in (float("inf"), float("-inf")):
         raise ValueError("infinity")
-    # What a float cannot hold is kept to the digit, as text.
+    # A number that a float cannot represent exactly is kept as text.
     return number if repr(number) == literal else literal
 
 
@@ -302,7 +303,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-# Made once: json.loads and json.dumps make one for each call that has options.
+# Created once: json.loads and json.dumps with options create one per call.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_whole_number, parse_float=_number, parse_constant=_refuse
 )
@@ -333,7 +334,7 @@ def _cleared(value: Any, access_key: str) -> Any:
         }
     if isinstance(value, list):
         return [_cleared(member, access_key) for member in value]
-    # A key of digits alone may well be part of a phone number: there only the whole value is the key.
+    # A key of digits only may occur inside phone numbers, so it is removed only if it is the whole value.
     if isinstance(value, str) and access_key and (value.strip() == access_key or not access_key.isdigit()):
         return value.replace(access_key, "[access key]")
     return value

@@ -1,4 +1,4 @@
-"""Named questions about numbers, keys, calls and events."""
+"""QuerySets of numbers, keys, calls, events and refused posts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     User = AbstractBaseUser | AnonymousUser
 
-# Of a number without its area code. Fewer digits are the end of too many numbers.
+# Fewer digits, without an area code, are the end of too many numbers.
 FEWEST_DIGITS_OF_AN_END = 6
 
 
 class SearchKeyQuerySet(models.QuerySet):
-    """Keeps the search key of rows that are written in bulk. The model's SEARCHED names the text it is made of."""
+    """Updates the search key of rows that are written in bulk. The model's SEARCHED names the text it is made of."""
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
         rows = list(objs)
@@ -41,7 +41,7 @@ class SearchKeyQuerySet(models.QuerySet):
         return super().bulk_update(rows, self._with_search_key(fields), *args, **kwargs)
 
     def update(self, **values: Any) -> int:
-        """Update the rows and their search keys. Raise TypeError for a text that is an expression."""
+        """Update rows and their search keys. Raise TypeError if the text is set to an expression."""
         searched = self.model.SEARCHED  # type: ignore[attr-defined]
         if searched in values and "search_key" not in values:
             if not isinstance(values[searched], str):
@@ -52,7 +52,7 @@ class SearchKeyQuerySet(models.QuerySet):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def matching(self, term: str) -> Self:
-        """Keep the rows whose text contains every word of a term, whatever case and diacritics."""
+        """Keep the rows whose text contains every word of a term, regardless of case and diacritics."""
         return self.filter(search_keys.contains("search_key", term))
 
     def _with_search_key(self, fields: Iterable[str]) -> list[str]:
@@ -70,14 +70,14 @@ class DestinationNumberQuerySet(SearchKeyQuerySet):
         return self if user.is_staff else self.filter(managers=user)
 
     def schedules(self) -> dict[int, Schedule]:
-        """Return the schedules of those numbers that have opening hours, by id; numbers of the same hours share one."""
+        """Return the schedules of numbers with opening hours, by number id; numbers with the same hours share one."""
         with_hours = self.order_by().exclude(opening_hours=None)
         numbers: list[Any] = list(with_hours.prefetch_related("opening_hours__weekly", "opening_hours__days"))
         schedules = {hours: hours.schedule() for hours in {number.opening_hours for number in numbers}}
         return {number.pk: schedules[number.opening_hours] for number in numbers}
 
     def meant_by(self, text: str) -> list[Any]:
-        """Return the numbers that a misread text may mean, the likeliest first; none for one of these as it is."""
+        """Return the numbers that a misread text may mean, most likely first; none if it is one of them exactly."""
         numbers: list[Any] = list(self)
         by_e164 = {number.e164: number for number in numbers}
         digits = re.sub(r"\D", "", text)
@@ -101,11 +101,12 @@ class CallQuerySet(models.QuerySet):
         return self if user.is_staff else self.filter(destination_number__managers=user)
 
     def with_caller_reversed(self) -> CallQuerySet:
-        """Make `caller_reversed` known to filters: the caller from its last digit to its first, as it is indexed."""
+        """Add `caller_reversed` for filters: the caller's number in reverse order, as it is indexed."""
         return self.alias(caller_reversed=Reverse("caller_id_number"))
 
     def contradicting(self) -> CallQuerySet:
-        """Keep the calls whose posts named two callers, two customer numbers, or another than the number's own."""
+        """Keep the calls whose posts named two callers, two customer numbers, or another customer number than the
+        number has."""
         return self.filter(
             Q(customer_number_least__lt=models.F("customer_number_greatest"))
             | Q(caller_least__lt=models.F("caller_greatest"))
@@ -117,12 +118,12 @@ class CallQuerySet(models.QuerySet):
 
 class CallEventQuerySet(models.QuerySet):
     def in_order(self) -> CallEventQuerySet:
-        """As they were received; posts of the same microsecond as they were taken."""
+        """Order by receipt; posts of the same microsecond in the order of their ids."""
         return self.order_by("received_at", "ingest_id")
 
 
-# Every quarter-hour that has a call of one of these numbers, once. Read from the index call_number_time alone. One
-# statement, however long the history: what it logs never passes through this process.
+# Logs every quarter-hour that has a call of one of these numbers, once. Reads only the index call_number_time. A single
+# statement, so that the rows of a long history never pass through this process.
 LOG_HISTORY = f"""
 INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
 SELECT destination_number_id, {quarter_hour_sql("first_post_at")} AS quarter_hour
@@ -141,15 +142,15 @@ class ChangedQuarterHourQuerySet(models.QuerySet):
 
 class RefusedPostQuerySet(models.QuerySet):
     def waiting(self) -> RefusedPostQuerySet:
-        """Keep those that are not counted yet."""
+        """Keep the posts that are not counted yet."""
         return self.filter(replayed_at=None)
 
     def for_number(self, e164: str) -> RefusedPostQuerySet:
-        """Keep those that named a number."""
+        """Keep the posts that name this number."""
         return self.filter(destination_number=e164)
 
     def summed_up(self) -> models.QuerySet[Any, Any]:
-        """Return dicts of reason, destination_number, posts and last_at: one for each number and reason, most first."""
+        """Return dicts of reason, destination_number, posts and last_at per number and reason, most posts first."""
         return (
             self.order_by()
             .values("reason", "destination_number")

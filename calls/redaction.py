@@ -1,7 +1,7 @@
-"""Takes access keys and other secrets out of the body of a refused post, wherever they stand.
+"""Removes access keys and other secrets from the bodies of refused posts.
 
-A key that is known to us is found by its fingerprint, under any name and in any kind of body. What stands under a name
-such as `token` or `password` goes too, known or not. Posts that are taken never come here."""
+A known key is found by its fingerprint, under any name and in any kind of body. Values under names such as `token` or
+`password` are removed even if they are unknown. Accepted posts are never processed here."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from urllib.parse import unquote_plus
 from calls import keys, posts
 
 KEY, SECRET = "[access key]", "[removed]"
-# A body with more different texts, each of which costs an HMAC, or more texts in all, is left out altogether.
+# A body with more distinct texts, each of which costs an HMAC, or more texts in total, is not stored at all.
 LONGEST_IN_ESCAPES = 512
 MOST_FINGERPRINTS, MOST_LOOKS = 2_000, 10_000
 
 IsKnown = Callable[[str], bool]
 
-# What a key may be within a text, from the widest to the narrowest.
+# Parts of a text that may be a key, from the widest to the narrowest.
 TOKENS = [
     re.compile(pattern % keys.LEAST_LENGTH)
     for pattern in (
@@ -43,12 +43,12 @@ TOKENS = [
 ]
 PUNCTUATION = " \t.,;:!?"
 
-# Names of secrets, in English and German: within a word; the longer ones also across words, as in `pass word`.
+# Names of secrets in English and German: these within a word, the next ones also across words, as in `pass word`.
 WITHIN_A_WORD = ("key", "pwd")
 ACROSS_WORDS = ("token", "secret", "passw", "passphrase", "passcode", "kennwort", "schlüssel", "schluessel", "geheim")
 WORDS = re.compile(r"[^\W_]+")
 CAMEL = re.compile(r"[A-ZÄÖÜ]?[a-zäöüß]+|[A-ZÄÖÜ]+(?![a-zäöüß])")
-# The same in a text that is no JSON: a name, `:`, `=` or the end of a tag, and the value.
+# The same in a text that is not JSON: a name, then `:`, `=` or the end of a tag, then the value.
 NAMED = re.compile(
     r"((?:key|token|secret|pass ?w|passphrase|passcode|pwd|kennwort|schl(?:ü|ue|Ã¼)ssel|geheim"
     r"|(?<![a-z])pin|pin(?![a-z])|(?-i:Pin(?![a-z])))"
@@ -58,20 +58,20 @@ NAMED = re.compile(
 )
 
 
-class TooMany(Exception):  # noqa: N818 (nothing went wrong)
-    """A body holds more different texts than may be fingerprinted."""
+class TooMany(Exception):  # noqa: N818 (a limit, not an error)
+    """A body contains more distinct texts than may be fingerprinted."""
 
 
 def without_secrets(body: str, is_known: IsKnown) -> str:
-    """Return the body of a refused post without secrets; the same if it has none, empty if it has too many texts.
+    """Return the body of a refused post without secrets; unchanged if it has none, empty if it has too many texts.
 
-    `is_known` says whether a fingerprint is that of a key of ours, live or not. Doing this twice changes nothing."""
+    `is_known` returns whether a fingerprint is that of an issued key, live or not. Repeating this changes nothing."""
     search = _Search(is_known)
     try:
         try:
             posted = posts.read_json(body.encode())
         except posts.Refusal:
-            # As posts.text_without_key wrote it: printable ASCII, everything else as an escape.
+            # As posts.text_without_key wrote it: printable ASCII, all other characters as escapes.
             text = body.encode("ascii", "backslashreplace").decode("unicode_escape")
             cleared = search.clear_text(NAMED.sub(rf"\1{SECRET}", text))
             return body if cleared == text else cleared.encode("unicode_escape").decode()
@@ -82,12 +82,12 @@ def without_secrets(body: str, is_known: IsKnown) -> str:
 
 
 def is_marked(text: str) -> bool:
-    """Whether something was taken out of a text."""
+    """Return whether a secret was removed from a text."""
     return KEY in text or SECRET in text
 
 
 def names_secret(name: str) -> bool:
-    """Whether a name holds key, token, secret, password or PIN, in any spelling."""
+    """Return whether a name contains key, token, secret, password or PIN, in any spelling."""
     name = unicodedata.normalize("NFKC", name)
     words = [word.casefold() for word in WORDS.findall(name)]
     joined = "".join(words)
@@ -102,7 +102,7 @@ def names_secret(name: str) -> bool:
 
 
 class _Search:
-    """Looks for known keys in one body, and remembers what it has looked at."""
+    """Searches one body for known keys, and caches the results."""
 
     def __init__(self, is_known: IsKnown) -> None:
         self._is_known = is_known
@@ -129,7 +129,7 @@ class _Search:
         if self._holds(text):
             return KEY
         if text.isalnum() and text.isascii():
-            return text  # every token of it is the whole
+            return text  # its only token is the whole text
         for token in TOKENS:
             text = token.sub(lambda match: KEY if self._holds(match[0]) else match[0], text)
         return text
@@ -155,7 +155,7 @@ def _may_be_secret(value: Any) -> bool:
 
 
 def _spellings(token: str) -> Iterator[str]:
-    """Yield what a token may stand for: itself, and what it is once escapes of its kind are undone."""
+    """Yield the keys that a token may be: itself, and itself with each kind of escape decoded."""
     stripped = token.strip()
     yield stripped
     if len(stripped) > LONGEST_IN_ESCAPES:

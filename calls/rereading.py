@@ -1,6 +1,6 @@
-"""Reads the numbers of stored posts again by the rule of now, in batches that may be interrupted and run again.
+"""Parses the numbers of stored posts again by the current rule, in batches that may be interrupted and run again.
 
-Payloads and what events keep as received stay as they came."""
+Payloads, and the fields of events that are stored as received, do not change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from calls.models import CallEvent, DestinationNumber, RefusedPost
 EVENTS_IN_A_BATCH = 20_000
 CALLS_IN_A_TRANSACTION = 200
 
-# Events that may be read differently now: most name a caller and a destination in E.164, as they are stored.
+# Events that may be parsed differently now. Most events name caller and destination in E.164, as they are stored.
 ODD_EVENTS = r"""
 SELECT event.id, event.call_id,
   event.caller_id_number <> '' AND (
@@ -33,7 +33,7 @@ WHERE event.id > %(after)s AND event.id <= %(upto)s AND (
     event.caller_id_number <> call.caller_id_number OR event.caller_id_number !~ '^\+[1-9][0-9]{6,14}$')
   OR event.destination_type = %(external_number)s AND event.destination <> '')
 """
-# In the order in which posts lock calls: in another one the two could deadlock.
+# In the order in which posts lock calls: another order could deadlock.
 LOCK_CALLS = """
 SELECT id FROM calls_call WHERE id = ANY(%(ids)s)
 ORDER BY destination_number_id, call_uuid, weak_key FOR NO KEY UPDATE
@@ -61,18 +61,19 @@ WHERE event.id = changed.id
 
 @dataclass
 class Found:
-    """What is read differently now: each pair of texts with the number of calls, posts or refused posts."""
+    """Texts that are parsed differently now: pairs of old and new, with the number of calls, posts or refused posts."""
 
     callers: Counter[tuple[str, str]] = field(default_factory=Counter)
     destinations: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
-    contradictions: int = 0  # calls that were flagged only because their callers were read differently
-    done: float = 0.0  # share of the events
+    contradictions: int = 0  # calls that were flagged only because spellings of their caller were parsed differently
+    done: float = 0.0  # share of the events, from 0 to 1
 
 
 def read_again(*, change: bool) -> Iterator[Found]:
-    """Find callers and destinations that are read differently now, and with `change` store them as they are read;
-    yield what was found so far after each batch. A destination that changes has its quarter-hour counted again."""
+    """Find callers and destinations that are parsed differently now, and with `change` store them.
+
+    Yield the result so far after each batch. If a destination changes, its quarter-hour is counted again."""
     found = Found()
     _read_refused_again(found, change=change)
     last = CallEvent.objects.aggregate(last=Max("pk"))["last"] or 0
@@ -95,14 +96,14 @@ def read_again(*, change: bool) -> Iterator[Found]:
 
 def misread_numbers() -> list[tuple[DestinationNumber, str]]:
     """Return the numbers that may have been typed with their country code but without a plus (+49 49 221 …), each with
-    the number that was meant then. They may also be right, so nothing changes them but people."""
+    the number that was probably meant. They may also be correct, so they are never changed automatically."""
     own = phones.country_code()
-    found = []
+    misread = []
     for number in DestinationNumber.objects.filter(e164__startswith=own + own[1:]).order_by("e164"):
         meant = phones.e164(number.e164[len(own) :])
         if meant is not None and phonenumbers.is_valid_number(phonenumbers.parse(meant)):
-            found.append((number, meant))
-    return found
+            misread.append((number, meant))
+    return misread
 
 
 def _read_destinations_again(rows: Sequence[tuple[int, int, str, str]], found: Found, *, change: bool) -> None:
@@ -121,20 +122,20 @@ def _read_callers_again(ids: Sequence[int], found: Found, *, change: bool) -> No
             cursor.execute(LOCK_CALLS, {"ids": list(ids)})
         cursor.execute(CALLERS, {"ids": list(ids)})
         for pk, decided_by, least, greatest, events in cursor.fetchall():
-            now = _caller_of(events)
-            if (now["decided_by"], now["least"], now["greatest"]) == (decided_by, least, greatest):
+            new = _caller_of(events)
+            if (new["decided_by"], new["least"], new["greatest"]) == (decided_by, least, greatest):
                 continue
-            if decided_by[3] != now["caller"]:
-                found.callers[decided_by[3], now["caller"]] += 1
+            if decided_by[3] != new["caller"]:
+                found.callers[decided_by[3], new["caller"]] += 1
             differed = least != greatest or (not decided_by[3] and bool(greatest))
-            differs = now["least"] != now["greatest"] or (not now["caller"] and bool(now["greatest"]))
+            differs = new["least"] != new["greatest"] or (not new["caller"] and bool(new["greatest"]))
             found.contradictions += differed and not differs
             if change:
-                cursor.execute(CHANGE_CALLER, {"id": pk, **now})
+                cursor.execute(CHANGE_CALLER, {"id": pk, **new})
 
 
 def _caller_of(events: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return what the posts of a call say of its caller, by the rule by which calls.ingest.writer merges them."""
+    """Return the caller columns of a call from its posts, merged as calls.ingest.writer merges them."""
     deciding = []
     for rank, received_at, ingest_id, received, customer_number in events:
         caller = phones.comparable(received)

@@ -1,6 +1,6 @@
-"""Searches calls by what a person typed: a caller in any spelling, part of a number, or the beginning of an id.
+"""Searches calls by a typed text: a caller in any spelling, part of a number, or the beginning of an id.
 
-Each way to read the text is asked for by itself, so that an index answers it."""
+Each reading of the text is a query of its own, so that each can use an index."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from django.utils.translation import gettext as _
 from calls import phones
 from calls.querysets import CallQuerySet
 
-# Calls that are looked up by id. Of more than that the newest are found soon by walking through calls by time.
+# At most this many calls are looked up by id. If more match, the newest are found quickly in order of time.
 MOST_BY_ID = 5_000
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read what was typed: the calls that it finds, and words for them."""
+    """One way to read a typed text: the calls it matches, and a description of them."""
 
     condition: Q
     words: str
-    is_selective: bool = True  # false where half of all calls may match
+    is_selective: bool = True  # False if half of all calls may match
 
 
 def readings(text: str) -> list[Reading]:
-    """Return every way to read a text that was searched for."""
+    """Return every way to read a search text."""
     text = text.strip()
-    found = callers(text)
+    ways = callers(text)
     # Digits alone may be a number or the beginning of an id; with a plus or punctuation they can be a number only.
     if not phones.is_withheld(text) and (text.isalnum() or not phones.is_written_number(text)):
         part = {"part": text[:40]}
         by_correlation = Q(correlation_id__startswith=text) & ~Q(correlation_id="")
-        found += [
+        ways += [
             Reading(Q(call_uuid__startswith=text), _("with a call_uuid that begins with “%(part)s”") % part),
             Reading(by_correlation, _("with a correlation_id that begins with “%(part)s”") % part),
         ]
-    return found
+    return ways
 
 
 def callers(text: str) -> list[Reading]:
-    """Return the ways to read a text as a caller: the whole number, its beginning, its last digits."""
+    """Return the ways to read a text as a caller: a whole number, its beginning, its last digits."""
     if phones.is_withheld(text):
         return [Reading(Q(caller_id_number=""), _("from callers who withheld their number"), is_selective=False)]
     number, beginnings = phones.e164(text), phones.beginnings(text)
     compared = phones.comparable(text)
-    found = []
+    ways = []
     if number and number not in beginnings:
         beginnings = [number, *beginnings]
     for beginning in beginnings:
         words = _("from a number that begins with %(part)s") % {"part": phones.spaced(beginning)}
-        found.append(Reading(Q(caller_id_number__startswith=beginning), words))
+        ways.append(Reading(Q(caller_id_number__startswith=beginning), words))
     if ending := phones.ending(text):
         words = _("from a number that ends in %(part)s") % {"part": ending}
-        found.append(Reading(~Q(caller_id_number="") & Q(caller_reversed__startswith=ending[::-1]), words))
+        ways.append(Reading(~Q(caller_id_number="") & Q(caller_reversed__startswith=ending[::-1]), words))
     if not number and not (beginnings and text.startswith(("+", "0"))):
         words = _("from the caller “%(part)s”") % {"part": compared[:40]}
-        found.append(Reading(Q(caller_id_number=compared), words))
-    return found
+        ways.append(Reading(Q(caller_id_number=compared), words))
+    return ways
 
 
 def narrowed(calls: CallQuerySet, ways: Sequence[Reading]) -> CallQuerySet:
-    """Keep the calls that one of the ways finds. Asks for the ids of each, up to a limit."""
+    """Keep the calls that match at least one reading. Queries the ids of each reading, up to a limit."""
     calls = calls.with_caller_reversed()
     ids: set[int] = set()
     wanted = Q(pk__in=[])
@@ -78,6 +78,6 @@ def narrowed(calls: CallQuerySet, ways: Sequence[Reading]) -> CallQuerySet:
 
 
 def in_words(ways: Sequence[Reading]) -> str:
-    """Return what is searched for."""
+    """Return a description of the calls that are searched for."""
     words = [way.words for way in ways]
     return _(" or ").join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

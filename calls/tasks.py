@@ -1,4 +1,4 @@
-"""Celery's doors to what keeps calls in order. They carry no data, and may run twice or late."""
+"""Celery tasks. They carry no data and are safe to run twice or late."""
 
 from celery import shared_task
 

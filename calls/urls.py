@@ -4,7 +4,7 @@ from django.urls import path, re_path
 from calls.views import healthz, receive_post
 
 urlpatterns = [
-    # Both spellings, so that no post is ever answered with a redirect.
+    # With and without a slash, so that no post is answered with a redirect.
     re_path(rf"^{settings.POSTS_PATH.removeprefix('/')}/?$", receive_post, name="posts"),
     path("healthz", healthz, name="healthz"),
 ]

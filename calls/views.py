@@ -1,4 +1,4 @@
-"""The post endpoint: reads a body within bounds, hands it on, answers as docs/posts.md says."""
+"""The post endpoint and the health check. docs/posts.md specifies the answers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from calls.monitoring_access import may_watch
 
 logger = logging.getLogger(__name__)
 
-MOST_READ = 1024 * 1024  # an over-long body is read on this far, so that its sender gets to read the answer
+MOST_READ = 1024 * 1024  # a body that is too long is read up to here, so that its sender can read the answer
 RETRY_AFTER_S = 5
 JSON = "application/json"
-TAKEN = b"{}"  # not by a renderer: that costs a third of all that is done for a post before it is handed on
+TAKEN = b"{}"  # without a renderer, which would cost a third of the time before a post is passed on
 
 
 class TooLarge(APIException):
@@ -43,7 +43,7 @@ class NotJson(APIException):
 
 
 class AlwaysJson(BaseContentNegotiation):
-    """Answer JSON whatever the Accept header says: TENIOS reads the status alone."""
+    """Answers in JSON regardless of the Accept header; TENIOS reads only the status."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return None
@@ -53,15 +53,15 @@ class AlwaysJson(BaseContentNegotiation):
 
 
 class PostView(APIView):
-    """Takes one post of TENIOS. 200 means that it is on disk."""
+    """Receives a post from TENIOS. Status 200 means that it is on disk."""
 
     http_method_names = ["post"]
     content_negotiation_class = AlwaysJson
     renderer_classes = [JSONRenderer]
-    # A post is admitted by its access key, which is judged with its content.
+    # A post is authenticated by its access key, which is in the body.
     authentication_classes = []
     permission_classes = []
-    parser_classes = []  # the body is read by read_body, chunked ones too, which DRF would take for empty
+    parser_classes = []  # read_body reads the body; DRF would treat a chunked one as empty
 
     def post(self, request: Request) -> HttpResponse:
         received_at = datetime.now(UTC)
@@ -85,7 +85,7 @@ receive_post = PostView.as_view()
 
 
 def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[HttpResponse, RefusedPostDraft | None]:
-    """Take a post; return the answer, and what is known of the post where it is refused. Raise Unavailable."""
+    """Store a post; return the answer, and if it is refused, a draft of the refused post. Raise Unavailable."""
     body = b""
     about = {"address": sender.address and str(sender.address), "is_listed": sender.is_trustworthy}
     try:
@@ -119,14 +119,14 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Return whether posts can be kept: 200 where database or spool can, else 503; the rest to those who may watch."""
+    """Answer 200 if the database or the spool can store posts, else 503; with details if the client may watch."""
     answer = health()
-    told = answer if may_watch(request.META) else {"status": answer["status"]}
-    return JsonResponse(told, status=200 if answer["status"] == "ok" else 503)
+    content = answer if may_watch(request.META) else {"status": answer["status"]}
+    return JsonResponse(content, status=200 if answer["status"] == "ok" else 503)
 
 
 def health() -> dict[str, object]:
-    """Return what database and spool can do, and what waits in the spool."""
+    """Return whether database and spool can store posts, and what waits in the spool."""
     answer: dict[str, object] = {
         "status": "ok",
         "database": "ok" if intake.get_intake().has_database() else "away",
@@ -152,9 +152,9 @@ def refuse(code: str, status_code: int, **headers: str) -> Response:
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """Return the body of at most 64 KiB, chunked or not. Raise NotJson or TooLarge.
+    """Return a body of at most 64 KiB, chunked or not. Raise NotJson or TooLarge.
 
-    Read from the server itself: Django gives an empty body where there is no Content-Length."""
+    Reads from the server's stream, because Django returns an empty body if there is no Content-Length."""
     media_type = request.META.get("CONTENT_TYPE") or JSON
     if media_type != JSON and not is_json(media_type):
         raise NotJson
@@ -177,18 +177,18 @@ def read_body(request: HttpRequest) -> bytes:
 
 
 def is_json(media_type: str) -> bool:
-    """Return whether a Content-Type names JSON or a kind of it."""
+    """Return whether a Content-Type is JSON or ends in `+json`."""
     header = Message()
     header["Content-Type"] = media_type
     return header.get_content_subtype() == "json" or header.get_content_subtype().endswith("+json")
 
 
 def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
-    """Answer in the one shape `{"error": code}`, with 503 for a fault of ours: the post could not be kept."""
+    """Answer with `{"error": code}`; with status 503 for errors of ours, which mean that the post was not stored."""
     if isinstance(error, APIException):
         headers = {"Allow": "POST"} if error.status_code == status.HTTP_405_METHOD_NOT_ALLOWED else {}
         return refuse(str(error.default_code), error.status_code, **headers)
     if not isinstance(error, intake.Unavailable):
-        # Named, not shown: a traceback would hold the post.
+        # Only its name is logged: a traceback would contain the post.
         logger.error("a post could not be taken: %s", type(error).__name__)
     return refuse("unavailable", status.HTTP_503_SERVICE_UNAVAILABLE, **{"Retry-After": str(RETRY_AFTER_S)})

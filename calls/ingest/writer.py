@@ -122,7 +122,7 @@ WITH given AS (
     SELECT known.call_uuid, known.weak_key FROM calls_call AS known
     WHERE opened.call_uuid = '' AND opened.correlation_id = ''
       AND known.destination_number_id = opened.number_id
-      AND known.caller_id_number || '' = opened.caller_id_number  -- prevents the index: half of all callers may be withheld
+      AND known.caller_id_number || '' = opened.caller_id_number  -- no index: half of the callers may be withheld
       AND known.ended_at IS NULL AND known.silent_at IS NULL
       AND known.last_post_at BETWEEN opened.received_at - opened.silent_after
                                  AND opened.received_at + opened.silent_after

@@ -1,4 +1,4 @@
-"""Sends made-up posts to an endpoint over HTTP, as TENIOS does: JSON bodies with the access key, never sent twice."""
+"""Sends made-up posts to an endpoint over HTTP, as TENIOS does: JSON bodies with the access key, without retries."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from calls.simulator.profiles import NumberProfile
 
 TIMEOUT_S = 10.0
 NO_ANSWER = "no answer"
-MOST_UNANSWERED = 10  # posts in a row without any answer, after which nobody is taken to be there
-KEEP_ALIVE_S = 2.0  # a connection that idled longer is not trusted to be still there
+MOST_UNANSWERED = 10  # posts in a row without any answer, after which sending stops
+KEEP_ALIVE_S = 2.0  # a connection that was idle for longer is opened again
 
 
 class Endpoint:
-    """One connection to the endpoint, kept alive. Not for two threads at once."""
+    """A connection to the endpoint, kept alive. To be used by one thread at a time."""
 
     def __init__(self, url: str) -> None:
         """Take the address of the endpoint or of the site. Raise ValueError if it is no http(s) address."""
@@ -59,7 +59,7 @@ class Endpoint:
         return str(answer.status)
 
     def is_up(self) -> bool:
-        """Return whether anything answers there at all."""
+        """Return whether the server answers at all."""
         with suppress(OSError, http.client.HTTPException):
             self._connection.request("GET", "/healthz")
             self._connection.getresponse().read()
@@ -72,7 +72,7 @@ class Endpoint:
 
 
 class Due(NamedTuple):
-    """A post and when it is sent, in seconds after the first."""
+    """A post and when it is sent, in seconds after the first post."""
 
     at_s: float
     post: scenarios.Post
@@ -80,7 +80,7 @@ class Due(NamedTuple):
 
 @dataclass
 class Tally:
-    """What was answered so far; read while threads still count."""
+    """The answers so far. May be read while threads are counting."""
 
     codes: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0  # in a row, up to now
@@ -93,7 +93,7 @@ class Tally:
 
     @property
     def is_hopeless(self) -> bool:
-        """Return whether nobody seems to be there."""
+        """Whether the last MOST_UNANSWERED posts had no answer."""
         with self.lock:
             return self.unanswered >= MOST_UNANSWERED
 
@@ -104,13 +104,13 @@ class Tally:
 
     @property
     def refused(self) -> int:
-        """How many were not answered 2xx."""
+        """The number of posts that were not answered 2xx."""
         with self.lock:
             return sum(count for code, count in self.codes.items() if not code.startswith("2"))
 
 
 def make_calls(e164: str, calls: int, seed: str) -> Iterator[list[scenarios.Step]]:
-    """Make up calls of a number: by its own plan where it has a profile, else by all plans in turn."""
+    """Yield made-up calls of a number: by its own plan if it has a profile, otherwise by all plans in turn."""
     own = profiles.profile_of(e164)
     for index in range(calls):
         rng = Random(f"{seed} {index}")  # noqa: S311 (made-up calls, not secrets)
@@ -121,12 +121,12 @@ def make_calls(e164: str, calls: int, seed: str) -> Iterator[list[scenarios.Step
 
 
 def compress(calls: Sequence[list[scenarios.Step]], rate: float) -> list[list[Due]]:
-    """Space the posts of overlapping calls so that `rate` of them are due in every second; 0: all at once.
+    """Space the posts of overlapping calls so that `rate` posts are due per second; all at once if it is 0.
 
-    Posts keep the order they have in their call, and calls run into each other as they do in a busy hour."""
+    Posts keep the order within their call, and calls overlap as they do in a busy hour."""
     if not calls:
         return []
-    # In real time a call would start every so often; seven are under way at once.
+    # The interval between the starts of calls in real time, so that seven calls are ongoing at the same time.
     gap_s = sum(steps[-1].offset_s for steps in calls) / len(calls) / 7
     timeline = sorted(
         (index * gap_s + step.offset_s, index, position)
@@ -140,9 +140,9 @@ def compress(calls: Sequence[list[scenarios.Step]], rate: float) -> list[list[Du
 
 
 class Sending:
-    """Sends calls from several threads, each call from one of them, so that its posts keep their order.
+    """Sends calls from several threads, each call from one thread, so that its posts keep their order.
 
-    Gives up where nobody answers."""
+    Gives up if the server does not answer."""
 
     def __init__(self, url: str, access_key: str, calls: Sequence[list[Due]], threads: int) -> None:
         self.tally = Tally()
@@ -160,14 +160,14 @@ class Sending:
             thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long at most; say whether all is sent."""
+        """Wait at most `seconds`; return whether everything is sent."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._stopped.set()
         self.wait(TIMEOUT_S)
 

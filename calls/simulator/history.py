@@ -1,4 +1,4 @@
-"""Made-up history, written by the writer's own statement, so that it has the same truth as the endpoint."""
+"""Made-up history, written with the writer's own statement, so that it is stored as posts to the endpoint would be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 
 
 class PlannedCall(NamedTuple):
-    """A call that is to be made up: all that follows is drawn from `seed`."""
+    """A made-up call before it is played: everything in it is drawn from `seed`."""
 
     seed: str
     profile: NumberProfile
@@ -43,13 +43,13 @@ class PlannedCall(NamedTuple):
 class Progress:
     calls: int
     posts: int
-    skipped: int  # calls that are there already
+    skipped: int  # calls that exist already
 
 
 def plan(
     number_profiles: Sequence[NumberProfile], *, calls: int, start: datetime, until: datetime, seed: str
 ) -> Iterator[PlannedCall]:
-    """Spread calls over the time and the numbers, by the shape of their weeks; oldest first."""
+    """Yield calls spread over the time and the numbers, by their weekly profiles; oldest first."""
     cells = list(_cells(number_profiles, start, until, seed))
     whole = sum(weight for *_, weight in cells)
     if not whole:
@@ -68,10 +68,10 @@ def plan(
 def _cells(
     number_profiles: Sequence[NumberProfile], start: datetime, until: datetime, seed: str
 ) -> Iterator[tuple[datetime, NumberProfile, timedelta, float, float]]:
-    """Yield start, profile, length, load and weight of every hour of every profile that is called in it."""
+    """Yield start, profile, length, load and weight of each hour of each profile that has calls in it."""
     hour = start
     while hour < until:
-        # Whole hours of UTC, but for the first and the last; local hours start with them.
+        # Full hours in UTC, except for the first and the last; local hours start at the same moments.
         following = hour.replace(minute=0, second=0, microsecond=0) + HOUR
         local = timezone.localtime(hour)
         load = profiles.load_at(local)
@@ -86,28 +86,28 @@ def _cells(
 
 
 def call_uuid_of(planned: PlannedCall) -> str:
-    """Return the call_uuid of a planned call: the same for the same seed, whenever it is planned."""
+    """Return the call_uuid of a planned call; it depends only on the seed."""
     return scenarios.draw_uuid(_random(f"uuid {planned.seed}"))
 
 
 def enact(planned: PlannedCall, until: datetime) -> list[tuple[datetime, scenarios.Post, UUID]]:
     """Return the posts of a planned call with their receipt and ingest id, in the order of receipt.
 
-    A call that would not be over by `until` is moved back by so much, so that history has no future."""
+    A call that would end after `until` is moved back so that it ends then: history has no posts in the future."""
     rng = _random(planned.seed)
     steps = planned.profile.play(rng, call_uuid_of(planned), planned.load)
     start = min(planned.start, until - timedelta(seconds=steps[-1].offset_s))
     enacted = []
     for offset_s, post in steps:
         received_at = start + timedelta(seconds=offset_s)
-        # Ordered by receipt as every ingest id, and drawn from the seed as all the rest.
+        # Sorts by receipt as every ingest id does, and is drawn from the seed.
         number = posts.new_ingest_id(received_at).int >> 62 << 62 | rng.getrandbits(62)
         enacted.append((received_at, post, UUID(int=number)))
     return enacted
 
 
 def read(enacted: Sequence[tuple[datetime, scenarios.Post, UUID]], access_key: str) -> Iterator[CallPost]:
-    """Return posts as the endpoint would have read them: from the bytes of their bodies."""
+    """Yield posts as the endpoint would parse them from the bytes of their bodies."""
     for received_at, post, ingest_id in enacted:
         body = json.dumps(post | {"accessKey": access_key}).encode()
         yield replace(posts.parse(body, received_at), ingest_id=ingest_id)
@@ -116,7 +116,7 @@ def read(enacted: Sequence[tuple[datetime, scenarios.Post, UUID]], access_key: s
 def write(
     number_profiles: Sequence[NumberProfile], *, calls: int, start: datetime, until: datetime, seed: str
 ) -> Iterator[Progress]:
-    """Write history and close what fell silent; yield how far it is. Calls that are there already stay untouched."""
+    """Write history and close silent calls; yield the progress. Calls that exist already are not changed."""
     numbers = profiles.ensure_numbers(number_profiles)
     planned = plan(number_profiles, calls=calls, start=start, until=until, seed=seed)
     done = Progress(0, 0, 0)
@@ -147,7 +147,7 @@ def _settled(done: Progress, calls: int, sent: int, future: Future[set[str]]) ->
 
 
 class _Pool:
-    """Threads that write batches, each on a connection of its own; while they wait, Python makes the next."""
+    """Threads that write batches, each on its own connection; while they wait, Python prepares the next batch."""
 
     def __enter__(self) -> _Pool:
         self._connections: queue.SimpleQueue[psycopg.Connection] = queue.SimpleQueue()
@@ -174,18 +174,18 @@ class _Pool:
             self._connections.put(connection)
 
     def which_are_here(self, call_uuids: list[str], numbers: Iterable[DestinationNumber]) -> set[str]:
-        """Return those call_uuids that are calls of these numbers."""
-        found = self._looking.execute(
+        """Return the call_uuids that are calls of these numbers already."""
+        rows = self._looking.execute(
             "SELECT call_uuid FROM calls_call WHERE destination_number_id = ANY(%s) AND call_uuid = ANY(%s)",
             [[number.pk for number in numbers], call_uuids],
         )
-        return {call_uuid for (call_uuid,) in found}
+        return {call_uuid for (call_uuid,) in rows}
 
 
 def _patient_connection() -> psycopg.Connection:
-    """Open a connection like the writer's, for large batches that take their time.
+    """Open a connection like the writer's, without timeouts, for large batches.
 
-    A crash of the database's machine may lose the last moments: running the same again completes them."""
+    If the database's machine crashes, the last batches may be lost; running the same command again completes them."""
     connection = writer.connect()
     for setting in ("statement_timeout = 0", "lock_timeout = 0", "synchronous_commit = off"):
         connection.execute(f"SET {setting}")
@@ -193,7 +193,7 @@ def _patient_connection() -> psycopg.Connection:
 
 
 class _Key:
-    """The key of history: the same for every number and every run, live only while history is being written."""
+    """The access key of history: the same for every number and every run, live only while history is written."""
 
     def __init__(self, numbers: Iterable[DestinationNumber], valid_from: datetime) -> None:
         self._numbers = list(numbers)
@@ -204,7 +204,7 @@ class _Key:
         return self
 
     def opened(self) -> str:
-        """Return the key, which from its first use admits posts received since `valid_from`."""
+        """Return the key; the first call makes it admit posts received since `valid_from`."""
         if not self._access_key:
             self._access_key = salted_hmac("calls.simulator.history", "access key", algorithm="sha256").hexdigest()
             ensure_key(self._numbers, self._access_key, self._valid_from)
@@ -216,7 +216,7 @@ class _Key:
 
 
 def ensure_key(numbers: Iterable[DestinationNumber], access_key: str, valid_from: datetime) -> None:
-    """Make a key admit the posts of these numbers from a moment on, whether or not it was revoked before."""
+    """Make a key admit posts of these numbers from a moment on, even if it was revoked before."""
     for number in numbers:
         AccessKey.objects.update_or_create(
             destination_number=number,

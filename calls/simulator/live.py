@@ -1,4 +1,4 @@
-"""Made-up traffic that goes on: calls play out in real seconds and are posted through the real endpoint."""
+"""Live made-up traffic: calls take place in real time and are posted to the real endpoint."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from calls.simulator import client, scenarios
 from calls.simulator.profiles import NumberProfile, load_at
 
 LONGEST_GAP_S = 15.0
-# Faster than history, or nobody would see anything happen.
+# Times as many calls as in history, so that a viewer sees something happen.
 LIVELINESS = 5
 REPORT_EVERY_S = 60.0
 
 
 class LiveTraffic:
-    """Lets numbers be called until told to stop."""
+    """Sends calls to numbers until it is stopped."""
 
     def __init__(
         self, url: str, number_profiles: Sequence[NumberProfile], access_keys: Mapping[str, str], seed: str
@@ -29,17 +29,17 @@ class LiveTraffic:
         """`access_keys` holds a key for each number. Raise ValueError if `url` is no http(s) address."""
         self.tally = client.Tally()
         self._endpoint = client.Endpoint(url)
-        # Who has fallen silent stays so.
+        # Numbers that have fallen silent remain silent.
         self._number_profiles = [profile for profile in number_profiles if not profile.silent_for]
         self._access_keys = access_keys
         self._rng = Random(seed)  # noqa: S311 (made-up calls, not secrets)
         self._calls = 0
-        # When, in which order, to which number, what.
+        # A heap of due time, order, number and post.
         self._due: list[tuple[float, int, str, scenarios.Post]] = []
         self._places = itertools.count()
 
     def run(self, stopped: threading.Event, report: Callable[[str], object], speed: float = 1.0) -> None:
-        """Post until `stopped` is set; report one line a minute. At `speed` 2, calls are over in half the time."""
+        """Post until `stopped` is set; report one line per minute. At `speed` 2, calls take half the time."""
         while not stopped.is_set() and not self._endpoint.is_up():
             stopped.wait(0.5)
         next_call_at = time.monotonic()
@@ -63,7 +63,7 @@ class LiveTraffic:
         self._endpoint.close()
 
     def _call(self, now: float, speed: float) -> None:
-        """Have somebody call one of the numbers: the likelier, the more it is called at this time of day."""
+        """Start a call to one of the numbers, chosen by how often each is called at this time of day."""
         local = timezone.localtime()
         weights = [profile.calls_an_hour(local) + profile.calls_a_week / 2000 for profile in self._number_profiles]
         [profile] = self._rng.choices(self._number_profiles, weights)

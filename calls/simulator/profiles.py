@@ -1,4 +1,4 @@
-"""Who is called in made-up traffic, and when. Names are made up, numbers of ranges that are kept free for fiction."""
+"""The numbers of made-up traffic, and when they are called. Numbers are from ranges reserved for fiction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random
 from calls.models import DestinationNumber, RequestType
 from calls.simulator import scenarios
 
-# Calls by local hour, 0 to 23, and by weekday from Monday, against each other.
+# Relative weights of calls by local hour, 0 to 23, and by weekday from Monday.
 OFFICE_HOURS = (0, 0, 0, 0, 0, 0.1, 0.4, 2, 6, 10, 12, 10, 7, 8, 10, 8.5, 6.5, 4, 1.5, 0.5, 0.3, 0.1, 0, 0)
 SHOP_HOURS = (0, 0, 0, 0, 0, 0, 0.1, 0.6, 3, 8, 11, 10, 8, 9, 10, 9, 8.5, 8, 6, 1.5, 0.4, 0.2, 0, 0)
 ALL_HOURS = (2, 1.6, 1.4, 1.3, 1.5, 2.2, 3.5, 4.5, 5, 5.5, 6, 5.2, 5, 5.2, 5.6, 5, 5, 5.5, 6, 6.2, 5.5, 4.5, 3.5, 2.6)
@@ -21,7 +21,7 @@ ALL_DAYS = (1.0, 0.95, 0.95, 1.0, 1.1, 1.15, 1.05)
 
 @dataclass(frozen=True)
 class NumberProfile:
-    """A number of made-up traffic: how it is routed, what it sends, how often and when it is called."""
+    """A number of made-up traffic: its routing plan, which posts it sends, how often and when it is called."""
 
     e164: str
     label: str
@@ -32,7 +32,7 @@ class NumberProfile:
     expects_forward: bool = True
     service_level_s: int = 20
     sends: frozenset[str] = scenarios.ALL_BOXES
-    # Has the number sent nothing for so long, whatever happens? 0: it sends.
+    # For how long the number has sent nothing up to now; 0 if it sends.
     silent_for: timedelta = timedelta(0)
 
     def calls_an_hour(self, local: datetime) -> float:
@@ -75,7 +75,7 @@ MOST_NUMBERS = len(PROFILES) + 1000
 
 
 def make_profiles(numbers: int) -> list[NumberProfile]:
-    """Return as many profiles as there are numbers: ours first, then numbered ones that are called like them."""
+    """Return this many profiles: first PROFILES, then numbered copies of them."""
     numbered = [
         replace(
             PROFILES[index % len(PROFILES)],
@@ -95,16 +95,16 @@ def profile_of(e164: str) -> NumberProfile | None:
 
 
 def load_at(local: datetime) -> float:
-    """Return how hard it is to get an answer at a local time: 1 as usual, more at the peaks.
+    """Return the load at a local time: 1 usually, more at peak hours; the higher, the fewer calls are answered.
 
-    On the morning of one Monday in four people are short, and it is much more."""
+    On every fourth Monday morning, too few people work and the load is much higher."""
     if local.weekday() == 0 and 8 <= local.hour < 12 and local.isocalendar().week % 4 == 2:
         return SHORT_OF_PEOPLE
     return 1.3 if local.hour in {10, 14} else 1.0
 
 
 def ensure_numbers(number_profiles: Sequence[NumberProfile]) -> dict[str, DestinationNumber]:
-    """Create what is missing of the profiles' numbers. Return all by E.164; those that exist stay as they are."""
+    """Create the numbers of these profiles that do not exist. Return all by E.164; existing ones are not changed."""
     known = DestinationNumber.objects.in_bulk([profile.e164 for profile in number_profiles], field_name="e164")
     for profile in number_profiles:
         if profile.e164 not in known:

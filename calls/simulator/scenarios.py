@@ -1,7 +1,7 @@
-"""What happens in a made-up call: the posts TENIOS would send, each with its second after the first.
+"""The course of a made-up call: the posts TENIOS would send, each with its offset in seconds from the first.
 
-A plan is told straight on, as a routing plan runs. The caller's patience is drawn beforehand; where it ends, HangUp
-leaves the plan in the middle of whatever it was doing, so that no BLOCK_END follows: just as callers do."""
+A plan is a function that runs as a routing plan does. The caller's patience is drawn beforehand; when it ends, HangUp
+leaves the plan at any point, so that no BLOCK_END follows, as with real callers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Plan = Callable[["Scene"], None]
 
 
 class Step(NamedTuple):
-    """One post of a call; `post` is what TENIOS sends, without the access key."""
+    """A post of a call; `post` is what TENIOS sends, without the access key."""
 
     offset_s: float
     post: Post
@@ -36,10 +36,10 @@ class Destination(NamedTuple):
 
 
 class HangUp(Exception):  # noqa: N818 (what callers do)
-    """The caller has left."""
+    """The caller has hung up."""
 
 
-# How a withheld number may arrive. None: the variable is missing.
+# Spellings of a withheld number. None: the variable is missing.
 WITHHELD_SPELLINGS = (
     None,
     "",
@@ -54,7 +54,7 @@ WITHHELD_SPELLINGS = (
 
 
 def draw_caller(rng: Random) -> str | None:
-    """Return a caller as TENIOS may spell it: of a range kept free for fiction, some of them again and again."""
+    """Return a caller in a spelling of TENIOS, from a range reserved for fiction; some callers call often."""
     if rng.random() < 0.06:
         return rng.choice(WITHHELD_SPELLINGS)
     # Squared: a few call often, many once.
@@ -75,7 +75,7 @@ def draw_caller(rng: Random) -> str | None:
 
 
 def draw_uuid(rng: Random) -> str:
-    """Return a UUID of version 1, as TENIOS makes them; its time is made up like the rest of it."""
+    """Return a UUID of version 1, as TENIOS creates them; its time is made up too."""
     bits = rng.getrandbits(112)
     return (
         f"{bits >> 80:08x}-{bits >> 64 & 0xFFFF:04x}-11f{1 + (bits & 1):x}-"
@@ -84,7 +84,7 @@ def draw_uuid(rng: Random) -> str:
 
 
 class Scene:
-    """One call as it plays out. `load` is 1 in a usual hour and more when people are short."""
+    """A call in progress. `load` is 1 in a usual hour and more when too few people work."""
 
     def __init__(self, rng: Random, destination_number: str, load: float, call_uuid: str) -> None:
         self.rng = rng
@@ -96,7 +96,7 @@ class Scene:
         self.patience_s = self.draw_patience()
         self.variables: dict[str, str] = {
             "destination_number": destination_number,
-            # Whether the two are equal is documented nowhere: one of five here.
+            # TENIOS does not document whether the two ids are equal; here they are in one call of five.
             "correlation_id": call_uuid if self.happens(0.2) else draw_uuid(rng),
             "call_uuid": call_uuid,
         }
@@ -110,11 +110,11 @@ class Scene:
         return self.rng.random() < share
 
     def draw(self, median_s: float, spread: float = 0.4) -> float:
-        """Return a log-normal number of seconds: waits and talks have a long tail."""
+        """Return a log-normal number of seconds: waiting and talk times have a long tail."""
         return median_s * math.exp(self.rng.gauss(0, spread))
 
     def draw_patience(self) -> float:
-        """Return how long the caller waits: some leave at once, some at the first words, most after minutes."""
+        """Return how long the caller waits: some hang up at once, some during the first words, most after minutes."""
         fate = self.rng.random()
         if fate < 0.035:
             return self.rng.uniform(0.8, 4.5)
@@ -129,7 +129,7 @@ class Scene:
             raise HangUp
 
     def send(self, request_type: str, **extra: str) -> None:
-        """Post, a moment after whatever was posted before."""
+        """Send a post, shortly after the previous one."""
         if self.steps:
             self.at_s = max(self.at_s, self.steps[-1].offset_s + self.rng.uniform(0.01, 0.06))
         post = {"requestType": request_type, "customerNumber": CUSTOMER_NUMBER, "variables": dict(self.variables)}
@@ -147,7 +147,7 @@ class Scene:
         self.send("BLOCK_END", blockType=block_type)
 
     def collect(self, name: str, digits: str) -> None:
-        """The caller typed digits: they stand in every post from here on."""
+        """Collect digits that the caller types; every later post contains them."""
         self.variables[f"collected_{name}"] = digits
         self.block("COLLECT_DIGITS")
 
@@ -160,20 +160,20 @@ class Scene:
 
     @contextmanager
     def inner_plan(self) -> Iterator[None]:
-        """A plan inside the plan: a CALL_START and a CALL_END of its own, then the ROUTINGPLAN block ends."""
+        """Run an inner plan: it has its own CALL_START and CALL_END, then the ROUTINGPLAN block ends."""
         self.start()
         yield
         self.end()
         self.block("ROUTINGPLAN")
 
     def talk(self) -> None:
-        """Talk; half the time the other side hangs up first and the plan goes on to its end."""
+        """Talk. In half of the calls the other side hangs up first, and the plan continues to its end."""
         self.at_s += min(self.draw(150, 0.9), LONGEST_TALK_S)
         if self.happens(0.5):
             self.block("BRIDGE")
 
     def ring_in_turn(self, destinations: Sequence[Destination], picked_up: float) -> None:
-        """Forward to one after another until one answers."""
+        """Forward to destinations in sequence until one answers."""
         for destination in destinations:
             self.forward(destination)
             if self.happens(picked_up**self.load):
@@ -186,7 +186,7 @@ class Scene:
         self.give_up()
 
     def ring_all(self, destinations: Sequence[Destination], picked_up: float) -> None:
-        """Forward to several at once; one answers, or none."""
+        """Forward to destinations in parallel; one answers, or none."""
         for destination in destinations:
             self.forward(destination)
         if self.happens(picked_up**self.load):
@@ -199,7 +199,9 @@ class Scene:
         self.give_up()
 
     def give_up(self) -> None:
-        """Nobody is there: a message, or the plan hangs up. VOICEMAIL is documented nowhere: the list is open."""
+        """End without an answer: the caller leaves a message, or the plan hangs up.
+
+        VOICEMAIL is not documented; the list of block types is open."""
         self.passes(4)
         if self.happens(0.3):
             self.passes(25, 0.6)
@@ -217,7 +219,7 @@ def play(
     sends: frozenset[str] = ALL_BOXES,
     load: float = 1.0,
 ) -> list[Step]:
-    """Return the posts of one call, in the order in which they are sent. `sends` are the ticked boxes."""
+    """Return the posts of a call in the order of sending. `sends` are the ticked boxes."""
     scene = Scene(rng, destination_number, load, call_uuid)
     scene.start()
     try:
@@ -232,20 +234,20 @@ def play(
 
 
 def make_odd(rng: Random, steps: list[Step]) -> list[Step]:
-    """Return the posts of a call with what the world does to some: lost, overtaking, repeated, contradicting."""
+    """Return the posts of a call; in a few calls with a lost, overtaking, repeated or contradictory post."""
     fate = rng.random()
     if fate < 0.006:
-        # Falls silent: the end never comes.
+        # The call falls silent: there is no CALL_END.
         return [step for step in steps if step.post["requestType"] != "CALL_END"]
     if fate < 0.02:
-        # One post overtakes another that was sent hardly before.
+        # A post overtakes the one that was sent shortly before.
         for index, (former, later) in enumerate(pairwise(steps)):
             if later.offset_s - former.offset_s < 1.5 and former.post != later.post:
                 swapped = [Step(former.offset_s, later.post), Step(later.offset_s, former.post)]
                 return [*steps[:index], *swapped, *steps[index + 2 :]]
         return steps
     if fate < 0.032:
-        # The same announcement again, the same destination again: byte-identical, and two.
+        # The same announcement or forward a second time: two posts with identical bytes.
         for index, step in enumerate(steps):
             if step.post["requestType"] in {"BLOCK_END", "INITIATE_FORWARD"}:
                 room_s = steps[index + 1].offset_s - step.offset_s if index + 1 < len(steps) else 1.0
@@ -253,7 +255,7 @@ def make_odd(rng: Random, steps: list[Step]) -> list[Step]:
                 return [*steps[: index + 1], again, *steps[index + 1 :]]
         return steps
     if fate < 0.038:
-        # As in TENIOS' own samples: the caller shorter after the start, another customer number at the end.
+        # As in TENIOS' own samples: a shorter caller after the start, another customer number at the end.
         for step in steps[1:]:
             caller = step.post["variables"].get("caller_id_number", "")
             if len(caller) > 10:
@@ -278,7 +280,7 @@ BRANCH_DESKS = (Destination("+494066969221", "EXTERNALNUMBER"), Destination("Fil
 
 
 def hotline(scene: Scene) -> None:
-    """A greeting, a menu, sometimes a plan inside the plan, a queue, then one desk after another."""
+    """A greeting, a menu, sometimes an inner plan, a queue, then desks in sequence."""
     scene.passes(5, 0.2)
     scene.block("ANNOUNCEMENT")
     if scene.happens(0.1):
@@ -299,7 +301,7 @@ def hotline(scene: Scene) -> None:
 
 
 def shop(scene: Scene) -> None:
-    """A sentence, then all desks at once."""
+    """A sentence, then all desks in parallel."""
     scene.passes(3, 0.2)
     scene.block("SAY")
     if scene.happens(0.4):
@@ -309,7 +311,7 @@ def shop(scene: Scene) -> None:
 
 
 def announcement(scene: Scene) -> None:
-    """The opening hours, and again for who types a digit; the plan hangs up unless the caller is first."""
+    """The opening hours, again if the caller types a digit; then the plan hangs up, or the caller does first."""
     scene.passes(14, 0.1)
     scene.block("ANNOUNCEMENT")
     if scene.happens(0.15):
@@ -325,7 +327,7 @@ def announcement(scene: Scene) -> None:
 
 
 def service(scene: Scene) -> None:
-    """A greeting, then a trunk, then a number outside."""
+    """A greeting, then a trunk, then an outside number."""
     scene.block("CALL_SETTINGS")
     scene.passes(4, 0.2)
     scene.block("ANNOUNCEMENT")
@@ -333,7 +335,7 @@ def service(scene: Scene) -> None:
 
 
 def parts(scene: Scene) -> None:
-    """Speech or digits, then two desks in turn."""
+    """Speech or digits, then two desks in sequence."""
     scene.passes(4, 0.2)
     scene.block("ANNOUNCEMENT")
     scene.passes(5, 0.5)
@@ -346,14 +348,14 @@ def parts(scene: Scene) -> None:
 
 
 def on_call(scene: Scene) -> None:
-    """One sentence, then the mobiles of those on call."""
+    """A sentence, then the mobile phones of the people on call."""
     scene.passes(3, 0.2)
     scene.block("SAY")
     scene.ring_in_turn(ON_CALL_MOBILES, 0.88)
 
 
 def branch(scene: Scene) -> None:
-    """Rings at once; who is not answered is handed on by REFER."""
+    """Forwards at once; a few calls are passed on by REFER instead."""
     if scene.happens(0.05):
         scene.passes(2)
         scene.block("REFER")

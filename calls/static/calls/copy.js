@@ -12,7 +12,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
       await navigator.clipboard.writeText(source.textContent);
       copied = true;
     } catch {
-      // No clipboard without https: the old way copies what is selected.
+      // Without HTTPS there is no clipboard API; the older command copies the selection.
       copied = document.execCommand("copy");
     }
     if (copied) {

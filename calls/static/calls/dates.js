@@ -1,4 +1,4 @@
-/* Django's calendar cannot read a date such as 24 Dec 2026, and would open at this month instead of that of the date. */
+/* Django's calendar cannot read dates such as 24 Dec 2026, and would open at the current month instead of the date's. */
 
 (() => {
   const read = String.prototype.strptime;
