@@ -1,4 +1,4 @@
-"""What ties the apps together: settings, addresses, the one-command start."""
+"""The Django project: settings, URLs, processes, and the one-command start."""
 
 from config.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""Writes the database into a file and back, with PostgreSQL's own tools. All or nothing, either way."""
+"""Backup and restore of the database with PostgreSQL's own tools. Both do everything or nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from config import embedded
 from config.embedded import Binaries, EmbeddedError, Server
 
-# Settings that the tools of a newer version write and an older server does not know.
+# Settings that newer tools write and older servers do not know.
 UNKNOWN_TO_OLDER = {b"SET transaction_timeout = 0;\n"}
 
 DROP_ALL_TABLES = b"""
@@ -34,14 +34,14 @@ END $$;
 
 
 class BackupError(Exception):
-    """What went wrong, in words for the person at the command line."""
+    """A backup or restore failed. The message is for the person at the command line."""
 
 
 @contextlib.contextmanager
 def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> Iterator[None]:
-    """Have a database to talk to: the one that runs, else the embedded one, started for as long as this lasts.
+    """Use the running database, or start the embedded one for the duration of the context.
 
-    With `upgrade`, embedded data of an older major version is set aside first, and new data made."""
+    With `upgrade`, embedded data of an older major version is renamed first, and new data is created."""
     if not settings.USES_EMBEDDED_DATABASE or _is_there():
         yield
         return
@@ -61,9 +61,10 @@ def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> 
 
 
 def write(file: Path, *, overwrite: bool = False) -> int:
-    """Write a dump of the database in PostgreSQL's custom format, readable by its owner alone; return its bytes.
+    """Dump the database in PostgreSQL's custom format into a file that only its owner can read; return its size in
+    bytes.
 
-    `file` is there whole or not at all. Raise BackupError."""
+    `file` is written completely or not at all. Raise BackupError."""
     if file.exists() and not overwrite:
         raise BackupError(f"{file} is there already. Choose another name, or say --overwrite.")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -81,18 +82,19 @@ def write(file: Path, *, overwrite: bool = False) -> int:
 
 
 def describe(file: Path) -> str:
-    """Say when a dump was made, and of which PostgreSQL. Raise BackupError if it is none, or not whole."""
+    """Return a text that says when a dump was made, and by which PostgreSQL. Raise BackupError if it is not a complete
+    dump."""
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
     listed = _run("pg_restore", "--list", file).stdout
-    _run("pg_restore", f"--file={os.devnull}", file)  # reads all of it
+    _run("pg_restore", f"--file={os.devnull}", file)  # reads the whole file
     made = re.search(r"Archive created at (.*)", listed)
     version = re.search(r"Dumped from database version: (\S+)", listed)
     return f"made at {made[1] if made else '?'}, of PostgreSQL {version[1] if version else '?'}"
 
 
 def read(file: Path) -> None:
-    """Replace all tables of the database by those of a dump, in one transaction. Raise BackupError: nothing changed."""
+    """Replace all tables of the database by those of a dump, in one transaction. After BackupError nothing changed."""
     environment = _environment()
     is_older = _server_major() < 17
     with (
@@ -110,23 +112,23 @@ def read(file: Path) -> None:
     ):
         if not (reading.stdout and reading.stderr and writing.stdin):
             raise AssertionError("each is a pipe")
-        # An error ends the writer early; what it says of it is read below.
+        # An error ends psql early; its message is read below.
         with contextlib.suppress(BrokenPipeError):
             writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + DROP_ALL_TABLES)
             for line in reading.stdout:
                 if not (is_older and line in UNKNOWN_TO_OLDER):
                     writing.stdin.write(line)
-            # Only a dump that was read to its end is committed.
+            # Committed only if the dump was read to its end.
             writing.stdin.write(b"COMMIT;\n" if reading.wait() == 0 else b"ROLLBACK;\n")
             writing.stdin.flush()
         reading.stdout.close()
-        _, said = writing.communicate()
+        _, errors = writing.communicate()
         if writing.returncode or reading.wait():
-            why = said.decode(errors="replace") or reading.stderr.read().decode(errors="replace")
+            why = errors.decode(errors="replace") or reading.stderr.read().decode(errors="replace")
             raise BackupError(f"It could not be restored, and nothing was changed:\n{_first_lines(why)}")
 
 
-# --- Inside ------------------------------------------------------------------------------------------
+# --- Helpers -----------------------------------------------------------------------------------------
 
 
 def _is_there() -> bool:
@@ -139,7 +141,7 @@ def _is_there() -> bool:
 
 
 def _set_aside_older(server: Server, say: Callable[[str], None]) -> None:
-    """Rename embedded data of an older major version than the newest that is here; the next start makes new data."""
+    """Rename embedded data if it is older than the newest PostgreSQL here; the next start creates new data."""
     version = server.data / "PG_VERSION"
     if not version.exists():
         return
@@ -163,7 +165,7 @@ def _server_major() -> int:
 
 
 def _conninfo() -> str:
-    """Return where the database is, without the password, which others could read off the command line."""
+    """Return the connection string without the password, which other users could read from the command line."""
     return make_conninfo(**{name: value for name, value in _parameters().items() if name != "password"})
 
 
@@ -179,7 +181,7 @@ def _environment() -> dict[str, str]:
 
 
 def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's tools. Raise BackupError with what it said."""
+    """Run one of PostgreSQL's tools. Raise BackupError with its error output."""
     tools = _tools()
     if tool == "pg_dump" and (server := _server_major()) > tools.major:
         raise BackupError(

@@ -1,4 +1,4 @@
-"""The default broker, messages in files: Kombu's own, which a broken file does not stop."""
+"""The default broker: Kombu's transport with messages in files, made tolerant of corrupt files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ logger = logging.getLogger(__name__)
 
 
 class Channel(filesystem.Channel):
-    """Passes over what a full disk or a power cut left half-written. Messages carry no data: the next does as well."""
+    """Skips messages that a full disk or a power cut left incomplete.
+
+    Messages carry no data, so that the next one has the same effect."""
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         while True:
-            # A file that cannot be read has left the folder by then; Empty ends this.
+            # A file that cannot be read has been moved out of the folder already; the exception Empty ends the loop.
             with contextlib.suppress(ValueError):
                 message = super()._get(queue)
                 if isinstance(message, dict) and "properties" in message:

@@ -17,10 +17,10 @@ app.autodiscover_tasks()
 
 @app.on_after_finalize.connect
 def make_folders(**of_the_signal: Any) -> None:
-    """Make the folders that the broker in files keeps its messages in."""
+    """Create the folders in which the default broker keeps its messages."""
     options = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     folders = [options[name] for name in ("data_folder_in", "processed_folder", "control_folder") if name in options]
-    # Where they cannot be made and are needed, whoever needs them says so.
+    # If a needed folder is missing, the code that uses it fails with an error.
     with contextlib.suppress(OSError):
         for folder in folders:
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)

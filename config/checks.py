@@ -1,6 +1,6 @@
-"""What is wrong with an installation before it loses a post: each check with an id, and what to type.
+"""System checks that find errors of an installation before posts are lost: each with an id and a hint.
 
-Run by `manage.py check`, those of the database with `--database default`, those of production with `--deploy`."""
+Run by `manage.py check`; checks of the database with `--database default`, checks for production with `--deploy`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from config.embedded import NEWEST, OLDEST
 BROKER_WITHIN_S = 3
 INTAKE_WITHIN_S = 2
 LEAST_THREADS = 4  # config.shares gives a page, a download and a probe at least one each
-# What PostgreSQL must be set to, why, and how it is set.
+# Settings of PostgreSQL: safe values, the id of the check, and the risk of other values.
 SAFE = {
     "fsync": ({"on"}, "calltally.W011", "A power cut may lose posts that were answered, or the whole database."),
     "full_page_writes": ({"on"}, "calltally.W012", "A power cut may leave pages half-written."),
@@ -39,10 +39,10 @@ SAFE = {
 
 
 def spool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """The spool's folder takes a file that is synced, and is nobody else's to read."""
+    """The spool's folder can be written and synced, and other users cannot read it."""
     folder = Path(settings.SPOOL_FOLDER)
     try:
-        if not folder.exists():  # made with its first post, by the user who takes it
+        if not folder.exists():  # created with the first post, by the user that runs Calltally
             return []
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"probe")
@@ -68,7 +68,7 @@ def spool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Secrets are no words that somebody typed to get on. That they are long enough, the settings see to."""
+    """Secrets are random. The settings require that they are long enough."""
     return [
         Caution(
             f"{name} has few different characters: it looks made by hand.",
@@ -82,7 +82,7 @@ def secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def threads(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A thread is left for posts while others hold a page, a download and a probe."""
+    """There are enough threads for posts while others serve a page, a download and a probe."""
     if settings.WEB_THREADS >= LEAST_THREADS:
         return []
     text = (
@@ -92,7 +92,7 @@ def threads(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def database(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """PostgreSQL keeps what it has committed, and writes no caller into its log."""
+    """PostgreSQL does not lose committed data, and logs no callers."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         connection = connections[alias]
@@ -110,7 +110,7 @@ def database(app_configs: Any = None, databases: Sequence[str] | None = None, **
 
 
 def check_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
-    """Judge a server by its settings, those of `pg_settings` by name."""
+    """Check the settings of a server. `known` has the rows of `pg_settings` by name."""
     found: list[CheckMessage] = []
     major = int(known["server_version_num"]) // 10_000
     if not OLDEST <= major <= NEWEST:
@@ -131,10 +131,10 @@ def check_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
 
 
 def migrations(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """All our tables are there. Not asked by `migrate` itself, which would never begin."""
+    """All migrations are applied. `migrate` itself does not run this check, or it could never start."""
     missing: list[Any] = []
     for alias in databases or ():
-        with contextlib.suppress(OperationalError):  # said already
+        with contextlib.suppress(OperationalError):  # reported by the check `database`
             executor = MigrationExecutor(connections[alias])
             missing += [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
     if not missing:
@@ -145,7 +145,7 @@ def migrations(app_configs: Any = None, databases: Sequence[str] | None = None, 
 
 
 def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """What must be set where others can reach it."""
+    """Settings that are needed if others can reach the installation."""
     local = {"127.0.0.1", "localhost", "[::1]"}
     found: list[CheckMessage] = []
     if settings.DEBUG:
@@ -177,7 +177,7 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def intake(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Posts have a process of their own, and it answers."""
+    """Posts have a separate process, and it answers."""
     if not settings.INTAKE_URL:
         text = "Posts share the web processes with pages: slow pages can delay them."
         hint = "Run calltally-intake as in deploy/systemd, and set INTAKE_URL=http://127.0.0.1:8001"
@@ -192,7 +192,7 @@ def intake(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def mail(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Where somebody wants mail, it can be sent. Its address is never repeated: it holds a password."""
+    """If mail is set up, it can be sent. EMAIL_URL is never shown because it contains a password."""
     if settings.WRONG_FOR_MAIL == "EMAIL_URL":
         text = "EMAIL_URL cannot be read: no mail is sent."
         hint = (
@@ -207,14 +207,14 @@ def mail(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def broker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Worker and beat reach each other."""
+    """Worker and beat can reach the broker."""
     url, options = settings.CELERY_BROKER_URL, getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     if url == "filesystem://":
-        return []  # a folder of ours, made when it is needed
+        return []  # a folder in HOME, created when it is needed
     try:
         with Connection(url, transport_options=options, connect_timeout=BROKER_WITHIN_S) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WITHIN_S)
-    except Exception as error:  # noqa: BLE001 (each broker has its own)
+    except Exception as error:  # noqa: BLE001 (each broker has its own exceptions)
         text = f"The broker does not answer ({type(error).__name__}): nothing would be counted."
         hint = "Start it, or look at CELERY_BROKER_URL. systemctl status redis-server"
         return [Error(text, hint=hint, id="calltally.E025")]

@@ -1,10 +1,10 @@
-"""Headers that every answer of pages carries, beside those that Django and django-csp set."""
+"""Headers of all pages, in addition to those that Django and django-csp set."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-# No page of ours uses what a browser could ask people for.
+# No page uses features that browsers ask people to permit.
 PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics", "display-capture")
@@ -12,7 +12,8 @@ PERMISSIONS = ", ".join(
 
 
 def headers(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Forbid what pages do not need, and to keep what nobody said may be kept: what is shown is personal."""
+    """Middleware that forbids browser features pages do not need, and caching unless a view allows it: pages show
+    personal data."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         answer = get_response(request)

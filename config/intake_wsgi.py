@@ -16,18 +16,18 @@ from django.utils.module_loading import import_string
 
 from config.shares import Kind, Shares, kind_of, refuse_probe
 
-if not settings.configured:  # as they are in tests
-    # Not only a default: importing `config` has named config.settings by now, for Celery.
+if not settings.configured:  # in tests they are configured already
+    # Not only as a default: importing `config` has set it to config.settings already, for Celery.
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.intake_settings"
 django.setup(set_prefix=False)
 
 
 def not_found(request: HttpRequest) -> JsonResponse:
-    """Answer every other address."""
+    """Answer all other addresses."""
     return JsonResponse({"error": "not_found"}, status=404)
 
 
-shares = Shares(settings.WEB_THREADS)  # which config.serve sets to the threads of this process
+shares = Shares(settings.WEB_THREADS)  # config.serve sets it to the number of threads of this process
 for_machines: Callable[[Any], Any] = import_string("calls.monitoring_access.for_machines")
 get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
     import_string("calls.middleware.posts_first")(not_found)
@@ -35,7 +35,7 @@ get_response: Callable[[HttpRequest], Any] = convert_exception_to_response(
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer one request. Few probes at once hold a thread: each may wait for a database that does not answer."""
+    """Answer a request. Only a few probes may hold a thread, because each may wait for a database that is down."""
     if kind_of(environ.get("PATH_INFO", "")) is not Kind.PROBE:
         return answer(environ, start_response)
     if shares.take(Kind.PROBE):

@@ -1,4 +1,4 @@
-"""How lines of the log are written: for people, or as JSON for machines."""
+"""Log formatters: for people, or as JSON for machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what a line says beside its words: names and plain values."""
+    """Return the fields of a log record besides its message: names and plain values."""
     held_back = getattr(record, "held_back", 0)
     return getattr(record, "fields", {}) | ({"held_back": held_back} if held_back else {})
 
@@ -26,7 +26,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time (ISO 8601, UTC), level, logger, message, and what it says beside."""
+    """One JSON object per line: time (ISO 8601, UTC), level, logger, message and fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -1,4 +1,4 @@
-"""How mail leaves: EMAIL_URL in, Django's settings for it out."""
+"""Converts EMAIL_URL into Django's settings for mail."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-# By what EMAIL_URL begins with: the port where it names none. `smtps` is left out: some mean one, some the other.
+# Default ports by scheme of EMAIL_URL. `smtps` is not accepted, because it is used for both kinds of TLS.
 PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 NOWHERE = {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
 
 
 @dataclass(frozen=True)
 class Mail:
-    """Django's settings for mail, and the variable for whose sake nothing is sent; blank where none is at fault."""
+    """Django's settings for mail, and the variable that prevents mail from being sent; blank if there is none."""
 
     settings: dict[str, Any]
     sends: bool = False
@@ -25,7 +25,7 @@ class Mail:
 
 
 def read(url: str, sender: str) -> Mail:
-    """Return how mail leaves. What cannot be read stops no start: posts are taken without mail too."""
+    """Return the settings for mail. Invalid values do not prevent a start: posts are received without mail too."""
     if not url:
         return Mail(NOWHERE)
     try:

@@ -1,4 +1,4 @@
-"""The commands of the processes that Calltally consists of, beside its database."""
+"""The commands of Calltally's processes, except the database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ HOST = "127.0.0.1"
 
 
 def services(port: int) -> dict[str, list[str]]:
-    """Return the commands that the one-command start runs, by what people call them."""
+    """Return the commands that `quickstart` runs, by the name of the process."""
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
     return {
         "web": _serve("config.wsgi:application", port, settings.WEB_PROCESSES, settings.WEB_THREADS),
         "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
-        # Workbooks, one at a time; here it runs only while there are any to make.
+        # Makes workbooks, one at a time. `quickstart` runs it only while there are any to make.
         "files": [
             *celery,
             "worker",
@@ -28,7 +28,7 @@ def services(port: int) -> dict[str, list[str]]:
             "--without-heartbeat",
             "--loglevel=WARNING",
         ],
-        # The broker in a folder cannot do what workers tell each other.
+        # The default broker does not support messages between workers.
         "worker": [
             *celery,
             "worker",
@@ -44,7 +44,8 @@ def services(port: int) -> dict[str, list[str]]:
 
 
 def intake_service(port: int) -> list[str]:
-    """Return the command of the intake process, which runs in production only: here the web processes take posts."""
+    """Return the command of the intake process. It runs in production only; with `quickstart`, the web processes
+    receive posts."""
     return _serve("config.intake_wsgi:application", port, settings.INTAKE_PROCESSES, settings.INTAKE_THREADS)
 
 
@@ -59,7 +60,7 @@ def _serve(application: str, port: int, processes: int, threads: int) -> list[st
         f"--workers={processes}",
         f"--blocking-threads={threads}",
         "--respawn-failed-workers",
-        # After a HUP each process is replaced; this many seconds after the new one has loaded the old one ends.
+        # After a HUP each process is replaced. The old one ends this many seconds after the new one has loaded.
         "--respawn-interval=5",
         "--workers-kill-timeout=5",
         "--no-ws",

@@ -1,4 +1,4 @@
-"""Every setting of Calltally. Installations differ by environment variables only: docs/settings.md lists them."""
+"""Django settings. Installations differ only in environment variables, which docs/settings.md lists."""
 
 import re
 import tomllib
@@ -15,15 +15,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 env = environ.Env()
 
-# What the embedded start keeps: data, secrets, broker, logs. CALLTALLY_HOME, else var/.
+# The folder of data, secrets, broker and logs of the embedded start: CALLTALLY_HOME, or var/.
 HOME = embedded.find_home()
-environ.Env.read_env(HOME / "env")  # made by `manage.py quickstart`; the real environment wins
+environ.Env.read_env(HOME / "env")  # written by `manage.py quickstart`; the real environment takes precedence
 
-# --- Secrets: no default, on purpose ---------------------------------------------------------
+# --- Secrets: intentionally without defaults -------------------------------------------------
 
 
 def secret(name: str, least: int) -> str:
-    """Read a secret, or stop with a line that says what to set."""
+    """Return a secret from the environment. Raise ImproperlyConfigured, which says what to set, if it is too short."""
     value: str = env.str(name, default="")
     if len(value) < least:
         raise ImproperlyConfigured(
@@ -34,7 +34,7 @@ def secret(name: str, least: int) -> str:
 
 
 SECRET_KEY = secret("SECRET_KEY", 50)
-# Keys access-key fingerprints. Changing it makes every issued access key unknown.
+# The HMAC key of access-key fingerprints. Changing it makes all issued access keys unknown.
 ACCESS_KEY_PEPPER = secret("ACCESS_KEY_PEPPER", 32)
 
 # --- Web -------------------------------------------------------------------------------------
@@ -42,15 +42,15 @@ ACCESS_KEY_PEPPER = secret("ACCESS_KEY_PEPPER", 32)
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Where people and TENIOS reach this installation, as said in help texts: https://calls.example.com
+# The address where people and TENIOS reach this installation, shown in help texts: https://calls.example.com
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
-# What `make run` serves with. A post may hold its thread for a second while the database is slow.
+# Processes and threads of the web server. A post may hold a thread for a second while the database is slow.
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=16)
 if WEB_PROCESSES < 1 or WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS, of each process, must be at least 1.")
-# In production the intake is a process of its own, calltally-intake: what it is started with, where it answers, and
-# the folder of its counters. The web processes show these in /metrics and on the page System. `make run` has none.
+# In production the intake is a separate process, calltally-intake: its processes and threads, its address, and the
+# folder of its counters, which the web processes show in /metrics and on the page System. `make run` has no intake.
 INTAKE_PROCESSES = env.int("INTAKE_PROCESSES", default=2)
 INTAKE_THREADS = env.int("INTAKE_THREADS", default=32)
 if INTAKE_PROCESSES < 1 or INTAKE_THREADS < 1:
@@ -59,7 +59,7 @@ INTAKE_URL = env.str("INTAKE_URL", default="").rstrip("/")
 if INTAKE_URL and not INTAKE_URL.startswith("http://"):
     raise ImproperlyConfigured("INTAKE_URL is where the intake process answers: http://127.0.0.1:8001")
 INTAKE_METRICS_DIR = env.str("INTAKE_METRICS_DIR", default="")
-# Addresses and networks of the proxies in front, whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8.
+# Addresses and networks of proxies whose X-Forwarded-For is trusted: 127.0.0.1, 10.0.0.0/8.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 try:
     TRUSTED_PROXIES = [ip_network(text.strip()) for text in TRUSTED_PROXIES]
@@ -67,15 +67,15 @@ except ValueError as error:
     raise ImproperlyConfigured(
         f"TRUSTED_PROXIES takes addresses and networks, with commas between them: 127.0.0.1,10.0.0.0/8. {error}"
     ) from error
-# What our proxy sends with each request, and nobody else can: then only its one header says who sent it, and how.
+# A secret that only our proxy knows and sends with each request. If set, only its header names client and scheme.
 PROXY_SECRET = env.str("PROXY_SECRET", default="")
 if PROXY_SECRET and not re.fullmatch(r"[A-Za-z0-9_-]{32,}", PROXY_SECRET):
     raise ImproperlyConfigured(
         "PROXY_SECRET takes at least 32 letters, digits, _ and -: `openssl rand -hex 32` makes one."
     )
-# Who may read /metrics, and all of /healthz, from elsewhere than this machine, and from anywhere behind HTTPS.
+# The token for /metrics and all of /healthz. Needed from other machines, and behind HTTPS from this machine too.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-# True when a proxy terminates TLS: cookies become Secure.
+# True if a proxy terminates TLS: cookies become Secure.
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 
 INSTALLED_APPS = [
@@ -103,7 +103,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "reports.unavailable.refusals",  # what config.shares refuses leaves the chain here, with the headers of pages
+    "reports.unavailable.refusals",  # requests that config.shares refuses leave the chain here, with the headers of pages
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -132,16 +132,16 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# A name, or an address, that failed ten times is locked for a quarter of an hour; a success forgives.
+# A user name or an address with ten failed attempts is locked for 15 minutes; a successful sign-in resets the count.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could keep somebody locked out for ever
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could lock a user out for ever
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "accounts.signin.address_of"
 AXES_LOCKOUT_CALLABLE = "accounts.signin.locked_out"
-AXES_DISABLE_ACCESS_LOG = True  # who signed in when is nobody's business
-AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks somebody
+AXES_DISABLE_ACCESS_LOG = True  # successful sign-ins are not recorded
+AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks a user
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 
@@ -177,13 +177,13 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
-VOUCHED_SCHEME = "calltally.scheme"  # set by calls.middleware; every header's variable begins with HTTP_
+VOUCHED_SCHEME = "calltally.scheme"  # set by calls.middleware; headers cannot, because their variables begin with HTTP_
 if BEHIND_HTTPS:
     SECURE_PROXY_SSL_HEADER = (VOUCHED_SCHEME if PROXY_SECRET else "HTTP_X_FORWARDED_PROTO", "https")
-    # A browser takes these from this very host alone, over HTTPS.
+    # Browsers accept cookies with this prefix only from this host, over HTTPS.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
-# Whether other names of the domain are served over HTTPS is not ours to promise.
+# HSTS for subdomains and preloading: we cannot know whether other names of the domain are served over HTTPS.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 STATIC_URL = "static/"
@@ -192,7 +192,7 @@ STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}
 
 # --- Database --------------------------------------------------------------------------------
 
-# Where no DATABASE_URL is set, the embedded PostgreSQL that `make run` starts is used.
+# Without DATABASE_URL, the embedded PostgreSQL that `make run` starts is used.
 USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
 _database_url = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
 if not _database_url.startswith(("postgres://", "postgresql://")):
@@ -200,46 +200,46 @@ if not _database_url.startswith(("postgres://", "postgresql://")):
 DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
-# Compiling a statement takes PostgreSQL longer than any of ours runs.
+# JIT compilation of a statement takes longer than any of our statements runs.
 _options = DATABASES["default"].setdefault("OPTIONS", {})
 _options["options"] = f"-c jit=off {_options.get('options', '')}".strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Calls -----------------------------------------------------------------------------------
 
-# Where TENIOS sends its posts.
+# The path that TENIOS sends posts to.
 POSTS_PATH = "/tenios/posts"
-# National forms of phone numbers are read as numbers of this region (ISO 3166-1 alpha-2).
+# Phone numbers in national format are read as numbers of this region (ISO 3166-1 alpha-2).
 PHONE_REGION = env.str("PHONE_REGION", default="DE")
-# Where posts are kept while the database is away: a folder of this host, synced to its disk.
+# The folder on this host's disk in which posts are stored while the database is down.
 SPOOL_FOLDER = Path(env.str("SPOOL_FOLDER", default="") or HOME / "spool")
 SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
 if SPOOL_MOST_MB < 1:
     raise ImproperlyConfigured("SPOOL_MOST_MB is how large the spool may grow, in megabytes: at least 1.")
 
-# --- Workbooks: made by a worker of their own, kept for a day -----------------------------------
+# --- Workbooks: made by a separate worker, kept for a day ---------------------------------------
 
 FILES_FOLDER = HOME / "files"
-# How large all of them may grow together, and how much room they leave on the disk for posts and the database.
+# The total size of all workbooks, and the space they leave on the disk for posts and the database.
 FILES_MOST_MB = env.int("FILES_MOST_MB", default=4096)
 FILES_LEAST_FREE_MB = env.int("FILES_LEAST_FREE_MB", default=1024)
 if FILES_MOST_MB < 1 or FILES_LEAST_FREE_MB < 0:
     raise ImproperlyConfigured("FILES_MOST_MB must be at least 1 and FILES_LEAST_FREE_MB at least 0, in megabytes.")
 
-# --- Mail: tells people what they would otherwise have to look for ------------------------------
+# --- Mail: alerts to managers and staff ---------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
 _mail = mail.read(env.str("EMAIL_URL", default=""), DEFAULT_FROM_EMAIL)
 vars().update(_mail.settings)  # EMAIL_BACKEND, EMAIL_HOST, …; Django's error pages hide the password among them
 EMAIL_TIMEOUT = 10  # seconds for each step
 SENDS_MAIL = _mail.sends
-# The variable that keeps mail from being sent though somebody has set EMAIL_URL.
+# The variable that prevents mail from being sent although EMAIL_URL is set.
 WRONG_FOR_MAIL = _mail.wrong
 
-# --- Times and words -------------------------------------------------------------------------
+# --- Times and languages ---------------------------------------------------------------------
 
 USE_TZ = True
-# Days, hours and weekdays of reports are those of this zone; changing it needs `manage.py rebuild_counts`.
+# The time zone of days, hours and weekdays in reports; after a change run `manage.py rebuild_counts`.
 TIME_ZONE = env.str("TIME_ZONE", default="Europe/Berlin")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
@@ -247,7 +247,7 @@ FORMAT_MODULE_PATH = "config.formats"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_THOUSAND_SEPARATOR = True
 
-# --- DRF: closed, unless a view says otherwise, as calls.views.PostView does ---------------------
+# --- DRF: closed by default; calls.views.PostView opens itself -----------------------------------
 
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
@@ -258,7 +258,7 @@ REST_FRAMEWORK: dict[str, object] = {
 
 ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
-# Figures of single destinations are figures of people.
+# Figures of single destinations are personal data of employees.
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
@@ -279,12 +279,12 @@ if CELERY_BROKER_URL == "filesystem://":
         "store_processed": False,
     }
 CELERY_BEAT_SCHEDULER = "config.beat:SteadyScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until it notices that the clock was set back
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until beat notices that the clock was set back
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A workbook takes minutes; it must not keep a thread of the worker that counts.
+# A workbook takes minutes and must not hold a thread of the worker that counts.
 CELERY_TASK_ROUTES = {"reports.tasks.make_workbooks": {"queue": "files"}}
 CELERY_BEAT_SCHEDULE = {
     "roll-up": {

@@ -1,7 +1,7 @@
-"""Which part of a web process' threads pages may hold, so that posts always find one.
+"""Limits how many threads of a web process pages and downloads may hold, so that posts always get one.
 
-Posts and pages share the threads of a process, and granian has one queue before them. A request beyond its share is
-refused at once, which takes a millisecond and no database. A share is held from the request until its answer is
+Posts and pages share the threads of a process, and granian has a single queue for them. A request beyond its share is
+refused at once, which takes a millisecond and no database. A share is held from the request until its response is
 closed."""
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from config.time_limits import CLOSE_S, PAGE_S, PIECE_S, SAVE_S, Limit, limited
 logger = logging.getLogger(__name__)
 
 DOWNLOADS_OF_A_PERSON = 2
-# An answer up to this size is handed to the server whole: its thread is free however slowly it is read.
+# A response up to this size is passed to the server as a whole, so that its thread is free even if it is read slowly.
 WHOLE_BYTES = 1024 * 1024
 SAY_AGAIN_AFTER_S = 60.0
 DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
-# In a request's environment: why it is refused, for the middleware that answers it.
+# The variable in a request's environment with the reason for a refusal, for the middleware that answers it.
 REFUSED = "calltally.refused"
 PROBES = frozenset({"/healthz", "/metrics"})
 DOWNLOADS = (".csv", ".xlsx")
@@ -45,10 +45,10 @@ Environ = dict[str, Any]
 
 
 class Kind(Enum):
-    """What a request is for."""
+    """The kind of a request."""
 
-    POST = "post"  # one of TENIOS': never refused here
-    STATIC = "static"  # answered whole from a small file, without a database: needs no share
+    POST = "post"  # from TENIOS: never refused here
+    STATIC = "static"  # served from a small file, without the database: needs no share
     PROBE = "probe"
     PAGE = "page"
     DOWNLOAD = "download"
@@ -63,18 +63,18 @@ class ShareRefusal(Enum):
     PERSON = "person"
 
 
-class BrokenOff(Exception):  # noqa: N818 (what it does to the connection)
-    """Has the server break off a download, so that its reader can tell that it is not whole."""
+class BrokenOff(Exception):  # noqa: N818 (named for its effect on the connection)
+    """Raised to have the server break off a download, so that its reader notices that it is incomplete."""
 
 
 @cache
 def _posts() -> frozenset[str]:
-    """The addresses that posts go to. Not read at import: the intake names its settings after that."""
+    """Return the paths that posts are sent to. Not read at import, because the intake chooses its settings later."""
     return frozenset({settings.POSTS_PATH, f"{settings.POSTS_PATH}/"})
 
 
 def kind_of(path: str) -> Kind:
-    """Return what a request is for by its path. tests/test_shares.py holds it against every address."""
+    """Return the kind of a request by its path. tests/test_shares.py checks it for every address."""
     if path in _posts():
         return Kind.POST
     if path in PROBES:
@@ -85,16 +85,16 @@ def kind_of(path: str) -> Kind:
 
 
 def person_of(environ: Environ) -> str:
-    """Return what tells people apart before any query: the session's cookie. Blank without: such a request is led to
-    the sign-in, and holds nothing."""
+    """Return the session cookie, which identifies a person without a query. Blank if there is none: such a request is
+    redirected to the sign-in page and does not hold a thread for long."""
     return str(parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME, ""))
 
 
 class Shares:
-    """Counts which requests hold a thread of this process."""
+    """Counts the requests that hold a thread of this process, by kind."""
 
     def __init__(self, threads: int) -> None:
-        self.pages = max(1, threads // 2)  # with downloads
+        self.pages = max(1, threads // 2)  # including downloads
         self.downloads = max(1, threads // 4)
         self.probes = max(1, threads // 8)
         self._held: Counter[Kind] = Counter()
@@ -102,7 +102,7 @@ class Shares:
         self._counting = threading.Lock()
 
     def take(self, kind: Kind, person: str = "") -> ShareRefusal | None:
-        """Take a share; return why there is none."""
+        """Take a share; return None, or the reason if there is none left."""
         with self._counting:
             if refusal := self._refusal(kind, person):
                 return refusal
@@ -120,7 +120,7 @@ class Shares:
                     del self._people[person]
 
     def held(self) -> dict[Kind, int]:
-        """Return how many requests of each kind hold a thread now."""
+        """Return the number of requests of each kind that hold a thread now."""
         with self._counting:
             return {kind: count for kind, count in self._held.items() if count}
 
@@ -136,7 +136,7 @@ class Shares:
 
 
 class Guard:
-    """A WSGI application before Django: posts pass, all else needs a share and has a limit for the database."""
+    """A WSGI application in front of Django. Posts pass; other requests need a share and have a database time limit."""
 
     def __init__(self, application: Any, shares: Shares) -> None:
         self._application = application
@@ -174,7 +174,7 @@ class Guard:
         return self._whole(self._application(environ, start_response))
 
     def _whole(self, answer: Any) -> Iterable[bytes]:
-        """Return an answer as a list, which the server takes from its thread at once; it is closed here."""
+        """Return a response as a list, which the server takes over at once, and close the response."""
         try:
             return [b"".join(answer)]
         finally:
@@ -183,13 +183,13 @@ class Guard:
 
 
 def refuse_probe(start_response: Any) -> list[bytes]:
-    """Answer that as many probes are under way as may hold a thread."""
+    """Answer that the maximum number of probes is running."""
     start_response("503 Service Unavailable", BUSY)
     return [b'{"status": "busy"}']
 
 
 class Release:
-    """Gives a share back, once."""
+    """Gives a share back; calling it again has no effect."""
 
     def __init__(self, shares: Shares, kind: Kind, person: str) -> None:
         self._shares, self._kind, self._person = shares, kind, person
@@ -202,7 +202,7 @@ class Release:
 
 
 class Stream:
-    """An answer that its thread sends piece by piece. The server closes it in every case."""
+    """A response that is sent piece by piece. The server closes it in every case."""
 
     _said_at = 0.0
 
@@ -236,7 +236,7 @@ class Stream:
 
 
 def _is_short(answer: Any) -> bool:
-    """Return whether an answer is in memory already, or a file small enough to be."""
+    """Return whether a response is in memory already, or is a file of at most WHOLE_BYTES."""
     if not isinstance(answer, HttpResponseBase) or not answer.streaming:
         return True
     length = answer.get("Content-Length", "")
@@ -244,5 +244,5 @@ def _is_short(answer: Any) -> bool:
 
 
 def quiet(record: logging.LogRecord) -> bool:
-    """The filter that keeps the server from logging a traceback of what was logged here already."""
+    """Log filter: return False for the server's traceback of BrokenOff, which was logged here already."""
     return BrokenOff.__qualname__ not in record.getMessage()

@@ -1,4 +1,4 @@
-"""How static files are kept: hashed and compressed."""
+"""Storage of static files: hashed and compressed."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -8,7 +8,7 @@ def _looks_for(pattern: str | tuple[str, str]) -> str:
 
 
 class HashedAndCompressed(CompressedManifestStaticFilesStorage):
-    """Leaves the names of source maps alone: vendored files are kept as they were published, without their maps."""
+    """Does not replace names of source maps: vendored files are stored as published, without their source maps."""
 
     patterns = tuple(
         (extension, tuple(pattern for pattern in patterns if "sourceMappingURL" not in _looks_for(pattern)))

@@ -1,7 +1,7 @@
 """Starts, watches and stops the processes of `quickstart`.
 
-Each child has its own session, so that Ctrl-C in the terminal reaches only us; it gets one TERM (a second one can
-hang a Celery worker), and KILL where that was not enough."""
+Each child has its own session, so that Ctrl-C in the terminal reaches only this process. A child gets one TERM, because
+a second one can hang a Celery worker, and KILL if it does not end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from config.embedded import Server, command_line, write_private
 TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-STEADY_AFTER_S = 10  # a child that ran this long is started again without a pause
-HAND_OVER_S = 6  # a web server that is started again serves by then
+STEADY_AFTER_S = 10  # a child that ran for longer is restarted without a pause
+HAND_OVER_S = 6  # a restarted web server serves after this time
 
 
 class BackOff:
-    """The pauses before what died is started again: none after a steady run, then half a second, doubling to 30."""
+    """Pauses before restarts: none after a run of more than STEADY_AFTER_S, otherwise 0.5 s, doubling up to 30 s."""
 
     def __init__(self) -> None:
         self._pause_s = 0.0
@@ -37,12 +37,12 @@ class BackOff:
 
 
 class Child:
-    """One process, with its log; started again, with growing pauses, when it dies."""
+    """A process with its log; restarted with growing pauses when it ends."""
 
     def __init__(
         self, name: str, command: Sequence[str], log: Path | None, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Without a `log` it writes to the terminal; `environment` is what it gets beside ours."""
+        """Without a `log` it writes to the terminal; `environment` is added to ours."""
         self.name = name
         self.command = list(command)
         self.log = log
@@ -51,7 +51,7 @@ class Child:
         self._back_off = BackOff()
         self._started = 0.0
         self._due: float | None = None
-        # Process groups whose leader died; when each gets which signal.
+        # Process groups whose leader died, with the time and the signal that each gets next.
         self._left: dict[int, tuple[float, signal.Signals]] = {}
 
     def start(self) -> None:
@@ -80,14 +80,14 @@ class Child:
 
     @property
     def groups(self) -> list[int]:
-        """The process groups that may run: its own, and those that a dead leader left."""
+        """The process groups that may be running: its own, and those whose leader died."""
         return [*self._left, *([self._process.pid] if self._process else [])]
 
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def revive(self, say: Callable[[str], None]) -> bool:
-        """Start the child again where it died and its pause is over. True when what runs has changed."""
+        """Restart the child if it died and its pause is over. Return whether the running processes have changed."""
         if self._process is None:
             return False
         now = time.monotonic()
@@ -105,12 +105,12 @@ class Child:
         except OSError as error:
             say(f"The {self.name} could not be started: {error}.")
             return has_changed
-        # The processes of a web server that was killed serve on until the new one does.
+        # Processes of a killed web server continue to serve until the new one does.
         self._left[dead] = (now + HAND_OVER_S, signal.SIGTERM)
         return True
 
     def _relieve(self, now: float) -> bool:
-        """Stop what a dead leader left, once its successor has had the time to take over. True when it is gone."""
+        """Stop groups whose leader died, after its successor had time to take over. Return whether one was killed."""
         due = {group: number for group, (at, number) in self._left.items() if now > at}
         for group, number in due.items():
             _signal_group(group, number)
@@ -121,7 +121,7 @@ class Child:
         return signal.SIGKILL in due.values()
 
     def renew(self) -> None:
-        """Have the child begin anew with the settings of now: a web server process by process, refusing nobody."""
+        """Restart the child with the current settings; a web server process by process, without refusing requests."""
         if self.is_alive() and self._process:
             self._process.send_signal(signal.SIGHUP if self.name == "web" else signal.SIGTERM)
 
@@ -145,22 +145,22 @@ class Child:
 
 
 class Database:
-    """The embedded server, started again in the background when it dies: nothing waits for it.
+    """The embedded server, restarted in the background when it dies, so that nothing waits for it.
 
-    Where it cannot be started (its disk is full, say), that is said once, and it is tried again until it works."""
+    If it cannot be started, for example because its disk is full, that is reported once, and retried until it works."""
 
     def __init__(self, server: Server, say: Callable[[str], None]) -> None:
         self._server = server
         self._say = say
         self._back_off = BackOff()
         self._started = time.monotonic()
-        self._due: float | None = None  # None while it runs
+        self._due: float | None = None  # when it is started again; None while it runs
         self._starting: threading.Thread | None = None
         self._complaint = ""
         self._has_complained = False
 
     def revive(self) -> bool:
-        """Look after the server, without waiting; True where it is back since the last look."""
+        """Restart the server if it died, without waiting. Return whether it came back since the last call."""
         now = time.monotonic()
         if self._starting is not None:
             if self._starting.is_alive():
@@ -187,7 +187,7 @@ class Database:
         return False
 
     def stop(self) -> None:
-        """Stop the server, also where it is just being started; it is gone when this returns."""
+        """Stop the server, also if it is being started; its process has ended when this returns."""
         self._server.give_up()
         if self._starting is not None:
             self._starting.join()
@@ -196,14 +196,14 @@ class Database:
     def _start(self) -> None:
         try:
             self._server.start()
-        except Exception as error:  # noqa: BLE001 (whatever it is: it is said, and tried again)
+        except Exception as error:  # noqa: BLE001 (whatever the error, it is reported and retried)
             self._complaint = str(error).strip() or repr(error)
         else:
             self._complaint = ""
 
 
 def stop_all(children: Iterable[Child]) -> None:
-    """Stop children at once: one TERM each, and KILL after 10 s. They, and what they started, are gone afterwards."""
+    """Stop children in parallel: one TERM each, and KILL after 10 s. They and their children have ended afterwards."""
     children = list(children)
     processes = [child._process for child in children if child._process is not None]
     for group in [group for child in children for group in child._left]:
@@ -227,24 +227,24 @@ def _signal_group(leader: int, number: int) -> None:
 
 
 def note(path: Path, children: Iterable[Child]) -> None:
-    """Keep which processes run, so that the next start finds those that a killed one left."""
+    """Write down which processes run, so that the next start finds those that a killed start left behind."""
     lines = [f"{group} {' '.join(child.command)}\n" for child in children for group in child.groups]
-    # A full disk must not end the watching of what runs; the next change is noted again.
+    # A full disk must not end the supervisor; the next change is written again.
     with contextlib.suppress(OSError):
         write_private(path, "".join(lines))
 
 
 def stop_left_over(path: Path) -> list[str]:
-    """Stop what a killed start left running. Return the command lines of what was stopped."""
+    """Stop processes that a killed start left running. Return their command lines."""
     try:
         noted = [line.partition(" ") for line in path.read_text().splitlines()]
     except OSError:
         return []
-    # A number alone proves nothing: it may be another process' by now.
+    # The process id alone proves nothing: another process may have it by now.
     left = [(int(pid), command) for pid, _, command in noted if pid.isdigit() and _left_of(int(pid), command)]
     for leader, command in left:
         members = _left_of(leader, command)
-        # Its own children are the leader's to stop; without it (killed, out of memory) they get their TERM from us.
+        # A leader stops its own children. If it is gone, for example killed for lack of memory, we send them TERM.
         for pid in [leader] if leader in members else members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -258,7 +258,7 @@ def stop_left_over(path: Path) -> list[str]:
 
 
 def _left_of(leader: int, command: str) -> list[int]:
-    """Return what runs of a child's process group: itself, and the forks that outlived it (Linux only)."""
+    """Return the running processes of a child's process group: itself, and forks that outlived it (Linux only)."""
     folders = Path("/proc").glob("[0-9]*") if Path("/proc/self").exists() else []
     group = {leader, *(int(folder.name) for folder in folders if _group_of(int(folder.name)) == leader)}
     return [pid for pid in sorted(group) if command_line(pid).strip() == command]

@@ -1,8 +1,8 @@
-"""How long a web request may wait for the database, counted on our side.
+"""Time limits for the database work of web requests, enforced on the client side.
 
-A frozen server fires no time-out, and it answers no request to cancel either. A watchdog thread therefore shuts down
-the connection of a request that is over its limit; what waits on it fails at once. Only web requests have limits: never
-migrations, workers and commands."""
+A frozen server enforces no timeout and does not respond to cancel requests either. A watchdog thread therefore shuts
+down the connection of a request that exceeds its limit, and the waiting call fails at once. Only web requests have
+limits; migrations, workers and commands have none."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ import psycopg
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-PAGE_S = 10.0  # a page, in all
-SAVE_S = 60.0  # what is saved in the admin
-PIECE_S = 60.0  # each piece of a download, once it was understood what is asked for
-CLOSE_S = 2.0  # what is left to do at a request's end
+PAGE_S = 10.0  # a page, in total
+SAVE_S = 60.0  # saving in the admin
+PIECE_S = 60.0  # each piece of a download, after its parameters were read
+CLOSE_S = 2.0  # closing a response
 CONNECT_S = 3  # PostgreSQL's client library takes whole seconds, at least 2
-STATEMENT_SOONER_S = 1.0  # so that the server itself ends a slow statement, and the connection lives on
+STATEMENT_SOONER_S = 1.0  # so that the server cancels a slow statement first, and the connection survives
 LOOK_EVERY_S = 0.1
 
 _of_thread = threading.local()
 
 
 class TimeIsUp(psycopg.OperationalError):
-    """A request may not wait for the database any longer."""
+    """A request has exceeded its limit for the database."""
 
 
 class SocketHandle:
-    """A second descriptor of a connection's socket, so that another thread can shut it down.
+    """A duplicate descriptor of a connection's socket, so that another thread can shut it down.
 
-    The connection's own number may be closed, and be another socket's, by the time it is used."""
+    The connection's own descriptor may be closed and reused for another socket by then."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -53,7 +53,7 @@ class SocketHandle:
 
 
 class LimitedConnection(Protocol):
-    """What a limit uses of the connections of config.database."""
+    """The part of config.database's connections that a limit uses."""
 
     socket_handle: SocketHandle | None
 
@@ -63,7 +63,7 @@ class LimitedConnection(Protocol):
 
 
 class Limit:
-    """Until when one thread's request may wait for the database."""
+    """The deadline until which a thread's request may wait for the database."""
 
     def __init__(self, seconds: float) -> None:
         self.until = time.monotonic() + seconds
@@ -83,20 +83,20 @@ class Limit:
         self.until = max(self.until, time.monotonic() + seconds)
 
     def cut(self) -> None:
-        """End what the request waits for. Called by the watchdog."""
+        """Shut down the connection that the request waits for. Called by the watchdog."""
         self.was_cut = True
         if (handle := self._database.socket_handle) is not None:
             handle.cut()
 
     def end(self) -> None:
-        """Leave nothing behind that a later request of this thread would wait for."""
+        """Close a connection that was cut, so that a later request of this thread does not wait for it."""
         if self.was_cut:
-            with contextlib.suppress(Exception):  # whatever a connection that was cut says when it is closed
+            with contextlib.suppress(Exception):  # closing a connection that was cut may raise any error
                 self._database.close()
 
 
 class Watchdog:
-    """A thread that cuts what is over its limit. It starts with the first limit and sleeps while there is none."""
+    """A thread that cuts requests over their limit. It starts with the first limit and sleeps while there is none."""
 
     def __init__(self) -> None:
         self._limits: set[Limit] = set()
@@ -112,7 +112,7 @@ class Watchdog:
             self._changed.notify()
 
     def forget(self, limit: Limit) -> None:
-        """Cut it no more: when this returns, its connection may serve another request."""
+        """Stop watching a limit: when this returns, its connection may serve another request."""
         with self._changed:
             self._limits.discard(limit)
 
@@ -133,7 +133,7 @@ _watchdog = Watchdog()
 
 @contextlib.contextmanager
 def limited(limit: Limit) -> Iterator[Limit]:
-    """Hold this thread to a limit."""
+    """Apply a limit to this thread."""
     _of_thread.limit = limit
     _watchdog.watch(limit)
     try:
@@ -145,15 +145,15 @@ def limited(limit: Limit) -> Iterator[Limit]:
 
 
 def current() -> Limit | None:
-    """Return the limit of the request that this thread works on; None outside of one."""
+    """Return the limit of the request that this thread handles; None outside of a request."""
     return getattr(_of_thread, "limit", None)
 
 
 def streams_begin(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The middleware that has the first piece of a download made before its status is sent: until then it can fail
-    honestly."""
+    """Middleware that produces the first piece of a download before the status is sent, so that errors until then get
+    the right status."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         answer = get_response(request)

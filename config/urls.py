@@ -1,4 +1,4 @@
-"""Every address of Calltally."""
+"""URLs of Calltally."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -9,6 +9,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-# While the database is away these answer 503.
+# They answer 503 while the database is down.
 handler400 = "reports.unavailable.bad_request"
 handler500 = "reports.unavailable.server_error"

@@ -1,7 +1,7 @@
-"""Loads in advance what the first page of a process would load: views, addresses and templates.
+"""Loads views, URL patterns and templates in advance, before the first page of a process needs them.
 
-Several first pages at once would each spend a third of a second of processor time on that, in turns with the posts of
-that moment. Nothing here asks the database, and the intake process loads none of it."""
+Several first pages in parallel would each spend 0.3 s of processor time on that, which posts at the same moment need.
+Nothing here queries the database, and the intake process does not run it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.forms.renderers import get_default_renderer
 from django.template import Engine
 from django.urls import NoReverseMatch, Resolver404, get_resolver, resolve, reverse
 
-# It brings templates, but no page of ours uses them.
+# Apps whose templates no page uses.
 UNUSED = frozenset({"rest_framework"})
 
 
@@ -25,7 +25,7 @@ def warm_up() -> None:
 
 
 def load_addresses() -> None:
-    """Import all views, and compile the patterns by which addresses are found and written."""
+    """Import all views, and compile the patterns for resolving and reversing URLs."""
     with suppress(Resolver404):
         resolve("/no/such/address/")
     for namespace in ("", *(f"{name}:" for name in get_resolver().namespace_dict)):
@@ -34,13 +34,13 @@ def load_addresses() -> None:
 
 
 def load_templates() -> None:
-    """Compile the templates of pages, and those of the fields in their forms."""
+    """Compile the templates of pages and of form fields."""
     engine, fields = Engine.get_default(), get_default_renderer()
     of_apps = [Path(app.path) / "templates" for app in apps.get_app_configs() if app.name not in UNUSED]
     for folder in (*map(Path, engine.dirs), *of_apps):
         for name in names(folder, folder.rglob("*.html")):
             origin = engine.get_template(name).origin
-            if Path(origin.name) != folder / name:  # another one has its name, and may extend it
+            if Path(origin.name) != folder / name:  # another template has the same name, and may extend it
                 engine.find_template(name, skip=[origin])
     for folder in of_apps:
         for name in names(folder, folder.rglob("widgets/*.html")):
@@ -51,5 +51,5 @@ def load_templates() -> None:
 
 
 def names(folder: Path, files: Iterable[Path]) -> list[str]:
-    """Return by which names templates are loaded from a folder."""
+    """Return the names by which templates in a folder are loaded."""
     return sorted(file.relative_to(folder).as_posix() for file in files)

@@ -1,4 +1,4 @@
-"""What config.serve serves."""
+"""The WSGI application of the web processes."""
 
 import logging
 import os
@@ -16,13 +16,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django = get_wsgi_application()
 warm_up()  # before the process accepts a connection
 
-for handler in logging.getLogger("_granian").handlers:  # loggers below it write with these
+for handler in logging.getLogger("_granian").handlers:  # the loggers below it use these handlers
     handler.addFilter(quiet)
 guarded = Guard(django, Shares(settings.WEB_THREADS))
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Django behind config.shares. Headers that it stumbles over before it has a request are the sender's fault."""
+    """Django behind config.shares. Answers 400 if Django fails on a header before it has created a request."""
     try:
         return guarded(environ, start_response)
     except (LookupError, ValueError):  # an encoding that does not exist, named by a Content-Type

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, with the limits of config.time_limits on what a web request waits for."""
+"""Django's PostgreSQL backend, extended by the time limits of config.time_limits for web requests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.db.backends.postgresql import base
 from config import time_limits
 from config.time_limits import SocketHandle
 
-# The server ends a statement whose client is gone. Without this it goes on until it has a row to send.
+# Has the server cancel a statement whose client is gone. Otherwise it would continue until it has a row to send.
 CHECK_CLIENT_EVERY = "2s"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection that a watchdog can end. Outside of a web request it is as Django's."""
+    """A connection that the watchdog can end. Outside of web requests it behaves as Django's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,11 +37,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
         super().init_connection_state()
         if self.socket_handle is not None:
-            with suppress(psycopg.errors.InvalidParameterValue):  # the server's system may lack what this needs
+            with suppress(psycopg.errors.InvalidParameterValue):  # the server's operating system may not support it
                 self.connection.execute(f"SET client_connection_check_interval = '{CHECK_CLIENT_EVERY}'")
 
     def hold(self) -> None:
-        """Let the watchdog reach the connection, also one made before there was a limit."""
+        """Let the watchdog reach the connection, also if it was opened before the limit began."""
         if self.socket_handle is None and self.connection is not None and not self.connection.closed:
             self.socket_handle = SocketHandle(self.connection.fileno())
 
@@ -49,7 +49,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         limit = time_limits.current()
         if limit is not None and limit.statement_ms != self._statement_ms:
             self.connection.execute(f"SET statement_timeout = {limit.statement_ms}")
-            # Within a transaction a rollback takes it back.
+            # Within a transaction, a rollback would reset it.
             self._statement_ms = None if self.in_atomic_block else limit.statement_ms
         return super().create_cursor(name)
 

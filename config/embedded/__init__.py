@@ -1,6 +1,6 @@
-"""The embedded PostgreSQL, and what the one-command start needs beside it: secrets and a lock.
+"""The embedded PostgreSQL, and the secrets and the lock of the one-command start.
 
-Settings import this package, so it knows nothing of Django."""
+Settings import this package, so it must not import Django."""
 
 from config.embedded.binaries import NEWEST, OLDEST, Binaries, find_binaries
 from config.embedded.errors import EmbeddedError

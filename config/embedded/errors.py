@@ -1,7 +1,7 @@
-"""What goes wrong with the embedded PostgreSQL."""
+"""Errors of the embedded PostgreSQL."""
 
 from __future__ import annotations
 
 
 class EmbeddedError(Exception):
-    """What went wrong, in words for the person who started it."""
+    """The embedded PostgreSQL cannot be used. The message is for the person who started Calltally."""

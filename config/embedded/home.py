@@ -1,4 +1,4 @@
-"""The folder of one installation: where it lies, its secrets, its lock, and what it remembers of its database."""
+"""The home folder of an installation: its location, its secrets, its lock, and the state of its database."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from urllib.parse import quote
 
 from config.embedded.errors import EmbeddedError
 
-NAME = "calltally"  # of the database and of its owner
+NAME = "calltally"  # the name of the database and of its owner
 
-SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "EMBEDDED_DATABASE_PASSWORD": 32}  # random bytes each
+SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "EMBEDDED_DATABASE_PASSWORD": 32}  # in random bytes
 
 
 def find_home() -> Path:
-    """Return where everything the embedded start keeps lies: CALLTALLY_HOME, else var/ in the checkout."""
+    """Return the folder with all files of the embedded start: CALLTALLY_HOME, or var/ in the checkout."""
     checkout = Path(__file__).resolve().parents[2]
     return Path(os.environ.get("CALLTALLY_HOME") or checkout / "var").resolve()
 
 
 def make_home(home: Path) -> None:
-    """Make the folder, closed to others. As root they may pass through it, not look into it: the server, which
-    runs as another user, must reach its data. A folder that is there already is left as it is."""
+    """Create the folder, closed to other users. If root creates it, others may pass through it but not list it, because
+    the server runs as another user and must reach its data. An existing folder is not changed."""
     if not home.is_dir():
         home.mkdir(parents=True)
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def make_secrets(home: Path) -> None:
-    """Make the secrets that `<home>/env` lacks; those that are there never change."""
+    """Create the secrets that are missing in `<home>/env`; existing ones never change."""
     make_home(home)
     with _locked(home):
         path = home / "env"
@@ -52,7 +52,7 @@ def make_secrets(home: Path) -> None:
 
 
 def read_secrets(home: Path) -> dict[str, str]:
-    """Return what stands in `<home>/env`; nothing where it cannot be read."""
+    """Return the variables in `<home>/env`; empty if it cannot be read."""
     try:
         lines = (home / "env").read_text().splitlines()
     except OSError:
@@ -62,7 +62,7 @@ def read_secrets(home: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file whole or not at all, readable by its owner alone."""
+    """Replace a file completely or not at all; only its owner can read it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
@@ -83,7 +83,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def only_start(home: Path) -> Iterator[None]:
-    """Hold `home` for one start at a time; raise EmbeddedError where another holds it. Ends with the process."""
+    """Lock `home`, so that only one start uses it; the lock ends with the process. Raise EmbeddedError if locked."""
     descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -102,8 +102,7 @@ def only_start(home: Path) -> Iterator[None]:
 
 
 def saved_url(home: Path) -> str:
-    """Return the address of the embedded database of `home`, as a DATABASE_URL. Where it was never started, one
-    that nothing listens at."""
+    """Return the DATABASE_URL of the embedded database of `home`. If it was never started, nothing listens there."""
     return database_url(read_state(home).get("port", 1), read_secrets(home).get("EMBEDDED_DATABASE_PASSWORD", ""))
 
 

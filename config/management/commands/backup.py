@@ -1,4 +1,4 @@
-"""Writes everything the database holds into a file."""
+"""manage.py backup: writes the whole database into a file."""
 
 from __future__ import annotations
 

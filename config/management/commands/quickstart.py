@@ -1,4 +1,4 @@
-"""The one-command start: everything Calltally needs, on this machine, with one Ctrl-C to end it."""
+"""manage.py quickstart: starts all of Calltally's processes on this machine; Ctrl-C stops them."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from config.supervisor import Child, Database, note, stop_all, stop_left_over
 
 UP_WITHIN_S = 60
 WATCH_EVERY_S = 0.2
-METRICS = Path(settings.HOME) / "metrics"  # where web processes count, each in a file of its own
+METRICS = Path(settings.HOME) / "metrics"  # the counters of web processes, one file each
 WANTED = Path(settings.FILES_FOLDER) / "wanted"  # touched while workbooks wait or are being made
 IDLE_AFTER_S = 300
 FIRST_NUMBER = "+4922155400300"
 
 
-class Stopped(Exception):  # noqa: N818 (asked for, nothing went wrong)
-    """Somebody pressed Ctrl-C, or sent TERM."""
+class Stopped(Exception):  # noqa: N818 (requested, not an error)
+    """Raised by Ctrl-C, TERM or a closed terminal."""
 
 
 class Command(BaseCommand):
@@ -66,13 +66,13 @@ class Command(BaseCommand):
                 sys.exit(f"{whose} does not answer as it should: {str(error).strip()}")
 
     def say(self, line: str = "") -> None:
-        # Neither a terminal that is gone nor a full disk under a redirected output ends what runs.
+        # A closed terminal, or a full disk if output is redirected, must not end the processes.
         with contextlib.suppress(OSError):
             self.stdout.write(line)
             self.stdout.flush()
 
     def run(self, *, demo: bool) -> None:
-        """Start everything, watch it, and stop it in the opposite order, whatever happens."""
+        """Start everything, watch it, and in any case stop it in reverse order."""
         port = web_port()
         if stop_left_over(settings.HOME / "processes"):
             self.say("Stopped what an earlier start had left running.")
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         try:
             if server:
                 server.start()
-                # Settings were read before the server had its port.
+                # The settings were read before the port of the server was known.
                 connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
             hello = self.prepare(port)
             for child in children:
@@ -116,7 +116,7 @@ class Command(BaseCommand):
                 database.stop()
 
     def prepare(self, port: int) -> str:
-        """Bring tables, static files, superuser and first number up to date. Return what to tell the person."""
+        """Update tables and static files, and create the superuser and a first number. Return the text to print."""
         call_command("migrate", verbosity=0, interactive=False)
         collect_static()
         login = make_superuser()
@@ -143,7 +143,7 @@ class Command(BaseCommand):
         )
 
     def watch(self, server: Server | None, database: Database | None, children: list[Child]) -> None:
-        """Keep everything running until somebody stops it."""
+        """Keep everything running until Stopped is raised."""
         served_at = server.port if server else None
         while True:
             time.sleep(WATCH_EVERY_S)
@@ -164,9 +164,9 @@ class Command(BaseCommand):
 
 
 def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
-    """Start the files worker with the first workbook, and stop it once it is idle: it costs nothing at rest.
+    """Start the files worker with the first workbook, and stop it once it is idle, so that it uses no resources.
 
-    Return True when what runs has changed."""
+    Return whether the running processes have changed."""
     try:
         is_wanted = abs(time.time() - WANTED.stat().st_mtime) < IDLE_AFTER_S
     except OSError:
@@ -176,7 +176,7 @@ def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
             child.start()
         except OSError as error:
             say(f"The files worker could not be started: {error}.")
-            WANTED.unlink(missing_ok=True)  # it is touched again while something waits
+            WANTED.unlink(missing_ok=True)  # touched again while workbooks wait
             return False
         return True
     if not is_wanted and child.pid is not None:
@@ -186,7 +186,8 @@ def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
 
 
 def server_options() -> dict[str, str]:
-    """Return what the server is told: every thread of the web server may hold a connection, and others need some."""
+    """Return the settings of the database server. Each web thread may hold a connection, and other processes need some
+    too."""
     return {"max_connections": str(max(100, settings.WEB_PROCESSES * (settings.WEB_THREADS + 4) + 30))}
 
 
@@ -216,18 +217,18 @@ def is_free(port: int) -> bool:
 
 
 def make_folders() -> None:
-    """Make the folder of the logs, and hand children the home as an absolute path."""
+    """Create the folders of logs and metrics, and pass the home to children as an absolute path."""
     os.umask(0o077)
     os.environ["CALLTALLY_HOME"] = str(settings.HOME)
     os.chdir(settings.BASE_DIR)
     (settings.HOME / "logs").mkdir(mode=0o700, exist_ok=True)
-    # Counts begin anew with every start.
+    # Counters are reset at every start.
     shutil.rmtree(METRICS, ignore_errors=True)
     METRICS.mkdir(mode=0o700)
 
 
 def wait_until_up(children: list[Child], port: int) -> None:
-    """Wait until the web server can keep posts; raise EmbeddedError where a child dies before, or it takes too long."""
+    """Wait until the web server can store posts; raise EmbeddedError if a child dies before, or after UP_WITHIN_S."""
     until = time.monotonic() + UP_WITHIN_S
     while not is_up(port):
         for child in children:
@@ -244,7 +245,7 @@ def wait_until_up(children: list[Child], port: int) -> None:
 
 
 def is_up(port: int) -> bool:
-    """Return whether the web server answers, and its database with it."""
+    """Return whether the web server and its database answer."""
     web = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         web.request("GET", "/healthz")
@@ -255,16 +256,16 @@ def is_up(port: int) -> bool:
         web.close()
 
 
-# --- What is made before ---------------------------------------------------------------------
+# --- Preparation -----------------------------------------------------------------------------
 
 
 def collect_static() -> None:
-    """Collect static files where one has changed since the last time: hashing and compressing them takes seconds."""
+    """Collect static files if one has changed since the last time: hashing and compressing them takes seconds."""
     digest = hashlib.sha256(repr(settings.STORAGES).encode())
     for finder in finders.get_finders():
         for path, storage in finder.list(ignore_patterns=None):
-            known = Path(storage.path(path)).stat()
-            digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode())
+            status = Path(storage.path(path)).stat()
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     stamp = Path(settings.HOME) / "static-collected"
     if stamp.exists() and stamp.read_text() == digest.hexdigest() and Path(settings.STATIC_ROOT).is_dir():
         return
@@ -273,7 +274,7 @@ def collect_static() -> None:
 
 
 def make_superuser() -> str:
-    """Make the superuser where there is none. Return how to sign in; a made-up password is never shown again."""
+    """Create a superuser if there is none. Return how to sign in; a generated password is never shown again."""
     users = get_user_model().objects
     asked_for = os.environ.get("DJANGO_SUPERUSER_USERNAME")
     username = asked_for or "admin"
@@ -293,7 +294,7 @@ def make_superuser() -> str:
 
 
 def first_number() -> tuple[str, str | None]:
-    """Return a number to post to; on the very first start a new one, with the key that opens it."""
+    """Return a number to send posts to; on the first start, create it and return its access key too."""
     known = apps.get_model("calls.DestinationNumber").objects.order_by("pk").values_list("e164", flat=True)
     if e164 := known.first():
         return e164, None
@@ -313,17 +314,17 @@ def first_post(port: int, e164: str, access_key: str) -> str:
     )
 
 
-# --- Being stopped ---------------------------------------------------------------------------
+# --- Stopping --------------------------------------------------------------------------------
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[None]:
-    """Turn Ctrl-C, TERM and a closed terminal into Stopped; give the handlers back afterwards."""
+    """Turn Ctrl-C, TERM and a closed terminal into Stopped; restore the previous handlers afterwards."""
 
     def stop(number: int, frame: object) -> None:
-        ignore_stop_signals()  # stopping is under way; impatience must not cut it short
+        ignore_stop_signals()  # stopping has begun; further signals must not interrupt it
         raise Stopped
 
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}

@@ -1,4 +1,4 @@
-"""Replaces everything the database holds by what a backup holds."""
+"""manage.py restore: replaces the contents of the database by a backup."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
 
 def calls() -> int:
-    """Return how many calls the database holds."""
+    """Return the number of calls in the database."""
     if "calls_call" not in connection.introspection.table_names():
         return 0
     with connection.cursor() as cursor:
