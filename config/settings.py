@@ -103,7 +103,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "reports.unavailable.refusals",  # requests that config.shares refuses leave the chain here, with the headers of pages
+    "reports.unavailable.refusals",  # requests refused by config.shares leave the chain here, with the headers of pages
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
