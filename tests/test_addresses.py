@@ -130,7 +130,7 @@ def test_every_address_is_listed_and_every_listed_one_exists():
     assert set(addresses()) == set(expected())
 
 
-def test_everybody_gets_what_they_may_see(client):
+def test_every_user_sees_only_what_they_may_see(client):
     number = make_number(label="Hotline", managers=[make_user("manager")])
     make_number("+4930123456", managers=[make_user("other")])
     staff = make_staff()

@@ -114,7 +114,7 @@ def layer_of(name: str, app: str) -> int | None:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_an_app_knows_no_app_before_it_and_not_config(app):
+def test_an_app_imports_neither_earlier_apps_nor_config(app):
     before = {"config", *APPS[: APPS.index(app)]}
     broken = [
         f"{name} imports {imported}"
@@ -136,7 +136,7 @@ def test_config_names_apps_as_strings():
 
 
 @pytest.mark.parametrize("app", LAYERS)
-def test_every_module_is_listed_and_everything_listed_is_there(app):
+def test_every_module_is_listed_and_every_listed_module_exists(app):
     names = {name for name, _path in modules(app)}
     assert not {name for name in names if name != app and layer_of(name, app) is None and name not in _packages(app)}
     listed = [f"{app}.{name}" for layer in LAYERS[app] for name in layer]
@@ -155,7 +155,7 @@ def _packages(app: str) -> set[str]:
 
 
 @pytest.mark.parametrize("app", LAYERS)
-def test_inside_an_app_models_do_not_know_views(app):
+def test_inside_an_app_lower_layers_do_not_import_higher_ones(app):
     broken = [
         f"{name} imports {imported}"
         for name, path in modules(app)
@@ -168,7 +168,7 @@ def test_inside_an_app_models_do_not_know_views(app):
     assert not broken
 
 
-def test_no_module_imports_itself_through_others():
+def test_there_are_no_import_cycles():
     files = dict(modules())
     graph = {name: {_module_of(imported, files) for imported, _inside in imports(files[name])} for name in files}
     for name in files:
@@ -187,7 +187,7 @@ def _module_of(imported: str, files: dict[str, Path]) -> str | None:
     return imported or None
 
 
-def test_no_import_hides_in_a_function():
+def test_no_import_is_inside_a_function():
     hidden = [
         f"{name} imports {imported}"
         for name, path in modules()
@@ -197,7 +197,7 @@ def test_no_import_hides_in_a_function():
     assert not hidden
 
 
-def test_only_posts_knows_the_spelling_of_the_provider():
+def test_only_posts_uses_the_field_names_of_the_provider():
     spelling = ("requestType", "accessKey", "customerNumber", "blockType", "destinationType")
     strangers = {
         str(path.relative_to(ROOT))
@@ -210,7 +210,7 @@ def test_only_posts_knows_the_spelling_of_the_provider():
     assert all(word in (ROOT / "calls/posts.py").read_text() for word in spelling)
 
 
-def test_only_permissions_asks_who_may_see_what_in_reports():
+def test_only_permissions_decides_who_may_see_what_in_reports():
     asking = [
         name
         for name, path in modules("reports")

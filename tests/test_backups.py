@@ -54,7 +54,7 @@ def dump(running, tmp_path_factory) -> Path:
     return file
 
 
-def test_a_backup_is_for_its_owner_alone_and_replaces_nothing_unasked(running, dump):
+def test_only_its_owner_can_read_a_backup_and_it_replaces_no_file_by_default(running, dump):
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
     assert [path.name for path in dump.parent.iterdir()] == [dump.name]
 
@@ -69,7 +69,7 @@ def test_a_backup_is_for_its_owner_alone_and_replaces_nothing_unasked(running, d
     assert "cannot be written: No such file or directory" in nowhere.stderr
 
 
-def test_without_yes_a_restore_only_looks(running, dump):
+def test_without_yes_a_restore_changes_nothing(running, dump):
     add_a_number(running)
     before = numbers(running)
 
@@ -81,7 +81,7 @@ def test_without_yes_a_restore_only_looks(running, dump):
     assert numbers(running) == before
 
 
-def test_a_restore_brings_back_what_was_there_and_verifies(running, dump):
+def test_a_restore_brings_back_the_contents_and_verifies_them(running, dump):
     add_a_number(running)
     before = numbers(running)
     with psycopg.connect(embedded.saved_url(running)) as connection:
@@ -100,7 +100,7 @@ def test_a_restore_brings_back_what_was_there_and_verifies(running, dump):
 
 
 @pytest.mark.parametrize("harm", ["cut short", "rubbish", "missing"])
-def test_a_file_that_is_no_whole_backup_changes_nothing(running, dump, tmp_path, harm):
+def test_an_incomplete_backup_changes_nothing(running, dump, tmp_path, harm):
     file = tmp_path / "calls.dump"
     if harm == "cut short":
         file.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
@@ -133,7 +133,7 @@ def test_a_restore_that_fails_half_way_changes_nothing(running, dump):
             connection.execute("ALTER INDEX call_time_for_now RENAME TO call_time")
 
 
-def test_both_start_the_embedded_database_where_it_does_not_run(dump, running, tmp_path):
+def test_both_commands_start_the_embedded_database_if_it_is_not_running(dump, running, tmp_path):
     home = tmp_path / "var"
     embedded.make_home(home)
     shutil.copy(running / "env", home / "env")

@@ -78,7 +78,7 @@ def celery(home, *arguments, **more):
 WORKER = ("worker", "--pool", "prefork", "--concurrency", "2", "--without-mingle", "--without-gossip")
 
 
-def test_worker_and_beat_count_what_was_posted_and_again_after_a_worker_was_killed(client, tmp_path):
+def test_worker_and_beat_count_posts_also_after_a_worker_was_killed(client, tmp_path):
     number = make_number()
     send(client, number, "CALL_START")
     with celery(tmp_path, "beat"):
@@ -125,7 +125,7 @@ def test_a_workbook_is_made_also_after_its_worker_was_killed_half_way(client, tm
     assert {path.name for path in settings.FILES_FOLDER.iterdir()} == {f"{made.file_name}.xlsx", file_store.WANTED}
 
 
-def test_workbooks_and_counting_have_workers_of_their_own():
+def test_workbooks_and_counting_have_separate_workers():
     routes = {
         entry["task"]: app.amqp.router.route({}, entry["task"])["queue"].name
         for entry in app.conf.beat_schedule.values()
@@ -138,13 +138,13 @@ def test_workbooks_and_counting_have_workers_of_their_own():
     assert file_store.folder() / file_store.WANTED == WANTED
 
 
-def test_every_task_of_the_timetable_exists_and_can_be_called():
+def test_every_scheduled_task_exists_and_can_be_called():
     app.loader.import_default_modules()
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         app.tasks[entry["task"]]()
 
 
-def test_a_clock_that_is_set_back_or_on_does_not_stop_the_timetable(monkeypatch):
+def test_a_change_of_the_clock_does_not_stop_scheduled_tasks(monkeypatch):
     """Every task is sent at once after the step, and at its interval from then on."""
     sent = []
     monkeypatch.setattr(SteadyScheduler, "apply_async", lambda self, entry, **how: sent.append(entry.name))
@@ -170,7 +170,7 @@ def test_a_clock_that_is_set_back_or_on_does_not_stop_the_timetable(monkeypatch)
         assert "roll-up" in ticked()
 
 
-def test_broken_files_of_the_broker_are_passed_over(tmp_path):
+def test_corrupt_files_of_the_broker_are_skipped(tmp_path):
     folders = {name: str(tmp_path) for name in ("data_folder_in", "data_folder_out", "control_folder")}
     for name, content in {"01": b"", "02": b'{"body": "half', "03": b"\xff", "04": b"5"}.items():
         (tmp_path / f"{name}_x.counting.msg").write_bytes(content)

@@ -68,7 +68,7 @@ def intake_url():
 
 
 @pytest.mark.slow
-def test_a_sound_production_has_nothing_to_complain_of(server, intake_url):
+def test_a_correct_production_passes_all_checks(server, intake_url):
     url = {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home), "INTAKE_URL": intake_url, **PRODUCTION}
     every = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
 
@@ -83,7 +83,7 @@ def test_a_sound_production_has_nothing_to_complain_of(server, intake_url):
     assert after.returncode == 0
 
 
-def test_what_make_run_starts_has_nothing_to_complain_of_either(server):
+def test_an_installation_of_make_run_passes_all_checks(server):
     done = manage("check", "--fail-level", "WARNING", DATABASE_URL=server.url, CALLTALLY_HOME=str(server.home))
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -101,13 +101,13 @@ def test_what_make_run_starts_has_nothing_to_complain_of_either(server):
         ({"log_min_error_statement": "error"}, "calltally.W016"),
     ],
 )
-def test_a_server_that_may_lose_or_tell_something_is_named(change, check_id):
+def test_a_server_with_unsafe_settings_is_reported(change, check_id):
     assert ids(checks.check_postgresql(SOUND | change, "calltally")) == [check_id]
     assert not checks.check_postgresql(SOUND, "calltally")
 
 
 @pytest.mark.django_db
-def test_the_tests_own_server_is_found_to_be_fast_and_loose():
+def test_the_unsafe_server_of_the_tests_is_reported():
     found = checks.database(databases=["default"])
 
     assert {"calltally.W011", "calltally.W012", "calltally.W013"} <= set(ids(found))
@@ -125,7 +125,7 @@ def test_a_database_that_is_away_is_an_error_that_says_what_to_do(monkeypatch):
         connection.close()
 
 
-def test_a_spool_that_keeps_nothing_and_one_that_others_read_are_named(settings, tmp_path):
+def test_a_spool_that_cannot_be_written_or_that_others_can_read_is_reported(settings, tmp_path):
     settings.SPOOL_FOLDER = tmp_path / "spool"
     assert not checks.spool()
     assert not settings.SPOOL_FOLDER.exists()
@@ -139,7 +139,7 @@ def test_a_spool_that_keeps_nothing_and_one_that_others_read_are_named(settings,
     assert ids(checks.spool()) == ["calltally.E001"]
 
 
-def test_secrets_that_somebody_typed_are_named(settings):
+def test_secrets_that_look_typed_are_reported(settings):
     assert not checks.secrets()
     settings.SECRET_KEY = "secret" * 10
     assert ids(checks.secrets()) == ["calltally.W003"]
@@ -157,7 +157,7 @@ def test_secrets_that_somebody_typed_are_named(settings):
         ("PUBLIC_URL", "http://calls.example.com", "calltally.W024"),
     ],
 )
-def test_what_production_needs_is_named(settings, name, value, check_id):
+def test_missing_settings_for_production_are_reported(settings, name, value, check_id):
     settings.DEBUG, settings.BEHIND_HTTPS, settings.TRUSTED_PROXIES = False, True, ["127.0.0.1"]
     settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["calls.example.com"], "https://calls.example.com"
     settings.PROXY_SECRET, settings.METRICS_TOKEN = "a-secret-of-the-proxy-7Fq2Lx0vB9sKd8Rm", "a-token"
@@ -179,7 +179,7 @@ def test_a_proxy_needs_its_secret_or_to_be_trusted(settings):
 @pytest.mark.parametrize(
     "secret", ["short", "with a space in it, and long enough", '"quoted-and-long-enough-for-a-secret"']
 )
-def test_a_secret_of_the_proxy_that_nginx_could_not_send_stops_the_start(secret):
+def test_a_proxy_secret_that_nginx_could_not_send_prevents_the_start(secret):
     done = manage("check", PROXY_SECRET=secret)
 
     assert done.returncode == 1
@@ -187,7 +187,7 @@ def test_a_secret_of_the_proxy_that_nginx_could_not_send_stops_the_start(secret)
     assert secret not in done.stderr
 
 
-def test_an_intake_that_is_missing_or_does_not_answer_is_named(settings, intake_url):
+def test_an_intake_that_is_missing_or_does_not_answer_is_reported(settings, intake_url):
     settings.INTAKE_URL = intake_url
     assert not checks.intake()
 
@@ -198,7 +198,7 @@ def test_an_intake_that_is_missing_or_does_not_answer_is_named(settings, intake_
     assert ids(checks.intake()) == ["calltally.W035"]
 
 
-def test_a_broker_that_does_not_answer_is_named(settings):
+def test_a_broker_that_does_not_answer_is_reported(settings):
     assert not checks.broker()
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
@@ -223,7 +223,7 @@ def test_a_broker_that_does_not_answer_is_named(settings):
         ("smtp://localhost:25", "calltally", "calltally.W027"),
     ],
 )
-def test_mail_that_cannot_be_sent_is_named_without_its_password(settings, url, sender, check_id):
+def test_mail_that_cannot_be_sent_is_reported_without_its_password(settings, url, sender, check_id):
     read = mail.read(url, sender)
     settings.WRONG_FOR_MAIL = read.wrong
 
@@ -234,7 +234,7 @@ def test_mail_that_cannot_be_sent_is_named_without_its_password(settings, url, s
     assert not any("word@" in one.msg or "wo/rd" in one.msg for one in found)
 
 
-def test_how_mail_leaves_is_as_the_address_says():
+def test_the_settings_for_mail_follow_from_email_url():
     read = mail.read("smtp+tls://calls%40example.com:pass%2Fword@mail.example.com", "calltally@example.com")
 
     assert read.settings == {
@@ -248,7 +248,7 @@ def test_how_mail_leaves_is_as_the_address_says():
     }
 
 
-def test_a_sender_that_is_missing_is_told_by_the_command_and_no_password_is(server):
+def test_the_command_reports_a_missing_sender_and_no_password(server):
     url = "smtp://user:hidden-word@mail.example.com"
     done = manage("check", EMAIL_URL=url, DATABASE_URL=server.url, CALLTALLY_HOME=str(server.home))
 
@@ -297,7 +297,7 @@ for path in ("/metrics", "/healthz"):
 
 
 @pytest.mark.slow
-def test_behind_https_pages_and_cookies_are_for_https_alone_and_no_post_is_redirected(server):
+def test_behind_https_pages_and_cookies_need_https_and_no_post_is_redirected(server):
     environment = os.environ | PRODUCTION | {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home)}
     for command in (("migrate",), ("collectstatic", "--noinput")):
         assert manage(*command, **environment).returncode == 0

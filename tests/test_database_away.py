@@ -56,7 +56,7 @@ def away(monkeypatch):
     connection.close()
 
 
-def test_every_page_says_that_the_database_is_away_and_how_many_posts_wait(staff, away, spool, caplog):
+def test_every_page_says_that_the_database_is_down_and_how_many_posts_wait(staff, away, spool, caplog):
     for path in AWAY:
         answer = staff.get(path)
         page = answer.content.decode()
@@ -78,7 +78,7 @@ def test_posts_that_wait_are_counted_on_the_page(staff, away, spool, monkeypatch
     assert "12 posts are waiting here now." in staff.get("/reports/").content.decode()
 
 
-def test_what_was_sent_is_said_to_be_unsaved_and_not_sent_again(client, away, spool):
+def test_a_form_that_was_sent_is_reported_as_not_saved_and_is_not_sent_again(client, away, spool):
     client.raise_request_exception = False
     answer = client.post("/accounts/login/", {"username": "manager", "password": PASSWORD})
     page = answer.content.decode()
@@ -116,11 +116,11 @@ def caused(kind, cause):
         (KeyError("ours"), False),
     ],
 )
-def test_only_what_the_database_cannot_do_now_is_503(error, is_away):
+def test_only_temporary_database_errors_are_503(error, is_away):
     assert unavailable.is_away(error) is is_away
 
 
-def test_a_misuse_of_a_sound_connection_is_our_fault():
+def test_misuse_of_a_working_connection_is_500():
     connection.ensure_connection()
     error = caused(InterfaceError, psycopg.InterfaceError("the cursor is closed"))
     assert not unavailable.is_away(error)
@@ -128,7 +128,7 @@ def test_a_misuse_of_a_sound_connection_is_our_fault():
     assert unavailable.is_away(error)
 
 
-def test_a_fault_of_ours_stays_500(staff, monkeypatch):
+def test_an_error_of_ours_is_500(staff, monkeypatch):
     def fail(*_):
         raise ProgrammingError("ours")
 
@@ -138,7 +138,7 @@ def test_a_fault_of_ours_stays_500(staff, monkeypatch):
     assert "Retry-After" not in answer.headers
 
 
-def test_a_session_that_the_database_did_not_save_is_not_the_visitors_fault(rf):
+def test_a_session_that_the_database_did_not_save_is_503(rf):
     def failed(cause):
         error, update = SessionInterrupted("its session is gone"), UpdateError()
         error.__context__, update.__context__ = update, cause
@@ -171,7 +171,7 @@ def wait_until_nothing_sleeps():
             assert time.monotonic() < until
 
 
-def test_a_statement_ends_with_its_time_and_the_connection_lives_on(monkeypatch):
+def test_a_statement_over_its_limit_is_cancelled_and_the_connection_survives(monkeypatch):
     monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", 8.9)
     with within(9.0), connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
@@ -199,7 +199,7 @@ def test_each_request_has_its_own_limit_on_a_kept_connection():
     assert [shown(time_limits.PAGE_S), shown(time_limits.SAVE_S), shown(time_limits.PAGE_S)] == ["9s", "59s", "9s"]
 
 
-def test_a_request_over_its_limit_is_cut_and_the_thread_serves_the_next_one(monkeypatch):
+def test_a_request_over_its_limit_is_cut_and_its_thread_serves_the_next(monkeypatch):
     monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", -60)  # as if the server's own time-out never came
     connect()
     with within(0.3) as limit, connection.cursor() as cursor, pytest.raises(OperationalError) as cut:
@@ -214,13 +214,13 @@ def test_a_request_over_its_limit_is_cut_and_the_thread_serves_the_next_one(monk
     wait_until_nothing_sleeps()
 
 
-def test_who_is_over_the_limit_connects_no_more():
+def test_a_request_over_its_limit_cannot_connect():
     connection.close()
     with within(0.5), pytest.raises(OperationalError, match="for too long"):
         connection.ensure_connection()
 
 
-def test_a_cut_hits_no_other_socket_that_got_the_number_of_a_closed_connection():
+def test_a_cut_does_not_affect_a_socket_that_reuses_a_descriptor():
     with within(10):
         connection.ensure_connection()
         line, number = connection.socket_handle, connection.connection.fileno()
@@ -235,7 +235,7 @@ def test_a_cut_hits_no_other_socket_that_got_the_number_of_a_closed_connection()
             assert other.recv(64) == b"still there"
 
 
-def test_the_watchdog_leaves_others_alone(monkeypatch):
+def test_the_watchdog_does_not_affect_other_requests(monkeypatch):
     monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", -60)
     answers = []
 
@@ -259,7 +259,7 @@ def test_the_watchdog_leaves_others_alone(monkeypatch):
     wait_until_nothing_sleeps()
 
 
-def test_a_locked_table_is_said_before_a_download_begins(client, monkeypatch):
+def test_a_locked_table_is_reported_before_a_download_begins(client, monkeypatch):
     """Its status is sent with its first piece: a file that looks whole would be wrong."""
     number = make_number()
     make_key(number, ACCESS_KEY)
@@ -283,5 +283,5 @@ def test_a_slow_reader_of_a_download_is_not_cut_off_by_a_statement_timeout(monke
     assert file.startswith(codecs.BOM_UTF8) is excel
 
 
-def test_visitors_without_a_session_wait_for_nothing():
+def test_visitors_without_a_session_do_not_wait_for_the_database():
     assert Client().get("/reports/calls.csv").status_code == 302

@@ -118,13 +118,13 @@ def of_calltally(compose):
 # --- systemd ---
 
 
-def test_systemd_runs_what_make_run_does(commands):
+def test_systemd_runs_the_same_commands_as_make_run(commands):
     units = {path.stem.removeprefix("calltally-"): read_unit(path) for path in UNITS.glob("*.service")}
 
     assert {name: shlex.split(value_of(unit, "Service", "ExecStart")) for name, unit in units.items()} == commands
 
 
-def test_every_command_that_systemd_runs_is_there(commands):
+def test_every_command_that_systemd_runs_exists(commands):
     for words in commands.values():
         if words[1] == "-m":
             assert importlib.util.find_spec(words[2]), words[2]
@@ -133,7 +133,7 @@ def test_every_command_that_systemd_runs_is_there(commands):
             assert words[2] in get_commands()
 
 
-def test_one_target_starts_and_stops_them_all():
+def test_one_target_starts_and_stops_all_services():
     target = read_unit(UNITS / "calltally.target")
 
     assert set(value_of(target, "Unit", "Wants").split()) == {path.name for path in UNITS.glob("*.service")}
@@ -141,7 +141,7 @@ def test_one_target_starts_and_stops_them_all():
     assert value_of(read_unit(COMMON), "Unit", "PartOf") == "calltally.target"
 
 
-def test_what_systemd_starts_is_nobody_special_and_writes_to_one_place():
+def test_services_run_as_an_unprivileged_user_and_write_to_one_folder():
     service = dict(read_unit(COMMON)["Service"])
 
     assert (service["User"], service["NoNewPrivileges"], service["CapabilityBoundingSet"]) == ("calltally", "yes", "")
@@ -150,7 +150,7 @@ def test_what_systemd_starts_is_nobody_special_and_writes_to_one_place():
     assert not {"ReadWritePaths", "ReadWriteDirectories"} & service.keys()
 
 
-def test_a_service_that_ends_is_started_again_for_ever_and_stopped_by_one_term():
+def test_a_service_that_ends_is_always_restarted_and_stopped_by_one_term():
     common = read_unit(COMMON)
 
     assert value_of(common, "Service", "Restart") == "always"
@@ -160,7 +160,7 @@ def test_a_service_that_ends_is_started_again_for_ever_and_stopped_by_one_term()
 
 
 @pytest.mark.parametrize("name", ["web", "intake"])
-def test_what_serves_is_renewed_by_a_hup_and_counts_in_a_folder_of_its_own_that_is_empty_at_every_start(name):
+def test_servers_reload_by_hup_and_have_a_metrics_folder_that_is_empty_at_every_start(name):
     unit = read_unit(UNITS / f"calltally-{name}.service")
 
     assert value_of(unit, "Service", "RuntimeDirectory") == f"calltally-{name}"
@@ -168,7 +168,7 @@ def test_what_serves_is_renewed_by_a_hup_and_counts_in_a_folder_of_its_own_that_
     assert value_of(unit, "Service", "ExecReload") == "/bin/kill -HUP $MAINPID"
 
 
-def test_the_web_processes_and_the_command_know_where_the_intake_is(commands):
+def test_web_processes_and_command_know_the_address_of_the_intake(commands):
     web, common = (dict(read_unit(path)["Service"]) for path in (UNITS / "calltally-web.service", COMMON))
     (port,) = [word.removeprefix("--port=") for word in commands["intake"] if word.startswith("--port=")]
 
@@ -178,7 +178,7 @@ def test_the_web_processes_and_the_command_know_where_the_intake_is(commands):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine")
-def test_systemd_understands_the_units_and_calls_them_safe(tmp_path):
+def test_systemd_accepts_the_units_and_rates_them_as_safe(tmp_path):
     shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
     units = sorted([*tmp_path.glob("*.service"), *tmp_path.glob("*.target")])
     for path in units:  # it looks whether the programs are there
@@ -199,7 +199,7 @@ def test_systemd_understands_the_units_and_calls_them_safe(tmp_path):
 # --- Settings ---
 
 
-def test_every_setting_of_production_stands_in_the_example_with_its_default():
+def test_every_setting_of_production_is_in_the_example_with_its_default():
     text = (DEPLOY / "env.example").read_text()
     given, left_out = read_env(text), read_env(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
     told = documented()
@@ -211,7 +211,7 @@ def test_every_setting_of_production_stands_in_the_example_with_its_default():
         assert told[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
 
 
-def test_the_example_is_read_alike_by_systemd_and_a_shell():
+def test_systemd_and_a_shell_read_the_example_in_the_same_way():
     path = DEPLOY / "env.example"
     said = subprocess.run(
         ["sh", "-c", f"set -a; . {shlex.quote(str(path))}; exec env"],
@@ -241,7 +241,7 @@ def test_calltally_starts_with_the_example(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_command_of_an_installation_uses_the_places_of_its_services():
+def test_the_command_uses_the_same_folders_as_the_services():
     script = (DEPLOY / "calltally").read_text()
     service = dict(read_unit(COMMON)["Service"])
 
@@ -256,7 +256,7 @@ def test_the_command_of_an_installation_uses_the_places_of_its_services():
 # --- Containers ---
 
 
-def test_what_is_copied_into_the_image_is_there_and_is_all_of_calltally():
+def test_the_image_contains_every_file_that_calltally_needs():
     lines = (DEPLOY / "Dockerfile").read_text().splitlines()
     copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
 
@@ -264,7 +264,7 @@ def test_what_is_copied_into_the_image_is_there_and_is_all_of_calltally():
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_image_is_pinned_locked_and_run_by_nobody_special():
+def test_the_image_is_pinned_locked_and_run_by_an_unprivileged_user():
     text = (DEPLOY / "Dockerfile").read_text()
 
     assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["python:3.11-slim-bookworm"]
@@ -273,7 +273,7 @@ def test_the_image_is_pinned_locked_and_run_by_nobody_special():
     assert f"WORKDIR {IN_PLACE}\n" in text
 
 
-def test_containers_run_what_make_run_does(compose, commands):
+def test_containers_run_the_same_commands_as_make_run(compose, commands):
     run = {name: service["command"] for name, service in of_calltally(compose).items() if name != "migrate"}
     defaults = {}
     for name in ("web", "intake"):
@@ -287,7 +287,7 @@ def test_containers_run_what_make_run_does(compose, commands):
     }
 
 
-def test_containers_that_serve_count_each_in_a_volume_of_its_own_and_the_pages_read_both(compose):
+def test_web_and_intake_have_a_metrics_volume_each_and_pages_read_both(compose):
     for name in ("web", "intake"):
         folder = f"/run/calltally-{name}"
         assert compose["services"][name]["environment"]["PROMETHEUS_MULTIPROC_DIR"] == folder
@@ -298,7 +298,7 @@ def test_containers_that_serve_count_each_in_a_volume_of_its_own_and_the_pages_r
     assert web["INTAKE_URL"] == "http://intake:8001"
 
 
-def test_tables_and_static_files_are_brought_up_to_date_before_containers_start(compose):
+def test_tables_and_static_files_are_updated_before_containers_start(compose):
     for name, service in of_calltally(compose).items():
         if name != "migrate":
             assert service["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
@@ -308,7 +308,7 @@ def test_tables_and_static_files_are_brought_up_to_date_before_containers_start(
     ]
 
 
-def test_containers_hold_no_secret_and_keep_what_they_keep_in_volumes(compose):
+def test_containers_contain_no_secret_and_store_data_in_volumes(compose):
     for service in of_calltally(compose).values():
         assert service["env_file"] == "/etc/calltally/env"
         assert service["environment"].keys() <= documented().keys()
@@ -318,7 +318,7 @@ def test_containers_hold_no_secret_and_keep_what_they_keep_in_volumes(compose):
     assert compose["volumes"].keys() == {"home", "postgres", "web_metrics", "intake_metrics"}
 
 
-def test_only_the_host_reaches_the_containers_and_is_believed(compose):
+def test_only_the_host_can_reach_the_containers_and_is_a_trusted_proxy(compose):
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     network = compose["networks"]["default"]["ipam"]["config"][0]
 
@@ -326,12 +326,12 @@ def test_only_the_host_reaches_the_containers_and_is_believed(compose):
     assert of_calltally(compose)["web"]["environment"]["TRUSTED_PROXIES"] == network["gateway"]
 
 
-def test_a_container_is_healthy_once_it_can_keep_posts(compose):
+def test_a_container_is_healthy_once_it_can_store_posts(compose):
     for name, port in (("web", 8000), ("intake", 8001)):
         assert f"http://127.0.0.1:{port}/healthz" in compose["services"][name]["healthcheck"]["test"][-1]
 
 
-def test_other_images_are_pinned_to_a_version_that_is_supported(compose):
+def test_other_images_are_pinned_to_a_supported_version(compose):
     images = [service["image"] for service in compose["services"].values() if service["image"] != "calltally"]
     versions = dict(image.rsplit(":", 1) for image in images)
 
@@ -342,7 +342,7 @@ def test_other_images_are_pinned_to_a_version_that_is_supported(compose):
 # --- nginx ---
 
 
-def test_nginx_hands_on_to_where_calltally_listens_what_calltally_takes(commands):
+def test_nginx_passes_requests_to_the_ports_and_within_the_limits_of_calltally(commands):
     conf = (DEPLOY / "nginx/calltally.conf").read_text()
 
     upstreams = dict(re.findall(r"^upstream (\w+) \{\n(.*?)^\}", conf, re.MULTILINE | re.DOTALL))
@@ -365,7 +365,7 @@ def test_the_address_of_tenios_is_the_documented_one():
 # --- The page ---
 
 
-def test_the_page_names_files_and_commands_that_are_there():
+def test_the_page_names_files_and_commands_that_exist():
     lines = [line for fence in fences(ROOT / "docs/deploying.md") for line in fence.splitlines()]
     files = {path for line in lines for path in re.findall(r"(?:(?<=\s)|(?<=opt/calltally/))deploy/[\w./-]+", line)}
     commands = {line.split()[1] for line in lines if line.startswith("calltally ")}
@@ -376,7 +376,7 @@ def test_the_page_names_files_and_commands_that_are_there():
     assert commands <= set(get_commands())
 
 
-def test_the_page_fills_in_what_the_example_leaves_open():
+def test_the_page_sets_what_the_example_leaves_empty():
     page, example = (ROOT / "docs/deploying.md").read_text(), (DEPLOY / "env.example").read_text()
 
     for name, value in read_env(example).items():

@@ -89,7 +89,7 @@ def test_every_default_is_the_one_that_the_settings_have():
             assert told[name] == as_told(default), name
 
 
-def test_every_command_of_ours_is_told_and_every_told_command_exists():
+def test_every_command_is_documented_and_every_documented_command_exists():
     known = get_commands()
     told = {page: set(re.findall(r"manage\.py ([a-z_]+)", page.read_text())) for page in PAGES}
     running = ROOT / "docs/running.md"
@@ -135,7 +135,7 @@ def test_the_statement_in_the_architecture_is_the_one_that_is_sent():
     assert re.sub(r"--.*", "", shown).split() == sent.split()
 
 
-def test_the_newest_changes_are_those_of_this_version():
+def test_the_newest_section_of_the_changelog_is_of_this_version():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     versions = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
@@ -165,7 +165,7 @@ def test_every_committed_picture_is_shown_and_small():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
+def test_links_have_existing_targets(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if "://" in target:
             continue
@@ -175,7 +175,7 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(there), target
 
 
-def test_every_told_target_of_make_exists():
+def test_every_documented_target_of_make_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
         lines = [line for fence in fences(page) for line in fence.splitlines()]
@@ -185,7 +185,7 @@ def test_every_told_target_of_make_exists():
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("requirements*.txt")), ids=lambda page: page.name)
-def test_what_is_installed_is_locked_by_hash_and_comes_from_no_particular_place(page):
+def test_requirements_are_locked_by_hash_and_name_no_index(page):
     text = page.read_text()
 
     assert "--hash=sha256:" in text

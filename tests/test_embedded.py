@@ -119,7 +119,7 @@ def test_a_home_can_be_moved(server):
             moved.home.rename(server.home)
 
 
-def test_it_is_as_promised_utf8_c_checksums_scram_and_loopback(server):
+def test_the_server_has_utf8_c_checksums_scram_and_loopback_only(server):
     server.start()
 
     shown = {name: run(server, f"SHOW {name}")[0][0] for name in ("server_encoding", "data_checksums", "TimeZone")}
@@ -147,7 +147,7 @@ def test_the_saved_address_is_that_of_the_running_database(server):
     assert embedded.saved_url(server.home) == server.url
 
 
-def test_a_taken_port_is_left_and_the_new_one_remembered(server):
+def test_a_taken_port_is_replaced_and_the_new_one_remembered(server):
     server.start()
     taken = server.port
     server.stop()
@@ -174,7 +174,7 @@ def test_a_killed_server_recovers(server):
     assert run(server, "SELECT id FROM kept") == [(2,)]
 
 
-def test_a_pid_file_that_names_another_process_does_no_harm(server):
+def test_a_pid_file_that_names_another_process_is_ignored(server):
     lines = [str(os.getpid()), str(server.data), "1700000000", "15432", "", "127.0.0.1", "1 2", "ready"]
     (server.data / "postmaster.pid").write_text("\n".join(lines) + "\n")
     shutil.chown(server.data / "postmaster.pid", server.data.stat().st_uid, server.data.stat().st_gid)
@@ -185,7 +185,7 @@ def test_a_pid_file_that_names_another_process_does_no_harm(server):
     assert run(server, "SELECT id FROM kept") == []
 
 
-def test_a_server_that_a_killed_run_left_is_taken_over(server):
+def test_a_server_left_by_a_killed_run_is_taken_over(server):
     start_in_a_process_that_is_killed(server.home)
     left = postmaster(server)
 
@@ -210,7 +210,7 @@ def test_a_left_over_server_that_does_not_answer_is_stopped_first(server, monkey
     assert run(server, "SELECT id FROM kept") == []
 
 
-def test_a_start_that_fails_says_what_the_server_said(server):
+def test_a_failed_start_reports_the_servers_log(server):
     server.options["shared_buffers"] = "nonsense"
 
     with pytest.raises(EmbeddedError, match=r"did not start(.|\n)*shared_buffers"):
@@ -218,14 +218,14 @@ def test_a_start_that_fails_says_what_the_server_said(server):
     assert not server.is_alive()
 
 
-def test_data_of_another_version_is_not_touched(server):
+def test_data_of_another_version_is_not_changed(server):
     (server.data / "PG_VERSION").write_text("12\n")
 
     with pytest.raises(EmbeddedError, match="written by PostgreSQL 12"):
         server.start()
 
 
-def test_everything_is_kept_in_var_of_the_checkout_unless_a_folder_is_named(monkeypatch, tmp_path):
+def test_the_home_is_var_in_the_checkout_unless_set(monkeypatch, tmp_path):
     monkeypatch.delenv("CALLTALLY_HOME", raising=False)
     assert embedded.find_home() == CHECKOUT / "var"
     assert (embedded.find_home().parent / "manage.py").exists()
@@ -234,7 +234,7 @@ def test_everything_is_kept_in_var_of_the_checkout_unless_a_folder_is_named(monk
     assert embedded.find_home() == tmp_path / "elsewhere"
 
 
-def test_secrets_are_private_and_stay_the_same(tmp_path):
+def test_secrets_are_private_and_do_not_change(tmp_path):
     home = tmp_path / "var"
 
     embedded.make_secrets(home)
@@ -254,7 +254,7 @@ def test_secrets_are_private_and_stay_the_same(tmp_path):
     assert stat.S_IMODE(home.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
 
 
-def test_a_home_is_held_by_one_start_at_a_time(tmp_path):
+def test_a_home_is_locked_by_one_start_at_a_time(tmp_path):
     refused = pytest.raises(EmbeddedError, match=f"running already.*process {os.getpid()}")
     with embedded.only_start(tmp_path), refused, embedded.only_start(tmp_path):
         pass
@@ -263,7 +263,7 @@ def test_a_home_is_held_by_one_start_at_a_time(tmp_path):
 
 
 @as_root
-def test_root_hands_the_server_to_somebody_unprivileged(server):
+def test_as_root_the_server_runs_as_an_unprivileged_user(server):
     server.start()
 
     owner = Path(f"/proc/{postmaster(server)}").stat().st_uid
@@ -273,7 +273,7 @@ def test_root_hands_the_server_to_somebody_unprivileged(server):
 
 
 @as_root
-def test_below_a_closed_folder_the_data_goes_where_the_server_reaches_it(tmp_path, monkeypatch):
+def test_data_in_a_closed_folder_is_placed_where_the_server_can_reach_it(tmp_path, monkeypatch):
     """And the programs with it, where they lie below one too; no folder of anybody is opened for that."""
     closed = tmp_path / "closed"
     home = closed / "var"
@@ -316,7 +316,7 @@ def test_below_a_closed_folder_the_data_goes_where_the_server_reaches_it(tmp_pat
     assert not server.base.exists()
 
 
-def test_its_log_holds_nothing_of_what_statements_were_about(server):
+def test_the_servers_log_contains_no_values_of_statements(server):
     server.start()
     run(server, "CREATE TABLE caller (e164 text PRIMARY KEY)")
     run(server, "INSERT INTO caller VALUES ('+49301112223')")

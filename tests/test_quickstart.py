@@ -218,7 +218,7 @@ def test_from_the_first_start_to_the_next(home, port):
     ]
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path):
+def test_a_taken_port_is_reported_in_one_line(tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -241,7 +241,7 @@ def refused(home: Path, *arguments: str, **more: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["quickstart", "roll_up"])
-def test_a_database_that_is_none_is_said(tmp_path, command):
+def test_an_invalid_database_is_reported(tmp_path, command):
     secrets = {"SECRET_KEY": "s" * 50, "ACCESS_KEY_PEPPER": "p" * 32}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else gets it
@@ -255,7 +255,7 @@ def test_a_database_that_is_none_is_said(tmp_path, command):
         assert said == "DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name\n"
 
 
-def test_a_home_that_is_none_is_said(tmp_path):
+def test_an_invalid_home_is_reported(tmp_path):
     home = tmp_path / "file"
     home.touch()
 
@@ -276,7 +276,7 @@ class Unready(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_the_web_server_is_up_once_it_can_keep_posts():
+def test_the_web_server_is_up_once_it_can_store_posts():
     with http.server.HTTPServer(("127.0.0.1", 0), Unready) as web:
         Thread(target=web.serve_forever, args=[0.01], daemon=True).start()
         Unready.answers = [404, 503, 200]
@@ -285,7 +285,7 @@ def test_the_web_server_is_up_once_it_can_keep_posts():
     assert not is_up(web.server_port)
 
 
-def test_without_secrets_a_command_says_what_to_set(tmp_path):
+def test_without_secrets_a_command_reports_what_to_set(tmp_path):
     done = manage(tmp_path / "var", "check")
 
     assert done.returncode == 1
@@ -313,7 +313,7 @@ def kill(server: Server) -> None:
     os.killpg(server._running_pid(), signal.SIGKILL)
 
 
-def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works(server):
+def test_a_database_that_cannot_be_started_is_reported_once_and_retried_until_it_works(server):
     said: list[str] = []
     database = supervisor.Database(server, said.append)
     options = server.data / "postgresql.auto.conf"
@@ -345,7 +345,7 @@ def test_a_database_that_cannot_be_started_is_said_once_and_tried_until_it_works
     assert "no_such_option" in said[1]
 
 
-def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
+def test_a_database_that_is_being_restarted_can_be_stopped(server):
     said: list[str] = []
     database = supervisor.Database(server, said.append)
     # Without hot_standby one that follows another server answers nobody: it recovers for ever.
@@ -361,7 +361,7 @@ def test_a_database_that_is_just_being_started_again_can_be_stopped(server):
     assert len(said) == 1
 
 
-def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server):
+def test_a_database_whose_port_was_taken_restarts_on_another_port(server):
     database = supervisor.Database(server, lambda line: None)
     before = server.port
     kill(server)
@@ -374,7 +374,7 @@ def test_a_database_whose_port_was_taken_meanwhile_comes_back_on_another(server)
     assert embedded.saved_url(server.home) == server.url
 
 
-def test_the_files_worker_runs_only_while_there_is_something_to_make(tmp_path, monkeypatch):
+def test_the_files_worker_runs_only_while_there_are_workbooks_to_make(tmp_path, monkeypatch):
     wanted = tmp_path / "wanted"
     monkeypatch.setattr(quickstart, "WANTED", wanted)
     child = supervisor.Child("files", [sys.executable, "-c", "import time; time.sleep(600)"], tmp_path / "files.log")

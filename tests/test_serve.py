@@ -148,7 +148,7 @@ def test_a_rolling_restart_answers_every_post(web):
     assert set(Counter(senders.answered_by)) == set(web.workers())
 
 
-def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(web):
+def test_a_leaving_process_accepts_nothing_and_closes_connections_with_their_answers(web):
     leaving, staying = web.workers()
     kept = {}
 
@@ -173,7 +173,7 @@ def test_who_leaves_lets_nobody_in_and_closes_each_connection_with_its_answer(we
 
 
 @pytest.mark.parametrize("told", [signal.SIGUSR1, signal.SIGTERM])
-def test_what_a_process_is_told_reaches_the_one_thread_that_waits_for_it(web, told):
+def test_signals_to_a_process_reach_the_thread_that_waits_for_them(web, told):
     """Another thread that took the signal would leave the main one asleep, which runs all handlers of Python."""
     for pid in web.workers():
         assert embedded.wait_until(lambda pid=pid: len(each_threads(pid, "SigBlk")) > 2, 20)
@@ -181,7 +181,7 @@ def test_what_a_process_is_told_reaches_the_one_thread_that_waits_for_it(web, to
         assert sum(not signals >> (told - 1) & 1 for signals in blocked) == 1  # while it waits
 
 
-def test_one_socket_serves_all_so_that_a_killed_process_takes_nobody_with_it(web):
+def test_waiting_connections_survive_a_killed_process(web):
     """Those that were let in but not yet taken wait for another."""
     first, second = web.workers()
     for pid in (first, second):
@@ -200,7 +200,7 @@ def test_one_socket_serves_all_so_that_a_killed_process_takes_nobody_with_it(web
         connection.close()
 
 
-def test_granian_is_inside_as_serve_expects_it():
+def test_granians_internals_are_as_serve_expects():
     """Each of these is what config.serve replaces, calls or reads; another granian may have another one."""
 
     def parameters(function):

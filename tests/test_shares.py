@@ -23,7 +23,7 @@ def take(shares, kind, times, person=""):
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(16, (8, 4, 2)), (4, (2, 1, 1)), (1, (1, 1, 1)), (64, (32, 16, 8))])
-def test_pages_have_half_of_the_threads_downloads_a_quarter_probes_an_eighth_and_one_at_least(threads, expected):
+def test_pages_get_half_of_the_threads_downloads_a_quarter_probes_an_eighth_and_at_least_one(threads, expected):
     shares = Shares(threads)
     assert (shares.pages, shares.downloads, shares.probes) == expected
     assert threads < 4 or shares.pages + shares.probes < threads
@@ -40,7 +40,7 @@ def test_pages_and_downloads_share_half_of_the_threads():
     assert shares.take(Kind.PAGE) is None
 
 
-def test_a_person_has_two_downloads_at_once_and_nobody_elses():
+def test_a_person_may_have_two_simultaneous_downloads_independent_of_others():
     shares = Shares(16)
     assert take(shares, Kind.DOWNLOAD, 3, "one") == [None, None, ShareRefusal.PERSON]
     assert take(shares, Kind.DOWNLOAD, 3, "other") == [None, None, ShareRefusal.PERSON]
@@ -49,7 +49,7 @@ def test_a_person_has_two_downloads_at_once_and_nobody_elses():
     assert shares.take(Kind.PAGE) is None
 
 
-def test_a_person_is_known_by_the_sessions_cookie_as_django_reads_it():
+def test_a_person_is_identified_by_the_session_cookie_as_django_reads_it():
     name = django_settings.SESSION_COOKIE_NAME
     assert person_of({"HTTP_COOKIE": f'a=1; {name}="abc"; b=2'}) == "abc"
     assert person_of({}) == person_of({"HTTP_COOKIE": f"{name}x=1"}) == ""
@@ -88,7 +88,7 @@ def ask(guarded, path="/reports/", **environ):
 
 
 @pytest.mark.django_db
-def test_an_answer_in_memory_is_handed_over_whole_so_that_no_reader_holds_its_thread():
+def test_a_response_in_memory_is_passed_on_whole_so_that_no_client_holds_its_thread():
     of_pages = guard(lambda _: HttpResponse(b"a page"))
     of_files = guard(lambda _: FileResponse(BytesIO(b"x" * 300_000)))
     assert ask(of_pages) == [b"a page"]
@@ -120,7 +120,7 @@ def test_a_download_holds_its_share_until_it_is_closed():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit])
-def test_a_share_comes_back_whatever_is_raised(error):
+def test_a_share_is_given_back_after_every_exception(error):
     def fail(_):
         raise error
 
@@ -131,7 +131,7 @@ def test_a_share_comes_back_whatever_is_raised(error):
 
 
 @pytest.mark.django_db
-def test_a_download_that_the_database_leaves_is_broken_off_and_said_once(caplog, monkeypatch):
+def test_a_download_that_loses_the_database_is_broken_off_and_logged_once(caplog, monkeypatch):
     monkeypatch.setattr(Stream, "_said_at", 0.0)
 
     def pieces():
@@ -151,7 +151,7 @@ def test_a_download_that_the_database_leaves_is_broken_off_and_said_once(caplog,
     assert broken.value.__suppress_context__
 
 
-def test_the_server_logs_no_traceback_of_what_was_said_already():
+def test_the_server_logs_no_second_traceback():
     make = logging.makeLogRecord
     assert not quiet(make({"msg": "Application callable raised an exception\nconfig.shares.BrokenOff"}))
     assert quiet(make({"msg": "Application callable raised an exception\nKeyError"}))
@@ -182,7 +182,7 @@ def refused(path, why, method="get"):
         ("/reports/calls.csv", ShareRefusal.PERSON, 429, "Two of your downloads are still under way"),
     ],
 )
-def test_who_is_refused_is_told_why_and_when_to_come_again_without_a_database(path, why, status, says):
+def test_a_refusal_gives_reason_and_retry_time_without_a_database(path, why, status, says):
     """The test has no database: a query would fail it."""
     answer = refused(path, why)
     page = answer.content.decode()
@@ -200,13 +200,13 @@ def test_who_is_refused_is_told_why_and_when_to_come_again_without_a_database(pa
     assert not answer.cookies
 
 
-def test_what_somebody_sent_is_not_sent_again_by_itself():
+def test_a_refused_form_is_not_sent_again_automatically():
     page = refused("/accounts/login/", ShareRefusal.PAGES, "post").content.decode()
     assert "What you sent was not saved" in page
     assert "refresh" not in page
 
 
-def test_a_probe_beyond_its_share_is_told_to_come_again():
+def test_a_probe_beyond_its_share_is_answered_busy():
     guarded = guard(lambda _: [b"{}"])
     take(guarded.shares, Kind.PROBE, 2)
     told = []
@@ -218,11 +218,11 @@ def test_a_probe_beyond_its_share_is_told_to_come_again():
     assert headers["Retry-After"] == "1"
 
 
-def test_a_visitor_cannot_have_another_request_refused():
+def test_a_visitor_cannot_cause_refusals_for_others():
     assert Client().get("/accounts/login/", headers={"calltally.refused": "pages"}).status_code == 200
 
 
-def test_too_few_threads_are_a_warning_that_says_what_to_set(settings):
+def test_too_few_threads_cause_a_warning_that_says_what_to_set(settings):
     settings.WEB_THREADS = 4
     assert not checks.threads()
     settings.WEB_THREADS = 3

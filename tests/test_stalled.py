@@ -116,7 +116,7 @@ def all_are_answered(system, posts, name):
     assert max(took_s for _, took_s in answers) < WITHIN_S
 
 
-def test_stalled_downloads_leave_posts_and_pages_their_threads(system, cookie):
+def test_stalled_downloads_leave_threads_for_posts_and_pages(system, cookie):
     with contextlib.ExitStack() as open_ones:
         stalled = [open_ones.enter_context(stall(system, CALLS, cookie)) for _ in range(20)]
         all_are_answered(system, 20, "downloads")
@@ -128,7 +128,7 @@ def test_stalled_downloads_leave_posts_and_pages_their_threads(system, cookie):
     assert answers == {"200": 1, "429": 19}
 
 
-def test_a_share_comes_back_when_a_client_goes_or_reads_nothing(system, cookie):
+def test_a_share_is_given_back_when_a_client_disconnects_or_stops_reading(system, cookie):
     """TCP_USER_TIMEOUT is 2 s here; nothing but it ends the second."""
     gone = hold(system, CALLS, cookie)
     assert ask(system, CALLS, cookie)[0] == 429
@@ -140,7 +140,7 @@ def test_a_share_comes_back_when_a_client_goes_or_reads_nothing(system, cookie):
         wait_until(lambda: ask(system, CALLS, cookie)[0] == 200, what="the share of a client that reads nothing")
 
 
-def test_a_client_that_reads_a_trickle_is_ended_too(system, cookie):
+def test_a_client_that_reads_very_slowly_is_disconnected_too(system, cookie):
     def trickle():
         with contextlib.suppress(OSError):
             while client.recv(200):
@@ -170,7 +170,7 @@ def test_static_files_and_probes_are_answered_while_pages_are_stuck(system, cook
         assert ask(system, "/metrics")[0] == 200
 
 
-def test_a_frozen_database_has_pages_say_so_within_their_time_while_posts_are_answered(system, cookie):
+def test_with_a_frozen_database_pages_fail_in_time_and_posts_are_answered(system, cookie):
     assert ask(system, "/reports/", cookie)[0] == 200
     answers, stopped = [], threading.Event()
 
@@ -203,7 +203,7 @@ def test_a_frozen_database_has_pages_say_so_within_their_time_while_posts_are_an
     assert "Traceback" not in log
 
 
-def test_a_download_whose_database_dies_is_seen_to_be_broken(system, cookie):
+def test_a_download_whose_database_dies_is_visibly_incomplete(system, cookie):
     with hold(system, CALLS, cookie) as client:
         client.settimeout(30)
         file = client.makefile("rb")

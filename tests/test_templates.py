@@ -38,7 +38,7 @@ def test_a_template_loads_only_what_it_uses(path):
     assert not unused
 
 
-def test_our_tags_and_filters_have_a_name_each():
+def test_names_of_our_tags_and_filters_are_unique():
     """A template that loads two libraries gets from each what it expects."""
     engine = engines["django"].engine
     ours = [engine.template_libraries[name] for name in ("figures", "formats", "links", "marks", "notices")]

@@ -74,7 +74,7 @@ def run(program):
     return done.stdout.splitlines()[-1]
 
 
-def test_it_asks_no_database():
+def test_it_does_not_query_the_database():
     """This test has none: asking would fail it."""
     warm_up()
 

@@ -72,7 +72,7 @@ def test_posts_are_counted_by_their_answers(client, number):
     assert grown("calltally_batch_posts_count") == grown("calltally_batch_posts_sum") == 3
 
 
-def test_what_waits_is_told_at_the_scrape(client, number, own_spool):
+def test_waiting_posts_are_in_the_metrics(client, number, own_spool):
     now = timezone.now()
     RollUp.objects.create(pk=1, counted_at=now - timedelta(seconds=40), time_zone="Europe/Berlin")
     for age in (0, 90):
@@ -97,7 +97,7 @@ def own_spool(tmp_path, settings):
     return open_spool()
 
 
-def test_the_scrape_goes_on_while_the_database_is_away(client, db, own_spool, monkeypatch):
+def test_metrics_are_answered_while_the_database_is_down(client, db, own_spool, monkeypatch):
     monitoring.close()
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
 
@@ -123,7 +123,7 @@ def test_the_scrape_goes_on_while_the_database_is_away(client, db, own_spool, mo
         ({"REMOTE_ADDR": "127.0.0.1", "HTTP_AUTHORIZATION": "Bearer wröng"}, "secret-token", 404),
     ],
 )
-def test_metrics_are_for_this_machine_and_who_has_the_token(client, settings, environ, token, status):
+def test_metrics_are_for_this_machine_and_for_clients_with_the_token(client, settings, environ, token, status):
     settings.METRICS_TOKEN = token
 
     assert client.get("/metrics", **environ).status_code == status
@@ -146,7 +146,7 @@ LOOPBACK = {"REMOTE_ADDR": "127.0.0.1"}
         (LOOPBACK | {"HTTP_AUTHORIZATION": "Basic secret-token"}, 404),
     ],
 )
-def test_behind_https_only_the_token_opens_metrics_and_the_details_of_health(client, settings, environ, status):
+def test_behind_https_metrics_and_details_of_health_need_the_token(client, settings, environ, status):
     settings.BEHIND_HTTPS, settings.METRICS_TOKEN = True, "secret-token"
 
     assert client.get("/metrics", **environ).status_code == status
@@ -158,12 +158,12 @@ def test_behind_https_only_the_token_opens_metrics_and_the_details_of_health(cli
 @pytest.mark.parametrize(
     "header", ["X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via", "Calltallyproxy"]
 )
-def test_whoever_comes_through_a_proxy_is_a_stranger(client, header):
+def test_requests_through_a_proxy_get_no_metrics(client, header):
     assert client.get("/metrics", headers={header: "x"}).status_code == 404
     assert client.get("/healthz", headers={header: "x"}).json() == {"status": "ok"}
 
 
-def test_strangers_are_told_when_no_post_can_be_kept_and_nothing_else(client, settings, tmp_path, monkeypatch):
+def test_other_clients_see_only_whether_posts_can_be_stored(client, settings, tmp_path, monkeypatch):
     (tmp_path / "posts.sqlite3").mkdir()
     settings.SPOOL_FOLDER = tmp_path
     monkeypatch.setattr(intake.Intake, "has_database", lambda _self: False)
@@ -177,13 +177,13 @@ def test_strangers_are_told_when_no_post_can_be_kept_and_nothing_else(client, se
 @pytest.mark.parametrize("path", ["/tenios/posts", "/tenios/posts/", "/healthz", "/metrics"])
 @pytest.mark.parametrize("method", ["get", "post", "put", "options"])
 @pytest.mark.parametrize("sender", ["127.0.0.1", "203.0.113.9"])
-def test_what_machines_read_is_kept_by_nobody_and_taken_for_nothing_else(client, path, method, sender):
+def test_answers_for_machines_are_neither_cached_nor_sniffed(client, path, method, sender):
     answer = getattr(client, method)(path, REMOTE_ADDR=sender)
 
     assert (answer["X-Content-Type-Options"], answer["Cache-Control"]) == ("nosniff", "no-store")
 
 
-def test_alerts_and_board_ask_for_what_is_told_and_all_of_it_is_described(client, number, own_spool, settings):
+def test_alerts_and_board_use_existing_metrics_and_all_metrics_are_documented(client, number, own_spool, settings):
     RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
     post(client, post_body("CALL_START", number))
     settings.INTAKE_URL = "http://127.0.0.1:1"
@@ -214,7 +214,7 @@ def lines():
     post_log.logger.removeHandler(handler)
 
 
-def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, number, lines, caplog):
+def test_a_refused_post_is_logged_in_one_line_without_its_contents(client, number, lines, caplog):
     body = post_body("CALL_START", "+4940555555", "a-key-nobody-knows", caller_id_number="+4917055555")
     post(client, body)
     post(client, post_body("X\nforged=1", "no\nnumber", "a-key-nobody-knows"))
@@ -235,7 +235,7 @@ def test_a_refused_post_is_one_line_without_anything_that_is_not_ours(client, nu
         assert hidden not in written
 
 
-def test_a_flood_writes_few_lines_and_says_how_many_it_left_out(lines, monkeypatch):
+def test_a_flood_logs_few_lines_and_the_number_of_suppressed_ones(lines, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(log_limits.time, "monotonic", lambda: now[0])
     for _ in range(500):
@@ -265,7 +265,7 @@ def test_a_wrong_host_is_one_line_without_a_traceback(client, console):
     assert "+4917055555" not in line
 
 
-def test_a_wrong_host_forges_no_line_and_fills_none(client, console):
+def test_a_wrong_host_can_neither_forge_nor_inflate_a_line(client, console):
     client.get("/reports/", headers={"host": "a\n2026 forged\x1b[31m" + "x" * 5000})
 
     (line,) = console.getvalue().splitlines()
@@ -281,7 +281,7 @@ def test_a_refused_permission_is_one_line_without_a_traceback(client, number, co
     assert line.endswith("WARNING django.request: Forbidden (Permission denied): /reports/system/")
 
 
-def test_what_strangers_ask_for_wrongly_fills_no_log(client, console, monkeypatch):
+def test_wrong_requests_do_not_fill_the_log(client, console, monkeypatch):
     now = [2000.0]
     monkeypatch.setattr(log_limits.time, "monotonic", lambda: now[0])
     for number in range(100):
@@ -293,7 +293,7 @@ def test_what_strangers_ask_for_wrongly_fills_no_log(client, console, monkeypatc
     assert console.getvalue().endswith(f"Not Found: /nothing/ held_back={100 - log_limits.LINES_PER_S}\n")
 
 
-def test_a_fault_of_ours_keeps_its_traceback(console):
+def test_an_error_of_ours_is_logged_with_its_traceback(console):
     try:
         int("ours")
     except ValueError:
@@ -306,7 +306,7 @@ def test_a_fault_of_ours_keeps_its_traceback(console):
 # --- The page --------------------------------------------------------------------------------
 
 
-def test_the_page_says_that_all_is_well(client, number, own_spool):
+def test_the_page_reports_that_everything_is_ok(client, number, own_spool):
     client.force_login(make_staff())
     post(client, post_body("CALL_START", number))
     RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
@@ -317,7 +317,7 @@ def test_the_page_says_that_all_is_well(client, number, own_spool):
     assert "The newest post was received" in page
 
 
-def test_the_page_says_what_is_wrong_and_what_to_do(client, number, own_spool):
+def test_the_page_reports_problems_and_what_to_do(client, number, own_spool):
     client.force_login(make_staff())
     RollUp.objects.create(pk=1, counted_at=timezone.now() - timedelta(minutes=5), time_zone="Europe/Berlin")
     post(client, post_body("CALL_START", "+4940555555"))
@@ -329,7 +329,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do(client, number, own_spool):
     assert "1 post that could be TENIOS&#x27; was refused" in page
 
 
-def test_a_spool_that_cannot_be_used_is_named(client, number, settings, tmp_path):
+def test_an_unusable_spool_is_reported(client, number, settings, tmp_path):
     (tmp_path / "posts.sqlite3").mkdir()
     settings.SPOOL_FOLDER = tmp_path
     client.force_login(make_staff())
@@ -341,7 +341,7 @@ def test_a_spool_that_cannot_be_used_is_named(client, number, settings, tmp_path
     assert scrape(client)["calltally_spool_up",] == 0
 
 
-def test_managers_are_not_shown_the_system(client, number):
+def test_managers_cannot_see_the_page_system(client, number):
     client.force_login(make_user(numbers=[number]))
 
     assert client.get("/reports/system/").status_code == 403
@@ -384,7 +384,7 @@ def folders(tmp_path):
     return web, intake
 
 
-def test_web_and_intake_processes_count_each_by_themselves(folders):
+def test_web_and_intake_processes_have_separate_counters(folders):
     """In files, as prometheus_client does it where PROMETHEUS_MULTIPROC_DIR is set."""
     web, intake = folders
     for folder in (web, web, intake):
@@ -400,7 +400,7 @@ def test_web_and_intake_processes_count_each_by_themselves(folders):
     assert told.count("# TYPE calltally_posts_total counter") == 1
 
 
-def test_no_counter_decreases_where_the_other_process_is_started_again(folders):
+def test_no_counter_decreases_when_the_other_process_restarts(folders):
     """A sum of both would decrease: Prometheus would count all of what is left once more, and an alert would fire."""
     web, intake = folders
     for folder in folders:
@@ -415,7 +415,7 @@ def test_no_counter_decreases_where_the_other_process_is_started_again(folders):
     assert 'calltally_posts_total{answer="503",process="web"} 0.0\n' in told
 
 
-def test_while_the_intake_is_stopped_its_counters_are_left_out(folders):
+def test_counters_of_a_stopped_intake_are_left_out(folders):
     web, intake = folders
     run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(web))
     intake.rmdir()
@@ -433,7 +433,7 @@ def test_rules_and_board_add_up_both_processes_or_name_one():
     assert [one for one in of_counters if "sum" not in one or "process=" in one] == []
 
 
-def test_whether_the_intake_process_answers_is_told(client, number, own_spool, settings):
+def test_the_metrics_say_whether_the_intake_answers(client, number, own_spool, settings):
     assert ("calltally_intake_up",) not in scrape(client)
 
     settings.INTAKE_URL = "http://127.0.0.1:1"

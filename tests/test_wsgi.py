@@ -8,7 +8,7 @@ from config.wsgi import application
 
 # A request begins with a look at the connection that an earlier test may have left with an error.
 @pytest.mark.django_db
-def test_a_header_that_nobody_can_read_is_the_senders_fault():
+def test_an_unreadable_header_is_answered_with_400():
     environ = RequestFactory().post("/tenios/posts").environ | {"CONTENT_TYPE": "application/json; charset*=bogus''%41"}
     answered = []
 

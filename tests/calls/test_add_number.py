@@ -41,7 +41,7 @@ def test_each_spelling_is_the_same_number(spelling, e164):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", UNREAD)
-def test_what_could_be_several_numbers_is_refused_with_what_to_type(text):
+def test_an_ambiguous_number_is_refused_with_what_to_type(text):
     with pytest.raises(CommandError, match=r"[Tt]ype .*\+\d\d "):
         add_number(text)
 
@@ -49,7 +49,7 @@ def test_what_could_be_several_numbers_is_refused_with_what_to_type(text):
 
 
 @pytest.mark.django_db
-def test_an_existing_number_is_updated_and_gets_no_key_unasked():
+def test_an_existing_number_is_updated_and_gets_a_key_only_on_request():
     number = make_number(label="Old", short_call_s=7)
 
     printed, _ = add_number("+49 221 55400300", "--label", "New", "--expects-forward", "no")
@@ -61,7 +61,7 @@ def test_an_existing_number_is_updated_and_gets_no_key_unasked():
 
 
 @pytest.mark.django_db
-def test_what_is_not_given_stays_as_it_is():
+def test_options_that_are_not_given_change_nothing():
     make_number(label="Old", expects_forward=False)
 
     add_number("+4922155400300")
@@ -71,7 +71,7 @@ def test_what_is_not_given_stays_as_it_is():
 
 
 @pytest.mark.django_db
-def test_the_same_key_again_changes_nothing():
+def test_issuing_the_same_key_again_changes_nothing():
     first, _ = add_number("+4922155400300", "--key", "brought-key-0123456789")
     second, _ = add_number("+4922155400300", "--key", "brought-key-0123456789")
 
@@ -81,7 +81,7 @@ def test_the_same_key_again_changes_nothing():
 
 
 @pytest.mark.django_db
-def test_a_short_key_is_taken_with_a_warning():
+def test_a_short_key_is_accepted_with_a_warning():
     _, warned = add_number("+4922155400300", "--key", "brought-1")
 
     assert "20 characters" in warned
@@ -99,7 +99,7 @@ def test_a_short_key_is_taken_with_a_warning():
         (["+4922155400300", "--label", "x" * 101], "at most 100 characters"),
     ],
 )
-def test_what_cannot_be_used_is_said_and_leaves_nothing_behind(args, said):
+def test_invalid_arguments_are_reported_and_create_nothing(args, said):
     with pytest.raises(CommandError, match=said):
         add_number(*args)
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_used_is_said_and_leaves_nothing_behind(args, said):
 
 
 @pytest.mark.django_db
-def test_a_fourth_live_key_is_refused_in_words():
+def test_a_fourth_live_key_is_refused_with_a_message():
     number = make_number()
     for _ in range(access_keys.MOST_LIVE_KEYS):
         make_key(number)
@@ -117,7 +117,7 @@ def test_a_fourth_live_key_is_refused_in_words():
 
 
 @pytest.mark.django_db
-def test_a_revoked_key_does_not_come_back():
+def test_a_revoked_key_cannot_be_issued_again():
     number = make_number()
     make_key(number, "brought-key-0123456789")
     access_keys.revoke_key(number.access_keys.get())

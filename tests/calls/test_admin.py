@@ -58,7 +58,7 @@ def keys_shown(page):
 
 
 @pytest.mark.parametrize(("spelling", "e164"), READ)
-def test_a_number_is_added_in_any_spelling_and_leads_on_to_its_key(staff, spelling, e164):
+def test_a_number_is_added_in_any_spelling_and_redirects_to_its_key(staff, spelling, e164):
     answer = staff.post(NUMBERS + "add/", SETTINGS | {"e164": spelling, "label": "Hotline", "_save": "Save"})
 
     number = DestinationNumber.objects.get()
@@ -68,7 +68,7 @@ def test_a_number_is_added_in_any_spelling_and_leads_on_to_its_key(staff, spelli
 
 
 @pytest.mark.parametrize("text", [*UNREAD, "Hotline", "+49 221 4710300 4710300 4710300"])
-def test_a_number_that_cannot_be_read_is_refused_with_one_sentence_that_says_what_to_type(staff, text):
+def test_an_invalid_number_is_refused_with_one_message_that_says_what_to_type(staff, text):
     page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": text, "_save": "Save"})
 
     (said,) = page.context["adminform"].form.errors["e164"]
@@ -80,7 +80,7 @@ def test_a_number_that_cannot_be_read_is_refused_with_one_sentence_that_says_wha
     ("e164", "said"),
     [("Hotline", "Type it as 0221 4710300"), ("0221 554 00 300", "This number is here already.")],
 )
-def test_a_number_that_cannot_be_is_refused_in_words(staff, e164, said):
+def test_an_invalid_or_existing_number_is_refused_with_a_message(staff, e164, said):
     make_number()
     page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": e164, "_save": "Save"})
 
@@ -90,7 +90,7 @@ def test_a_number_that_cannot_be_is_refused_in_words(staff, e164, said):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_that_is_sent_twice_at_once_is_added_once(client):
+def test_a_number_that_is_sent_twice_in_parallel_is_added_once(client):
     client.force_login(make_staff())
     answers = []
 
@@ -153,7 +153,7 @@ def test_a_number_is_found_by_each_spelling_among_numbers_and_keys(staff, spelli
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_with_calls_is_kept_and_says_why(client):
+def test_a_number_with_calls_cannot_be_deleted_and_the_page_says_why(client):
     client.force_login(make_staff())
     number = make_number(label="Hotline")
     send(client, number, "CALL_START")
@@ -170,7 +170,7 @@ def test_a_number_with_calls_is_kept_and_says_why(client):
     assert number.e164 == E164
 
 
-def test_a_number_without_calls_goes_and_takes_its_keys_along(staff):
+def test_a_number_without_calls_is_deleted_with_its_keys(staff):
     number = make_number()
     make_key(number)
 
@@ -184,7 +184,7 @@ def test_a_number_without_calls_goes_and_takes_its_keys_along(staff):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_is_shown_once_admits_posts_and_stands_nowhere_else(client, settings, caplog):
+def test_a_key_is_shown_once_admits_posts_and_is_stored_nowhere(client, settings, caplog):
     settings.PUBLIC_URL = "https://calls.example.com"
     client.force_login(make_staff())
     number = make_number()
@@ -208,7 +208,7 @@ def test_a_key_is_shown_once_admits_posts_and_stands_nowhere_else(client, settin
             assert cursor.fetchone() == (0,), table
 
 
-def test_the_form_sent_twice_issues_once(staff):
+def test_a_form_that_is_sent_twice_issues_one_key(staff):
     number = make_number()
     first, second = (staff.post(f"{ISSUE}?number={number.pk}", {"newest": 0, "access_key": ""}) for _ in range(2))
 
@@ -218,7 +218,7 @@ def test_the_form_sent_twice_issues_once(staff):
     assert number.access_keys.count() == 1
 
 
-def test_a_short_key_of_ones_own_is_taken_with_a_warning(staff):
+def test_a_short_key_that_staff_enter_is_accepted_with_a_warning(staff):
     page = ask(staff, ISSUE, make_number(), access_key="brought-1")
 
     assert keys_shown(page) == ["brought-1"]
@@ -234,7 +234,7 @@ def test_a_short_key_of_ones_own_is_taken_with_a_warning(staff):
         ({"expires_at_0": "soon"}, "Enter a valid date"),
     ],
 )
-def test_what_cannot_be_issued_is_said_on_the_form(staff, answers, said):
+def test_a_key_that_cannot_be_issued_is_reported_on_the_form(staff, answers, said):
     page = ask(staff, ISSUE, make_number(), **answers)
 
     assert said in unescape(page.content.decode())
@@ -266,7 +266,7 @@ def test_keys_of_several_numbers_are_issued_from_the_list(staff, action, address
     assert len(set(made)) == 2
 
 
-def test_rotating_lets_the_live_keys_run_out_after_the_overlap(staff):
+def test_rotating_makes_live_keys_expire_after_the_overlap(staff):
     number = make_number()
     make_key(number)
 
@@ -277,7 +277,7 @@ def test_rotating_lets_the_live_keys_run_out_after_the_overlap(staff):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_revoking_refuses_posts_at_once_after_asking(client):
+def test_revoking_asks_first_and_then_refuses_posts_at_once(client):
     client.force_login(make_staff())
     number = make_number()
     access_key = make_key(number)
@@ -313,14 +313,14 @@ def test_keys_are_revoked_from_their_list(staff):
 
 
 @pytest.mark.parametrize("address", [NUMBERS, ISSUE, ROTATE, KEYS, REVOKE, EVENTS])
-def test_those_who_are_no_staff_are_kept_out(client, db, address):
+def test_only_staff_have_access(client, db, address):
     make_number()
     assert client.get(address).status_code == 302
     client.force_login(make_user())
     assert client.get(address)["Location"].startswith("/admin/login/")
 
 
-def test_who_may_only_look_at_numbers_cannot_touch_their_keys(client, db):
+def test_users_who_may_only_view_numbers_cannot_change_their_keys(client, db):
     number = make_number()
     access_key = make_key(number)
     client.force_login(make_staff(permissions=["calls.view_destinationnumber", "calls.view_accesskey"]))
@@ -335,7 +335,7 @@ def test_who_may_only_look_at_numbers_cannot_touch_their_keys(client, db):
     assert number.access_keys.filter(revoked_at=None).count() == 1
 
 
-def test_who_may_change_numbers_may_issue_and_revoke_keys(client, db):
+def test_users_who_may_change_numbers_may_issue_and_revoke_keys(client, db):
     number = make_number()
     client.force_login(make_staff(permissions=["calls.change_destinationnumber", "calls.view_destinationnumber"]))
 
@@ -345,12 +345,12 @@ def test_who_may_change_numbers_may_issue_and_revoke_keys(client, db):
 
 
 @pytest.mark.parametrize("model", ["accesskey", "callevent", "call"])
-def test_what_posts_write_is_not_added_by_hand(staff, model):
+def test_rows_that_posts_write_cannot_be_added_by_hand(staff, model):
     assert staff.get(f"/admin/calls/{model}/add/").status_code == 403
 
 
 @pytest.mark.parametrize("query", ["", "?number=", "?number=x", "?number=999999", "?number=1%00"])
-def test_a_key_page_without_a_number_leads_back_to_the_list(staff, query):
+def test_a_key_page_without_a_number_redirects_to_the_list(staff, query):
     assert staff.get(ISSUE + query)["Location"] == NUMBERS
 
 
@@ -359,7 +359,7 @@ def test_a_key_page_without_a_number_leads_back_to_the_list(staff, query):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("address", [NUMBERS, KEYS, EVENTS])
-def test_lists_ask_as_many_questions_for_many_rows_as_for_few(client, address):
+def test_lists_run_as_many_queries_for_many_rows_as_for_few(client, address):
     client.force_login(make_staff())
 
     def add(n):

@@ -60,7 +60,7 @@ def rows(staff):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("own_intake")
-def test_the_admin_writes_dates_as_the_pages_do(staff, rows):
+def test_the_admin_shows_dates_in_the_format_of_the_pages(staff, rows):
     wrong, without = {}, []
     for model, row in rows.items():
         name = f"admin:{model._meta.label_lower.replace('.', '_')}"
@@ -82,7 +82,7 @@ def test_the_admin_writes_dates_as_the_pages_do(staff, rows):
 
 
 @pytest.mark.django_db
-def test_histories_write_dates_as_the_pages_do(staff):
+def test_histories_show_dates_in_the_format_of_the_pages(staff):
     staff.post("/admin/auth/group/add/", {"name": "Managers"})
     words = words_of(staff.get(reverse("admin:auth_group_history", args=[Group.objects.get().pk])))
     assert f"{timezone.localtime(LogEntry.objects.get().action_time):%-d %b %Y, %H:%M}" in words
@@ -93,7 +93,7 @@ def test_histories_write_dates_as_the_pages_do(staff):
 @pytest.mark.parametrize(
     "typed", ["24 Dec 2026", "24 December 2026", "24.12.2026", "24.12.26", "2026-12-24", "4 Jan 2027", "04 Jan 2027"]
 )
-def test_a_date_is_read_as_it_is_shown_and_as_people_type_it(staff, typed):
+def test_a_date_is_accepted_as_shown_and_in_common_spellings(staff, typed):
     form = {"name": "Office hours", "state": "", "weekly-TOTAL_FORMS": 0, "weekly-INITIAL_FORMS": 0}
     form |= {"days-TOTAL_FORMS": 1, "days-INITIAL_FORMS": 0, "days-0-day": typed}
     assert staff.post("/admin/calls/openinghours/add/", form).status_code == 302
@@ -106,14 +106,14 @@ def test_a_date_is_read_as_it_is_shown_and_as_people_type_it(staff, typed):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["12/24/2026", "24/12/2026", "04/03/2026"])
-def test_a_date_whose_day_could_be_its_month_is_not_guessed(staff, typed):
+def test_a_date_with_ambiguous_day_and_month_is_refused(staff, typed):
     form = {"name": "Office hours", "state": "", "weekly-TOTAL_FORMS": 0, "weekly-INITIAL_FORMS": 0}
     form |= {"days-TOTAL_FORMS": 1, "days-INITIAL_FORMS": 0, "days-0-day": typed}
     assert "Enter a valid date." in staff.post("/admin/calls/openinghours/add/", form).content.decode()
 
 
 @pytest.mark.django_db
-def test_saving_a_form_as_it_is_shown_changes_no_time(staff):
+def test_saving_an_unchanged_form_changes_no_time(staff):
     user = make_user(last_login=AT, date_joined=AT)
     address = f"/admin/auth/user/{user.pk}/change/"
     page = staff.get(address).content.decode()

@@ -208,7 +208,7 @@ def staff(client, db):
 
 
 @pytest.mark.parametrize(("rule", "form", "said"), CASES)
-def test_what_breaks_a_rule_is_refused_in_one_sentence(staff, rule, form, said):
+def test_input_that_violates_a_rule_is_refused_with_one_message(staff, rule, form, said):
     address, answers = form
     if address == ISSUE:
         address += str(DestinationNumber.objects.get().pk)
@@ -254,12 +254,12 @@ def rules_of(model):
             yield f"{name} limits" if is_limit else f"{name} {getattr(validator, '__name__', type(validator).__name__)}"
 
 
-def test_every_rule_that_a_form_can_meet_has_a_case():
+def test_every_rule_that_a_form_can_violate_has_a_case():
     tried = {rule for rule, _form, _said in CASES}
     assert not {rule for model in models_of_forms() for rule in rules_of(model)} - tried
 
 
-def test_every_constraint_that_a_form_can_meet_has_a_message_of_ours():
+def test_every_constraint_that_a_form_can_violate_has_its_own_message():
     lacking = [
         constraint.name
         for model in models_of_forms()

@@ -50,7 +50,7 @@ def test_a_post_with_its_numbers_key_is_stored_and_answered_with_an_empty_object
         ({"requestType": "FORWARD_ANSWER"}, "no_destination"),
     ],
 )
-def test_odd_posts_are_kept_and_flagged(client, number, change, flag):
+def test_odd_posts_are_stored_and_flagged(client, number, change, flag):
     answer = post(client, post_body("CALL_START", number, **change))
 
     assert answer.status_code == 200
@@ -59,7 +59,7 @@ def test_odd_posts_are_kept_and_flagged(client, number, change, flag):
     assert event.call.has_odd_posts
 
 
-def test_what_postgresql_refuses_is_kept_whole_in_the_payload(client, number):
+def test_characters_that_postgresql_refuses_are_kept_in_the_payload(client, number):
     post(client, post_body("CALL_START", number, call_uuid="a\0b\ud800c", note="x\0y"))
 
     event = CallEvent.objects.get()
@@ -69,7 +69,7 @@ def test_what_postgresql_refuses_is_kept_whole_in_the_payload(client, number):
     assert json.loads(event.payload)["variables"]["note"] == "x\0y"
 
 
-def test_ids_too_long_to_be_searched_stay_apart(client, number):
+def test_ids_longer_than_the_limit_stay_distinct(client, number):
     post(client, post_body("CALL_START", number, call_uuid="x" * 9000 + "1", correlation_id=None))
     post(client, post_body("CALL_START", number, call_uuid="x" * 9000 + "2", correlation_id=None))
 
@@ -77,7 +77,7 @@ def test_ids_too_long_to_be_searched_stay_apart(client, number):
     assert max(map(len, Call.objects.values_list("call_uuid", flat=True))) <= 200
 
 
-def test_a_post_without_number_is_refused_where_its_key_opens_two(client, number):
+def test_a_post_without_number_is_refused_if_its_key_admits_two_numbers(client, number):
     make_key(make_number("+4930123456"), ACCESS_KEY)
 
     answer = post(client, post_body("CALL_START", number, destination_number=None))
@@ -99,7 +99,7 @@ def test_a_post_without_number_is_refused_where_its_key_opens_two(client, number
         {"destination_number": "x" * 60_000},
     ],
 )
-def test_every_failed_key_or_number_is_answered_alike(client, number, change):
+def test_every_wrong_key_or_number_gets_the_same_answer(client, number, change):
     make_key(make_number("+4930123456"))
 
     answer = post(client, post_body("CALL_START", number, **change))
@@ -153,13 +153,13 @@ def test_all_spellings_of_a_number_are_one_number(client, number, spelling):
     ],
     ids=lambda body: body[:24].decode("ascii", "replace"),
 )
-def test_what_is_no_proper_json_object_is_bad_json(client, number, body):
+def test_a_body_that_is_not_a_valid_json_object_is_bad_json(client, number, body):
     answer = raw(client, body)
 
     assert (answer.status_code, answer.content, stored()) == (400, b'{"error":"bad_json"}', 0)
 
 
-def test_the_limits_themselves_are_within(client, number):
+def test_values_exactly_at_the_limits_are_accepted(client, number):
     deep = json.loads("[" * 14 + "]" * 14)  # in `variables`, in the post: 16 levels
     answer = post(client, post_body("CALL_START", number, deep=deep, long=10**63, exact=0.1))
 
@@ -175,7 +175,7 @@ def test_numbers_keep_every_digit(client, number):
     assert "1.2345678901234567890123" in CallEvent.objects.get().payload
 
 
-def test_a_byte_order_mark_does_no_harm(client, number):
+def test_a_byte_order_mark_is_accepted(client, number):
     assert raw(client, b"\xef\xbb\xbf" + json.dumps(post_body("CALL_START", number)).encode()).status_code == 200
 
 
@@ -189,7 +189,7 @@ def test_a_byte_order_mark_does_no_harm(client, number):
         {"requestType": ["CALL_START"]},
     ],
 )
-def test_an_unusable_request_type_is_bad_post_with_a_live_key_and_forbidden_without(client, number, change):
+def test_an_invalid_request_type_is_bad_post_with_a_live_key_and_forbidden_without(client, number, change):
     answer = post(client, post_body("CALL_START", number, **change))
     assert (answer.status_code, answer.content) == (400, b'{"error":"bad_post"}')
 
@@ -199,13 +199,13 @@ def test_an_unusable_request_type_is_bad_post_with_a_live_key_and_forbidden_with
 
 
 @pytest.mark.parametrize("variables", [None, [], "text", 7])
-def test_unusable_variables_are_bad_post(client, number, variables):
+def test_invalid_variables_are_bad_post(client, number, variables):
     body = post_body("CALL_START", number) | {"variables": variables}
 
     assert post(client, body).content == b'{"error":"bad_post"}'
 
 
-def test_64_kib_are_read_and_one_byte_more_is_too_large(client, number):
+def test_64_kib_are_accepted_and_one_byte_more_is_too_large(client, number):
     body = json.dumps(post_body("CALL_START", number, note="")).encode()
     filled = body.replace(b'"note": ""', b'"note": "' + b"x" * (65536 - len(body)) + b'"')
     assert len(filled) == 65536
@@ -218,7 +218,7 @@ def test_64_kib_are_read_and_one_byte_more_is_too_large(client, number):
 
 
 @pytest.mark.parametrize("framing", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"SERVER_PROTOCOL": "HTTP/2"}])
-def test_a_body_whose_length_is_not_given_beforehand_is_read(client, number, framing):
+def test_a_body_without_a_declared_length_is_read(client, number, framing):
     def send_unmeasured(body):
         environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/tenios/posts", "wsgi.input": BytesIO(body)}
         return client.request(**environ, **framing)
@@ -260,13 +260,13 @@ def test_another_method_is_405_with_allow(client, method, path):
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
 
 
-def test_any_host_and_any_accept_header_will_do(client, number):
+def test_any_host_and_any_accept_header_are_accepted(client, number):
     body = json.dumps(post_body("CALL_START", number))
 
     assert raw(client, body, host="calls.example.org", accept="text/html").content == b"{}"
 
 
-def test_the_key_is_nowhere_in_what_is_stored(client, number):
+def test_no_stored_value_contains_the_key(client, number):
     hiding = {"accessKey": ACCESS_KEY}
     body = post_body("CALL_START", number, note=f"key: {ACCESS_KEY}!", access_key=ACCESS_KEY, blockType=ACCESS_KEY)
     body["variables"] |= {"inner": [hiding, {ACCESS_KEY: 1}], "AccessKey": "x"}
@@ -277,11 +277,11 @@ def test_the_key_is_nowhere_in_what_is_stored(client, number):
     assert "key: [access key]!" in everything
 
 
-def test_health_is_200_while_posts_can_be_kept(client, db):
+def test_health_is_200_while_posts_can_be_stored(client, db):
     assert client.get("/healthz", headers={"host": "10.0.0.1"}).status_code == 200
 
 
-def test_a_connection_that_was_cut_is_made_anew_and_no_post_is_refused(client, number):
+def test_a_terminated_connection_is_reopened_and_no_post_is_refused(client, number):
     for _ in range(3):
         assert post(client, post_body("CALL_START", number)).status_code == 200
         with connection.cursor() as cursor:
@@ -294,7 +294,7 @@ def test_a_connection_that_was_cut_is_made_anew_and_no_post_is_refused(client, n
     assert stored() == 4
 
 
-def test_another_api_view_is_closed_unless_it_says_otherwise(rf, db):
+def test_api_views_are_closed_by_default(rf, db):
     from django.contrib.auth.models import AnonymousUser
     from rest_framework.response import Response
     from rest_framework.views import APIView

@@ -76,7 +76,7 @@ def what_calls_came_to():
 
 
 @pytest.mark.slow
-def test_history_comes_to_the_same_as_the_same_posts_through_the_endpoint():
+def test_history_equals_the_same_posts_sent_to_the_endpoint():
     until = timezone.now()
     start = until - timedelta(days=20)
     span = {"calls": 300, "start": start, "until": until, "seed": "1"}
@@ -114,7 +114,7 @@ def test_the_same_options_again_change_nothing_and_another_seed_adds():
     assert Call.objects.count() == 120
 
 
-def test_a_run_that_was_stopped_is_completed_by_the_next():
+def test_an_interrupted_run_is_completed_by_the_next():
     backfill()
     complete = what_calls_came_to()
     Call.objects.filter(pk__in=Call.objects.order_by("-pk").values("pk")[:20]).delete()
@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_is_completed_by_the_next():
     assert what_calls_came_to() == complete
 
 
-def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
+def test_history_is_in_the_past_and_silent_calls_are_closed():
     backfill(calls=400)
     assert not CallEvent.objects.filter(received_at__gt=UNTIL).exists()
     old = Call.objects.filter(ended_at=None, last_post_at__lt=UNTIL - timedelta(hours=5))
@@ -132,7 +132,7 @@ def test_history_lies_in_the_past_and_what_fell_silent_is_closed():
     assert not old.filter(silent_at=None).exists()
 
 
-def test_numbers_are_made_when_missing_and_no_key_stays_live():
+def test_missing_numbers_are_created_and_no_key_stays_live():
     kept = DestinationNumber.objects.create(e164=profiles.PROFILES[0].e164, label="Ours")
 
     backfill(numbers=9)
@@ -146,12 +146,12 @@ def test_numbers_are_made_when_missing_and_no_key_stays_live():
 
 
 @pytest.mark.parametrize("options", [{"calls": 0}, {"days": 0}, {"numbers": 0}, {"numbers": 5000}])
-def test_options_that_make_no_sense_are_refused(options):
+def test_invalid_options_are_refused(options):
     with pytest.raises(CommandError, match="must be"):
         backfill(**options)
 
 
-def test_the_demo_prepares_numbers_history_and_a_manager_of_some(monkeypatch):
+def test_the_demo_creates_numbers_history_and_a_manager_of_some_numbers(monkeypatch):
     monkeypatch.setenv("DEMO_MANAGER_PASSWORD", "a password for the demo")
     for _ in range(2):  # the second run finds all in place
         call_command("demo", once=True, calls_a_week=120, stdout=StringIO())
@@ -164,13 +164,13 @@ def test_the_demo_prepares_numbers_history_and_a_manager_of_some(monkeypatch):
     assert not ChangedQuarterHour.objects.exists()  # counted
 
 
-def test_history_has_no_future():
+def test_history_cannot_end_in_the_future():
     with pytest.raises(CommandError, match="lies in the future"):
         backfill(until=timezone.now() + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_demo_between_two_posts_and_is_given_back_afterwards(number):
+def test_a_signal_stops_the_demo_and_its_handler_is_restored_afterwards(number):
     before = signal.getsignal(number)
     with demo.stopped_by_signals() as stopped:
         assert not stopped.is_set()

@@ -70,7 +70,7 @@ def judge(client, bodies):
     assert CallEvent.objects.count() == before + taken + 1
 
 
-def nothing_is_odd_about_what_is_kept():
+def check_stored_payloads():
     """Every payload is ASCII JSON, and neither it nor anything else holds the key."""
     intake.get_intake().close()
     for payload in CallEvent.objects.values_list("payload", flat=True).iterator():
@@ -86,7 +86,7 @@ def nothing_is_odd_about_what_is_kept():
 # --- Bodies by name --------------------------------------------------------------------------
 
 
-def test_every_body_of_the_corpus_is_answered_as_documented_and_the_next_good_post_is_taken(client, number):
+def test_every_body_of_the_corpus_is_answered_as_documented_and_the_next_good_post_is_accepted(client, number):
     assert len({one.name for one in CASES}) == len(CASES) > 500
     wrong, taken = [], 0
     for one in CASES:
@@ -97,10 +97,10 @@ def test_every_body_of_the_corpus_is_answered_as_documented_and_the_next_good_po
         assert send(client, json.dumps(start()).encode()).status_code == 200, f"after {one.name}"
     assert not wrong, "\n".join(wrong)
     assert CallEvent.objects.count() == taken + len(CASES)
-    nothing_is_odd_about_what_is_kept()
+    check_stored_payloads()
 
 
-def test_what_was_kept_shows_harmlessly_everywhere(client, number):
+def test_stored_posts_are_harmless_on_every_page(client, number):
     for n, text in enumerate(TEXTS.values()):
         shown = dict.fromkeys(("correlation_id", "caller_id_number", "callback_id", "digits"), text)
         body = start(call_uuid=f"{n} {text}", blockType=text, destination=text, destinationType=text, **shown)
@@ -124,7 +124,7 @@ def test_what_was_kept_shows_harmlessly_everywhere(client, number):
             assert re.fullmatch(r"\+[1-9]\d{1,14}", one) or not re.match(r"[\t\r\n]|[\s\"]*[=+@＝＋－＠-]", one), one
 
 
-def test_refused_bodies_show_harmlessly_to_staff(client, number):
+def test_refused_bodies_are_harmless_on_the_pages_of_staff(client, number):
     client.force_login(make_staff())
     for text in TEXTS.values():
         body = post_body("CALL_START", text, "some-other-key-0123", call_uuid=text, requestType=text)
@@ -139,7 +139,7 @@ def test_refused_bodies_show_harmlessly_to_staff(client, number):
         assert not re.search(r"<script>|<svg onload|\bonmouseover=\"alert", html), page
 
 
-def test_all_that_is_forbidden_is_answered_alike_to_the_byte_and_by_the_same_way(client, number):
+def test_all_forbidden_posts_get_the_same_bytes_on_the_same_code_path(client, number):
     other = make_number("+4930123456")
     make_key(other, "the-key-of-another-0123")
     bodies = {
@@ -209,7 +209,7 @@ SHARES = {"bytes": 0.1, "json": 0.2, "near": 0.7}
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("half", [0, 1])
-def test_bodies_that_nobody_thought_of(client, number, kind, half):
+def test_random_bodies_are_answered_as_documented(client, number, kind, half):
     batches = max(1, int(BODIES * SHARES[kind]) // A_BATCH // 2)
 
     @seed(half if BODIES <= IN_CI else random.randrange(2**32))
@@ -221,10 +221,10 @@ def test_bodies_that_nobody_thought_of(client, number, kind, half):
         judge(client, bodies)
 
     withstands()
-    nothing_is_odd_about_what_is_kept()
+    check_stored_payloads()
 
 
-def test_the_seams_of_the_corpus_hold_together():
+def test_every_case_of_the_corpus_is_well_formed():
     """A case is what it says: a body as bytes, and one of the documented answers."""
     assert case("x", {}, (403, "forbidden")).body == b"{}"
     assert {(one.status, one.code) for one in CASES} == {

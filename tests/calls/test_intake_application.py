@@ -31,7 +31,7 @@ def ask(path, method="GET", body=None, **environ):
 
 
 @pytest.mark.parametrize("path", ["/tenios/posts", "/tenios/posts/"])
-def test_a_post_is_kept(path):
+def test_a_post_is_stored(path):
     number = make_number()
     make_key(number, ACCESS_KEY)
 
@@ -41,7 +41,7 @@ def test_a_post_is_kept(path):
     assert CallEvent.objects.count() == 1
 
 
-def test_a_post_opens_no_connection_of_a_thread():
+def test_a_post_opens_no_database_connection_of_its_thread():
     number = make_number()
     make_key(number, ACCESS_KEY)
     connections.close_all()
@@ -50,14 +50,14 @@ def test_a_post_opens_no_connection_of_a_thread():
     assert connections["default"].connection is None
 
 
-def test_health_is_told():
+def test_health_is_answered():
     status, _, content = ask("/healthz")
 
     assert status == "200 OK"
     assert json.loads(content)["status"] == "ok"
 
 
-def test_probes_that_wait_leave_threads_for_posts():
+def test_waiting_probes_leave_threads_for_posts():
     number = make_number()
     make_key(number, ACCESS_KEY)
     held = 0
@@ -77,7 +77,7 @@ def test_probes_that_wait_leave_threads_for_posts():
 
 @pytest.mark.parametrize("path", ["/", "/reports/", "/admin/", "/metrics", "/tenios/", "/healthz/", "/static/x"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_everything_else_is_not_found(path, method, caplog):
+def test_all_other_addresses_are_not_found(path, method, caplog):
     status, headers, content = ask(path, method)
 
     assert (status, json.loads(content)) == ("404 Not Found", {"error": "not_found"})
@@ -85,13 +85,13 @@ def test_everything_else_is_not_found(path, method, caplog):
     assert not caplog.text  # a stranger who tries addresses fills no log
 
 
-def test_a_header_that_nobody_can_read_is_the_senders_fault():
+def test_an_unreadable_header_is_answered_with_400():
     answer = ask("/tenios/posts", "POST", CONTENT_TYPE="application/json; charset*=bogus''%41")
 
     assert (answer[0], answer[2]) == ("400 Bad Request", b'{"error": "bad_header"}')
 
 
-def test_no_app_of_the_pages_is_loaded():
+def test_the_apps_of_pages_are_not_loaded():
     """In a process of its own: the one of the tests has all apps."""
     pages = {"config.urls", "config.warming", "reports", "xlsxwriter"}
     program = f"import sys, config.intake_wsgi; print({pages} & set(sys.modules))"

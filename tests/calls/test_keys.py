@@ -28,7 +28,7 @@ def number(db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_admits_posts_for_its_number_alone(client):
+def test_a_key_admits_posts_only_for_its_number(client):
     number, other = make_number(), make_number(OTHER)
     access_key = access_keys.issue_key(number)
     access_keys.issue_key(other)
@@ -46,11 +46,11 @@ def test_the_same_key_may_serve_several_numbers(client):
     assert answer(client, BROUGHT, OTHER) == 200
 
 
-def test_a_made_key_can_be_given_to_any_command_line():
+def test_a_generated_key_is_safe_on_every_command_line():
     assert all(len(key) == 32 and key.isalnum() and key.isascii() for key in (keys.generate() for _ in range(500)))
 
 
-def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
+def test_a_generated_key_is_long_and_only_its_fingerprint_is_stored(number):
     access_key = access_keys.issue_key(number)
 
     key = number.access_keys.get()
@@ -60,7 +60,7 @@ def test_a_made_key_is_long_and_kept_as_its_fingerprint_alone(number):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_table_holds_a_key_that_was_issued_and_posted_with(client):
+def test_no_table_contains_a_key_that_was_issued_and_used(client):
     access_key = access_keys.issue_key(make_number())
     assert post(client, post_body("CALL_START", key=access_key, note=f"my key is {access_key}")).status_code == 200
 
@@ -84,7 +84,7 @@ def test_no_table_holds_a_key_that_was_issued_and_posted_with(client):
         ("CALL_START", "word"),
     ],
 )
-def test_a_key_that_cannot_serve_is_refused(number, access_key, code):
+def test_an_unsuitable_key_is_refused(number, access_key, code):
     with pytest.raises(ValidationError) as refused:
         access_keys.issue_key(number, access_key=access_key)
 
@@ -93,7 +93,7 @@ def test_a_key_that_cannot_serve_is_refused(number, access_key, code):
 
 
 @pytest.mark.parametrize("access_key", ["12345678", "XXXXXXXXX", "ein Schlüssel"])
-def test_a_key_that_stands_in_tenios_already_is_taken(number, access_key):
+def test_a_key_that_is_entered_in_tenios_already_is_accepted(number, access_key):
     assert access_keys.issue_key(number, access_key=access_key) == access_key
 
 
@@ -135,7 +135,7 @@ def test_a_number_has_at_most_three_keys_that_are_live_or_will_be(number):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_do_not_get_past_the_limit():
+def test_two_parallel_requests_cannot_exceed_the_limit():
     number = make_number()
     for _ in range(access_keys.MOST_LIVE_KEYS - 1):
         make_key(number)
@@ -205,7 +205,7 @@ def test_a_rotation_that_would_make_four_live_keys_changes_nothing(number):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_revoked_key_is_refused_at_once_and_others_go_on(client):
+def test_a_revoked_key_is_refused_at_once_and_others_continue_to_work(client):
     number = make_number()
     revoked, kept = access_keys.issue_key(number), access_keys.issue_key(number)
     assert answer(client, revoked) == 200
@@ -258,7 +258,7 @@ def test_revoking_again_keeps_the_first_time(number):
     ],
     ids=["before the year 1", "after the year 9999"],
 )
-def test_a_time_that_could_not_be_read_again_is_refused(number, field, moment):
+def test_a_time_that_python_cannot_read_from_the_database_is_refused(number, field, moment):
     with pytest.raises(ValidationError):
         access_keys.issue_key(number, **{field: moment})
 

@@ -74,7 +74,7 @@ def outline(call_uuid):
     shuffle=st.randoms(use_true_random=False),
     at_once=st.booleans(),
 )
-def test_order_repeats_and_batches_change_nothing(number, write, chosen, shuffle, at_once):
+def test_order_repetition_and_batches_change_nothing(number, write, chosen, shuffle, at_once):
     bodies = [samples()[index] for index in chosen]
     in_order, shuffled = next(uuids), next(uuids)
     moments = [TEN + timedelta(seconds=index) for index in range(len(bodies))]
@@ -103,7 +103,7 @@ def test_order_repeats_and_batches_change_nothing(number, write, chosen, shuffle
 
 @EXAMPLES
 @given(order=st.permutations(range(5)), at_once=st.booleans())
-def test_whatever_order_the_five_posts_are_received_in_the_call_is_the_same(number, write, order, at_once):
+def test_the_call_is_the_same_for_every_order_of_the_five_posts(number, write, order, at_once):
     reference, call_uuid = next(uuids), next(uuids)
     write([parsed(body, reference, TEN + timedelta(seconds=index)) for index, body in enumerate(samples())])
 
@@ -131,7 +131,7 @@ def test_two_identical_block_ends_are_two_blocks(number):
     assert (counts.blocks, counts.calls) == (2, 1)
 
 
-def test_the_same_post_taken_twice_is_one_event(number, write):
+def test_the_same_post_written_twice_is_one_event(number, write):
     post = parsed(post_body("BLOCK_END", number), "a", TEN)
 
     assert write([post]) == write([post, post]) == {str(post.ingest_id)}
@@ -151,7 +151,7 @@ def run_at_once(tasks):
             future.result()
 
 
-def test_posts_of_one_call_at_once_from_several_processes_merge_into_one_call(number):
+def test_posts_of_one_call_written_in_parallel_merge_into_one_call(number):
     run_at_once(
         [
             partial(
@@ -170,7 +170,7 @@ def test_posts_of_one_call_at_once_from_several_processes_merge_into_one_call(nu
     assert {call.first_post_at.second for call in Call.objects.all()} == {0}
 
 
-def test_large_batches_of_the_same_calls_at_once_do_not_deadlock(number):
+def test_large_parallel_batches_of_the_same_calls_do_not_deadlock(number):
     def batch(seed):
         together = [
             parsed(body, f"call {index}", TEN + timedelta(seconds=index)) for index in range(25) for body in samples()
@@ -215,7 +215,7 @@ def test_without_a_start_the_caller_is_that_of_the_earliest_post_that_names_one(
     assert Call.objects.get().caller_id_number == "+491702222222"
 
 
-def test_a_customer_number_other_than_the_numbers_own_is_a_contradiction(number):
+def test_a_customer_number_that_differs_from_the_numbers_own_is_a_contradiction(number):
     take(number, "CALL_START", TEN, customerNumber=200000)
     assert not Call.objects.contradicting().exists()
     assert not Call.objects.get().customer_number_differs
@@ -228,7 +228,7 @@ def test_a_customer_number_other_than_the_numbers_own_is_a_contradiction(number)
     assert not Call.objects.get().customer_number_differs
 
 
-def test_two_spellings_of_a_caller_are_no_contradiction(number):
+def test_two_spellings_of_a_caller_are_not_a_contradiction(number):
     take(number, "CALL_START", TEN, caller_id_number="+4917012345678")
     take(number, "CALL_END", TEN, caller_id_number="0170 12345678")
 
@@ -306,18 +306,18 @@ def plan_among_many_calls(number, statement):
 
 
 @pytest.mark.parametrize("statement", [writer.KEEP_POSTS, writer.WAITING_CALLS], ids=["keep", "reunite"])
-def test_a_call_is_looked_up_by_its_correlation_id_not_among_all_of_its_number(number, statement):
+def test_a_call_is_found_by_an_index_on_correlation_id(number, statement):
     assert "Scan using call_correlation" in plan_among_many_calls(number, statement)
 
 
-def test_the_open_call_of_a_caller_is_looked_up_among_the_open_ones_not_among_all_withheld(number):
+def test_the_open_call_of_a_caller_is_found_by_the_index_of_open_calls(number):
     plan = plan_among_many_calls(number, writer.KEEP_POSTS)
 
     assert "call_open" in plan
     assert "call_caller_begins" not in plan
 
 
-def test_posts_known_by_a_correlation_id_alone_are_one_call_until_one_names_its_call_uuid(number):
+def test_posts_with_only_a_correlation_id_are_one_call_until_one_names_its_call_uuid(number):
     for second, kind in enumerate(["CALL_START", "BLOCK_END", "CALL_END"]):
         take(number, kind, TEN + timedelta(seconds=second), call_uuid=None, correlation_id="c")
 
@@ -355,7 +355,7 @@ def wait_until_one_waits(watch):
         assert monotonic() < until
 
 
-def test_a_post_whose_statement_was_chosen_to_end_a_deadlock_is_written_all_the_same(number):
+def test_a_post_is_written_although_its_statement_was_cancelled_by_a_deadlock(number):
     for call_uuid in ("a", "b"):
         take(number, "CALL_START", TEN, call_uuid=call_uuid, correlation_id=call_uuid)
     batches = writer.Writer("calltally writer")
@@ -389,7 +389,7 @@ def test_a_post_without_any_id_joins_the_open_call_of_its_caller(number):
     assert (call.weakly_identified, call.answered_at) == (True, TEN + timedelta(seconds=9))
 
 
-def test_a_post_without_any_id_makes_a_new_weakly_identified_call_where_none_is_open(number):
+def test_a_post_without_any_id_creates_a_weakly_identified_call_if_none_is_open(number):
     nameless = {"call_uuid": None, "correlation_id": None}
     take(number, "CALL_START", TEN, call_uuid="u", correlation_id=None)
     take(number, "CALL_END", TEN + timedelta(seconds=5), call_uuid="u", correlation_id=None)
@@ -409,7 +409,7 @@ def test_a_post_without_any_id_does_not_join_a_call_older_than_the_silence_limit
     assert Call.objects.count() == 2
 
 
-def test_posts_without_any_id_at_once_make_one_call(number):
+def test_parallel_posts_without_any_id_make_one_call(number):
     body = post_body("BLOCK_END", number, call_uuid=None, correlation_id=None)
     nameless = [posts.parse(json.dumps(body).encode(), TEN + timedelta(seconds=second)) for second in range(8)]
     run_at_once([partial(write_apart, [post]) for post in nameless])
@@ -417,7 +417,7 @@ def test_posts_without_any_id_at_once_make_one_call(number):
     assert Call.objects.get().events.count() == 8
 
 
-def test_one_numbers_key_does_not_write_into_anothers_call(number):
+def test_a_key_cannot_write_into_a_call_of_another_number(number):
     other = make_number("+4930123456")
     take(number, "CALL_START", TEN, call_uuid="same")
     take(other, "CALL_END", TEN, call_uuid="same")
@@ -444,7 +444,7 @@ def test_a_call_without_posts_for_the_limit_falls_silent_and_is_counted_again(nu
     assert sum(counts.end_unknown for counts in QuarterHourCounts.objects.all()) == 1
 
 
-def test_closing_silent_calls_does_not_wait_for_posts_nor_for_a_limit_that_is_being_changed(number):
+def test_closing_silent_calls_waits_neither_for_posts_nor_for_a_change_of_the_limit(number):
     silent = datetime.now(UTC) - timedelta(hours=5)
     for call_uuid in ("a", "b"):
         take(number, "CALL_START", silent, call_uuid=call_uuid, correlation_id=call_uuid)

@@ -34,7 +34,7 @@ def is_open(text, *, state="NW", weekly=OFFICE, days=None):
         ("2026-09-27 12:00", False),  # a Sunday has no hours
     ],
 )
-def test_weekly_hours_begin_with_their_first_minute_and_end_before_their_last(moment, expected):
+def test_weekly_hours_include_their_first_minute_and_exclude_their_last(moment, expected):
     assert is_open(moment) is expected
 
 
@@ -55,7 +55,7 @@ def test_public_holidays_are_those_of_the_state(day, state, expected):
     assert is_open(f"{day} 10:00", state=state) is expected
 
 
-def test_a_single_day_goes_before_holiday_and_week():
+def test_a_single_day_takes_precedence_over_holidays_and_weekly_hours():
     days = {date(2026, 12, 25): ((600, 720),), date(2026, 9, 29): (), date(2026, 9, 27): ((0, 1440),)}
     assert is_open("2026-12-25 10:00", days=days)
     assert not is_open("2026-12-25 12:00", days=days)
@@ -63,7 +63,7 @@ def test_a_single_day_goes_before_holiday_and_week():
     assert is_open("2026-09-27 23:59", days=days)
 
 
-def test_the_clock_on_the_wall_decides_where_it_is_put_forward_and_back():
+def test_local_time_decides_when_the_clocks_change():
     night = Schedule("Europe/Berlin", {7: ((120, 180),)}, {}, "")
     # In autumn two to three comes twice, in spring not at all.
     assert [night.is_open(datetime(2026, 10, 25, hour, 30, tzinfo=UTC)) for hour in range(3)] == [True, True, False]
@@ -85,7 +85,7 @@ def hours():
 
 
 @pytest.mark.django_db
-def test_hours_as_they_are_stored(hours):
+def test_a_schedule_is_made_from_stored_hours(hours):
     schedule = hours.schedule()
     assert schedule.spans_on(date(2026, 9, 22)) == ((480, 720), (780, 1440))
     assert schedule.spans_on(date(2026, 9, 29)) == ()
@@ -93,7 +93,7 @@ def test_hours_as_they_are_stored(hours):
 
 
 @pytest.mark.django_db
-def test_numbers_of_the_same_hours_share_one_schedule(hours, django_assert_num_queries):
+def test_numbers_with_the_same_hours_share_a_schedule(hours, django_assert_num_queries):
     numbers = [make_number(f"+492215540030{n}", opening_hours=hours) for n in range(3)]
     make_number("+4922155400399")
     with django_assert_num_queries(4):
@@ -114,7 +114,7 @@ def test_the_database_keeps_spans_in_order(hours, span):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_that_is_given_other_hours_is_counted_again(hours):
+def test_a_number_is_counted_again_if_it_gets_other_hours(hours):
     number = make_number()
     take(number, "CALL_START", datetime(2026, 9, 22, 10, tzinfo=UTC))
     ChangedQuarterHour.objects.all().delete()

@@ -79,7 +79,7 @@ def test_hours_are_added_with_their_week_and_single_days(staff):
     assert hours.schedule().days == {date(2026, 12, 24): (), date(2026, 12, 31): ((480, 720), (780, 1440))}
 
 
-def test_new_hours_are_laid_out_for_every_weekday(staff):
+def test_new_hours_offer_a_line_for_every_weekday(staff):
     page = staff.get(HOURS + "add/").content.decode()
 
     assert 'name="weekly-TOTAL_FORMS" value="7"' in page
@@ -95,7 +95,7 @@ def test_new_hours_are_laid_out_for_every_weekday(staff):
         ([(weekday, "00:00", "00:00") for weekday in range(1, 8)], "Mon–Sun 00:00–24:00"),
     ],
 )
-def test_the_list_says_hours_in_words(staff, weekly, words):
+def test_the_list_shows_hours_as_text(staff, weekly, words):
     words = words or "Tue 08:00–12:00 + 13:00–24:00, Thu 08:00–18:00"
     staff.post(HOURS + "add/", filled(week=weekly))
     assert words in staff.get(HOURS).content.decode()
@@ -149,7 +149,7 @@ def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
         ),
     ],
 )
-def test_hours_that_cannot_be_are_refused_in_words(staff, lines, said):
+def test_invalid_hours_are_refused_with_a_message(staff, lines, said):
     page = staff.post(HOURS + "add/", filled(**{"week": [], "days": []} | lines))
 
     assert page.status_code == 200
@@ -157,12 +157,12 @@ def test_hours_that_cannot_be_are_refused_in_words(staff, lines, said):
     assert not OpeningHours.objects.exists()
 
 
-def test_a_name_is_given_once(staff, hours):
+def test_a_name_is_unique(staff, hours):
     page = staff.post(HOURS + "add/", filled(week=[], days=[]))
     assert "Opening hours of this name are here already." in page.content.decode()
 
 
-def test_lines_that_touch_do_not_overlap_and_a_line_taken_away_gives_room(staff, hours):
+def test_adjacent_lines_do_not_overlap_and_a_deleted_line_does_not_count(staff, hours):
     week = [(1, "08:00", "12:00"), (1, "07:00", "09:00"), (1, "09:00", "12:00")]
     change(staff, hours, week=week, deleted=["weekly-0"])
     assert hours.weekly.count() == 2
@@ -215,7 +215,7 @@ def test_a_change_of_shared_hours_logs_all_histories_in_one_statement(staff, hou
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_of_name_or_note_counts_nothing_again(staff, hours, called):
+def test_a_change_of_name_or_note_causes_no_recount(staff, hours, called):
     form = filled(hours, name="Office") | {"days-0-note": "Christmas Eve"}
     assert staff.post(f"{HOURS}{hours.pk}/change/", form).status_code == 302
 
@@ -225,7 +225,7 @@ def test_a_change_of_name_or_note_counts_nothing_again(staff, hours, called):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_number_is_given_hours_and_an_aim_on_its_page(staff, hours, called):
+def test_hours_and_target_of_a_number_are_set_on_its_page(staff, hours, called):
     other = OpeningHours.objects.create(name="Always closed")
     address = f"{NUMBERS}{called.pk}/change/"
     form = dict(staff.get(address).context["adminform"].form.initial) | {"managers": [], "customer_number": ""}
@@ -251,7 +251,7 @@ def test_hours_of_a_number_cannot_be_deleted(staff, hours):
     assert OpeningHours.objects.exists()
 
 
-def test_who_may_change_hours_may_change_their_lines_and_who_may_see_them_sees_them(client, hours):
+def test_permissions_for_hours_apply_to_their_lines(client, hours):
     client.force_login(make_staff("keeper", permissions=["calls.change_openinghours"]))
     change(client, hours, week=[(1, "08:00", "13:00")])
     assert hours.schedule().weekly == {1: ((480, 780),)}

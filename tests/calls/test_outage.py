@@ -72,7 +72,7 @@ def test_a_post_is_answered_200_while_the_database_is_away_and_drained_with_its_
     assert held().waiting == 0
 
 
-def test_posts_are_taken_again_as_soon_as_the_database_is_back(client, number, away):
+def test_posts_are_written_again_as_soon_as_the_database_is_back(client, number, away):
     back = away()
     post(client, start(number))
     back()
@@ -85,7 +85,7 @@ def test_posts_are_taken_again_as_soon_as_the_database_is_back(client, number, a
     assert CallEvent.objects.count() == 1
 
 
-def test_the_spool_is_for_its_owner_alone_and_holds_no_key(client, number, away):
+def test_only_its_owner_can_read_the_spool_and_it_contains_no_key(client, number, away):
     away()
     post(client, start(number, note=f"my key is {ACCESS_KEY}"))
 
@@ -99,7 +99,7 @@ def test_the_spool_is_for_its_owner_alone_and_holds_no_key(client, number, away)
 
 
 @pytest.mark.parametrize("table", ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey"])
-def test_a_locked_table_keeps_nobody_waiting_and_its_posts_are_there_once_afterwards(client, number, table):
+def test_a_locked_table_delays_no_post_and_its_posts_are_stored_once_afterwards(client, number, table):
     assert post(client, start(number)).status_code == 200
     with writer.connect() as other:
         with other.transaction():
@@ -114,7 +114,7 @@ def test_a_locked_table_keeps_nobody_waiting_and_its_posts_are_there_once_afterw
     assert held().waiting == 0
 
 
-def test_a_post_that_the_database_wrote_although_nobody_waited_for_it_any_more_is_there_once(client, number):
+def test_a_post_that_the_database_wrote_after_the_time_limit_is_stored_once(client, number):
     """The statement waits for a lock for longer than the request does, and then goes through."""
     assert post(client, start(number)).status_code == 200
     with writer.connect() as other, other.transaction():
@@ -130,7 +130,7 @@ def test_a_post_that_the_database_wrote_although_nobody_waited_for_it_any_more_i
     assert CallEvent.objects.count() == 2
 
 
-def test_a_table_that_is_missing_during_a_migration_sets_nothing_aside(client, number):
+def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, number):
     assert post(client, start(number)).status_code == 200
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent RENAME TO elsewhere")
@@ -157,7 +157,7 @@ def refusing(number):
         cursor.execute("ALTER TABLE calls_callevent DROP CONSTRAINT IF EXISTS refusing")
 
 
-def test_one_bad_row_of_a_batch_fails_alone(number, refusing):
+def test_one_bad_row_does_not_block_its_batch(number, refusing):
     batch = [
         posts.parse(json.dumps(post_body(kind, number, call_uuid=f"call {index}")).encode())
         for index, kind in enumerate(["BLOCK_END GOOD"] * 41 + ["BLOCK_END REFUSED"] + ["BLOCK_END GOOD"] * 22)
@@ -172,7 +172,9 @@ def test_one_bad_row_of_a_batch_fails_alone(number, refusing):
     own.close()
 
 
-def test_what_the_database_refuses_is_set_aside_shown_and_can_be_tried_again(client, number, refusing, away, capsys):
+def test_posts_that_the_database_refuses_are_quarantined_shown_and_retried(
+    client, number, refusing, away, capsys
+):
     assert post(client, post_body("BLOCK_END REFUSED", number, caller_id_number="+49301112223")).status_code == 200
     back = away()
     for _ in range(3):
@@ -196,7 +198,7 @@ def test_what_the_database_refuses_is_set_aside_shown_and_can_be_tried_again(cli
     assert held().set_aside == 0
 
 
-def test_keys_that_nobody_can_judge_are_judged_when_they_are_drained(client, number, away):
+def test_keys_that_cannot_be_checked_are_checked_when_posts_are_drained(client, number, away):
     back = away()  # before this process has read any key
     assert post(client, start(number)).status_code == 200
     assert post(client, start(number, "not-a-key-of-ours-12345")).status_code == 200
@@ -209,7 +211,7 @@ def test_keys_that_nobody_can_judge_are_judged_when_they_are_drained(client, num
     assert (held().waiting, held().set_aside) == (0, 1)
 
 
-def test_a_key_known_to_be_over_or_missing_is_refused_without_the_database_too(client, number, away, own_intake):
+def test_an_ended_or_missing_key_is_refused_without_the_database_too(client, number, away, own_intake):
     for name, end in (("revoked", "revoked_at"), ("expired", "expires_at")):
         make_key(number, f"{name}-key-0123456789", **{end: timezone.now() - timedelta(minutes=1)})
     post(client, start(number))
@@ -237,7 +239,7 @@ def test_a_key_revoked_while_its_post_waits_is_judged_by_the_time_of_receipt(cli
     assert CallEvent.objects.count() == 1
 
 
-def test_with_a_full_spool_and_no_database_a_post_is_answered_503_and_health_says_so(client, number, settings, away):
+def test_a_full_spool_without_a_database_answers_503_and_health_reports_it(client, number, settings, away):
     settings.SPOOL_MOST_MB = 1
     own = intake.Intake(open_spool())
     make_key(number, "another-key-0123456789")
@@ -266,7 +268,7 @@ def test_with_a_full_spool_and_no_database_a_post_is_answered_503_and_health_say
     assert client.get("/healthz").status_code == 200
 
 
-def test_posts_that_nobody_can_judge_leave_room_for_those_known_good(number, tmp_path):
+def test_posts_with_unchecked_keys_leave_room_for_those_with_live_keys(number, tmp_path):
     spool = Spool(tmp_path / "posts.sqlite3", 1024 * 1024)
 
     def large(index):
@@ -281,7 +283,7 @@ def test_posts_that_nobody_can_judge_leave_room_for_those_known_good(number, tmp
     spool.close()
 
 
-def test_a_spool_that_was_emptied_gives_its_room_back(number, tmp_path):
+def test_a_spool_that_was_emptied_returns_its_space(number, tmp_path):
     with contextlib.closing(Spool(tmp_path / "posts.sqlite3", 64 * 1024 * 1024)) as spool:
 
         def size():
@@ -298,7 +300,7 @@ def test_a_spool_that_was_emptied_gives_its_room_back(number, tmp_path):
         assert len(spool.waiting(200)) == 50
 
 
-def test_those_who_write_to_the_spool_at_the_same_time_take_turns(tmp_path):
+def test_parallel_writers_of_the_spool_take_turns(tmp_path):
     class SlowDisk(list):
         def __iter__(self):
             time.sleep(0.02)  # nobody else writes meanwhile, as while a sync takes long
@@ -342,7 +344,7 @@ def test_a_drainer_that_was_killed_before_it_could_delete_writes_nothing_twice(c
     own.close()
 
 
-def test_a_file_that_is_no_spool_is_moved_away_and_a_new_one_begun(client, number, away, tmp_path):
+def test_a_corrupt_spool_is_renamed_and_a_new_one_created(client, number, away, tmp_path):
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "posts.sqlite3").write_bytes(b"rubbish " * 1000)
@@ -356,7 +358,7 @@ def test_a_file_that_is_no_spool_is_moved_away_and_a_new_one_begun(client, numbe
     assert broken.read_bytes().startswith(b"rubbish")
 
 
-def test_a_spool_that_is_moved_away_while_in_use_is_begun_anew(client, number, away, tmp_path):
+def test_a_spool_that_is_renamed_while_in_use_is_created_again(client, number, away, tmp_path):
     away()
     assert post(client, start(number)).status_code == 200
     (tmp_path / "spool").rename(tmp_path / "elsewhere")
@@ -365,7 +367,7 @@ def test_a_spool_that_is_moved_away_while_in_use_is_begun_anew(client, number, a
     assert held().waiting == 1
 
 
-def test_a_row_that_cannot_be_read_is_set_aside_and_blocks_nobody(client, number, away, tmp_path):
+def test_an_unreadable_row_is_quarantined_and_blocks_no_other(client, number, away, tmp_path):
     back = away()
     for _ in range(2):
         post(client, start(number))
@@ -379,7 +381,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_and_blocks_nobody(client, number
     drain("--show")
 
 
-def test_health_and_log_tell_what_has_waited_for_more_than_a_minute(client, number, away, tmp_path, caplog):
+def test_health_and_log_report_posts_that_wait_for_more_than_a_minute(client, number, away, tmp_path, caplog):
     away()
     post(client, start(number))
     assert client.get("/healthz").json()["spool"] == "ok"

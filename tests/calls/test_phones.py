@@ -86,7 +86,7 @@ def test_a_valid_number_of_another_region_is_the_same_without_its_plus(data, reg
     st.sampled_from(["+", "", "0", "00", "+49", "49", "+49 (0)", "+540", "+521", "+390", "tel:"]),
     st.text("0123456789 -()/", max_size=18),
 )
-def test_reading_what_was_read_changes_nothing_and_what_is_shown_is_what_is_compared(prefix, text):
+def test_parsing_is_idempotent_and_shown_numbers_equal_compared_ones(prefix, text):
     compared = phones.comparable_number(prefix + text)
     assert phones.comparable_number(compared) == compared
     assert phones.comparable_number(phones.readable(compared)) == compared
@@ -94,7 +94,7 @@ def test_reading_what_was_read_changes_nothing_and_what_is_shown_is_what_is_comp
 
 
 @pytest.mark.parametrize("text", ["tel:+492214710300", "+49110", "492214710300", "116117", "Zentrale", ""])
-def test_only_what_is_read_as_a_number_is_shown_as_one(text):
+def test_only_numbers_are_shown_as_numbers(text):
     assert phones.readable(text) == text
 
 
@@ -109,7 +109,7 @@ def test_only_what_is_read_as_a_number_is_shown_as_one(text):
         ("sip:1001@example.org", "sip:1001@example.org"),
     ],
 )
-def test_what_is_no_number_is_compared_as_it_came_and_short_codes_without_blanks(text, compared):
+def test_other_texts_are_compared_as_received_and_short_codes_without_spaces(text, compared):
     assert phones.comparable(text) == compared
 
 
@@ -131,18 +131,18 @@ def test_what_is_no_number_is_compared_as_it_came_and_short_codes_without_blanks
         "sip:0000@tenios.example",
     ],
 )
-def test_a_caller_who_withheld_the_number_is_blank(text):
+def test_a_withheld_caller_is_blank(text):
     assert phones.is_withheld(text)
     assert phones.comparable(text) == ""
 
 
 @pytest.mark.parametrize("text", ["1001", "sip:1001@example.org", "anonymous-1", "0221 4710300", "tel:110"])
-def test_a_caller_who_did_not_is_not(text):
+def test_a_caller_who_is_not_withheld_is_not_blank(text):
     assert not phones.is_withheld(text)
 
 
 @pytest.mark.parametrize("text", [*UNREAD, "", "Zentrale", "+49", "02"])
-def test_a_refused_text_comes_with_what_to_type(text):
+def test_a_refused_text_has_a_message_that_says_what_to_type(text):
     with pytest.raises(phones.NotANumber, match=r"\+\d\d [\d ]+"):
         phones.parse(text)
 
@@ -162,16 +162,16 @@ def test_a_number_that_can_be_read_is_not_refused(text, number):
         ("1001", []),
     ],
 )
-def test_an_ambiguous_number_names_what_it_could_be(text, numbers):
+def test_the_message_for_an_ambiguous_number_names_the_candidates(text, numbers):
     assert phones.candidates(text) == numbers
 
 
 @pytest.mark.parametrize("text", ["492214710300", "+49492214710300", "2214710300", "+02214710300", "+2214710300"])
-def test_a_misread_number_is_among_those_it_may_name(text):
+def test_misreadings_of_a_number_include_the_number(text):
     assert "+492214710300" in phones.misreadings(text)
 
 
-def test_regions_that_dial_no_zero_read_other_digits_as_national(settings):
+def test_regions_without_a_trunk_zero_read_other_digits_as_national(settings):
     settings.PHONE_REGION = "US"
     assert phones.e164("(212) 555-0123") == "+12125550123"
     assert phones.e164("1 212 555 0123") == "+12125550123"

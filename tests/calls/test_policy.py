@@ -24,7 +24,7 @@ def clock(monkeypatch):
 FORBIDDEN = b'{"error":"forbidden"}'
 
 
-def test_unless_changed_foreign_addresses_are_taken_and_flagged(client, number):
+def test_by_default_posts_from_foreign_addresses_are_accepted_and_flagged(client, number):
     assert send(client, start(), STRANGER).status_code == 200
     assert send(client, start(), TENIOS).status_code == 200
 
@@ -34,7 +34,7 @@ def test_unless_changed_foreign_addresses_are_taken_and_flagged(client, number):
     assert f"It came from {STRANGER}" in client.get(Call.objects.get().get_absolute_url()).content.decode()
 
 
-def test_off_says_nothing_of_addresses(client, number):
+def test_mode_off_does_not_flag_addresses(client, number):
     set_policy("off")
 
     assert send(client, start(), STRANGER).status_code == 200
@@ -42,7 +42,7 @@ def test_off_says_nothing_of_addresses(client, number):
 
 
 @pytest.mark.parametrize("raw", [None, b"{", b"", b"x" * 70_000])
-def test_enforce_answers_every_post_from_elsewhere_alike(client, number, raw):
+def test_mode_enforce_gives_all_posts_from_foreign_addresses_the_same_answer(client, number, raw):
     set_policy("enforce")
     if raw is None:
         answer = send(client, start(), STRANGER)
@@ -68,7 +68,7 @@ SECRET = "the-secret-of-the-proxy-0123456789"
     ],
 )
 @pytest.mark.usefixtures("number")
-def test_with_a_secret_of_the_proxy_enforce_takes_whom_the_proxy_names(client, settings, meta, address):
+def test_with_a_proxy_secret_mode_enforce_uses_the_address_that_the_proxy_names(client, settings, meta, address):
     set_policy("enforce")
     settings.PROXY_SECRET, settings.TRUSTED_PROXIES = SECRET, [read_network("127.0.0.1")]
 
@@ -79,14 +79,14 @@ def test_with_a_secret_of_the_proxy_enforce_takes_whom_the_proxy_names(client, s
     assert [row.address for row in settled()] == ([] if address == TENIOS else [address])
 
 
-def test_enforce_takes_the_listed_networks_in_every_spelling(client, number):
+def test_mode_enforce_accepts_listed_networks_in_every_spelling(client, number):
     set_policy("enforce", "# ours\n192.0.2.0/24\n\n2001:db8::/32 # and theirs\n")
 
     for sender, status in [("192.0.2.77", 200), ("::ffff:192.0.2.1", 200), ("2001:db8::5", 200), (TENIOS, 403)]:
         assert send(client, start(), sender).status_code == status, sender
 
 
-def test_somebody_on_this_machine_is_not_flagged_but_a_proxy_nobody_told_of_is(client, number, settings):
+def test_a_post_from_this_machine_is_not_flagged_unless_it_came_through_a_proxy(client, number, settings):
     send(client, start(), "127.0.0.1")
     client.post("/tenios/posts", start(), content_type="application/json", headers={"x-forwarded-for": TENIOS})
     settings.TRUSTED_PROXIES = [read_network("127.0.0.1")]
@@ -96,7 +96,7 @@ def test_somebody_on_this_machine_is_not_flagged_but_a_proxy_nobody_told_of_is(c
     assert flags == [[], ["foreign_address 127.0.0.1"], []]
 
 
-def test_a_stranger_whose_posts_are_refused_is_slowed_down_and_others_are_not(client, number):
+def test_a_sender_of_refused_posts_is_slowed_down_and_others_are_not(client, number):
     for _ in range(rate_limit.REFUSED_AT_ONCE):
         assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
     answer = send(client, start(key="wrong-key-wrong"), STRANGER)
@@ -108,19 +108,19 @@ def test_a_stranger_whose_posts_are_refused_is_slowed_down_and_others_are_not(cl
 
 
 @pytest.mark.parametrize("sender", [TENIOS, "127.0.0.1", "10.1.2.3"])
-def test_listed_and_near_addresses_are_never_slowed_down(client, number, sender):
+def test_listed_and_private_addresses_are_never_slowed_down(client, number, sender):
     for _ in range(rate_limit.REFUSED_AT_ONCE + 5):
         assert send(client, start(key="wrong-key-wrong"), sender).status_code == 403
 
 
-def test_a_post_that_is_taken_makes_up_for_those_that_were_refused(client, number):
+def test_an_accepted_post_resets_the_rate_limit(client, number):
     for _ in range(3):
         for _ in range(rate_limit.REFUSED_AT_ONCE - 1):
             assert send(client, start(key="wrong-key-wrong"), STRANGER).status_code == 403
         assert send(client, start(), STRANGER).status_code == 200
 
 
-def test_the_many_addresses_of_one_ipv6_network_are_one_sender(client, number):
+def test_all_addresses_of_an_ipv6_network_are_one_sender(client, number):
     for place in range(rate_limit.REFUSED_AT_ONCE):
         send(client, start(key="wrong-key-wrong"), f"2001:db8:5::{place:x}")
 
@@ -128,7 +128,7 @@ def test_the_many_addresses_of_one_ipv6_network_are_one_sender(client, number):
     assert send(client, start(), "2001:db8:5:1::1").status_code == 200
 
 
-def test_a_throttle_forgets_with_time_and_holds_no_more_senders_than_it_may(monkeypatch, clock):
+def test_a_rate_limit_recovers_with_time_and_remembers_a_limited_number_of_senders(monkeypatch, clock):
     monkeypatch.setattr(rate_limit, "MOST_SENDERS", 3)
     slow = rate_limit.RateLimit()
     for _ in range(rate_limit.REFUSED_AT_ONCE + 30):
@@ -143,7 +143,7 @@ def test_a_throttle_forgets_with_time_and_holds_no_more_senders_than_it_may(monk
     assert len(slow._spent) == 3
 
 
-def test_staff_edit_addresses_and_mode_and_mistakes_are_named(client, number):
+def test_staff_edit_addresses_and_mode_and_errors_are_shown(client, number):
     client.force_login(make_staff())
     page = client.get("/admin/calls/senderpolicy/", follow=True)
     assert TENIOS in page.content.decode()

@@ -107,7 +107,7 @@ def held(text):
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("state", ["live", "over", "revoked"])
-def test_a_key_in_the_wrong_place_is_not_kept(client, number, caplog, kind, state):
+def test_a_key_in_the_wrong_field_is_not_stored(client, number, caplog, kind, state):
     ended = timezone.now() - timedelta(days=1)
     number.access_keys.update(**{"over": {"expires_at": ended}, "revoked": {"revoked_at": ended}}.get(state, {}))
 
@@ -124,7 +124,7 @@ def test_a_key_in_the_wrong_place_is_not_kept(client, number, caplog, kind, stat
 
 
 @pytest.mark.parametrize("body", [BODIES["variables.other"], BODIES["bad JSON"], BODIES["requestType"]])
-def test_no_file_of_the_spool_holds_one_while_the_database_is_away(client, number, monkeypatch, settings, body):
+def test_no_file_of_the_spool_contains_a_key_while_the_database_is_down(client, number, monkeypatch, settings, body):
     assert send(client, post_body("CALL_START", E164, ACCESS_KEY)).status_code == 200  # keys are known from here on
     there = connection.settings_dict["PORT"]
     intake.get_intake().close()
@@ -143,7 +143,7 @@ def test_no_file_of_the_spool_holds_one_while_the_database_is_away(client, numbe
     assert not held(RefusedPost.objects.get().body)
 
 
-def test_what_a_process_did_not_know_is_taken_out_when_the_spool_is_drained(client, number):
+def test_keys_unknown_to_a_process_are_removed_when_the_spool_is_drained(client, number):
     """A process that starts while the database is away knows no key; nor does one of an older version look for them."""
     spool = open_spool()
     spool.add_refused([made_up(1, body=json.dumps(BODIES["variables.other"]))])
@@ -163,7 +163,7 @@ correlation_id caller_id_number callback_id shipping opinion mapping help_info d
 
 
 @pytest.mark.parametrize("name", [name.strip() for name in SECRET_NAMES.replace(" ", "|", 2).split("|")])
-def test_what_stands_under_a_name_of_a_secret_is_not_kept(client, number, name):
+def test_values_under_names_of_secrets_are_not_stored(client, number, name):
     variables = without()["variables"] | {name: UNKNOWN}
     for place in (named("variables", variables), named(name, [{"a": UNKNOWN}]), without(other=[{name: 48151623}])):
         post(client, place)
@@ -175,7 +175,7 @@ def test_what_stands_under_a_name_of_a_secret_is_not_kept(client, number, name):
     assert "48151623" not in bodies
 
 
-def test_other_names_keep_what_stands_under_them():
+def test_values_under_other_names_are_stored():
     assert [name for name in OTHER_NAMES.split() if redaction.names_secret(name)] == []
 
 
@@ -192,7 +192,7 @@ def test_other_names_keep_what_stands_under_them():
         f"{{'Zugangsschlüssel' => '{UNKNOWN}'}}",
     ],
 )
-def test_nor_is_it_where_the_body_is_no_json(client, number, body):
+def test_values_under_names_of_secrets_are_not_stored_if_the_body_is_not_json(client, number, body):
     assert post(client, body).status_code == 400
 
     kept = settled().get().body
@@ -203,14 +203,14 @@ def test_nor_is_it_where_the_body_is_no_json(client, number, body):
 # --- The rest stays as it is -----------------------------------------------------------------
 
 
-def test_a_post_without_secrets_is_kept_to_the_letter(client):
+def test_a_post_without_secrets_is_stored_unchanged(client):
     body = without(price=1.50, digits="4815", text='ein "Wort"', nothing=None, flag=True, expects_key=False, token="")
     post(client, body)
 
     assert json.loads(settled().get().body) == {name: value for name, value in body.items() if name != "accessKey"}
 
 
-def test_a_replay_takes_a_post_by_the_fingerprint_of_its_key(client, number):
+def test_a_replay_accepts_a_post_by_the_fingerprint_of_its_key(client, number):
     post(client, post_body("CALL_START", "+4940555555", ACCESS_KEY, other=KEY, call_uuid="kept-as-it-was"))
     assert settled().get().fingerprint == keys.fingerprint(ACCESS_KEY)
     make_key(make_number("+4940555555"), ACCESS_KEY)
@@ -222,13 +222,13 @@ def test_a_replay_takes_a_post_by_the_fingerprint_of_its_key(client, number):
     assert json.loads(event.payload)["variables"]["other"] == redaction.KEY
 
 
-def test_a_stranger_with_a_live_key_leaves_no_key_either(client, number):
+def test_a_post_from_a_foreign_address_with_a_live_key_leaves_no_key(client, number):
     assert post(client, post_body("CALL_START", "+4940555555", ACCESS_KEY, other=KEY), STRANGER).status_code == 403
 
     assert not held(settled().get().body)
 
 
-def test_a_post_that_is_taken_is_not_searched(client, number, monkeypatch):
+def test_an_accepted_post_is_not_searched(client, number, monkeypatch):
     def fail(*_):
         raise AssertionError
 
@@ -246,7 +246,7 @@ def test_a_post_that_is_taken_is_not_searched(client, number, monkeypatch):
         " ".join(f"{n:08x}" for n in range(7000)),
     ],
 )
-def test_a_body_with_too_many_texts_is_left_out_and_costs_no_more(body):
+def test_a_body_with_too_many_texts_is_not_stored_and_takes_limited_time(body):
     looked_for = []
     assert len(body) < MOST_BYTES
 
@@ -258,7 +258,7 @@ def test_a_body_with_too_many_texts_is_left_out_and_costs_no_more(body):
 # --- Those kept before -----------------------------------------------------------------------
 
 
-def test_posts_that_were_kept_before_are_cleared_by_the_hour(number):
+def test_posts_that_were_stored_before_are_redacted_every_hour(number):
     old = json.dumps(without(token=KEY, other=BROUGHT))
     bad = f"{{'x': '{KEY}"
     with connect("tests") as writing:
@@ -285,7 +285,7 @@ def test_posts_that_were_kept_before_are_cleared_by_the_hour(number):
     assert RefusedPost.objects.count() == 2
 
 
-def test_a_key_that_is_issued_later_is_cleared_too(client):
+def test_a_key_that_is_issued_later_is_removed_too(client):
     post(client, without(other=KEY))
     assert held(settled().get().body)
     make_key(make_number(), KEY)

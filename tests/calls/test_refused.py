@@ -66,7 +66,7 @@ def set_policy(mode, networks=TENIOS):
         (start(requestType=None), 400, Reason.BAD_POST),
     ],
 )
-def test_a_post_from_a_listed_address_is_kept_with_the_reason(client, number, body, status, reason):
+def test_a_refused_post_from_a_listed_address_is_stored_with_the_reason(client, number, body, status, reason):
     now = timezone.now()
     make_key(number, "the-key-that-expired", expires_at=now - timedelta(days=1))
     make_key(number, "the-key-that-was-revoked", revoked_at=now - timedelta(days=1))
@@ -96,7 +96,7 @@ def test_a_post_from_a_listed_address_is_kept_with_the_reason(client, number, bo
         ('{"accessKey": "the-key-of-the-tests-0123456789"'.encode("utf-16"), ""),
     ],
 )
-def test_what_is_no_json_is_kept_as_far_as_it_surely_holds_no_key(client, number, raw, kept_body):
+def test_a_body_that_is_not_json_is_stored_only_if_it_contains_no_key(client, number, raw, kept_body):
     answer = client.post("/tenios/posts", raw, content_type="application/json", REMOTE_ADDR=TENIOS)
 
     assert answer.status_code == 400
@@ -105,7 +105,7 @@ def test_what_is_no_json_is_kept_as_far_as_it_surely_holds_no_key(client, number
     assert not kept.can_be_replayed
 
 
-def test_a_stranger_is_kept_with_a_live_key_of_some_number_and_not_without(client, number):
+def test_a_post_from_a_foreign_address_is_stored_only_with_a_live_key(client, number):
     for body in (start(key="a-key-nobody-knows"), start(key=None), start(requestType=None, key="also-unknown")):
         assert send(client, body, STRANGER).status_code == 403
     assert client.post("/tenios/posts", b"{", content_type="application/json", REMOTE_ADDR=STRANGER).status_code == 400
@@ -132,7 +132,7 @@ def test_identical_posts_are_one_row_and_each_of_them_is_replayed(client):
     assert CallEvent.objects.count() == 4
 
 
-def test_refused_posts_wait_in_the_spool_while_the_database_is_away(client, number, monkeypatch):
+def test_refused_posts_wait_in_the_spool_while_the_database_is_down(client, number, monkeypatch):
     assert send(client, start()).status_code == 200  # keys are known from here on
     there = connection.settings_dict["PORT"]
     intake.get_intake().close()
@@ -177,7 +177,7 @@ def writing():
         yield connection
 
 
-def test_a_flood_of_one_kind_pushes_out_its_own_alone(writing, monkeypatch):
+def test_a_flood_with_one_reason_pushes_out_only_that_reason(writing, monkeypatch):
     monkeypatch.setattr(refused_posts, "MOST_ROWS", 30)
     refused_posts.keep(writing, [made_up(place, "bad_post") for place in range(10)])
     for flood in range(5):
@@ -189,7 +189,7 @@ def test_a_flood_of_one_kind_pushes_out_its_own_alone(writing, monkeypatch):
     assert sorted(int(row.fingerprint) for row in newest) == list(range(580, 600))
 
 
-def test_a_few_large_ones_leave_room_for_the_others(writing, monkeypatch):
+def test_a_few_large_posts_leave_room_for_the_others(writing, monkeypatch):
     monkeypatch.setattr(refused_posts, "MOST_BYTES", 100_000)
     refused_posts.keep(writing, [made_up(place, "bad_post") for place in range(10)])
     refused_posts.keep(writing, [made_up(place, body="x" * 40_000) for place in range(100, 110)])
@@ -198,14 +198,14 @@ def test_a_few_large_ones_leave_room_for_the_others(writing, monkeypatch):
     assert RefusedPost.objects.filter(reason=Reason.UNKNOWN_KEY).count() == 2
 
 
-def test_what_is_older_than_thirty_days_goes(writing):
+def test_posts_older_than_thirty_days_are_deleted(writing):
     long_ago = (timezone.now() - timedelta(days=31)).isoformat()
     refused_posts.keep(writing, [made_up(1, received_at=long_ago), made_up(2)])
 
     assert RefusedPost.objects.count() == 1
 
 
-def test_keeping_the_same_twice_changes_nothing(writing):
+def test_storing_the_same_posts_twice_changes_nothing(writing):
     alike = {"fingerprint": "f" * 64}
     refused_posts.keep(writing, [made_up(1, **alike)])
     refused_posts.keep(writing, [made_up(1, **alike), made_up(2, **alike)])
@@ -233,7 +233,7 @@ def test_a_replay_keeps_the_time_of_receipt_and_a_second_one_changes_nothing(cli
     assert Call.objects.get().last_post_at == receipts[2]
 
 
-def test_what_is_still_refused_says_why_now(client, capsys):
+def test_posts_that_are_still_refused_get_the_current_reason(client, capsys):
     send(client, start())
     settled()
     make_number()
@@ -275,7 +275,7 @@ def mend(client, row, **fields):
     return client.post(page, fields, follow=True)
 
 
-def test_staff_are_told_and_add_the_number_with_the_key_its_posts_came_with(staff):
+def test_staff_see_a_notice_and_add_the_number_with_the_key_of_its_posts(staff):
     for kind in ("CALL_START", "CALL_END"):
         send(staff, post_body(kind, E164, ACCESS_KEY))
     row = settled().first()
@@ -298,7 +298,7 @@ def test_staff_are_told_and_add_the_number_with_the_key_its_posts_came_with(staf
     assert "refused" not in staff.get("/reports/").content.decode()
 
 
-def test_a_key_that_ran_out_goes_on_for_two_weeks(staff, number):
+def test_an_expired_key_is_extended_by_two_weeks(staff, number):
     AccessKey.objects.update(expires_at=timezone.now() - timedelta(hours=1))
     send(staff, start())
 
@@ -338,7 +338,7 @@ def test_an_address_is_listed_from_the_post_that_was_refused_for_it(staff, numbe
     assert CallEvent.objects.count() == 2
 
 
-def test_the_list_takes_chosen_posts_again(staff):
+def test_selected_posts_are_replayed_from_the_list(staff):
     send(staff, start())
     row = settled().get()
     make_key(make_number(), ACCESS_KEY)
@@ -350,7 +350,7 @@ def test_the_list_takes_chosen_posts_again(staff):
     assert CallEvent.objects.count() == 1
 
 
-def test_who_may_not_issue_keys_looks_and_mends_nothing(client):
+def test_users_who_may_not_issue_keys_can_view_but_not_fix(client):
     send(client, start())
     row = settled().get()
     client.force_login(make_staff(permissions=["calls.view_refusedpost"]))
@@ -360,7 +360,7 @@ def test_who_may_not_issue_keys_looks_and_mends_nothing(client):
     assert "replay" not in client.get("/admin/calls/refusedpost/").content.decode()
 
 
-def test_managers_hear_nothing_of_refused_posts(client, number):
+def test_managers_see_no_notice_of_refused_posts(client, number):
     send(client, start("+4940555555"))
     settled()
     client.force_login(make_user(numbers=[number]))
@@ -391,7 +391,7 @@ def test_every_reason_is_explained_with_what_to_do(staff, number, reason):
     assert str(ADVICE[reason]) not in page
 
 
-def test_reasons_are_those_that_answers_have():
+def test_reasons_include_the_codes_of_answers():
     said = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refused_posts.REASONS))
     said |= {"foreign_address", views.TooLarge.default_code, views.NotJson.default_code}
     said |= set(re.findall(r'Refusal\("([a-z_]+)"', inspect.getsource(posts)))
@@ -409,7 +409,7 @@ def test_reasons_are_those_that_answers_have():
         ("+22155400300", None),  # a plus instead of the 0
     ],
 )
-def test_a_misread_number_is_offered_as_the_one_that_is_here(staff, named, stored):
+def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
     for kind in ("CALL_START", "CALL_END"):
         send(staff, post_body(kind, named, ACCESS_KEY))
     row = settled().first()
@@ -438,7 +438,7 @@ def test_a_misread_number_is_offered_as_the_one_that_is_here(staff, named, store
     assert not RefusedPost.objects.waiting()
 
 
-def test_the_page_that_adds_a_misreading_asks_first(staff):
+def test_the_page_that_would_add_a_misread_number_asks_first(staff):
     send(staff, start("+494922155400300"))
     row = settled().get()
     make_number(label="Hotline")
@@ -448,7 +448,7 @@ def test_the_page_that_adds_a_misreading_asks_first(staff):
 
 
 @pytest.mark.parametrize(("named", "can_be_added"), [("+4940555555", True), ("1001", False), ("Hotline", False)])
-def test_a_number_like_none_here_is_no_misreading(staff, number, named, can_be_added):
+def test_a_number_similar_to_no_existing_one_is_not_a_misreading(staff, number, named, can_be_added):
     make_number(OTHER)
     send(staff, start(named))
 

@@ -61,7 +61,7 @@ def history():
     return now
 
 
-def test_without_yes_it_says_what_it_would_change_and_changes_nothing(history):
+def test_without_yes_it_reports_what_it_would_change_and_changes_nothing(history):
     before = stored()
 
     said = read_again()
@@ -76,7 +76,7 @@ def test_without_yes_it_says_what_it_would_change_and_changes_nothing(history):
     assert not ChangedQuarterHour.objects.exists()
 
 
-def test_with_yes_everything_is_stored_as_posts_of_now_are_and_a_second_run_changes_nothing(history):
+def test_with_yes_rows_are_stored_as_new_posts_would_be_and_a_second_run_changes_nothing(history):
     assert "Nothing was changed." not in read_again("--yes")
 
     assert stored() == history
@@ -89,7 +89,7 @@ def test_with_yes_everything_is_stored_as_posts_of_now_are_and_a_second_run_chan
     assert ChangedQuarterHour.objects.count() == 1
 
 
-def test_a_run_that_was_interrupted_goes_on_with_the_next(history, monkeypatch):
+def test_an_interrupted_run_is_continued_by_the_next(history, monkeypatch):
     monkeypatch.setattr(rereading, "EVENTS_IN_A_BATCH", 2)
     next(rereading.read_again(change=True))
     assert stored() != history
@@ -108,7 +108,7 @@ def test_refused_posts_name_the_number_they_meant(client):
     assert RefusedPost.objects.get().destination_number == "+492214710311"
 
 
-def test_numbers_that_may_be_misread_are_named_and_left_to_people():
+def test_numbers_that_may_be_misread_are_listed_but_not_changed():
     make_number("+49492214710399")
     make_number("+492214710300")
 

@@ -78,7 +78,7 @@ def test_a_text_is_folded_and_spelled_out(text, folded, spelled_out):
     assert (fold(folded), spell_out(spelled_out)) == (folded, spelled_out)
 
 
-def test_keys_sort_as_din_5007_does():
+def test_keys_sort_as_defined_by_din_5007():
     assert tuple(sorted(set(IN_ORDER), key=search_key)) == IN_ORDER
 
 
@@ -119,7 +119,7 @@ def test_texts_are_found_in_any_case_with_or_without_diacritics(staff, text, ter
 
 
 @pytest.mark.parametrize("term", ["Olservice Köln", "olservjce", "\u0308", "_", "Zo"])
-def test_what_is_not_in_a_text_does_not_find_it(staff, term):
+def test_a_word_that_is_not_in_a_text_does_not_find_it(staff, term):
     make_number(label="Ölservice")
     OpeningHours.objects.create(name="Ölservice")
     Group.objects.create(name="Ölservice")

@@ -98,7 +98,7 @@ PROXIES = [read_network(text) for text in ("127.0.0.1", "::1", "10.0.0.0/8", "20
         ("127.0.0.1", "localhost", None),
     ],
 )
-def test_the_client_is_the_right_most_hop_that_is_no_proxy_of_ours(peer, forwarded, client):
+def test_the_client_is_the_right_most_address_that_is_not_a_trusted_proxy(peer, forwarded, client):
     meta = {"REMOTE_ADDR": peer} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
 
     found = client_of(meta, PROXIES)
@@ -106,7 +106,7 @@ def test_the_client_is_the_right_most_hop_that_is_no_proxy_of_ours(peer, forward
     assert (None if found is None else str(found)) == client
 
 
-def test_without_trusted_proxies_no_header_is_believed():
+def test_without_trusted_proxies_headers_are_ignored():
     assert client_of({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": TENIOS}, []) == read_address("127.0.0.1")
 
 
@@ -138,7 +138,7 @@ SECRET = "the-secret-of-the-proxy-0123456789"
     ],
 )
 @pytest.mark.parametrize("peer", ["127.0.0.1", TENIOS])
-def test_with_a_secret_the_client_is_whom_the_header_with_the_secret_names(peer, header, client):
+def test_with_a_secret_the_client_is_the_address_in_the_header_with_the_secret(peer, header, client):
     meta = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": TENIOS, "HTTP_X_REAL_IP": TENIOS}
     meta |= {} if header is None else {"HTTP_CALLTALLYPROXY": header}
 
@@ -165,7 +165,7 @@ def test_without_a_secret_the_header_is_not_read():
         ("0.0.0.0/0", "0.0.0.0/0"),
     ],
 )
-def test_a_network_is_written_as_an_address_or_with_its_length(text, network):
+def test_a_network_is_read_from_an_address_or_a_prefix(text, network):
     assert str(read_network(text)) == network
 
 
@@ -178,6 +178,6 @@ def test_a_network_is_written_as_an_address_or_with_its_length(text, network):
         ("", "'' is no address"),
     ],
 )
-def test_what_is_no_network_says_what_to_write(text, told):
+def test_the_error_for_an_invalid_network_says_what_to_write(text, told):
     with pytest.raises(ValueError, match=told):
         read_network(text)

@@ -24,7 +24,7 @@ def simulate(live_server, number, key, **options):
     return out.getvalue()
 
 
-def test_every_post_is_answered_200_and_kept(live_server, number):
+def test_every_post_is_answered_200_and_stored(live_server, number):
     said = simulate(live_server, number, make_key(number))
 
     made = list(client.make_calls(number.e164, 12, "1/"))
@@ -55,7 +55,7 @@ def test_another_run_of_the_same_seed_makes_new_calls(live_server, number):
     assert Call.objects.count() == 10
 
 
-def test_a_rate_is_kept(live_server, number):
+def test_posts_are_sent_at_the_given_rate(live_server, number):
     made = [[client.scenarios.Step(second, {"requestType": "CALL_START"}) for second in range(5)] for _ in range(4)]
     due = sorted(due.at_s for call in client.compress(made, rate=10) for due in call)
     assert due == [place / 10 for place in range(20)]
@@ -73,7 +73,7 @@ def test_a_wrong_key_ends_with_an_error_and_a_hint(live_server, number):
     assert not CallEvent.objects.exists()
 
 
-def test_an_address_where_nobody_listens_is_said(number):
+def test_an_address_without_a_server_is_reported(number):
     with pytest.raises(CommandError, match="not answered"):
         call_command("simulate", url="http://127.0.0.1:9", number=number.e164, key="k", calls=1, stdout=StringIO())
 
@@ -81,13 +81,13 @@ def test_an_address_where_nobody_listens_is_said(number):
 @pytest.mark.parametrize(
     "options", [{"url": "ftp://example.com"}, {"url": "example.com"}, {"calls": 0}, {"rate": -1.0}]
 )
-def test_options_that_make_no_sense_are_refused(options):
+def test_invalid_options_are_refused(options):
     given = {"url": "http://127.0.0.1:9", "number": "+492214710300", "key": "k"}
     with pytest.raises(CommandError, match=r"at least|not an http"):
         call_command("simulate", stdout=StringIO(), **(given | options))
 
 
-def test_where_nobody_answers_it_gives_up_after_a_few_posts(number):
+def test_it_gives_up_after_a_few_posts_without_an_answer(number):
     out = StringIO()
     with pytest.raises(CommandError, match="were not answered 2xx"):
         call_command(
@@ -104,7 +104,7 @@ def test_where_nobody_answers_it_gives_up_after_a_few_posts(number):
     assert "Given up" in out.getvalue()
 
 
-def test_an_answer_in_between_keeps_it_going():
+def test_it_continues_after_an_answer_in_between():
     tally = client.Tally()
     for code in [*[client.NO_ANSWER] * 9, "403", *[client.NO_ANSWER] * 9]:
         tally.count(code)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(("spelling", "e164"), READ)
-def test_a_post_is_taken_for_the_number_it_spells(client, spelling, e164):
+def test_a_post_is_stored_for_its_number_in_any_spelling(client, spelling, e164):
     number = make_number(e164)
     key = make_key(number)
 
@@ -23,7 +23,7 @@ def test_a_post_is_taken_for_the_number_it_spells(client, spelling, e164):
     assert event.destination_number == spelling
 
 
-def test_a_post_for_an_ambiguous_number_is_refused_and_names_it_as_it_came(client):
+def test_a_post_for_an_ambiguous_number_is_refused_and_keeps_it_as_received(client):
     key = make_key(make_number("+442079460123"))
 
     for place, spelling in enumerate(UNREAD):
@@ -34,7 +34,7 @@ def test_a_post_for_an_ambiguous_number_is_refused_and_names_it_as_it_came(clien
 
 
 @pytest.mark.parametrize(("spelling", "e164"), SPELLINGS)
-def test_a_caller_is_stored_as_what_the_post_spells(client, spelling, e164):
+def test_a_caller_is_stored_as_e164_for_any_spelling(client, spelling, e164):
     send(client, make_number("+4922155400300"), "CALL_START", caller_id_number=spelling)
 
     short = {"116 117": "116117"}
@@ -42,7 +42,7 @@ def test_a_caller_is_stored_as_what_the_post_spells(client, spelling, e164):
     assert CallEvent.objects.get().caller_id_number == spelling
 
 
-def test_posts_of_one_call_that_spell_its_caller_in_different_ways_do_not_contradict(client):
+def test_different_spellings_of_a_caller_are_not_a_contradiction(client):
     number = make_number()
     for spelling in ("+4917012345677", "4917012345677", "0170 12345677", "tel:+49-170-12345677"):
         send(client, number, "BLOCK_END", caller_id_number=spelling)
@@ -52,7 +52,7 @@ def test_posts_of_one_call_that_spell_its_caller_in_different_ways_do_not_contra
     assert not Call.objects.contradicting().exists()
 
 
-def test_withheld_in_different_words_does_not_contradict(client):
+def test_different_spellings_of_withheld_are_not_a_contradiction(client):
     number = make_number()
     for spelling in ("anonymous", "anonymous@anonymous.invalid", "sip:anonymous@tenios.example", ""):
         send(client, number, "BLOCK_END", caller_id_number=spelling)
@@ -63,7 +63,7 @@ def test_withheld_in_different_words_does_not_contradict(client):
 
 
 @pytest.mark.parametrize(("spelling", "e164"), SPELLINGS)
-def test_a_destination_is_stored_as_what_the_post_spells_and_the_payload_as_it_came(client, spelling, e164):
+def test_a_destination_is_stored_as_e164_and_the_payload_as_received(client, spelling, e164):
     send(client, make_number(), "INITIATE_FORWARD", destination=spelling)
 
     event = CallEvent.objects.get()
@@ -73,7 +73,7 @@ def test_a_destination_is_stored_as_what_the_post_spells_and_the_payload_as_it_c
 
 
 @pytest.mark.parametrize("destination_type", ["SIP_USER", "SIP_TRUNK", "SOMETHING_NEW", None])
-def test_a_destination_that_is_no_phone_number_stays_as_it_came(client, destination_type):
+def test_a_destination_that_is_not_a_phone_number_is_stored_as_received(client, destination_type):
     send(client, make_number(), "INITIATE_FORWARD", destination="0221 4710300", destinationType=destination_type)
 
     assert CallEvent.objects.get().destination == "0221 4710300"
@@ -98,6 +98,6 @@ def test_a_refused_post_is_found_and_replayed_by_each_spelling(client, spelling,
     ("command", "more"),
     [("replay_refused", {}), ("simulate", {"url": "http://127.0.0.1:9", "key": "a-key-0123456789"})],
 )
-def test_commands_refuse_what_could_be_several_numbers_and_say_what_to_type(command, more, text):
+def test_commands_refuse_ambiguous_numbers_and_say_what_to_type(command, more, text):
     with pytest.raises(CommandError, match=r"[Tt]ype .*\+\d\d "):
         call_command(command, number=text, **more)

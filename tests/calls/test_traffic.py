@@ -57,7 +57,7 @@ def test_history_is_the_same_from_the_same_seed_to_the_microsecond():
 
 
 @pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.label)
-def test_every_post_of_every_profile_is_read_without_a_flag(profile):
+def test_every_post_of_every_profile_is_parsed_without_a_flag(profile):
     for steps in made_calls(profile, 150):
         assert steps[0].offset_s == 0
         assert all(former.offset_s < later.offset_s for former, later in itertools.pairwise(steps))
@@ -69,7 +69,7 @@ def test_every_post_of_every_profile_is_read_without_a_flag(profile):
 
 
 @pytest.mark.parametrize("profile", profiles.PROFILES, ids=lambda profile: profile.label)
-def test_numbers_are_as_they_are_stored_and_of_version_1_are_the_uuids(profile):
+def test_numbers_are_in_e164_and_uuids_are_of_version_1(profile):
     assert phones.e164(profile.e164) == profile.e164
     assert uuid.UUID(scenarios.draw_uuid(Random(profile.label))).version == 1
 
@@ -122,12 +122,12 @@ def test_every_kind_of_traffic_occurs(mixture):
     }
 
 
-def test_callers_call_again(mixture):
+def test_some_callers_call_several_times(mixture):
     callers = [steps[0].post["variables"].get("caller_id_number") for steps in mixture]
     assert 1000 < len(set(callers)) < len(callers) * 0.8
 
 
-def test_history_has_exactly_so_many_calls_and_neither_a_future_nor_a_second_call_of_an_id():
+def test_history_has_exactly_the_number_of_calls_none_in_the_future_and_unique_ids():
     calls = planned(500)
     assert len(calls) == 500
     assert len({history.call_uuid_of(call) for call in calls}) == 500
@@ -135,7 +135,7 @@ def test_history_has_exactly_so_many_calls_and_neither_a_future_nor_a_second_cal
     assert UNTIL - MONTH - timedelta(hours=3) < min(receipts) <= max(receipts) <= UNTIL
 
 
-def test_weeks_have_their_shape():
+def test_weeks_have_the_shape_of_their_profile():
     calls = planned(4000)
     local = [(timezone.localtime(call.start), call.profile.label) for call in calls]
     hotline = [moment for moment, label in local if label == "Hotline Köln"]
@@ -155,7 +155,7 @@ def test_more_numbers_than_profiles_are_numbered_and_all_different():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_server):
+def test_live_traffic_is_posted_to_the_endpoint_until_it_is_stopped(live_server):
     numbers = profiles.ensure_numbers(profiles.PROFILES)
     history.ensure_key(numbers.values(), "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))
     traffic = live.LiveTraffic(live_server.url, profiles.PROFILES, dict.fromkeys(numbers, "a-key-0123456789"), seed="1")
@@ -174,7 +174,7 @@ def test_living_traffic_goes_through_the_endpoint_until_it_is_stopped(live_serve
 
 
 @pytest.mark.django_db
-def test_a_key_made_sure_of_is_live_again():
+def test_an_ensured_key_is_live_again():
     numbers = profiles.ensure_numbers(profiles.PROFILES[:1]).values()
     for _ in range(2):
         history.ensure_key(numbers, "a-key-0123456789", datetime(2020, 1, 1, tzinfo=UTC))

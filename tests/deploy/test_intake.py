@@ -37,7 +37,7 @@ def stopped(intake):
         intake.start()
 
 
-def test_posts_go_to_the_intake_alone_and_the_web_processes_tell_its_counters(wire, system):
+def test_posts_go_only_to_the_intake_and_web_processes_report_its_counters(wire, system):
     before = taken(system)
     statuses = [wire.post().status for _ in range(20)]
     wire.post(path="/tenios/posts/")
@@ -50,7 +50,7 @@ def test_posts_go_to_the_intake_alone_and_the_web_processes_tell_its_counters(wi
     assert told["calltally_batch_posts_sum", "intake"] >= 21
 
 
-def test_health_is_shown_under_the_one_name(wire):
+def test_health_is_answered_only_for_the_host_name(wire):
     assert wire.ask("/healthz").status == 200
     assert wire.ask("/healthz", host="another.example").status == 421
 
@@ -89,7 +89,7 @@ def test_while_the_intake_is_stopped_the_web_processes_take_posts_and_say_so(wir
     wait_until(lambda: wire.post().status == 200 and taken(system)["intake"], what="posts at the intake again")
 
 
-def test_an_intake_that_hangs_is_told_of(wire, system, intake):
+def test_a_hanging_intake_is_reported(wire, system, intake):
     frozen = tree_of(intake.process.pid)
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -122,7 +122,7 @@ def _serves(system):
 
 
 @pytest.mark.slow
-def test_no_post_is_refused_while_the_intake_is_renewed(wire, intake):
+def test_no_post_is_refused_while_the_intake_reloads(wire, intake):
     before = set(intake.workers())
     intake.process.send_signal(signal.SIGHUP)
     answers = []
@@ -157,7 +157,7 @@ def silent():
             thread.join()
 
 
-def test_a_post_that_was_sent_is_handed_to_nobody_else(tmp_path, certificate):
+def test_a_post_that_was_sent_is_not_passed_to_another_server(tmp_path, certificate):
     with silent() as intake, silent() as web:
         nginx = Nginx(tmp_path / "nginx", certificate, intake.server_address[1], web.server_address[1])
         try:
@@ -168,7 +168,7 @@ def test_a_post_that_was_sent_is_handed_to_nobody_else(tmp_path, certificate):
             nginx.stop()
 
 
-def test_a_post_that_nobody_accepts_is_handed_to_each_once(tmp_path, certificate):
+def test_a_post_that_no_server_accepts_is_passed_to_each_once(tmp_path, certificate):
     with silent() as web:
         nginx = Nginx(tmp_path / "nginx", certificate, free_port(), web.server_address[1])
         try:

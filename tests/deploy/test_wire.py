@@ -21,7 +21,7 @@ def is_refused(answer):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_posts_are_taken_over_either_tls_with_a_chain_that_leads_to_the_root(wire, version):
+def test_posts_are_accepted_over_tls_1_2_and_1_3_with_a_complete_chain(wire, version):
     context = wire.context()
     context.minimum_version = context.maximum_version = version
     with wire.connect(context) as connection:
@@ -38,7 +38,7 @@ def test_an_older_tls_is_refused(wire):
         pass
 
 
-def test_a_certificate_of_nobody_known_is_noticed(wire):
+def test_a_certificate_of_an_unknown_authority_is_noticed(wire):
     with pytest.raises(ssl.SSLCertVerificationError), wire.connect(ssl.create_default_context()):
         pass
 
@@ -47,7 +47,7 @@ def test_a_certificate_of_nobody_known_is_noticed(wire):
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_posts_are_taken_at_both_addresses(wire, path):
+def test_posts_are_accepted_at_both_addresses(wire, path):
     answer = wire.post(path=path)
 
     assert (answer.status, answer.body) == (200, b"{}")
@@ -56,7 +56,7 @@ def test_posts_are_taken_at_both_addresses(wire, path):
 @pytest.mark.parametrize(
     "host", ["another.example", "127.0.0.1", "[::1]:8443", "under_score.example", "CALLS.EXAMPLE.COM"]
 )
-def test_posts_are_taken_under_any_host(wire, host):
+def test_posts_are_accepted_for_any_host(wire, host):
     assert wire.post(host=host).status == 200
 
 
@@ -64,14 +64,14 @@ def test_a_post_of_http_1_0_needs_no_host(wire):
     assert wire.post(host=None, version="1.0").status == 200
 
 
-def test_a_host_that_is_none_is_refused(wire):
+def test_an_invalid_host_is_refused(wire):
     assert wire.post(host="a b").status == 400
     assert wire.post(host=None).status == 400
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
-def test_the_posts_address_redirects_nobody(wire, path, method):
+def test_the_address_for_posts_never_redirects(wire, path, method):
     answer = wire.ask(path, method=method, host="another.example")
 
     assert (answer.status, answer.all("Location")) == (405, [])
@@ -88,14 +88,14 @@ def test_a_post_over_http_is_refused_and_not_redirected(wire, path):
 # --- Bodies ---
 
 
-def test_chunked_bodies_are_taken(wire):
+def test_chunked_bodies_are_accepted(wire):
     post_id, body = wire.body()
     with wire.connect() as connection:
         connection.send(head("Transfer-Encoding: chunked"), chunked(body[:7], body[7:8], body[8:]))
         assert wire.note(post_id, connection.answer()).status == 200
 
 
-def test_64_kib_are_taken_and_not_a_byte_more(wire):
+def test_64_kib_are_accepted_and_not_a_byte_more(wire):
     for more, status in [(0, 200), (1, 413)]:
         for is_chunked in (False, True):
             post_id, body = wire.body()
@@ -107,7 +107,7 @@ def test_64_kib_are_taken_and_not_a_byte_more(wire):
                 assert wire.note(post_id, connection.answer()).status == status, (more, is_chunked)
 
 
-def test_a_sender_that_asks_first_is_told_to_go_on(wire):
+def test_expect_100_continue_is_answered(wire):
     post_id, body = wire.body()
     with wire.connect() as connection:
         connection.send(head("Expect: 100-continue", length=len(body)))
@@ -117,7 +117,7 @@ def test_a_sender_that_asks_first_is_told_to_go_on(wire):
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_half_a_body_is_no_post(wire, is_chunked):
+def test_an_incomplete_body_is_not_a_post(wire, is_chunked):
     _, body = wire.body()
     with wire.connect() as connection:
         half = body[: len(body) // 2]
@@ -127,7 +127,7 @@ def test_half_a_body_is_no_post(wire, is_chunked):
             connection.send(head(length=len(body)), half)
 
 
-def test_pipelined_posts_are_all_answered_in_their_order(wire):
+def test_pipelined_posts_are_answered_in_order(wire):
     posts = [wire.body() for _ in range(5)]
     with wire.connect() as connection:
         connection.send(*(head(length=len(body)) + body for _, body in posts))
@@ -161,7 +161,7 @@ def test_a_body_longer_than_its_length_is_not_read_on(wire):
     ],
     ids=repr,
 )
-def test_a_length_that_is_none_is_refused(wire, lengths):
+def test_an_invalid_length_is_refused(wire, lengths):
     _, body = wire.body()
     headers = [f"Content-Length: {length.format(right=len(body))}" for length in lengths]
     with wire.connect() as connection:
@@ -183,7 +183,7 @@ def test_a_length_that_is_none_is_refused(wire, lengths):
     ],
     ids=repr,
 )
-def test_no_second_post_is_smuggled_in_the_body_of_a_first(wire, coding):
+def test_no_second_post_can_be_smuggled_in_the_body_of_a_first(wire, coding):
     _, smuggled = wire.body()
     hidden = b"0\r\n\r\n" + head(length=len(smuggled)) + smuggled
     headers = [line.format(length=len(hidden)) for line in coding]
@@ -194,7 +194,7 @@ def test_no_second_post_is_smuggled_in_the_body_of_a_first(wire, coding):
 
 
 @pytest.mark.parametrize("size", [b"-1", b"zz", b"0x5", b"fffffffffffffffff", b""], ids=repr)
-def test_a_chunk_of_no_size_is_refused(wire, size):
+def test_a_chunk_without_a_valid_size_is_refused(wire, size):
     _, body = wire.body()
     with wire.connect() as connection:
         connection.send(head("Transfer-Encoding: chunked"), size, b"\r\n", body, b"\r\n0\r\n\r\n")
@@ -213,7 +213,7 @@ def test_a_chunk_of_no_size_is_refused(wire, size):
     ],
     ids=["one long header", "many headers", "a long address"],
 )
-def test_a_huge_head_is_refused(wire, request_head):
+def test_huge_headers_are_refused(wire, request_head):
     with wire.connect() as connection:
         connection.send(request_head, b"{}")
         answer = connection.answer()
@@ -236,7 +236,7 @@ def test_nonsense_is_refused(wire, nonsense):
 
 
 @pytest.mark.slow
-def test_whoever_stops_half_way_is_cut_off_and_others_are_served_meanwhile(wire):
+def test_clients_that_stop_half_way_are_disconnected_and_others_are_served_meanwhile(wire):
     _, body = wire.body()
     halves = {
         "nothing": b"",
@@ -257,7 +257,7 @@ def test_whoever_stops_half_way_is_cut_off_and_others_are_served_meanwhile(wire)
             assert connection.is_closed(), name
 
 
-def test_an_address_may_have_64_posts_under_way_and_tenios_any_number(wire):
+def test_an_address_may_send_64_simultaneous_posts_and_tenios_any_number(wire):
     _, body = wire.body()
 
     def hold(stack, source, count):

@@ -22,7 +22,7 @@ def other(tmp_path_factory):
 
 
 @rounds(3)
-def test_a_backup_while_posts_arrive(running, other, endure, number, tmp_path):
+def test_a_backup_is_complete_while_posts_arrive(running, other, endure, number, tmp_path):
     file = tmp_path / "calls.dump"
     before = []
 

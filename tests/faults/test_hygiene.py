@@ -80,7 +80,7 @@ def files_below(*folders):
                     yield path, path.read_bytes()
 
 
-def test_no_key_is_kept_or_logged_and_no_caller_logged(system):
+def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
     browser = Browser(system)
     assert "Too many" not in browser.post("/accounts/login/", username="admin", password=PASSWORD)
     # What goes well, and what is refused.

@@ -64,7 +64,7 @@ def test_a_rolling_restart(running, endure, number):
 
 
 @rounds(5)
-def test_a_term_under_load_finishes_what_it_has_begun(running, endure, number):
+def test_a_term_under_load_completes_running_requests(running, endure, number):
     """Connections are refused until the web server is there again; what was taken is answered."""
 
     @contextlib.contextmanager
