@@ -1,11 +1,11 @@
-"""A number that takes posts, and an intake of a test's own, for tests about what a process remembers."""
+"""Fixtures: a number with a key, and a separate intake for tests about what a process caches."""
 
 import pytest
 
 
 @pytest.fixture
 def number():
-    """A number with the tests' own key."""
+    """A number with the access key of the tests."""
     from tests.factories import ACCESS_KEY, make_key, make_number
 
     number = make_number()
@@ -15,7 +15,7 @@ def number():
 
 @pytest.fixture
 def own_intake(tmp_path, settings, monkeypatch):
-    """An intake and a spool of the test's own, as of a process that has just started."""
+    """A separate intake with its own spool, as in a process that has just started."""
     from calls.ingest import intake
     from calls.ingest.spool import open_spool
 

@@ -1,6 +1,6 @@
-"""Bodies that somebody may send, by name, and how each is answered: one for every line of docs/posts.md and its edges.
+"""Bodies that may be sent to the endpoint, by name, with the expected answer: each rule of docs/posts.md and its edges.
 
-Each is for the number E164 and its key ACCESS_KEY, unless it is about another."""
+Each is for the number E164 and its key ACCESS_KEY, unless the case is about another one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ TEXTS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A body and its answer: the status, and the code where it is refused."""
+    """A body and its answer: the status, and the error code if it is refused."""
 
     name: str
     body: bytes
@@ -81,7 +81,7 @@ def start(**more: Any) -> dict[str, Any]:
 
 
 def with_field(field: str, value: Any) -> dict[str, Any]:
-    """A post whose field holds this, null included."""
+    """Return a post with this value in a field; the value may be None."""
     body = start()
     (body if field in TOP_LEVEL else body["variables"])[field] = value
     return body
@@ -102,7 +102,7 @@ def _answer_to(field: str, value: Any) -> tuple[int, str | None]:
     if field == "requestType":
         return BAD_POST
     if field == "destination_number" and isinstance(value, int | float) and not isinstance(value, bool):
-        return FORBIDDEN  # a number, and none of ours; without one the key tells which it is for
+        return FORBIDDEN  # a number that is not ours; without a number, the key decides
     return TAKEN
 
 
@@ -212,7 +212,7 @@ def of_encodings() -> Iterator[Case]:
     for encoding in ("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1", "cp1252"):
         text = good if encoding.startswith("utf") else json.dumps(start(note="Grüße"), ensure_ascii=False)
         answer = TAKEN if encoding == "utf-7" and text.encode(encoding).isascii() else BAD_JSON
-        if encoding != "utf-7":  # is ASCII, and plain JSON with odd words
+        if encoding != "utf-7":  # it is ASCII, and valid JSON with odd texts
             yield case(encoding, text.encode(encoding), answer)
     for name, raw in {
         "an overlong slash": b"\xc0\xaf",

@@ -1,4 +1,4 @@
-"""`manage.py add_number`: creates or updates a number; a new one gets a key, printed once."""
+"""`manage.py add_number`: creates or updates a number; a new one gets a key, which is printed once."""
 
 from io import StringIO
 

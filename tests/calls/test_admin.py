@@ -1,4 +1,4 @@
-"""Numbers, keys and events in the admin, through its own pages."""
+"""Numbers, keys and events in the admin, through its pages."""
 
 import re
 import threading
@@ -42,7 +42,7 @@ def staff(client, db):
 
 
 def ask(client, address, *numbers, **answers):
-    """Open the form at an address for some numbers and send it filled in."""
+    """Open the form at an address for some numbers, fill it in and send it."""
     address += "?" + "&".join(f"number={number.pk}" for number in numbers)
     page = client.get(address)
     assert page.status_code == 200
@@ -71,8 +71,8 @@ def test_a_number_is_added_in_any_spelling_and_redirects_to_its_key(staff, spell
 def test_an_invalid_number_is_refused_with_one_message_that_says_what_to_type(staff, text):
     page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": text, "_save": "Save"})
 
-    (said,) = page.context["adminform"].form.errors["e164"]
-    assert re.search(r"[Tt]ype .*\+\d\d ", said)
+    (message,) = page.context["adminform"].form.errors["e164"]
+    assert re.search(r"[Tt]ype .*\+\d\d ", message)
     assert not DestinationNumber.objects.exists()
 
 
@@ -102,7 +102,7 @@ def test_a_number_that_is_sent_twice_in_parallel_is_added_once(client):
 
     second = threading.Thread(target=add, daemon=True)
     with transaction.atomic():
-        make_number()  # not yet to be seen by the other
+        make_number()  # not yet visible to the other transaction
         second.start()
         while second.is_alive() and not waiting_for_a_lock():
             second.join(0.01)
@@ -115,7 +115,7 @@ def test_a_number_that_is_sent_twice_in_parallel_is_added_once(client):
 
 def waiting_for_a_lock():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction goes on seeing what it saw first
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction keeps its first snapshot
         cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
         return cursor.fetchone()
 
@@ -164,7 +164,7 @@ def test_a_number_with_calls_cannot_be_deleted_and_the_page_says_why(client):
     ):
         assert "a number with calls is kept" in answer.content.decode()
     assert DestinationNumber.objects.count() == 1
-    # Its calls are known by it: it is not changed either.
+    # Its calls belong to it, so it cannot be changed either.
     client.post(f"{NUMBERS}{number.pk}/change/", SETTINGS | {"e164": OTHER})
     number.refresh_from_db()
     assert number.e164 == E164
@@ -309,7 +309,7 @@ def test_keys_are_revoked_from_their_list(staff):
     assert not AccessKey.objects.filter(revoked_at=None).exists()
 
 
-# --- Who may ---------------------------------------------------------------------------------
+# --- Permissions -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("address", [NUMBERS, ISSUE, ROTATE, KEYS, REVOKE, EVENTS])
@@ -366,7 +366,7 @@ def test_lists_run_as_many_queries_for_many_rows_as_for_few(client, address):
         number = make_number(f"+492215540030{n}", label=f"Number {n}", managers=[make_user(f"manager-{n}")])
         send(client, number, "CALL_START", "BLOCK_END", "CALL_END", call_uuid=f"call-{n}")
 
-    def questions():
+    def count_queries():
         with CaptureQueriesContext(
             connection,
         ) as captured:
@@ -375,10 +375,10 @@ def test_lists_run_as_many_queries_for_many_rows_as_for_few(client, address):
 
     add(1)
     client.get(address)
-    few = questions()
+    few = count_queries()
     for n in range(2, 8):
         add(n)
-    assert questions() == few
+    assert count_queries() == few
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""Dates in the admin are written as on the pages, `28 Nov 2026, 14:05`, and what is shown can be typed again."""
+"""The admin shows dates in the format of the pages, `28 Nov 2026, 14:05`, and forms accept this format."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -16,8 +16,8 @@ from reports.counting import rollups
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts
 from tests.factories import ACCESS_KEY, make_number, make_staff, make_user, post, post_body, take
 
-AT = datetime(2026, 11, 28, 13, 5, 7, tzinfo=UTC)  # 14:05 in the reports' zone
-# Other ways to write a date: ISO 8601, with dots or slashes, the month first, a month with a full stop, half of a day.
+AT = datetime(2026, 11, 28, 13, 5, 7, tzinfo=UTC)  # 14:05 in the reports' time zone
+# Other formats of dates: ISO 8601, with dots or slashes, month first, abbreviated month with a full stop, a.m. and p.m.
 OTHERWISE = re.compile(
     r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b"
     r"|\b[A-Z][a-z]+\.? \d{1,2}, \d{4}|\b(?:a|p)\.m\.|\bnoon\b|\bmidnight,"
@@ -26,7 +26,7 @@ OURS = re.compile(r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec
 
 
 def words_of(page):
-    """Return what a page says, without payloads, and what its fields hold."""
+    """Return the text of a page without payloads, with the values of its fields."""
     text = re.sub(r"<(pre|script|style)\b.*?</\1>", " ", page.content.decode(), flags=re.DOTALL)
     text = re.sub(r'<input[^>]*\bvalue="([^"]*)"[^>]*>', r" \1 ", text)
     return unescape(re.sub(r"<[^>]+>", " ", text))
@@ -40,7 +40,7 @@ def staff(client):
 
 @pytest.fixture
 def rows(staff):
-    """A row of everything that has a date, and its pages in the admin."""
+    """A row of every model that has a date, by model."""
     hours = OpeningHours.objects.create(name="Office hours", state="NW")
     hours.days.create(day=date(2026, 12, 24))
     number = make_number(label="Hotline", opening_hours=hours)
@@ -68,8 +68,8 @@ def test_the_admin_shows_dates_in_the_format_of_the_pages(staff, rows):
             page = staff.get(address)
             assert page.status_code == 200, address
             words = words_of(page)
-            if found := OTHERWISE.findall(words):
-                wrong[address] = found
+            if dates := OTHERWISE.findall(words):
+                wrong[address] = dates
             if not OURS.search(words):
                 without.append(address)
     assert not wrong

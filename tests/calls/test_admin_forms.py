@@ -1,4 +1,4 @@
-"""Whatever a form of the admin refuses, it says in one sentence: no rule speaks twice, and none by its own name."""
+"""Forms of the admin report each error in one sentence: no rule has two messages, or a message with its own name."""
 
 from html.parser import HTMLParser
 
@@ -25,7 +25,7 @@ QUARTER = "Calls are counted by quarter-hours: write a full, quarter or half hou
 
 
 class Errors(HTMLParser):
-    """Gathers what the lists of errors of a page say."""
+    """Collects the messages in the error lists of a page."""
 
     def __init__(self, page):
         super().__init__()
@@ -51,14 +51,14 @@ class Errors(HTMLParser):
 
 
 def number(**answers):
-    """Return the form of a new number as a person fills it in."""
+    """Return address and fields of the form of a new number."""
     form = {"e164": OTHER, "label": "", "short_call_s": 5, "service_level_s": 20, "silent_after_h": 4}
     form |= dict.fromkeys(["call_start", "block_end", "initiate_forward", "forward_answer", "call_end"], "automatic")
     return NUMBER, form | {"access_keys-TOTAL_FORMS": 0, "access_keys-INITIAL_FORMS": 0} | answers
 
 
 def hours(*, week=None, day=None, **answers):
-    """Return the form of new opening hours, with a line of the week or a single day."""
+    """Return address and fields of the form of new opening hours, with a weekly line or a single day."""
     form = {"name": "Other", "state": ""} | answers
     for prefix, line in (("weekly", week), ("days", day)):
         form |= {f"{prefix}-TOTAL_FORMS": int(line is not None), f"{prefix}-INITIAL_FORMS": 0}
@@ -108,7 +108,7 @@ EARLY = "Closes at 08:00, before it opens at 12:00. Over midnight, write two lin
 TENIOS = "Without any address nobody could post. TENIOS posts from 80.239.139.193."
 NUL = "Null characters are not allowed."
 
-# (rule, form, what is said): every rule of a model that a form can break, and each way to break it.
+# (rule, form, message): every rule of a model that a form can violate, and each way to violate it.
 CASES = [
     ("DestinationNumber.destination_number_is_e164", number(e164="no number at all, but long"), None),
     ("DestinationNumber.e164 validate_e164", number(e164="Hotline"), NO_NUMBER.format("Hotline")),
@@ -225,7 +225,7 @@ def test_input_that_violates_a_rule_is_refused_with_one_message(staff, rule, for
 
 
 def models_of_forms():
-    """Return the models of ours that somebody can fill in a form of the admin for."""
+    """Yield the models of calls that have a form in the admin."""
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label == "calls" and not isinstance(model_admin, ReadOnlyAdmin):
             yield model
@@ -233,14 +233,14 @@ def models_of_forms():
 
 
 def rules_of(model):
-    """Yield the name of each rule that a model sets for what is filled in."""
+    """Yield the name of each rule of a model for values that people enter."""
     yield from (f"{model.__name__}.{constraint.name}" for constraint in model._meta.constraints)
     for field in model._meta.concrete_fields:
         if not field.editable or field.primary_key or (field.remote_field and field.remote_field.parent_link):
             continue
         name = f"{model.__name__}.{field.name}"
         if (field.name == "opening_hours" and model is not DestinationNumber) or field.name == "destination_number":
-            continue  # set by the page, not by a person
+            continue  # set by the page, not entered by people
         if field.unique:
             yield f"{name} unique"
         if field.max_length and not field.choices:

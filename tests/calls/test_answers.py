@@ -1,4 +1,4 @@
-"""What a post is answered: the table of docs/posts.md, line by line. A 2xx means that it is on disk."""
+"""The answers to posts: the table of docs/posts.md, row by row. A 2xx means that the post is on disk."""
 
 import json
 from io import BytesIO
@@ -160,7 +160,7 @@ def test_a_body_that_is_not_a_valid_json_object_is_bad_json(client, number, body
 
 
 def test_values_exactly_at_the_limits_are_accepted(client, number):
-    deep = json.loads("[" * 14 + "]" * 14)  # in `variables`, in the post: 16 levels
+    deep = json.loads("[" * 14 + "]" * 14)  # 16 levels with the post and `variables`
     answer = post(client, post_body("CALL_START", number, deep=deep, long=10**63, exact=0.1))
 
     assert answer.status_code == 200

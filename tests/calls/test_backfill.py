@@ -1,4 +1,4 @@
-"""Made-up history has the same truth as the endpoint; the same options again change nothing. And the demo's set-up."""
+"""Made-up history is stored as posts to the endpoint would be, and repeating it changes nothing. The demo's setup."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ from tests.factories import make_key
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-# The same end for all of a test's histories: with another one, other calls are meant.
+# All histories of a test end at the same time, because another end makes other calls.
 UNTIL = timezone.make_aware(datetime(2026, 9, 16, 14, 40))  # noqa: DTZ001 (made aware)
 
 
@@ -29,12 +29,12 @@ def backfill(**options):
 
 
 def everything():
-    """Every stored value of calls and events."""
+    """Return all stored values of calls and events."""
     return list(Call.objects.order_by("pk").values()), list(CallEvent.objects.order_by("pk").values())
 
 
-def what_calls_came_to():
-    """What does not depend on when the posts were received: of every call, and of its events in order."""
+def timeless_values():
+    """Return all values of each call, and of its events in order, that do not depend on the time of receipt."""
     events = defaultdict(list)
     for event in CallEvent.objects.in_order():
         events[event.call_id].append(
@@ -82,7 +82,7 @@ def test_history_equals_the_same_posts_sent_to_the_endpoint():
     span = {"calls": 300, "start": start, "until": until, "seed": "1"}
     for _ in history.write(profiles.PROFILES, **span):
         pass
-    written = what_calls_came_to()
+    written = timeless_values()
     Call.objects.all().delete()
     for number in DestinationNumber.objects.all():
         make_key(number, "a-key-0123456789")
@@ -94,7 +94,7 @@ def test_history_equals_the_same_posts_sent_to_the_endpoint():
             assert client.post("/tenios/posts", body, content_type="application/json").status_code == 200
 
     assert len(written) == 300
-    assert what_calls_came_to() == written
+    assert timeless_values() == written
 
 
 def test_the_same_options_again_change_nothing_and_another_seed_adds():
@@ -116,12 +116,12 @@ def test_the_same_options_again_change_nothing_and_another_seed_adds():
 
 def test_an_interrupted_run_is_completed_by_the_next():
     backfill()
-    complete = what_calls_came_to()
+    complete = timeless_values()
     Call.objects.filter(pk__in=Call.objects.order_by("-pk").values("pk")[:20]).delete()
 
     backfill()
 
-    assert what_calls_came_to() == complete
+    assert timeless_values() == complete
 
 
 def test_history_is_in_the_past_and_silent_calls_are_closed():
@@ -153,7 +153,7 @@ def test_invalid_options_are_refused(options):
 
 def test_the_demo_creates_numbers_history_and_a_manager_of_some_numbers(monkeypatch):
     monkeypatch.setenv("DEMO_MANAGER_PASSWORD", "a password for the demo")
-    for _ in range(2):  # the second run finds all in place
+    for _ in range(2):  # in the second run everything exists
         call_command("demo", once=True, calls_a_week=120, stdout=StringIO())
 
     manager = User.objects.get(username="manager")

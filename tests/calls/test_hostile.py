@@ -1,4 +1,4 @@
-"""Whatever is sent to the endpoint: an honest answer, nothing told, nothing half kept, and good posts are taken."""
+"""Hostile bodies get documented answers, reveal nothing, are stored completely or not at all, and block no good post."""
 
 import copy
 import csv
@@ -22,7 +22,7 @@ from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff,
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-# Bodies in all. More than CI sends are other ones in every run.
+# The number of random bodies. Larger numbers than CI's use new bodies in every run.
 IN_CI = 20_000
 BODIES = int(os.environ.get("CALLTALLY_FUZZ_BODIES") or 2_000)
 A_BATCH = 25
@@ -38,21 +38,21 @@ _sender = count()
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """A line for each of thousands of refused posts tells nothing here."""
+    """Log nothing: a line for each of thousands of refused posts is of no use here."""
     logging.disable(logging.WARNING)
     yield
     logging.disable(logging.NOTSET)
 
 
 def send(client, body):
-    """Post a body, each from a stranger of its own: no one is slowed down for another."""
+    """Post a body, each from a new address, so that the rate limit does not apply."""
     n = next(_sender)
     stranger = f"45.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
     return client.generic("POST", "/tenios/posts", body, content_type="application/json", REMOTE_ADDR=stranger)
 
 
 def code_of(answer):
-    """Return the code of an answer; it has one of the documented shapes and tells nothing else."""
+    """Return the error code of an answer, which must have one of the documented forms and contain nothing else."""
     told = json.loads(answer.content)
     assert told == {} or set(told) == {"error"}
     assert ACCESS_KEY not in str(answer.headers) + answer.content.decode()
@@ -60,7 +60,7 @@ def code_of(answer):
 
 
 def judge(client, bodies):
-    """Send bodies and see that each is answered as documented, and that what was answered 200 is kept, and no more."""
+    """Send bodies; check that each is answered as documented, and that exactly the posts answered 200 are stored."""
     before, taken = CallEvent.objects.count(), 0
     for body in bodies:
         answer = send(client, body)
@@ -71,7 +71,7 @@ def judge(client, bodies):
 
 
 def check_stored_payloads():
-    """Every payload is ASCII JSON, and neither it nor anything else holds the key."""
+    """Check that every payload is ASCII JSON, and that no stored value contains the key."""
     intake.get_intake().close()
     for payload in CallEvent.objects.values_list("payload", flat=True).iterator():
         assert payload.isascii()
@@ -157,7 +157,7 @@ def test_all_forbidden_posts_get_the_same_bytes_on_the_same_code_path(client, nu
     assert next(iter(told))[:2] == (403, b'{"error":"forbidden"}')
 
 
-# --- Bodies that nobody thought of -----------------------------------------------------------
+# --- Random bodies ---------------------------------------------------------------------------
 
 TEXT = st.one_of(st.text(max_size=40), st.sampled_from([*TEXTS.values()][:-1]), st.sampled_from([ACCESS_KEY, E164, ""]))
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.integers(-(10**70), 10**70), st.floats(), TEXT)
@@ -174,7 +174,7 @@ PLACES = [
 
 @st.composite
 def near_posts(draw):
-    """A good post of which one to three things were changed: a value, a name, a member gone, a byte."""
+    """A good post with one to three changes: a value, a name, a removed member, a byte."""
     post = copy.deepcopy(draw(st.sampled_from([start(), post_body("BLOCK_END QUEUE"), post_body("FORWARD_ANSWER")])))
     for _ in range(draw(st.integers(1, 3))):
         *parents, name = draw(st.sampled_from(PLACES))
@@ -225,7 +225,7 @@ def test_random_bodies_are_answered_as_documented(client, number, kind, half):
 
 
 def test_every_case_of_the_corpus_is_well_formed():
-    """A case is what it says: a body as bytes, and one of the documented answers."""
+    """Each case has a body in bytes and one of the documented answers."""
     assert case("x", {}, (403, "forbidden")).body == b"{}"
     assert {(one.status, one.code) for one in CASES} == {
         (200, None),

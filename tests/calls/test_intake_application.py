@@ -1,4 +1,4 @@
-"""What the intake process serves: posts and /healthz, with nothing of the pages around them."""
+"""The WSGI application of the intake process: posts and /healthz, without anything of pages."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def ask(path, method="GET", body=None, **environ):
-    """Return (status, headers, body) of one request."""
+    """Return (status, headers, body) of a request."""
     data = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
     request = RequestFactory().generic(method, path, **data)
     answered = []
@@ -82,7 +82,7 @@ def test_all_other_addresses_are_not_found(path, method, caplog):
 
     assert (status, json.loads(content)) == ("404 Not Found", {"error": "not_found"})
     assert "Set-Cookie" not in headers
-    assert not caplog.text  # a stranger who tries addresses fills no log
+    assert not caplog.text  # clients that try addresses do not fill the log
 
 
 def test_an_unreadable_header_is_answered_with_400():
@@ -92,7 +92,7 @@ def test_an_unreadable_header_is_answered_with_400():
 
 
 def test_the_apps_of_pages_are_not_loaded():
-    """In a process of its own: the one of the tests has all apps."""
+    """Runs in a separate process, because the process of the tests has loaded all apps."""
     pages = {"config.urls", "config.warming", "reports", "xlsxwriter"}
     program = f"import sys, config.intake_wsgi; print({pages} & set(sys.modules))"
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}

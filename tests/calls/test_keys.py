@@ -233,7 +233,7 @@ def test_python_the_orm_and_sql_agree_on_when_a_key_is_live(number):
         assert {key.pk for key in number.access_keys.live_at(moment)} == live
         assert {key.pk for key in AccessKey.objects.raw(statement, [moment] * 3)} == live
         counts.append(len(live))
-    # Those that begin by then, times two ends that are later or never.
+    # Keys that have begun by then, times two ends each that are later or missing.
     assert counts == [1 * 4 * 4, 2 * 3 * 3, 3 * 2 * 2, 4 * 1 * 1]
 
 

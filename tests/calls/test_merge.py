@@ -1,4 +1,4 @@
-"""Any subset of the posts, in any order, any number of times, one after another or at once, gives the same call."""
+"""The same posts give the same call in any order, any number of times, in sequence or in parallel."""
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,7 +52,7 @@ def write():
 
 
 def outline(call_uuid):
-    """What must not depend on the order of receipt."""
+    """Return the values that must not depend on the order of receipt."""
     call = Call.objects.annotate(outcome=OUTCOME).get(call_uuid=call_uuid)
     return {
         "outcome": call.outcome,
@@ -79,7 +79,7 @@ def test_order_repetition_and_batches_change_nothing(number, write, chosen, shuf
     in_order, shuffled = next(uuids), next(uuids)
     moments = [TEN + timedelta(seconds=index) for index in range(len(bodies))]
 
-    # The same posts with the same moments of receipt, taken in another order: everything must agree.
+    # The same posts with the same times of receipt, written in another order: everything must be equal.
     taken = [parsed(body, in_order, at) for body, at in zip(bodies, moments, strict=True)]
     for post in taken:
         write([post])
@@ -90,7 +90,7 @@ def test_order_repetition_and_batches_change_nothing(number, write, chosen, shuf
     else:
         for post in again:
             write([post])
-    write(again[:2])  # and some once more, as after an answer that was lost
+    write(again[:2])  # and some again, as after a lost answer
 
     assert outline(in_order) == outline(shuffled)
     ignored = ("id", "call_uuid", "correlation_id", "decided_by", "moved_from")
@@ -139,7 +139,7 @@ def test_the_same_post_written_twice_is_one_event(number, write):
 
 
 def write_apart(*batches):
-    """Write batches on a connection of their own, as another process does."""
+    """Write batches on a separate connection, as another process does."""
     with writer.connect() as connection:
         for batch in batches:
             assert len(writer.write(connection, batch)) == len(batch)
@@ -287,7 +287,7 @@ def test_a_post_without_call_uuid_joins_the_call_of_its_correlation_id_in_any_or
 
 
 def plan_among_many_calls(number, statement):
-    """Return how PostgreSQL would run a statement where the number has 20,000 calls, every tenth withheld."""
+    """Return PostgreSQL's plan of a statement for a number with 20,000 calls, a tenth of them with withheld callers."""
     with writer.connect() as connection:
         connection.execute(
             """INSERT INTO calls_call (destination_number_id, call_uuid, weak_key, correlation_id, callback_id,
@@ -332,7 +332,7 @@ def test_calls_are_reunited_in_the_order_in_which_posts_lock_them(number):
     lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
     with writer.connect() as batch, writer.connect() as watch, ThreadPoolExecutor(1) as pool:
         with batch.transaction():
-            batch.execute(lock, [""])  # as a batch does: in the order of keys, the weak one first
+            batch.execute(lock, [""])  # as a batch does: ordered by keys, the weak call first
             reunited = pool.submit(in_thread, writer.reunite_calls)
             wait_until_one_waits(watch)
             batch.execute(lock, ["u"])
@@ -362,10 +362,10 @@ def test_a_post_is_written_although_its_statement_was_cancelled_by_a_deadlock(nu
     group = GroupCommit("writer", batches.write, batches.close)
     lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
     with writer.connect() as other, writer.connect() as watch, other.transaction():
-        other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that it is the batch that is chosen
+        other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the batch is cancelled
         other.execute(lock, ["b"])
         ends = [parsed(post_body("CALL_END", number), call_uuid, TEN + timedelta(minutes=1)) for call_uuid in "ab"]
-        with group._starting:  # so that both are of one batch
+        with group._starting:  # so that both are in one batch
             futures = [Future(), Future()]
             for end, future in zip(ends, futures, strict=True):
                 group._queue.put(Submitted(end, future))

@@ -1,4 +1,4 @@
-"""Whether a number is open: single days before holidays, holidays before the week, always by the clock on the wall."""
+"""Opening hours: single days take precedence over holidays, and holidays over weekly hours, always in local time."""
 
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -48,7 +48,7 @@ def test_weekly_hours_include_their_first_minute_and_exclude_their_last(moment, 
         ("2026-03-08", "BE", False),  # a Sunday anyway
         ("2026-10-31", "SN", False),  # Reformation Day
         ("2026-10-31", "NW", True),
-        ("2026-12-25", "", True),  # without a state holidays are days like others
+        ("2026-12-25", "", True),  # without a state, holidays are ordinary days
     ],
 )
 def test_public_holidays_are_those_of_the_state(day, state, expected):
@@ -65,7 +65,7 @@ def test_a_single_day_takes_precedence_over_holidays_and_weekly_hours():
 
 def test_local_time_decides_when_the_clocks_change():
     night = Schedule("Europe/Berlin", {7: ((120, 180),)}, {}, "")
-    # In autumn two to three comes twice, in spring not at all.
+    # The hour from 2 to 3 occurs twice in autumn and not at all in spring.
     assert [night.is_open(datetime(2026, 10, 25, hour, 30, tzinfo=UTC)) for hour in range(3)] == [True, True, False]
     assert [night.is_open(datetime(2026, 3, 29, hour, 30, tzinfo=UTC)) for hour in range(3)] == [False, False, False]
 

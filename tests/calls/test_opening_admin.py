@@ -1,4 +1,4 @@
-"""Opening hours in the admin, through its own pages."""
+"""Opening hours in the admin, through its pages."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
@@ -32,7 +32,7 @@ def hours(db):
 
 @pytest.fixture
 def called(hours):
-    """A number with these hours and one call, counted already."""
+    """A number with these hours and a call that is counted already."""
     number = make_number(opening_hours=hours)
     take(number, "CALL_START", datetime(2026, 9, 22, 10, tzinfo=UTC))
     ChangedQuarterHour.objects.all().delete()
@@ -40,9 +40,9 @@ def called(hours):
 
 
 def filled(hours=None, *, name="Office hours", state="NW", week=None, days=None, deleted=()):
-    """Return the form of opening hours as a person fills it in: lines of the week, and single days.
+    """Return the fields of the form of opening hours: weekly lines and single days.
 
-    Of hours that are here, the lines stand first in the order of their ids; the names in `deleted` are ticked."""
+    Lines of existing hours come first, in the order of their ids; the names in `deleted` are ticked."""
     form = {"name": name, "state": state, "_save": "Save"}
     here = {"weekly": [], "days": []}
     if hours:
@@ -69,7 +69,7 @@ def change(staff, hours, **answers):
 
 def test_hours_are_added_with_their_week_and_single_days(staff):
     days = [("2026-12-24", "", ""), ("2026-12-31", "08:00", "12:00"), ("2026-12-31", "13:00", "00:00")]
-    week = [*WEEK, (6, "", ""), (7, "", "")]  # lines laid out for every weekday, left without times
+    week = [*WEEK, (6, "", ""), (7, "", "")]  # lines that are offered for every weekday and left without times
     answer = staff.post(HOURS + "add/", filled(week=week, days=days))
 
     assert answer.status_code == 302
@@ -168,7 +168,7 @@ def test_adjacent_lines_do_not_overlap_and_a_deleted_line_does_not_count(staff, 
     assert hours.weekly.count() == 2
 
 
-# --- What is counted again -------------------------------------------------------------------------
+# --- Recounts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""While the database is away, slow or locked: no post that was answered 2xx is lost, and nobody waits long."""
+"""While the database is down, slow or locked, no post that was answered 2xx is lost, and answers come in time."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture
 def away(own_intake, monkeypatch):
-    """Take the database away from the intake; call what this returns to give it back."""
+    """Return a function that makes the database unavailable to the intake; it returns a function that undoes this."""
 
     def back():
         monkeypatch.setitem(connection.settings_dict, "PORT", there)
@@ -36,7 +36,7 @@ def away(own_intake, monkeypatch):
     there = connection.settings_dict["PORT"]
 
     def go():
-        own_intake.close()  # what is connected stays connected
+        own_intake.close()  # its connections would stay open
         monkeypatch.setitem(connection.settings_dict, "PORT", "1")
         return back
 
@@ -90,7 +90,7 @@ def test_only_its_owner_can_read_the_spool_and_it_contains_no_key(client, number
     post(client, start(number, note=f"my key is {ACCESS_KEY}"))
 
     files = list(django_settings.SPOOL_FOLDER.iterdir())
-    assert len(files) > 1  # its log too
+    assert len(files) > 1  # its WAL file too
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(django_settings.SPOOL_FOLDER.stat().st_mode) == 0o700
     assert not any(ACCESS_KEY.encode() in path.read_bytes() for path in files)
@@ -115,7 +115,7 @@ def test_a_locked_table_delays_no_post_and_its_posts_are_stored_once_afterwards(
 
 
 def test_a_post_that_the_database_wrote_after_the_time_limit_is_stored_once(client, number):
-    """The statement waits for a lock for longer than the request does, and then goes through."""
+    """The statement waits for a lock longer than the request does, and then succeeds."""
     assert post(client, start(number)).status_code == 200
     with writer.connect() as other, other.transaction():
         other.execute("SELECT FROM calls_call FOR UPDATE")
@@ -149,7 +149,7 @@ def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, 
 
 @pytest.fixture
 def refusing(number):
-    """Let the database refuse the content of posts that say so."""
+    """Make the database refuse posts whose block type is REFUSED."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent ADD CONSTRAINT refusing CHECK (block_type <> 'REFUSED') NOT VALID")
     yield
@@ -172,9 +172,7 @@ def test_one_bad_row_does_not_block_its_batch(number, refusing):
     own.close()
 
 
-def test_posts_that_the_database_refuses_are_quarantined_shown_and_retried(
-    client, number, refusing, away, capsys
-):
+def test_posts_that_the_database_refuses_are_quarantined_shown_and_retried(client, number, refusing, away, capsys):
     assert post(client, post_body("BLOCK_END REFUSED", number, caller_id_number="+49301112223")).status_code == 200
     back = away()
     for _ in range(3):
@@ -215,7 +213,7 @@ def test_an_ended_or_missing_key_is_refused_without_the_database_too(client, num
     for name, end in (("revoked", "revoked_at"), ("expired", "expires_at")):
         make_key(number, f"{name}-key-0123456789", **{end: timezone.now() - timedelta(minutes=1)})
     post(client, start(number))
-    own_intake._keys.ask(None, 10)  # what happens once a minute
+    own_intake._keys.ask(None, 10)  # as happens once a minute
     away()
 
     for key in ("revoked-key-0123456789", "expired-key-0123456789", "", None):
@@ -224,7 +222,7 @@ def test_an_ended_or_missing_key_is_refused_without_the_database_too(client, num
     assert post(client, start(number)).status_code == 200
     assert (held().waiting, held().unverified) == (1, 0)
 
-    # And what is no post at all is told apart by a live key, as ever.
+    # And for an unreadable post, the answer depends on a live key as always.
     assert post(client, start(number, requestType=None)).status_code == 400
     assert post(client, start(number, "some-other-key-1234", requestType=None)).status_code == 403
 
@@ -262,7 +260,7 @@ def test_a_full_spool_without_a_database_answers_503_and_health_reports_it(clien
     assert taken > 5
     assert sum(path.stat().st_size for path in settings.SPOOL_FOLDER.glob("*.sqlite3")) <= 1024 * 1024
 
-    # Nothing of what was answered 200 is lost, and there is room again.
+    # No post that was answered 200 is lost, and there is room again.
     drain()
     assert CallEvent.objects.count() == 1 + taken
     assert client.get("/healthz").status_code == 200
@@ -303,7 +301,7 @@ def test_a_spool_that_was_emptied_returns_its_space(number, tmp_path):
 def test_parallel_writers_of_the_spool_take_turns(tmp_path):
     class SlowDisk(list):
         def __iter__(self):
-            time.sleep(0.02)  # nobody else writes meanwhile, as while a sync takes long
+            time.sleep(0.02)  # no one else can write meanwhile, as during a slow sync
             return super().__iter__()
 
     turns = Counter()

@@ -1,4 +1,4 @@
-"""Phone numbers: one number in all its spellings, and what only looks like one."""
+"""Phone numbers: one number in all its spellings, and texts that only look like numbers."""
 
 import re
 
@@ -14,7 +14,7 @@ NATIONAL = phonenumbers.PhoneNumberFormat.NATIONAL
 
 
 def valid_numbers(region):
-    """Return the valid numbers of a region, in E.164: of landlines and mobile phones."""
+    """Return valid numbers of a region in E.164: of landlines and mobile phones."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
     patterns = [metadata.fixed_line.national_number_pattern, metadata.mobile.national_number_pattern]
     digits = st.one_of(*[st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True) for pattern in patterns])

@@ -1,4 +1,4 @@
-"""From where posts may come, what becomes of the others, and who is slowed down."""
+"""The sender policy: which addresses may post, what happens to other posts, and the rate limit."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """The throttle's clock stands still, however slow this machine is; a test may set it on."""
+    """A fixed clock for the rate limit, independent of the machine's speed; a test may advance it."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock

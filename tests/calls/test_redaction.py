@@ -1,4 +1,4 @@
-"""No access key of ours stays in a refused post, under whatever name and in whatever kind of body it came."""
+"""No issued access key is stored with a refused post, under any name and in any kind of body."""
 
 import json
 from datetime import timedelta
@@ -21,12 +21,12 @@ from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff,
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
 KEY = "aZ3kP9qL0wXc7VbN2mTy5RsD8fGh1JuE"
-BROUGHT = "pa$$ wört & mehr!"  # what staff may bring: spaces, signs, umlauts
+BROUGHT = "pa$$ wört & mehr!"  # staff may use keys with spaces, punctuation and umlauts
 UNKNOWN = "nobody-knows-this-secret"
 
 
 def without(**changes):
-    """A post with the key of no name of ours; a value of None takes a field out."""
+    """Return a post without the field accessKey; a value of None removes a field."""
     return post_body("CALL_START", E164, None, **changes)
 
 
@@ -97,7 +97,7 @@ def number(number):
 
 
 def held(text):
-    """The keys that stand in a text, in any spelling it may have there."""
+    """Return the keys that a text contains, in any spelling."""
     spellings = {
         secret: {secret, json.dumps(secret)[1:-1], secret.encode().decode("latin-1").encode("unicode_escape").decode()}
         for secret in (KEY, BROUGHT, ACCESS_KEY)
@@ -144,7 +144,7 @@ def test_no_file_of_the_spool_contains_a_key_while_the_database_is_down(client, 
 
 
 def test_keys_unknown_to_a_process_are_removed_when_the_spool_is_drained(client, number):
-    """A process that starts while the database is away knows no key; nor does one of an older version look for them."""
+    """A process that starts while the database is down knows no key, and older versions did not search for them."""
     spool = open_spool()
     spool.add_refused([made_up(1, body=json.dumps(BODIES["variables.other"]))])
     spool.close()
@@ -153,7 +153,7 @@ def test_keys_unknown_to_a_process_are_removed_when_the_spool_is_drained(client,
     assert not held(RefusedPost.objects.get().body)
 
 
-# --- What stands under names of secrets ------------------------------------------------------
+# --- Values under names of secrets -----------------------------------------------------------
 
 SECRET_NAMES = """accessKey access-key access_key|access key|apiKey|APIKEY|aPiKeY|key|keys|Token|x.token|clientSecret|
 client_secret|SECRETS|password|PASSWORD|passwd|Passwort|pass word|passphrase|pwd|Kennwort|Zugangsschlüssel|
@@ -169,7 +169,7 @@ def test_values_under_names_of_secrets_are_not_stored(client, number, name):
         post(client, place)
 
     bodies = "".join(row.body for row in settled())
-    # A field by the very name of the key is left out altogether.
+    # A field with the name of the key itself is removed completely.
     assert bodies.count(redaction.SECRET) == (0 if name in {"accessKey", "access_key"} else 3)
     assert UNKNOWN not in bodies
     assert "48151623" not in bodies
@@ -200,7 +200,7 @@ def test_values_under_names_of_secrets_are_not_stored_if_the_body_is_not_json(cl
     assert redaction.SECRET in kept
 
 
-# --- The rest stays as it is -----------------------------------------------------------------
+# --- Everything else is unchanged ------------------------------------------------------------
 
 
 def test_a_post_without_secrets_is_stored_unchanged(client):
@@ -255,7 +255,7 @@ def test_a_body_with_too_many_texts_is_not_stored_and_takes_limited_time(body):
     assert len(looked_for) == redaction.MOST_FINGERPRINTS
 
 
-# --- Those kept before -----------------------------------------------------------------------
+# --- Posts stored before ---------------------------------------------------------------------
 
 
 def test_posts_that_were_stored_before_are_redacted_every_hour(number):
@@ -275,11 +275,11 @@ def test_posts_that_were_stored_before_are_redacted_every_hour(number):
     kept = RefusedPost.objects.exclude(pk=broken.pk).get()
     assert not held(kept.body + broken.body)
     assert broken.body == "{'x': '[access key]"
-    assert (kept.count, len(kept.ingest_ids)) == (2, 2)  # alike once their keys are gone
+    assert (kept.count, len(kept.ingest_ids)) == (2, 2)  # identical once their keys are removed
     assert (kept.received_at, kept.last_received_at) == (first.received_at, second.last_received_at)
     assert (kept.request_type, kept.destination_number) == ("CALL_START", E164)
     assert refused_posts.redact_kept() == 0
-    with connect("tests") as writing:  # as the same post would be kept now
+    with connect("tests") as writing:  # as the same post would be stored now
         again = made_up(1, body=old, destination_number=E164, **alike)
         refused_posts.keep(writing, [again])
     assert RefusedPost.objects.count() == 2

@@ -1,4 +1,4 @@
-"""Refused posts are kept for those worth it, shown to staff, mended, and counted with their time of receipt."""
+"""Refused posts are stored under conditions, shown to staff, fixed, and counted with their time of receipt."""
 
 import inspect
 import json
@@ -36,7 +36,7 @@ def start(number=E164, key=ACCESS_KEY, **more):
 
 
 def settled():
-    """Wait until what nobody waited for is kept too."""
+    """Wait until posts that are stored in the background are stored too."""
     intake.get_intake().close()
     return RefusedPost.objects.order_by("pk")
 
@@ -46,7 +46,7 @@ def set_policy(mode, networks=TENIOS):
     intake.get_intake().read_again()
 
 
-# --- Which, and why --------------------------------------------------------------------------
+# --- Which posts are stored, and the reason --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_refused_posts_wait_in_the_spool_while_the_database_is_down(client, numb
     assert {kept.reason for kept in RefusedPost.objects.all()} == {Reason.NO_KEY, Reason.BAD_POST}
 
 
-# --- Never many of them ----------------------------------------------------------------------
+# --- Limits ----------------------------------------------------------------------------------
 
 
 def made_up(place, code="forbidden", body="{}", **more):
@@ -213,7 +213,7 @@ def test_storing_the_same_posts_twice_changes_nothing(writing):
     assert (RefusedPost.objects.get().count, len(RefusedPost.objects.get().ingest_ids)) == (2, 2)
 
 
-# --- Counted after all -----------------------------------------------------------------------
+# --- Replay ----------------------------------------------------------------------------------
 
 
 def test_a_replay_keeps_the_time_of_receipt_and_a_second_one_changes_nothing(client, capsys):
@@ -368,7 +368,7 @@ def test_managers_see_no_notice_of_refused_posts(client, number):
     assert "refused" not in client.get("/reports/").content.decode()
 
 
-# --- What each reason means, and which number was meant --------------------------------------
+# --- Explanations, and the number that was meant ---------------------------------------------
 
 
 def page_of(client, row):
@@ -384,7 +384,7 @@ def test_every_reason_is_explained_with_what_to_do(staff, number, reason):
     page = page_of(staff, row)
     assert str(WHY[reason]) in page
     assert str(ADVICE[reason]) in page
-    # What was counted since needs nothing to be done.
+    # Posts that are counted by now need no action.
     RefusedPost.objects.update(replayed_at=timezone.now())
     page = page_of(staff, row)
     assert str(WHY[reason]) in page
@@ -403,10 +403,10 @@ def test_reasons_include_the_codes_of_answers():
     ("named", "stored"),
     [
         ("4922155400300", "+494922155400300"),  # as versions before 0.2 read it
-        ("221 55400300", None),  # lacks its 0
-        ("55400300", None),  # lacks its area code
+        ("221 55400300", None),  # without its 0
+        ("55400300", None),  # without its area code
         ("+022155400300", None),
-        ("+22155400300", None),  # a plus instead of the 0
+        ("+22155400300", None),  # with a plus instead of the 0
     ],
 )
 def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
@@ -433,7 +433,7 @@ def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
 
     assert "2 posts are taken now" in answer.content.decode()
     assert DestinationNumber.objects.count() == 2
-    assert {event.destination_number for event in CallEvent.objects.all()} == {named}  # as the posts have it
+    assert {event.destination_number for event in CallEvent.objects.all()} == {named}  # as in the posts
     assert Call.objects.get().destination_number == number
     assert not RefusedPost.objects.waiting()
 

@@ -1,4 +1,4 @@
-"""`manage.py read_numbers_again`: what an earlier version read differently is found, and stored as it is read now."""
+"""`manage.py read_numbers_again`: numbers that an earlier version parsed differently are found and stored again."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -24,14 +24,14 @@ def read_again(*args):
 
 
 def stored():
-    """Return all that the command may change."""
+    """Return all values that the command may change."""
     calls = Call.objects.order_by("pk").values_list("caller_id_number", "decided_by", "caller_least", "caller_greatest")
     return list(calls), list(CallEvent.objects.order_by("pk").values_list("destination", "payload", "caller_id_number"))
 
 
 @pytest.fixture
 def history():
-    """Calls as 0.1.0 stored them: one caller read as two, an anonymous one, short codes, destinations as they came."""
+    """Calls as 0.1.0 stored them: a caller parsed as two, an anonymous one, short codes, unchanged destinations."""
     number = make_number()
     for second, (kind, caller) in enumerate(
         [

@@ -1,4 +1,4 @@
-"""The five samples as TENIOS publishes them, but for the access key; they contradict each other."""
+"""The five samples as TENIOS publishes them, except for the access key; they contradict each other."""
 
 import json
 from itertools import permutations

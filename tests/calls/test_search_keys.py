@@ -1,4 +1,4 @@
-"""Labels, names and people are found and ordered by folded texts, whatever the locale of the database."""
+"""Labels, names and people are found and ordered by folded texts, independent of the database's locale."""
 
 import io
 import re
@@ -36,7 +36,7 @@ def staff(client, db):
 
 
 def listed(client, address, column, **query):
-    """Return the texts of a column of a list in the admin, from top to bottom."""
+    """Return the texts of a column in a list of the admin, from top to bottom."""
     page = client.get(address, query)
     assert page.status_code == 200
     table = re.search(r'<table id="result_list">.*</table>', page.content.decode(), re.DOTALL)
@@ -45,7 +45,7 @@ def listed(client, address, column, **query):
 
 
 def make_all(texts=IN_ORDER):
-    """Make a number, hours, a user and a group of each name, in another order than the right one."""
+    """Create a number, hours, a user and a group of each name, not in the correct order."""
     for at, text in enumerate(sorted(texts, key=len)):
         make_number(f"+49221554003{at:02}", label=text)
         OpeningHours.objects.create(name=text)
@@ -60,7 +60,7 @@ def make_all(texts=IN_ORDER):
     ("text", "folded", "spelled_out"),
     [
         ("Ölservice", "olservice", "oelservice"),
-        ("O\u0308LSERVICE", "olservice", "oelservice"),  # a letter and a mark of its own
+        ("O\u0308LSERVICE", "olservice", "oelservice"),  # a letter with a combining mark
         ("  Hotline\u00a0 Köln ", "hotline koln", "hotline koeln"),
         ("Straße", "strasse", "strasse"),
         ("STRASSE", "strasse", "strasse"),
@@ -123,7 +123,7 @@ def test_a_word_that_is_not_in_a_text_does_not_find_it(staff, term):
     make_number(label="Ölservice")
     OpeningHours.objects.create(name="Ölservice")
     Group.objects.create(name="Ölservice")
-    if term != "\u0308":  # a mark alone is no word: it finds all
+    if term != "\u0308":  # a mark alone is not a word: it matches everything
         assert listed(staff, NUMBERS, "name", q=term) == []
         assert listed(staff, HOURS, "named", q=term) == []
         assert listed(staff, GROUPS, "__str__", q=term) == []
@@ -178,7 +178,7 @@ def test_pages_list_numbers_in_the_order_of_a_german_dictionary(staff, address):
     assert places == sorted(places)
 
 
-# --- However rows are written ----------------------------------------------------------------------
+# --- All ways to write rows ------------------------------------------------------------------------
 
 
 def keys():

@@ -1,4 +1,4 @@
-"""Whose a post is: the client behind trusted proxies, however they write it and whatever it claims."""
+"""The client of a request behind trusted proxies, in every spelling and despite forged headers."""
 
 import pytest
 
@@ -12,7 +12,7 @@ PROXIES = [read_network(text) for text in ("127.0.0.1", "::1", "10.0.0.0/8", "20
 @pytest.mark.parametrize(
     ("peer", "forwarded", "client"),
     [
-        # Nobody in between
+        # No proxy
         (TENIOS, None, TENIOS),
         (TENIOS, "", TENIOS),
         (TENIOS, STRANGER, TENIOS),
@@ -38,7 +38,7 @@ PROXIES = [read_network(text) for text in ("127.0.0.1", "::1", "10.0.0.0/8", "20
         ("10.255.255.255", TENIOS, TENIOS),
         ("11.0.0.1", TENIOS, "11.0.0.1"),
         ("127.0.0.2", TENIOS, "127.0.0.2"),
-        # What the client claims stands on the left, and counts for nothing
+        # Addresses that the client forges are on the left, and are ignored
         ("127.0.0.1", f"{TENIOS}, {STRANGER}", STRANGER),
         ("127.0.0.1", f"{TENIOS},{STRANGER}", STRANGER),
         ("127.0.0.1", f"{TENIOS}, {TENIOS}, {STRANGER}", STRANGER),
@@ -71,7 +71,7 @@ PROXIES = [read_network(text) for text in ("127.0.0.1", "::1", "10.0.0.0/8", "20
         ("127.0.0.1", "[fe80::7%eth0]:80", "fe80::7"),
         ("127.0.0.1", "[::ffff:80.239.139.193]:443", TENIOS),
         ("127.0.0.1", "::ffff:80.239.139.193", TENIOS),
-        # What a trusted proxy should never have written: nobody knows whom it was asked by
+        # Values that a trusted proxy should never write: the client is unknown
         ("127.0.0.1", "unknown", None),
         ("127.0.0.1", "_hidden", None),
         ("127.0.0.1", f"{TENIOS}, ", None),

@@ -1,4 +1,4 @@
-"""The look-alike over HTTP, against a real server."""
+"""`manage.py simulate` over HTTP against a real server."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""Posts that spell numbers in different ways: one number, one caller, one destination."""
+"""Posts with different spellings of numbers: one number, one caller, one destination."""
 
 import pytest
 from django.core.management import CommandError, call_command

@@ -1,4 +1,4 @@
-"""Made-up calls: the same from the same seed, all of them readable, and of every kind that docs/posts.md knows."""
+"""Made-up calls: reproducible by their seed, valid, and of every kind in docs/posts.md."""
 
 import itertools
 import json
@@ -161,7 +161,7 @@ def test_live_traffic_is_posted_to_the_endpoint_until_it_is_stopped(live_server)
     traffic = live.LiveTraffic(live_server.url, profiles.PROFILES, dict.fromkeys(numbers, "a-key-0123456789"), seed="1")
 
     class Watching(threading.Event):
-        """Is set as soon as enough was sent."""
+        """An event that is set as soon as enough posts were sent."""
 
         def is_set(self):
             return traffic.tally.sent >= 30
