@@ -1,4 +1,4 @@
-"""What every test needs: secrets, a home of its own, a database, a clean writer; and a Chromium for tests/browser."""
+"""Setup of all tests: secrets, a separate home, a database, a clean writer; and Chromium for tests/browser."""
 
 import fcntl
 import os
@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# Before Django reads its settings, which pytest-django does once this file is loaded: it, not pyproject.toml, names
-# them, for the embedded database must be there first.
+# Set before Django reads its settings, which pytest-django does once this file is loaded. This file, not
+# pyproject.toml, names the settings, because the embedded database must be started first.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SECRET_KEY", "for tests alone, and long enough for Django to be content with it")
 os.environ.setdefault("ACCESS_KEY_PEPPER", "for tests alone, also long enough")
@@ -20,12 +20,12 @@ import pytest  # noqa: E402
 from config import embedded  # noqa: E402
 
 HOMES = "calltally-test-database-"
-# The data is thrown away: it need not survive a power cut.
+# The data is deleted afterwards, so it need not survive a power cut.
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# How long an example takes says more of the machine than of us.
+# No deadline: the duration of an example depends on the machine more than on our code.
 hypothesis.settings.register_profile("calltally", deadline=None)
 hypothesis.settings.load_profile("calltally")
 
@@ -37,27 +37,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("help", False) or config.getoption("version", 0):
         return
     if os.environ.get("CALLTALLY_TEST_FULL"):
-        config.option.timeout = 0  # its rounds take hours
+        config.option.timeout = 0  # the rounds take hours
     if not os.environ.get("DATABASE_URL"):
         start_database(config)
 
     from django.conf import settings
 
-    # Static files by their own names, straight from the apps: no collectstatic before the tests.
+    # Static files with unhashed names directly from the apps, so that tests do not need collectstatic.
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-    # Signing in is tested often, how long a password withstands guessing never.
+    # A fast hash: tests sign in often, and the strength of password hashes is not tested.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def start_database(config: pytest.Config) -> None:
-    """Start an embedded PostgreSQL for this run. xdist's workers inherit its address."""
+    """Start an embedded PostgreSQL for this test run. Workers of xdist inherit its address."""
     _sweep()
     home = Path(tempfile.mkdtemp(prefix=HOMES))
     if os.geteuid() == 0:
-        home.chmod(0o711)  # the server runs as another user, who must pass through
+        home.chmod(0o711)  # the server runs as another user and must pass through
     config.stash[_lock] = _hold(home)
     server = config.stash[_server] = embedded.Server(home, FAST_AND_LOOSE, print)
     server.start()
@@ -65,7 +65,7 @@ def start_database(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    _home.cleanup()  # xdist's workers end without doing so
+    _home.cleanup()  # workers of xdist end without this
     if server := config.stash.get(_server, None):
         server.remove()
         shutil.rmtree(server.home, ignore_errors=True)
@@ -80,19 +80,19 @@ def _hold(home: Path) -> int:
 
 
 def _sweep() -> None:
-    """Stop and remove what killed test runs left: homes that nobody holds any more."""
+    """Stop and remove what killed test runs left: homes whose lock is free."""
     for held in Path(tempfile.gettempdir()).glob(f"{HOMES}*/held"):
         try:
             descriptor = _hold(held.parent)
         except OSError:
-            continue  # somebody else's, or in use
+            continue  # of another user, or in use
         embedded.Server(held.parent).remove()
         shutil.rmtree(held.parent, ignore_errors=True)
         os.close(descriptor)
 
 
 def and_in_full(short: list, *more: object) -> list:
-    """Return the cases of the short form, which every run takes, and with CALLTALLY_TEST_FULL the others too."""
+    """Return the cases that every run has; with CALLTALLY_TEST_FULL, the others too."""
     return [*short, *more] if os.environ.get("CALLTALLY_TEST_FULL") else short
 
 
@@ -118,8 +118,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_rows_are_deleted(django_db_setup):
-    """After each test its rows are deleted. Django would make the files of all tables anew, and what every installation
-    has in them, which takes ten times as long."""
+    """Delete rows after each test. Django would truncate all tables and create the initial rows again, which takes ten
+    times as long."""
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db import connection
     from django.db.models.signals import post_migrate
@@ -127,7 +127,7 @@ def _few_rows_are_deleted(django_db_setup):
     def sql_flush(self, _style, tables, **_):
         return ["".join(f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE)]
 
-    # Of all connections: tests in a browser have others than those without.
+    # For all connections: browser tests use other ones.
     type(connection.ops).sql_flush = sql_flush
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
@@ -135,7 +135,7 @@ def _few_rows_are_deleted(django_db_setup):
 
 @pytest.fixture(scope="session", autouse=True)
 def _close_writer(django_db_setup):
-    """After the last test and before its database goes."""
+    """Close the writer after the last test, before its database is deleted."""
     yield
     from calls.ingest import intake
     from reports import monitoring

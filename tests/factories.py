@@ -1,7 +1,7 @@
-"""Plain functions that make what tests are about; a test names only what it is about.
+"""Factories: plain functions with defaults; a test passes only the values it is about.
 
-`send` posts through the front door with the tests' own key; `take` is for posts received at a given time.
-Both need `@pytest.mark.django_db(transaction=True)`: the intake writes on a connection of its own."""
+`send` posts to the endpoint with the key of the tests; `take` stores posts as received at a given time.
+Both need `@pytest.mark.django_db(transaction=True)`, because the intake writes on its own connection."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from calls.ingest import intake
 from calls.models import AccessKey, DestinationNumber
 
 E164 = "+4922155400300"
-# Opens every number that `send` and `take` are given, so that most tests need not speak of keys.
+# Admits posts for every number passed to `send` and `take`, so that most tests need not create keys.
 ACCESS_KEY = "the-key-of-the-tests-0123456789"
 PASSWORD = "correct horse battery"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
-# What stands beside `variables` in a post; every other name that a test gives is a variable.
+# The fields beside `variables` in a post; every other name that a test passes is a variable.
 TOP_LEVEL = frozenset({"customerNumber", "accessKey", "requestType", "blockType", "destination", "destinationType"})
 
 
 def make_number(e164: str = E164, *, managers: Iterable[User] = (), **settings: Any) -> DestinationNumber:
-    """Make a number, without a key; `send` and `make_key` give it one."""
+    """Create a number without a key; `send` and `make_key` give it one."""
     number = DestinationNumber.objects.create(e164=e164, **settings)
     number.managers.set(managers)
     return number
 
 
 def make_key(number: DestinationNumber, access_key: str = "", **fields: Any) -> str:
-    """Give a number a key, made up unless named, valid since long ago. Return the key."""
+    """Give a number a key that has been valid for long, generated unless passed. Return the key."""
     access_key = access_key or keys.generate()
     fields.setdefault("valid_from", LONG_AGO)
     AccessKey.objects.create(
@@ -48,7 +48,7 @@ def make_key(number: DestinationNumber, access_key: str = "", **fields: Any) -> 
 
 
 def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber] = (), **fields: Any) -> User:
-    """Make someone who signs in with PASSWORD and manages `numbers`."""
+    """Create a user with PASSWORD who manages `numbers`."""
     user = User.objects.create(username=username, password=_hashed(), **fields)
     for number in numbers:
         number.managers.add(user)
@@ -56,7 +56,7 @@ def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber]
 
 
 def make_staff(username: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:
-    """Make a staff user: all-powerful, or with nothing but `permissions`, such as `calls.view_call`."""
+    """Create a staff user: a superuser, or with only these `permissions`, such as `calls.view_call`."""
     user = User.objects.create(
         username=username, password=_hashed(), is_staff=True, is_superuser=permissions is None, **fields
     )
@@ -72,7 +72,7 @@ def post_body(
     """Return a post as TENIOS sends it.
 
     `kind` may name the block type or destination too: `BLOCK_END QUEUE`, `INITIATE_FORWARD +492212345678`.
-    Names of TOP_LEVEL stand beside `variables`, others in them; None leaves one out."""
+    Names in TOP_LEVEL are put beside `variables`, others into them; None omits a name."""
     request_type, _, detail = kind.partition(" ")
     body: dict[str, Any] = {"requestType": request_type, "customerNumber": 200000, "accessKey": key}
     if request_type == "BLOCK_END":
@@ -93,12 +93,12 @@ def post_body(
 
 
 def post(client: Client, body: Any, **environ: str) -> HttpResponse:
-    """Post a body to the endpoint and return the answer; `environ` is that of WSGI: `REMOTE_ADDR`."""
+    """Post a body to the endpoint and return the answer; `environ` are WSGI variables such as `REMOTE_ADDR`."""
     return client.post("/tenios/posts", json.dumps(body), content_type="application/json", **environ)  # type: ignore
 
 
 def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", **more: Any) -> None:
-    """Post each kind in turn, all of one call, and see each taken; `more` is as for post_body."""
+    """Post each kind in sequence as one call, and check that each is accepted; `more` is as for post_body."""
     key = key or _key_of_the_tests(number)
     for kind in kinds:
         answer = post(client, post_body(kind, number, key, **more))
@@ -106,14 +106,14 @@ def send(client: Client, number: DestinationNumber, *kinds: str, key: str = "", 
 
 
 def take(number: DestinationNumber, kind: str, at: datetime, **more: Any) -> None:
-    """Have a post taken as if it had been received at `at`; `more` is as for post_body."""
+    """Store a post as if it had been received at `at`; `more` is as for post_body."""
     body = post_body(kind, number, _key_of_the_tests(number), **more)
     assert intake.get_intake().keep(posts.parse(json.dumps(body).encode(), at))
 
 
 @cache
 def _hashed() -> str:
-    return make_password(PASSWORD)  # once a run: it takes long on purpose
+    return make_password(PASSWORD)  # once per run, because it is slow by design
 
 
 def _key_of_the_tests(number: DestinationNumber) -> str:

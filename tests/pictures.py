@@ -1,4 +1,4 @@
-"""The committed pictures: those that a page of the documentation shows, and no others."""
+"""The committed pictures: exactly those that pages of the documentation show."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ LARGEST_PICTURE = 100_000
 
 
 def pictures_shown() -> set[Path]:
-    """Return the files of the folder that README and docs/ show."""
+    """Return the paths of the pictures that README and docs/ show."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     links = (
         (page, link)

@@ -1,8 +1,8 @@
-"""Spellings of numbers, and what each of them is read as where the region is DE."""
+"""Spellings of numbers, and the number that each is parsed as in the region DE."""
 
 from __future__ import annotations
 
-# What was typed or posted, and the number it is; None is refused in forms and kept as it came in posts.
+# A typed or posted text, and its number; None is refused in forms and kept as received in posts.
 SPELLINGS: list[tuple[str, str | None]] = [
     ("+49 221 4710300", "+492214710300"),
     ("0049 221 4710300", "+492214710300"),
@@ -19,8 +19,8 @@ SPELLINGS: list[tuple[str, str | None]] = [
     ("tel:+492212345678", "+492212345678"),
     ("tel:+49-221-2345678", "+492212345678"),
     ("+4917012345678;ext=12", "+4917012345678"),
-    ("442079460123", None),  # foreign, without plus
-    ("221 4710300", None),  # national, without its zero
+    ("442079460123", None),  # a foreign number without plus
+    ("221 4710300", None),  # a national number without its 0
     ("4710312", None),  # no area code; was read as +49 471 0312
     ("+442079460123", "+442079460123"),
     ("116117", None),

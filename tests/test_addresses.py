@@ -1,6 +1,6 @@
-"""Every address, walked as everybody: an address that the tables below do not list fails.
+"""Every address is requested by every kind of user; an address that the tables below do not list fails.
 
-An answer is a status; `login` is a redirect to the sign-in, `->` to another page."""
+An answer is a status; `login` is a redirect to the sign-in page, `->` a redirect to another page."""
 
 from datetime import UTC, datetime
 
@@ -74,7 +74,7 @@ admin/calls/refusedpost/<int:pk>/mend/  login    login    login          200
 admin/^(?P<app_label>calls|auth|reports)/$  login  login  login          200
 admin/(?P<url>.*)$                    login      login    login          404
 """
-# What staff get of a table in the admin; everybody else is led to the sign-in.
+# The answers to staff for each table of the admin; all others are redirected to the sign-in page.
 #    table                        list  add  history  delete  change
 TABLES = """
 auth/group                        200   200  200      200     200
@@ -105,7 +105,7 @@ WHO = ("anonymous", "manager", "other", "staff")
 
 
 def expected():
-    """Return address -> the four answers."""
+    """Return the four answers of each address."""
     table = {}
     for line in PAGES.strip("\n").splitlines():
         address, answers = ("", line.split()) if line[0] == " " else (line.split()[0], line.split()[1:])
@@ -152,7 +152,7 @@ def test_every_user_sees_only_what_they_may_see(client):
     ids |= {"auth/user": staff.pk, "auth/group": group.pk}
 
     def filled(address):
-        """An address with ids of the manager's own things in it."""
+        """Return an address with the ids of objects that the manager may see."""
         table = "/".join(address.split("/")[1:3])
         what = ids["calls/call"] if address.startswith("admin/r/") else ids.get(table)
         for name in ("<path:object_id>", "<id>"):

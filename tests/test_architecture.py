@@ -1,4 +1,4 @@
-"""The arrows between modules: reports → calls → accounts → django, never back; inside an app from views to models."""
+"""Imports between modules: reports → calls → accounts → django, never back; inside an app from views to models."""
 
 import ast
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# An app may import those that stand behind it, never one before it.
+# An app may import the apps after it in this list, never one before it.
 APPS = ("reports", "calls", "accounts")
 # Inside an app, from views to models: a module imports its own layer and those below it, never one above. A package
-# stands for all of its modules, unless one of them is listed by itself.
+# includes all of its modules, except those that are listed separately.
 LAYERS = {
     "accounts": [{"admin", "signin", "apps"}, {"admin_base", "addresses"}, {"folding"}],
     "calls": [
@@ -79,7 +79,7 @@ LAYERS = {
 
 
 def modules(*apps: str) -> Iterator[tuple[str, Path]]:
-    """Yield the dotted name and the file of every module; of migrations none, and of empty packages none."""
+    """Yield the dotted name and the file of every module, without migrations and empty packages."""
     for app in apps or (*APPS, "config"):
         for path in sorted((ROOT / app).rglob("*.py")):
             if "migrations" not in path.parts and path.read_text().strip():
@@ -145,7 +145,7 @@ def test_every_module_is_listed_and_every_listed_module_exists(app):
 
 
 def _packages(app: str) -> set[str]:
-    """Return the packages of which only single modules are listed: they hold a docstring and nothing else."""
+    """Return the packages of which only single modules are listed; they contain only a docstring."""
     listed = {f"{app}.{name}" for layer in LAYERS[app] for name in layer}
     found = {name.rpartition(".")[0] for name in listed} - listed - {app}
     for name in found:
@@ -181,7 +181,7 @@ def test_there_are_no_import_cycles():
 
 
 def _module_of(imported: str, files: dict[str, Path]) -> str | None:
-    """Return the module that an imported name lies in; None if it is not ours."""
+    """Return the module that an imported name belongs to; None if it is not ours."""
     while imported and imported not in files:
         imported = imported.rpartition(".")[0]
     return imported or None
@@ -205,7 +205,7 @@ def test_only_posts_uses_the_field_names_of_the_provider():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in {"accessKey", "customerNumber"}
     }
-    # The look-alike speaks as the provider does.
+    # The simulator sends posts as the provider does.
     assert {name for name in strangers if not name.startswith("calls/simulator/")} == {"calls/posts.py"}
     assert all(word in (ROOT / "calls/posts.py").read_text() for word in spelling)
 

@@ -1,4 +1,4 @@
-"""Backup and restore as an operator runs them: real commands, real databases, whole or not at all."""
+"""Backup and restore as an operator runs them: real commands and databases; everything or nothing."""
 
 import shutil
 import stat
@@ -19,7 +19,7 @@ OLD = Path("/usr/lib/postgresql/15/bin")
 
 
 def filled(home: Path) -> Server:
-    """Return a server that runs, with some calls that are counted."""
+    """Return a running server with some counted calls."""
     server = Server(home)
     server.start()
     for command in (("migrate",), ("backfill", f"--calls={CALLS}", "--days=3"), ("roll_up",)):
@@ -95,7 +95,7 @@ def test_a_restore_brings_back_the_contents_and_verifies_them(running, dump):
     assert "Every count is what the calls add up to." in done.stdout
     assert (calls(running), numbers(running)) == (CALLS, before - 1)
     assert manage(running, "migrate", "--check").returncode == 0
-    # And once more into what was restored.
+    # And again into the restored database.
     assert manage(running, "restore", str(dump), "--yes").returncode == 0
 
 
@@ -116,7 +116,7 @@ def test_an_incomplete_backup_changes_nothing(running, dump, tmp_path, harm):
 
 
 def test_a_restore_that_fails_half_way_changes_nothing(running, dump):
-    """Something of another kind has the name that an index of ours, made late in a restore, wants."""
+    """Another object has the name of an index that is created late in a restore."""
     with psycopg.connect(embedded.saved_url(running)) as connection:
         connection.execute("ALTER INDEX call_time RENAME TO call_time_for_now")
         connection.execute("CREATE SEQUENCE call_time")

@@ -1,4 +1,4 @@
-"""A real worker, a real beat and the default broker: what is posted is counted without anybody asking."""
+"""A real worker, a real beat and the default broker count posts automatically."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def wait_until(condition, seconds=60):
-    """Return what the condition gives as soon as it is true."""
+    """Return the value of a condition as soon as it is true."""
     give_up = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < give_up, "it did not come true in time"
@@ -40,9 +40,9 @@ def wait_until(condition, seconds=60):
 
 @contextmanager
 def celery(home, *arguments, **more):
-    """Run a process of Celery on the tests' database, with all it keeps under `home`; yield it; end it with a TERM.
+    """Run a Celery process on the tests' database, with its files under `home`; yield it, and end it with a TERM.
 
-    `more` is set in its environment."""
+    `more` is added to its environment."""
     database = connection.settings_dict
     password = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     environment = os.environ | {
@@ -112,7 +112,7 @@ def test_a_workbook_is_made_also_after_its_worker_was_killed_half_way(client, tm
                 worker.wait()
         assert Workbook.objects.get().state == WorkbookState.WORKING
         with celery(tmp_path, *FILES, **seldom):
-            # As if the half minute were over.
+            # As if 30 seconds had passed.
             Workbook.objects.update(heartbeat_at=timezone.now() - workbook_jobs.STALE)
             wait_until(lambda: Workbook.objects.get().state == WorkbookState.READY)
 
@@ -145,7 +145,7 @@ def test_every_scheduled_task_exists_and_can_be_called():
 
 
 def test_a_change_of_the_clock_does_not_stop_scheduled_tasks(monkeypatch):
-    """Every task is sent at once after the step, and at its interval from then on."""
+    """After a step of the clock, every task is sent at once and then at its interval."""
     sent = []
     monkeypatch.setattr(SteadyScheduler, "apply_async", lambda self, entry, **how: sent.append(entry.name))
     now = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Start-up checks: each fires where it should, says what to type, and all are content with a sound production."""
+"""System checks: each reports its problem and what to do, and all pass for a correct production."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ SOUND = {
 
 
 def manage(*words, **environment):
-    # Without what the tests of pages in a browser set for themselves.
+    # Without variables that the browser tests set.
     inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     return subprocess.run(
         [sys.executable, "manage.py", *words],
@@ -62,7 +62,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture
 def intake_url():
-    """Where something listens in place of the intake process."""
+    """The address of a socket that listens in place of the intake process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 

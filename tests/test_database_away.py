@@ -1,4 +1,4 @@
-"""While the database is away, locked or too slow, pages answer 503 and say what holds; 500 stays for our own faults."""
+"""While the database is down, locked or too slow, pages answer 503 with an explanation; 500 is for errors of ours."""
 
 import codecs
 import socket
@@ -30,7 +30,7 @@ def _says_again(monkeypatch):
     monkeypatch.setattr(unavailable, "_said", {})
     monkeypatch.setattr(unavailable, "_waiting", (0.0, None))
     yield
-    connection.close()  # a session keeps the limit it was given last
+    connection.close()  # a session keeps its last limit
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def staff(client):
 
 @pytest.fixture
 def away(monkeypatch):
-    """Take the database away from pages."""
+    """Make the database unavailable to pages."""
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
     connection.close()
     yield
@@ -156,14 +156,14 @@ def within(seconds):
 
 
 def connect():
-    """Connect as a request does that has the time."""
+    """Connect as a request does that is within its limit."""
     with within(10):
         connection.close()
         connection.ensure_connection()
 
 
 def wait_until_nothing_sleeps():
-    """A server that hears nothing of a client that is gone would go on to the end."""
+    """Wait until no statement sleeps; without the server's check for gone clients, it would run to its end."""
     sleeping = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
     until = time.monotonic() + 30
     with writer.connect() as other:
@@ -200,7 +200,7 @@ def test_each_request_has_its_own_limit_on_a_kept_connection():
 
 
 def test_a_request_over_its_limit_is_cut_and_its_thread_serves_the_next(monkeypatch):
-    monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", -60)  # as if the server's own time-out never came
+    monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", -60)  # as if the server's own timeout did not work
     connect()
     with within(0.3) as limit, connection.cursor() as cursor, pytest.raises(OperationalError) as cut:
         cursor.execute("SELECT pg_sleep(60)")
@@ -260,7 +260,7 @@ def test_the_watchdog_does_not_affect_other_requests(monkeypatch):
 
 
 def test_a_locked_table_is_reported_before_a_download_begins(client, monkeypatch):
-    """Its status is sent with its first piece: a file that looks whole would be wrong."""
+    """The status is sent with the first piece; otherwise an incomplete file would look complete."""
     number = make_number()
     make_key(number, ACCESS_KEY)
     client.force_login(make_user(numbers=[number]))
@@ -276,7 +276,7 @@ def test_a_locked_table_is_reported_before_a_download_begins(client, monkeypatch
 
 @pytest.mark.parametrize("excel", [False, True])
 def test_a_slow_reader_of_a_download_is_not_cut_off_by_a_statement_timeout(monkeypatch, excel):
-    monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", 8.9)  # leaves a statement one second
+    monkeypatch.setattr(time_limits, "STATEMENT_SOONER_S", 8.9)  # a statement may take one second
     with within(9):
         file = b"".join(csv_files._copy("SELECT pg_sleep(0.3)::text, n FROM generate_series(1, 5) AS n", excel=excel))
     assert file.count(b"\n") == 6

@@ -1,6 +1,6 @@
-"""deploy/ against the code: the same commands as `make run`, files that exist, settings that are documented.
+"""deploy/ agrees with the code: the same commands as `make run`, existing files, documented settings.
 
-No systemd and no container engine are needed; tests/deploy tries the nginx configuration."""
+Neither systemd nor a container engine is needed; tests/deploy tests the nginx configuration."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ UNITS = DEPLOY / "systemd"
 COMMON = UNITS / "calltally-.service.d/common.conf"
 IN_PLACE = "/opt/calltally"
 PYTHON = f"{IN_PLACE}/.venv/bin/python"
-# Of the first start, never for production, or set by the units themselves.
+# Settings that are only for the first start, never for production, or set by the units themselves.
 NOT_FOR_OPERATORS = {
     "EMBEDDED_DATABASE_PASSWORD",
     "DEBUG",
@@ -34,7 +34,7 @@ NOT_FOR_OPERATORS = {
 
 
 def read_unit(path):
-    """Return {section: [(name, value)]} of a file of systemd."""
+    """Return {section: [(name, value)]} of a systemd file."""
     sections = {}
     for line in path.read_text().replace("\\\n", " ").splitlines():
         if header := re.fullmatch(r"\[(\w+)\]", line):
@@ -51,12 +51,12 @@ def value_of(sections, section, name):
 
 
 def read_env(text):
-    """Return what a file of NAME=value lines sets."""
+    """Return the settings in a file of NAME=value lines."""
     return dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z_]+=", line))
 
 
 def read_yaml(text):
-    """Read as much of YAML as compose.yaml is written in; PyYAML is none of our dependencies."""
+    """Parse the part of YAML that compose.yaml uses; PyYAML is not a dependency."""
     lines = [(len(line) - len(line.lstrip()), line.strip()) for line in text.splitlines()]
     lines = [(indent, line) for indent, line in lines if line and not line.startswith("#")]
     anchors = {}
@@ -98,7 +98,7 @@ def read_yaml(text):
 
 @pytest.fixture
 def commands(settings):
-    """What `make run` runs, by name, as it reads where Calltally lies in /opt/calltally; and the intake beside it."""
+    """The commands of `make run` and of the intake, by name, as they would be with Calltally in /opt/calltally."""
     settings.WEB_PROCESSES, settings.WEB_THREADS = "${WEB_PROCESSES}", "${WEB_THREADS}"
     settings.INTAKE_PROCESSES, settings.INTAKE_THREADS = "${INTAKE_PROCESSES}", "${INTAKE_THREADS}"
     places = {sys.executable: PYTHON, str(ROOT / "manage.py"): f"{IN_PLACE}/manage.py"}
@@ -181,7 +181,7 @@ def test_web_processes_and_command_know_the_address_of_the_intake(commands):
 def test_systemd_accepts_the_units_and_rates_them_as_safe(tmp_path):
     shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
     units = sorted([*tmp_path.glob("*.service"), *tmp_path.glob("*.target")])
-    for path in units:  # it looks whether the programs are there
+    for path in units:  # it checks whether the programs exist
         path.write_text(path.read_text().replace(PYTHON, sys.executable).replace(IN_PLACE, str(ROOT)))
 
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""README and docs/ against what is there: variables and defaults, commands, targets of make, columns, links."""
+"""README and docs/ agree with the code: variables and defaults, commands, make targets, columns, links."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OUR_APPS = ("config", "accounts", "calls", "reports")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
-# Their default is a behaviour, told in words.
+# Variables whose default is a behaviour, described in words.
 TOLD_IN_WORDS = {"SECRET_KEY", "ACCESS_KEY_PEPPER", "DATABASE_URL", "CELERY_BROKER_URL", "PORT"}
 NOT_OURS = {"DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE"}
 
@@ -33,7 +33,7 @@ def python_files(*folders):
 
 
 def reads(path):
-    """Yield (variable, default) for every variable of the environment that a file reads; `...` without a default."""
+    """Yield (variable, default) for each environment variable that a file reads; `...` if it has no default."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.Call(func=func, args=[ast.Constant(value=str() as name), *_]) if ast.unparse(func) in READERS:
@@ -45,7 +45,7 @@ def reads(path):
 
 
 def documented():
-    """Return the default that docs/settings.md tells of each variable."""
+    """Return the default of each variable in docs/settings.md."""
     told = {}
     for line in (ROOT / "docs/settings.md").read_text().splitlines():
         if re.match(r"\| `[A-Z]", line):

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: real servers, started, killed and started again."""
+"""The embedded PostgreSQL: real servers that are started, killed and restarted."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who hands th
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
-    """A home with a database that was started and stopped once; tests work on copies, for making one takes a second."""
+    """A home with a database that was started and stopped once. Tests use copies, because creating one takes 1 s."""
     with home_folder() as home:
         server = Server(home, FAST_AND_LOOSE)
         server.start()
@@ -51,7 +51,7 @@ def server(made) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def home_folder() -> Iterator[Path]:
-    """A folder outside the checkout that the server's user can reach."""
+    """A folder outside the checkout which the server's user can reach."""
     home = Path(tempfile.mkdtemp(prefix="calltally-test-home-"))
     home.chmod(0o711 if os.geteuid() == 0 else 0o700)
     yield home
@@ -60,7 +60,7 @@ def home_folder() -> Iterator[Path]:
 
 
 def link(source: str, target: str) -> None:
-    """Copy a file in no time, where the file system can."""
+    """Copy a file by a hard link, if the file system supports it."""
     try:
         os.link(source, target)
     except OSError:
@@ -199,7 +199,7 @@ def test_a_server_left_by_a_killed_run_is_taken_over(server):
 
 def test_a_left_over_server_that_does_not_answer_is_stopped_first(server, monkeypatch):
     monkeypatch.setattr(server_module, "ANSWER_WITHIN_S", 2)
-    monkeypatch.setattr(server_module, "STOPS", ((signal.SIGKILL, 5.0),))  # polite ones reach nobody who is stopped
+    monkeypatch.setattr(server_module, "STOPS", ((signal.SIGKILL, 5.0),))  # a stopped process handles no other signal
     start_in_a_process_that_is_killed(server.home)
     left = postmaster(server)
     os.kill(left, signal.SIGSTOP)
@@ -250,7 +250,7 @@ def test_secrets_are_private_and_do_not_change(tmp_path):
     assert second["SECRET_KEY"] != first["SECRET_KEY"]
     assert embedded.read_secrets(home) == second
     assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
-    # Nobody else can look into it; as root they may pass, for the server runs as another user.
+    # Others cannot list it; if root creates it, they may pass through, because the server runs as another user.
     assert stat.S_IMODE(home.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
 
 
@@ -274,7 +274,7 @@ def test_as_root_the_server_runs_as_an_unprivileged_user(server):
 
 @as_root
 def test_data_in_a_closed_folder_is_placed_where_the_server_can_reach_it(tmp_path, monkeypatch):
-    """And the programs with it, where they lie below one too; no folder of anybody is opened for that."""
+    """The programs too, if they are in a closed folder; permissions of existing folders do not change."""
     closed = tmp_path / "closed"
     home = closed / "var"
     closed.mkdir(mode=0o700)
@@ -303,7 +303,7 @@ def test_data_in_a_closed_folder_is_placed_where_the_server_can_reach_it(tmp_pat
         assert str(server.base) in embedded.command_line(postmaster(server)).split()[0]
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
-        # A copy of the checkout is not the checkout: it neither uses nor stops this server.
+        # A copy of the checkout neither uses nor stops this server.
         shutil.copytree(home, closed / "copy")
         copy = Server(closed / "copy", FAST_AND_LOOSE)
         with pytest.raises(EmbeddedError, match="is a copy"):

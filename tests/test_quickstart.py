@@ -1,4 +1,4 @@
-"""What `make run` starts: real processes, from the first start to Ctrl-C and on to the next."""
+"""`make run` with real processes: the first start, Ctrl-C, and the next start."""
 
 import http.server
 import os
@@ -33,7 +33,7 @@ OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HO
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """What a new user's shell holds."""
+    """Return the environment of a new user's shell."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -54,7 +54,7 @@ def manage(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProc
 
 
 class Start:
-    """One `manage.py quickstart`, up when this returns."""
+    """A running `manage.py quickstart`."""
 
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
@@ -75,7 +75,7 @@ class Start:
             pytest.fail(f"quickstart ended: {self.said}")
 
     def pids(self) -> dict[str, int]:
-        """Return its processes, by what their command line holds."""
+        """Return its processes whose command line contains a text."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
         children = {(CHILDREN & set(command.split())).pop(): int(pid) for pid, command in lines}
         return {"postgres": Server(self.home)._running_pid(), **children}
@@ -92,7 +92,7 @@ class Start:
 def home(tmp_path_factory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("quickstart") / "var"
     yield home
-    supervisor.stop_left_over(home / "processes")  # of a test that failed half-way
+    supervisor.stop_left_over(home / "processes")  # left by a test that failed half-way
     Server(home).remove()
 
 
@@ -122,7 +122,7 @@ def answers(home: Path) -> bool:
 
 
 def paste(said: str) -> int:
-    """Send the post of the printed curl. Return the status of the answer."""
+    """Send the post of the printed curl command. Return the status of the answer."""
     (line,) = [line for line in said.splitlines() if line.startswith("curl ")]
     _, quiet, _, header, _, body, url = shlex.split(line)
     assert quiet == "-sS"
@@ -156,10 +156,10 @@ def test_from_the_first_start_to_the_next(home, port):
         assert second.stderr.count("\n") == 1
         assert "running already" in second.stderr
     finally:
-        # The worst way to end: all that it started goes on running.
+        # The worst way to end: all processes that it started continue to run.
         first.stop(signal.SIGKILL)
     assert not gone(left["worker"])
-    # Without its leader the web server's own processes still hold the port.
+    # The web server's worker processes hold the port without their leader.
     os.kill(left["config.serve"], signal.SIGKILL)
     assert embedded.wait_until(lambda: gone(left["config.serve"]), 10)
     (web,) = [
@@ -179,18 +179,18 @@ def test_from_the_first_start_to_the_next(home, port):
         assert "YOUR-KEY" in again.said
         assert (home / "env").read_text() == secrets
 
-        # One of them dies, and comes back.
+        # One of them dies and is restarted.
         beat = again.pids()["beat"]
         os.kill(beat, signal.SIGKILL)
         assert embedded.wait_until(lambda: again.pids().get("beat", beat) != beat, 10)
-        # The database too, and all else goes on meanwhile: what is posted is kept, and moved into it afterwards.
+        # So is the database, and everything else continues: posts are spooled, and moved into it afterwards.
         postgres = again.pids()["postgres"]
         os.killpg(postgres, signal.SIGKILL)
         assert paste(first.said) == 200
         assert embedded.wait_until(lambda: again.pids()["postgres"] not in {None, postgres}, 20)
         assert embedded.wait_until(lambda: answers(home), 20)
         assert embedded.wait_until(lambda: events(home) == 2, 20)
-        # The web server's leader: its processes serve on until there are new ones, and go then.
+        # The web server's leader: its processes serve until there are new ones, and then end.
         web = again.pids()["config.serve"]
         (command,) = [
             line.partition(" ")[2] for line in (home / "processes").read_text().splitlines() if str(web) in line
@@ -232,7 +232,7 @@ def test_a_taken_port_is_reported_in_one_line(tmp_path):
 
 
 def refused(home: Path, *arguments: str, **more: str) -> str:
-    """Return the one thing that a command says before it ends with 1."""
+    """Return the only line that a command prints before it ends with exit code 1."""
     done = manage(home, *arguments, **more)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -244,7 +244,7 @@ def refused(home: Path, *arguments: str, **more: str) -> str:
 def test_an_invalid_database_is_reported(tmp_path, command):
     secrets = {"SECRET_KEY": "s" * 50, "ACCESS_KEY_PEPPER": "p" * 32}
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))  # bound and not listening: refuses, and nobody else gets it
+        free.bind(("127.0.0.1", 0))  # not listening: connections are refused, and the port stays ours
         away = f"postgres://somebody:secret@127.0.0.1:{free.getsockname()[1]}/calls"
         said = refused(tmp_path, command, DATABASE_URL=away, **secrets)
 
@@ -348,7 +348,7 @@ def test_a_database_that_cannot_be_started_is_reported_once_and_retried_until_it
 def test_a_database_that_is_being_restarted_can_be_stopped(server):
     said: list[str] = []
     database = supervisor.Database(server, said.append)
-    # Without hot_standby one that follows another server answers nobody: it recovers for ever.
+    # Without hot_standby, a standby server accepts no connections: it is in recovery for ever.
     (server.data / "standby.signal").touch()
     (server.data / "postgresql.auto.conf").write_text("hot_standby = off\n")
     kill(server)

@@ -1,4 +1,4 @@
-"""The web server hands over from old processes to new ones, and granian is inside as `config.serve` expects it."""
+"""The web server replaces old processes by new ones, and granian's internals are as `config.serve` expects."""
 
 import http.client
 import inspect
@@ -36,14 +36,14 @@ OPTIONS = (
 
 
 def application(environ, start_response):
-    """What is served here: the number of the process that answers."""
-    environ["wsgi.input"].read()  # granian closes connections on which a part was left unread
+    """The application of these tests: answers with the id of its process."""
+    environ["wsgi.input"].read()  # granian closes connections with unread data
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(os.getpid()).encode()]
 
 
 class Web:
-    """`python -m config.serve`, up when this returns."""
+    """A running `python -m config.serve`."""
 
     def __init__(self, log: Path) -> None:
         with socket.socket() as free:
@@ -63,7 +63,7 @@ class Web:
         return connection
 
     def workers(self) -> list[int]:
-        """Return the processes that were started, in the order of their starts."""
+        """Return the ids of the worker processes in the order of their starts."""
         return [int(pid) for pid in re.findall(r"Spawning worker-\d with PID: (\d+)", self.log.read_text())]
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ def web(tmp_path):
 
 
 def ask(connection: http.client.HTTPConnection) -> tuple[int, bool]:
-    """Return which process answers, and whether it closes the connection."""
+    """Return the id of the process that answers, and whether it closes the connection."""
     connection.request("POST", "/", b"a post")
     answer = connection.getresponse()
     assert answer.status == 200
@@ -87,13 +87,13 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, bool]:
 
 
 def each_threads(pid: int, name: str) -> list[str]:
-    """Return what the system says of each thread of a process."""
+    """Return the status of each thread of a process from /proc."""
     said = [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
     return [re.search(rf"^{name}:\s*(.+)$", one, re.MULTILINE)[1] for one in said]
 
 
 class Senders:
-    """Threads that send posts one after the other: half of them on connections kept for as long as they are let."""
+    """Threads that each send posts in sequence, half of them on connections that are kept as long as possible."""
 
     def __init__(self, web: Web, number: int = 6) -> None:
         self.web = web
@@ -174,7 +174,7 @@ def test_a_leaving_process_accepts_nothing_and_closes_connections_with_their_ans
 
 @pytest.mark.parametrize("told", [signal.SIGUSR1, signal.SIGTERM])
 def test_signals_to_a_process_reach_the_thread_that_waits_for_them(web, told):
-    """Another thread that took the signal would leave the main one asleep, which runs all handlers of Python."""
+    """If another thread took the signal, the main thread, which runs all Python handlers, would stay asleep."""
     for pid in web.workers():
         assert embedded.wait_until(lambda pid=pid: len(each_threads(pid, "SigBlk")) > 2, 20)
         blocked = [int(signals, 16) for signals in each_threads(pid, "SigBlk")]
@@ -182,7 +182,7 @@ def test_signals_to_a_process_reach_the_thread_that_waits_for_them(web, told):
 
 
 def test_waiting_connections_survive_a_killed_process(web):
-    """Those that were let in but not yet taken wait for another."""
+    """Connections that no process has accepted yet are accepted by another one."""
     first, second = web.workers()
     for pid in (first, second):
         os.kill(pid, signal.SIGSTOP)
@@ -201,7 +201,7 @@ def test_waiting_connections_survive_a_killed_process(web):
 
 
 def test_granians_internals_are_as_serve_expects():
-    """Each of these is what config.serve replaces, calls or reads; another granian may have another one."""
+    """config.serve replaces, calls or reads each of these; another version of granian may differ."""
 
     def parameters(function):
         return [name for name in inspect.signature(function).parameters if name != "self"]
@@ -215,7 +215,7 @@ def test_granians_internals_are_as_serve_expects():
     assert (server.wrks, server.respawned_wrks, server.interrupt_signal) == ([], {}, False)
     assert server.workers_kill_timeout == 5
     assert callable(server._metrics.incr_spawn)
-    # The one other that touches a socket or replaces processes would be new.
+    # A new version may have other methods that use the socket or replace processes.
     source = inspect.getsource(granian.server.common) + inspect.getsource(granian.server.mp)
     assert source.count("self._respawn_workers(") == 4
     assert "sock, _sso = sock" in source

@@ -1,4 +1,4 @@
-"""Pages and downloads hold only their share of a web process' threads, and give it back in every case."""
+"""Pages and downloads hold only their share of a web process's threads, and give it back in every case."""
 
 import logging
 import threading
@@ -166,7 +166,7 @@ def test_posts_are_never_counted():
     assert guarded.shares.held() == {Kind.PAGE: 1}
 
 
-# --- What the refused are told ---
+# --- Answers to refused requests ---
 
 
 def refused(path, why, method="get"):
@@ -183,7 +183,7 @@ def refused(path, why, method="get"):
     ],
 )
 def test_a_refusal_gives_reason_and_retry_time_without_a_database(path, why, status, says):
-    """The test has no database: a query would fail it."""
+    """This test has no database, so that a query would fail."""
     answer = refused(path, why)
     page = answer.content.decode()
 

@@ -1,4 +1,4 @@
-"""Posts are answered whatever pages do: stalled downloads, pages of a frozen database, clients that read nothing."""
+"""Posts are answered despite stalled downloads, pages that wait for a frozen database, and clients that do not read."""
 
 import contextlib
 import http.client
@@ -20,15 +20,15 @@ from tests.faults.system import ACCESS_KEY, E164, System, frozen, tree_of, wait_
 pytestmark = pytest.mark.slow
 
 THREADS = 4
-WITHIN_S = 1.75  # what a post is promised
+WITHIN_S = 1.75  # the guaranteed time for a post
 PASSWORD = "correct horse battery"
-# As a browser that was closed in the middle of it: nothing is read, so its buffers fill and the server waits.
+# A client that reads nothing, like a browser that was closed: its buffers fill, and the server waits.
 SMALL_BUFFER = 4096
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
-    """One web process of four threads, with calls enough that their file fills every buffer on its way."""
+    """A web process with four threads, and so many calls that a download fills every buffer on the way."""
     system = System(
         tmp_path_factory.mktemp("stalled") / "var",
         WEB_PROCESSES="1",
@@ -60,7 +60,7 @@ CALLS = "/reports/calls.csv?from=2020-01-01&to=2030-01-01"
 
 
 def ask(system, path, cookie="", timeout=30):
-    """Return status, headers and body of a page."""
+    """Request a page; return its status, headers and body."""
     connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=timeout)
     with contextlib.closing(connection):
         connection.request("GET", path, headers={"Cookie": cookie})
@@ -69,7 +69,7 @@ def ask(system, path, cookie="", timeout=30):
 
 
 def stall(system, path, cookie):
-    """Ask, and read nothing."""
+    """Send a request and read nothing."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
     client.connect(("127.0.0.1", system.port))
@@ -78,8 +78,8 @@ def stall(system, path, cookie):
 
 
 def hold(system, path, cookie):
-    """Ask for a download that is taken, and read nothing of it. One that was read just before may hold the share for a
-    moment longer: then ask again."""
+    """Request a download until it is accepted, and read nothing of it. A previous download may hold the share for a
+    moment longer; then the request is repeated."""
 
     def taken():
         client = stall(system, path, cookie)
@@ -93,14 +93,14 @@ def hold(system, path, cookie):
 
 
 def answer_of(client):
-    """Return the status of what a client that read nothing was sent."""
+    """Return the status that was sent to a client that has not read yet."""
     client.settimeout(10)
     with contextlib.suppress(OSError):
         return client.recv(16).decode().split()[1]
 
 
 def post(system, name):
-    """Return how a post was answered, and in how many seconds."""
+    """Send a post; return the status of the answer and the seconds it took."""
     variables = {"destination_number": E164, "call_uuid": name, "caller_id_number": "+491701234567"}
     body = {"requestType": "CALL_START", "customerNumber": 1, "accessKey": ACCESS_KEY, "variables": variables}
     began = time.monotonic()
@@ -129,7 +129,7 @@ def test_stalled_downloads_leave_threads_for_posts_and_pages(system, cookie):
 
 
 def test_a_share_is_given_back_when_a_client_disconnects_or_stops_reading(system, cookie):
-    """TCP_USER_TIMEOUT is 2 s here; nothing but it ends the second."""
+    """TCP_USER_TIMEOUT is 2 s here; it is the only thing that disconnects the second client."""
     gone = hold(system, CALLS, cookie)
     assert ask(system, CALLS, cookie)[0] == 429
     gone.close()
@@ -195,7 +195,7 @@ def test_with_a_frozen_database_pages_fail_in_time_and_posts_are_answered(system
     assert {status for status, _, _, _ in answers} == {503}
     assert all(int(retry_after) > 0 for _, retry_after, _, _ in answers)
     assert any(is_away for _, _, is_away, _ in answers)
-    # 10 s are promised, and the machine may be busy.
+    # The limit is 10 s; the rest is for a busy machine.
     assert max(took_s for *_, took_s in answers) < 20
     wait_until(lambda: ask(system, "/reports/", cookie)[0] == 200, what="pages after the thaw")
     log = (system.home / "logs" / "web.log").read_text()

@@ -1,4 +1,4 @@
-"""Style sheets and templates name the same classes: no rule is unused, and no class of a template is unknown."""
+"""Style sheets and templates use the same classes: no rule is unused, and no class of a template is unknown."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,11 @@ ROOT = Path(__file__).parent.parent
 PAGES_STATIC = ROOT / "reports" / "static" / "reports"
 ADMIN_STATIC = ROOT / "calls" / "static" / "calls"
 DJANGO_ADMIN = Path(django.contrib.admin.__file__).parent
-# htmx gives it while a request is on its way.
+# htmx sets it during a request.
 BY_HTMX = {"htmx-request"}
-# Django's admin calls the box of each field by the field.
+# Django's admin names the element of each field after the field.
 BY_DJANGO = "field-"
-# Stands for what a template or a format string fills in.
+# Replaces the parts that a template or a format string fills in.
 FILLED_IN = "\0"
 
 
@@ -47,7 +47,7 @@ def with_rules(sheets):
 
 
 def in_templates(files):
-    """Return the classes that templates give; one that is made at run time has FILLED_IN in it."""
+    """Return the classes in templates; classes that are put together at run time contain FILLED_IN."""
     names = set()
     for file in files:
         source = file.read_text(encoding="utf-8")
@@ -61,13 +61,13 @@ def in_templates(files):
 
 
 def in_scripts(scripts):
-    """Return the classes that scripts give."""
+    """Return the classes in scripts."""
     given = re.compile(r'classList\.(?:add|toggle)\("([\w-]+)"')
     return {name for script in scripts for name in given.findall(script.read_text(encoding="utf-8"))}
 
 
 def beginnings(names):
-    """Return how the classes begin that are made at run time."""
+    """Return the beginnings of classes that are put together at run time."""
     found = {name.partition(FILLED_IN)[0] for name in names if FILLED_IN in name}
     assert all(found), "a class is made at run time without a beginning by which to know it"
     return tuple(found)

@@ -39,7 +39,7 @@ def test_a_template_loads_only_what_it_uses(path):
 
 
 def test_names_of_our_tags_and_filters_are_unique():
-    """A template that loads two libraries gets from each what it expects."""
+    """Otherwise a template that loads two libraries could get the wrong one."""
     engine = engines["django"].engine
     ours = [engine.template_libraries[name] for name in ("figures", "formats", "links", "marks", "notices")]
     for names in ([one.tags for one in ours], [one.filters for one in ours]):

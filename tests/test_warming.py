@@ -1,4 +1,4 @@
-"""A process has loaded what pages share before the first of them is asked for."""
+"""A process has loaded everything that pages share before the first request."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from config.warming import warm_up
 from tests.factories import make_number, take
 
 ROOT = Path(__file__).parent.parent
-# Prints which templates were compiled and which modules imported by pages, after what config.wsgi loads by itself.
+# Prints the templates that pages compile and the modules that they import in addition to those of config.wsgi.
 ASK_FOR_PAGES = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -59,7 +59,7 @@ print("loaded late:", sorted(compiled() - templates), sorted(imported() - module
 
 
 def run(program):
-    """Return what a process of its own prints, on the database of this test."""
+    """Run code in a separate process on the database of this test; return its output."""
     url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -75,7 +75,7 @@ def run(program):
 
 
 def test_it_does_not_query_the_database():
-    """This test has none: asking would fail it."""
+    """This test has no database, so that a query would fail."""
     warm_up()
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus, staff and the log are told of the installation; and who may ask."""
+"""Monitoring: metrics for Prometheus, the page System for staff, the log, and access to them."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def number():
 
 
 def scrape(client):
-    """Return the samples: (name, labels) -> value."""
+    """Return the samples of /metrics: {(name, labels): value}."""
     answer = client.get("/metrics", headers={"host": "10.0.0.1:8000"})
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
@@ -139,7 +139,7 @@ LOOPBACK = {"REMOTE_ADDR": "127.0.0.1"}
 @pytest.mark.parametrize(
     ("environ", "status"),
     [
-        (LOOPBACK, 404),  # a proxy that names no client, or somebody here
+        (LOOPBACK, 404),  # a proxy that names no client, or a client on this machine
         (LOOPBACK | {"HTTP_AUTHORIZATION": "Bearer secret-token"}, 200),
         (LOOPBACK | {"HTTP_X_FORWARDED_FOR": "203.0.113.9", "HTTP_AUTHORIZATION": "Bearer secret-token"}, 200),
         (LOOPBACK | {"HTTP_AUTHORIZATION": "Bearer wrong"}, 404),
@@ -206,7 +206,7 @@ def test_alerts_and_board_use_existing_metrics_and_all_metrics_are_documented(cl
 
 @pytest.fixture
 def lines():
-    """What calltally.posts writes."""
+    """The lines that calltally.posts logs."""
     handler, written = logging.Handler(), []
     handler.emit = written.append
     post_log.logger.addHandler(handler)
@@ -249,7 +249,7 @@ def test_a_flood_logs_few_lines_and_the_number_of_suppressed_ones(lines, monkeyp
 
 @pytest.fixture
 def console(monkeypatch):
-    """What the console's handler writes, as an installation has it."""
+    """The output of the console handler, configured as in an installation."""
     written = io.StringIO()
     (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
     monkeypatch.setattr(handler, "stream", written)
@@ -377,7 +377,7 @@ def tell(web, intake):
 
 @pytest.fixture
 def folders(tmp_path):
-    """The folders in which the web processes and the intake process count."""
+    """The folders with the counters of the web processes and of the intake process."""
     web, intake = tmp_path / "web", tmp_path / "intake"
     web.mkdir()
     intake.mkdir()
@@ -385,7 +385,7 @@ def folders(tmp_path):
 
 
 def test_web_and_intake_processes_have_separate_counters(folders):
-    """In files, as prometheus_client does it where PROMETHEUS_MULTIPROC_DIR is set."""
+    """In files, as prometheus_client does if PROMETHEUS_MULTIPROC_DIR is set."""
     web, intake = folders
     for folder in (web, web, intake):
         run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
@@ -401,7 +401,7 @@ def test_web_and_intake_processes_have_separate_counters(folders):
 
 
 def test_no_counter_decreases_when_the_other_process_restarts(folders):
-    """A sum of both would decrease: Prometheus would count all of what is left once more, and an alert would fire."""
+    """A sum of both would decrease: Prometheus would count the remaining value again, and an alert would fire."""
     web, intake = folders
     for folder in folders:
         run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
@@ -424,7 +424,7 @@ def test_counters_of_a_stopped_intake_are_left_out(folders):
 
 
 def test_rules_and_board_add_up_both_processes_or_name_one():
-    """An expression over counters without `sum` or `by` would give one alert or line for each process."""
+    """An expression over counters without `sum` or `by` would give an alert or a line per process."""
     asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
     expressions = re.findall(r"""expr["']?: "?(.*?)"?,?$""", asked, re.MULTILINE)
     of_counters = [one for one in expressions if re.search(r"calltally_(posts_total|spooled|post_seconds|batch)", one)]

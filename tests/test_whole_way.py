@@ -1,6 +1,6 @@
-"""From made-up history to the downloads: what the CSVs add up to is what the calls themselves say.
+"""From made-up history to downloads: the sums of the CSV files equal those calculated from the calls.
 
-In short form with 2,000 calls; with CALLTALLY_TEST_FULL=1 with 200,000."""
+With 2,000 calls; with CALLTALLY_TEST_FULL=1 with 200,000."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CALLS = 200_000 if os.environ.get("CALLTALLY_TEST_FULL") else 2_000
 
-# The decision table once more, in the words of docs/figures.md, independent of the code that counts.
+# The decision table of docs/figures.md again, independent of the code that counts.
 OUTCOMES = """
 SELECT outcome, count(*) FROM (
   SELECT CASE
@@ -63,7 +63,7 @@ def ask(statement):
 
 
 def keep_posting(number, stop):
-    """Post calls until told to stop; every post is on disk when this returns."""
+    """Post calls until stopped; every post is on disk when this returns."""
     with writer.connect() as own:
         index = 0
         while not stop.is_set():
@@ -82,7 +82,7 @@ def test_history_is_counted_exactly_while_posts_keep_arriving_and_the_downloads_
     posting.start()
     try:
         call_command("roll_up")
-        call_command("verify_rollups")  # exits, where a count differs
+        call_command("verify_rollups")  # exits with an error if a count differs
     finally:
         stop.set()
         posting.join()
@@ -91,7 +91,7 @@ def test_history_is_counted_exactly_while_posts_keep_arriving_and_the_downloads_
     assert not ChangedQuarterHour.objects.exists()
     assert CallEvent.objects.count() > 4 * CALLS
 
-    # Everything shown, so that every cell has a value.
+    # All figures are shown, so that every cell has a value.
     for number in DestinationNumber.objects.all():
         for request_type in RequestType.values:
             setattr(number, request_type.lower(), "on")

@@ -1,4 +1,4 @@
-"""What the web server hands on before Django has a request."""
+"""Requests that Django cannot even create a request object for."""
 
 import pytest
 from django.test import RequestFactory
@@ -6,7 +6,7 @@ from django.test import RequestFactory
 from config.wsgi import application
 
 
-# A request begins with a look at the connection that an earlier test may have left with an error.
+# A request starts with a check of the connection, which an earlier test may have left with an error.
 @pytest.mark.django_db
 def test_an_unreadable_header_is_answered_with_400():
     environ = RequestFactory().post("/tenios/posts").environ | {"CONTENT_TYPE": "application/json; charset*=bogus''%41"}

@@ -1,3 +1,3 @@
-"""Figures of the intake beside others that run its statement: `make bench`. What they mean: docs/performance.md.
+"""Benchmarks: `make bench`, `make bench-pages`, `make bench-exports`. docs/performance.md explains the figures.
 
-Never asserted in the test run; a run of its own says whether what is promised was reached."""
+They are not part of the test run; each says whether its targets were reached."""

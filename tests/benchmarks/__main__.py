@@ -1,7 +1,7 @@
-"""`make bench`: takes turns with every contender on one PostgreSQL, and prints what each did.
+"""`make bench`: runs all contenders in turns on the same PostgreSQL, and prints the figures of each.
 
-Nothing here is faster than it would be in earnest: the database writes through to the disk, posts go over HTTP to the
-real endpoint, and every post that was answered is looked for in the database afterwards."""
+Conditions are as in production: the database writes through to the disk, posts go over HTTP to the real endpoint, and
+every answered post must be in the database afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.benchmarks.load import Invalid
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = "Calltally"
-# What is promised: posts a second, ours divided by theirs.
+# Targets: our posts per second divided by theirs.
 TARGETS = {"pgbench": (0.40, 0.60), "FastAPI + asyncpg": (1.2, 1.6)}
 FULL_ROUNDS = 5
 WARM_UP_S = 3.0
@@ -92,10 +92,10 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[embedded.Server]:
-    """Start a PostgreSQL of this run's own with Calltally's tables, numbers and keys; delete it afterwards."""
+    """Start a separate PostgreSQL with Calltally's tables, numbers and keys; delete it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="calltally-benchmark-", dir=folder))
     if os.geteuid() == 0:
-        home.chmod(0o711)  # the server runs as another user, who must pass through
+        home.chmod(0o711)  # the server runs as another user and must pass through
     os.environ["CALLTALLY_HOME"] = str(home)
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ.pop("DATABASE_URL", None)
@@ -116,7 +116,7 @@ def database(folder: Path) -> Iterator[embedded.Server]:
 
 @contextlib.contextmanager
 def database_for_pages(folder: str) -> Iterator[embedded.Server]:
-    """As `database`, said what it runs on and with the static files that pages name."""
+    """As `database`, with static files; prints the machine's properties."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     os.chdir(ROOT)
     with database(Path(folder)) as server:
@@ -128,7 +128,7 @@ def database_for_pages(folder: str) -> Iterator[embedded.Server]:
 
 
 def empty_tables() -> None:
-    """Begin each turn alike: no calls, and nothing left for a checkpoint to write."""
+    """Give each turn the same start: no calls, and nothing left for a checkpoint to write."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -153,7 +153,7 @@ def describe(server: embedded.Server) -> str:
 
 
 def write_through_ms(folder: Path) -> float:
-    """Return how long it takes until 8 KiB are on the disk: the median of many."""
+    """Return the median time in milliseconds to write and sync 8 KiB to the disk."""
     took = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(200):
@@ -170,7 +170,7 @@ def write_through_ms(folder: Path) -> float:
 def take_turns(
     contenders: Sequence[Web | PgBench], server: embedded.Server, arguments: argparse.Namespace
 ) -> tuple[dict[str, list[Round]], dict[str, str]]:
-    """Return the rounds of each contender, in which each had its turn once, and why one has none."""
+    """Run rounds in which each contender has one turn. Return the rounds of each, and why a contender has none."""
     postgres = int((server.data / "postmaster.pid").read_text().split()[0])
     rounds: dict[str, list[Round]] = {one.name: [] for one in contenders}
     failures: dict[str, str] = {}
@@ -214,7 +214,7 @@ def take_turns(
 
 
 def table(rounds: dict[str, list[Round]]) -> str:
-    """Return the medians of each contender's rounds."""
+    """Return a table with the medians of each contender's rounds."""
     lines = [
         "|  | posts a second | Calltally ÷ it | CPU ms a post: web | PostgreSQL | client | median ms | 99 % ms |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -240,13 +240,13 @@ def table(rounds: dict[str, list[Round]]) -> str:
 
 
 def ratio_to(rounds: dict[str, list[Round]], name: str) -> float | None:
-    """Return the median of our posts a second divided by theirs in the same round."""
+    """Return the median of our posts per second divided by theirs in the same round."""
     pairs = list(zip(rounds.get(OURS, []), rounds.get(name, []), strict=False))
     return statistics.median(ours.posts_per_s / theirs.posts_per_s for ours, theirs in pairs) if pairs else None
 
 
 def targets(rounds: dict[str, list[Round]]) -> list[tuple[str, bool]]:
-    """Return a line for each promise, and whether it was kept."""
+    """Return a line for each target, and whether it was reached."""
     lines = []
     for name, (at_least, aim) in TARGETS.items():
         ratio = ratio_to(rounds, name)

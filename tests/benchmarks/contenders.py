@@ -1,4 +1,4 @@
-"""Who takes the posts: web servers, each with its processes, and pgbench, which needs none."""
+"""The contenders: web servers, each with its processes, and pgbench, which needs none."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ PGBENCH_CLIENTS = 8
 
 @dataclass(frozen=True)
 class Round:
-    """What one contender did in one round. Processor times are milliseconds a post, None where not measured."""
+    """The figures of a contender in a round. CPU times are in milliseconds per post; None if not measured."""
 
-    posts: int  # all that were answered; those answered in time make posts_per_s
+    posts: int  # all answered posts; posts_per_s counts only those answered in time
     posts_per_s: float
     median_ms: float
-    worst_percentile_ms: float  # the 99th
+    worst_percentile_ms: float  # 99th percentile
     web_ms: float | None
     postgres_ms: float | None
     client_ms: float | None
 
 
 class Web:
-    """A web server that takes posts over HTTP."""
+    """A web server that receives posts over HTTP."""
 
     def __init__(self, name: str, command: Callable[[int], Sequence[str]], logs: Path, **environment: str) -> None:
         self.name = name
@@ -64,7 +64,7 @@ class Web:
         stop_all([self.child])
 
     def run(self, seconds: float, connections: int, postgres: int) -> Round:
-        """Send posts for that long; `postgres` is the process of the database server."""
+        """Send posts for this long; `postgres` is the process of the database server."""
         assert self.child.pid
         before = _used(self.child.pid, postgres)
         sent = send_posts(self.port, connections=connections, seconds=seconds)
@@ -73,7 +73,7 @@ class Web:
 
 
 class PgBench:
-    """pgbench running the statement for one post at a time: what the database alone could do."""
+    """pgbench runs the statement for one post at a time, which shows what the database alone can do."""
 
     name = "pgbench"
 
@@ -92,7 +92,7 @@ class PgBench:
         pass
 
     def run(self, seconds: float, connections: int, postgres: int) -> Round:
-        """As Web.run; the number of connections is that of the promise, whatever is asked for."""
+        """As Web.run, but always with the number of connections of the target."""
         before = _used(None, postgres)
         done = subprocess.run(
             [
@@ -135,7 +135,7 @@ Used = tuple[float | None, float | None, float]
 
 
 def _used(web: int | None, postgres: int) -> Used:
-    """Return the seconds of the processor used so far by web server, database and client."""
+    """Return the CPU seconds used so far by web server, database and client."""
     times = os.times()
     client = times.user + times.system
     if web is None:
@@ -167,12 +167,12 @@ def free_port() -> int:
     return port
 
 
-# --- Who there is ----------------------------------------------------------------------------
+# --- All contenders --------------------------------------------------------------------------
 
 
 def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBench]:
-    """Return every contender, Calltally first. `others` is the Python of the frameworks that are not ours;
-    `connections` is how many each of their processes holds to the database."""
+    """Return all contenders, Calltally first. `others` is the Python with the other frameworks; `connections` is the
+    number of database connections that each of their processes opens."""
     from django.conf import settings
 
     from calls.ingest.writer import KEEP_POSTS
@@ -201,7 +201,7 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
         return [str(others), *how.split(), "tests.benchmarks.flask_psycopg:app"]
 
     logs = home / "logs"
-    # The intake as in deploy/, and the web processes of `make run`; both count posts in files.
+    # The intake as in deploy/, and the web processes of `make run`; both keep metrics in files.
     counters = {name: home / f"counters-{name}" for name in ("intake", "web")}
     for folder in counters.values():
         folder.mkdir()
@@ -217,10 +217,10 @@ def all_of_them(home: Path, others: Path, connections: int) -> list[Web | PgBenc
 
 
 def pgbench_script(statement: str) -> str:
-    """Return a script that sends one post at a time, five to a call, each client one call after another.
+    """Return a script that sends one post at a time, five per call; each client sends calls in sequence.
 
-    pgbench knows no text but that of its script, so the statement itself puts the row's JSON together: that, and
-    making the ids, is all that it does more than the others' does."""
+    pgbench has only the text of its script, so the statement itself builds the row's JSON and the ids. That is the only
+    additional work compared with the other contenders."""
     lines = [r"\set kind (:kind + 1) % 5", r"\if :kind = 0"]
     for name, (least, greatest) in [
         ("number", (1, len(made_up.NUMBERS))),
@@ -236,7 +236,7 @@ def pgbench_script(statement: str) -> str:
 
 
 def _with_text(statement: str, post: dict[str, Any]) -> str:
-    """Return the statement with its parameter written as an expression: text, ids and numbers between it."""
+    """Return the statement with an expression in place of its parameter: texts with ids and numbers between them."""
     from calls import posts
 
     keys = list(made_up.NUMBERS)
@@ -259,8 +259,8 @@ def _with_text(statement: str, post: dict[str, Any]) -> str:
         assert constant in text
         text = text.replace(constant, f"' || {expression} || '")
     script = statement.strip().replace("%(posts)s", f"('{text}')") + ";"
-    # pgbench takes a colon before a letter or a digit for a variable, in literals too: those are taken apart there,
-    # which PostgreSQL mends once, when it prepares the statement.
+    # pgbench reads a colon before a letter or a digit as a variable, also in literals. These literals are split at the
+    # colon; PostgreSQL joins them once, when it prepares the statement.
     script = script.replace("'1970-01-01 00:00:00+00'", "'epoch'")
     return re.sub(r"(?<!:):(?=\w)(?!(?:first|second|caller|number)\b)", ":' || '", script)
 

@@ -1,7 +1,7 @@
-"""`make bench-exports`: how long downloads take beside psql's COPY of the same rows, and what memory they need.
+"""`make bench-exports`: the time of downloads compared with psql's COPY of the same rows, and the memory they need.
 
-Calls of twelve months are made up with five posts each. Every file is downloaded over HTTP from a Calltally that
-serves as `make run` does; psql and Calltally take turns at the CSV of calls."""
+Uses made-up calls of twelve months with five posts each. Every file is downloaded over HTTP from a Calltally that
+serves as `make run` does; for the CSV of calls, psql and Calltally run in turns."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WHERE request_type <> 'FORWARD_ANSWER' OR answered_at IS NOT NULL
 """
 
 
-# What the files worker runs; prints the most memory it took, in MB.
+# The code of the files worker; prints its peak memory in MB.
 MAKE = """
 import os, resource, django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -69,13 +69,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 @dataclass(frozen=True)
 class Download:
-    """What a file took to come, and how much there was of it."""
+    """The time and size of a download."""
 
     seconds: float
     first_byte_s: float
     rows: int
     megabytes: float
-    peak_mb: float  # of the largest process of the web server
+    peak_mb: float  # peak of the largest process of the web server
 
 
 def main() -> int:
@@ -93,7 +93,7 @@ def main() -> int:
 
 
 def fill(calls: int) -> None:
-    """Make calls and their posts, and count them."""
+    """Create calls and their posts, and count them."""
     from django.db import connection
 
     from calls.models import DestinationNumber
@@ -114,7 +114,7 @@ def fill(calls: int) -> None:
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[Web, str]]:
-    """Yield Calltally's web server, and the cookie of somebody who sees all numbers."""
+    """Yield Calltally's web server, and the cookie of a user who sees all numbers."""
     from django.conf import settings
     from django.contrib.auth.models import User
     from django.test import Client
@@ -133,7 +133,7 @@ def serving(home: Path) -> Iterator[tuple[Web, str]]:
 
 
 def measure(web: Web, cookie: str, rounds: int) -> bool:
-    """Print what each file takes; return whether what is promised was reached."""
+    """Print the figures of each file; return whether the targets were reached."""
     from reports import periods
 
     last = periods.today() - periods.DAY
@@ -181,11 +181,11 @@ def tell(name: str, got: Download) -> None:
 
 
 def download(web: Web, cookie: str, address: str) -> Download:
-    """Read a file to its end without keeping it; its rows are its lines but for the header."""
+    """Read a file to its end without storing it; the number of rows excludes the header."""
     assert web.child.pid
     workers = tree_of(web.child.pid)
     for pid in workers:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak
     began = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=600)
     connection.request("GET", address, headers={"Cookie": cookie})
@@ -203,7 +203,7 @@ def download(web: Web, cookie: str, address: str) -> Download:
 
 
 def made(kind: str, query: str) -> Download:
-    """Have a process make a workbook as the files worker does; its first byte is there once all of it is."""
+    """Make a workbook in a process as the files worker does; its first byte is available once it is complete."""
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.base import SessionBase
     from django.http import QueryDict
@@ -223,7 +223,7 @@ def made(kind: str, query: str) -> Download:
 
 
 def copied(last: Any) -> tuple[float, int]:
-    """Have psql copy the rows of the CSV of calls; return the seconds, and how many rows."""
+    """Copy the rows of the CSV of calls with psql; return the seconds and the number of rows."""
     from django.conf import settings
 
     from calls.models import Call

@@ -1,4 +1,4 @@
-"""The intake as it would be with FastAPI and asyncpg: a statement per request, prepared, on a pool of connections."""
+"""The intake implemented with FastAPI and asyncpg: a prepared statement per request on a connection pool."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The intake as it would be with Flask and psycopg: a statement per request, prepared, on a pool of connections."""
+"""The intake implemented with Flask and psycopg: a prepared statement per request on a connection pool."""
 
 from flask import Flask, Response, jsonify, request
 from psycopg_pool import ConnectionPool

@@ -1,4 +1,4 @@
-"""Sends posts over connections that stay open, as fast as they are answered: one thread, sparing with the processor."""
+"""Sends posts over kept connections as fast as they are answered, from one thread with little CPU time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PATIENCE_S = 30.0
 
 
 class Invalid(Exception):  # noqa: N818 (a figure that must not be shown)
-    """A post was answered with something else than 200, or not at all."""
+    """A post was not answered, or not with 200."""
 
 
 @dataclass
 class Sent:
-    """What came of a run: posts answered in time, all that were answered, and how long each of these took."""
+    """The result of a run: posts answered in time, all answered posts, and the time that each of these took."""
 
     seconds: float = 0.0
     in_time: int = 0
@@ -41,8 +41,9 @@ class _Connection:
 
 
 def send_posts(port: int, *, connections: int, seconds: float) -> Sent:
-    """Keep one post under way on each connection for that long, then wait for what is still to be answered.
-    Raise Invalid for any answer but 200."""
+    """Keep one post in progress on each connection for this long, then wait for the remaining answers.
+
+    Raise Invalid for any answer except 200."""
     sent = Sent(seconds)
     took = sent.latencies_s
     with selectors.DefaultSelector() as selector:
@@ -79,7 +80,7 @@ def send_posts(port: int, *, connections: int, seconds: float) -> Sent:
 
 
 def _is_answered(connection: _Connection) -> bool:
-    """Read on; say whether the answer is whole. Raise Invalid if it is not 200."""
+    """Read more data; return whether the answer is complete. Raise Invalid if it is not 200."""
     part = connection.socket.recv(65536)
     answer = connection.answer + part
     if not part:

@@ -1,4 +1,4 @@
-"""The posts that every contender gets: calls of five posts, all of the same size, on a handful of numbers."""
+"""The posts for every contender: calls with five posts, all of the same size, for a few numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 PATH = "/tenios/posts"
 NUMBERS = {f"+4922155400{last:03d}": f"bench{last:03d}0123456789abcdefghijkl" for last in range(300, 308)}  # their keys
 
-# Of one call: two runs of digits that make its ids, and the end of its caller's number.
+# The parts that differ per call: two groups of digits in its ids, and the end of the caller's number.
 FIRST, SECOND, CALLER = (10_000_000, 99_999_999), (100_000_000_000, 999_999_999_999), (10_000_000, 99_999_999)
 
 FORWARD = {"destination": "+492212345678", "destinationType": "EXTERNALNUMBER"}
@@ -24,7 +24,7 @@ POSTS: tuple[dict[str, Any], ...] = (
 
 
 def body(post: dict[str, Any], e164: str, *, first: str, second: str, caller: str) -> str:
-    """Return one post of one call, as TENIOS sends it."""
+    """Return a post of a call as TENIOS sends it."""
     return json.dumps(
         {
             **post,
@@ -41,9 +41,9 @@ def body(post: dict[str, Any], e164: str, *, first: str, second: str, caller: st
 
 
 def requests() -> Iterator[bytes]:
-    """Yield HTTP requests for ever, one call after another, each post once the last was answered.
+    """Yield HTTP requests endlessly, calls in sequence, each post after the previous one was answered.
 
-    Text is put together beforehand, for the sender must leave the machine to those it measures."""
+    Texts are prepared in advance, because the sender must leave the CPU to the contender."""
     calls = [[_request(body(post, e164, **HOLES)) for post in POSTS] for e164 in NUMBERS]
     draw = random.Random()
     while True:

@@ -1,4 +1,4 @@
-"""What the two other frameworks share: a post's JSON in, the statement's one row out. Knows nothing of Calltally."""
+"""Shared by the other frameworks: converts a post's JSON into the statement's row. Independent of Calltally."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-# Written before they are started: how to reach the database, the statement, the pepper of the keys, sizes.
+# Written before they are started: the database's address, the statement, the pepper of the keys, sizes.
 SETUP = json.loads((Path(os.environ["CALLTALLY_HOME"]) / "contenders.json").read_text())
 PEPPER = SETUP["pepper"].encode()
 
@@ -42,6 +42,6 @@ def posts(body: bytes) -> str:
 
 
 def ingest_id() -> uuid.UUID:
-    """Return a version-7 UUID: in the order of receipt, as Calltally's, which spares the index."""
+    """Return a version-7 UUID, which sorts by receipt as Calltally's does and is cheaper for the index."""
     number = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | 0b10 << 62
     return uuid.UUID(int=number | int.from_bytes(os.urandom(9)) >> 8 & (1 << 62) - 1)

@@ -1,7 +1,7 @@
-"""`make bench-pages`: how long the pages of twelve months take, of a million calls and of ten; and counting.
+"""`make bench-pages`: the time of pages of twelve months, with one million calls and with ten million, and of recounts.
 
-Counts are made up as densely as so many calls of a hundred numbers give them; calls themselves no report page reads.
-What is promised of a page is a multiple of an empty one, so that it holds on a slower machine too.
+Counts are made up as densely as this many calls of a hundred numbers would be; report pages do not read calls.
+The target of a page is a multiple of an empty page, so that it is valid on slower machines too.
 Then a history of calls is added, and some of its quarter-hours are counted again."""
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 NUMBERS = 100
 DAYS = 365
 SIZES = {"a million": 1, "ten million": 10}
-# Signed in, with the menu and the person's numbers, and nothing to show: no counts, and no workbook was asked for.
+# An empty page for a signed-in user, with the menu and the user's numbers, but without counts and workbooks.
 EMPTY_PAGE = "Empty page"
-# 100 ms where an empty page takes 10; and how much longer of ten million calls than of one.
+# 100 ms if an empty page takes 10 ms; and how much longer pages may take with ten million calls than with one million.
 PROMISED_EMPTY_PAGES, PROMISED_RATIO = 10, 1.2
 RECOUNTED, TOGETHER, PROMISED_RECOUNT_MS = 200, 100, 5
 
-# A working day of ten hours in quarter-hours; of so many millions a year each has this many calls on average.
+# The quarter-hours of a working day of ten hours; by million calls per year, the average number of calls in each.
 FILL = """
 INSERT INTO reports_quarterhourcounts
   ({columns}, quarter_hour, is_open, measured, each_time_to_answer_s, each_ring_s, each_talk_s)
@@ -108,7 +108,7 @@ def main() -> int:
 
 
 def fill() -> dict[str, Any]:
-    """Make the counts, and for each size somebody who sees its numbers. Return them by size."""
+    """Create the counts, and for each size a user who sees its numbers. Return the users by size."""
     from django.conf import settings
     from django.contrib.auth.models import User
     from django.db import connection
@@ -167,7 +167,7 @@ def fill() -> dict[str, Any]:
             "INSERT INTO reports_rollup (id, counted_at, time_zone) VALUES (1, now(), %s)", [settings.TIME_ZONE]
         )
         month_durations.add_up()
-        # As it would be a while after so much was written, and not while the pages are asked for.
+        # The state some time after the rows were written, so that it does not happen while pages are measured.
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute("CHECKPOINT")
         cursor.execute(
@@ -180,7 +180,7 @@ def fill() -> dict[str, Any]:
 
 
 def pages(user: Any) -> dict[str, str]:
-    """Return the addresses that are asked for, by name."""
+    """Return the addresses that are requested, by name."""
     from calls.models import DestinationNumber
     from reports import periods
 
@@ -200,7 +200,7 @@ def pages(user: Any) -> dict[str, str]:
 
 
 def measure(people: dict[str, Any], rounds: int) -> Sequence[bool]:
-    """Ask for every page in turns, print the medians; return whether what is promised was reached, page by page."""
+    """Request all pages in turns and print the medians; return by page whether the target was reached."""
     from django.test import Client
 
     clients = {}
@@ -235,7 +235,7 @@ def measure(people: dict[str, Any], rounds: int) -> Sequence[bool]:
 
 
 def ask(client: Client, address: str) -> tuple[float, float]:
-    """Ask for a page; return the milliseconds it took, and those of them in which statements were executed."""
+    """Request a page; return the milliseconds it took, and those spent on statements."""
     from django.db import connection
 
     sql_s = 0.0
@@ -258,8 +258,9 @@ def ask(client: Client, address: str) -> tuple[float, float]:
 
 
 def measure_recounts() -> bool:
-    """Count quarter-hours of a history again, each alone and many together; return whether what is promised was
-    reached: alone, in a process that has counted before."""
+    """Recount quarter-hours of a history, each alone and many together; return whether the target was reached.
+
+    The target is for a single quarter-hour in a process that has counted before."""
     from django.core.management import call_command
     from django.db import connection, transaction
 
@@ -280,7 +281,7 @@ def measure_recounts() -> bool:
         some = cursor.fetchall()
 
     def recount_ms(quarter_hours: list[Any]) -> float:
-        """Count quarter-hours again that each have just lost a call."""
+        """Recount quarter-hours from which a call was just deleted."""
         with transaction.atomic():
             for number, quarter_hour in quarter_hours:
                 of_number = Call.objects.filter(destination_number=number, first_post_at__gte=quarter_hour)

@@ -1,4 +1,4 @@
-"""Hostile bodies get documented answers, reveal nothing, are stored completely or not at all, and block no good post."""
+"""Hostile bodies get documented answers, reveal nothing, are stored completely or not at all, and block no post."""
 
 import copy
 import csv

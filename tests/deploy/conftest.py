@@ -1,4 +1,4 @@
-"""A whole Calltally behind the real nginx configuration, over HTTPS. `make test-deploy`."""
+"""A complete Calltally behind the real nginx configuration, over HTTPS: `make test-deploy`."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def _needs_nginx():
-    """Skip where this machine has no nginx, or fail where one is demanded."""
+    """Skip if this machine has no nginx; fail if it is required."""
     if not (find_nginx() and shutil.which("openssl")):
         if os.environ.get("CALLTALLY_REQUIRE_DEPLOY") == "1":
             pytest.fail("no nginx or openssl here, and CALLTALLY_REQUIRE_DEPLOY=1 demands them", pytrace=False)
@@ -92,7 +92,7 @@ def sender(nginx, certificate):
 
 @pytest.fixture
 def wire(sender, system):
-    """After each test a good post is still taken; and what was answered 200 is kept, once, and nothing else."""
+    """Check after each test that a good post is accepted, and that exactly the posts answered 200 are stored, once."""
     yield sender
 
     assert sender.post().status == 200

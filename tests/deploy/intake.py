@@ -1,4 +1,4 @@
-"""The intake process, started by the very command of its systemd unit, and what Calltally tells of it."""
+"""The intake process, started by the exact command of its systemd unit, and the metrics about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN = "the-token-of-the-deploy-tests-0123456789"
 
 
 class IntakeProcess:
-    """One start after the other of `calltally-intake`, beside a Calltally that runs."""
+    """`calltally-intake` beside a running Calltally; it can be started several times."""
 
     def __init__(self, system: System, port: int) -> None:
         self.system = system
@@ -45,7 +45,7 @@ class IntakeProcess:
         return shlex.split(line)
 
     def start(self) -> None:
-        """Start it with an empty folder for its counters, as systemd does, and wait until it keeps posts."""
+        """Start it with an empty folder for its counters, as systemd does, and wait until it can store posts."""
         self.counters.mkdir(mode=0o700)
         log = self.system.home.with_name("intake.log")
         with log.open("ab") as output:
@@ -69,7 +69,7 @@ class IntakeProcess:
         return [pid for pid in children_of(self.process.pid) if "resource_tracker" not in command_line(pid)]
 
     def status(self, path: str) -> int:
-        """Return the status that it answers a GET with; 0 where it does not answer."""
+        """Return the status of its answer to a GET; 0 if it does not answer."""
         with contextlib.suppress(OSError):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
@@ -80,7 +80,7 @@ class IntakeProcess:
 
 
 def scrape(system: System) -> dict[tuple[str, ...], float]:
-    """Return what the web processes tell Prometheus: (name, values of the labels) -> value."""
+    """Return the metrics of the web processes: {(name, values of the labels): value}."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{system.port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
     )

@@ -1,4 +1,4 @@
-"""nginx with deploy/nginx/calltally.conf as it stands, but for ports, places and names; and a certificate for it."""
+"""nginx with deploy/nginx/calltally.conf, in which only ports, paths and names are replaced; and a certificate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.system import ROOT, free_port, wait_until
 CONF = ROOT / "deploy/nginx/calltally.conf"
 PAGE = ROOT / "docs/deploying.md"
 NAME = "calls.example.com"
-# Stands in for the address that TENIOS posts from; every address of 127.0.0.0/8 is this machine.
+# Replaces the address that TENIOS posts from; every address in 127.0.0.0/8 is this machine.
 TENIOS = "127.0.0.80"
 PROXY_SECRET = "the-secret-of-the-proxy-0123456789"
 MAIN = """
@@ -42,7 +42,7 @@ def find_nginx() -> str | None:
 
 
 def secret_file(folder: Path, secret: str) -> str:
-    """Return what the command of docs/deploying.md makes of a file of settings with a PROXY_SECRET."""
+    """Return the file that the command in docs/deploying.md makes from settings with a PROXY_SECRET."""
     (command,) = [line for line in PAGE.read_text().splitlines() if line.startswith("sed -n 's/^PROXY_SECRET")]
     (folder / "env").write_text(f"SECRET_KEY=another\nPROXY_SECRET={secret}\nMETRICS_TOKEN=third\n")
     command, _, file = command.replace("/etc/calltally/env", shlex.quote(str(folder / "env"))).partition(" > ")
@@ -51,7 +51,7 @@ def secret_file(folder: Path, secret: str) -> str:
 
 
 class Certificate:
-    """A root, an authority between, and a certificate for NAME. Clients know the root alone."""
+    """A root certificate, an intermediate one, and a certificate for NAME. Clients trust only the root."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root.pem"
@@ -81,7 +81,7 @@ class Certificate:
 
 
 class Nginx:
-    """A running nginx in a folder of its own, in front of two ports of this machine: the intake's and the pages'."""
+    """An nginx in its own folder, in front of two ports of this machine: the intake's and the pages'."""
 
     def __init__(self, folder: Path, certificate: Certificate, intake_port: int, web_port: int) -> None:
         self.folder = folder
@@ -94,7 +94,7 @@ class Nginx:
         (folder / "calltally.conf").write_text(self._fitted(certificate, intake_port, web_port))
 
     def _fitted(self, certificate: Certificate, intake_port: int, web_port: int) -> str:
-        """Return the real file with other ports and places; fail where one of them no longer stands in it."""
+        """Return the real file with other ports and paths; fail if one of them is not in the file any more."""
         text = CONF.read_text()
         for old, new, times in [
             (r"^ *listen \[::\]:.*\n", "", 2),
@@ -126,7 +126,7 @@ class Nginx:
         is_up = (self.folder / "nginx.pid").exists
         wait_until(lambda: is_up() or self.process.poll() is not None, what="nginx")
         assert self.process.poll() is None, said.read_text()
-        assert not said.read_text(), said.read_text()  # it warns of nothing
+        assert not said.read_text(), said.read_text()  # no warnings
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

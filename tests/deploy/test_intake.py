@@ -1,4 +1,4 @@
-"""The intake as a process of its own: posts go to it, it is watched through the web processes, and either may stop."""
+"""The intake as a separate process: posts go to it, web processes report its metrics, and either may stop."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ RULES = ROOT / "deploy/prometheus/calltally.rules.yml"
 
 
 def taken(system):
-    """Return how many posts each side has answered 200 since it was started."""
+    """Return the number of posts that intake and web have answered 200 since their start."""
     told = scrape(system)
     return {process: told.get((*TAKEN, process), 0) for process in ("web", "intake")}
 
@@ -30,7 +30,7 @@ def grown(system, before):
 
 @pytest.fixture
 def stopped(intake):
-    """The intake process while it is stopped; started again afterwards."""
+    """Stop the intake process, and start it again afterwards."""
     intake.stop()
     yield intake
     if intake.process.poll() is not None:
@@ -61,7 +61,7 @@ def test_the_intake_serves_nothing_else(intake, path):
 
 
 def test_each_alert_reads_the_counters_of_both_processes(wire, system):
-    """Every series that a rule names is told of the intake too, or is one of the whole installation."""
+    """Every series that a rule names exists for the intake too, or is one of the whole installation."""
     wire.post()
     told = scrape(system)
     rules = RULES.read_text()
@@ -70,10 +70,14 @@ def test_each_alert_reads_the_counters_of_both_processes(wire, system):
     assert {"calltally_posts_total", "calltally_post_seconds_bucket"} <= counters
     for name in counters:
         assert {key[-1] for key in told if key[0] == name} == {"web", "intake"}, name
-    assert ("calltally_posts_total", "503", "intake") in told  # there from the start: the first 503 is an increase
+    assert (
+        "calltally_posts_total",
+        "503",
+        "intake",
+    ) in told  # the first 503 must be an increase
 
 
-# --- Either of them stopped ---
+# --- One of them stopped ---
 
 
 def test_while_the_intake_is_stopped_the_web_processes_take_posts_and_say_so(wire, system, stopped):
@@ -136,7 +140,7 @@ def test_no_post_is_refused_while_the_intake_reloads(wire, intake):
 
 
 class Silent(socketserver.StreamRequestHandler):
-    """Reads a post, and closes without an answer."""
+    """Reads a post and closes the connection without an answer."""
 
     def handle(self):
         head = b"".join(iter(self.rfile.readline, b"\r\n"))

@@ -1,4 +1,4 @@
-"""What the proxy adds: pages over HTTPS alone, headers nobody can forge, a log without callers, and nothing lost."""
+"""nginx in front: pages only over HTTPS, headers that cannot be forged, a log without callers, and no lost posts."""
 
 import contextlib
 import http.server
@@ -20,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers it was sent, each as often as it came."""
+    """Answers with the headers of the request, each as often as it was sent."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -36,7 +36,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def proxy_before(port, folder, certificate):
-    """Run an nginx of its own in front of a port, and give what posts through it."""
+    """Run another nginx in front of a port; yield a function that posts through it."""
     nginx = Nginx(folder / "nginx", certificate, port, port)
     try:
         nginx.start()
@@ -47,7 +47,7 @@ def proxy_before(port, folder, certificate):
 
 @pytest.fixture
 def echo():
-    """A stand-in for Calltally that shows what nginx hands on; return its port."""
+    """The port of a server in place of Calltally that answers with what nginx passes on."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -120,7 +120,7 @@ def test_an_answer_names_no_version_and_a_post_gets_no_cookie(wire):
     assert (answer.status, answer.all("Server"), answer.all("Set-Cookie")) == (200, ["nginx"], [])
 
 
-# --- What is handed on ---
+# --- Headers ---
 
 
 def test_headers_that_a_client_forges_are_overwritten(echo, tmp_path, certificate):
@@ -177,13 +177,13 @@ def test_through_nginx_a_sender_has_its_own_address_despite_forged_headers(wire,
 
 @pytest.fixture(params=["intake", "web"])
 def port(request, intake, system):
-    """The port of either process that takes posts, past nginx."""
+    """The ports of both processes that receive posts, without nginx."""
     return intake.port if request.param == "intake" else system.port
 
 
 @pytest.mark.parametrize("claims", CLAIMS)
 def test_without_the_secret_the_address_is_unknown(wire, system, port, claims):
-    """As through a proxy that hands on what it is sent, and adds nothing that proves it is ours."""
+    """As through a proxy that passes on all headers and adds no proof that it is ours."""
     with wire.connect_to(port) as connection:
         assert wire.post(*claims, via=connection).status == 200
 
@@ -244,10 +244,10 @@ def test_no_log_contains_a_caller_or_a_key(wire, tmp_path, certificate):
             assert secret not in text, name
             assert ACCESS_KEY not in text, name
             assert PROXY_SECRET not in text, name
-    assert "Connection refused" in logs["error.log"]  # of the post: what went wrong can be read
+    assert "Connection refused" in logs["error.log"]  # the post's error can be read
 
 
-# --- While Calltally is renewed ---
+# --- Reloads of Calltally ---
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Posts through the proxy, as TENIOS sends them, as no sender should, and as somebody means harm."""
+"""Posts through nginx: as TENIOS sends them, malformed, and malicious."""
 
 import contextlib
 import ssl
@@ -13,7 +13,7 @@ ADDRESSES = ("/tenios/posts", "/tenios/posts/")
 
 
 def is_refused(answer):
-    """Answered with a refusal, nginx' 501 for a coding it does not know among them, or not at all."""
+    """Return whether a request was refused, or not answered. nginx answers 501 to an unknown transfer coding."""
     return answer is None or 400 <= answer.status < 500 or answer.status == 501
 
 
@@ -136,7 +136,7 @@ def test_pipelined_posts_are_answered_in_order(wire):
     assert [answer.status for answer in answers] == [200] * 5
 
 
-# --- Lengths that lie, and two requests that pose as one ---
+# --- Wrong lengths, and request smuggling ---
 
 
 def test_a_body_longer_than_its_length_is_not_read_on(wire):
@@ -201,7 +201,7 @@ def test_a_chunk_without_a_valid_size_is_refused(wire, size):
         assert is_refused(connection.answer())
 
 
-# --- Heads ---
+# --- Headers ---
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_nonsense_is_refused(wire, nonsense):
         assert is_refused(connection.answer())
 
 
-# --- Slow senders, and many at once ---
+# --- Slow and simultaneous senders ---
 
 
 @pytest.mark.slow

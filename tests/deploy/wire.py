@@ -1,4 +1,4 @@
-"""A sender that speaks HTTP byte by byte, right or wrong, and remembers which of its posts were answered 200."""
+"""A client that sends raw HTTP, valid or not, and records which of its posts were answered 200."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from tests.deploy.proxy import NAME, Certificate, Nginx
 from tests.faults.system import ACCESS_KEY, E164
 
-PATIENCE_S = 30  # far beyond every time-out of nginx: only a hang takes as long
+PATIENCE_S = 30  # much longer than every timeout of nginx: only a hang takes this long
 SELF = "127.0.0.1"
 JSON = "application/json"
 
@@ -30,19 +30,19 @@ class Answer:
 
 
 class Connection:
-    """One connection to nginx, over TLS or without."""
+    """A connection to nginx, with or without TLS."""
 
     def __init__(self, stream: socket.socket) -> None:
         self.stream = stream
         self._file = stream.makefile("rb")
 
     def send(self, *parts: bytes) -> None:
-        """Send bytes; a server that has closed already need not take them."""
+        """Send bytes; errors are ignored if the server has closed the connection already."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.stream.sendall(b"".join(parts))
 
     def answer(self) -> Answer | None:
-        """Read one answer. None if the connection was closed without one."""
+        """Read an answer; None if the connection was closed without one."""
         try:
             line = self._file.readline()
             if not line:
@@ -67,7 +67,7 @@ class Connection:
         return self._file.read(int(headers["content-length"])) if "content-length" in headers else self._file.read()
 
     def is_closed(self) -> bool:
-        """Wait for the end of what the server sends."""
+        """Return whether the server closes the connection."""
         try:
             return self._file.read() == b""
         except (ConnectionResetError, ssl.SSLError):
@@ -89,7 +89,7 @@ class Wire:
         self._numbers = itertools.count()
 
     def context(self) -> ssl.SSLContext:
-        """Trust the root alone: a chain with a part missing is no chain."""
+        """Return a TLS context that trusts only the root, so that an incomplete chain fails."""
         context = ssl.create_default_context(cafile=str(self.certificate.root))
         assert context.verify_mode == ssl.CERT_REQUIRED
         assert context.check_hostname
@@ -111,7 +111,7 @@ class Wire:
 
     @contextlib.contextmanager
     def connect_to(self, port: int) -> Iterator[Connection]:
-        """Connect to another port of this machine, without TLS: to Calltally itself, past nginx."""
+        """Connect to another port of this machine without TLS: to Calltally itself, without nginx."""
         with socket.create_connection((SELF, port), PATIENCE_S) as stream:
             connection = Connection(stream)
             yield connection
@@ -125,7 +125,7 @@ class Wire:
         return post_id, json.dumps(post_body("BLOCK_END", E164, ACCESS_KEY, post_id=post_id)).encode()
 
     def post(self, *more: str, via: Connection | None = None, **how: Any) -> Answer | None:
-        """Send one good post, on a connection of its own unless given one; `more` are headers. Return the answer."""
+        """Send a good post, on a new connection unless one is passed; `more` are headers. Return the answer."""
         post_id, body = self.body()
         with contextlib.ExitStack() as stack:
             connection = via or stack.enter_context(self.connect())
@@ -133,13 +133,13 @@ class Wire:
             return self.note(post_id, connection.answer())
 
     def note(self, post_id: str, answer: Answer | None) -> Answer | None:
-        """Remember what was answered 200: it must be kept, and nothing else."""
+        """Record a post that was answered 200: exactly these posts must be stored."""
         if answer and answer.status == 200:
             self.answered.add(post_id)
         return answer
 
     def ask(self, path: str, *more: str, body: bytes = b"", over_tls: bool = True, **how: Any) -> Answer:
-        """Ask for a page; return the answer."""
+        """Request a page; return the answer."""
         how = {"method": "GET", "media_type": None, "length": len(body) or None} | how
         with self.connect(over_tls=over_tls) as connection:
             connection.send(head(*more, path=path, **how), body)
@@ -157,7 +157,7 @@ def head(
     media_type: str | None = JSON,
     version: str = "1.1",
 ) -> bytes:
-    """Return a request's line and headers; `more` are further headers, to the letter."""
+    """Return a request line with headers; `more` are further headers, sent unchanged."""
     lines = [f"{method} {path} HTTP/{version}"]
     lines += [f"Host: {host}"] if host is not None else []
     lines += [f"Content-Type: {media_type}"] if media_type else []

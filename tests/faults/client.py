@@ -1,4 +1,4 @@
-"""A sender of posts at a steady rate, each post once and never again, and the ledger of its answers."""
+"""Sends posts at a steady rate, each exactly once, and records the answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HOST = "127.0.0.1"
 PATH = "/tenios/posts"
 GIVES_UP_AFTER_S = 5.0
 KEEPS_IDLE_S = 1.0
-# Of the posts that are sent on a connection of their own, beside those on connections that are kept.
+# The share of posts that are sent on a new connection; the others use connections that are kept open.
 FRESH = 0.2
 KINDS = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
 
-NOT_CONNECTED = "not connected"  # it never left
-BROKEN_OFF = "broken off"  # it was sent, or a part of it, and the connection broke
+NOT_CONNECTED = "not connected"  # it was not sent
+BROKEN_OFF = "broken off"  # it was sent completely or partly, and the connection broke
 TIMED_OUT = "timed out"
 UNKNOWN = {BROKEN_OFF, TIMED_OUT}
 
@@ -30,18 +30,18 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True)
 class Sent:
-    """One line of the ledger."""
+    """A record of a sent post."""
 
     post_id: str
-    at: float  # on the monotonic clock
+    at: float  # by the monotonic clock
     took_s: float
-    answer: str  # the status, or why there is none
-    connection: str  # "kept" from an earlier post, or "fresh"
+    answer: str  # the status, or the reason if there is none
+    connection: str  # "kept" from an earlier post, or "fresh" (new)
     retry_after: str = ""
 
 
 class Client:
-    """Sends posts from a thread of its own until it is stopped. `name` begins the id of each post."""
+    """Sends posts from its own thread until it is stopped. The id of each post begins with `name`."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Client:
         *,
         rate: float,
         name: str,
-        sender: Callable[[int], str] | None = None,  # the address that a proxy would say a post came from
+        sender: Callable[[int], str] | None = None,  # the client's address that a proxy would report for a post
     ) -> None:
         self.port = port
         self.name = name
         self.sent: list[Sent] = []
-        self.started = 0  # posts begun
-        self.connects: list[tuple[float, bool]] = []  # when a connection was asked for, and whether it was accepted
+        self.started = 0  # posts whose sending has started
+        self.connects: list[tuple[float, bool]] = []  # when a connection was requested, and whether it was accepted
         self._e164 = e164
         self._access_key = access_key
         self._rate = rate
@@ -67,20 +67,20 @@ class Client:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="client", daemon=True)
 
-    # --- For the test's thread ---
+    # --- Called from the test's thread ---
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send nothing more, and wait until all that was sent is answered or given up."""
+        """Stop sending, and wait until every sent post is answered or has timed out."""
         self._stopped.set()
         if self._thread.ident is not None:
             self._thread.join(GIVES_UP_AFTER_S + 5)
             assert not self._thread.is_alive()
 
     def hold(self, seconds: float, posts: int = 60) -> None:
-        """Keep things as they are for so long, and until so many posts more were begun."""
+        """Wait at least this long, and until this many more posts were started."""
         began, before = time.monotonic(), self.started
         while time.monotonic() < began + seconds or self.started < before + posts:
             assert self._thread.is_alive(), "the client has ended"
@@ -89,7 +89,7 @@ class Client:
     def answered_since(self, moment: float) -> int:
         return sum(line.at >= moment and line.answer == "200" for line in list(self.sent))
 
-    # --- In its own thread ---
+    # --- Called from its own thread ---
 
     async def _run(self) -> None:
         began = time.monotonic()
@@ -176,7 +176,7 @@ class Client:
         return streams
 
     def _take_kept(self) -> Streams | None:
-        """Return a connection that was kept and that the other side has not closed."""
+        """Return a kept connection that the other side has not closed."""
         while self._idle:
             since, reader, writer = self._idle.pop()
             if not reader.at_eof() and not writer.is_closing() and time.monotonic() - since < KEEPS_IDLE_S:
@@ -206,7 +206,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 def longest_refusal_s(connects: list[tuple[float, bool]]) -> float:
-    """Return the longest stretch in which no connection was accepted, from the first that was refused on."""
+    """Return the longest time in seconds without an accepted connection, from the first refused one on."""
     longest, since = 0.0, None
     for at, is_accepted in sorted(connects):
         if not is_accepted and since is None:
@@ -219,7 +219,7 @@ def longest_refusal_s(connects: list[tuple[float, bool]]) -> float:
 
 
 def at_once(client: Client, posts: int, connections: int) -> float:
-    """Send so many posts as fast as they are answered, on so many connections; return how long all took, in seconds."""
+    """Send posts over several connections as fast as they are answered; return the total time in seconds."""
 
     async def run() -> None:
         indexes = iter(range(posts))

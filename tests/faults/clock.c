@@ -1,4 +1,4 @@
-/* The clock on the wall, off by as many seconds as the file SHIFTED_CLOCK says; the monotonic clock as it is.
+/* Shifts the real-time clock by the seconds in the file SHIFTED_CLOCK; the monotonic clock is unchanged.
  * Built and preloaded by tests/faults/conftest.py: cc -shared -fPIC -o clock.so clock.c */
 
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-"""Real processes under load, and what kills them. `make test-faults`; with CALLTALLY_TEST_FULL=1 every round."""
+"""Fault tests with real processes under load: `make test-faults`; with CALLTALLY_TEST_FULL=1 all rounds."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def full_or(full, short):
 
 
 def demand(is_there, what):
-    """Skip where this machine lacks what a fault needs, or fail where all of them are demanded."""
+    """Skip if this machine lacks something that a fault needs; fail if all faults are required."""
     if not is_there:
         if REQUIRED:
             pytest.fail(f"{what}, and CALLTALLY_REQUIRE_FAULTS=1 demands it", pytrace=False)
@@ -35,7 +35,7 @@ def demand(is_there, what):
 
 
 def preloaded(folder, source, variable):
-    """Yield a system whose processes have a function of the C library replaced, and the file that tells it how."""
+    """Yield a system whose processes use a replaced function of the C library, and the file that controls it."""
     compiler = shutil.which("cc")
     demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
     told, library = folder / "told", folder / "library.so"
@@ -61,13 +61,13 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def note(request):
-    """Keep a line of figures for the end of the run."""
+    """Record a line of figures that is printed at the end of the run."""
     return lambda figures: _figures.append(f"{request.node.name}: {figures}")
 
 
 @pytest.fixture
 def endure(note):
-    """Have a system endure a fault under load, and judge what came of it."""
+    """Return a function that subjects a system to a fault under load and checks the result."""
 
     def endured(system, fault, hold_s=1.0, allowed=(), until=None):
         with under_load(system, "round") as client:

@@ -1,4 +1,4 @@
-"""People who read pages, and people who ask for downloads and read nothing of them."""
+"""Clients that load pages, and clients that request downloads and do not read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.faults.client import HOST, _read_answer
 from tests.faults.system import System
 
 GIVES_UP_AFTER_S = 60.0
-# Makes people with a session each, on the staff, and prints the sessions' cookies.
+# Creates staff users with a session each, and prints the session cookies.
 SIGN_IN = """
 import json
 from django.conf import settings
@@ -40,7 +40,7 @@ print("cookies", json.dumps(cookies))
 
 
 def sign_in(system: System, people: int) -> list[str]:
-    """Return the Cookie header of each of so many people on the staff."""
+    """Create staff users; return the Cookie header of each."""
     printed = system.manage("shell", "-c", SIGN_IN.format(people=people)).stdout
     line = next(line for line in printed.splitlines() if line.startswith("cookies "))
     cookies: list[str] = json.loads(line.partition(" ")[2])
@@ -49,17 +49,17 @@ def sign_in(system: System, people: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Page:
-    """One answer to one tab. `answer` is the status, or why there is none."""
+    """An answer to a tab. `answer` is the status, or the reason if there is none."""
 
     path: str
-    at: float  # on the monotonic clock
+    at: float  # by the monotonic clock
     took_s: float
     answer: str
     retry_after: str
 
 
 class Tabs:
-    """Tabs, opened at the same moment: each asks again `every_s` after it was answered. Has a thread of its own."""
+    """Tabs opened at the same moment; each reloads `every_s` after its answer. They run in their own thread."""
 
     def __init__(self, port: int, cookies: list[str], paths: list[str], *, tabs: int, every_s: float) -> None:
         self.pages: list[Page] = []
@@ -71,7 +71,7 @@ class Tabs:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask for nothing more, and wait until all that was asked for is answered or given up."""
+        """Stop loading, and wait until every request is answered or has timed out."""
         self._stopped.set()
         self._thread.join(GIVES_UP_AFTER_S + 5)
         assert not self._thread.is_alive()
@@ -118,7 +118,7 @@ class Tabs:
 
 
 def ask_for_workbook(port: int, cookie: str, query: str) -> str:
-    """Ask for a workbook of calls as the page's form does; return where the answer leads, blank if nowhere."""
+    """Request a workbook of calls as the page's form does; return where the answer redirects to, blank if nowhere."""
 
     class Stay(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
@@ -140,12 +140,12 @@ def ask_for_workbook(port: int, cookie: str, query: str) -> str:
 
 @dataclass
 class Stalled:
-    """Downloads that were asked for and are not read, each on a connection of its own."""
+    """Downloads that were requested and are not read, each on its own connection."""
 
     sockets: list[socket.socket] = field(default_factory=list)
 
     def statuses(self) -> Counter[str]:
-        """Return how often each status was answered so far, reading the status line alone; "" for none yet."""
+        """Return how often each status was answered so far; "" for no answer yet. Reads only the status lines."""
         found: Counter[str] = Counter()
         for one in self.sockets:
             one.setblocking(False)
@@ -159,7 +159,7 @@ class Stalled:
 
 @contextlib.contextmanager
 def stalled_downloads(port: int, cookies: list[str], path: str, downloads: int) -> Iterator[Stalled]:
-    """Ask for so many downloads, by turns for each person, and read nothing of them."""
+    """Request this many downloads, distributed over the people, and read nothing of them."""
     stalled = Stalled()
     with contextlib.ExitStack() as opened:
         for index in range(downloads):

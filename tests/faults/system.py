@@ -1,4 +1,4 @@
-"""Calltally as an operator has it, on a database of its own, and what is asked of it after each fault."""
+"""Calltally as an operator runs it, on a separate database, and the checks after each fault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DATABASE = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALL
 
 
 def wait_until(is_so: Callable[[], Any], within_s: float = 60.0, what: str = "it") -> Any:
-    """Return what `is_so` gives as soon as that is true."""
+    """Return the value of `is_so` as soon as it is true."""
     until = time.monotonic() + within_s
     while not (answer := is_so()):
         assert time.monotonic() < until, f"{what} did not come true within {within_s:.0f} s"
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 class System:
-    """What `make run` starts, in a home of its own. Up when `start` returns."""
+    """The processes of `make run` in a separate home. They are ready when `start` returns."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
@@ -89,10 +89,10 @@ class System:
         supervisor.stop_left_over(self.home / "processes")
         Server(self.home).remove()
 
-    # --- Its parts ---
+    # --- Its processes ---
 
     def pid(self, name: str) -> int:
-        """Return the process of `config.serve`, `drain_spool`, `worker` or `beat`, the newest of its kind."""
+        """Return the id of the newest process of `config.serve`, `drain_spool`, `worker` or `beat`."""
         lines = [line.split(" ", 1) for line in (self.home / "processes").read_text().splitlines()]
         return [int(pid) for pid, command in lines if name in command.split()][-1]
 
@@ -103,7 +103,7 @@ class System:
         return [pid for pid in children_of(self.pid("config.serve")) if "resource_tracker" not in command_line(pid)]
 
     def popen(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start another process with the system's environment and a log of its own."""
+        """Start another process with the system's environment and its own log."""
         log = self.home / "logs" / f"extra-{time.monotonic_ns()}.log"
         with log.open("ab") as output:
             return subprocess.Popen(
@@ -145,21 +145,21 @@ class System:
         return health
 
     def last_errors(self) -> list[str]:
-        """Return what the processes that take and move posts said last of what went wrong."""
+        """Return the last errors in the logs of the processes that receive and move posts."""
         logs = [(self.home / "logs" / name).read_text(errors="replace") for name in ("web.log", "drainer.log")]
         lines = [line for log in logs for line in log.splitlines()]
         return sorted(line for line in lines if " CRITICAL " in line or " ERROR " in line)[-5:]
 
-    # --- What must hold ---
+    # --- Checks ---
 
     def settle(self) -> None:
-        """Wait until the database is there, nothing waits in the spool, and all is counted."""
+        """Wait until the database answers, the spool is empty, and everything is counted."""
         wait_until(self.has_database, what="the database")
         wait_until(lambda: self.manage("drain_spool", "--once", check=False).returncode == 0, 90, "an empty spool")
         wait_until(lambda: self.manage("roll_up", check=False).returncode == 0, 60, "a roll-up")
 
     def kept(self, name: str) -> Counter[str]:
-        """Return how often each post of a client is in the database."""
+        """Return how often each post of a client is stored in the database."""
         with self.database() as connection:
             rows = connection.execute(
                 "SELECT payload::json -> 'variables' ->> 'post_id' FROM calls_callevent WHERE payload LIKE %s",
@@ -169,14 +169,14 @@ class System:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process runs; one that has ended and waits to be reaped does not."""
+    """Return whether a process is running; a zombie is not."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
 def children_of(parent: int) -> list[int]:
-    """Return the living children of a process."""
+    """Return the running children of a process."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -187,12 +187,12 @@ def children_of(parent: int) -> list[int]:
 
 
 def tree_of(parent: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     return [parent, *(pid for child in children_of(parent) for pid in tree_of(child))]
 
 
 def writers(system: System) -> list[int]:
-    """Return the database's processes that serve the intake."""
+    """Return the database's backends that serve the intake."""
     with system.database() as connection:
         pids = [pid for (pid,) in connection.execute(WRITERS)]
     assert pids
@@ -214,16 +214,16 @@ def frozen(pids: list[int]) -> Iterator[None]:
 
 @dataclass
 class Round:
-    """One fault under load: what was sent, what was answered, what is kept."""
+    """A fault under load: sent posts, answers, stored posts."""
 
     name: str
     client: Client
     began: float = 0.0
     ended: float = 0.0
-    allowed: set[str] = field(default_factory=set)  # answers that are right here, beside 200
+    allowed: set[str] = field(default_factory=set)  # answers besides 200 that are allowed in this round
 
     def inside(self) -> int:
-        """Return how many posts were under way between the fault's beginning and its end."""
+        """Return the number of posts that were in progress during the fault."""
         return sum(line.at <= self.ended and line.at + line.took_s >= self.began for line in self.client.sent)
 
     def figures(self) -> str:
@@ -250,7 +250,7 @@ def under_load(system: System, name: str, rate: float = RATE) -> Iterator[Client
 
 
 def judge(system: System, of: Round) -> str:
-    """Fail unless nothing that was answered is lost, nothing is there twice, and nobody waited long; return figures."""
+    """Check that no answered post is lost, none is stored twice, and answers came in time; return figures."""
     system.settle()
     figures = of.figures()
     kept = system.kept(of.client.name)

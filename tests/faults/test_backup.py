@@ -1,4 +1,4 @@
-"""A backup that is written while posts arrive holds what was answered before it, and verifies where it is restored."""
+"""A backup written while posts arrive contains the posts answered before it, and can be verified after a restore."""
 
 import contextlib
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    """A system that backups are restored to: new in the first round, with the one before in the next."""
+    """A system that backups are restored to: empty in the first round, then with the previous backup."""
     other = System(tmp_path_factory.mktemp("other") / "var")
     try:
         other.start()

@@ -1,4 +1,4 @@
-"""The broker, Redis as in production, is killed and comes back: posts do not notice, and counting goes on."""
+"""The broker, Redis as in production, is killed and restarted: posts are not affected, and counting continues."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ SERVERS = ("redis-server", "valkey-server")
 
 
 class Redis:
-    """A server that keeps nothing, as Celery needs it to."""
+    """A Redis server without persistence, which is enough for Celery."""
 
     def __init__(self, program, folder):
         self.port = free_port()
@@ -58,7 +58,7 @@ def test_redis_is_killed_and_comes_back(with_redis, endure, number):
         redis.start()
 
     endure(system, fault, full_or(15, 3), until=all_counted)
-    # By itself, not by the roll-up that judged this round.
+    # Automatically, not by the roll-up that checked this round.
     with system.database() as connection:
         newest = "SELECT counted_at FROM reports_rollup"
         before = connection.execute(newest).fetchone()

@@ -1,4 +1,4 @@
-"""The clock is set forward and back by an hour under load: posts are kept, and counting goes on."""
+"""The clock is set forward and back by an hour under load: posts are stored, and counting continues."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def stepped(tmp_path_factory):
-    """A system whose clock is off by the seconds that a file says; and that file."""
+    """A system whose clock differs by the seconds in a file; and that file."""
     yield from preloaded(tmp_path_factory.mktemp("clock"), "clock.c", "SHIFTED_CLOCK")
 
 
@@ -23,7 +23,7 @@ def test_the_clock_is_set(stepped, endure, hours, number):
     system, clock = stepped
     counted_at = "SELECT counted_at FROM reports_rollup"
     with system.database() as connection:
-        # A key long in use: one that was issued within the hour is not yet valid by a clock that is set back.
+        # An old key: one issued within the last hour is not valid yet if the clock is set back.
         connection.execute("UPDATE calls_accesskey SET valid_from = valid_from - interval '1 day'")
         (before,) = wait_until(lambda: connection.execute(counted_at).fetchone(), what="a first count")
 

@@ -1,4 +1,4 @@
-"""Workers, beats and brokers come and go while posts arrive: the counts are exact in the end."""
+"""Workers, beats and brokers stop and start while posts arrive: the counts are exact in the end."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ RECOUNT_WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 
 
 
 def all_counted(system):
-    """Wait until the log is empty, by the system's own doing."""
+    """Wait until the system itself has emptied the log of changed quarter-hours."""
     with system.database() as connection:
         waiting = "SELECT count(*) FROM calls_changedquarterhour WHERE logged_at < %s"
         now = connection.execute("SELECT now()").fetchone()[0]
@@ -69,7 +69,7 @@ def test_the_broker_is_away_for_a_while(running, endure, number):
         broker, aside = system.home / "broker", system.home / "broker-aside"
         broker.rename(aside)
         yield
-        if broker.exists():  # made anew by a process that was started again meanwhile
+        if broker.exists():  # created by a process that was restarted meanwhile
             broker.rename(system.home / f"broker-{time.monotonic_ns()}")
         aside.rename(broker)
 
@@ -98,7 +98,7 @@ def test_a_transaction_stays_open_while_recounts_run(running, endure, ending, nu
 
 
 def _fingerprint(system):
-    """Return the fingerprint that the key has there: that system has a pepper of its own."""
+    """Return the fingerprint of the key in a system, which has its own pepper."""
     with system.database() as connection:
         newest = "SELECT fingerprint FROM calls_accesskey ORDER BY id DESC LIMIT 1"
         return connection.execute(newest).fetchone()[0]

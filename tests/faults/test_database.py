@@ -1,4 +1,4 @@
-"""The database is killed, stopped, frozen, locked, cut off, out of connections: nothing that was answered is lost."""
+"""The database is killed, stopped, frozen, locked, cut off, or out of connections: no answered post is lost."""
 
 import contextlib
 import json
@@ -112,7 +112,7 @@ def test_connections_are_exhausted_and_those_of_the_writers_cut(running, endure,
 
 
 class Relay:
-    """Leads a port to another one from the moment it is opened."""
+    """Forwards a port to another one."""
 
     def __init__(self, port: int, target: int) -> None:
         self._target = target
@@ -139,7 +139,7 @@ class Relay:
 
 @rounds(3)
 def test_away_while_the_web_server_starts(running, note, number):
-    """A web server that has never seen the database takes posts; what it keeps is judged and moved later."""
+    """A web server that has never reached the database accepts posts; they are checked and moved later."""
     url = embedded.saved_url(running.home)
     real, away, port = int(url.rpartition(":")[2].partition("/")[0]), free_port(), free_port()
     command = ["-m", "config.serve", "--interface=wsgi", f"--port={port}", "--workers=1", "--blocking-threads=16"]

@@ -1,4 +1,4 @@
-"""Disks are full, that of the database, of the spool, or both, or slow: what was answered 200 is kept, once."""
+"""The disk of the database, of the spool, or both are full or slow: posts answered 200 are stored once."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def mounted(folder, size):
 
 @contextlib.contextmanager
 def full(*folders):
-    """Leave no byte free in these folders' file systems, until the end."""
+    """Fill the file systems of these folders completely, until the end of the context."""
     fillers = [folder / "filler" for folder in folders]
     try:
         for filler in fillers:
@@ -41,9 +41,9 @@ def full(*folders):
 
 @pytest.fixture(scope="module")
 def small():
-    """A system whose database and whose spool each have a small disk of their own; and the two."""
+    """A system whose database and spool have a small disk each; and both folders."""
     demand(os.geteuid() == 0, "only root can make small disks")
-    # Not below pytest's own folder, which the database server's user cannot pass through.
+    # Not in pytest's folder, which the database server's user cannot pass through.
     top = Path(tempfile.mkdtemp(prefix="calltally-disks-"))
     top.chmod(0o711)
     disk, spool = top / "disk", top / "spool"
@@ -78,19 +78,19 @@ def test_the_spools_disk_is_full(small, endure, number):
 def test_both_are_full(small, endure, number):
     system, disk, spool = small
     of = endure(system, lambda system: full(disk, spool), full_or(15, 8), allowed={"503"}, until=takes_posts)
-    # The database may have had room within its files; that of the first round is gone by then.
+    # In the first round the database may have free space within its files; afterwards it is used up.
     assert number or "503" in {line.answer for line in of.client.sent}
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
-    """A system whose disk takes as many milliseconds longer for a sync as a file says; and that file."""
+    """A system whose syncs take longer by the milliseconds in a file; and that file."""
     yield from preloaded(tmp_path_factory.mktemp("disk"), "disk.c", "SLOW_SYNCS")
 
 
 @rounds(5)
 def test_the_disk_is_slow_while_the_intake_cannot_write_to_the_database(slow, endure, number):
-    """All web processes and the drainer, which reads on, share one file, and each sync of it takes a while."""
+    """All web processes and the drainer, which continues to read, share the spool file, and its syncs are slow."""
     system, milliseconds = slow
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Drainers are killed at the worst moment, or run twice: each post is in the database once."""
+"""Drainers are killed at the worst moment, or two run at once: each post is stored once."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ def locked(system):
 
 
 def is_frozen(drainer, spool):
-    """Freeze a drainer, but never while it holds the file: then nobody else could write."""
+    """Freeze a drainer, but not while it holds the file, because then no one else could write."""
     os.kill(drainer, signal.SIGSTOP)
     with contextlib.closing(sqlite3.connect(spool, timeout=0.2, isolation_level=None)) as file:
         try:
@@ -39,7 +39,7 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     spool = running.home / "spool" / "posts.sqlite3"
 
     def killed(system):
-        """While the drainer is frozen posts pile up; then it may write them, but not delete them, and is killed."""
+        """Posts collect while the drainer is frozen; then it can write but not delete them, and is killed."""
         drainer = system.pid("drain_spool")
         file = sqlite3.connect(spool, timeout=10, isolation_level=None)
         waiting = {row[0] for row in file.execute("SELECT ingest_id FROM post WHERE set_aside_at IS NULL")}
@@ -65,7 +65,7 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     def until(system):
         drainer = system.pid("drain_spool")
         try:
-            # Until posts go into the database again: none of them must meet the locked file.
+            # Until posts go into the database again: none of them may find the file locked.
             spooled = -1
             while (now := system.health()["spooled"]) != spooled:
                 spooled = now

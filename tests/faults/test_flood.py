@@ -1,4 +1,4 @@
-"""Strangers flood the endpoint with posts that are refused: TENIOS' do not notice, and the database stays small."""
+"""A flood of refused posts does not affect TENIOS' posts, and the database stays small."""
 
 import statistics
 import threading
@@ -18,7 +18,7 @@ TENIOS = "80.239.139.193"
 
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory):
-    """A system that believes what a proxy on this machine says of a sender's address."""
+    """A system that trusts a proxy on this machine to name the client's address."""
     system = System(tmp_path_factory.mktemp("flood") / "var", TRUSTED_PROXIES="127.0.0.1")
     try:
         system.start()
@@ -28,7 +28,7 @@ def behind_proxy(tmp_path_factory):
 
 
 def stranger(index):
-    """Every other post from one of a few addresses; the rest each from one of their own."""
+    """Return the address of a post: half of the posts share a few addresses; each of the others has a new one."""
     return f"198.18.0.{index % 10}" if index % 2 else f"45.{index >> 16 & 255}.{index >> 8 & 255}.{index & 255}"
 
 
@@ -77,7 +77,7 @@ def test_a_flood_of_refused_posts(behind_proxy, note):
 
 
 def test_a_flood_of_what_is_kept_for_replay_stays_within_its_bounds(behind_proxy, note):
-    """A wrong setting at TENIOS itself: each of its posts is kept, the newest two thousand of them."""
+    """A wrong setting at TENIOS: its refused posts are stored, at most the newest 2,000."""
     system = behind_proxy
     before = size_of(system)
     flood = Client(system.port, "+4940999999", ACCESS_KEY, rate=1, name="wrong", sender=lambda _: TENIOS)

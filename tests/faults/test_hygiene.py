@@ -1,4 +1,4 @@
-"""After a day with everything that goes wrong, no access key is anywhere, and no caller but where calls are kept."""
+"""After every kind of error, no access key is stored or logged, and callers are only where calls are stored."""
 
 import contextlib
 import http.cookiejar
@@ -38,7 +38,7 @@ def system(tmp_path_factory):
 
 
 class Browser:
-    """Somebody on the staff, with cookies."""
+    """A client of a staff user, with cookies."""
 
     def __init__(self, system):
         self._address = f"http://127.0.0.1:{system.port}"
@@ -57,7 +57,7 @@ class Browser:
 
 
 def send(system, body):
-    """Post something and return the status."""
+    """Send a post and return the status."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{system.port}/tenios/posts", raw, {"Content-Type": "application/json"}
@@ -83,12 +83,12 @@ def files_below(*folders):
 def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
     browser = Browser(system)
     assert "Too many" not in browser.post("/accounts/login/", username="admin", password=PASSWORD)
-    # What goes well, and what is refused.
+    # Accepted and refused posts.
     assert [send(system, one_post(kind)) for kind in ("CALL_START", "BLOCK_END", "CALL_END")] == [200] * 3
     assert send(system, one_post(key=WRONG)) == 403
     assert send(system, one_post(requestType=None)) == 400
     assert send(system, f'{{"accessKey": "{ACCESS_KEY}", "caller": "{CALLER}", broken'.encode()) == 400
-    # What the database refuses: a row, and all rows for a while.
+    # Posts that the database refuses: one row, and all rows for a while.
     with system.database() as connection:
         connection.execute("ALTER TABLE calls_callevent ADD CONSTRAINT refuses CHECK (block_type <> 'REFUSED')")
         assert send(system, one_post("BLOCK_END REFUSED")) == 200
@@ -96,7 +96,7 @@ def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
         connection.execute("ALTER TABLE calls_callevent RENAME TO calls_elsewhere")
         assert send(system, one_post("CALL_END")) == 200
         connection.execute("ALTER TABLE calls_elsewhere RENAME TO calls_callevent")
-    # Staff: a key of their own, a search, a page that fails, a wrong password.
+    # Staff: an own key, a search, a page that fails, a wrong password.
     browser.post("/admin/calls/destinationnumber/add/", e164="+4930123456", label="Berlin", short_call_s="5",
                  service_level_s="20", silent_after_h="4", call_start="automatic", block_end="automatic",
                  initiate_forward="automatic", forward_answer="automatic", call_end="automatic", _save="Save",
@@ -112,7 +112,7 @@ def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
             browser.get("/reports/")
         connection.execute("ALTER TABLE reports_elsewhere RENAME TO reports_daycounts")
     assert "not right" in Browser(system).post("/accounts/login/", username="admin", password=WRONG)
-    # A database that is killed under load, and comes back.
+    # A database that is killed under load and restarted.
     os.kill(system.postmaster(), signal.SIGKILL)
     load = Client(system.port, E164, ACCESS_KEY, rate=1, name="load")
     at_once(load, 200, 8)
@@ -130,7 +130,7 @@ def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
     assert len(everything) > 500
     found = {(path.name, key) for path, content in everything.items() for key in KEYS if key.encode() in content}
     assert not found
-    # Callers stand where calls are kept: in the database, in the spool, in a backup.
+    # Callers are where calls are stored: in the database, in the spool, in a backup.
     kept_in = {data, system.home / "spool", system.home / "calls.dump"}
     logged = {
         str(path)

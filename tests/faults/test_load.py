@@ -1,6 +1,6 @@
-"""Posts as fast as they come, and steadily while pages are read and an export runs.
+"""Posts at full speed, and at a steady rate while pages are loaded and a download runs.
 
-The promised times are judged in the full form alone: a short one on a busy machine says little."""
+Time limits are checked only in the full form, because a short run on a busy machine says little."""
 
 import contextlib
 import http.cookiejar
@@ -34,7 +34,7 @@ def test_two_thousand_at_once_on_64_connections(running, note):
 
 
 def signed_in(system):
-    """Return what opens pages as somebody on the staff."""
+    """Return a function that requests pages as a staff user."""
     system.manage(
         "shell",
         "-c",
@@ -51,7 +51,7 @@ def signed_in(system):
 
 
 def memory_of(system):
-    """Return the proportional memory, in bytes, of each process of the system."""
+    """Return the proportional set size, in bytes, of each process of the system."""
     sizes = {}
     for leader in [system.process.pid, system.postmaster()]:
         for pid in tree_of(leader):

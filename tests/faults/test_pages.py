@@ -1,6 +1,6 @@
-"""Whatever pages and downloads do, posts are answered in time: stalled downloads, workbooks, a database that hangs.
+"""Posts are answered in time despite pages and downloads: stalled downloads, workbooks, a database that hangs.
 
-In each round 60 pages are open that ask again and again, as dashboards do."""
+In each round 60 pages are open and reload continuously, as dashboards do."""
 
 import contextlib
 import time
@@ -15,7 +15,7 @@ from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, tree
 
 pytestmark = pytest.mark.faults
 
-CALLS = full_or(200_000, 30_000)  # a download of them is larger than what sockets buffer
+CALLS = full_or(200_000, 30_000)  # a download of them is larger than the sockets' buffers
 OPEN_PAGES = 60
 EVERY_S = 5.0
 PATHS = [
@@ -26,15 +26,15 @@ PATHS = [
     "/admin/calls/call/",
     "/accounts/login/",
 ]
-# What a page may be answered: as ever, or that it cannot be made now.
+# Allowed answers to a page: success, or temporarily unavailable.
 HONEST = {"200", "302", "503"}
-PAGE_WITHIN_S = 20.0  # 10 s for the database, and the rest for a machine that is busy
+PAGE_WITHIN_S = 20.0  # 10 s for the database, and the rest for a busy machine
 DAYS = "from=2020-01-01&to=2100-01-01"
 
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
-    """A system with calls enough that downloads are large."""
+    """A system with so many calls that downloads are large."""
     system = System(tmp_path_factory.mktemp("pages") / "var")
     try:
         system.start()
@@ -47,7 +47,7 @@ def busy(tmp_path_factory):
 
 @pytest.fixture
 def endure_with_pages(busy, note):
-    """Have the system endure a fault under load while pages are open, and judge what came of it."""
+    """Return a function that subjects a system to a fault under load and open pages, and checks the result."""
 
     def endured(fault, hold_s, cookies=None, honest=HONEST):
         cookies = cookies or sign_in(busy, 1)
@@ -75,7 +75,7 @@ def endure_with_pages(busy, note):
 
 
 def is_as_ever(tabs, moment):
-    """Return whether each page was answered well since a moment."""
+    """Return whether each page was answered successfully since a moment."""
     return {page.path for page in tabs.asked_since(moment) if page.answer in {"200", "302"}} == set(PATHS)
 
 
@@ -89,7 +89,7 @@ def test_sixty_stalled_downloads(busy, endure_with_pages, people, number):
         with contextlib.ExitStack() as open_ones:
 
             def some_let_in():
-                """Ask sixty times. While sixty pages are being loaded all may be refused: then ask again."""
+                """Request 60 downloads. While 60 pages are being loaded, all may be refused; then request again."""
                 asked = open_ones.enter_context(stalled_downloads(busy.port, cookies, f"/reports/calls.csv?{DAYS}", 60))
                 wait_until(lambda: not asked.statuses()[""] or {"200", "429"} <= set(asked.statuses()), what="answers")
                 return asked if asked.statuses()["200"] else None
@@ -105,7 +105,7 @@ def test_sixty_stalled_downloads(busy, endure_with_pages, people, number):
 
 @pytest.mark.parametrize("number", range(full_or(5, 1)))
 def test_the_database_is_frozen(busy, endure_with_pages, number):
-    """Longer than a page waits for it."""
+    """The database is frozen for longer than the time limit of pages."""
     endure_with_pages(lambda: frozen(tree_of(busy.postmaster())), full_or(60, 15))
 
 
@@ -126,7 +126,7 @@ def test_tables_are_locked(busy, endure_with_pages, tables, number):
 
 @pytest.mark.parametrize("number", range(full_or(3, 1)))
 def test_thirty_workbooks(busy, endure_with_pages, number):
-    """Asked for at once by ten people; each is made while posts and pages go on."""
+    """Ten people request them at the same time; each is made while posts and pages continue."""
     cookies = sign_in(busy, 10)
     today = datetime.now(UTC).date()
     lasts = [today - timedelta(days=4 + number * 3 + shift) for shift in range(3)]
@@ -151,7 +151,7 @@ def test_thirty_workbooks(busy, endure_with_pages, number):
 
 
 def ask_until_taken(port, cookie, query):
-    """Ask again while too many pages are being loaded, as people do."""
+    """Repeat the request while too many pages are being loaded, as people do."""
     wait_until(
         lambda: ask_for_workbook(port, cookie, query).startswith("/reports/files/"), 60, "a workbook that is asked for"
     )

@@ -1,4 +1,4 @@
-"""Web processes are killed and restarted under load: what was answered is kept, and hardly anybody is turned away."""
+"""Web processes are killed and restarted under load: answered posts are stored, and few posts are refused."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def test_a_worker_is_killed(running, endure, number):
         assert len(before) == 2
         os.kill(before[number % 2], signal.SIGKILL)
         yield
-        # Longer than what granian takes for a crash loop, and two of them again.
+        # Longer than granian's limit for a crash loop, then two of them again.
         wait_until(lambda: len(system.web_workers()) == 2 and system.web_workers() != before)
 
     of = endure(running, fault, 6.5)
@@ -32,7 +32,7 @@ def test_a_worker_is_killed(running, endure, number):
 
 @rounds(20)
 def test_its_first_process_is_killed(running, endure, number):
-    """Its workers serve on until those of the next one do."""
+    """Its workers serve until those of the next main process do."""
 
     @contextlib.contextmanager
     def fault(system):
@@ -65,7 +65,7 @@ def test_a_rolling_restart(running, endure, number):
 
 @rounds(5)
 def test_a_term_under_load_completes_running_requests(running, endure, number):
-    """Connections are refused until the web server is there again; what was taken is answered."""
+    """Connections are refused until the web server runs again; accepted posts are answered."""
 
     @contextlib.contextmanager
     def fault(system):
