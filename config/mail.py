@@ -29,22 +29,22 @@ def read(url: str, sender: str) -> Mail:
     if not url:
         return Mail(NOWHERE)
     try:
-        found = environ.Env.email_url_config(url)
+        parsed = environ.Env.email_url_config(url)
     except (ImproperlyConfigured, ValueError):
         return Mail(NOWHERE, wrong="EMAIL_URL")
     scheme = url.partition("://")[0].lower()
-    if scheme not in PORTS or not found["EMAIL_HOST"] or found["EMAIL_FILE_PATH"] or "#" in url:
+    if scheme not in PORTS or not parsed["EMAIL_HOST"] or parsed["EMAIL_FILE_PATH"] or "#" in url:
         return Mail(NOWHERE, wrong="EMAIL_URL")
     try:
         validate_email(parseaddr(sender)[1])
     except ValidationError:
         return Mail(NOWHERE, wrong="DEFAULT_FROM_EMAIL")
     settings = {
-        "EMAIL_BACKEND": found["EMAIL_BACKEND"],
-        "EMAIL_HOST": found["EMAIL_HOST"],
-        "EMAIL_PORT": found["EMAIL_PORT"] or PORTS[scheme],
-        "EMAIL_HOST_USER": found["EMAIL_HOST_USER"] or "",
-        "EMAIL_HOST_PASSWORD": found["EMAIL_HOST_PASSWORD"] or "",
+        "EMAIL_BACKEND": parsed["EMAIL_BACKEND"],
+        "EMAIL_HOST": parsed["EMAIL_HOST"],
+        "EMAIL_PORT": parsed["EMAIL_PORT"] or PORTS[scheme],
+        "EMAIL_HOST_USER": parsed["EMAIL_HOST_USER"] or "",
+        "EMAIL_HOST_PASSWORD": parsed["EMAIL_HOST_PASSWORD"] or "",
         "EMAIL_USE_TLS": scheme == "smtp+tls",
         "EMAIL_USE_SSL": scheme == "smtp+ssl",
     }

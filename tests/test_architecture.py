@@ -141,7 +141,7 @@ def test_every_module_is_listed_and_every_listed_module_exists(app):
     assert not {name for name in names if name != app and layer_of(name, app) is None and name not in _packages(app)}
     listed = [f"{app}.{name}" for layer in LAYERS[app] for name in layer]
     assert len(listed) == len(set(listed))
-    assert not {name for name in listed if not any(f"{one}.".startswith(f"{name}.") for one in names)}
+    assert not {name for name in listed if not any(f"{module}.".startswith(f"{name}.") for module in names)}
 
 
 def _packages(app: str) -> set[str]:

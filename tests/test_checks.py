@@ -47,9 +47,9 @@ def manage(*words, **environment):
     )
 
 
-def ids(found):
-    assert all(one.hint for one in found)
-    return [one.id for one in found]
+def ids(messages):
+    assert all(message.hint for message in messages)
+    return [message.id for message in messages]
 
 
 @pytest.fixture(scope="module")
@@ -227,11 +227,11 @@ def test_mail_that_cannot_be_sent_is_reported_without_its_password(settings, url
     read = mail.read(url, sender)
     settings.WRONG_FOR_MAIL = read.wrong
 
-    found = checks.mail()
+    messages = checks.mail()
 
-    assert ids(found) == ([check_id] if check_id else [])
+    assert ids(messages) == ([check_id] if check_id else [])
     assert read.sends == bool(url and not check_id)
-    assert not any("word@" in one.msg or "wo/rd" in one.msg for one in found)
+    assert not any("word@" in message.msg or "wo/rd" in message.msg for message in messages)
 
 
 def test_the_settings_for_mail_follow_from_email_url():
@@ -264,7 +264,7 @@ def test_every_check_is_registered_and_described():
     known = {word[word.index("calltally.") :] for word in known}
 
     assert len(known) == 24
-    assert {one for one in known if f"`{one.removeprefix('calltally.')}`" not in described} == set()
+    assert {check_id for check_id in known if f"`{check_id.removeprefix('calltally.')}`" not in described} == set()
     registered = django_checks.registry.registry
     assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registered.registered_checks)
     assert {checks.secrets, checks.migrations, checks.production, checks.intake, checks.broker} <= set(
@@ -301,7 +301,7 @@ def test_behind_https_pages_and_cookies_need_https_and_no_post_is_redirected(ser
     environment = os.environ | PRODUCTION | {"DATABASE_URL": server.url, "CALLTALLY_HOME": str(server.home)}
     for command in (("migrate",), ("collectstatic", "--noinput")):
         assert manage(*command, **environment).returncode == 0
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", HEADERS],
         cwd=django_settings.BASE_DIR,
         env=environment,
@@ -310,7 +310,7 @@ def test_behind_https_pages_and_cookies_need_https_and_no_post_is_redirected(ser
         check=True,
     ).stdout
 
-    assert told.splitlines() == [
+    assert printed.splitlines() == [
         "200 max-age=31536000 True True Lax",
         "/ ''",
         "301 https://calls.example.com/accounts/login/",

@@ -226,12 +226,12 @@ def test_a_cut_does_not_affect_a_socket_that_reuses_a_descriptor():
         line, number = connection.socket_handle, connection.connection.fileno()
         connection.close()
     pairs = [socket.socketpair()]
-    while number not in {one.fileno() for pair in pairs for one in pair}:
+    while number not in {end.fileno() for pair in pairs for end in pair}:
         pairs.append(socket.socketpair())
     line.cut()
-    for mine, other in pairs:
-        with mine, other:
-            mine.sendall(b"still there")
+    for ours, other in pairs:
+        with ours, other:
+            ours.sendall(b"still there")
             assert other.recv(64) == b"still there"
 
 

@@ -202,18 +202,18 @@ def test_systemd_accepts_the_units_and_rates_them_as_safe(tmp_path):
 def test_every_setting_of_production_is_in_the_example_with_its_default():
     text = (DEPLOY / "env.example").read_text()
     given, left_out = read_env(text), read_env(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
-    told = documented()
+    documented_defaults = documented()
     of_settings = (ROOT / "docs/settings.md").read_text().partition("## Of the commands alone")[0]
-    ours = {name for name in told if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
+    ours = {name for name in documented_defaults if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
 
     assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}
     for name in ours - given.keys():
-        assert told[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
+        assert documented_defaults[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
 
 
 def test_systemd_and_a_shell_read_the_example_in_the_same_way():
     path = DEPLOY / "env.example"
-    said = subprocess.run(
+    output = subprocess.run(
         ["sh", "-c", f"set -a; . {shlex.quote(str(path))}; exec env"],
         env={},
         capture_output=True,
@@ -222,7 +222,7 @@ def test_systemd_and_a_shell_read_the_example_in_the_same_way():
     )
     given = read_env(path.read_text())
 
-    assert given.items() <= read_env(said.stdout).items()
+    assert given.items() <= read_env(output.stdout).items()
     assert not re.search(r"[\"'\\$`;&|<> ]", "".join(given.values()))
 
 

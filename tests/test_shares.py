@@ -209,11 +209,11 @@ def test_a_refused_form_is_not_sent_again_automatically():
 def test_a_probe_beyond_its_share_is_answered_busy():
     guarded = guard(lambda _: [b"{}"])
     take(guarded.shares, Kind.PROBE, 2)
-    told = []
+    answers = []
     body = guarded(
-        RequestFactory().get("/healthz").environ, lambda status, headers: told.append((status, dict(headers)))
+        RequestFactory().get("/healthz").environ, lambda status, headers: answers.append((status, dict(headers)))
     )
-    ((status, headers),) = told
+    ((status, headers),) = answers
     assert (status, body) == ("503 Service Unavailable", [b'{"status": "busy"}'])
     assert headers["Retry-After"] == "1"
 
@@ -226,5 +226,5 @@ def test_too_few_threads_cause_a_warning_that_says_what_to_set(settings):
     settings.WEB_THREADS = 4
     assert not checks.threads()
     settings.WEB_THREADS = 3
-    (found,) = checks.threads()
-    assert (found.id, "WEB_THREADS=4" in found.hint) == ("calltally.W004", True)
+    (warning,) = checks.threads()
+    assert (warning.id, "WEB_THREADS=4" in warning.hint) == ("calltally.W004", True)

@@ -53,7 +53,7 @@ def cookie(system):
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', opener.open(address).read().decode())[1]
     form = {"username": "staff", "password": PASSWORD, "csrfmiddlewaretoken": token}
     opener.open(address, urllib.parse.urlencode(form).encode()).close()
-    return "; ".join(f"{one.name}={one.value}" for one in jar)
+    return "; ".join(f"{morsel.name}={morsel.value}" for morsel in jar)
 
 
 CALLS = "/reports/calls.csv?from=2020-01-01&to=2030-01-01"
@@ -183,15 +183,15 @@ def test_with_a_frozen_database_pages_fail_in_time_and_posts_are_answered(system
 
     dashboards = [threading.Thread(target=dashboard) for _ in range(20)]
     with frozen(tree_of(system.postmaster())):
-        for one in dashboards:
-            one.start()
+        for thread in dashboards:
+            thread.start()
         until = time.monotonic() + 60
         while not any(is_away for _, _, is_away, _ in answers) and time.monotonic() < until:
             all_are_answered(system, 5, f"frozen-{time.monotonic_ns()}")
         assert ask(system, "/healthz")[0] == 200
         stopped.set()
-        for one in dashboards:
-            one.join(60)
+        for thread in dashboards:
+            thread.join(60)
     assert {status for status, _, _, _ in answers} == {503}
     assert all(int(retry_after) > 0 for _, retry_after, _, _ in answers)
     assert any(is_away for _, _, is_away, _ in answers)

@@ -68,9 +68,9 @@ def in_scripts(scripts):
 
 def beginnings(names):
     """Return the beginnings of classes that are put together at run time."""
-    found = {name.partition(FILLED_IN)[0] for name in names if FILLED_IN in name}
-    assert all(found), "a class is made at run time without a beginning by which to know it"
-    return tuple(found)
+    prefixes = {name.partition(FILLED_IN)[0] for name in names if FILLED_IN in name}
+    assert all(prefixes), "a class is made at run time without a beginning by which to know it"
+    return tuple(prefixes)
 
 
 def test_no_rule_is_unused():

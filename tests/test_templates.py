@@ -42,6 +42,6 @@ def test_names_of_our_tags_and_filters_are_unique():
     """Otherwise a template that loads two libraries could get the wrong one."""
     engine = engines["django"].engine
     ours = [engine.template_libraries[name] for name in ("figures", "formats", "links", "marks", "notices")]
-    for names in ([one.tags for one in ours], [one.filters for one in ours]):
+    for names in ([library.tags for library in ours], [library.filters for library in ours]):
         every = [name for library in names for name in library]
         assert len(every) == len(set(every))

@@ -44,7 +44,7 @@ def imported():
 
 call = Call.objects.get()
 pages = ["/no/such/page/", f"/reports/calls/{call.pk}/", f"/reports/numbers/{call.destination_number_id}/"]
-pages += [f"/{one.pattern}" for one in urls.urlpatterns if "<" not in str(one.pattern)]
+pages += [f"/{pattern.pattern}" for pattern in urls.urlpatterns if "<" not in str(pattern.pattern)]
 for model in admin.site._registry:
     pages += [reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_{page}") for page in ("changelist", "add")]
 pages += ["/admin/", reverse("admin:calls_destinationnumber_change", args=[call.destination_number_id])]

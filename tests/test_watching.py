@@ -49,7 +49,7 @@ def scrape(client):
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
     families = text_string_to_metric_families(answer.content.decode())
-    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
 def test_posts_are_counted_by_their_answers(client, number):
@@ -80,15 +80,15 @@ def test_waiting_posts_are_in_the_metrics(client, number, own_spool):
         ChangedQuarterHour.objects.filter(pk=row.pk).update(logged_at=now - timedelta(seconds=age))
     post(client, post_body("CALL_START", "+4940555555"))
 
-    told = scrape(client)
+    metrics = scrape(client)
 
-    assert told["calltally_database_up",] == told["calltally_spool_up",] == 1
-    assert told["calltally_changed_quarter_hours",] == 2
-    assert 90 <= told["calltally_roll_up_lag_seconds",] < 150
-    assert 40 <= told["calltally_worker_heartbeat_age_seconds",] < 100
-    assert told["calltally_refused_posts",] == 1
-    assert told["calltally_spool_posts",] == 0
-    assert told["calltally_build_info", django_settings.VERSION] == 1
+    assert metrics["calltally_database_up",] == metrics["calltally_spool_up",] == 1
+    assert metrics["calltally_changed_quarter_hours",] == 2
+    assert 90 <= metrics["calltally_roll_up_lag_seconds",] < 150
+    assert 40 <= metrics["calltally_worker_heartbeat_age_seconds",] < 100
+    assert metrics["calltally_refused_posts",] == 1
+    assert metrics["calltally_spool_posts",] == 0
+    assert metrics["calltally_build_info", django_settings.VERSION] == 1
 
 
 @pytest.fixture
@@ -101,11 +101,11 @@ def test_metrics_are_answered_while_the_database_is_down(client, db, own_spool, 
     monitoring.close()
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
 
-    told = scrape(client)
+    metrics = scrape(client)
 
-    assert told["calltally_database_up",] == 0
-    assert told["calltally_spool_posts",] == 0
-    assert ("calltally_roll_up_lag_seconds",) not in told
+    assert metrics["calltally_database_up",] == 0
+    assert metrics["calltally_spool_posts",] == 0
+    assert ("calltally_roll_up_lag_seconds",) not in metrics
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_alerts_and_board_use_existing_metrics_and_all_metrics_are_documented(cl
     RollUp.objects.create(pk=1, counted_at=timezone.now(), time_zone="Europe/Berlin")
     post(client, post_body("CALL_START", number))
     settings.INTAKE_URL = "http://127.0.0.1:1"
-    told = {name for name, *_ in scrape(client) if not name.endswith("_created")}
-    told = {name for name in told if name.startswith("calltally_")}
+    metrics = {name for name, *_ in scrape(client) if not name.endswith("_created")}
+    metrics = {name for name in metrics if name.startswith("calltally_")}
     asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
     json.loads((DEPLOY / "grafana/calltally.json").read_text())
     described = (django_settings.BASE_DIR / "docs/watching.md").read_text()
 
-    assert set(re.findall(r"calltally_\w+", asked)) <= told
-    bases = {re.sub("_(bucket|sum|count)$", "", name) for name in told}
+    assert set(re.findall(r"calltally_\w+", asked)) <= metrics
+    bases = {re.sub("_(bucket|sum|count)$", "", name) for name in metrics}
     assert {name for name in bases if name not in described} == set()
     alerts = set(re.findall(r"alert: (\w+)", asked))
     assert alerts
@@ -228,9 +228,9 @@ def test_a_refused_post_is_logged_in_one_line_without_its_contents(client, numbe
     )
     assert "forged" not in LineFormatter().format(second) + JsonFormatter().format(second)
     assert "number" not in second.fields
-    told = json.loads(JsonFormatter().format(first))
-    assert (told["message"], told["status"], told["level"]) == ("refused", 403, "WARNING")
-    written = caplog.text + line + str(told)
+    logged = json.loads(JsonFormatter().format(first))
+    assert (logged["message"], logged["status"], logged["level"]) == ("refused", 403, "WARNING")
+    written = caplog.text + line + str(logged)
     for hidden in ("a-key-nobody-knows", "+4917055555", "Forbidden: /tenios"):
         assert hidden not in written
 
@@ -251,7 +251,7 @@ def test_a_flood_logs_few_lines_and_the_number_of_suppressed_ones(lines, monkeyp
 def console(monkeypatch):
     """The output of the console handler, configured as in an installation."""
     written = io.StringIO()
-    (handler,) = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    (handler,) = [handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler]
     monkeypatch.setattr(handler, "stream", written)
     return written
 
@@ -390,14 +390,14 @@ def test_web_and_intake_processes_have_separate_counters(folders):
     for folder in (web, web, intake):
         run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
 
-    told = tell(web, intake)
+    metrics = tell(web, intake)
 
     for process, count in (("web", "2.0"), ("intake", "1.0")):
-        assert f'calltally_posts_total{{answer="200",process="{process}"}} {count}\n' in told
-        assert f'calltally_posts_total{{answer="503",process="{process}"}} {count}\n' in told
-        assert f'calltally_post_seconds_bucket{{le="0.01",process="{process}"}} {count}\n' in told
-        assert f'calltally_post_seconds_count{{process="{process}"}} {int(count[0]) * 2}.0\n' in told
-    assert told.count("# TYPE calltally_posts_total counter") == 1
+        assert f'calltally_posts_total{{answer="200",process="{process}"}} {count}\n' in metrics
+        assert f'calltally_posts_total{{answer="503",process="{process}"}} {count}\n' in metrics
+        assert f'calltally_post_seconds_bucket{{le="0.01",process="{process}"}} {count}\n' in metrics
+        assert f'calltally_post_seconds_count{{process="{process}"}} {int(count[0]) * 2}.0\n' in metrics
+    assert metrics.count("# TYPE calltally_posts_total counter") == 1
 
 
 def test_no_counter_decreases_when_the_other_process_restarts(folders):
@@ -409,10 +409,10 @@ def test_no_counter_decreases_when_the_other_process_restarts(folders):
     web.mkdir()
     run("from calls.ingest import metrics", PROMETHEUS_MULTIPROC_DIR=str(web))
 
-    told = tell(web, intake)
+    metrics = tell(web, intake)
 
-    assert 'calltally_posts_total{answer="503",process="intake"} 1.0\n' in told
-    assert 'calltally_posts_total{answer="503",process="web"} 0.0\n' in told
+    assert 'calltally_posts_total{answer="503",process="intake"} 1.0\n' in metrics
+    assert 'calltally_posts_total{answer="503",process="web"} 0.0\n' in metrics
 
 
 def test_counters_of_a_stopped_intake_are_left_out(folders):
@@ -427,10 +427,11 @@ def test_rules_and_board_add_up_both_processes_or_name_one():
     """An expression over counters without `sum` or `by` would give an alert or a line per process."""
     asked = "\n".join(path.read_text() for path in DEPLOY.glob("[pg]r*/*"))
     expressions = re.findall(r"""expr["']?: "?(.*?)"?,?$""", asked, re.MULTILINE)
-    of_counters = [one for one in expressions if re.search(r"calltally_(posts_total|spooled|post_seconds|batch)", one)]
+    counters = re.compile(r"calltally_(posts_total|spooled|post_seconds|batch)")
+    of_counters = [expression for expression in expressions if counters.search(expression)]
 
     assert len(of_counters) >= 5
-    assert [one for one in of_counters if "sum" not in one or "process=" in one] == []
+    assert [expression for expression in of_counters if "sum" not in expression or "process=" in expression] == []
 
 
 def test_the_metrics_say_whether_the_intake_answers(client, number, own_spool, settings):

@@ -73,10 +73,10 @@ def _version(folder: Path) -> int | None:
     if not all((folder / name).exists() for name in ("postgres", "initdb")):
         return None
     try:
-        said = subprocess.run(  # noqa: S603 (our own candidates)
+        output = subprocess.run(  # noqa: S603 (our own candidates)
             [folder / "postgres", "--version"], capture_output=True, text=True, timeout=30, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    match = re.search(r"\b(\d+)[.a-z]", said)
+    match = re.search(r"\b(\d+)[.a-z]", output)
     return int(match[1]) if match else None

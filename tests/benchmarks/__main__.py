@@ -45,7 +45,10 @@ def main() -> int:
     with database(Path(arguments.folder)) as server:
         contenders = all_of_them(server.home, python_of(ROOT / arguments.others), arguments.pool)
         if arguments.only:
-            contenders = [one for one in contenders if any(part.lower() in one.name.lower() for part in arguments.only)]
+            parts = [part.lower() for part in arguments.only]
+            contenders = [
+                contender for contender in contenders if any(part in contender.name.lower() for part in parts)
+            ]
         say(
             f"{describe(server)}\n"
             f"{arguments.rounds} rounds of {arguments.seconds:g} s, {arguments.connections} connections\n"
@@ -57,7 +60,7 @@ def main() -> int:
     for name, why in failures.items():
         say(f"\n{name} has no figures: {why}")
     if arguments.json:
-        kept = {name: [asdict(one) for one in of_one] for name, of_one in rounds.items()}
+        kept = {name: [asdict(figures) for figures in of_contender] for name, of_contender in rounds.items()}
         Path(arguments.json).write_text(json.dumps(kept, indent=1) + "\n")
     if failures:
         return 1
@@ -172,44 +175,44 @@ def take_turns(
 ) -> tuple[dict[str, list[Round]], dict[str, str]]:
     """Run rounds in which each contender has one turn. Return the rounds of each, and why a contender has none."""
     postgres = int((server.data / "postmaster.pid").read_text().split()[0])
-    rounds: dict[str, list[Round]] = {one.name: [] for one in contenders}
+    rounds: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
     failures: dict[str, str] = {}
 
-    def turn(one: Web | PgBench, seconds: float) -> Round | None:
+    def turn(contender: Web | PgBench, seconds: float) -> Round | None:
         empty_tables()
         try:
-            came = one.run(seconds, arguments.connections, postgres)
-            if (kept := events_kept()) != came.posts:
+            figures = contender.run(seconds, arguments.connections, postgres)
+            if (kept := events_kept()) != figures.posts:
                 raise Invalid(  # noqa: TRY301 (one place says why a contender has no figures)
-                    f"{came.posts} posts were answered, {kept} are in the database"
+                    f"{figures.posts} posts were answered, {kept} are in the database"
                 )
         except Invalid as invalid:
-            failures[one.name] = str(invalid)
-            del rounds[one.name]
-            one.stop()
+            failures[contender.name] = str(invalid)
+            del rounds[contender.name]
+            contender.stop()
             return None
-        return came
+        return figures
 
     try:
-        for one in contenders:
+        for contender in contenders:
             try:
-                one.start()
+                contender.start()
             except Invalid as invalid:
-                failures[one.name] = str(invalid)
-                del rounds[one.name]
+                failures[contender.name] = str(invalid)
+                del rounds[contender.name]
             else:
-                turn(one, min(WARM_UP_S, arguments.seconds))
+                turn(contender, min(WARM_UP_S, arguments.seconds))
         for number in range(1, arguments.rounds + 1):
-            for one in contenders:
-                if one.name in rounds and (came := turn(one, arguments.seconds)):
-                    rounds[one.name].append(came)
+            for contender in contenders:
+                if contender.name in rounds and (figures := turn(contender, arguments.seconds)):
+                    rounds[contender.name].append(figures)
                     say(
-                        f"round {number}  {one.name:<18} {came.posts_per_s:>7,.0f} posts/s  "
-                        f"99 % {came.worst_percentile_ms:>4.0f} ms"
+                        f"round {number}  {contender.name:<18} {figures.posts_per_s:>7,.0f} posts/s  "
+                        f"99 % {figures.worst_percentile_ms:>4.0f} ms"
                     )
     finally:
-        for one in contenders:
-            one.stop()
+        for contender in contenders:
+            contender.stop()
     return rounds, failures
 
 
@@ -219,21 +222,21 @@ def table(rounds: dict[str, list[Round]]) -> str:
         "|  | posts a second | Calltally ÷ it | CPU ms a post: web | PostgreSQL | client | median ms | 99 % ms |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for name, of_one in rounds.items():
+    for name, own_rounds in rounds.items():
 
-        def middle(figure: Callable[[Round], float | None], digits: int = 2, of_one: list[Round] = of_one) -> str:
-            known = [value for one in of_one if (value := figure(one)) is not None]
+        def middle(figure: Callable[[Round], float | None], digits: int = 2, own: list[Round] = own_rounds) -> str:
+            known = [value for figures in own if (value := figure(figures)) is not None]
             return f"{statistics.median(known):,.{digits}f}" if known else "–"
 
         cells = [
             name,
-            middle(lambda one: one.posts_per_s, 0),
+            middle(lambda figures: figures.posts_per_s, 0),
             "1" if name == OURS else f"{ratio:.2f}" if (ratio := ratio_to(rounds, name)) else "–",
-            "–" if name == "pgbench" else middle(lambda one: one.web_ms),
-            middle(lambda one: one.postgres_ms),
-            middle(lambda one: one.client_ms),
-            middle(lambda one: one.median_ms, 1),
-            middle(lambda one: one.worst_percentile_ms, 1),
+            "–" if name == "pgbench" else middle(lambda figures: figures.web_ms),
+            middle(lambda figures: figures.postgres_ms),
+            middle(lambda figures: figures.client_ms),
+            middle(lambda figures: figures.median_ms, 1),
+            middle(lambda figures: figures.worst_percentile_ms, 1),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

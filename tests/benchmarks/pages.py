@@ -144,8 +144,8 @@ def fill() -> dict[str, Any]:
         cursor.execute(FORWARDS)
         cursor.execute(FIRST_POSTS, {"first": first, "posts": RequestType.values})
         for coarse, fine, time_of, keys, sums in (
-            *((one.of_days, one.of_quarter_hours, DAY, one.day_keys, one.sums) for one in count_tables.TABLES),
-            *((one.of_months, one.of_days, MONTH, one.month_keys, one.sums) for one in count_tables.TABLES),
+            *((each.of_days, each.of_quarter_hours, DAY, each.day_keys, each.sums) for each in count_tables.TABLES),
+            *((each.of_months, each.of_days, MONTH, each.month_keys, each.sums) for each in count_tables.TABLES),
             (
                 count_tables.HOURS,
                 count_tables.COUNTS.of_quarter_hours,
@@ -291,7 +291,7 @@ def measure_recounts() -> bool:
             return (time.perf_counter() - began) * 1000 / len(quarter_hours)
 
     recount_ms(some[:1])  # warms up
-    alone = statistics.median(recount_ms([one]) for one in some)
+    alone = statistics.median(recount_ms([quarter_hour]) for quarter_hour in some)
     together = statistics.median(recount_ms(some[n : n + TOGETHER]) for n in range(0, RECOUNTED, TOGETHER))
     reached = alone <= PROMISED_RECOUNT_MS
     say(

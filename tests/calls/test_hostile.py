@@ -53,10 +53,10 @@ def send(client, body):
 
 def code_of(answer):
     """Return the error code of an answer, which must have one of the documented forms and contain nothing else."""
-    told = json.loads(answer.content)
-    assert told == {} or set(told) == {"error"}
+    content = json.loads(answer.content)
+    assert content == {} or set(content) == {"error"}
     assert ACCESS_KEY not in str(answer.headers) + answer.content.decode()
-    return told.get("error")
+    return content.get("error")
 
 
 def judge(client, bodies):
@@ -87,14 +87,14 @@ def check_stored_payloads():
 
 
 def test_every_body_of_the_corpus_is_answered_as_documented_and_the_next_good_post_is_accepted(client, number):
-    assert len({one.name for one in CASES}) == len(CASES) > 500
+    assert len({expected.name for expected in CASES}) == len(CASES) > 500
     wrong, taken = [], 0
-    for one in CASES:
-        answer = send(client, one.body)
-        if (answer.status_code, code_of(answer)) != (one.status, one.code):
-            wrong.append(f"{one.name}: {answer.status_code} {answer.content.decode()}, not {one.status}")
+    for expected in CASES:
+        answer = send(client, expected.body)
+        if (answer.status_code, code_of(answer)) != (expected.status, expected.code):
+            wrong.append(f"{expected.name}: {answer.status_code} {answer.content.decode()}, not {expected.status}")
         taken += answer.status_code == 200
-        assert send(client, json.dumps(start()).encode()).status_code == 200, f"after {one.name}"
+        assert send(client, json.dumps(start()).encode()).status_code == 200, f"after {expected.name}"
     assert not wrong, "\n".join(wrong)
     assert CallEvent.objects.count() == taken + len(CASES)
     check_stored_payloads()
@@ -120,8 +120,8 @@ def test_stored_posts_are_harmless_on_every_page(client, number):
     answer = client.get("/reports/calls.csv")
     file = b"".join(answer.streaming_content).decode()
     for row in csv.reader(io.StringIO(file)):
-        for one in row:
-            assert re.fullmatch(r"\+[1-9]\d{1,14}", one) or not re.match(r"[\t\r\n]|[\s\"]*[=+@＝＋－＠-]", one), one
+        for cell in row:
+            assert re.fullmatch(r"\+[1-9]\d{1,14}", cell) or not re.match(r"[\t\r\n]|[\s\"]*[=+@＝＋－＠-]", cell), cell
 
 
 def test_refused_bodies_are_harmless_on_the_pages_of_staff(client, number):
@@ -152,9 +152,9 @@ def test_all_forbidden_posts_get_the_same_bytes_on_the_same_code_path(client, nu
     }
     answers = {name: send(client, json.dumps(body).encode()) for name, body in bodies.items()}
 
-    told = {(answer.status_code, answer.content, str(sorted(answer.headers.items()))) for answer in answers.values()}
-    assert len(told) == 1
-    assert next(iter(told))[:2] == (403, b'{"error":"forbidden"}')
+    seen = {(answer.status_code, answer.content, str(sorted(answer.headers.items()))) for answer in answers.values()}
+    assert len(seen) == 1
+    assert next(iter(seen))[:2] == (403, b'{"error":"forbidden"}')
 
 
 # --- Random bodies ---------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_random_bodies_are_answered_as_documented(client, number, kind, half):
 def test_every_case_of_the_corpus_is_well_formed():
     """Each case has a body in bytes and one of the documented answers."""
     assert case("x", {}, (403, "forbidden")).body == b"{}"
-    assert {(one.status, one.code) for one in CASES} == {
+    assert {(expected.status, expected.code) for expected in CASES} == {
         (200, None),
         (400, "bad_json"),
         (400, "bad_post"),

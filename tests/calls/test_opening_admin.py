@@ -48,9 +48,12 @@ def filled(hours=None, *, name="Office hours", state="NW", week=None, days=None,
     if hours:
         here = {"weekly": list(hours.weekly.order_by("pk")), "days": list(hours.days.order_by("pk"))}
     if week is None:
-        week = [(one.weekday, f"{one.opens_at:%H:%M}", f"{one.closes_at:%H:%M}") for one in here["weekly"]]
+        week = [(line.weekday, f"{line.opens_at:%H:%M}", f"{line.closes_at:%H:%M}") for line in here["weekly"]]
     if days is None:
-        days = [(one.day, *(f"{t:%H:%M}" if t else "" for t in (one.opens_at, one.closes_at))) for one in here["days"]]
+        days = [
+            (line.day, *(f"{time:%H:%M}" if time else "" for time in (line.opens_at, line.closes_at)))
+            for line in here["days"]
+        ]
     for prefix, day, lines in (("weekly", "weekday", week), ("days", "day", days)):
         form |= {f"{prefix}-TOTAL_FORMS": len(lines), f"{prefix}-INITIAL_FORMS": len(here[prefix])}
         for at, line in enumerate(lines):
@@ -189,7 +192,7 @@ def test_a_change_of_hours_counts_their_numbers_again_once(staff, hours, called,
     make_number("+4922155400399")
     change(staff, hours, **answers)
 
-    assert [one.destination_number_id for one in ChangedQuarterHour.objects.all()] == [called.pk]
+    assert [logged.destination_number_id for logged in ChangedQuarterHour.objects.all()] == [called.pk]
 
 
 @pytest.mark.django_db(transaction=True)

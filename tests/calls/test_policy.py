@@ -149,12 +149,12 @@ def test_staff_edit_addresses_and_mode_and_errors_are_shown(client, number):
     assert TENIOS in page.content.decode()
     address = page.redirect_chain[-1][0]
 
-    for wrong, told in [
+    for wrong, message in [
         ("192.0.2.7/24", "write 192.0.2.0/24, or the host alone"),
         ("tenios", "&#x27;tenios&#x27; is no address"),
         ("# nobody", "Without any address nobody could post."),
     ]:
-        assert told in client.post(address, {"networks": wrong, "mode": "enforce"}).content.decode()
+        assert message in client.post(address, {"networks": wrong, "mode": "enforce"}).content.decode()
     client.post(address, {"networks": f"{TENIOS}\n{STRANGER}", "mode": "enforce"})
 
     assert SenderPolicy.objects.get().mode == "enforce"

@@ -102,7 +102,7 @@ def held(text):
         secret: {secret, json.dumps(secret)[1:-1], secret.encode().decode("latin-1").encode("unicode_escape").decode()}
         for secret in (KEY, BROUGHT, ACCESS_KEY)
     }
-    return [secret for secret, spelled in spellings.items() if any(one in text for one in spelled)]
+    return [secret for secret, spelled in spellings.items() if any(spelling in text for spelling in spelled)]
 
 
 @pytest.mark.parametrize("kind", BODIES)

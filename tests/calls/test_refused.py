@@ -71,8 +71,8 @@ def test_a_refused_post_from_a_listed_address_is_stored_with_the_reason(client, 
     make_key(number, "the-key-that-expired", expires_at=now - timedelta(days=1))
     make_key(number, "the-key-that-was-revoked", revoked_at=now - timedelta(days=1))
     make_key(number, "the-key-of-tomorrow", valid_from=now + timedelta(days=1))
-    for one in (number, make_number(OTHER)):
-        make_key(one, "the-key-of-two-numbers")
+    for with_key in (number, make_number(OTHER)):
+        make_key(with_key, "the-key-of-two-numbers")
 
     assert send(client, body).status_code == status
 
@@ -392,10 +392,10 @@ def test_every_reason_is_explained_with_what_to_do(staff, number, reason):
 
 
 def test_reasons_include_the_codes_of_answers():
-    said = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refused_posts.REASONS))
-    said |= {"foreign_address", views.TooLarge.default_code, views.NotJson.default_code}
-    said |= set(re.findall(r'Refusal\("([a-z_]+)"', inspect.getsource(posts)))
-    assert said == set(Reason.values) == set(WHY) == set(ADVICE)
+    reasons = set(re.findall(r"(?:THEN|ELSE) '([a-z_]+)'", refused_posts.REASONS))
+    reasons |= {"foreign_address", views.TooLarge.default_code, views.NotJson.default_code}
+    reasons |= set(re.findall(r'Refusal\("([a-z_]+)"', inspect.getsource(posts)))
+    assert reasons == set(Reason.values) == set(WHY) == set(ADVICE)
     assert all(str(text).endswith(".") for text in (*WHY.values(), *ADVICE.values()))
 
 

@@ -46,7 +46,7 @@ def history():
     take(number, "CALL_START", NOON, caller_id_number="116 117", call_uuid="short")
     take(number, "INITIATE_FORWARD 1001", NOON, destinationType="SIP_USER", call_uuid="user")
     take(number, "FORWARD_ANSWER +492212345678", NOON, call_uuid="right")
-    now = stored()
+    after = stored()
     for call_uuid, caller, least, greatest in (
         ("misread", "+49491622897306", "+49491622897306", "+491622897306"),
         ("withheld", "anonymous@anonymous.invalid", "+4917012345678", "anonymous@anonymous.invalid"),
@@ -58,7 +58,7 @@ def history():
         call.save()
     CallEvent.objects.filter(destination="+492212345678", call__call_uuid="misread").update(destination="0221 2345678")
     ChangedQuarterHour.objects.all().delete()
-    return now
+    return after
 
 
 def test_without_yes_it_reports_what_it_would_change_and_changes_nothing(history):

@@ -76,7 +76,7 @@ def test_every_order_of_the_samples_makes_the_same_call(client):
 
     assert Call.objects.count() == 120
     assert CallEvent.objects.count() == 600
-    told = {
+    stored = {
         (
             call.caller_id_number,
             call.customer_number,
@@ -89,4 +89,4 @@ def test_every_order_of_the_samples_makes_the_same_call(client):
         )
         for call in Call.objects.all()
     }
-    assert told == {("+4917012345678", "200000", True, True, True, True, True, True)}
+    assert stored == {("+4917012345678", "200000", True, True, True, True, True, True)}

@@ -244,7 +244,7 @@ def test_search_keys_are_collated_alike_in_every_database():
 def test_rows_of_an_older_version_get_their_search_keys_by_the_update():
     graph = MigrationExecutor(connection).loader.graph
     newest = graph.leaf_nodes()
-    before = [one.key for one in graph.node_map["calls", "0005_search_keys"].parents if one.key[0] == "calls"]
+    before = [parent.key for parent in graph.node_map["calls", "0005_search_keys"].parents if parent.key[0] == "calls"]
     try:
         older = MigrationExecutor(connection).migrate(before)
         old = older.apps.get_model("calls", "DestinationNumber")

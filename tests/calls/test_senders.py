@@ -101,9 +101,9 @@ PROXIES = [read_network(text) for text in ("127.0.0.1", "::1", "10.0.0.0/8", "20
 def test_the_client_is_the_right_most_address_that_is_not_a_trusted_proxy(peer, forwarded, client):
     meta = {"REMOTE_ADDR": peer} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
 
-    found = client_of(meta, PROXIES)
+    actual = client_of(meta, PROXIES)
 
-    assert (None if found is None else str(found)) == client
+    assert (None if actual is None else str(actual)) == client
 
 
 def test_without_trusted_proxies_headers_are_ignored():
@@ -142,9 +142,9 @@ def test_with_a_secret_the_client_is_the_address_in_the_header_with_the_secret(p
     meta = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": TENIOS, "HTTP_X_REAL_IP": TENIOS}
     meta |= {} if header is None else {"HTTP_CALLTALLYPROXY": header}
 
-    found = client_of(meta, PROXIES, SECRET)
+    actual = client_of(meta, PROXIES, SECRET)
 
-    assert (None if found is None else str(found)) == client
+    assert (None if actual is None else str(actual)) == client
 
 
 def test_without_a_secret_the_header_is_not_read():

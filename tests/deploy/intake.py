@@ -86,4 +86,4 @@ def scrape(system: System) -> dict[tuple[str, ...], float]:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())
-    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}

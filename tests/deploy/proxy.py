@@ -109,15 +109,15 @@ class Nginx:
             (r"/etc/nginx/calltally-secret;", f"{self.folder}/calltally-secret;", 1),
             (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
-            text, found = re.subn(old, new, text, flags=re.MULTILINE)
-            assert found == times, f"{old} stands {found} times in {CONF.name}, not {times}"
+            text, count = re.subn(old, new, text, flags=re.MULTILINE)
+            assert count == times, f"{old} stands {count} times in {CONF.name}, not {times}"
         return text
 
     def start(self) -> None:
         nginx = find_nginx()
         assert nginx
-        said = self.folder / "said.log"
-        with said.open("ab") as output:
+        log = self.folder / "said.log"
+        with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [nginx, "-p", self.folder, "-c", self.folder / "nginx.conf", "-e", self.folder / "error.log"],
                 stdout=output,
@@ -125,8 +125,8 @@ class Nginx:
             )
         is_up = (self.folder / "nginx.pid").exists
         wait_until(lambda: is_up() or self.process.poll() is not None, what="nginx")
-        assert self.process.poll() is None, said.read_text()
-        assert not said.read_text(), said.read_text()  # no warnings
+        assert self.process.poll() is None, log.read_text()
+        assert not log.read_text(), log.read_text()  # no warnings
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

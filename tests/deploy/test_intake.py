@@ -20,8 +20,8 @@ RULES = ROOT / "deploy/prometheus/calltally.rules.yml"
 
 def taken(system):
     """Return the number of posts that intake and web have answered 200 since their start."""
-    told = scrape(system)
-    return {process: told.get((*TAKEN, process), 0) for process in ("web", "intake")}
+    metrics = scrape(system)
+    return {process: metrics.get((*TAKEN, process), 0) for process in ("web", "intake")}
 
 
 def grown(system, before):
@@ -44,10 +44,10 @@ def test_posts_go_only_to_the_intake_and_web_processes_report_its_counters(wire,
 
     assert set(statuses) == {200}
     assert grown(system, before) == {"web": 0, "intake": 21}
-    told = scrape(system)
-    assert told["calltally_intake_up",] == 1
-    assert told["calltally_post_seconds_count", "intake"] >= 21
-    assert told["calltally_batch_posts_sum", "intake"] >= 21
+    metrics = scrape(system)
+    assert metrics["calltally_intake_up",] == 1
+    assert metrics["calltally_post_seconds_count", "intake"] >= 21
+    assert metrics["calltally_batch_posts_sum", "intake"] >= 21
 
 
 def test_health_is_answered_only_for_the_host_name(wire):
@@ -63,18 +63,14 @@ def test_the_intake_serves_nothing_else(intake, path):
 def test_each_alert_reads_the_counters_of_both_processes(wire, system):
     """Every series that a rule names exists for the intake too, or is one of the whole installation."""
     wire.post()
-    told = scrape(system)
+    metrics = scrape(system)
     rules = RULES.read_text()
     counters = set(re.findall(r"calltally_(?:post|spooled|batch)\w+", rules))
 
     assert {"calltally_posts_total", "calltally_post_seconds_bucket"} <= counters
     for name in counters:
-        assert {key[-1] for key in told if key[0] == name} == {"web", "intake"}, name
-    assert (
-        "calltally_posts_total",
-        "503",
-        "intake",
-    ) in told  # the first 503 must be an increase
+        assert {key[-1] for key in metrics if key[0] == name} == {"web", "intake"}, name
+    assert ("calltally_posts_total", "503", "intake") in metrics  # the first 503 must be an increase
 
 
 # --- One of them stopped ---

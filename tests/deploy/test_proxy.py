@@ -24,11 +24,11 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        said = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
+        content = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(content)
 
     def log_message(self, *args):
         pass
@@ -135,9 +135,9 @@ def test_headers_that_a_client_forges_are_overwritten(echo, tmp_path, certificat
         "Connection: keep-alive, X-Forwarded-For, Calltallyproxy",
     ]
     with proxy_before(echo, tmp_path, certificate) as wire, wire.connect(source="127.0.0.7") as connection:
-        said = json.loads(wire.post(*claims, via=connection).body)
+        received = json.loads(wire.post(*claims, via=connection).body)
 
-    handed_on = {name: [value for other, value in said if other == name] for name, _ in said}
+    handed_on = {name: [value for other, value in received if other == name] for name, _ in received}
     assert handed_on["x-forwarded-for"] == ["127.0.0.7"]
     assert handed_on["x-forwarded-proto"] == ["https"]
     assert handed_on["calltallyproxy"] == [f"{PROXY_SECRET} 127.0.0.7 https"]

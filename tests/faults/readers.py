@@ -81,8 +81,8 @@ class Tabs:
 
     def figures(self) -> str:
         answers = Counter(page.answer for page in self.pages)
-        told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items()))
-        return f"pages: {told}, longest {max((page.took_s for page in self.pages), default=0):.1f} s"
+        counts = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items()))
+        return f"pages: {counts}, longest {max((page.took_s for page in self.pages), default=0):.1f} s"
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as under_way:
@@ -146,15 +146,15 @@ class Stalled:
 
     def statuses(self) -> Counter[str]:
         """Return how often each status was answered so far; "" for no answer yet. Reads only the status lines."""
-        found: Counter[str] = Counter()
-        for one in self.sockets:
-            one.setblocking(False)
+        statuses: Counter[str] = Counter()
+        for connection in self.sockets:
+            connection.setblocking(False)
             try:
-                line = one.recv(64, socket.MSG_PEEK).split(b"\r\n")[0].decode("latin-1")
+                line = connection.recv(64, socket.MSG_PEEK).split(b"\r\n")[0].decode("latin-1")
             except OSError:
                 line = ""
-            found[line.split(" ")[1] if " " in line else ""] += 1
-        return found
+            statuses[line.split(" ")[1] if " " in line else ""] += 1
+        return statuses
 
 
 @contextlib.contextmanager
@@ -163,10 +163,10 @@ def stalled_downloads(port: int, cookies: list[str], path: str, downloads: int) 
     stalled = Stalled()
     with contextlib.ExitStack() as opened:
         for index in range(downloads):
-            one = opened.enter_context(socket.socket())
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            one.connect((HOST, port))
+            connection = opened.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((HOST, port))
             cookie = cookies[index % len(cookies)]
-            one.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\n\r\n".encode())
-            stalled.sockets.append(one)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\n\r\n".encode())
+            stalled.sockets.append(connection)
         yield stalled

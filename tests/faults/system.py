@@ -177,13 +177,13 @@ def is_alive(pid: int) -> bool:
 
 def children_of(parent: int) -> list[int]:
     """Return the running children of a process."""
-    found = []
+    children = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             if int(fields[1]) == parent and fields[0] != "Z":
-                found.append(int(folder.name))
-    return sorted(found)
+                children.append(int(folder.name))
+    return sorted(children)
 
 
 def tree_of(parent: int) -> list[int]:

@@ -93,8 +93,8 @@ def test_a_transaction_stays_open_while_recounts_run(running, endure, ending, nu
 
     endure(running, fault, full_or(30, 3), until=all_counted)
     with running.database() as connection:
-        found = connection.execute("SELECT count(*) FROM calls_call WHERE call_uuid = %s", [call_uuid]).fetchone()
-    assert found == (int(ending == "committed"),)
+        count = connection.execute("SELECT count(*) FROM calls_call WHERE call_uuid = %s", [call_uuid]).fetchone()
+    assert count == (int(ending == "committed"),)
 
 
 def _fingerprint(system):

@@ -122,9 +122,9 @@ class Relay:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                one = self._listener.accept()[0]
-                other = socket.create_connection(("127.0.0.1", self._target))
-                for pair in ((one, other), (other, one)):
+                accepted = self._listener.accept()[0]
+                connected = socket.create_connection(("127.0.0.1", self._target))
+                for pair in ((accepted, connected), (connected, accepted)):
                     threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:

@@ -67,8 +67,8 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
         try:
             # Until posts go into the database again: none of them may find the file locked.
             spooled = -1
-            while (now := system.health()["spooled"]) != spooled:
-                spooled = now
+            while (waiting := system.health()["spooled"]) != spooled:
+                spooled = waiting
                 time.sleep(1.0)
             killed(system)
         finally:

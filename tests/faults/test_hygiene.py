@@ -128,8 +128,8 @@ def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
     log = system.home.with_name(f"{system.home.name}.log")
     everything = dict(files_below(system.home, data)) | {log: log.read_bytes()}
     assert len(everything) > 500
-    found = {(path.name, key) for path, content in everything.items() for key in KEYS if key.encode() in content}
-    assert not found
+    leaked = {(path.name, key) for path, content in everything.items() for key in KEYS if key.encode() in content}
+    assert not leaked
     # Callers are where calls are stored: in the database, in the spool, in a backup.
     kept_in = {data, system.home / "spool", system.home / "calls.dump"}
     logged = {

@@ -142,7 +142,7 @@ def test_thirty_workbooks(busy, endure_with_pages, number):
     def fault():
         asked = [(cookie, query) for query in queries for cookie in cookies]
         with ThreadPoolExecutor(30) as people:
-            list(people.map(lambda one: ask_until_taken(busy.port, *one), asked))
+            list(people.map(lambda question: ask_until_taken(busy.port, *question), asked))
         yield
         wait_until(lambda: states().get("ready", 0) >= before + 30, full_or(600, 180), "thirty workbooks")
 

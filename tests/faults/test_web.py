@@ -54,7 +54,7 @@ def test_a_rolling_restart(running, endure, number):
         before = set(system.web_workers())
         os.kill(system.pid("config.serve"), signal.SIGHUP)
         yield
-        wait_until(lambda: len(now := set(system.web_workers())) == 2 and not now & before)
+        wait_until(lambda: len(workers := set(system.web_workers())) == 2 and not workers & before)
 
     of = endure(running, fault, 1)
     assert longest_refusal_s(of.client.connects) < BLINK_S
