@@ -47,7 +47,7 @@ def client_of(meta: Mapping[str, str], proxies: Iterable[Network], secret: str =
     X-Forwarded-For is read, but only if a trusted proxy passed the request on: each proxy appends the address that it
     was called from, so anything left of the first untrusted address may be forged."""
     if secret:
-        return read_address(_vouched(meta, secret)[0])
+        return read_address(_read_proxy_header(meta, secret)[0])
     proxies = list(proxies)
     forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
     hops = forwarded.split(",") if forwarded.strip() else []
@@ -59,7 +59,7 @@ def client_of(meta: Mapping[str, str], proxies: Iterable[Network], secret: str =
 
 def scheme_of(meta: Mapping[str, str], secret: str) -> str:
     """Return the scheme of the client's request to the proxy, such as `https`; empty without the secret."""
-    return _vouched(meta, secret)[1]
+    return _read_proxy_header(meta, secret)[1]
 
 
 def is_of_this_machine(meta: Mapping[str, str]) -> bool:
@@ -100,7 +100,7 @@ def read_network(text: str) -> Network:
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         network = ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
-    if "/" in text and network.prefixlen < network.max_prefixlen and not _is_its_own(text, network):
+    if "/" in text and network.prefixlen < network.max_prefixlen and not _is_network_address(text, network):
         raise ValueError(f"{text.strip()} names a host within a network: write {network}, or the host alone")
     return network
 
@@ -121,7 +121,7 @@ def neighbourhood(address: Address) -> Address | Network:
     return ip_network(f"{address}/64", strict=False) if isinstance(address, IPv6Address) else address
 
 
-def _vouched(meta: Mapping[str, str], secret: str) -> tuple[str, str]:
+def _read_proxy_header(meta: Mapping[str, str], secret: str) -> tuple[str, str]:
     """Return address and scheme from PROXY_HEADER; two empty texts if the header does not hold the secret."""
     words = meta.get(PROXY_HEADER, "").split(" ")
     if len(words) != 3 or not hmac.compare_digest(words[0].encode("utf-8", "replace"), secret.encode()):
@@ -133,6 +133,6 @@ def _is_port(text: str) -> bool:
     return text.startswith(":") and text[1:].isascii() and text[1:].isdigit() and int(text[1:]) < 65536
 
 
-def _is_its_own(text: str, network: Network) -> bool:
+def _is_network_address(text: str, network: Network) -> bool:
     host = read_address(text.strip().partition("/")[0])
     return host == network.network_address

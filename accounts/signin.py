@@ -17,7 +17,7 @@ NOWHERE = "0.0.0.0"  # noqa: S104 (stands for an unknown address)
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the address that an attempt is counted for: the client's behind our proxies; its `/64` for IPv6."""
+    """Return the address that an attempt is counted for: the client's behind our proxies; for IPv6 its `/64`."""
     client = client_of_request(request.META)
     if client is None:
         return NOWHERE

@@ -32,7 +32,7 @@ def issue_key(
     Raise ValidationError if the key cannot be used, or if three keys of the number are live already."""
     access_key = access_key.strip()
     if access_key:
-        _validate_brought(access_key, number)
+        _validate_given(access_key, number)
     else:
         access_key = keys.generate()
     _lock(number)
@@ -124,7 +124,7 @@ def _live_or_coming(number: DestinationNumber, now: datetime) -> int:
     return number.access_keys.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None).count()
 
 
-def _validate_brought(access_key: str, number: DestinationNumber) -> None:
+def _validate_given(access_key: str, number: DestinationNumber) -> None:
     keys.validate(access_key)
     is_a_number = access_key.startswith(("+", "00")) and phones.e164(access_key)
     if is_a_number or number.e164 in {phones.e164(access_key), phones.e164(f"+{access_key}")}:

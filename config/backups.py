@@ -42,14 +42,14 @@ def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> 
     """Use the running database, or start the embedded one for the duration of the context.
 
     With `upgrade`, embedded data of an older major version is renamed first, and new data is created."""
-    if not settings.USES_EMBEDDED_DATABASE or _is_there():
+    if not settings.USES_EMBEDDED_DATABASE or _database_answers():
         yield
         return
     embedded.make_home(settings.HOME)
     with embedded.only_start(settings.HOME):
         server = Server(settings.HOME, say=say)
         if upgrade:
-            _set_aside_older(server, say)
+            _rename_older_data(server, say)
         try:
             server.start()
             connection.close()
@@ -131,7 +131,7 @@ def read(file: Path) -> None:
 # --- Helpers -----------------------------------------------------------------------------------------
 
 
-def _is_there() -> bool:
+def _database_answers() -> bool:
     try:
         connection.ensure_connection()
     except OperationalError:
@@ -140,7 +140,7 @@ def _is_there() -> bool:
     return True
 
 
-def _set_aside_older(server: Server, say: Callable[[str], None]) -> None:
+def _rename_older_data(server: Server, say: Callable[[str], None]) -> None:
     """Rename embedded data if it is older than the newest PostgreSQL here; the next start creates new data."""
     version = server.data / "PG_VERSION"
     if not version.exists():

@@ -91,7 +91,7 @@ class Child:
         if self._process is None:
             return False
         now = time.monotonic()
-        has_changed = self._relieve(now)
+        has_changed = self._stop_orphans(now)
         if self.is_alive():
             return has_changed
         if self._due is None:
@@ -109,7 +109,7 @@ class Child:
         self._left[dead] = (now + HAND_OVER_S, signal.SIGTERM)
         return True
 
-    def _relieve(self, now: float) -> bool:
+    def _stop_orphans(self, now: float) -> bool:
         """Stop groups whose leader died, after its successor had time to take over. Return whether one was killed."""
         due = {group: number for group, (at, number) in self._left.items() if now > at}
         for group, number in due.items():

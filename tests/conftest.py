@@ -117,7 +117,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_rows_are_deleted(django_db_setup):
+def _delete_rows_after_each_test(django_db_setup):
     """Delete rows after each test. Django would truncate all tables and create the initial rows again, which takes ten
     times as long."""
     from django.contrib.contenttypes.management import create_contenttypes

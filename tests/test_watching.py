@@ -371,7 +371,7 @@ def run(code, **environment):
     return done.stdout
 
 
-def tell(web, intake):
+def print_metrics(web, intake):
     return run(TELL, PROMETHEUS_MULTIPROC_DIR=str(web), INTAKE_METRICS_DIR=str(intake))
 
 
@@ -390,7 +390,7 @@ def test_web_and_intake_processes_have_separate_counters(folders):
     for folder in (web, web, intake):
         run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(folder))
 
-    metrics = tell(web, intake)
+    metrics = print_metrics(web, intake)
 
     for process, count in (("web", "2.0"), ("intake", "1.0")):
         assert f'calltally_posts_total{{answer="200",process="{process}"}} {count}\n' in metrics
@@ -409,7 +409,7 @@ def test_no_counter_decreases_when_the_other_process_restarts(folders):
     web.mkdir()
     run("from calls.ingest import metrics", PROMETHEUS_MULTIPROC_DIR=str(web))
 
-    metrics = tell(web, intake)
+    metrics = print_metrics(web, intake)
 
     assert 'calltally_posts_total{answer="503",process="intake"} 1.0\n' in metrics
     assert 'calltally_posts_total{answer="503",process="web"} 0.0\n' in metrics
@@ -420,7 +420,7 @@ def test_counters_of_a_stopped_intake_are_left_out(folders):
     run(COUNT, PROMETHEUS_MULTIPROC_DIR=str(web))
     intake.rmdir()
 
-    assert 'process="intake"' not in tell(web, intake)
+    assert 'process="intake"' not in print_metrics(web, intake)
 
 
 def test_rules_and_board_add_up_both_processes_or_name_one():

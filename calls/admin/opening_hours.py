@@ -45,8 +45,8 @@ def in_words(weekly: Mapping[int, Spans]) -> str:
     return ", ".join(parts) or gettext("closed all week")
 
 
-def complaint(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
-    """Return an error message about the lines of one day; empty if they are consistent."""
+def error_in_lines(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
+    """Return an error message about the lines of a day; empty if they are consistent."""
     closed, spans = 0, []
     for line in lines:
         if line.opens_at is None:
@@ -79,7 +79,7 @@ class LinesFormSet(forms.BaseInlineFormSet):
             day = form.cleaned_data.get(self.day_field)
             if day is not None and form not in self.deleted_forms:
                 lines.setdefault(day, []).append(form.instance)
-        messages = [complaint(self.name_of(day), lines[day]) for day in sorted(lines)]
+        messages = [error_in_lines(self.name_of(day), lines[day]) for day in sorted(lines)]
         if any(messages):
             raise ValidationError([message for message in messages if message])
 

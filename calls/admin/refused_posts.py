@@ -87,7 +87,7 @@ def advice_on(post: RefusedPost) -> Any:
     return NO_NUMBER if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post) else ADVICE[Reason(post.reason)]
 
 
-def mend_of(post: RefusedPost) -> Any:
+def label_of_fix(post: RefusedPost) -> Any:
     """Return the label of the fix that is offered for a refused post; None if there is none."""
     if post.replayed_at is not None or (post.reason == Reason.FOREIGN_ADDRESS and post.address is None):
         return None
@@ -268,7 +268,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             context["advice"] = advice_on(post)
             context["meant"] = numbers_meant_by(post)
         if may_issue_keys(request):
-            context["mend"] = mend_of(post)
+            context["mend"] = label_of_fix(post)
             context["counts"] = [(number.pk, count_for(number)) for number in context.get("meant", [])]
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -281,7 +281,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         meant = numbers_meant_by(post)
         number = next((number for number in meant if str(number.pk) == request.GET.get("number")), None)
         is_meant = number is not None
-        title = count_for(number) if number else mend_of(post)
+        title = count_for(number) if number else label_of_fix(post)
         if title is None:
             self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
             return HttpResponseRedirect(back)

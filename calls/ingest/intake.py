@@ -67,14 +67,14 @@ class Intake:
         self._keys: GroupCommit[str | None, None] = GroupCommit("keys", self._read_keys, self._key_reader.close)
         self._read_keys_at = 0.0
         self._has_read = False
-        self._said: dict[str, float] = {}
-        self._deciding = threading.Lock()
+        self._logged_until: dict[str, float] = {}
+        self._refreshing = threading.Lock()
 
     def keep(self, post: CallPost) -> bool:
         """Store a post; return whether its key was live for its number, as far as that is known now.
 
         The post is on disk when this returns True. Raise Unavailable if it cannot be stored within 1.75 seconds."""
-        self._remember()
+        self._refresh_cache()
         until = time.monotonic() + WAIT_S
         if not self._writer.is_resting():
             try:
@@ -92,7 +92,7 @@ class Intake:
 
     def sender_of(self, meta: Mapping[str, str]) -> Sender:
         """Return the sender of a request, from its META."""
-        self._remember()
+        self._refresh_cache()
         return self._policy.judge(meta)
 
     def wait_s(self, sender: Sender) -> int:
@@ -187,12 +187,12 @@ class Intake:
         self._say(f"posts can be kept neither in the database nor in the spool: {why}", logging.CRITICAL)
         raise Unavailable(why)
 
-    def _remember(self) -> None:
+    def _refresh_cache(self) -> None:
         """Have keys and sender policy read again once they are a minute old. Only the very first post waits for it."""
         now = time.monotonic()
         if now < self._read_keys_at:
             return
-        with self._deciding:
+        with self._refreshing:
             if now < self._read_keys_at:
                 return
             self._read_keys_at = now + READ_KEYS_EVERY_S
@@ -219,8 +219,8 @@ class Intake:
     def _say(self, what: str, level: int = logging.ERROR) -> None:
         """Log a message at most once a minute: an outage should not log a line for every post."""
         now = time.monotonic()
-        if now >= self._said.get(what, 0.0):
-            self._said[what] = now + SAY_AGAIN_AFTER_S
+        if now >= self._logged_until.get(what, 0.0):
+            self._logged_until[what] = now + SAY_AGAIN_AFTER_S
             logger.log(level, "%s", what)
 
 
@@ -243,7 +243,7 @@ def prove_spool() -> None:
         spool.prove()
 
 
-_making = threading.Lock()
+_creating = threading.Lock()
 _intake: Intake | None = None
 
 
@@ -251,6 +251,6 @@ def get_intake() -> Intake:
     """Return the intake of this process, which is created at first use."""
     global _intake  # noqa: PLW0603 (one per process)
     if _intake is None:
-        with _making:
+        with _creating:
             _intake = _intake or Intake(open_spool())
     return _intake

@@ -219,7 +219,7 @@ class Spool:
     def refused(self, most: int) -> dict[int, RefusedPostDraft | None]:
         """Return waiting refused posts by their row id; None for one that cannot be read."""
         rows = self._read("SELECT id, refused FROM refused ORDER BY id LIMIT ?", most)
-        return {place: _refused_of(row) for place, row in rows}
+        return {place: _parse_refused(row) for place, row in rows}
 
     def remove_refused(self, places: Sequence[int]) -> None:
         with self._transaction() as connection:
@@ -288,9 +288,9 @@ class Spool:
     # --- The file ---
 
     def _read(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._errors_named():
+        with self._raising_spool_errors():
             connection = self._connected()
-            return _patiently(lambda: connection.execute(statement, parameters).fetchall())
+            return _retry_while_locked(lambda: connection.execute(statement, parameters).fetchall())
 
     def _bytes(self, state: str) -> int:
         (size,) = self._connected().execute("SELECT bytes FROM held WHERE state = ?", [state]).fetchone()
@@ -298,10 +298,10 @@ class Spool:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors_named():
+        with self._raising_spool_errors():
             connection = self._connected()
             time.sleep(max(0.0, self._wrote_until + LEAVE_TO_OTHERS_S - time.monotonic()))
-            _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+            _retry_while_locked(lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -313,7 +313,7 @@ class Spool:
                 self._wrote_until = time.monotonic()
 
     @contextlib.contextmanager
-    def _errors_named(self) -> Iterator[None]:
+    def _raising_spool_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -321,10 +321,10 @@ class Spool:
                 with contextlib.suppress(sqlite3.Error):
                     self.close()  # whatever the error, the next attempt opens a new connection
             if getattr(error, "sqlite_errorcode", None) in BROKEN:
-                self._put_away()
+                self._rename_broken_file()
             raise SpoolError(f"{self.path}: {error}") from error
 
-    def _put_away(self) -> None:
+    def _rename_broken_file(self) -> None:
         """Rename a file that SQLite cannot read any more, so that posts can be stored in a new one."""
         if self._file != _identity(self.path):
             return  # another process has done so
@@ -350,7 +350,7 @@ class Spool:
         self._file = _identity(self.path)
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            _patiently(lambda: self._prepare(connection))
+            _retry_while_locked(lambda: self._prepare(connection))
         except BaseException:
             connection.close()
             raise
@@ -368,7 +368,7 @@ class Spool:
             connection.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
 
 
-def _patiently(run: Callable[[], T]) -> T:
+def _retry_while_locked(run: Callable[[], T]) -> T:
     """Retry a function while other connections write to the file.
 
     SQLite's own retry waits up to 0.1 s between attempts. If syncs are slow, a connection that has just written and
@@ -389,7 +389,7 @@ def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _refused_of(row: bytes) -> RefusedPostDraft | None:
+def _parse_refused(row: bytes) -> RefusedPostDraft | None:
     try:
         return RefusedPostDraft(**json.loads(row))
     except (ValueError, TypeError):

@@ -321,7 +321,7 @@ class Writer:
         Raise any other error: database down, slow, locked, full, table missing. Part of the batch may have been written
         then; writing it again does no harm."""
         try:
-            taken = self._taken(posts)
+            taken = self._write_with_retries(posts)
         except CONTENT_IS_BAD as error:
             if len(posts) > 1:
                 # One bad row must not block the others: halving finds it in fewer statements than single rows.
@@ -341,7 +341,7 @@ class Writer:
     def run(self, ask: Callable[[psycopg.Connection], T]) -> T:
         """Call `ask` with the same connection; it may be called twice. Raises as `write` does."""
         try:
-            answer = self._once_more_if_cut(ask)
+            answer = self._retry_if_disconnected(ask)
         except Exception:
             self._rest()
             raise
@@ -353,23 +353,23 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _taken(self, posts: Sequence[CallPost]) -> set[str]:
+    def _write_with_retries(self, posts: Sequence[CallPost]) -> set[str]:
         """Write posts; try again if PostgreSQL cancelled the statement to end a deadlock."""
         for pause_s in PAUSES_AFTER_DEADLOCKS_S:
             try:
-                return self._once_more_if_cut(lambda connection: write(connection, posts))
+                return self._retry_if_disconnected(lambda connection: write(connection, posts))
             except psycopg.errors.DeadlockDetected:
                 # Let the other transaction get its lock before the next attempt.
                 time.sleep(pause_s)
-        return self._once_more_if_cut(lambda connection: write(connection, posts))
+        return self._retry_if_disconnected(lambda connection: write(connection, posts))
 
-    def _once_more_if_cut(self, ask: Callable[[psycopg.Connection], T]) -> T:
+    def _retry_if_disconnected(self, ask: Callable[[psycopg.Connection], T]) -> T:
         """Call `ask`; if the connection turns out to be dead, call it once more on a new one."""
         was_there = self._connection is not None and not self._connection.closed
         try:
             return ask(self._connected())
         except psycopg.OperationalError:
-            if not was_there or not self._connected_is_dead():
+            if not was_there or not self._is_disconnected():
                 raise
             return ask(self._connected())
 
@@ -378,7 +378,7 @@ class Writer:
             self._connection = connect(self._application_name)
         return self._connection
 
-    def _connected_is_dead(self) -> bool:
+    def _is_disconnected(self) -> bool:
         return self._connection is None or self._connection.closed
 
     def _rest(self) -> None:

@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         within_s = limit.connect_within_s()
         asked_for = int(conn_params.get("connect_timeout") or within_s)
         connection = super().get_new_connection(conn_params | {"connect_timeout": min(within_s, asked_for)})
-        self._let_go()
+        self._close_handle()
         self.socket_handle = SocketHandle(connection.fileno())
         return connection
 
@@ -54,10 +54,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().create_cursor(name)
 
     def _close(self) -> Any:
-        self._let_go()
+        self._close_handle()
         return super()._close()  # type: ignore[misc]  # the stubs leave it out
 
-    def _let_go(self) -> None:
+    def _close_handle(self) -> None:
         handle, self.socket_handle, self._statement_ms = self.socket_handle, None, None
         if handle is not None:
             handle.close()

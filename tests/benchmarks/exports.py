@@ -143,7 +143,7 @@ def measure(web: Web, cookie: str, rounds: int) -> bool:
     ours, theirs, peaks = [], [], []
     for _ in range(rounds):
         got = download(web, cookie, f"/reports/calls.csv?{year}")
-        tell("calls.csv", got)
+        print_figures("calls.csv", got)
         seconds, rows = copied(last)
         say(f"{'the same by psql':38}{seconds:8.1f}{'':12}{rows:12,}")
         if rows != got.rows:
@@ -158,14 +158,14 @@ def measure(web: Web, cookie: str, rounds: int) -> bool:
         "planner.csv": f"/reports/planner.csv?{year}",
     }.items():
         got = download(web, cookie, address)
-        tell(name, got)
+        print_figures(name, got)
         peaks.append(got.peak_mb)
     for name, kind, query in (
         ("counts.xlsx by quarter-hour", "counts", f"{year}&by=quarter-hour"),
         ("calls.xlsx", "calls", year),
     ):
         got = made(kind, query)
-        tell(name, got)
+        print_figures(name, got)
         peaks.append(got.peak_mb)
     ratio = statistics.median(copy / download for copy, download in zip(theirs, ours, strict=True))
     is_fast, is_small = ratio >= PROMISED_RATIO, max(peaks) <= PROMISED_MB
@@ -176,7 +176,7 @@ def measure(web: Web, cookie: str, rounds: int) -> bool:
     return is_fast and is_small
 
 
-def tell(name: str, got: Download) -> None:
+def print_figures(name: str, got: Download) -> None:
     say(f"{name:38}{got.seconds:8.1f}{got.first_byte_s:12.2f}{got.rows:12,}{got.megabytes:8.0f}{got.peak_mb:9.0f}")
 
 

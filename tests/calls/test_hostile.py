@@ -37,7 +37,7 @@ _sender = count()
 
 
 @pytest.fixture(autouse=True)
-def _quiet():
+def _no_logging():
     """Log nothing: a line for each of thousands of refused posts is of no use here."""
     logging.disable(logging.WARNING)
     yield
@@ -217,10 +217,10 @@ def test_random_bodies_are_answered_as_documented(client, number, kind, half):
         max_examples=batches, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
     )
     @given(st.lists(KINDS[kind], min_size=A_BATCH, max_size=A_BATCH))
-    def withstands(bodies):
+    def send_batch(bodies):
         judge(client, bodies)
 
-    withstands()
+    send_batch()
     check_stored_payloads()
 
 

@@ -95,7 +95,7 @@ class Client:
         began = time.monotonic()
         async with asyncio.TaskGroup() as under_way:
             for index in count():
-                # Behind time after a pause of ours: what is due goes out now, and the rate is the same again.
+                # Late after a pause of this process: posts that are due are sent now, then the rate is as before.
                 due = began + index / self._rate
                 if (early := due - time.monotonic()) > 0:
                     await asyncio.sleep(early)

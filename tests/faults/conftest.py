@@ -38,13 +38,13 @@ def preloaded(folder, source, variable):
     """Yield a system whose processes use a replaced function of the C library, and the file that controls it."""
     compiler = shutil.which("cc")
     demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
-    told, library = folder / "told", folder / "library.so"
-    told.write_text("0")
+    control, library = folder / "control", folder / "library.so"
+    control.write_text("0")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name(source)], check=True)
-    system = System(folder / "var", LD_PRELOAD=str(library), **{variable: str(told)})
+    system = System(folder / "var", LD_PRELOAD=str(library), **{variable: str(control)})
     try:
         system.start()
-        yield system, told
+        yield system, control
     finally:
         system.stop()
 

@@ -1,4 +1,4 @@
-/* A disk on which each sync takes as many milliseconds longer as the file SLOW_SYNCS says.
+/* Delays each sync by the milliseconds in the file SLOW_SYNCS.
  * Built and preloaded by tests/faults/conftest.py: cc -shared -fPIC -o disk.so disk.c */
 
 #define _GNU_SOURCE

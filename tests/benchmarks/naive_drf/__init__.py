@@ -1,1 +1,1 @@
-"""The intake as one writes it first: a DRF serializer, and Django's ORM to get or create, to save, to create."""
+"""The intake implemented in the most obvious way: a DRF serializer, and get_or_create, save and create of the ORM."""

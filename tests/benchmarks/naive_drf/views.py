@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from calls import keys, posts
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour
 
-# Which column of a call each post fills.
+# The column of a call that each post fills.
 MOMENTS = {
     "CALL_START": "call_start_at",
     "INITIATE_FORWARD": "forwarded_at",
