@@ -110,7 +110,7 @@ class Nginx:
             (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
             text, count = re.subn(old, new, text, flags=re.MULTILINE)
-            assert count == times, f"{old} stands {count} times in {CONF.name}, not {times}"
+            assert count == times, f"{old} occurs {count} times in {CONF.name}, not {times}"
         return text
 
     def start(self) -> None:
