@@ -7,7 +7,6 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils.html import format_html_join
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -36,7 +35,7 @@ class ManagerAdmin(FoldedAdmin, UserAdmin):
                 for number in user.destination_numbers.all()
             ),
         )
-        return numbers or capfirst(gettext("none yet: a number's page says who manages it"))
+        return numbers or gettext("None. To assign a number, open the number and select this user as a manager.")
 
 
 class FoldedGroupAdmin(FoldedAdmin, GroupAdmin):

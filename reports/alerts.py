@@ -85,31 +85,39 @@ def _email(person: User, silences: list[Silence], now: datetime) -> bool:
 
 def _subject(silences: list[Silence]) -> str:
     if len(silences) == 1:
-        return gettext("Calltally: %(number)s is silent") % {"number": " ".join(silences[0].number.name.split())}
-    return gettext("Calltally: %(count)d numbers are silent") % {"count": len(silences)}
+        return gettext("Calltally: %(number)s receives no calls") % {
+            "number": " ".join(silences[0].number.name.split())
+        }
+    return ngettext(
+        "Calltally: %(count)d number receives no calls", "Calltally: %(count)d numbers receive no calls", len(silences)
+    ) % {"count": len(silences)}
 
 
 def _text(silences: list[Silence]) -> str:
     """Say in plain text what is silent, and what to do; it names no caller."""
-    parts = [gettext("No post of TENIOS comes any more, though by their own last weeks calls would have come:")]
+    parts = [
+        gettext("Calltally no longer receives messages from TENIOS for these numbers, although calls were expected.")
+    ]
     for one in silences:
         usual = ngettext(
-            "By now it usually would have had %(calls)d call more.",
-            "By now it usually would have had %(calls)d calls more.",
+            "About %(calls)d call was expected since then.",
+            "About %(calls)d calls were expected since then.",
             round(one.usual),
         ) % {"calls": round(one.usual)}
-        since = gettext("Silent since %(moment)s (%(zone)s).") % {
+        since = gettext("No calls received since %(moment)s (%(zone)s).") % {
             "moment": periods.moment_label(one.since),
             "zone": settings.TIME_ZONE,
         }
         parts.append(f"{one.number}\n{since}\n{usual}")
     parts.append(
         gettext(
-            "What to do: call the number. Where it does not answer, or your call does not show up in Calltally, look "
-            "at its routing in TENIOS, and whether its posts still go to Calltally's address."
+            "What to do: Call the number. If it does not answer, or if your call does not appear in Calltally, check "
+            "its routing plan in TENIOS and the address to which TENIOS sends its messages."
         )
     )
     if settings.PUBLIC_URL:
-        parts.append(gettext("Which posts arrive: %(url)s") % {"url": settings.PUBLIC_URL + reverse("coverage")})
-    parts.append(gettext("You are told once of each silence, and again only after posts have come in between."))
+        parts.append(
+            gettext("Data quality of your numbers: %(url)s") % {"url": settings.PUBLIC_URL + reverse("coverage")}
+        )
+    parts.append(gettext("You get one mail each time a number stops receiving calls."))
     return "\n\n".join(parts) + "\n"

@@ -127,25 +127,31 @@ def findings(state: State) -> list[Finding]:
     ]
 
 
+def sentences(*texts: str) -> str:
+    """Return whole sentences one after the other."""
+    return " ".join(texts)
+
+
 def _intake_line() -> Finding:
     name, counted = gettext("Intake"), intake_process.posts_counted()
     of_web = ngettext(
-        "The web processes have answered %(posts)d post since they were started.",
-        "The web processes have answered %(posts)d posts since they were started.",
+        "The web processes have answered %(posts)d message since they were started.",
+        "The web processes have answered %(posts)d messages since they were started.",
         counted.get(intake_process.WEB, 0),
     ) % {"posts": counted.get(intake_process.WEB, 0)}
     is_up = intake_process.is_up()
     if is_up is None:
-        return Finding(name, True, gettext("Posts and pages share the web processes.") + f" {of_web}")
+        return Finding(name, True, sentences(gettext("Messages and pages share the web processes."), of_web))
     if not is_up:
-        says = gettext("The intake process does not answer. nginx hands posts on to the web processes meanwhile.")
-        return Finding(name, False, f"{says} {of_web}", gettext("`systemctl status calltally-intake` says why."))
+        says = gettext("The intake process does not answer. nginx sends messages to the web processes instead.")
+        advice = gettext("`systemctl status calltally-intake` shows the reason.")
+        return Finding(name, False, sentences(says, of_web), advice)
     of_intake = ngettext(
-        "It has answered %(posts)d post since it was started.",
-        "It has answered %(posts)d posts since it was started.",
+        "It has answered %(posts)d message since it was started.",
+        "It has answered %(posts)d messages since it was started.",
         counted.get(intake_process.INTAKE, 0),
     ) % {"posts": counted.get(intake_process.INTAKE, 0)}
-    return Finding(name, True, gettext("Runs as a process of its own.") + f" {of_intake} {of_web}")
+    return Finding(name, True, sentences(gettext("The intake runs as a separate process."), of_intake, of_web))
 
 
 def _database_line(state: State) -> Finding:
@@ -153,40 +159,47 @@ def _database_line(state: State) -> Finding:
         return Finding(
             gettext("Database"),
             False,
-            gettext("It does not answer. Posts are kept in the spool meanwhile, and none is lost."),
-            gettext("Look whether PostgreSQL runs; its log says why not."),
+            gettext("The database does not answer. Messages are kept on disk until it does, and none is lost."),
+            gettext("Check that PostgreSQL is running. Its log shows the reason."),
         )
     newest = state.counted.newest_post_at
     if newest is None:
-        return Finding(gettext("Database"), True, gettext("It answers. No post has been kept yet."))
-    says = gettext("It answers. The newest post was received %(when)s.") % {"when": moment(newest)}
+        return Finding(gettext("Database"), True, gettext("The database answers. No message has been stored yet."))
+    says = gettext("The database answers. Last message received: %(when)s.") % {"when": moment(newest)}
     return Finding(gettext("Database"), True, says)
 
 
 def _spool_lines(state: State) -> list[Finding]:
-    name, held = gettext("Spool"), state.held
+    name, held = gettext("Waiting to be stored"), state.held
     if held is None:
-        advice = gettext("Look at the folder that SPOOL_FOLDER names, and at the room on its disk.")
-        return [Finding(name, False, gettext("It cannot be used: without a database posts would be refused."), advice)]
+        advice = gettext("Check the folder set in SPOOL_FOLDER and the free space on its disk.")
+        return [
+            Finding(
+                name,
+                False,
+                gettext("The spool cannot be used. If the database fails, messages will be rejected."),
+                advice,
+            )
+        ]
     lines = []
     if not held.waiting:
-        lines.append(Finding(name, True, gettext("Empty: every post went straight into the database.")))
+        lines.append(Finding(name, True, gettext("No messages are waiting. All were stored in the database directly.")))
     else:
         says = ngettext(
-            "%(posts)d post waits for the database, for %(seconds)d s.",
-            "%(posts)d posts wait for the database, the oldest for %(seconds)d s.",
+            "%(posts)d message has been waiting for the database for %(seconds)d s.",
+            "%(posts)d messages are waiting for the database, the oldest for %(seconds)d s.",
             held.waiting,
         ) % {"posts": held.waiting, "seconds": held.oldest_s}
-        advice = gettext("While the database answers, the drainer moves them: look whether `drain_spool` runs.")
+        advice = gettext("The drainer stores them when the database answers. Check that `drain_spool` is running.")
         lines.append(Finding(name, held.oldest_s <= intake.OLD_S, says, advice))
     if held.set_aside:
         says = ngettext(
-            "%(posts)d post was taken, and refused by the database afterwards. It is kept for 30 days.",
-            "%(posts)d posts were taken, and refused by the database afterwards. They are kept for 30 days.",
+            "%(posts)d message was accepted but rejected by the database later. It is kept for 30 days.",
+            "%(posts)d messages were accepted but rejected by the database later. They are kept for 30 days.",
             held.set_aside,
         ) % {"posts": held.set_aside}
-        advice = gettext("`manage.py drain_spool --show` says why; `--try-again` lets them wait once more.")
-        lines.append(Finding(gettext("Set aside"), False, says, advice))
+        advice = gettext("`manage.py drain_spool --show` shows the reason. `--try-again` retries them.")
+        lines.append(Finding(gettext("Quarantined messages"), False, says, advice))
     return lines
 
 
@@ -195,30 +208,39 @@ def _counting_lines(state: State) -> list[Finding]:
     if counted is None:
         return []
     if counted.heartbeat_age_s is None:
-        says, advice = gettext("Nothing was ever counted."), gettext("Look whether worker and beat run.")
+        says, advice = gettext("Nothing has been counted yet."), gettext("Check that worker and beat are running.")
         return [Finding(name, False, says, advice)]
     ages = {"seconds": counted.heartbeat_age_s, "when": moment(counted.counted_at)}
     if counted.heartbeat_age_s > BEHIND_S:
-        says = gettext("Last counted %(when)s, %(seconds)d s ago: nobody does it now.") % ages
+        says = gettext("Counting has stopped. Last counted: %(when)s (%(seconds)d s ago).") % ages
         return [
-            Finding(name, False, says, gettext("Look whether worker, beat and broker run; their logs say why not."))
+            Finding(
+                name,
+                False,
+                says,
+                gettext("Check that worker, beat and broker are running. Their logs show the reason."),
+            )
         ]
     if counted.lag_s > BEHIND_S:
-        says = gettext("At work, but the oldest change has waited for %(seconds)d s.") % {"seconds": counted.lag_s}
-        advice = gettext("After a long history was added this takes a while. Otherwise the worker's log says why.")
+        says = gettext("Counting is running, but the oldest change has been waiting for %(seconds)d s.") % {
+            "seconds": counted.lag_s
+        }
+        advice = gettext(
+            "This takes a while after a long history was added. Otherwise the worker's log shows the reason."
+        )
         return [Finding(name, False, says, advice)]
-    return [Finding(name, True, gettext("Up to date: last counted %(seconds)d s ago.") % ages)]
+    return [Finding(name, True, gettext("Up to date. Last counted %(seconds)d s ago.") % ages)]
 
 
 def _refused_lines(state: State) -> list[Finding]:
-    name, counted = gettext("Refused posts"), state.counted
+    name, counted = gettext("Rejected messages"), state.counted
     if counted is None:
         return []
     if not counted.refused:
-        return [Finding(name, True, gettext("None that could be TENIOS'."))]
+        return [Finding(name, True, gettext("No rejected messages that could be from TENIOS."))]
     says = ngettext(
-        "%(posts)d post that could be TENIOS' was refused, and is kept to be counted.",
-        "%(posts)d posts that could be TENIOS' were refused, and are kept to be counted.",
+        "%(posts)d message that could be from TENIOS was rejected. It is kept and can still be counted.",
+        "%(posts)d messages that could be from TENIOS were rejected. They are kept and can still be counted.",
         counted.refused,
     ) % {"posts": counted.refused}
     return [Finding(name, False, says, address=reverse("admin:calls_refusedpost_changelist") + "?state=waiting")]
@@ -229,28 +251,38 @@ def _workbook_lines(state: State) -> list[Finding]:
     if counted is None:
         return []
     if not counted.workbooks:
-        says = gettext("One is being made.") if counted.made_now else gettext("None waits.")
+        says = gettext("One workbook is being created.") if counted.made_now else gettext("No workbooks are waiting.")
         return [Finding(name, True, says)]
     says = ngettext(
-        "%(n)d workbook waits to be made, for %(seconds)d s.",
-        "%(n)d workbooks wait to be made, the oldest for %(seconds)d s.",
+        "%(n)d workbook has been waiting for %(seconds)d s.",
+        "%(n)d workbooks are waiting, the oldest for %(seconds)d s.",
         counted.workbooks,
     ) % {"n": counted.workbooks, "seconds": counted.workbook_wait_s}
     if counted.workbook_wait_s > UNMADE_S and not counted.made_now:
-        advice = gettext("No worker makes them: look whether the files worker and beat run; their logs say why not.")
+        advice = gettext(
+            "No worker is creating them. Check that files worker and beat are running. Their logs show the reason."
+        )
         return [Finding(name, False, says, advice)]
-    advice = gettext("One is made after the other. Where this stays, ask for shorter periods, or take the CSV.")
+    advice = gettext(
+        "Workbooks are created one after the other. If this persists, choose shorter periods or use the CSV."
+    )
     return [Finding(name, counted.workbook_wait_s <= LATE_S, says, advice)]
 
 
 def _mail_line() -> Finding:
     name = gettext("Mail")
     if settings.WRONG_FOR_MAIL:
-        says = gettext("None is sent: what %(name)s says cannot be used.") % {"name": settings.WRONG_FOR_MAIL}
-        return Finding(name, False, says, gettext("`manage.py check` says what to write."))
+        says = gettext("No mail is sent because the value of %(name)s is not valid.") % {
+            "name": settings.WRONG_FOR_MAIL
+        }
+        return Finding(name, False, says, gettext("`manage.py check` shows how to correct it."))
     if settings.SENDS_MAIL:
-        return Finding(name, True, gettext("Set up: who looks after a number is told once when it falls silent."))
-    says = gettext("Not set up: that a number fell silent stands on the pages alone. EMAIL_URL changes that.")
+        return Finding(
+            name, True, gettext("Mail is set up. The managers of a number get one mail when it receives no calls.")
+        )
+    says = gettext(
+        "Mail is not set up. Only the pages show that a number receives no calls. Set EMAIL_URL to send mail."
+    )
     return Finding(name, True, says)
 
 

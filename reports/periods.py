@@ -41,8 +41,8 @@ class Grain(models.TextChoices):
 class Opening(models.TextChoices):
     """All hours, or those inside or outside opening hours. The values are those of the query string."""
 
-    ALL = "all", gettext_lazy("At all hours")
-    INSIDE = "inside", gettext_lazy("Inside opening hours")
+    ALL = "all", gettext_lazy("All hours")
+    INSIDE = "inside", gettext_lazy("During opening hours")
     OUTSIDE = "outside", gettext_lazy("Outside opening hours")
 
     @property

@@ -22,10 +22,10 @@ def why_destinations_are_hidden(user: Any, destinations: int) -> str:
     """Return why the figures of this many destinations are not shown one by one; blank if they are."""
     least = settings.FORWARDS_LEAST_DESTINATIONS
     if not may_see_destinations(user):
-        return _("Figures of single destinations are figures of people; here only staff see them.")
+        return _("Only administrators see single destinations, to protect employees.")
     if destinations < least:
         return _(
-            "Figures of single destinations are shown where at least %(least)d of them were tried, so that they are "
-            "not figures of single people. Here there are %(n)d."
+            "To protect employees, single destinations are shown only if at least %(least)d of them were tried. Here "
+            "there were %(n)d."
         ) % {"least": least, "n": destinations}
     return ""

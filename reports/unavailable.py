@@ -70,13 +70,13 @@ def away(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Return a 503 page: the database is down, and posts are kept meanwhile."""
     UNAVAILABLE.inc()
     _say("away", f"pages are answered 503: the database does not answer ({_name(error)})")
-    words = [gettext("No call is lost: Calltally keeps every post on this server's disk until the database is back.")]
+    words = [
+        gettext("No call is lost. Calltally keeps all messages from TENIOS on this server until the database is back.")
+    ]
     if waiting := _posts_waiting():
-        words.append(
-            ngettext("%(n)d post is waiting here now.", "%(n)d posts are waiting here now.", waiting) % {"n": waiting}
-        )
+        words.append(ngettext("%(n)d message is waiting.", "%(n)d messages are waiting.", waiting) % {"n": waiting})
     if not _is_safe(request):
-        words.append(gettext("What you sent may not have been saved: go back, and check it before you send it again."))
+        words.append(gettext("Your changes may not have been saved. Go back and check before you send them again."))
     return _answer(request, 503, AWAY_RETRY_S, gettext("The database does not answer"), " ".join(words))
 
 
@@ -125,15 +125,15 @@ def busy(request: HttpRequest, why: str) -> HttpResponse:
     what = "pages" if why == "pages" else "downloads"
     _say(what, f"{what} are refused: as many are under way as may hold a thread ({why})")
     if why == "pages":
-        heading = gettext("Too many pages are being loaded right now")
-        words = gettext("Calltally keeps room for the calls that come in.")
+        heading = gettext("The server is busy")
+        words = gettext("Too many pages are being loaded. Incoming calls are recorded first.")
         if not _is_safe(request):
-            words = gettext("What you sent was not saved. Go back, and send it again in a few seconds.")
+            words = gettext("Your changes were not saved. Go back and send them again in a few seconds.")
         return _answer(request, 503, BUSY_RETRY_S, heading, words)
     if why == "person":
-        heading = gettext("Two of your downloads are still under way")
+        heading = gettext("Two of your downloads are still running")
     else:
-        heading = gettext("Too many downloads are under way right now")
+        heading = gettext("Too many downloads are running")
     return _answer(request, 429, BUSY_RETRY_S, heading, gettext("Try again when one of them has finished."), once=True)
 
 

@@ -19,12 +19,12 @@ class Outcome(models.TextChoices):
     """How a call ended. Every offered call has exactly one outcome; charts stack them in this order."""
 
     ANSWERED = "answered", _("Answered")
-    SERVED_IN_PLAN = "served_in_plan", _("Served in plan")
-    MISSED = "missed", _("Missed")
-    ABANDONED = "abandoned", _("Abandoned")
+    SERVED_IN_PLAN = "served_in_plan", _("Handled automatically")
+    MISSED = "missed", _("Not answered")
+    ABANDONED = "abandoned", _("Hung up before ringing")
     SHORT = "short", _("Short call")
-    IN_PROGRESS = "in_progress", _("In progress")
-    END_UNKNOWN = "end_unknown", _("End unknown")
+    IN_PROGRESS = "in_progress", _("Ongoing")
+    END_UNKNOWN = "end_unknown", _("Outcome unknown")
 
 
 # A call that a callback started is stored and listed, but does not count as offered.
@@ -38,17 +38,27 @@ MORE_OUTCOMES = {CALLBACK: CALLBACK_LABEL, NOT_MEASURED: NOT_MEASURED_LABEL}
 
 DEFINITIONS = {
     Outcome.ANSWERED: _(
-        "At least one forward was answered, whether or not the call has ended. "
-        "An announcement or a queue picking up is no answer."
+        "At least one destination answered, whether or not the call has ended. "
+        "An announcement or a queue that picks up is no answer."
     ),
-    Outcome.SERVED_IN_PLAN: _("Ended without a forward on a number that expects none: the plan itself served it."),
-    Outcome.MISSED: _("Forwarded at least once, never answered, ended or fallen silent."),
+    Outcome.SERVED_IN_PLAN: _(
+        "The call ended without forwarding, on a number whose calls do not go to people. The routing plan handled it."
+    ),
+    Outcome.MISSED: _(
+        "The call was forwarded at least once and never answered. It has ended, or was closed without an end."
+    ),
     Outcome.ABANDONED: _(
-        "Hung up before any forward, on a number that expects one, and not within the short-call limit."
+        "The caller hung up before any forwarding, on a number whose calls go to people, and not within the short-call "
+        "limit."
     ),
-    Outcome.SHORT: _("Never answered and over within the number's short-call limit, even if it rang that briefly."),
-    Outcome.IN_PROGRESS: _("No end yet, and not fallen silent. An answered call that goes on is answered."),
-    Outcome.END_UNKNOWN: _("Fell silent without an end, an answer or a forward: nobody can say what it came to."),
+    Outcome.SHORT: _(
+        "The call was not answered and ended within the number's short-call limit (5 seconds unless set otherwise), "
+        "even if it rang briefly."
+    ),
+    Outcome.IN_PROGRESS: _("The call has not ended yet. An answered call that is still going on counts as answered."),
+    Outcome.END_UNKNOWN: _(
+        "The call was closed without an end, an answer or forwarding, so it is not known how it ended."
+    ),
 }
 
 # The posts that each outcome depends on: if one of them does not arrive, the outcome is not measured.

@@ -205,17 +205,19 @@ def _counted(what: str, numbers: Sequence[DestinationNumber], period: Period | N
 
 
 def _numbers_of(form: ReportForm) -> tuple[str, str]:
-    numbers = ", ".join(str(one) for one in form.numbers) if form.selected else gettext("all that you may see")
+    numbers = (
+        ", ".join(str(one) for one in form.numbers) if form.selected else gettext("All numbers you have access to")
+    )
     return gettext("Numbers"), numbers
 
 
 def _said_of(form: ReportForm) -> list[tuple[str, str]]:
     counted_at = counts.counted_at() if periods.today() in form.period else None
-    until = [(gettext("Includes today, counted up to"), periods.moment_label(counted_at))] if counted_at else []
+    until = [(gettext("Includes today, updated"), periods.moment_label(counted_at))] if counted_at else []
     return [
         (gettext("Period"), form.period.label),
         *until,
         _numbers_of(form),
-        (gettext("Cut by"), str(form.grain.label)),
-        (gettext("Hours"), str(form.opening.label)),
+        (gettext("Time steps"), str(form.grain.label)),
+        (gettext("Opening hours"), str(form.opening.label)),
     ]

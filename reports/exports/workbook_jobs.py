@@ -111,7 +111,7 @@ def ask_again(workbook: Workbook, user: Any) -> Workbook:
         visible = set(DestinationNumber.objects.visible_to(user).values_list("e164", flat=True))
         still = [e164 for e164 in numbers if e164 in visible]
         if not still:
-            raise Refused(_("You may no longer see any of the numbers that it was of."))
+            raise Refused(_("You no longer have access to any number in this workbook."))
         query.setlist("number", still)
     return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
 
@@ -127,7 +127,7 @@ def session_of(workbook: Workbook) -> SessionBase:
 def why_withheld(workbook: Workbook, user: Any) -> str:
     """Return why a person may no longer have their file; blank if they may see all that it holds."""
     visible = set(DestinationNumber.objects.visible_to(user).values_list("pk", flat=True))
-    text = _("You may no longer see all that this file holds. Ask for it again: it then holds what you may see now.")
+    text = _("You no longer have access to everything in this file. Create it again with what you can see now.")
     if not visible.issuperset(workbook.numbers):
         return text
     try:
@@ -164,7 +164,7 @@ def start() -> bool:
         state=WorkbookState.FAILED,
         file_name="",
         finished_at=now,
-        error=_("It was begun twice, and the worker was lost both times. Ask again, or for a shorter period."),
+        error=_("The workbook failed twice because the worker stopped. Create it again, or choose a shorter period."),
     )
     if again or failed:
         logger.warning("The files worker was lost: %d workbooks are begun again, %d failed.", again, failed)
@@ -323,15 +323,15 @@ def why_failed(error: Exception) -> str:
         case Refused() | BadQuery():
             why = str(error)
         case Http404():
-            why = _("You may no longer see a number that it was of.")
+            why = _("You no longer have access to a number in this workbook.")
         case _NoRoom() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            why = _("There is no room for it on the server's disk. Take the CSV, or ask for a shorter period.")
+            why = _("The server has no disk space for it. Download the CSV, or choose a shorter period.")
         case OSError():
-            why = _("It could not be written to the server's disk. Whoever runs Calltally finds why in the log.")
+            why = _("The file could not be saved on the server. Your administrator can find the reason in the log.")
         case Error() | psycopg.Error():
-            why = _("The database went away twice while it was made. Ask again.")
+            why = _("The database connection was lost twice. Create the workbook again.")
         case _:
-            why = _("Something failed on our side. Whoever runs Calltally finds what in the log.")
+            why = _("An error occurred on the server. Your administrator can find the reason in the log.")
     return why
 
 
@@ -353,7 +353,7 @@ def make_room() -> bool:
         oldest = Workbook.objects.filter(state=WorkbookState.READY).order_by("finished_at").first()
         if oldest is None:
             return False
-        _expire(oldest, _("It was removed before its time: newer files needed the room."))
+        _expire(oldest, _("The file was removed early to free disk space for newer files."))
     return True
 
 
@@ -371,11 +371,11 @@ def clear() -> None:
         if workbook.finished_at is None or workbook.finished_at < now - Workbook.KEPT:
             _expire(workbook)
         elif workbook.file_name in known and not file_store.path_of(workbook.file_name).exists():
-            _expire(workbook, _("Its file is gone from the server's disk. Ask again."))
+            _expire(workbook, _("The file is no longer on the server. Create it again."))
     Workbook.objects.filter(state=WorkbookState.WAITING, created_at__lt=now - Workbook.KEPT).update(
         state=WorkbookState.FAILED,
         finished_at=now,
-        error=_("No worker made it within a day. Whoever runs Calltally should look whether the files worker runs."),
+        error=_("The workbook was not created within a day. Your administrator should check the files worker."),
     )
     Workbook.objects.exclude(UNFINISHED).filter(created_at__lt=now - LISTED).exclude(state=WorkbookState.READY).delete()
     Workbook.objects.filter(state=WorkbookState.FAILED, finished_at__lt=now - Workbook.KEPT).update(search="")

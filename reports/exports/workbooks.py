@@ -27,7 +27,9 @@ from reports.figures.definitions import FIGURES
 
 MOST_ROWS = 1_048_575  # of an Excel sheet, without the header
 TELL_EVERY_ROWS = 100
-TOO_LONG = gettext_lazy("Excel holds 1,048,575 rows, and these are more. Choose a shorter period, or take the CSV.")
+TOO_LONG = gettext_lazy(
+    "There are more rows than the 1,048,575 that Excel can hold. Choose a shorter period, or download the CSV."
+)
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Columns that are always text, whatever they contain.
 TEXTS = frozenset(
@@ -150,12 +152,12 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
     sheet.set_column(0, 0, 24)
     sheet.set_column(1, 1, 100)
     lines = [
-        (_("Made by"), f"Calltally {settings.VERSION}"),
-        (_("Made at"), f"{timezone.localtime():%Y-%m-%d %H:%M:%S}"),
-        (_("Zone of all times"), settings.TIME_ZONE),
+        (_("Created by"), f"Calltally {settings.VERSION}"),
+        (_("Created at"), f"{timezone.localtime():%Y-%m-%d %H:%M:%S}"),
+        (_("Time zone"), settings.TIME_ZONE),
         *filters,
         ("", ""),
-        (_("Column"), _("Means")),
+        (_("Column"), _("Meaning")),
     ]
     # A column name means another figure in files that have the parts of another table.
     figures = FIGURES | {
@@ -167,9 +169,7 @@ def _write_about(book: Any, columns: Sequence[str], filters: Sequence[tuple[str,
         figure = figures.get(column)
         if figure is not None:
             lines.append((column, str(figure.definition)))
-    lines.append(
-        ("", _("An empty cell is not measured, does not apply, or has nothing to take a mean of. It is never 0."))
-    )
+    lines.append(("", _("An empty cell means not measured, not applicable, or no calls to average. It never means 0.")))
     for row, (name, text) in enumerate(lines):
         sheet.write_string(row, 0, str(name), bold)
         sheet.write_string(row, 1, str(text), wrapped)

@@ -6,12 +6,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 BLOCK_LABELS = {
-    "BRIDGE": gettext_lazy("Forward"),
+    "BRIDGE": gettext_lazy("Forwarding"),
     "ANNOUNCEMENT": gettext_lazy("Announcement"),
     "SAY": gettext_lazy("Spoken text"),
-    "ROUTINGPLAN": gettext_lazy("Inner plan"),
-    "COLLECT_DIGITS": gettext_lazy("Digits"),
-    "COLLECT_SPEECH": gettext_lazy("Speech"),
+    "ROUTINGPLAN": gettext_lazy("Sub-plan"),
+    "COLLECT_DIGITS": gettext_lazy("Key input"),
+    "COLLECT_SPEECH": gettext_lazy("Voice input"),
     "HANGUP": gettext_lazy("Hang-up"),
     "CALL_SETTINGS": gettext_lazy("Call settings"),
     "REFER": gettext_lazy("Transfer"),

@@ -108,12 +108,12 @@ class Coverage:
             if moment == NEVER:
                 never.append(self._why(number, post))
             else:
-                since.setdefault(moment, []).append(post.value)
+                since.setdefault(moment, []).append(str(post.label))
         late = [
-            _("%(number)s sent no %(posts)s before %(moment)s.")
+            _("Messages from TENIOS for %(number)s before %(moment)s did not include: %(posts)s.")
             % {
                 "number": number.readable,
-                "posts": _(" or ").join(posts),
+                "posts": ", ".join(posts),
                 "moment": periods.moment_label(moment),
             }
             for moment, posts in sorted(since.items())
@@ -132,10 +132,10 @@ class Coverage:
         posts = {post: None for number in lacking for post in self.missing(number, key, before)}
         count = left_out or len(lacking)
         return ngettext(
-            "Not measured for %(count)d number: not every number sends %(posts)s.",
-            "Not measured for %(count)d numbers: not every number sends %(posts)s.",
+            "Not measured for %(count)d number. These messages from TENIOS are missing: %(posts)s.",
+            "Not measured for %(count)d numbers. These messages from TENIOS are missing: %(posts)s.",
             count,
-        ) % {"count": count, "posts": ", ".join(posts)}
+        ) % {"count": count, "posts": ", ".join(str(post.label) for post in posts)}
 
     def forwards(self, number: DestinationNumber) -> bool:
         """Return whether figures of forwards apply to a number: it expects forwards, or one was sent."""
@@ -144,17 +144,14 @@ class Coverage:
         )
 
     def _why(self, number: DestinationNumber, post: RequestType) -> str:
-        words = {"post": post.value, "number": number.readable, "box": BOXES[post]}
+        words = {"number": number.readable, "box": BOXES[post]}
         if number.arrives(post) == Arrives.OFF:
-            return _("The box ‘%(box)s’ is off for %(number)s: %(post)s is set not to arrive.") % words
+            return _("The box “%(box)s” is set to off for %(number)s.") % words
         if post == FORWARD_ANSWER:
-            return _("%(post)s has never arrived for %(number)s: nobody has answered yet, or the box is off.") % words
+            return _("No call to %(number)s has been answered yet, or the box “%(box)s” in TENIOS is off.") % words
         if post == INITIATE_FORWARD:
-            return (
-                _("%(post)s has never arrived for %(number)s: no call was forwarded yet, or the box ‘%(box)s’ is off.")
-                % words
-            )
-        return _("%(post)s has never arrived for %(number)s: the box ‘%(box)s’ is off.") % words
+            return _("No call to %(number)s has been forwarded yet, or the box “%(box)s” in TENIOS is off.") % words
+        return _("The box “%(box)s” in TENIOS is off for %(number)s.") % words
 
 
 @dataclass(frozen=True)

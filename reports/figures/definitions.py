@@ -78,8 +78,8 @@ FIGURES: dict[str, Figure] = {
     for figure in (
         Figure(
             "offered",
-            gettext_lazy("Offered"),
-            gettext_lazy("All calls that came in, but for callbacks."),
+            gettext_lazy("Calls"),
+            gettext_lazy("All calls that came in, without callbacks."),
             numerator=("offered",),
             listed_as=_NOT_CALLBACKS,
             csv_column="offered",
@@ -100,7 +100,7 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "lost",
             gettext_lazy("Lost"),
-            gettext_lazy("Missed and abandoned calls together: callers who reached nobody."),
+            gettext_lazy("Calls that were not answered, and calls whose caller hung up before ringing."),
             _REACHES_PEOPLE,
             without_forwards=False,
             numerator=_LOST,
@@ -110,8 +110,8 @@ FIGURES: dict[str, Figure] = {
             "reached",
             gettext_lazy("Reached"),
             gettext_lazy(
-                "Answered calls as a share of answered, missed and abandoned ones. Short calls and calls that the "
-                "plan itself served stand on neither side."
+                "Answered calls as a share of answered and lost calls. Short calls and calls that were handled "
+                "automatically are not included."
             ),
             _REACHES_PEOPLE,
             "share",
@@ -123,9 +123,8 @@ FIGURES: dict[str, Figure] = {
             "service_level",
             gettext_lazy("Service level"),
             gettext_lazy(
-                "Calls answered within the number's limit (20 seconds unless set), as a share of answered, missed and "
-                "abandoned ones. Answered calls whose start was not posted stand on neither side; short calls are "
-                "left out."
+                "Calls answered within the number's limit (20 seconds unless set otherwise) as a share of answered and "
+                "lost calls. Short calls, and answered calls whose start was not reported, are not included."
             ),
             (*_REACHES_PEOPLE, CALL_START),
             "share",
@@ -136,10 +135,11 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "time_to_answer",
-            gettext_lazy("Time to answer"),
+            gettext_lazy("Waiting time"),
             gettext_lazy(
-                "Mean wait of answered callers, from the start of the call to the answer, announcements included. "
-                "Only calls whose start was posted. Taken from when the posts arrived."
+                "Average time that answered callers waited, from the start of the call to the answer, announcements "
+                "included. Only calls whose start was reported are included. Measured by the times at which messages "
+                "from TENIOS were received."
             ),
             (FORWARD_ANSWER, CALL_START),
             "seconds",
@@ -150,10 +150,11 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "ring",
-            gettext_lazy("Ring time"),
+            gettext_lazy("Ringing time"),
             gettext_lazy(
-                "Mean time from the first forward to the answer, of answered calls; where several destinations were "
-                "tried, all of their ringing. Taken from when the posts arrived."
+                "Average time from the first forwarding to the answer, for answered calls. If several destinations "
+                "were tried, it includes all of their ringing. Measured by the times at which messages from TENIOS "
+                "were received."
             ),
             (FORWARD_ANSWER, INITIATE_FORWARD),
             "seconds",
@@ -166,8 +167,9 @@ FIGURES: dict[str, Figure] = {
             "talk",
             gettext_lazy("Talk time"),
             gettext_lazy(
-                "Mean time from the answer to the end of the plan. Approximate: the plan may end later than the "
-                "talk did. Left out where no end was posted, or only after the number's silence limit."
+                "Average time from the answer to the end of the call. It is approximate, because the routing plan may "
+                "end later than the conversation. Calls whose end was not reported, or was reported only after the "
+                "number's limit for calls without an end, are not included."
             ),
             (FORWARD_ANSWER, CALL_END),
             "seconds",
@@ -179,7 +181,7 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "attempts",
             gettext_lazy("Attempts"),
-            gettext_lazy("How often a forward to this destination began; a call may try it several times."),
+            gettext_lazy("How often forwarding to this destination started. One call may try it several times."),
             (INITIATE_FORWARD,),
             without_forwards=False,
             table=count_tables.FORWARDS,
@@ -188,7 +190,7 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "tried",
-            gettext_lazy("Calls tried"),
+            gettext_lazy("Calls"),
             gettext_lazy("Calls in which this destination was tried at least once."),
             (INITIATE_FORWARD,),
             without_forwards=False,
@@ -200,8 +202,8 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "forward_answers",
-            gettext_lazy("Answers"),
-            gettext_lazy("Calls that this destination answered; the first answer of a call decides."),
+            gettext_lazy("Answered"),
+            gettext_lazy("Calls that this destination answered. The first answer of a call decides."),
             (FORWARD_ANSWER,),
             without_forwards=False,
             table=count_tables.FORWARDS,
@@ -214,8 +216,8 @@ FIGURES: dict[str, Figure] = {
             "answer_rate",
             gettext_lazy("Answer rate"),
             gettext_lazy(
-                "Answers as a share of attempts. Where several destinations ring at once only one can answer, so there "
-                "it is lower by nature."
+                "Answered calls as a share of attempts. It is lower where several destinations ring at the same time, "
+                "because only one of them can answer."
             ),
             (FORWARD_ANSWER, INITIATE_FORWARD),
             "share",
@@ -227,8 +229,8 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "forward_ring",
-            gettext_lazy("Ring time of a forward"),
-            gettext_lazy("Mean time from the latest attempt at the destination that answered to its answer."),
+            gettext_lazy("Ringing time at destination"),
+            gettext_lazy("Average time from the last attempt at the destination that answered to its answer."),
             (FORWARD_ANSWER, INITIATE_FORWARD),
             "seconds",
             without_forwards=False,
@@ -239,10 +241,10 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "handovers",
-            gettext_lazy("Answered by another"),
+            gettext_lazy("Answered by someone else"),
             gettext_lazy(
-                "Answered calls in which another destination answered than was tried first. Where several were tried "
-                "at once from the start, none was the first."
+                "Calls answered by a destination other than the one tried first. Calls in which several destinations "
+                "were tried first at the same time are not included."
             ),
             (FORWARD_ANSWER, INITIATE_FORWARD),
             without_forwards=False,
@@ -253,11 +255,11 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "at_once",
-            gettext_lazy("Calls at once"),
+            gettext_lazy("Simultaneous calls"),
             gettext_lazy(
-                "The most calls of a number that went on at one moment of a quarter-hour. A call goes on from its "
-                "first post to its last, and is followed for four hours; callbacks are left out. Where no end is "
-                "posted, it is at least as many. Peaks do not add up."
+                "The highest number of calls to one number at the same moment of a quarter-hour. A call lasts from its "
+                "first message to its last, and counts for four hours at most. Callbacks are not included. If the end "
+                "of calls is not reported, there may have been more. Peaks cannot be added up."
             ),
             table=None,
             csv_column="peak",
@@ -265,9 +267,7 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "blocks",
             gettext_lazy("Blocks"),
-            gettext_lazy(
-                "How often a block of this type came to its end; one call may pass several, or the same one twice."
-            ),
+            gettext_lazy("How often a block of this type ended. One call may pass several, or the same one twice."),
             (BLOCK_END,),
             table=count_tables.BLOCKS,
             numerator=("blocks",),
@@ -286,8 +286,8 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "last_in_call",
-            gettext_lazy("Last in call"),
-            gettext_lazy("Calls that ended without an answer, and whose last block was of this type."),
+            gettext_lazy("Last block"),
+            gettext_lazy("Calls that ended without an answer and whose last block had this type."),
             (BLOCK_END, CALL_END),
             table=count_tables.BLOCKS,
             numerator=("last_in_call",),
@@ -297,8 +297,8 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure(
             "block_lost",
-            gettext_lazy("Of these, lost"),
-            gettext_lazy("Missed and abandoned calls whose last block was of this type: where callers gave up."),
+            gettext_lazy("Lost here"),
+            gettext_lazy("Lost calls whose last block had this type. This is where callers gave up."),
             (BLOCK_END, *_REACHES_PEOPLE),
             without_forwards=False,
             table=count_tables.BLOCKS,

@@ -205,7 +205,7 @@ class CallFilter(FilterForm):
         labels: dict[str, list[str]] = {}
         for one in filters:
             labels.setdefault(str(one.heading), []).extend(filter(None, [one.chip_label()]))
-        return " ".join(", ".join(of_heading) for of_heading in labels.values() if of_heading)
+        return "; ".join(", ".join(of_heading) for of_heading in labels.values() if of_heading)
 
     # --- Calls --------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from reports.periods import Period
 from reports.queries import calls as call_queries
 from reports.queries import forwards
 
-TIMES = gettext_lazy("Times")
+TIMES = gettext_lazy("Waiting and talking")
 
 
 class NumberFilter(Filter):
@@ -52,7 +52,7 @@ class NumberFilter(Filter):
         return ", ".join(number.name for number in self.asked.numbers)
 
     def sheet_label(self) -> str:
-        return ", ".join(str(number) for number in self.asked.numbers) or _("all that you may see")
+        return ", ".join(str(number) for number in self.asked.numbers) or _("All numbers you have access to")
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         return calls.filter(destination_number__in=self.asked.numbers_listed)
@@ -74,8 +74,7 @@ class OutcomeFilter(ChoicesFilter):
         return {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
 
     def label(self) -> str:
-        labels = self.labels()
-        return _(" or ").join(str(labels[outcome]).lower() for outcome in self.chosen)
+        return self.sheet_label()
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if not self.chosen:
@@ -87,18 +86,18 @@ class FlagFilter(ChoicesFilter):
     """Calls by what is unusual about their posts."""
 
     names = ("flag",)
-    heading = gettext_lazy("Marks")
+    heading = gettext_lazy("Remarks")
     has_field = True
 
     def labels(self) -> dict[str, Any]:
         return {
-            "contradicts": _("Posts contradict each other"),
-            "weak": _("Weakly identified"),
-            "odd": _("Odd posts"),
+            "contradicts": _("Contradictory data"),
+            "weak": _("Uncertain match"),
+            "odd": _("Unusual data"),
         }
 
     def label(self) -> str:
-        return self.sheet_label().lower()
+        return self.sheet_label()
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if "weak" in self.chosen:
@@ -129,10 +128,10 @@ class CallbackFilter(Filter):
 
     def label(self) -> str:
         """Say that they are left out, where the outcomes asked for do not say so already."""
-        return _("all but callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
+        return _("Without callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
 
     def sheet_label(self) -> str:
-        return _("left out") if self.are_left_out else ""
+        return _("Not included") if self.are_left_out else ""
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         return call_queries.without_callbacks(calls) if self.are_left_out else calls
@@ -156,11 +155,13 @@ class BlockFilter(Filter):
         if self.block:
             return _("Passed %(block)s") % {"block": block_label(self.block)}
         return (
-            _("Ended unanswered after %(block)s") % {"block": block_label(self.last_block)} if self.last_block else ""
+            _("Ended without an answer, last block %(block)s") % {"block": block_label(self.last_block)}
+            if self.last_block
+            else ""
         )
 
     def sheet_rows(self) -> Iterable[tuple[str, str]]:
-        yield _("Passed the block"), block_label(self.block) if self.block else ""
+        yield _("Passed block"), block_label(self.block) if self.block else ""
         yield _("Last block"), block_label(self.last_block) if self.last_block else ""
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
@@ -176,9 +177,9 @@ class DestinationFilter(Filter):
     heading = gettext_lazy("Destination")
     chip = "destination"
     labels = {
-        "tried": gettext_lazy("tried at %(destination)s"),
-        "tried_first": gettext_lazy("tried first at %(destination)s"),
-        "answered_by": gettext_lazy("answered by %(destination)s"),
+        "tried": gettext_lazy("Tried at %(destination)s"),
+        "tried_first": gettext_lazy("Tried first at %(destination)s"),
+        "answered_by": gettext_lazy("Answered by %(destination)s"),
     }
     keep = {
         "tried": call_queries.tried,
@@ -196,7 +197,7 @@ class DestinationFilter(Filter):
             self.destinations = {name: text for name, text in stored.items() if text}
         else:
             for name in texts:
-                self.asked.errors[name] = _("Calls of single destinations are listed for staff only.")
+                self.asked.errors[name] = _("Only administrators can list calls of single destinations.")
         if self.destinations and not self.asked.errors:
             self._check_group()
 
@@ -204,7 +205,7 @@ class DestinationFilter(Filter):
         """Report an error if the chosen numbers and days have so few destinations that they stand for single people."""
         asked = self.asked
         if asked[WeeksFilter].weeks:  # days that lie apart
-            asked.errors["weeks"] = _("Calls of single destinations are listed of days that follow each other.")
+            asked.errors["weeks"] = _("Calls of single destinations can be listed for consecutive days only.")
             return
         start, end = listed_moments(asked)
         first = periods.day_of(start) if start else call_queries.EARLIEST
@@ -244,7 +245,9 @@ class DurationFilter(Filter):
         self.took = read_choice("took", query, known, errors)
         self.over_s, self.upto_s = (read_seconds(name, query.get(name, ""), errors) for name in ("over", "upto"))
         if (self.over_s is not None or self.upto_s is not None) and not self.took:
-            errors.setdefault("took", _("Seconds are of a time: say which, %(known)s.") % {"known": ", ".join(known)})
+            errors.setdefault(
+                "took", _("Choose the time that the seconds are of: %(known)s.") % {"known": ", ".join(known)}
+            )
 
     def to_query(self) -> Pairs:
         bounds = [("over", self.over_s), ("upto", self.upto_s)]
@@ -254,12 +257,15 @@ class DurationFilter(Filter):
     def label(self) -> str:
         if not self.took:
             return ""
-        bounds = [
-            text % {"s": seconds}
-            for text, seconds in ((_("over %(s)d s"), self.over_s), (_("at most %(s)d s"), self.upto_s))
-            if seconds is not None
-        ]
-        return f"{str(FIGURES[self.took].label).lower()} {' '.join(bounds) or _('known')}"
+        if self.over_s is not None and self.upto_s is not None:
+            words = _("%(time)s over %(over)d s and up to %(upto)d s")
+        elif self.over_s is not None:
+            words = _("%(time)s over %(over)d s")
+        elif self.upto_s is not None:
+            words = _("%(time)s up to %(upto)d s")
+        else:
+            words = _("%(time)s known")
+        return words % {"time": FIGURES[self.took].label, "over": self.over_s, "upto": self.upto_s}
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         return call_queries.taking(calls, self.took, self.over_s, self.upto_s) if self.took else calls
@@ -276,7 +282,7 @@ class MeasuredFilter(ChoiceFilter):
         return {key: figure.label for key, figure in FIGURES.items()}
 
     def label(self) -> str:
-        return _("where “%(figure)s” is measured") % {"figure": super().label()} if self.chosen else ""
+        return _("Only where “%(figure)s” is measured") % {"figure": super().label()} if self.chosen else ""
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if not self.chosen:
@@ -298,9 +304,9 @@ class ServiceLevelFilter(ChoiceFilter):
 
     def labels(self) -> dict[str, Any]:
         return {
-            "in_time": _("answered in time"),
-            "counted": _("counted by the service level"),
-            "neither": _("answered, start not posted"),
+            "in_time": _("Answered in time"),
+            "counted": _("Counted in the service level"),
+            "neither": _("Answered, start not reported"),
         }
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:

@@ -51,7 +51,7 @@ class DaysFilter(Filter):
             period = Preset(self.named).period(periods.today())
             self.first, self.last = period.first, period.last
         if self.first and self.last and self.first > self.last:
-            errors["from"] = _("The first day is after the last. Swap them, or choose others.")
+            errors["from"] = _("The first day is after the last day. Swap them, or choose other days.")
 
     def to_query(self) -> Pairs:
         return self.query_of(self.first, self.last, self.named)
@@ -63,11 +63,11 @@ class DaysFilter(Filter):
         if self.first and self.last and self.first <= self.last:
             return Period(self.first, self.last).label
         if self.first:
-            return _("from %(day)s") % {"day": Period(self.first, self.first).label}
-        return _("to %(day)s") % {"day": Period(self.last, self.last).label} if self.last else ""
+            return _("From %(day)s") % {"day": Period(self.first, self.first).label}
+        return _("Until %(day)s") % {"day": Period(self.last, self.last).label} if self.last else ""
 
     def sheet_label(self) -> str:
-        return "" if self.asked[MomentsFilter].to_query() else self.label() or _("every day")
+        return "" if self.asked[MomentsFilter].to_query() else self.label() or _("All days")
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         first, last = listed_days(self.asked)
@@ -89,13 +89,13 @@ class WeeksFilter(Filter):
         known = [str(n) for n in range(1, USUAL_WEEKS + 1)]
         self.weeks = int(read_choice("weeks", query, known, errors) or 0)
         if self.weeks and not (days.first and days.last):
-            errors.setdefault("weeks", _("Say of which days the same of the weeks before are asked for."))
+            errors.setdefault("weeks", _("Choose the days whose previous weeks you want to see."))
 
     def to_query(self) -> Pairs:
         return [("weeks", str(self.weeks))] if self.weeks else []
 
     def label(self) -> str:
-        words = ngettext("the same days of the week before", "the same days of the %(n)d weeks before", self.weeks)
+        words = ngettext("The same days of the week before", "The same days of the %(n)d weeks before", self.weeks)
         return words % {"n": self.weeks} if self.weeks else ""
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
@@ -138,7 +138,7 @@ class MomentsFilter(Filter):
         words = [periods.moment_label(moment) for moment in (self.start, self.end) if moment]
         if len(words) != 1:
             return " – ".join(words)
-        return (_("from %(moment)s") if self.start else _("before %(moment)s")) % {"moment": words[0]}
+        return (_("From %(moment)s") if self.start else _("Before %(moment)s")) % {"moment": words[0]}
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if self.start:
@@ -204,7 +204,7 @@ class OpeningFilter(Filter):
     """Calls inside or outside the opening hours of their numbers."""
 
     names = ("opening",)
-    heading = gettext_lazy("Hours")
+    heading = gettext_lazy("Opening hours")
     opening = Opening.ALL
 
     @classmethod
@@ -219,7 +219,7 @@ class OpeningFilter(Filter):
         return self.query_of(self.opening)
 
     def label(self) -> str:
-        return "" if self.opening == Opening.ALL else str(self.opening.label).lower()
+        return "" if self.opening == Opening.ALL else str(self.opening.label)
 
     def sheet_label(self) -> str:
         return str(self.opening.label)
@@ -241,7 +241,7 @@ class AtOnceFilter(Filter):
     def parse(self, query: QueryDict) -> None:
         self.moment = read_moment("at_once", query.get("at_once", ""), self.asked.errors)
         if self.moment and len(self.asked.numbers) != 1:
-            self.asked.errors["at_once"] = _("Calls go on at once at one number. Choose one.")
+            self.asked.errors["at_once"] = _("Simultaneous calls are listed for one number only. Choose a number.")
 
     @cached_property
     def busiest_moment(self) -> datetime | None:
@@ -257,7 +257,7 @@ class AtOnceFilter(Filter):
         if not self.moment:
             return ""
         moment = self.busiest_moment or self.moment
-        return _("going on at %(moment)s") % {"moment": periods.moment_label(moment, "%H:%M:%S")}
+        return _("Ongoing at %(moment)s") % {"moment": periods.moment_label(moment, "%H:%M:%S")}
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         return call_queries.going_on_at(calls, self.busiest_moment) if self.moment else calls

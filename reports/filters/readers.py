@@ -52,7 +52,7 @@ def read_day(name: str, text: str, errors: dict[str, str]) -> date | None:
     except ValueError:
         day = None
     if day is None or not FIRST_DAY <= day <= LAST_DAY:
-        errors[name] = _("“%(text)s” is no day we know. Write it as 15 Sep 2026 or 15.9.2026.") % {"text": text[:40]}
+        errors[name] = _("“%(text)s” is not a valid date. Write it as 15 Sep 2026 or 15.9.2026.") % {"text": text[:40]}
         return None
     return day
 
@@ -88,7 +88,7 @@ def read_moment(name: str, text: str, errors: dict[str, str]) -> datetime | None
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or not 2000 <= moment.year < 2200:
-        errors[name] = _("“%(text)s” is no time we know.") % {"text": text[:40]}
+        errors[name] = _("“%(text)s” is not a valid time.") % {"text": text[:40]}
         return None
     return moment.astimezone(UTC)
 
@@ -98,7 +98,7 @@ def read_seconds(name: str, text: str, errors: dict[str, str]) -> int | None:
     if not text.strip():
         return None
     if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 8):
-        errors[name] = _("“%(text)s” is no number of seconds.") % {"text": text[:40]}
+        errors[name] = _("“%(text)s” is not a whole number of seconds.") % {"text": text[:40]}
         return None
     return int(text)
 
@@ -106,7 +106,10 @@ def read_seconds(name: str, text: str, errors: dict[str, str]) -> int | None:
 def read_choices(name: str, texts: Sequence[str], known: Sequence[str], errors: dict[str, str]) -> list[str]:
     """Return the known values that are among the texts, in the order of `known`."""
     if unknown := [text for text in texts if text not in known]:
-        errors[name] = _("“%(text)s” is none of: %(known)s.") % {"text": unknown[0][:40], "known": ", ".join(known)}
+        errors[name] = _("“%(text)s” is not a valid value. Valid values: %(known)s.") % {
+            "text": unknown[0][:40],
+            "known": ", ".join(known),
+        }
     return [text for text in known if text in texts]
 
 

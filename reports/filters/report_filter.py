@@ -231,11 +231,11 @@ class ReportForm:
         first = first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             self.errors["from"] = _(
-                "The first day, %(first)s, is after the last, %(last)s. Swap them, or choose others."
+                "The first day (%(first)s) is after the last day (%(last)s). Swap them, or choose other days."
             ) % {"first": Period(first, first).label, "last": Period(last, last).label}
             return self._default_days(number)
         if Period(first, last).length > LONGEST_DAYS:
-            self.errors["from"] = _("A report covers three years at most. Choose a later first day.")
+            self.errors["from"] = _("A report can cover three years at most. Choose a later first day.")
             return self._default_days(number)
         return first, last
 
@@ -250,7 +250,7 @@ class ReportForm:
         if not text:
             return None
         if text not in Grain.values:
-            self.errors["by"] = _("“%(text)s” is no way to cut a report. Choose one of: %(choices)s.") % {
+            self.errors["by"] = _("“%(text)s” is not a valid time step. Valid time steps: %(choices)s.") % {
                 "text": text[:40],
                 "choices": ", ".join(Grain.values),
             }
@@ -258,12 +258,12 @@ class ReportForm:
         quarters = (Grain.QUARTER_HOUR, Grain.HALF_HOUR)
         if text in quarters and not self.unbounded and self.period.length > LONGEST_DAYS_BY_QUARTER_HOUR:
             self.errors["by"] = _(
-                "Quarter-hours are shown for up to %(days)d days. Choose a shorter period, or download them."
+                "Quarter-hours can be shown for up to %(days)d days. Choose a shorter period, or download them."
             ) % {"days": LONGEST_DAYS_BY_QUARTER_HOUR}
             return None
         if text == Grain.HOUR and not self.unbounded and self.period.length > LONGEST_DAYS_BY_HOUR:
             self.errors["by"] = _(
-                "Hours are shown for up to %(days)d days. Choose a shorter period, or download them."
+                "Hours can be shown for up to %(days)d days. Choose a shorter period, or download them."
             ) % {"days": LONGEST_DAYS_BY_HOUR}
             return None
         return Grain(text)

@@ -49,13 +49,18 @@ class SearchFilter(Filter):
         self.token = query.get("search", "")[:LONGEST_TOKEN]
         self.text = kept_search(self.asked.session, self.token) if self.token else ""
         if self.token and not self.text:
-            self.asked.errors["search"] = _("That search is no longer known here. Search again.")
+            self.asked.errors["search"] = _("This search has expired. Search again.")
 
     def to_query(self) -> Pairs:
         return [("search", self.token)] if self.token else []
 
     def chip_label(self) -> str:
-        return _("Searched for “%(search)s”") % {"search": phones.readable(self.text)} if self.text else ""
+        return _("Search: “%(search)s”") % {"search": self.readable} if self.text else ""
+
+    @property
+    def readable(self) -> str:
+        """What was searched for, a phone number as people write it; blank where nothing was."""
+        return phones.readable(self.text) if self.text else ""
 
     def in_words(self) -> str:
         """Return the ways in which the text is read."""

@@ -28,20 +28,20 @@ MARKS = {
 def flag_in_words(flag: str) -> str:
     """Return what a flag of a post means; an unknown flag keeps its own name."""
     known = {
-        "unknown_request_type": _("Its kind is none of the five that are documented."),
-        "no_destination_number": _("It named no number; the access key told which one it was for."),
-        "no_block_type": _("It named no block type."),
-        "no_destination": _("It named no destination."),
-        "no_call_uuid": _("It carried no call_uuid; it was matched by other fields."),
+        "unknown_request_type": _("TENIOS does not document this kind of message."),
+        "no_destination_number": _("The message contained no number. The number was identified by the access key."),
+        "no_block_type": _("The message contained no block type."),
+        "no_destination": _("The message contained no destination."),
+        "no_call_uuid": _("The message contained no call_uuid. It was matched to the call by other fields."),
     }
     if flag in known:
         return known[flag]
     if flag.startswith(FOREIGN):
-        return _("It came from %(address)s, which is not listed as an address of TENIOS.") % {
+        return _("The message came from %(address)s, which is not on the list of TENIOS addresses.") % {
             "address": flag.removeprefix(FOREIGN)
         }
     if flag.startswith("odd_"):
-        return _("Its field %(field)s was of an unusual form, or longer than what is searched.") % {
+        return _("The field %(field)s had an unusual format, or was too long to be searched.") % {
             "field": flag.removeprefix("odd_")
         }
     return flag
@@ -95,10 +95,10 @@ def _in_words(event: CallEvent, forwards: int) -> tuple[str, str]:
     kind = event.request_type
     if kind == RequestType.BLOCK_END:
         return _("%(block)s ended") % {"block": block_label(event.block_type)}, event.block_type
-    destination = event.destination or _("a destination without a name")
+    destination = event.destination or _("destination without a name")
     if kind == RequestType.INITIATE_FORWARD:
         return (
-            _("Forward %(n)d to %(destination)s") % {"n": forwards, "destination": destination},
+            _("Forwarding %(n)d to %(destination)s") % {"n": forwards, "destination": destination},
             event.destination_type,
         )
     if kind == RequestType.FORWARD_ANSWER:
@@ -182,50 +182,48 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
     if call.callback_id:
         remarks.append(
             Remark(
-                _("A callback."),
-                _("Started by callback %(id)s; it is kept and listed, and not counted as offered.")
-                % {"id": call.callback_id},
+                _("Callback."),
+                _("The call was started by callback %(id)s. It is listed but not counted.") % {"id": call.callback_id},
             )
         )
     if call.customer_number_differs:
-        said = _who_said(happenings, lambda event: event.customer_number)
-        if own := call.destination_number.customer_number:
-            said = f"{said} {_('The number is set to %(own)s.') % {'own': own}}"
-        remarks.append(
-            Remark(_("Customer number differs."), f"{said} {_('Kept as sent; the figures are not touched.')}")
-        )
+        said = {
+            "values": _who_said(happenings, lambda event: event.customer_number),
+            "own": call.destination_number.customer_number,
+        }
+        if said["own"]:
+            text = _("%(values)s. The number is set to %(own)s. The figures are not affected.")
+        else:
+            text = _("%(values)s. The figures are not affected.")
+        remarks.append(Remark(_("Different customer numbers."), text % said))
     if call.caller_differs:
-        said = _who_said(happenings, lambda event: event.caller_id_number)
-        remarks.append(
-            Remark(_("Caller differs."), f"{said} {_('The start of the call decides; the others are kept as sent.')}")
-        )
+        values = _who_said(happenings, lambda event: event.caller_id_number)
+        text = _("%(values)s. The value from the start of the call is used.")
+        remarks.append(Remark(_("Different callers."), text % {"values": values}))
     if call.weakly_identified:
         remarks.append(
             Remark(
-                _("Weakly identified."),
-                _("A post came without call_uuid and was matched by correlation_id, or by number and caller."),
+                _("Uncertain match."),
+                _("A message contained no call_uuid. It was matched by correlation_id, or by number and caller."),
             )
         )
     unknown = {happening.request_type for happening in happenings} - set(RequestType.values)
     if unknown:
         remarks.append(
             Remark(
-                _("A kind of post nobody documents."),
-                _("%(kinds)s: kept and shown under its own name.") % {"kinds": ", ".join(sorted(unknown))},
+                _("Unknown kind of message."),
+                _("TENIOS sent messages that are not documented. They are kept: %(kinds)s.")
+                % {"kinds": ", ".join(sorted(unknown))},
             )
         )
     return remarks
 
 
 def _who_said(happenings: Iterable[Happening], what: Any) -> str:
-    """Say which kinds of post named which value."""
+    """List which value was in which kinds of post."""
     kinds: dict[str, dict[str, None]] = {}
     for happening in happenings:
-        kinds.setdefault(what(happening.event) or _("nothing"), {})[happening.request_type] = None
-    return (
-        "; ".join(
-            _("%(kinds)s said %(value)s") % {"kinds": ", ".join(names), "value": value}
-            for value, names in kinds.items()
-        )
-        + "."
+        kinds.setdefault(what(happening.event) or _("no value"), {})[happening.request_type] = None
+    return "; ".join(
+        _("%(value)s in %(kinds)s") % {"kinds": ", ".join(names), "value": value} for value, names in kinds.items()
     )

@@ -21,9 +21,9 @@ from reports.periods import Period
 from reports.queries import counts, sums
 
 COURSES = {
-    "alone": gettext_lazy("One destination, once"),
-    "sequence": gettext_lazy("One after another"),
-    "parallel": gettext_lazy("Several at once"),
+    "alone": gettext_lazy("One destination"),
+    "sequence": gettext_lazy("In sequence"),
+    "parallel": gettext_lazy("In parallel"),
 }
 # Separates type and destination in a query string, because two types may have the same destination.
 SEPARATOR = ":"

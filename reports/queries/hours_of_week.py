@@ -35,6 +35,15 @@ class Shown(StrEnum):
     LOST = "lost"
 
 
+ON_WEEKDAYS = (
+    _("on Mondays"),
+    _("on Tuesdays"),
+    _("on Wednesdays"),
+    _("on Thursdays"),
+    _("on Fridays"),
+    _("on Saturdays"),
+    _("on Sundays"),
+)
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
 # Sums by hour of the week, local time, and by what was measured. Whole months have counts of their own.
@@ -86,12 +95,13 @@ class HourOfWeek:
 
     @property
     def clock(self) -> str:
-        """The hour in words: `09 – 10`."""
-        return f"{self.hour:02} – {self.hour + 1:02}"
+        """The hour in words: `09:00–10:00`."""
+        return f"{self.hour:02}:00–{self.hour + 1:02}:00"
 
     @property
-    def day(self) -> str:
-        return str(WEEKDAYS[self.weekday - 1])
+    def on_weekday(self) -> str:
+        """The weekday as a part of a sentence: `on Mondays`."""
+        return str(ON_WEEKDAYS[self.weekday - 1])
 
     @property
     def reached(self) -> float | None:

@@ -91,16 +91,22 @@ class Arrival:
         """Which box to tick, and where."""
         if not self.needs_somebody:
             return ""
-        return _("Tick ‘%(box)s’ in the routing of %(number)s.") % {"box": self.box, "number": self.number.readable}
+        return _("Tick the box “%(box)s” in the routing plan of %(number)s in TENIOS.") % {
+            "box": self.box,
+            "number": self.number.readable,
+        }
 
     @property
     def says(self) -> str:
         """The whole as a sentence."""
-        about = {"number": self.number.name, "post": self.post.value}
+        about = {"number": self.number.name, "post": str(self.post.label), "why": self.why}
         if self.state is State.STOPPED and self.last_at:
             about["moment"] = periods.moment_label(self.last_at)
-            return _("%(number)s has sent no %(post)s since %(moment)s, though other posts came.") % about
-        return _("%(number)s never sends %(post)s.") % about + f" {self.why}"
+            return (
+                _("%(number)s: no message “%(post)s” from TENIOS since %(moment)s, although other messages arrived.")
+                % about
+            )
+        return _("%(number)s: the message “%(post)s” from TENIOS never arrives. %(why)s") % about
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ class Silence:
 
     @property
     def says(self) -> str:
-        return _("%(number)s is silent: no post since %(moment)s, and by now it usually has %(calls)d calls more.") % {
+        # At least LEAST_USUAL, so never one call.
+        return _("%(number)s: no calls received since %(moment)s; about %(calls)d were expected.") % {
             "number": self.number.name,
             "moment": periods.moment_label(self.since),
             "calls": round(self.usual),
@@ -165,13 +172,13 @@ def _arrivals(
 def _why_missing(post: RequestType, came: set[RequestType], *, has_bridge: bool) -> str:
     """Return why a post that never came is expected; blank if it is not."""
     if post == RequestType.CALL_START and came:
-        return _("Every call has a start, and others of its posts came.")
+        return _("Every call has a start, and other messages about calls arrived.")
     if post == RequestType.BLOCK_END and came:
-        return _("Every routing plan has blocks, and other posts of its calls came.")
+        return _("Every routing plan has blocks, and other messages about its calls arrived.")
     if post == RequestType.CALL_END and came & {RequestType.CALL_START, RequestType.BLOCK_END}:
-        return _("Every call ends, and others of its posts came.")
+        return _("Every call ends, and other messages about calls arrived.")
     if post == RequestType.INITIATE_FORWARD and (has_bridge or RequestType.FORWARD_ANSWER in came):
-        return _("BRIDGE blocks ended, or calls were answered, so calls were forwarded.")
+        return _("Forwarding blocks ended or calls were answered, so calls were forwarded.")
     return ""
 
 

@@ -29,14 +29,12 @@ class Below:
 
     @property
     def says(self) -> str:
-        return _(
-            "Service level of %(number)s was %(level)d %% in the last %(days)d days, below its aim of %(aim)d %%."
-        ) % {
+        return _("%(number)s: service level %(level)d %% in the last %(days)d days, target %(target)d %%.") % {
             "number": self.number.name,
             # Rounded down, so that it never looks equal to the target.
             "level": int(self.service_level * 100 + 1e-9),
             "days": DAYS,
-            "aim": self.number.service_level_aim,
+            "target": self.number.service_level_aim,
         }
 
 

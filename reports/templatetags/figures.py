@@ -10,7 +10,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils.formats import localize
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -126,7 +126,7 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
 ) -> SafeString:
     """A figure in a table: its value with a link to its calls, or why there is none."""
     if one.state is CellState.DOES_NOT_APPLY:
-        return format_html('<span class="no-value" title="{}">–</span>', _("does not apply"))
+        return format_html('<span class="no-value" title="{}">–</span>', _("not applicable"))
     if one.state is CellState.NOT_MEASURED:
         return _not_measured(context, key, one, row, place)
     href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
@@ -313,24 +313,31 @@ def share_of(row: Row, key: str) -> SafeString:
 def before(pair: Pair | None, kind: str = "count") -> SafeString:
     """The figure of the previous period, and the change: in percent, for shares in points, for times in seconds."""
     if pair is None or pair.then is None:
-        return format_html("{}", _("before –"))
-    text = format_html("{} <b>{}</b>", _("before"), shown(pair.then, kind))
-    if pair.now is None:
-        return text
-    return format_html("{}, {}", text, change(pair.now, pair.then, kind)) if pair.then else text
+        return format_html("{}", _("vs. previous period: –"))
+    then = format_html("<b>{}</b>", shown(pair.then, kind))
+    if pair.now is None or not pair.then:
+        return _filled(_("vs. previous period: %(value)s"), value=then)
+    words = _("vs. previous period: %(value)s, %(change)s")
+    return _filled(words, value=then, change=change(pair.now, pair.then, kind))
+
+
+def _filled(words: str, **parts: object) -> SafeString:
+    """Return a sentence with its named parts, all of it escaped but what is safe."""
+    escaped = {name: conditional_escape(part) for name, part in parts.items()}
+    return mark_safe(escape(words) % escaped)  # noqa: S308 (all of it is escaped)
 
 
 def change(now: float, then: float, kind: str) -> str:
     if kind == "share":
-        return _signed(round(now * 100) - round(then * 100), _(" pt"))
+        return _("%(points)s pt") % {"points": _signed(round(now * 100) - round(then * 100))}
     if kind == "seconds":
-        return _signed(round(now) - round(then), " s")
-    return _signed(round((now - then) / then * 100), " %")
+        return _("%(seconds)s s") % {"seconds": _signed(round(now) - round(then))}
+    return _("%(percent)s %%") % {"percent": _signed(round((now - then) / then * 100))}
 
 
-def _signed(difference: int, unit: str) -> str:
+def _signed(difference: int) -> str:
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    return f"{sign}{abs(difference)}{unit}"
+    return f"{sign}{abs(difference)}"
 
 
 @register.filter
@@ -351,7 +358,7 @@ def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeStri
         parts.append(cell(context, "in_progress", going, row, "count", place))
     if unknown.value:
         parts.append(cell(context, "end_unknown", unknown, row, "count", place))
-    words = [_("open")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
+    words = [_("ongoing")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
     return format_html_join(
         "", '<span class="d-block">{} <span class="beside-count wide">{}</span></span>', zip(parts, words, strict=True)
     )

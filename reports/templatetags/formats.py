@@ -18,6 +18,7 @@ from calls import phones, posts
 from reports import periods
 from reports.figures.block_types import block_label
 from reports.filters import call_filter
+from reports.filters.search import SearchFilter
 
 register = template.Library()
 
@@ -161,6 +162,15 @@ def exact_seconds(span: Any) -> str:
 
 
 @register.simple_tag
-def filter_in_words(asked: call_filter.CallFilter) -> SafeString:
-    """What a list of calls was narrowed to, as one phrase."""
-    return format_html("{}.", ", ".join(asked.sentence()) or _("those you searched for"))
+def filter_in_words(asked: call_filter.CallFilter) -> str:
+    """What a list of calls is of, and its order."""
+    search, filters = asked[SearchFilter].readable, "; ".join(asked.sentence())
+    if search and filters:
+        words = _("Calls that match “%(search)s”, newest first. Filters: %(filters)s.")
+    elif search:
+        words = _("Calls that match “%(search)s”, newest first.")
+    elif filters:
+        words = _("Newest first. Filters: %(filters)s.")
+    else:
+        words = _("Newest first.")
+    return words % {"search": search, "filters": filters}

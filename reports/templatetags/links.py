@@ -18,15 +18,21 @@ register = template.Library()
 
 # The files that pages offer: their labels, and what a row is.
 FILES = {
-    "counts": (gettext_lazy("Counts"), gettext_lazy("One row per number and stretch of time")),
+    "counts": (gettext_lazy("Counts"), gettext_lazy("One row per number and time step")),
     "blocks": (gettext_lazy("Blocks"), gettext_lazy("One row per number and block type")),
     "week": (gettext_lazy("Week by hours"), gettext_lazy("One row per weekday and hour")),
-    "times": (gettext_lazy("Times"), gettext_lazy("Median, 90 % and classes, one row per class")),
-    "peaks": (gettext_lazy("Calls at once"), gettext_lazy("At most, one row per stretch of time")),
-    "forwards": (gettext_lazy("Forwards"), gettext_lazy("One row per number, stretch of time, destination and course")),
+    "times": (gettext_lazy("Waiting and talking"), gettext_lazy("One row per number and class of time")),
+    "peaks": (gettext_lazy("Simultaneous calls"), gettext_lazy("The peak, one row per number and time step")),
+    "forwards": (
+        gettext_lazy("Forwarding"),
+        gettext_lazy("One row per number, time step, destination and ringing order"),
+    ),
     "calls": (gettext_lazy("Calls"), gettext_lazy("One row per call, oldest first")),
-    "coverage": (gettext_lazy("Coverage"), gettext_lazy("One row per number and kind of post")),
-    "planner": (gettext_lazy("For planners"), gettext_lazy("Every quarter-hour in UTC, no header")),
+    "coverage": (gettext_lazy("Data quality"), gettext_lazy("One row per number and kind of message from TENIOS")),
+    "planner": (
+        gettext_lazy("Workforce planning file"),
+        gettext_lazy("One row per number and quarter-hour in UTC, no header"),
+    ),
 }
 
 
@@ -73,4 +79,4 @@ def report_url(context: template.Context, name: str, *args: object, place: str =
 def to_coverage(context: template.Context, number: DestinationNumber | None = None) -> SafeString:
     """A link to the page Coverage, after the reason why something is not measured."""
     href = report_url(context, "coverage", place=f"n-{number.pk}" if number else "")
-    return format_html(' <a href="{}">{}</a>', href, _("Coverage"))
+    return format_html(' <a href="{}">{}</a>', href, _("Data quality"))

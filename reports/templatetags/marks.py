@@ -72,7 +72,7 @@ def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
     most, width, height = max(*values, 1), 100, 24
     step = width / max(1, len(values) - 1)
     points = " ".join(f"{place * step:.1f},{height - value / most * height:.1f}" for place, value in enumerate(values))
-    words = _("%(least)d to %(most)d calls a day, %(last)d on the last") % {
+    words = _("%(least)d to %(most)d calls a day, %(last)d on the last day") % {
         "least": min(values),
         "most": max(values),
         "last": values[-1],

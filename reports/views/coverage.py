@@ -55,10 +55,8 @@ class CoveragePage(Page):
 
     @property
     def needing(self) -> int:
-        """How many things keep figures from being whole."""
-        return sum(
-            sum(arrival.needs_somebody for arrival in row.arrivals) + (row.silence is not None) for row in self.numbers
-        )
+        """How many numbers send incomplete data."""
+        return sum(row.needs_attention for row in self.numbers)
 
 
 def build_coverage_page(choices: Sequence[DestinationNumber], question: str) -> CoveragePage:

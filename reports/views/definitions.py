@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -24,10 +25,10 @@ def definitions(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True)
 class DefinedFigure(Readable):
-    """A figure, and the posts that it rests on."""
+    """A figure, and the labels of the posts that it needs."""
 
     figure: Figure
-    posts: Sequence[str]
+    posts: Sequence[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,5 +41,5 @@ class DefinitionsPage(Page):
 def build_definitions_page() -> DefinitionsPage:
     """Build the page, which is the same for everyone."""
     return DefinitionsPage(
-        figures=[DefinedFigure(figure, [post.value for post in figure.rests_on]) for figure in FIGURES.values()]
+        figures=[DefinedFigure(figure, [post.label for post in figure.rests_on]) for figure in FIGURES.values()]
     )

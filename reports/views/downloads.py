@@ -85,7 +85,7 @@ def _xlsx(kind: str) -> View:
             except workbooks.TooLong:
                 return said(400, str(workbooks.TOO_LONG))
             except OSError:
-                return said(503, gettext("There is no room for this workbook on the server's disk. Take the CSV."))
+                return said(503, gettext("The server has no disk space for this workbook. Download the CSV instead."))
         return redirect(f"{reverse('new_file')}?kind={kind}&{book.query}")
 
     return as_workbook

@@ -57,7 +57,11 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
     try:
         return redirect(workbook_jobs.ask_again(workbook, request.user))
     except (Refused, BadQuery, Http404) as error:
-        why = str(error) if not isinstance(error, Http404) else gettext("You may no longer see a number it was of.")
+        why = (
+            str(error)
+            if not isinstance(error, Http404)
+            else gettext("You no longer have access to a number in this workbook.")
+        )
         return _shown(request, workbook, why, 403)
     except TooManyWaiting:
         return _too_many(_shown(request, workbook, _says_too_many(), 429))
@@ -76,7 +80,7 @@ def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
     try:
         content = file_store.path_of(workbook.file_name).open("rb")
     except OSError:
-        return _shown(request, workbook, gettext("Its file is gone from the server's disk. Ask for it again."), 410)
+        return _shown(request, workbook, gettext("The file is no longer on the server. Create it again."), 410)
     return workbooks.response(content, workbook.name)
 
 
@@ -180,7 +184,7 @@ def _page(request: HttpRequest, template: str, page: Page, status: int = 200) ->
 
 
 def _says_too_many() -> str:
-    return gettext("You wait for %(n)d workbooks already. Ask for another once one of them is ready.") % {
+    return gettext("%(n)d of your workbooks are not ready yet. Create another when one of them is ready.") % {
         "n": workbook_jobs.MOST_WAITING
     }
 

@@ -15,11 +15,13 @@ from reports.views.shared import Page
 
 # For each of the five posts, what is missing without it.
 UNSEEN_WITHOUT = {
-    RequestType.CALL_START: _("calls that never get further; the caller's whole wait"),
+    RequestType.CALL_START: _("calls that end at once; the whole waiting time"),
     RequestType.BLOCK_END: _("where callers give up"),
-    RequestType.INITIATE_FORWARD: _("missed, abandoned, ring time, service level"),
-    RequestType.FORWARD_ANSWER: _("answered, service level, every time"),
-    RequestType.CALL_END: _("missed, abandoned, short calls, talk time"),
+    RequestType.INITIATE_FORWARD: _(
+        "calls not answered, callers who hung up before ringing, ringing time, service level"
+    ),
+    RequestType.FORWARD_ANSWER: _("answered calls, service level, all times"),
+    RequestType.CALL_END: _("calls not answered, callers who hung up before ringing, short calls, talk time"),
 }
 
 

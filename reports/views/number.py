@@ -117,6 +117,7 @@ class PostOfNumber(Readable):
     """One of the five posts of a number: whether it arrives, and since when if not always."""
 
     post: str
+    label: Any
     box: Any
     arrives: bool
     since: datetime | None
@@ -198,11 +199,11 @@ class NumberPage(ReportPage):
         """The lines in the chart of waiting times: median, 90th percentile, and the number's limit."""
         waits = self.durations["time_to_answer"]
         named = [
-            (gettext("median"), waits.median),
-            (gettext("90 %"), waits.ninetieth),
-            (gettext("limit"), self.number.service_level_s),
+            (gettext("half within %(seconds)d s"), waits.median),
+            (gettext("9 in 10 within %(seconds)d s"), waits.ninetieth),
+            (gettext("limit %(seconds)d s"), self.number.service_level_s),
         ]
-        return [{"name": f"{name} {s} s", "at": durations.place(s)} for name, s in named if s is not None]
+        return [{"name": name % {"seconds": s}, "at": durations.place(s)} for name, s in named if s is not None]
 
     @property
     def talk_classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
@@ -338,6 +339,7 @@ def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[Po
     return [
         PostOfNumber(
             post.value,
+            post.label,
             BOXES[post],
             arrives=moment != measured.NEVER,
             since=moment if moment not in (measured.ALWAYS, measured.NEVER) else None,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
+from calls.models import RequestType
 from reports import periods
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
@@ -140,22 +141,23 @@ def _attention(everything: Coverage, question: str) -> list[Attention]:
     found += [Attention(arrival.says, f"{address}#n-{arrival.number.pk}", arrival.advice) for arrival in lacking]
     more = len(found) - MOST_ATTENTION
     if more > 0:
-        text = ngettext("%(n)d thing more.", "%(n)d things more.", more) % {"n": more}
+        text = ngettext("%(n)d more", "%(n)d more", more) % {"n": more}
         found = [*found[:MOST_ATTENTION], Attention(text, address)]
     return found
 
 
 def _left_out(rows: list[Row]) -> list[str]:
     return [
-        gettext("%(number)s sends no %(posts)s") % {"number": row.number.name, "posts": ", ".join(posts)}
+        gettext("%(number)s (missing: %(posts)s)") % {"number": row.number.name, "posts": ", ".join(posts)}
         for row in rows
         if row.offered and row.number and (posts := _missing_posts(row))
     ]
 
 
 def _missing_posts(row: Row) -> list[str]:
-    """Return the posts that figures of a row are not measured for want of."""
-    return list(dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing))
+    """Return the labels of the posts without which figures of a row are not measured."""
+    missing = dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing)
+    return [str(RequestType(post).label) for post in missing]
 
 
 def _most_lost_first(row: Row) -> tuple[float, int, str]:

@@ -133,8 +133,8 @@ class ReportPage(PeriodPage):
     blocks: Blocks
 
     unclassified_word: ClassVar = _("Not measured")
-    unclassified_text: ClassVar = _("Offered calls of which it is not measured what they came to; so that rows add up.")
-    how_reached: ClassVar = _("How it is counted")
+    unclassified_text: ClassVar = _("Calls whose outcome is not measured. With them the rows add up to all calls.")
+    how_reached: ClassVar = _("How we calculate this")
 
     @property
     def includes_today(self) -> bool:
@@ -170,9 +170,9 @@ class ReportPage(PeriodPage):
             return ""
         fewest, most = min(pair.numbers for pair in pairs), max(pair.numbers for pair in pairs)
         words = (
-            gettext("Compared: %(n)d of %(all)d numbers, those measured in both periods")
+            gettext("%(n)d of %(all)d numbers are compared (measured in both periods)")
             if fewest == most
-            else gettext("Compared: %(n)d to %(most)d of %(all)d numbers, those measured in both periods")
+            else gettext("%(n)d to %(most)d of %(all)d numbers are compared (measured in both periods)")
         )
         return words % {"n": fewest, "most": most, "all": max(pair.of_numbers for pair in pairs)}
 
@@ -234,9 +234,12 @@ def last_day_with_calls(form: ReportForm, coverage: Coverage, totals: Row) -> da
 
 def when_in_words(form: ReportForm) -> str:
     """The period as the end of a sentence."""
-    if form.opening != Opening.ALL:
-        return f"{_days_in_words(form)} {str(form.opening.label).lower()}"
-    return _days_in_words(form)
+    days = _days_in_words(form)
+    if form.opening == Opening.INSIDE:
+        return gettext("%(days)s during opening hours") % {"days": days}
+    if form.opening == Opening.OUTSIDE:
+        return gettext("%(days)s outside opening hours") % {"days": days}
+    return days
 
 
 def _days_in_words(form: ReportForm) -> str:

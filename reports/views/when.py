@@ -36,9 +36,9 @@ from reports.views.shared import (
 
 # The figures that the map can show.
 SHOWN = {
-    Shown.OFFERED: _("Offered"),
-    Shown.REACHED: _("Reached, %"),
-    Shown.MISSED: _("Missed"),
+    Shown.OFFERED: _("Calls"),
+    Shown.REACHED: _("Reached (%)"),
+    Shown.MISSED: _("Not answered"),
     Shown.LOST: _("Lost"),
 }
 # The figure whose calls a cell of the map leads to.
@@ -200,14 +200,16 @@ def _words_of(one: HourOfWeek, shown: Shown) -> tuple[str, str]:
     if one.calls(shown) is None:
         return "–", gettext("not measured")
     if not one.times and not one.offered:
-        return "", gettext("did not occur in this period")
+        return "", gettext("This hour did not occur in the period")
     if shown is Shown.REACHED:
         share = one.reached
         text = "–" if share is None else f"{round(share * 100)}"
-        return text, gettext("%(n)d of %(all)d") % {"n": one.answered or 0, "all": one.wanted or 0}
+        return text, gettext("%(n)d of %(all)d calls") % {"n": one.answered or 0, "all": one.wanted or 0}
     mean = one.mean(shown) or 0.0
     text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
-    return text, gettext("%(n)d in %(times)d") % {"n": one.calls(shown) or 0, "times": one.times}
+    # Of a weekday as a whole, days are counted instead of hours.
+    title = gettext("Calls: %(n)d, days: %(times)d") if one.hour < 0 else gettext("Calls: %(n)d, hours: %(times)d")
+    return text, title % {"n": one.calls(shown) or 0, "times": one.times}
 
 
 def _query_of(hour: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:
