@@ -35,8 +35,8 @@ def readings(text: str) -> list[Reading]:
         part = {"part": text[:40]}
         by_correlation = Q(correlation_id__startswith=text) & ~Q(correlation_id="")
         ways += [
-            Reading(Q(call_uuid__startswith=text), _("with a call_uuid that begins with “%(part)s”") % part),
-            Reading(by_correlation, _("with a correlation_id that begins with “%(part)s”") % part),
+            Reading(Q(call_uuid__startswith=text), _("call_uuid begins with “%(part)s”") % part),
+            Reading(by_correlation, _("correlation_id begins with “%(part)s”") % part),
         ]
     return ways
 
@@ -44,20 +44,20 @@ def readings(text: str) -> list[Reading]:
 def callers(text: str) -> list[Reading]:
     """Return the ways to read a text as a caller: a whole number, its beginning, its last digits."""
     if phones.is_withheld(text):
-        return [Reading(Q(caller_id_number=""), _("from callers who withheld their number"), is_selective=False)]
+        return [Reading(Q(caller_id_number=""), _("number withheld"), is_selective=False)]
     number, beginnings = phones.e164(text), phones.beginnings(text)
     compared = phones.comparable(text)
     ways = []
     if number and number not in beginnings:
         beginnings = [number, *beginnings]
     for beginning in beginnings:
-        words = _("from a number that begins with %(part)s") % {"part": phones.spaced(beginning)}
+        words = _("caller's number begins with %(part)s") % {"part": phones.spaced(beginning)}
         ways.append(Reading(Q(caller_id_number__startswith=beginning), words))
     if ending := phones.ending(text):
-        words = _("from a number that ends in %(part)s") % {"part": ending}
+        words = _("caller's number ends in %(part)s") % {"part": ending}
         ways.append(Reading(~Q(caller_id_number="") & Q(caller_reversed__startswith=ending[::-1]), words))
     if not number and not (beginnings and text.startswith(("+", "0"))):
-        words = _("from the caller “%(part)s”") % {"part": compared[:40]}
+        words = _("caller is “%(part)s”") % {"part": compared[:40]}
         ways.append(Reading(Q(caller_id_number=compared), words))
     return ways
 
@@ -78,6 +78,5 @@ def narrowed(calls: CallQuerySet, ways: Sequence[Reading]) -> CallQuerySet:
 
 
 def in_words(ways: Sequence[Reading]) -> str:
-    """Return a description of the calls that are searched for."""
-    words = [way.words for way in ways]
-    return _(" or ").join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    """List the ways in which calls were searched for."""
+    return "; ".join(way.words for way in ways)

@@ -108,7 +108,7 @@ def _text(silences: list[Silence]) -> str:
             "moment": periods.moment_label(one.since),
             "zone": settings.TIME_ZONE,
         }
-        parts.append(f"{one.number}\n{since}\n{usual}")
+        parts.append("\n".join([str(one.number), since, usual]))
     parts.append(
         gettext(
             "What to do: Call the number. If it does not answer, or if your call does not appear in Calltally, check "

@@ -63,7 +63,7 @@ def test_every_page_says_that_the_database_is_down_and_how_many_posts_wait(staff
         assert answer.status_code == 503
         assert int(answer["Retry-After"]) > 0
         assert "The database does not answer" in page
-        assert "Calltally keeps every post" in page
+        assert "Calltally keeps all messages" in page
         assert 'http-equiv="refresh"' in page
         assert answer["Cache-Control"] == "private, no-store"
         assert "Content-Security-Policy" in answer.headers
@@ -75,7 +75,7 @@ def test_every_page_says_that_the_database_is_down_and_how_many_posts_wait(staff
 
 def test_posts_that_wait_are_counted_on_the_page(staff, away, spool, monkeypatch):
     monkeypatch.setattr(unavailable, "_waiting", (time.monotonic() + 60, 12))
-    assert "12 posts are waiting here now." in staff.get("/reports/").content.decode()
+    assert "12 messages are waiting." in staff.get("/reports/").content.decode()
 
 
 def test_a_form_that_was_sent_is_reported_as_not_saved_and_is_not_sent_again(client, away, spool):

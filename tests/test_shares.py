@@ -176,10 +176,10 @@ def refused(path, why, method="get"):
 @pytest.mark.parametrize(
     ("path", "why", "status", "says"),
     [
-        ("/reports/?by=day&from=2026-01-01", ShareRefusal.PAGES, 503, "Too many pages are being loaded right now"),
-        ("/admin/", ShareRefusal.PAGES, 503, "Too many pages are being loaded right now"),
-        ("/reports/calls.csv", ShareRefusal.DOWNLOADS, 429, "Too many downloads are under way right now"),
-        ("/reports/calls.csv", ShareRefusal.PERSON, 429, "Two of your downloads are still under way"),
+        ("/reports/?by=day&from=2026-01-01", ShareRefusal.PAGES, 503, "The server is busy"),
+        ("/admin/", ShareRefusal.PAGES, 503, "The server is busy"),
+        ("/reports/calls.csv", ShareRefusal.DOWNLOADS, 429, "Too many downloads are running"),
+        ("/reports/calls.csv", ShareRefusal.PERSON, 429, "Two of your downloads are still running"),
     ],
 )
 def test_a_refusal_gives_reason_and_retry_time_without_a_database(path, why, status, says):
@@ -202,7 +202,7 @@ def test_a_refusal_gives_reason_and_retry_time_without_a_database(path, why, sta
 
 def test_a_refused_form_is_not_sent_again_automatically():
     page = refused("/accounts/login/", ShareRefusal.PAGES, "post").content.decode()
-    assert "What you sent was not saved" in page
+    assert "Your changes were not saved" in page
     assert "refresh" not in page
 
 

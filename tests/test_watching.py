@@ -313,8 +313,8 @@ def test_the_page_reports_that_everything_is_ok(client, number, own_spool):
 
     page = client.get("/reports/system/").content.decode()
 
-    assert "All is well: posts are kept and counted." in page
-    assert "The newest post was received" in page
+    assert "Everything is in order. Messages are stored and counted." in page
+    assert "Last message received:" in page
 
 
 def test_the_page_reports_problems_and_what_to_do(client, number, own_spool):
@@ -324,8 +324,8 @@ def test_the_page_reports_problems_and_what_to_do(client, number, own_spool):
 
     page = client.get("/reports/system/").content.decode()
 
-    assert "2 things need you." in page
-    assert "Look whether worker, beat and broker run" in page
+    assert "2 problems need action." in page
+    assert "Check that worker, beat and broker are running" in page
     assert "1 post that could be TENIOS&#x27; was refused" in page
 
 
@@ -335,7 +335,7 @@ def test_an_unusable_spool_is_reported(client, number, settings, tmp_path):
     client.force_login(make_staff())
 
     assert (
-        "It cannot be used: without a database posts would be refused."
+        "The spool cannot be used. If the database fails, messages will be rejected."
         in client.get("/reports/system/").content.decode()
     )
     assert scrape(client)["calltally_spool_up",] == 0

@@ -156,5 +156,7 @@ class SingleDay(Hours):
         ]
 
     def __str__(self) -> str:
-        hours = gettext("closed") if self.opens_at is None else f"{self.opens_at:%H:%M} – {self.closes_at:%H:%M}"
-        return f"{date_format(self.day)} {hours}"
+        day = date_format(self.day)
+        if self.opens_at is None:
+            return gettext("%(day)s closed") % {"day": day}
+        return f"{day} {self.opens_at:%H:%M} – {self.closes_at:%H:%M}"

@@ -144,14 +144,16 @@ class Coverage:
         )
 
     def _why(self, number: DestinationNumber, post: RequestType) -> str:
-        words = {"number": number.readable, "box": BOXES[post]}
+        words = {"number": number.readable, "box": BOXES[post], "post": post.label}
         if number.arrives(post) == Arrives.OFF:
             return _("The box “%(box)s” is set to off for %(number)s.") % words
         if post == FORWARD_ANSWER:
             return _("No call to %(number)s has been answered yet, or the box “%(box)s” in TENIOS is off.") % words
         if post == INITIATE_FORWARD:
             return _("No call to %(number)s has been forwarded yet, or the box “%(box)s” in TENIOS is off.") % words
-        return _("The box “%(box)s” in TENIOS is off for %(number)s.") % words
+        return (
+            _("No message “%(post)s” has arrived for %(number)s, because the box “%(box)s” in TENIOS is off.") % words
+        )
 
 
 @dataclass(frozen=True)

@@ -321,7 +321,7 @@ def before(pair: Pair | None, kind: str = "count") -> SafeString:
     return _filled(words, value=then, change=change(pair.now, pair.then, kind))
 
 
-def _filled(words: str, **parts: object) -> SafeString:
+def _filled(words: str, **parts: str) -> SafeString:
     """Return a sentence with its named parts, all of it escaped but what is safe."""
     escaped = {name: conditional_escape(part) for name, part in parts.items()}
     return mark_safe(escape(words) % escaped)  # noqa: S308 (all of it is escaped)

@@ -33,7 +33,7 @@ def test_a_large_workbook_is_requested_and_its_page_says_when_it_is_ready(live_s
     page.goto(f"{live_server.url}/reports/calls/")
     page.locator("#export summary").click()
     page.locator("#export a[href*='.xlsx']").click()
-    page.get_by_role("button", name="Make the workbook").click()
+    page.get_by_role("button", name="Create workbook").click()
 
     expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
     progressed(state=WorkbookState.WORKING, attempts=1, rows=250_000, of_rows=1_000_000)
@@ -54,11 +54,11 @@ def test_the_pages_of_workbooks_fit_a_phone_in_every_state(live_server, sign_in)
     assert page.evaluate(STICKS_OUT) == 0
     page.goto(f"{live_server.url}/reports/files/new/?kind=calls&from=2026-01-01&to=2026-12-31")
     assert page.evaluate(STICKS_OUT) == 0
-    page.get_by_role("button", name="Make the workbook").click()
+    page.get_by_role("button", name="Create workbook").click()
     states = [
         {"state": WorkbookState.WORKING, "attempts": 1, "rows": 250_000, "of_rows": 1_000_000},
         {"state": WorkbookState.READY, "file_name": "x", "size": 105_000_000, "finished_at": timezone.now()},
-        {"state": WorkbookState.FAILED, "error": "There is no room for it on the server's disk. " * 3},
+        {"state": WorkbookState.FAILED, "error": "The server has no disk space for it. " * 3},
     ]
     job = page.url
     for fields in states:

@@ -89,7 +89,7 @@ def test_a_wrong_password_shows_an_error_and_the_right_one_signs_in(live_server,
     page.get_by_label("User name").fill("manager")
     page.get_by_label("Password", exact=True).fill("not it")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not right")
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")
 
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

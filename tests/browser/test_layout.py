@@ -124,7 +124,7 @@ def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_win
     take_call(number, 1)
 
     # The sentence stands outside of what renews itself, and is renewed with it.
-    page.get_by_role("button", name="How it is counted").focus()
+    page.get_by_role("button", name="How we calculate this").focus()
     page.clock.run_for(11_000)
     page.wait_for_load_state("networkidle")
     expect(page.locator("#sentence .tip")).to_be_visible()
@@ -139,7 +139,7 @@ def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_win
 def test_prints_show_every_column_in_light_colours_with_zone_and_time(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD, width=390, scheme="dark")
     page.goto(f"{live_server.url}/reports/calls/")
-    hidden = page.locator("#t-list thead th", has_text="Lasted")
+    hidden = page.locator("#t-list thead th", has_text="Duration")
     expect(hidden).not_to_be_visible()
 
     page.emulate_media(media="print")

@@ -21,9 +21,9 @@ WINDOWS = [(1440, 900), (390, 844)]
 def test_the_link_of_a_missed_target_leads_to_the_service_level(live_server, sign_in, width, height):
     furnish()
     page = sign_in(STAFF, PASSWORD, width=width, height=height)
-    notice = page.locator(".notices li", has_text=f"Service level of {LONG}")
+    notice = page.locator(".notices li", has_text=f"{LONG}: service level")
 
-    notice.get_by_role("link", name="Show me").click()
+    notice.get_by_role("link", name="View").click()
 
     page.wait_for_url("**/reports/numbers/**#service-level")
     page.wait_for_selector("html[data-ready]")
@@ -41,5 +41,5 @@ def test_the_first_screen_of_a_number_shows_its_service_level(live_server, sign_
 
     tiles = page.locator(".figure-tiles .figure-tile")
     names = [text.strip() for text in tiles.locator(".figure-name .term").all_inner_texts()]
-    assert names == ["Offered", "Answered", "Missed", "Abandoned", "Service level", "Time to answer"]
+    assert names == ["Calls", "Answered", "Not answered", "Hung up before ringing", "Service level", "Waiting time"]
     assert tiles.nth(4).locator(".figure-value").evaluate(IN_SIGHT)

@@ -31,7 +31,7 @@ def test_by_default_posts_from_foreign_addresses_are_accepted_and_flagged(client
     assert [event.flags for event in CallEvent.objects.order_by("ingest_id")] == [[f"foreign_address {STRANGER}"], []]
     client.force_login(make_staff())
     assert f"came from {STRANGER}, which is not listed" in client.get("/reports/").content.decode()
-    assert f"It came from {STRANGER}" in client.get(Call.objects.get().get_absolute_url()).content.decode()
+    assert f"The message came from {STRANGER}" in client.get(Call.objects.get().get_absolute_url()).content.decode()
 
 
 def test_mode_off_does_not_flag_addresses(client, number):

@@ -26,26 +26,26 @@ from tests.reports.scenario import ANSWER, BERLIN, DAY, END, FORWARD, PEOPLE, Li
 Period = tuple[date, date] | tuple[date, date, str]
 
 KEYS = {label: outcome for outcome, label in LABELS.items()} | {
-    "Offered": "offered",
+    "Calls": "offered",
     "Lost": "lost",
     "Service level": "service_level",
-    "Time to answer": "time_to_answer",
-    "Ring time": "ring",
+    "Waiting time": "time_to_answer",
+    "Ringing time": "ring",
     "Talk time": "talk",
 }
 TIMES = {"time_to_answer": "wait_s", "ring": "ring_s", "talk": "talk_s"}
 BLOCK_KEYS = {
     "Blocks": "blocks",
     "Calls": "block_calls",
-    "Last in call": "last_in_call",
-    "Of these, lost": "block_lost",
+    "Last block": "last_in_call",
+    "Lost here": "block_lost",
 }
 BLOCK_LABELS = {
     "ANNOUNCEMENT": "Announcement",
     "SAY": "Spoken text",
-    "ROUTINGPLAN": "Inner plan",
-    "COLLECT_DIGITS": "Digits",
-    "BRIDGE": "Forward",
+    "ROUTINGPLAN": "Sub-plan",
+    "COLLECT_DIGITS": "Key input",
+    "BRIDGE": "Forwarding",
 }
 FORWARDED = {"tried", "tried_first", "answered_by"}
 OUTCOME_OF_FIGURE = {
@@ -119,7 +119,7 @@ def hold_total(table: Table) -> None:
     assert table.foot, f"{table.name} has counts and no total"
     counted = [name for name in table.headers if any(row[name].links for row in table.rows if name in row)]
     for name in counted:
-        if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls tried")}:
+        if (table.name, name) in {("t-blocks", "Calls"), ("t-destinations", "Calls")}:
             assert table.total[name].text == "–"  # one call may pass several types, or try several destinations
             continue
         assert table.total[name].count == sum(row[name].count or 0 for row in table.rows), (table.name, name)
@@ -288,7 +288,7 @@ def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, wher
             assert cell.text == str(unclassified), (where, name)
             led = [(link.figure, link.calls) for link in cell.links]
             assert led == [("unclassified", unclassified)] * bool(unclassified), (where, name)
-        elif name == "Open or unknown":
+        elif name == "Ongoing or unknown":
             hold_open_or_unknown(cell, lines, stretch, where)
         else:
             assert name in KEYS, f"no truth is reckoned for the column {name}"
@@ -297,7 +297,9 @@ def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, wher
 
 
 def hold_open_or_unknown(cell: Cell, lines: Sequence[Line], stretch: Stretch, where: object) -> None:
-    parts = [(figure(lines, stretch, key), word) for key, word in (("in_progress", "open"), ("end_unknown", "unknown"))]
+    parts = [
+        (figure(lines, stretch, key), word) for key, word in (("in_progress", "ongoing"), ("end_unknown", "unknown"))
+    ]
     words = [f"{part.words} {word}" for part, word in parts if part.value]
     assert cell.text == ("".join(words) or "0"), where
     assert [(link.figure, link.calls) for link in cell.links] == [
@@ -320,7 +322,7 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         value, small, beneath = page.figures[labels[key]]
         wanted = figure(lines, whole, key)
         assert value == wanted.words, (page.address, wanted)
-        mean = "mean" if key in expected.TIMES and wanted.value is not None else ""
+        mean = "average" if key in expected.TIMES and wanted.value is not None else ""
         assert small == (share(wanted, lines, whole) if key in OUTCOMES else mean), (page.address, key)
         words, numbers, of = compared(lines, days, key)
         assert beneath == words + usual(lines, period, key), (page.address, key)
@@ -329,7 +331,7 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
     if any(numbers < of for numbers, of in counted) and len(lines) > 1:
         fewest, most = min(numbers for numbers, _of in counted), max(numbers for numbers, _of in counted)
         span = str(most) if fewest == most else f"{fewest} to {most}"
-        said = f"Compared: {span} of {max(of for _n, of in counted)} numbers, those measured in both periods"
+        said = f"{span} of {max(of for _n, of in counted)} numbers are compared (measured in both periods)"
     assert page.said["compared"] == said, page.address
 
 
@@ -395,7 +397,7 @@ def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) 
 def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     """Return what is usual on these weekdays: the average of counts, or the share or average of all their calls."""
     words = usual_of(lines, weeks_before(lines, period), key)
-    return "" if words == "–" else f", usual {words}"
+    return "" if words == "–" else f", usual: {words}"
 
 
 def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
@@ -412,7 +414,7 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
 
     Also how many numbers these are, and for how many the figure is shown."""
     if days is None:
-        return "before –", 0, 0
+        return "vs. previous period: –", 0, 0
     now, then = days
     shown = [
         line
@@ -422,8 +424,8 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
     both = [line for line in shown if is_compared(line, now, then, key)]
     new, old = figure(both, now, key), figure(both, then, key)
     if not both or old.value is None:
-        return "before –", len(both), len(shown)
-    text = f"before {old.words}"
+        return "vs. previous period: –", len(both), len(shown)
+    text = f"vs. previous period: {old.words}"
     if new.value is not None and old.value:
         text += f", {change(new, old)}"
     return text, len(both), len(shown)
@@ -455,14 +457,15 @@ def hold_sentence(page: Page, lines: Sequence[Line], period: Period) -> None:
     reached, lost = figure(lines, stretch, "reached"), figure(lines, stretch, "lost")
     assert page.lead.startswith(f"{calls} call{'s' * (calls != 1)} "), page.lead
     if reached.value is not None:
-        said = f"we reached {reached.words.rstrip('*')}; {lost.value} {'was' if lost.value == 1 else 'were'} lost."
+        lost_words = "1 call was lost." if lost.value == 1 else f"{lost.value} calls were lost."
+        said = f"We reached {reached.words.rstrip('*')} of callers who wanted to speak to someone. {lost_words}"
         assert said in page.lead
         led = [link.calls for link in page.links if link.figure == "lost" and not link.table]
         assert led == [lost.value] * bool(lost.value), page.address
     elif reached.why == "not measured":
-        assert "How many of them we reached is not measured:" in page.lead
+        assert "How many callers we reached is not measured." in page.lead
     elif reached.why:
-        assert "the plan itself serves the callers" in page.lead
+        assert "These calls are handled automatically" in page.lead
     else:
         assert "reached" not in page.lead
 
@@ -471,7 +474,7 @@ def hold_chart(page: Page, lines: Sequence[Line], period: Period, grain: str) ->
     """Check the table below the chart: a row for each interval, a column for each outcome that applies."""
     table, whole = page.table("t-calls"), expected.days(*period)
     pieces = expected.cut(*period, grain)
-    hold_columns(table, lines, whole, ["Offered"], first=False)
+    hold_columns(table, lines, whole, ["Calls"], first=False)
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
         hold_row(row, lines, piece, (page.address, piece))

@@ -35,12 +35,12 @@ from tests.reports.scenario import (
 OUTCOMES = ("answered", "served_in_plan", "missed", "abandoned", "short", "in_progress", "end_unknown")
 LABELS = {
     "answered": "Answered",
-    "served_in_plan": "Served in plan",
-    "missed": "Missed",
-    "abandoned": "Abandoned",
+    "served_in_plan": "Handled automatically",
+    "missed": "Not answered",
+    "abandoned": "Hung up before ringing",
     "short": "Short call",
-    "in_progress": "In progress",
-    "end_unknown": "End unknown",
+    "in_progress": "Ongoing",
+    "end_unknown": "Outcome unknown",
     "callback": "Callback",
 }
 LOST = ("missed", "abandoned")

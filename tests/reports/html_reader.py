@@ -46,7 +46,7 @@ class Cell:
     def count(self) -> int | None:
         """The sum of its counts; None if it has other text."""
         numbers = re.findall(r"\d+", self.text)
-        return sum(map(int, numbers)) if re.fullmatch(r"[\d\s*]+|(\d+\s*(open|unknown)\s*)+", self.text) else None
+        return sum(map(int, numbers)) if re.fullmatch(r"[\d\s*]+|(\d+\s*(ongoing|unknown)\s*)+", self.text) else None
 
 
 @dataclass

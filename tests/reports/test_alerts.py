@@ -65,16 +65,16 @@ def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbo
     tasks.tell_silences()
 
     assert told(mailoutbox) == [
-        ("anna@example.com", "Calltally: 2 numbers are silent"),
-        ("bert@example.com", "Calltally: Berlin is silent"),
-        ("staff@example.com", "Calltally: 2 numbers are silent"),
+        ("anna@example.com", "Calltally: 2 numbers receive no calls"),
+        ("bert@example.com", "Calltally: Berlin receives no calls"),
+        ("staff@example.com", "Calltally: 2 numbers receive no calls"),
     ]
     (of_bert,) = [mail for mail in mailoutbox if mail.to == ["bert@example.com"]]
     assert of_bert.from_email == SENDER
     assert "Berlin (+49 30 111)" in of_bert.body
-    assert "Silent since " in of_bert.body
-    assert "calls more." in of_bert.body
-    assert "call the number" in of_bert.body
+    assert "No calls received since " in of_bert.body
+    assert "calls were expected since then." in of_bert.body
+    assert "Call the number" in of_bert.body
     assert "https://calls.example.com/reports/coverage/" in of_bert.body
     assert "Hamburg" not in of_bert.body
     assert "17012345678" not in of_bert.body  # the caller
@@ -203,7 +203,7 @@ def test_the_mail_is_sent(settings):
     (mail,) = server.mails
     assert "To: staff@example.com" in mail
     assert f"From: {SENDER}" in mail
-    assert "Subject: Calltally: Berlin is silent" in mail
+    assert "Subject: Calltally: Berlin receives no calls" in mail
     assert "Berlin (+49 30 111)" in mail
 
 
@@ -244,9 +244,9 @@ def test_a_refused_recipient_does_not_stop_other_mails(settings, caplog):
 @pytest.mark.parametrize(
     ("sends", "wrong", "says"),
     [
-        (True, "", "Set up: who looks after a number is told once"),
-        (False, "", "Not set up: that a number fell silent stands on the pages alone."),
-        (False, "EMAIL_URL", "None is sent: what EMAIL_URL says cannot be used."),
+        (True, "", "Mail is set up. The managers of a number get one mail"),
+        (False, "", "Mail is not set up. Only the pages show that a number receives no calls."),
+        (False, "EMAIL_URL", "No mail is sent because the value of EMAIL_URL is not valid."),
     ],
 )
 def test_the_page_for_staff_says_whether_mail_is_set_up(client, settings, sends, wrong, says):

@@ -69,8 +69,8 @@ def test_a_post_that_no_longer_arrives_while_others_do_has_stopped():
     (one,) = [one for one in post_arrivals.of_numbers([number])[number] if one.needs_somebody]
 
     assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
-    assert "has sent no CALL_END since" in one.says
-    assert one.advice == "Tick ‘at the end of the plan’ in the routing of +49 221 55400300."
+    assert "from TENIOS since" in one.says
+    assert one.advice == "Tick the box “at the end of the plan” in the routing plan of +49 221 55400300 in TENIOS."
 
 
 def usual_week(number, calls_an_hour, weeks=4):
@@ -93,7 +93,7 @@ def test_a_number_is_silent_if_its_own_weeks_predict_calls():
 
     assert silence.number == busy
     assert 12 <= silence.usual <= 20
-    assert "Busy is silent: no post since" in silence.says
+    assert "Busy: no calls received since" in silence.says
     call(busy, "CALL_START", at=timezone.now(), uuid="again")
     assert not post_arrivals.silent([busy, quiet], timezone.now())
 
@@ -105,11 +105,11 @@ def test_the_page_says_what_to_tick_and_what_is_not_measured(client):
 
     page = client.get("/reports/coverage/").content.decode()
 
-    assert "1 thing keeps figures from being whole." in page
-    assert "Tick ‘when a forward starts’ in the routing of +49 221 55400300." in page
+    assert "1 number sends incomplete data." in page
+    assert "Tick the box “when a forward starts” in the routing plan of +49 221 55400300 in TENIOS." in page
     assert "<i>not measured</i>: Answered" in page
     overview = client.get("/reports/").content.decode()
-    assert "Hotline never sends INITIATE_FORWARD." in overview
+    assert f"Hotline: the message “{RequestType.INITIATE_FORWARD.label}” from TENIOS never arrives." in overview
     assert f"/reports/coverage/#n-{number.pk}" in overview
 
 

@@ -132,7 +132,7 @@ def test_without_the_box_nothing_is_measured_and_the_page_says_what_to_tick(clie
     client.force_login(make_staff())
     page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
     assert "Not measured yet" in page
-    assert "is off for +49 221 55400300" in page
+    assert "is set to off for +49 221 55400300" in page
 
 
 def test_answers_alone_are_shown_where_only_they_arrive(number):
@@ -203,7 +203,7 @@ def test_counts_lead_to_their_calls_also_where_a_number_is_left_out(client, busy
     roll_up()
     client.force_login(make_staff())
     page = client.get(f"/reports/forwards/?{QUERY}{chosen}").content.decode()
-    assert "is off for +49 221 55400301" in page
+    assert "is set to off for +49 221 55400301" in page
     found = links(page)
     assert {key for key, _calls, _href in found} == {"tried", "forward_answers", "handovers"}
     for key, calls, href in found:
@@ -216,7 +216,7 @@ def test_a_list_of_a_destination_shows_the_filter_and_can_be_widened(client, bus
     client.force_login(make_staff())
     page = client.get(f"/reports/calls/?{QUERY}&tried=SIP_USER:1001&answered_by=EXTERNALNUMBER:%2B492212345678")
     text = page.content.decode()
-    assert "tried at 1001, answered by +49 221 2345678" in text
+    assert "Tried at 1001, Answered by +49 221 2345678" in text
     assert f'href="?{QUERY.replace("&", "&amp;")}"' in text
 
 
@@ -262,8 +262,8 @@ def test_single_destinations_are_for_staff_unless_switched_on(client, busy, sett
     manager = make_user(numbers=[busy])
     assert may_see(client, make_staff())
     assert not may_see(client, manager)
-    assert "only staff see them" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
-    assert "By course of the call" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "Only administrators see single destinations" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "By ringing order" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
 
     settings.FORWARDS_FOR_MANAGERS = True
     assert may_see(client, manager)
@@ -328,7 +328,7 @@ def test_the_calls_of_one_destination_of_a_small_group_are_never_listed(client, 
             f"{QUERY}&weeks=1",
         ):
             address = f"/reports/calls/?{narrow}&{name}=SIP_USER:1001"
-            why = "days that follow each other" if "weeks" in narrow else "at least 3 of them were tried"
+            why = "consecutive days" if "weeks" in narrow else "at least 3 of them were tried"
             assert why in client.get(address).content.decode(), narrow
             for file in ("calls.csv", "calls.xlsx"):
                 assert client.get(address.replace("calls/", file)).status_code == 400, narrow
@@ -388,7 +388,7 @@ def test_an_answer_after_the_end_is_counted(number):
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
 def test_managers_do_not_list_the_calls_of_one_destination(client, busy, settings, name):
     client.force_login(make_user(numbers=[busy]))
-    assert "for staff only" in client.get(f"/reports/calls/?{name}=SIP_USER:1001").content.decode()
+    assert "Only administrators can list" in client.get(f"/reports/calls/?{name}=SIP_USER:1001").content.decode()
     assert client.get(f"/reports/calls.csv?{name}=SIP_USER:1001").status_code == 400
     settings.FORWARDS_FOR_MANAGERS = True
     assert listed(client, f"/reports/calls/?{name}=SIP_USER:1001")

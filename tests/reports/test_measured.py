@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from calls.models import RequestType
 from reports.counting import rollups
 from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
@@ -145,9 +146,7 @@ def test_a_box_that_is_off_is_not_measured_even_where_posts_came():
         "ring": (10.0, "MEASURED"),
     }
     assert row["talk"].missing == ("CALL_END",)
-    assert row["talk"].reason == (
-        "The box ‘at the end of the plan’ is off for +49 221 55400300: CALL_END is set not to arrive."
-    )
+    assert row["talk"].reason == ("The box “at the end of the plan” is set to off for +49 221 55400300.")
 
 
 def test_until_the_first_answer_the_reason_leaves_open_why():
@@ -159,7 +158,7 @@ def test_until_the_first_answer_the_reason_leaves_open_why():
 
     assert (cell.state, cell.missing) == (CellState.NOT_MEASURED, ("FORWARD_ANSWER",))
     assert cell.reason == (
-        "FORWARD_ANSWER has never arrived for +49 221 55400300: nobody has answered yet, or the box is off."
+        "No call to +49 221 55400300 has been answered yet, or the box “when a forward is answered” in TENIOS is off."
     )
 
 
@@ -172,7 +171,8 @@ def test_a_post_that_was_never_seen_names_its_box():
 
     assert (len(found), found.left_out, found.total.state) == (0, 1, CellState.NOT_MEASURED)
     assert found.total.reason == (
-        "BLOCK_END has never arrived for +49 221 55400300: the box ‘after each block’ is off."
+        "No message “Block ended” has arrived for +49 221 55400300, because the box “after each block” in TENIOS is "
+        "off."
     )
 
 
@@ -214,7 +214,7 @@ def test_a_total_where_no_number_is_measured_is_not_measured():
 
     assert (cell.value, cell.state, cell.left_out) == (None, CellState.NOT_MEASURED, 2)
     assert "2 numbers" in cell.reason
-    assert "FORWARD_ANSWER" in cell.reason
+    assert str(RequestType.FORWARD_ANSWER.label) in cell.reason
 
 
 def test_figures_of_forwards_do_not_apply_if_none_is_expected_or_sent():

@@ -137,7 +137,7 @@ def test_the_filter_stays_while_others_change(client, week):
     page = client.get(f"/reports/?{WEEK}&opening=inside").content.decode()
     assert page.count("opening=inside") > 10
     assert '<input type="hidden" name="opening" value="inside">' in page
-    assert "Inside opening hours" in page
+    assert "During opening hours" in page
 
 
 def test_the_filter_is_not_offered_where_no_number_has_hours(client):
@@ -161,7 +161,7 @@ def test_a_number_without_hours_is_always_open(client):
 
 @pytest.mark.parametrize("address", ["/reports/", "/reports/when/", "/reports/calls/"])
 def test_an_opening_nobody_knows_is_said(client, week, address):
-    assert "none of: all, inside, outside" in client.get(f"{address}?opening=maybe").content.decode()
+    assert "Valid values: all, inside, outside" in client.get(f"{address}?opening=maybe").content.decode()
 
 
 @pytest.mark.parametrize("name", ["counts.csv", "blocks.csv", "calls.csv", "planner.csv", "counts.xlsx"])

@@ -61,7 +61,7 @@ def test_the_home_page_leads_to_the_overview_or_to_sign_in(client):
 def test_signing_in_says_what_went_wrong_and_leads_on(client):
     make_user("mona")
     answer = client.post("/accounts/login/", {"username": "mona", "password": "no"})
-    assert "Name or password is not right" in answer.content.decode()
+    assert "The user name or password is wrong" in answer.content.decode()
     answer = client.post("/accounts/login/", {"username": "mona", "password": PASSWORD, "next": "/reports/calls/"})
     assert answer["Location"] == "/reports/calls/"
     assert client.post("/accounts/logout/")["Location"] == "/accounts/login/"
@@ -127,8 +127,8 @@ def test_the_overview_counts_and_links_to_exactly_the_calls_it_counts(client):
         answer = client.get(page)
         html = answer.content.decode()
         assert re.search(r'<b><a href="[^"]+" data-figure="offered" data-calls="3">3</a> calls</b>', html)
-        assert re.search(r'<a href="[^"]+" data-figure="lost" data-calls="2">2</a> were lost', html)
-        assert 'we reached <span class="nowrap">33 %' in html
+        assert re.search(r'<a href="[^"]+" data-figure="lost" data-calls="2">2</a> calls were lost', html)
+        assert 'We reached <span class="nowrap">33 %' in html
         counts = re.findall(r'<a href="(/reports/calls/\?[^"]+)"[^>]* data-calls="(\d+)">', html)
         assert len(counts) > 8
         for href, count in counts:
@@ -142,7 +142,7 @@ def test_what_is_not_measured_is_shown_with_the_reason_and_never_as_0(client):
     user = make_user(numbers=[number])
     html = sign_in(client, user).get("/reports/").content.decode()
     assert "not measured" in html
-    assert "FORWARD_ANSWER has never arrived" in html
+    assert "has been answered yet, or the box “" in html
     assert "/admin/" not in html
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
     assert f"/admin/calls/destinationnumber/{number.pk}/change/" in html
@@ -152,7 +152,7 @@ def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     number = make_number(label="Ansage", expects_forward=False)
     counted(number, "CALL_START", "CALL_END")
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
-    assert "Does not apply" in html
+    assert "Not applicable" in html
     assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-posts"')[0]
 
 
@@ -160,14 +160,14 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
     number = make_number()
     counted(number, "CALL_START", "CALL_END")
     sign_in(client, make_user(numbers=[number]))
-    there = f'<a href="/reports/coverage/#n-{number.pk}">Coverage</a>'
+    there = f'<a href="/reports/coverage/#n-{number.pk}">Data quality</a>'
     html = client.get(f"/reports/numbers/{number.pk}/").content.decode()
     tips = re.findall(r'<span class="tip" role="tooltip" id="tip-nm-[^>]*>(.*?)</span></span>', html)
     assert len(tips) > 5
     assert all(there in tip for tip in tips)
     assert html.count(there) > len(tips)  # the service level, the blocks
     assert f'id="n-{number.pk}"' in client.get("/reports/coverage/").content.decode()
-    assert '<a href="/reports/coverage/">Coverage</a>' in client.get("/reports/when/").content.decode()
+    assert '<a href="/reports/coverage/">Data quality</a>' in client.get("/reports/when/").content.decode()
 
 
 def test_a_target_that_is_met_exactly_is_reached(client):
@@ -184,7 +184,7 @@ def test_a_target_that_is_met_exactly_is_reached(client):
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/?from={day}&to={day}").content.decode()
 
     assert "<b>58 %</b>" in html
-    assert "The aim of 58 % is reached." in html
+    assert "The target of 58 % is reached." in html
 
 
 def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
@@ -201,7 +201,7 @@ def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
     sign_in(client, make_staff())
     table = html_reader.page(client, f"/reports/numbers/{number.pk}/?from={day}&to={day}").table("t-talk")
 
-    assert {row["Talked"].text: row["Calls"].text for row in table.rows} == {
+    assert {row["Talk time"].text: row["Calls"].text for row in table.rows} == {
         "up to 1 min": "1",
         "1 to 2 min": "2",
         "2 to 3 min": "0",
@@ -229,7 +229,7 @@ def test_an_invalid_filter_shows_an_error(client):
     counted(make_number(), "CALL_START", "CALL_END")
     sign_in(client, make_staff())
     answer = client.get("/reports/?from=yesterday")
-    assert "is no day we know" in answer.content.decode()
+    assert "is not a valid date" in answer.content.decode()
     fields = {attrs["id"]: attrs for tag, attrs in tags(answer) if tag == "input" and "id" in attrs}
     assert fields["from"]["aria-invalid"] == "true"
     assert "autofocus" in fields["from"]
@@ -411,7 +411,7 @@ def test_an_error_page_says_so_in_words_and_leads_back(client):
     answer = client.get("/nowhere/")
     assert answer.status_code == 404
     html = answer.content.decode()
-    assert "There is nothing at this address" in html
+    assert "This page does not exist" in html
     assert 'href="/reports/"' in html
 
 

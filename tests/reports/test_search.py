@@ -99,10 +99,10 @@ def test_a_search_stays_within_the_numbers_that_a_person_may_see(client, number)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0171 55", "No calls from a number that begins with +49 171 55."),
-        ("+49 171 55", "No calls from a number that begins with +49 171 55."),
-        ("5555", "from a number that ends in 5555, from the caller “5555”, with a call_uuid that begins with “5555”"),
-        ("Empfang", "No calls from the caller “Empfang”"),
+        ("0171 55", "Searched for: caller&#x27;s number begins with +49 171 55."),
+        ("+49 171 55", "Searched for: caller&#x27;s number begins with +49 171 55."),
+        ("5555", "caller&#x27;s number ends in 5555; caller is “5555”; call_uuid begins with “5555”"),
+        ("Empfang", "Searched for: caller is “Empfang”"),
     ],
 )
 def test_an_empty_result_says_what_was_searched(client, number, text, words):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 LIMIT = django_settings.AXES_FAILURE_LIMIT
 DOORS = ("/accounts/login/", "/admin/login/")
-TOO_MANY = "Too many tries."
+TOO_MANY = "Too many attempts."
 
 
 def attempt(client, username="mona", password="wrong", door=DOORS[0], **environ):
@@ -38,7 +38,7 @@ def test_a_name_is_locked_from_any_address_and_the_page_says_what_to_do(client, 
     assert answer["Retry-After"] == "900"
     page = answer.content.decode()
     assert TOO_MANY in page
-    assert "For 15 minutes nobody can sign in" in page
+    assert "is blocked for 15 minutes" in page
     assert attempt(client, password=PASSWORD, door=door).status_code == 429
 
 

@@ -23,7 +23,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from calls.models import Call, DestinationNumber
+from calls.models import Call, DestinationNumber, RequestType
 from reports.figures.definitions import FIGURES
 from tests.conftest import and_in_full
 from tests.reports import expected, html_reader, scenario
@@ -231,7 +231,7 @@ def hold_service_level(page: Page, line: Line, whole: Stretch) -> None:
         return
     in_time = round(level.value * level.whole)
     words = level.words.rstrip("*")
-    wanted = f"{words} = answered within 20 s {in_time} ÷ answered, missed or abandoned {level.whole}"
+    wanted = f"{words} = answered within 20 s {in_time} ÷ answered or lost {level.whole}"
     assert page.formula == wanted, page.address
 
 
@@ -281,7 +281,7 @@ def hold_times(page: Page, line: Line, whole: Stretch, then: Stretch) -> None:
     spread = page.table("t-classes")
     for key in ("time_to_answer", "ring"):
         name, each = {v: k for k, v in KEYS.items()}[key], seconds_of(line, whole, key)
-        counted = {row["Took"].text: row[name].text for row in spread.rows}
+        counted = {row["Duration"].text: row[name].text for row in spread.rows}
         assert counted == {label: str(sum(above < second <= to for second in each)) for label, above, to in CLASSES}, (
             page.address,
             key,
@@ -304,10 +304,10 @@ def hold_levels(page: Page, line: Line, period: Period, by: str) -> None:
 
 def hold_level(row: dict[str, Cell], level: Figure, where: object) -> None:
     assert row["Service level"].text == level.words, where
-    assert row["Aim"].text == "80 %"
+    assert row["Target"].text == "80 %"
     in_time = "–" if level.value is None else str(round(level.value * level.whole))
     assert row["In time"].text == in_time, where
-    assert row["Of"].text == ("–" if level.whole is None else str(level.whole)), where
+    assert row["Of calls"].text == ("–" if level.whole is None else str(level.whole)), where
 
 
 def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
@@ -317,8 +317,8 @@ def hold_peaks(page: Page, line: Line, period: Period, by: str) -> None:
     wanted = [most_at_once(line, piece) for piece in pieces]
     assert bool(tables) == any(wanted)
     for table in tables:
-        assert [row["At most"].text for row in table.rows] == [str(most) for most in wanted], page.address
-        assert [[link.calls for link in row["At most"].links] for row in table.rows] == [[n] * bool(n) for n in wanted]
+        assert [row["Peak"].text for row in table.rows] == [str(most) for most in wanted], page.address
+        assert [[link.calls for link in row["Peak"].links] for row in table.rows] == [[n] * bool(n) for n in wanted]
 
 
 def hold_weeks(page: Page, line: Line, period: Period) -> None:
@@ -338,13 +338,13 @@ def hold_weeks(page: Page, line: Line, period: Period) -> None:
 
 def hold_boxes(page: Page, line: Line) -> None:
     """Since when each of the five posts arrives, or that it does not."""
-    (boxes,) = [table for table in page.tables if table.headers == ["Post", "Arrives"]]
+    (boxes,) = [table for table in page.tables if table.headers == ["Message from TENIOS", "Arrives"]]
     for kind in KINDS:
         since = expected.arrives_from(line, kind)
         words = f"since {since.astimezone(BERLIN):%a %-d %b %Y, %H:%M}" if since != NEVER else "not yet"
         if line.settings.get(kind.lower()) == "off":
-            words = "off, as set"
-        assert boxes.named(kind)["Arrives"].text == words
+            words = "set to off"
+        assert boxes.named(str(RequestType(kind).label))["Arrives"].text == words
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -376,13 +376,14 @@ def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> No
                 occurred = sum(days_of.values()) if not weekday else days_of[weekday]
             else:
                 occurred = sum(times[day, hour] for day in ([weekday] if weekday else range(1, 8)))
-            hold_hour(cell, here, occurred, figure(lines, whole, show), (page.address, weekday, hour))
+            unit = "days" if hour is None else "hours"
+            hold_hour(cell, here, (occurred, unit), figure(lines, whole, show), (page.address, weekday, hour))
     most = max(
         ((day, hour) for day in range(1, 8) for hour in hours if times[day, hour]),
         key=lambda at: sum((call.day.isoweekday(), call.hour) == at for call in calls) / times[at],
     )
-    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-    assert page.lead.startswith(f"Busiest is {names[most[0] - 1]}, {most[1]:02} – {most[1] + 1:02}.")
+    names = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+    assert page.lead.startswith(f"Most calls came on {names[most[0] - 1]}, {most[1]:02}:00–{most[1] + 1:02}:00.")
 
 
 def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
@@ -394,23 +395,25 @@ def hours_asked_for(lines: Sequence[Line], period: Period) -> list[datetime]:
     ]
 
 
-def hold_hour(cell: Cell, here: list[Scripted], occurred: int, whole: Figure, where: object) -> None:
+def hold_hour(cell: Cell, here: list[Scripted], times: tuple[int, str], whole: Figure, where: object) -> None:
+    occurred, unit = times
     if whole.why:
         assert (cell.text, cell.title) == ("–", "not measured"), where
         return
     if not occurred:
-        assert (cell.text, cell.title, cell.links, here) == ("", "did not occur in this period", [], []), where
+        assert (cell.text, cell.title, cell.links, here) == ("", "This hour did not occur in the period", [], []), where
         return
     known = [call for call in here if expected.is_measured(call, whole.key)]
     if whole.key == "reached":
         count = sum(call.outcome == "answered" for call in known)
         wanted = count + sum(call.outcome in LOST for call in known)
-        text, title = (f"{round(count / wanted * 100)}" if wanted else "–"), f"{count} of {wanted}"
+        text, title = (f"{round(count / wanted * 100)}" if wanted else "–"), f"{count} of {wanted} calls"
     else:
         kinds = {"offered": OUTCOMES, "missed": ("missed",), "lost": LOST}[whole.key]
         count = sum(call.outcome in kinds for call in known)
         mean = count / occurred if occurred else 0
-        text, title = ("0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))), f"{count} in {occurred}"
+        text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
+        title = f"Calls: {count}, {unit}: {occurred}"
     assert (cell.text, cell.title) == (text, title), where
     led = "answered" if whole.key == "reached" else whole.key
     assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count), where
@@ -443,7 +446,7 @@ def test_the_intervals_are_correct(month, who, period, by):
 
     table = page.table("t-intervals")
     hold_columns(
-        table, lines, whole, ["Offered", "Service level", "Time to answer", "Ring time", "Talk time"], first=True
+        table, lines, whole, ["Calls", "Service level", "Waiting time", "Ringing time", "Talk time"], first=True
     )
     assert len(table.rows) == len(pieces)
     for row, piece in zip(table.rows, pieces, strict=True):
@@ -476,13 +479,15 @@ def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
         told = call.has(ANSWER)
         assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
         assert row["Number"].text == call.line.label
-        assert row["Caller"].text == ("withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), call
+        assert row["Caller"].text == ("number withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), (
+            call
+        )
         assert row["Outcome"].text == LABELS.get(expected.shown_outcome(call), "not measured"), call
-        assert row["Wait"].text == seconds(call.wait_s if told else None), call
-        assert row["Ring"].text == seconds(call.ring_s if told else None), call
-        assert row["Talk"].text == seconds(call.talk_s if told else None), call
+        assert row["Waiting"].text == seconds(call.wait_s if told else None), call
+        assert row["Ringing"].text == seconds(call.ring_s if told else None), call
+        assert row["Talking"].text == seconds(call.talk_s if told else None), call
         assert row["Last block"].text == BLOCK_LABELS.get(call.last_block, call.last_block or "–"), call
-        assert row["Forwards"].text == str(sum(step.kind == FORWARD for step in call.posted)), call
+        assert row["Attempts"].text == str(sum(step.kind == FORWARD for step in call.posted)), call
         assert row["Blocks"].text == str(len(call.blocks)), call
 
 
@@ -527,19 +532,19 @@ def test_the_page_of_a_call_shows_its_outcome_and_who_was_tried(month):
         page = html_reader.page(month.clients["staff"], f"/reports/calls/{month.calls[call.uuid]}/")
         told, shown = call.has(ANSWER), expected.shown_outcome(call)
 
-        assert page.lead.startswith(LABELS.get(shown, "not measured")), call
+        assert page.lead.startswith(LABELS.get(shown, "The outcome is not measured")), call
         if shown == "answered":
             assert f"by{call.answered_by}" in page.lead.replace(" ", ""), call
             assert f"{call.answered_by} answered" in page.happened, call
         tried = [step.detail for step in call.posted if step.kind == FORWARD]
         # Those that ring at once were posted at once: in which order is not known.
-        forwards = re.findall(r"Forward (\d+) to (\S+)", page.happened)
+        forwards = re.findall(r"Forwarding (\d+) to (\S+)", page.happened)
         assert [int(n) for n, _destination in forwards] == list(range(1, len(tried) + 1)), call
         assert sorted(destination for _n, destination in forwards) == sorted(tried), call
-        assert (f"{len(tried)} forward{'s' * (len(tried) != 1)}." in page.lead) == bool(tried), call
+        assert (f"Forwarded {len(tried)} time{'s' * (len(tried) != 1)}." in page.lead) == bool(tried), call
         assert page.figures["Started"][0] == f"{call.at:%H:%M:%S}"
-        assert page.figures["Time to answer"][0] == seconds(call.wait_s if told else None), call
-        assert page.figures["Ring time"][0] == seconds(call.ring_s if told else None), call
+        assert page.figures["Waiting time"][0] == seconds(call.wait_s if told else None), call
+        assert page.figures["Ringing time"][0] == seconds(call.ring_s if told else None), call
         assert page.figures["Talk time"][0] == seconds(call.talk_s if told else None), call
 
 
@@ -860,7 +865,7 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
     page = read(month, who, f"/reports/?{query((day, day, opening))}", (day, day, opening))
 
     today = page.table("t-today")
-    assert today.headers[0] == f"To {Stretch(until, until).clock}"
+    assert today.headers[0] == f"Until {Stretch(until, until).clock}"
     shown = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
     assert [KEYS[row[today.headers[0]].text] for row in today.rows] == shown
     for key, row in zip(shown, today.rows, strict=True):
@@ -870,7 +875,7 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
     for line in lines if expected.offered(lines, expected.days(day, day, opening)) else ():
         calls = [len(expected.offered([line], expected.days(day, day, opening))) for day in days]
         cell = page.table("t-numbers").named(line.label)["28 days"]
-        assert cell.title == f"{min(calls)} to {max(calls)} calls a day, {calls[-1]} on the last", page.address
+        assert cell.title == f"{min(calls)} to {max(calls)} calls a day, {calls[-1]} on the last day", page.address
         lowest, highest = min(cell.line), max(cell.line)
         heights = [(height - lowest) / (highest - lowest or 1) for height in cell.line]
         assert [min(calls) + round(height * (max(calls) - min(calls))) for height in heights] == calls, page.address
@@ -920,10 +925,10 @@ def test_the_comparison_with_the_previous_period_is_correct(month, monkeypatch, 
 def test_a_number_with_recent_first_posts_does_not_stop_the_comparison_of_others(month):
     page = html_reader.page(month.clients["staff"], f"/reports/?{query(AFTER_FORWARDS)}")
 
-    assert page.figures["Answered"][2].startswith("before ")
-    assert not page.figures["Answered"][2].startswith("before –")
+    assert page.figures["Answered"][2].startswith("vs. previous period: ")
+    assert not page.figures["Answered"][2].startswith("vs. previous period: –")
     # The hotline alone: sales sends no answers, the tape expects none, and the latecomer's began in the week before.
-    assert page.said["compared"] == "Compared: 1 to 4 of 4 numbers, those measured in both periods"
+    assert page.said["compared"] == "1 to 4 of 4 numbers are compared (measured in both periods)"
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -935,9 +940,9 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
     page = html_reader.page(month.clients[who], "/reports/coverage/")
     overview = html_reader.page(month.clients[who], f"/reports/?{query(MONTH)}")
 
-    things = f"{len(silences)} thing{'s' * (len(silences) != 1)} keep{'s' * (len(silences) == 1)} figures"
-    assert page.lead.startswith(things if silences else "Every post that can be told to be missing arrives.")
-    assert page.said["callout"].count("is silent") == len(silences)
+    incomplete = "1 number sends incomplete data." if len(silences) == 1 else f"{len(silences)} numbers send incomplete"
+    assert page.lead.startswith(incomplete if silences else "All expected messages from TENIOS arrive.")
+    assert page.said["callout"].count("no calls received since") == len(silences)
     for words in silences.values():
         assert words in page.said["callout"]
         assert words in overview.said["notices"]
@@ -945,12 +950,12 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
         table = page.table(f"posts-{month.numbers[line]}")
         for kind in KINDS:
             moments = came(line, kind)
-            row = table.named(kind)
-            why = "off, as set" if line.settings.get(kind.lower()) == "off" else "not yet"
+            row = table.named(str(RequestType(kind).label))
+            why = "set to off" if line.settings.get(kind.lower()) == "off" else "not yet"
             assert row["Arrives"].text == ("yes" if moments else why)
             assert row["First"].text == (said_of(min(moments)) if moments else "–"), (line, kind)
             assert row["Last"].text == (said_of(max(moments)) if moments else "–"), (line, kind)
-            assert row["Set to"].text == str(line.settings.get(kind.lower(), "automatic"))
+            assert row["Setting"].text == str(line.settings.get(kind.lower(), "automatic"))
     asked = (month.clients[who], "/reports/coverage.csv")
     hold_rows(html_reader.csv_rows(*asked), coverage_rows(PEOPLE[who], now))
     wanted = [{name: for_excel(name, text) for name, text in row.items()} for row in coverage_rows(PEOPLE[who], now)]
@@ -961,7 +966,7 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
         for line in PEOPLE[who]
     ]
     for words in filter(None, unmeasured):
-        assert f"not measured: {words}." in page.said["note"]
+        assert f"not measured: {words}" in page.said["note"]
     assert page.said["note"].count("not measured") == len([*filter(None, unmeasured)])
 
 
@@ -1010,9 +1015,7 @@ def silence_of(line: Line, now: datetime) -> str:
     usual = sum(since <= expected.quarter_hour(began) + 7 * n * DAY < now for began in calls for n in range(1, 5)) / 4
     if usual < 8:
         return ""
-    return (
-        f"{line.label} is silent: no post since {said_of(last)}, and by now it usually has {round(usual)} calls more."
-    )
+    return f"{line.label}: no calls received since {said_of(last)}; about {round(usual)} were expected."
 
 
 # --- Forwards --------------------------------------------------------------------------------------
@@ -1070,12 +1073,12 @@ def test_the_page_of_forwards_is_correct(month, settings, period, lines):
         ring = expected.clock(float(sum(one.rings) / len(one.rings))) if one.rings else "–"
         cells = [cell.text.rstrip("*") for cell in list(row.values())[1:]]
         assert cells == [str(one.attempts), str(one.tried), str(one.answers), rate, ring], (page.address, destination)
-        for name, calls in (("Calls tried", one.tried), ("Answers", one.answers)):
+        for name, calls in (("Calls", one.tried), ("Answered", one.answers)):
             assert [link.calls for link in row[name].links] == [calls] * bool(calls), (page.address, destination)
-    for name, total in (("By type", "t-types"), ("By course", "t-courses")):
+    for name, total in (("By type", "t-types"), ("By ringing order", "t-courses")):
         sums = page.table(total).total
         assert sums["Attempts"].text.rstrip("*") == str(sum(one.attempts for one in wanted.values())), name
-        assert sums["Answers"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
+        assert sums["Answered"].text.rstrip("*") == str(sum(one.answers for one in wanted.values())), name
 
     rows = html_reader.csv_rows(month.clients["staff"], f"/reports/forwards.csv?{asked}&by=day")
     for column, kind in (("attempts", "attempts"), ("answers", "answers")):

@@ -184,7 +184,7 @@ def test_a_period_without_calls_leads_to_the_last_day_that_has_some(client, traf
 
     answer = client.get("/reports/when/?from=2026-11-10&to=2026-11-10").content.decode()
 
-    assert "The last calls came on Sun 25 Oct 2026" in answer
+    assert "The last calls were on Sun 25 Oct 2026" in answer
 
 
 def test_half_hours_are_downloaded_too(client, traffic):

@@ -68,11 +68,11 @@ def test_cells_have_the_types_of_what_they_hold(client):
     assert row["E"] == ("n", "2")
     assert row["M"] == ("n", "0.5")
     said = {line["A"][1]: line["B"][1] for line in about if "B" in line}
-    assert said["Zone of all times"] == "Europe/Berlin"
+    assert said["Time zone"] == "Europe/Berlin"
     assert said["Period"] == "Tue 15 Sep 2026"
-    assert said["Cut by"] == "Hour"
+    assert said["Time steps"] == "Hour"
     assert said["offered"].startswith("All calls that came in")
-    assert said["talk_s"].startswith("Mean time from the answer")
+    assert said["talk_s"].startswith("Average time from the answer")
 
 
 def test_what_is_not_measured_has_no_cell(client):
@@ -112,7 +112,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_with_advice(client, monkeypatc
     answer = client.get("/reports/calls.xlsx")
 
     assert answer.status_code == 400
-    assert "Choose a shorter period, or take the CSV." in answer.content.decode()
+    assert "Choose a shorter period, or download the CSV." in answer.content.decode()
     assert Call.objects.count() == 3
     assert len(sheets(client.get("/reports/blocks.xlsx"))) == 2
 
