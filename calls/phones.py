@@ -187,7 +187,7 @@ def _refusal(text: str) -> str:
             )
             % named
         )
-    named["meant"] = " / ".join(readable(number) for number in meant)
+    named["meant"] = _(" or ").join(readable(number) for number in meant)
     return _("“%(text)s” is ambiguous without a 0 or a plus. Type %(meant)s if that is the number.") % named
 
 

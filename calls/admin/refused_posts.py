@@ -244,8 +244,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         try:
             result = replay.replay(queryset, meant)
         except replay.ReplayError as error:
-            text = gettext("%(error)s Try again in a minute.") % {"error": error}
-            self.message_user(request, text, messages.ERROR)
+            self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
             return
         if result.taken:
             text = ngettext(
