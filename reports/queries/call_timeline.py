@@ -13,6 +13,7 @@ from calls import posts
 from calls.ingest.sender_policy import FOREIGN
 from calls.models import Call, CallEvent, RequestType
 from reports.figures.block_types import block_label
+from reports.queries.forwards import type_label
 
 # The most posts of a call that a page shows; it says if more are left out.
 MOST_EVENTS = 500
@@ -54,6 +55,8 @@ class Happening:
     event: CallEvent
     heading: str
     detail: str
+    # TENIOS' own name of the kind of post or block, for staff.
+    code: str
     offset: timedelta
     gap: timedelta | None
     mark: str
@@ -75,12 +78,13 @@ def events_of(call: Call) -> list[Happening]:
     forwards = 0
     for event in call.events.in_order()[:MOST_EVENTS]:
         forwards += event.request_type == RequestType.INITIATE_FORWARD
-        heading, detail = _in_words(event, forwards)
+        heading, detail, code = _in_words(event, forwards)
         happenings.append(
             Happening(
                 event,
                 heading,
                 detail,
+                code,
                 event.received_at - call.first_post_at,
                 event.received_at - before if before else None,
                 MARKS.get(event.request_type, "square"),
@@ -91,22 +95,30 @@ def events_of(call: Call) -> list[Happening]:
     return happenings
 
 
-def _in_words(event: CallEvent, forwards: int) -> tuple[str, str]:
+def request_type_label(request_type: str) -> str:
+    """Return a kind of post in words; an unknown one under its own name."""
+    return str(RequestType(request_type).label) if request_type in RequestType.values else request_type
+
+
+def _in_words(event: CallEvent, forwards: int) -> tuple[str, str, str]:
+    """Return heading, detail and TENIOS' own name of an event."""
     kind = event.request_type
     if kind == RequestType.BLOCK_END:
-        return _("%(block)s ended") % {"block": block_label(event.block_type)}, event.block_type
+        return _("%(block)s ended") % {"block": block_label(event.block_type)}, "", event.block_type
     destination = event.destination or _("destination without a name")
     if kind == RequestType.INITIATE_FORWARD:
         return (
             _("Forwarding %(n)d to %(destination)s") % {"n": forwards, "destination": destination},
+            event.destination_type and type_label(event.destination_type),
             event.destination_type,
         )
     if kind == RequestType.FORWARD_ANSWER:
-        return _("%(destination)s answered") % {"destination": destination}, event.destination_type
+        words = _("%(destination)s answered") % {"destination": destination}
+        return words, event.destination_type and type_label(event.destination_type), event.destination_type
     if kind in RequestType.values:
-        return str(RequestType(kind).label), kind
+        return request_type_label(kind), "", kind
     # What we do not know keeps its own name.
-    return kind, event.block_type or event.destination
+    return kind, event.block_type or event.destination, ""
 
 
 @dataclass(frozen=True)
@@ -223,7 +235,8 @@ def _who_said(happenings: Iterable[Happening], what: Any) -> str:
     """List which value was in which kinds of post."""
     kinds: dict[str, dict[str, None]] = {}
     for happening in happenings:
-        kinds.setdefault(what(happening.event) or _("no value"), {})[happening.request_type] = None
+        kind = request_type_label(happening.request_type)
+        kinds.setdefault(what(happening.event) or _("no value"), {})[kind] = None
     return "; ".join(
         _("%(value)s in %(kinds)s") % {"kinds": ", ".join(names), "value": value} for value, names in kinds.items()
     )

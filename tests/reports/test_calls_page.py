@@ -291,7 +291,7 @@ def test_the_page_of_a_call_shows_its_course(client):
     html = client.get(Call.objects.get().get_absolute_url()).content.decode()
 
     for text in (
-        "Hotline Köln", "Answered", "22 s", "12 s", "4:18 min", "12:00:22.0", "Forward 1 to 1001", "1001 answered",
+        "Hotline Köln", "Answered", "22 s", "12 s", "4:18 min", "12:00:22.0", "Forwarding 1 to 1001", "1001 answered",
         "HELD_BY_GHOSTS", "collected_menu", "Different customer numbers.", "20000", "9.0 s after the previous message",
     ):  # fmt: skip
         assert text in html, text
