@@ -79,7 +79,10 @@ def test_hours_before_the_first_post_are_not_measured_and_say_since_when_it_came
     hours = {row.bucket.tick: row["answered"] for row in counts.by_bucket([number], TODAY, Grain.HOUR)}
 
     assert (hours["09:00"].value, hours["09:00"].state) == (None, CellState.NOT_MEASURED)
-    assert hours["09:00"].reason == "+49 221 55400300 sent no FORWARD_ANSWER before Tue 15 Sep 2026, 12:00."
+    assert hours["09:00"].reason == (
+        "Messages from TENIOS for +49 221 55400300 before Tue 15 Sep 2026, 12:00 did not include: "
+        f"{RequestType.FORWARD_ANSWER.label}."
+    )
     assert hours["11:00"].state is CellState.NOT_MEASURED
     assert (hours["12:00"].value, hours["12:00"].since) == (1, None)
     assert (hours["13:00"].value, hours["13:00"].state) == (0, CellState.MEASURED)
