@@ -95,13 +95,13 @@ def read_network(text: str) -> Network:
         network = ip_network(text.strip(), strict=False)
     except ValueError as error:
         raise ValueError(
-            f"{text.strip()!r} is no address and no network such as 192.0.2.0/24 or 2001:db8::/32"
+            f"{text.strip()!r} is not an address or a network such as 192.0.2.0/24 or 2001:db8::/32"
         ) from error
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         network = ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
     if "/" in text and network.prefixlen < network.max_prefixlen and not _is_network_address(text, network):
-        raise ValueError(f"{text.strip()} names a host within a network: write {network}, or the host alone")
+        raise ValueError(f"{text.strip()} is a host within a network. Enter {network} or only the host's address")
     return network
 
 

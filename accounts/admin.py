@@ -25,7 +25,7 @@ class ManagerAdmin(FoldedAdmin, UserAdmin):
     class Media:
         js = DATE_SCRIPTS
 
-    @admin.display(description=_("manages"))
+    @admin.display(description=_("managed numbers"))
     def managed_numbers(self, user: User) -> str:
         numbers = format_html_join(
             ", ",

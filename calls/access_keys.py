@@ -39,14 +39,17 @@ def issue_key(
     now = timezone.now()
     valid_from = valid_from or now
     if not all(EARLIEST <= moment <= LATEST for moment in (valid_from, expires_at or now)):
-        raise ValidationError(_("A key is valid between the years 2000 and 2200; leave empty for never."), code="times")
+        raise ValidationError(
+            _("Enter a time between the years 2000 and 2200. Leave the end blank if the key does not expire."),
+            code="times",
+        )
     if expires_at is not None and expires_at <= max(valid_from, now):
-        raise ValidationError(_("A key cannot expire before it is valid, or in the past."), code="expires")
+        raise ValidationError(_("A key cannot expire in the past or before it becomes valid."), code="expires")
     fingerprint = keys.fingerprint(access_key)
     known = number.access_keys.filter(fingerprint=fingerprint).first()
     if known is not None:
         raise ValidationError(
-            _("This key was issued for %(number)s before and is %(state)s. Bring another, or have one made.")
+            _("%(number)s already has this key (%(state)s). Use another key or create a new one.")
             % {"number": number.readable, "state": known.state},
             code="known",
         )
@@ -87,7 +90,7 @@ def admit_key(number: DestinationNumber, fingerprint: str, *, since: datetime) -
         return
     if known.revoked_at is not None:
         raise ValidationError(
-            _("The key %(key)s was revoked, which cannot be undone. Issue another, and enter that in TENIOS.")
+            _("The key %(key)s was revoked. This cannot be undone. Create a new key and enter it in TENIOS.")
             % {"key": known},
             code="revoked",
         )
@@ -114,7 +117,7 @@ def _lock(number: DestinationNumber) -> None:
 def _make_room(number: DestinationNumber, now: datetime) -> None:
     if _live_or_coming(number, now) >= MOST_LIVE_KEYS:
         raise ValidationError(
-            _("%(number)s has %(most)d live keys, and more are not allowed. Revoke one first.")
+            _("%(number)s already has %(most)d active keys, the maximum. Revoke one first.")
             % {"number": number.readable, "most": MOST_LIVE_KEYS},
             code="most_live_keys",
         )
@@ -128,9 +131,11 @@ def _validate_given(access_key: str, number: DestinationNumber) -> None:
     keys.validate(access_key)
     is_a_number = access_key.startswith(("+", "00")) and phones.e164(access_key)
     if is_a_number or number.e164 in {phones.e164(access_key), phones.e164(f"+{access_key}")}:
-        raise ValidationError(_("A phone number cannot be an access key: it is no secret."), code="phone")
+        raise ValidationError(
+            _("A phone number cannot be used as an access key because it is not secret."), code="phone"
+        )
     # Keys are removed from payloads by their value: if a key were a word of the posts, payloads would lose that word.
     if access_key.casefold() in posts.WORDS:
         raise ValidationError(
-            _("This is a word that TENIOS uses in its posts; it cannot be an access key."), code="word"
+            _("TENIOS uses this word in its messages, so it cannot be used as an access key."), code="word"
         )

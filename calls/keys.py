@@ -32,13 +32,13 @@ def validate(access_key: str) -> None:
     """Raise ValidationError if a key that staff entered cannot be used."""
     if len(access_key) < LEAST_LENGTH:
         raise ValidationError(
-            _("An access key needs at least %(least)d characters; this one has %(length)d.")
+            _("An access key needs at least %(least)d characters. This one has %(length)d.")
             % {"least": LEAST_LENGTH, "length": len(access_key)},
             code="short",
         )
     if access_key != access_key.strip() or not access_key.isprintable():
         raise ValidationError(
-            _("An access key cannot begin or end with a space, or hold a line break or anything else invisible."),
+            _("An access key cannot begin or end with a space or contain line breaks or other invisible characters."),
             code="spaces",
         )
 

@@ -28,7 +28,7 @@ CROSS JOIN unnest(flags) AS flag WHERE flag LIKE %s GROUP BY flag ORDER BY count
 @dataclass(frozen=True)
 class Notice:
     text: str
-    address: str = ""  # the page to see and fix it
+    address: str = ""  # the page where it can be fixed
 
 
 def for_user(user: Any) -> list[Notice]:
@@ -52,20 +52,20 @@ def _refused() -> list[Notice]:
         if row["destination_number"]:
             about["number"] = phones.readable(row["destination_number"])
             text = ngettext(
-                "%(posts)d post for %(number)s was refused: %(reason)s.",
-                "%(posts)d posts for %(number)s were refused: %(reason)s.",
+                "%(posts)d message for %(number)s was rejected. Reason: %(reason)s.",
+                "%(posts)d messages for %(number)s were rejected. Reason: %(reason)s.",
                 row["posts"],
             )
         else:
             text = ngettext(
-                "%(posts)d post that named no number was refused: %(reason)s.",
-                "%(posts)d posts that named no number were refused: %(reason)s.",
+                "%(posts)d message without a number was rejected. Reason: %(reason)s.",
+                "%(posts)d messages without a number were rejected. Reason: %(reason)s.",
                 row["posts"],
             )
         chosen = {"state": "waiting", "reason": row["reason"], "destination_number": row["destination_number"]}
         found.append(Notice(text % about, f"{page}?{urlencode(chosen)}"))
     if len(summed_up) > MOST_SHOWN:
-        found.append(Notice(gettext("More posts were refused."), f"{page}?state=waiting"))
+        found.append(Notice(gettext("More messages were rejected."), f"{page}?state=waiting"))
     return found
 
 
@@ -75,7 +75,11 @@ def _foreign() -> list[Notice]:
         rows = cursor.fetchall()
     return [
         Notice(
-            gettext("%(posts)d of the newest posts came from %(address)s, which is not listed.")
+            ngettext(
+                "%(posts)d recent message came from %(address)s, which is not in the list of sender addresses.",
+                "%(posts)d recent messages came from %(address)s, which is not in the list of sender addresses.",
+                posts,
+            )
             % {"posts": posts, "address": flag.removeprefix(FOREIGN)},
             reverse("admin:calls_senderpolicy_changelist"),
         )
@@ -87,14 +91,20 @@ def _in_spool() -> list[Notice]:
     try:
         held = intake.held_in_spool()
     except SpoolError as error:
-        return [Notice(gettext("The spool cannot be used: %(error)s.") % {"error": error})]
+        return [Notice(gettext("Messages cannot be kept on disk (%(error)s).") % {"error": error})]
     found = []
     if held.oldest_s > intake.OLD_S:
-        text = gettext(
-            "%(posts)d posts wait in the spool, the oldest for %(minutes)d minutes: see `drain_spool --show`."
+        text = ngettext(
+            "%(posts)d message has been waiting to be stored for %(minutes)d min. Run `drain_spool --show`.",
+            "%(posts)d messages are waiting to be stored, the oldest for %(minutes)d min. Run `drain_spool --show`.",
+            held.waiting,
         )
         found.append(Notice(text % {"posts": held.waiting, "minutes": held.oldest_s // 60}))
     if held.set_aside:
-        text = gettext("%(posts)d posts were taken, but the database refused them: see `drain_spool --show`.")
+        text = ngettext(
+            "%(posts)d message was accepted, but the database rejected it. Run `drain_spool --show`.",
+            "%(posts)d messages were accepted, but the database rejected them. Run `drain_spool --show`.",
+            held.set_aside,
+        )
         found.append(Notice(text % {"posts": held.set_aside}))
     return found

@@ -168,27 +168,32 @@ def _refusal(text: str) -> str:
     named = {"text": " ".join(text.split())[:40], **examples()}
     digits = _digits(text)
     if not digits:
-        return _("“%(text)s” is not a phone number. Type it as %(national)s or %(international)s.") % named
+        return _("“%(text)s” is not a phone number. Enter it in the form %(national)s or %(international)s.") % named
     if short_code(text):
         return (
             _(
-                "“%(text)s” is a short code or an extension. Type the whole number, as %(national)s or "
+                "“%(text)s” is a short code or an extension. Enter the complete number in the form %(national)s or "
                 "%(international)s."
             )
             % named
         )
     if digits.startswith(("+", "0")) or not _dials_zero(settings.PHONE_REGION):
-        return _("“%(text)s” is not a complete phone number. Type it as %(national)s or %(international)s.") % named
+        return (
+            _("“%(text)s” is not a complete phone number. Enter it in the form %(national)s or %(international)s.")
+            % named
+        )
     if not (meant := candidates(text)):
         return (
             _(
-                "“%(text)s” is ambiguous without its area code or country code. Type it with its 0, as %(national)s, "
-                "or with a plus, as %(international)s."
+                "“%(text)s” is ambiguous without its area code or country code. Enter it in the form %(national)s "
+                "or %(international)s."
             )
             % named
         )
-    named["meant"] = _(" or ").join(readable(number) for number in meant)
-    return _("“%(text)s” is ambiguous without a 0 or a plus. Type %(meant)s if that is the number.") % named
+    named |= {"meant": readable(meant[0]), "other": readable(meant[-1])}
+    if len(meant) > 1:
+        return _("“%(text)s” is ambiguous without a 0 or a plus. Did you mean %(meant)s or %(other)s?") % named
+    return _("“%(text)s” is ambiguous without a 0 or a plus. Did you mean %(meant)s?") % named
 
 
 def _with_prefixes(digits: str, prefixes: Sequence[str]) -> list[str]:

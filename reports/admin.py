@@ -35,15 +35,15 @@ from reports.queries.call_timeline import MOST_EVENTS
 
 
 class Oddness(admin.SimpleListFilter):
-    title = _("marked as")
+    title = _("flag")
     parameter_name = "marked"
 
     MARKS = {
-        "contradicting": (_("contradicting"), None),
-        "weak": (_("weakly identified"), Q(weakly_identified=True)),
-        "odd": (_("with odd posts"), Q(has_odd_posts=True)),
+        "contradicting": (_("contradictory data"), None),
+        "weak": (_("uncertain match"), Q(weakly_identified=True)),
+        "odd": (_("unusual data"), Q(has_odd_posts=True)),
         "callback": (CALLBACK_LABEL, ~Q(callback_id="")),
-        "withheld": (_("caller withheld"), Q(caller_id_number="")),
+        "withheld": (_("number withheld"), Q(caller_id_number="")),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -61,14 +61,14 @@ class Reached(admin.SimpleListFilter):
 
     Filters by outcome are on the report pages."""
 
-    title = _("course")
+    title = _("status")
     parameter_name = "course"
 
     COURSES = {
-        "open": (_("still open"), Q(ended_at=None, silent_at=None)),
+        "open": (_("ongoing"), Q(ended_at=None, silent_at=None)),
         "answered": (_("answered"), Q(answered_at__isnull=False)),
         "unanswered": (_("not answered"), Q(answered_at=None)),
-        "silent": (_("fallen silent"), Q(silent_at__isnull=False)),
+        "silent": (_("closed without end"), Q(silent_at__isnull=False)),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -116,7 +116,7 @@ class CallAdmin(ReadOnlyAdmin):
     sortable_by = ["started"]
     search_fields = ["caller_id_number"]
     search_help_text = _(
-        "Caller in any spelling, the beginning of a number or its last four digits, withheld, or the beginning of a "
+        "Caller in any spelling, the beginning or the last four digits of a number, “withheld”, or the beginning of a "
         "call_uuid or correlation_id"
     )
     fieldsets = [
@@ -127,8 +127,8 @@ class CallAdmin(ReadOnlyAdmin):
                 "fields": TIMES,
             },
         ),
-        (_("Ids"), {"fields": ["call_uuid", "correlation_id", "callback_id"]}),
-        (_("Further variables"), {"fields": ["variables"]}),
+        (_("IDs"), {"fields": ["call_uuid", "correlation_id", "callback_id"]}),
+        (_("Other variables"), {"fields": ["variables"]}),
     ]
     readonly_fields = ["caller", "outcome", "marks", "variables", *TIMES]
     actions = ["export_csv"]
@@ -148,14 +148,14 @@ class CallAdmin(ReadOnlyAdmin):
     def outcome(self, call: Any) -> Any:
         return CALLBACK_LABEL if call.callback_id else Outcome(call.outcome).label
 
-    @admin.display(description=_("marks"))
+    @admin.display(description=_("flags"))
     def marks(self, call: Call) -> str:
-        """Name what is odd about a call."""
+        """Return what is unusual about the data of a call."""
         found = [
-            (call.caller_differs, gettext("posts name different callers")),
-            (call.customer_number_differs, gettext("posts name different customer numbers")),
-            (call.weakly_identified, gettext("a post came without call_uuid")),
-            (call.has_odd_posts, gettext("odd posts")),
+            (call.caller_differs, gettext("different callers")),
+            (call.customer_number_differs, gettext("different customer numbers")),
+            (call.weakly_identified, gettext("message without call_uuid")),
+            (call.has_odd_posts, gettext("unusual data")),
         ]
         return ", ".join(mark for is_so, mark in found if is_so)
 
@@ -240,7 +240,7 @@ class CountsAdmin(ReadOnlyAdmin):
         """Export the chosen rows with the columns of the reports' CSV files; cells that are not measured are empty."""
         reach = queryset.aggregate(first=Min(self.time_field), last=Max(self.time_field))
         if reach["first"] is None:
-            text = gettext("These calls were counted again since the list was opened. Choose them again.")
+            text = gettext("These calls were counted again after the list was opened. Select them again.")
             self.message_user(request, text, messages.WARNING)
             return None
         kinds = set(queryset.order_by().values_list("is_open", flat=True))

@@ -32,7 +32,7 @@ class KeyStateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("live")), ("expired", _("expired")), ("revoked", _("revoked"))]
+        return [("live", _("active")), ("expired", _("expired")), ("revoked", _("revoked"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = timezone.now()
@@ -59,7 +59,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
     list_filter = [KeyStateFilter, "destination_number"]
     list_select_related = ["destination_number"]
     search_fields = ["last4", "destination_number__search_key", "destination_number__e164"]
-    search_help_text = _("The last four characters, or the number in any spelling")
+    search_help_text = _("Last four characters of the key, or the number in any spelling")
     fields = [
         "destination_number",
         "ends_in",
@@ -74,7 +74,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
     actions = ["revoke_keys"]
     ordering = ["destination_number", "-created_at", "-pk"]
 
-    @admin.display(description=_("ends in"), ordering="last4")
+    @admin.display(description=_("key"), ordering="last4")
     def ends_in(self, key: AccessKey) -> str:
         return str(key)
 
@@ -105,7 +105,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
     def revoke_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         chosen = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
-            text = gettext("Choose at most %(most)d keys at once.") % {"most": MOST_AT_ONCE}
+            text = gettext("Select at most %(most)d keys at once.") % {"most": MOST_AT_ONCE}
             self.message_user(request, text, messages.ERROR)
             return None
         return HttpResponseRedirect(with_query("admin:calls_accesskey_revoke", key=chosen))
@@ -126,7 +126,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
             else reverse("admin:calls_accesskey_changelist")
         )
         if not chosen:
-            self.message_user(request, gettext("There is no key left to revoke here."), messages.WARNING)
+            self.message_user(request, gettext("These keys are already revoked."), messages.WARNING)
             return HttpResponseRedirect(back)
         if request.method == "POST":
             self._revoke(request, chosen)
@@ -145,5 +145,5 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
             access_keys.revoke_key(key)
             self.log_change(request, key, "Revoked.")
             self.log_change(request, key.destination_number, f"Revoked the key that ends in {key.last4}.")
-        text = ngettext("%(count)d key is revoked.", "%(count)d keys are revoked.", len(chosen))
+        text = ngettext("%(count)d key was revoked.", "%(count)d keys were revoked.", len(chosen))
         self.message_user(request, text % {"count": len(chosen)}, messages.SUCCESS)

@@ -25,7 +25,7 @@ class KindOfPost(admin.SimpleListFilter):
     OTHER = "other"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*((kind.value, kind.value) for kind in RequestType), (self.OTHER, _("any other"))]
+        return [*((kind.value, kind.value) for kind in RequestType), (self.OTHER, _("other"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() == self.OTHER:
@@ -47,7 +47,7 @@ class CallEventAdmin(ReadOnlyAdmin):
     list_filter = [KindOfPost]
     list_select_related = ["call"]
     search_fields = ["caller_id_number"]
-    search_help_text = _("Caller in any spelling, the beginning of a number or its last four digits, or withheld")
+    search_help_text = _("Caller in any spelling, the beginning or the last four digits of a number, or “withheld”")
     # Version-7 UUIDs sort by time of receipt, and the column is indexed.
     ordering = ["-ingest_id"]
     sortable_by = ()
@@ -82,7 +82,7 @@ class CallEventAdmin(ReadOnlyAdmin):
     def of_call(self, event: CallEvent) -> str:
         return format_html('<a href="{}">{}</a>', reverse("admin:calls_call_change", args=[event.call_id]), event.call)
 
-    @admin.display(description=_("payload"))
+    @admin.display(description=_("content"))
     def pretty_payload(self, event: CallEvent) -> str:
         return format_html("<pre>{}</pre>", posts.pretty(event.payload))
 

@@ -30,12 +30,12 @@ class KeyForm(forms.Form):
     """Asks whether to generate a key or to use one that is entered in TENIOS already."""
 
     access_key = forms.CharField(
-        label=_("Own key"),
+        label=_("Use an existing key"),
         required=False,
         max_length=500,
         help_text=_(
-            "Leave empty to have one made. Fill in only a key that stands in TENIOS already: "
-            "at least 8 characters, better 20. The same key may serve several numbers."
+            "Leave blank to create a new key. Enter a key only if it is already set in TENIOS. It needs at least "
+            "8 characters; 20 or more are recommended. Several numbers can use the same key."
         ),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "class": "vTextField"}
@@ -53,10 +53,13 @@ class KeyForm(forms.Form):
 
 class IssueKeyForm(KeyForm):
     valid_from = forms.SplitDateTimeField(
-        label=_("Valid from"), required=False, widget=AdminSplitDateTime, help_text=_("Empty: from now on.")
+        label=_("Valid from"), required=False, widget=AdminSplitDateTime, help_text=_("Leave blank to start now.")
     )
     expires_at = forms.SplitDateTimeField(
-        label=_("Expires"), required=False, widget=AdminSplitDateTime, help_text=_("Empty: never.")
+        label=_("Expires"),
+        required=False,
+        widget=AdminSplitDateTime,
+        help_text=_("Leave blank if the key does not expire."),
     )
 
     def issue(self, number: DestinationNumber) -> str:
@@ -71,11 +74,11 @@ class IssueKeyForm(KeyForm):
 
 class RotateKeyForm(KeyForm):
     overlap_days = forms.IntegerField(
-        label=_("Overlap, days"),
+        label=_("Keep current keys for (days)"),
         min_value=0,
         max_value=365,
         initial=access_keys.OVERLAP.days,
-        help_text=_("How long the keys that are live now go on working. 0 ends them at once."),
+        help_text=_("The active keys stay valid for this number of days. With 0 they expire at once."),
     )
 
     def issue(self, number: DestinationNumber) -> str:
@@ -100,18 +103,18 @@ class KeyPages(admin.ModelAdmin):
             *super().get_urls(),
         ]
 
-    @admin.action(description=_("Issue keys…"), permissions=["change"])
+    @admin.action(description=_("Create keys…"), permissions=["change"])
     def issue_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self._with_chosen(request, queryset, "admin:calls_destinationnumber_issue")
 
-    @admin.action(description=_("Rotate keys…"), permissions=["change"])
+    @admin.action(description=_("Replace keys…"), permissions=["change"])
     def rotate_keys(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self._with_chosen(request, queryset, "admin:calls_destinationnumber_rotate")
 
     def _with_chosen(self, request: HttpRequest, queryset: QuerySet, name: str) -> HttpResponse | None:
         chosen = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
-            text = gettext("Choose at most %(most)d numbers at once.") % {"most": MOST_AT_ONCE}
+            text = gettext("Select at most %(most)d numbers at once.") % {"most": MOST_AT_ONCE}
             self.message_user(request, text, messages.ERROR)
             return None
         return HttpResponseRedirect(with_query(name, number=chosen))
@@ -119,13 +122,16 @@ class KeyPages(admin.ModelAdmin):
     @method_decorator(sensitive_post_parameters("access_key"))
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         return self._key_view(
-            request, IssueKeyForm, _("Issue an access key"), lambda last4: f"Issued a key that ends in {last4}."
+            request, IssueKeyForm, _("Create access key"), lambda last4: f"Created the access key ending in {last4}."
         )
 
     @method_decorator(sensitive_post_parameters("access_key"))
     def rotate_view(self, request: HttpRequest) -> HttpResponse:
         return self._key_view(
-            request, RotateKeyForm, _("Rotate access keys"), lambda last4: f"Rotated to a key that ends in {last4}."
+            request,
+            RotateKeyForm,
+            _("Replace access keys"),
+            lambda last4: f"Replaced the access keys with the one ending in {last4}.",
         )
 
     def _key_view(
@@ -136,7 +142,7 @@ class KeyPages(admin.ModelAdmin):
             raise PermissionDenied
         numbers = list(DestinationNumber.objects.filter(pk__in=ids_of(request, "number")[:MOST_AT_ONCE]))
         if not numbers:
-            self.message_user(request, gettext("Choose a number first."), messages.WARNING)
+            self.message_user(request, gettext("Select a number first."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:calls_destinationnumber_changelist"))
         form = form_class(request.POST or None, initial={"newest": newest_key_of(numbers)})
         context = self.admin_site.each_context(request) | {
@@ -155,7 +161,7 @@ class KeyPages(admin.ModelAdmin):
             else:
                 brought = form.cleaned_data["access_key"]
                 context |= {
-                    "title": ngettext("The new access key", "The new access keys", len(issued)),
+                    "title": ngettext("New access key", "New access keys", len(issued)),
                     "issued": issued,
                     "is_weak": bool(brought) and keys.is_weak(brought),
                 }
@@ -183,7 +189,7 @@ class KeyPages(admin.ModelAdmin):
         list(DestinationNumber.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
         if newest_key_of(numbers) != form.cleaned_data["newest"]:
             raise ValidationError(
-                gettext("A key was issued since this page was opened. Open it again if you want another one.")
+                gettext("A key was created after this page was opened. To create another one, reload the page.")
             )
         issued = []
         for number in numbers:

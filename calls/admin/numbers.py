@@ -26,7 +26,7 @@ from calls.models import BOXES, AccessKey, Call, DestinationNumber
 class NumberForm(forms.ModelForm):
     # Long enough for any spelling; the model converts it to E.164.
     e164 = forms.CharField(
-        label=_("Number"), max_length=100, help_text=_("In any spelling: 0221 4710300, +49 221 4710300.")
+        label=_("Number"), max_length=100, help_text=_("In any spelling, for example 0221 4710300 or +49 221 4710300.")
     )
 
     class Meta:
@@ -36,11 +36,11 @@ class NumberForm(forms.ModelForm):
 
 
 class HasLiveKey(admin.SimpleListFilter):
-    title = _("live key")
+    title = _("active key")
     parameter_name = "live_key"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("has one")), ("no", _("has none"))]
+        return [("yes", _("yes")), ("no", _("no"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         live = Exists(AccessKey.objects.live_at(timezone.now()).filter(destination_number=OuterRef("pk")))
@@ -55,7 +55,7 @@ class KeysOfNumber(admin.TabularInline):
     model = AccessKey
     extra = max_num = 0
     can_delete = False
-    verbose_name_plural = _("access keys: up to three live, shown once when issued")
+    verbose_name_plural = _("access keys (at most three active)")
     ordering = ["-created_at", "-pk"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -94,13 +94,13 @@ class DestinationNumberAdmin(KeyPages):
     list_display_links = ["name", "number"]
     list_filter = ["expects_forward", HasLiveKey, "opening_hours", ("managers", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["search_key", "e164", "customer_number"]
-    search_help_text = _("Label, number in any spelling, or customer number")
+    search_help_text = _("Name, number in any spelling, or customer number")
     filter_horizontal = ["managers"]
     inlines = [KeysOfNumber]
     fieldsets = [
         (None, {"fields": ["e164", "label", "customer_number"]}),
         (
-            _("How calls are judged"),
+            _("Evaluation of calls"),
             {
                 "fields": [
                     "expects_forward",
@@ -110,21 +110,22 @@ class DestinationNumberAdmin(KeyPages):
                     "opening_hours",
                 ],
                 "description": _(
-                    "A change counts the whole history of the number again, unless it is of the aim alone."
+                    "After a change, all calls of the number are counted again. The target alone changes no counts."
                 ),
             },
         ),
         (
-            _("Boxes ticked in TENIOS"),
+            _("Notifications (boxes) in TENIOS"),
             {
                 "fields": [request_type.lower() for request_type in BOXES],
                 "description": _(
-                    "Each of the five posts is a box of its own in the routing plan. Automatic counts on a post from "
-                    "the first one that arrives; off shows what rests on it as not measured."
+                    "Each of the five messages has a box of its own in the routing plan. With “automatic”, figures "
+                    "are measured from the first message of that type. With “off”, figures that need it are shown "
+                    "as not measured."
                 ),
             },
         ),
-        (_("Who sees its reports"), {"fields": ["managers"]}),
+        (_("Access to reports"), {"fields": ["managers"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -157,7 +158,7 @@ class DestinationNumberAdmin(KeyPages):
     def number(self, number: DestinationNumber) -> str:
         return number.readable
 
-    @admin.display(description=_("live keys"), ordering="live_keys")
+    @admin.display(description=_("active keys"), ordering="live_keys")
     def live_keys(self, number: Any) -> Any:
         return number.live_keys
 
@@ -208,7 +209,7 @@ class DestinationNumberAdmin(KeyPages):
         with_calls = [number for number in objs if number.calls.exists()]
         if with_calls:
             protected = [
-                gettext("the calls of %(number)s: a number with calls is kept") % {"number": number}
+                gettext("Calls of %(number)s. A number with calls cannot be deleted.") % {"number": number}
                 for number in with_calls
             ]
             return [str(number) for number in with_calls], {}, set(), protected

@@ -54,13 +54,15 @@ def error_in_lines(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
         else:
             spans.append(line.span)
     if closed and spans:
-        return gettext("%(day)s is closed all day and open too: leave one of the two.") % {"day": day}
+        return gettext("%(day)s is both closed all day and open. Remove one of the two.") % {"day": day}
     if closed > 1:
-        return gettext("%(day)s is closed twice: once is enough.") % {"day": day}
+        return gettext("%(day)s is entered twice as closed. Remove one of the two.") % {"day": day}
     for (_opens, closes), (opens, next_closes) in pairwise(sorted(spans)):
         if opens < closes:
             twice = {"day": day, "from": clock(opens), "to": clock(min(closes, next_closes))}
-            return gettext("%(day)s is given twice from %(from)s to %(to)s: lines of a day must not overlap.") % twice
+            return (
+                gettext("%(day)s is entered twice from %(from)s to %(to)s. Lines of one day must not overlap.") % twice
+            )
     return ""
 
 
@@ -123,7 +125,7 @@ class Lines(admin.TabularInline):
 class WeeklyLines(Lines):
     model = WeeklyHours
     formset = WeeklyFormSet
-    verbose_name_plural = _("weekly hours: several lines of a weekday open it several times")
+    verbose_name_plural = _("weekly hours (one line for each opening period)")
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
         return 1 if obj else 7
@@ -133,7 +135,7 @@ class SingleDays(Lines):
     model = SingleDay
     formset = SingleDaysFormSet
     extra = 1
-    verbose_name_plural = _("single days: they go before public holidays and the week")
+    verbose_name_plural = _("single days (instead of public holidays and weekly hours)")
 
 
 @admin.register(OpeningHours)
@@ -152,7 +154,7 @@ class OpeningHoursAdmin(SearchKeyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ["name", "state", "next_holidays"] if obj and obj.state else ["name", "state"]
-        description = _("A change of the hours counts the whole history of the numbers with them again.")
+        description = _("After a change of hours, all calls of the numbers with these hours are counted again.")
         return [(None, {"fields": fields, "description": description})]
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
@@ -176,7 +178,7 @@ class OpeningHoursAdmin(SearchKeyAdmin):
     def named(self, hours: OpeningHours) -> str:
         return hours.name
 
-    @admin.display(description=_("public holidays of"), ordering="state")
+    @admin.display(description=_("public holidays"), ordering="state")
     def state_name(self, hours: OpeningHours) -> str:
         return hours.get_state_display() or "-"
 

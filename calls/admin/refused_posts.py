@@ -25,56 +25,55 @@ from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
 
 # What each reason means.
 WHY = {
-    Reason.UNKNOWN_NUMBER: _("The post names a number that is not among the numbers here."),
-    Reason.UNKNOWN_KEY: _("The number is known, but no number here has the access key of this post."),
-    Reason.KEY_OVER: _("The access key is one of this number, but it had expired, was revoked or was not yet valid."),
-    Reason.KEY_OF_ANOTHER: _("The access key admits posts for another number, not for this one."),
-    Reason.NO_KEY: _("The post has no access key."),
-    Reason.NO_NUMBER: _("The post names no number, and its access key admits posts for several."),
-    Reason.FOREIGN_ADDRESS: _("The post came from an address that is not listed as a sender's address."),
-    Reason.BAD_POST: _("The post has no requestType or no variables."),
-    Reason.BAD_JSON: _("The body of the post is not valid JSON."),
-    Reason.TOO_LARGE: _("The post is larger than 64 KiB."),
-    Reason.MEDIA_TYPE: _("The post was not sent as JSON, or its body was compressed."),
+    Reason.UNKNOWN_NUMBER: _("The number in this message has not been added to Calltally."),
+    Reason.UNKNOWN_KEY: _("The number is known, but the access key in this message belongs to no number."),
+    Reason.KEY_OVER: _("The access key belongs to this number, but had expired, was revoked or was not yet valid."),
+    Reason.KEY_OF_ANOTHER: _("The access key belongs to another number."),
+    Reason.NO_KEY: _("The message has no access key."),
+    Reason.NO_NUMBER: _("The message has no number, and its access key is used for several numbers."),
+    Reason.FOREIGN_ADDRESS: _("The message came from an address that is not in the list of sender addresses."),
+    Reason.BAD_POST: _("The message has no requestType or no variables."),
+    Reason.BAD_JSON: _("The message is not valid JSON."),
+    Reason.TOO_LARGE: _("The message is larger than 64 KiB."),
+    Reason.MEDIA_TYPE: _("The message was not sent as JSON, or it was compressed."),
 }
 # What the fix page does about each reason that can be fixed from here.
 FIXES = {
-    Reason.UNKNOWN_NUMBER: _("Add this number, and admit the key"),
-    Reason.UNKNOWN_KEY: _("Admit the key for this number"),
-    Reason.KEY_OF_ANOTHER: _("Admit the key for this number"),
-    Reason.KEY_OVER: _("Let the key go on for 14 days"),
-    Reason.FOREIGN_ADDRESS: _("List this address"),
+    Reason.UNKNOWN_NUMBER: _("Add number and accept its key"),
+    Reason.UNKNOWN_KEY: _("Accept the key for this number"),
+    Reason.KEY_OF_ANOTHER: _("Accept the key for this number"),
+    Reason.KEY_OVER: _("Keep this key for 14 more days"),
+    Reason.FOREIGN_ADDRESS: _("Add address to the list"),
 }
 # What to do about each reason.
 ADVICE = {
-    Reason.UNKNOWN_NUMBER: _(
-        "If the number is yours, check its digits and add it. If it is not, nothing needs to be done."
-    ),
+    Reason.UNKNOWN_NUMBER: _("If this is your number, check its digits and add it. Otherwise you need to do nothing."),
     Reason.UNKNOWN_KEY: _(
-        "If the post is from TENIOS, admit its key, or enter the number's own key in TENIOS, in each of the five boxes."
+        "If the message is from TENIOS, accept its key, or enter this number's key in TENIOS in each of the five boxes."
     ),
     Reason.KEY_OVER: _(
-        "Let the key go on for 14 days, and enter the newest key in TENIOS meanwhile. A revoked key stays revoked: "
-        "issue a new one."
+        "Keep this key for 14 more days, and enter the newest key in TENIOS within that time. A revoked key cannot be "
+        "used again. Create a new one instead."
     ),
     Reason.KEY_OF_ANOTHER: _(
-        "If both numbers share this key, admit it for this one too. If not, enter the number's own key in TENIOS."
+        "If both numbers use this key, accept it for this number too. If not, enter this number's key in TENIOS."
     ),
     Reason.FOREIGN_ADDRESS: _(
-        "If TENIOS posts from this address, list it. Behind a proxy, check the address of the client first."
+        "If TENIOS sends from this address, add it to the list. If Calltally is behind a proxy, first check that this "
+        "is not the proxy's address."
     ),
-    Reason.NO_KEY: _("Enter the number's access key in TENIOS, in each of the five boxes."),
-    Reason.NO_NUMBER: _("Have TENIOS send destination_number, or issue each number a key of its own."),
-    Reason.BAD_POST: _("TENIOS sends both with every call. Check who else posts to this address."),
-    Reason.BAD_JSON: _("Check whether a proxy changes posts, and who else posts to this address."),
-    Reason.TOO_LARGE: _("Name fewer variables in the routing plan."),
+    Reason.NO_KEY: _("Enter the number's access key in TENIOS in each of the five boxes."),
+    Reason.NO_NUMBER: _("Let TENIOS send destination_number, or create a separate key for each number."),
+    Reason.BAD_POST: _("TENIOS sends both with every call. Check who else sends to this address."),
+    Reason.BAD_JSON: _("Check whether a proxy changes the messages, and who else sends to this address."),
+    Reason.TOO_LARGE: _("Use fewer variables in the routing plan."),
     Reason.MEDIA_TYPE: _(
-        "TENIOS sends application/json. Check whether a proxy changes posts, and who else posts to this address."
+        "TENIOS sends application/json. Check whether a proxy changes the messages, and who else sends to this address."
     ),
 }
 
 
-NO_NUMBER = _("The text is not a whole phone number and cannot be added as one: correct it where it is entered.")
+NO_NUMBER = _("This is not a complete phone number, so it cannot be added. Correct the number in TENIOS.")
 
 
 def can_be_added(post: RefusedPost) -> bool:
@@ -104,7 +103,7 @@ def numbers_meant_by(post: RefusedPost) -> list[DestinationNumber]:
 
 
 def count_for(number: DestinationNumber) -> str:
-    return gettext("Count for %(number)s") % {"number": number}
+    return gettext("Count as messages for %(number)s") % {"number": number}
 
 
 class ReplayedFilter(admin.SimpleListFilter):
@@ -112,7 +111,7 @@ class ReplayedFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("waiting", _("not counted")), ("counted", _("counted since"))]
+        return [("waiting", _("not counted")), ("counted", _("counted later"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "waiting":
@@ -151,7 +150,7 @@ class Fix:
             policy.networks = f"{policy.networks.rstrip()}\n{self.post.address}"
             policy.full_clean(exclude=["id"])
             policy.save()
-            return f"Listed {self.post.address}."
+            return f"Added {self.post.address} to the sender addresses."
         number = self.number
         if number is None and form is not None:
             number = form.save(commit=False)
@@ -159,14 +158,15 @@ class Fix:
             number.full_clean()
             number.save()
         if number is None:
-            raise ValidationError(gettext("The number is not there any more."))
+            raise ValidationError(gettext("The number was deleted in the meantime."))
         since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
         access_keys.admit_key(number, self.post.fingerprint, since=since)
         if self.is_meant:
             return (
-                f"Counted posts for {self.post.destination_number} as posts for {number.e164}, and admitted their key."
+                f"Counted messages for {self.post.destination_number} as messages for {number.e164}, "
+                "and accepted their access key."
             )
-        return "Admitted the key that refused posts came with."
+        return "Accepted the access key of rejected messages."
 
 
 @admin.register(RefusedPost)
@@ -201,7 +201,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def first_received(self, post: RefusedPost) -> str:
         return exactly(post.received_at)
 
-    @admin.display(description=_("counted since"))
+    @admin.display(description=_("counted on"))
     def counted(self, post: RefusedPost) -> str:
         return exactly(post.replayed_at)
 
@@ -209,7 +209,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def number(self, post: RefusedPost) -> str:
         return phones.readable(post.destination_number) if post.destination_number else "-"
 
-    @admin.display(description=_("body"))
+    @admin.display(description=_("content"))
     def pretty_payload(self, post: RefusedPost) -> str:
         if not post.body:
             return "-"
@@ -236,7 +236,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def has_mend_permission(self, request: HttpRequest) -> bool:
         return may_issue_keys(request)
 
-    @admin.action(description=_("Take again, and count"), permissions=["mend"])
+    @admin.action(description=_("Process again"), permissions=["mend"])
     def replay(self, request: HttpRequest, queryset: QuerySet) -> None:
         self._replay(request, queryset)
 
@@ -244,19 +244,20 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         try:
             result = replay.replay(queryset, meant)
         except replay.ReplayError as error:
-            self.message_user(request, f"{error} {gettext('Try again in a minute.')}", messages.ERROR)
+            text = gettext("The database is not accepting messages (%(error)s). Try again in a minute.")
+            self.message_user(request, text % {"error": error.reason}, messages.ERROR)
             return
         if result.taken:
             text = ngettext(
-                "%(posts)d post is taken now, and will be counted within seconds.",
-                "%(posts)d posts are taken now, and will be counted within seconds.",
+                "%(posts)d message was accepted and will be counted within seconds.",
+                "%(posts)d messages were accepted and will be counted within seconds.",
                 result.taken,
             )
             self.message_user(request, text % {"posts": result.taken}, messages.SUCCESS)
         if result.refused:
             text = ngettext(
-                "%(posts)d post is still refused: its page says why.",
-                "%(posts)d posts are still refused: their pages say why.",
+                "%(posts)d message was rejected again. Open it to see the reason.",
+                "%(posts)d messages were rejected again. Open them to see the reasons.",
                 result.refused,
             )
             self.message_user(request, text % {"posts": result.refused}, messages.WARNING)
@@ -283,7 +284,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         is_meant = number is not None
         title = count_for(number) if number else label_of_fix(post)
         if title is None:
-            self.message_user(request, gettext("There is nothing to mend here any more."), messages.WARNING)
+            self.message_user(request, gettext("This message needs no action any more."), messages.WARNING)
             return HttpResponseRedirect(back)
         number = number or DestinationNumber.objects.filter(e164=post.destination_number).first()
         fix = Fix(post, number, is_meant)

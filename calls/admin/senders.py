@@ -21,9 +21,10 @@ class SenderPolicyAdmin(admin.ModelAdmin):
             {
                 "fields": ["networks", "mode"],
                 "description": _(
-                    "TENIOS posts from 80.239.139.193. A change holds within a minute. Listed addresses are never "
-                    "slowed down; others are, once many of their posts were refused. Behind a proxy, TRUSTED_PROXIES "
-                    "must name it, or every post seems to come from there."
+                    "TENIOS sends from 80.239.139.193. A change takes effect within a minute. Addresses in the list "
+                    "have no rate limit. Other addresses are limited after many rejected messages. If Calltally is "
+                    "behind a proxy, set PROXY_SECRET or TRUSTED_PROXIES. Otherwise all messages seem to come from "
+                    "the proxy."
                 ),
             },
         )

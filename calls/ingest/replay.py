@@ -22,7 +22,11 @@ BATCH = 100
 
 
 class ReplayError(Exception):
-    """The database could not take posts. Posts that were taken before remain stored."""
+    """The database could not take posts. Posts that were taken before remain stored. `reason` is the error's name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database is not accepting posts ({reason}).")
+        self.reason = reason
 
 
 @dataclass
@@ -76,7 +80,7 @@ def _write(writer: Writer, of_batch: list[CallPost]) -> set[str]:
         try:
             answers = writer.write(part)
         except Exception as error:
-            raise ReplayError(f"The database takes no posts now ({type(error).__name__}).") from error
+            raise ReplayError(type(error).__name__) from error
         taken |= {str(post.ingest_id) for post, answer in zip(part, answers, strict=True) if answer is True}
     return taken
 

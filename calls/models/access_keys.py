@@ -18,13 +18,13 @@ class AccessKey(models.Model):
         DestinationNumber, on_delete=models.CASCADE, related_name="access_keys", verbose_name=_("number")
     )
     fingerprint = models.CharField(_("fingerprint"), max_length=64, editable=False)
-    last4 = models.CharField(_("ends in"), max_length=4, editable=False)
+    last4 = models.CharField(_("last four characters"), max_length=4, editable=False)
     valid_from = models.DateTimeField(_("valid from"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     # Derived when calls are counted, never written per post.
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(_("issued"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = querysets.AccessKeyQuerySet.as_manager()
 
@@ -36,7 +36,7 @@ class AccessKey(models.Model):
             models.UniqueConstraint(
                 name="access_key_once_per_number",
                 fields=["destination_number", "fingerprint"],
-                violation_error_message=_("This key was issued for this number before."),
+                violation_error_message=_("This number already has this access key."),
             ),
         ]
         indexes = [
@@ -46,7 +46,7 @@ class AccessKey(models.Model):
 
     def __str__(self) -> str:
         # A key that was admitted from refused posts is known only by its fingerprint.
-        return f"…{self.last4}" if self.last4 else gettext("as TENIOS sent it")
+        return f"…{self.last4}" if self.last4 else gettext("as received from TENIOS")
 
     def is_live(self) -> bool:
         return keys.is_live(timezone.now(), self.valid_from, self.expires_at, self.revoked_at)
@@ -59,4 +59,4 @@ class AccessKey(models.Model):
             return gettext("revoked")
         if keys.is_over(now, self.expires_at):
             return gettext("expired")
-        return gettext("live") if self.valid_from <= now else gettext("not yet valid")
+        return gettext("active") if self.valid_from <= now else gettext("not yet valid")

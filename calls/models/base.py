@@ -16,9 +16,9 @@ class RequestType(models.TextChoices):
 
     CALL_START = "CALL_START", _("Call started")
     BLOCK_END = "BLOCK_END", _("Block ended")
-    INITIATE_FORWARD = "INITIATE_FORWARD", _("Forward started")
-    FORWARD_ANSWER = "FORWARD_ANSWER", _("Forward answered")
-    CALL_END = "CALL_END", _("Plan ended")
+    INITIATE_FORWARD = "INITIATE_FORWARD", _("Forwarding started")
+    FORWARD_ANSWER = "FORWARD_ANSWER", _("Forwarding answered")
+    CALL_END = "CALL_END", _("Call ended")
 
 
 # The place of each of the five boxes in TENIOS' portal, in the order in which their posts arrive.

@@ -36,18 +36,20 @@ class Call(models.Model):
     correlation_id = models.TextField("correlation_id", blank=True)
     callback_id = models.TextField("callback_id", blank=True)
 
-    first_post_at = models.DateTimeField(_("started"), help_text=_("Receipt of the earliest post"))
-    last_post_at = models.DateTimeField(_("last post"))
+    first_post_at = models.DateTimeField(_("started"), help_text=_("When the earliest message was received"))
+    last_post_at = models.DateTimeField(_("last message"))
     call_start_at = models.DateTimeField(_("call started"), null=True, help_text=_("First CALL_START"))
     forwarded_at = models.DateTimeField(_("forwarded"), null=True, help_text=_("First INITIATE_FORWARD"))
     answered_at = models.DateTimeField(_("answered"), null=True, help_text=_("First FORWARD_ANSWER"))
     ended_at = models.DateTimeField(_("ended"), null=True, help_text=_("Last CALL_END"))
-    silent_at = models.DateTimeField(_("fell silent"), null=True, help_text=_("No post for the number's limit"))
+    silent_at = models.DateTimeField(
+        _("closed without end"), null=True, help_text=_("No message was received within the number's time limit.")
+    )
     # Where the call was counted before an older post moved it; set by the statement that moves it.
     moved_from = models.DateTimeField(null=True, editable=False)
 
     caller_id_number = models.TextField(
-        _("caller"), blank=True, help_text=_("In E.164 where it is a phone number; blank if withheld")
+        _("caller"), blank=True, help_text=_("Phone numbers are in E.164 format. Blank if withheld.")
     )
     customer_number = models.TextField(_("customer number"), blank=True)
     # [rank, received_at, ingest_id, caller, customer number] of the post that decides caller and customer number: the
@@ -60,10 +62,10 @@ class Call(models.Model):
     customer_number_least = models.TextField(null=True, editable=False)  # noqa: DJ001
     customer_number_greatest = models.TextField(null=True, editable=False)  # noqa: DJ001
     weakly_identified = models.BooleanField(
-        _("weakly identified"), default=False, help_text=_("A post of it came without call_uuid")
+        _("uncertain match"), default=False, help_text=_("A message of this call has no call_uuid.")
     )
     has_odd_posts = models.BooleanField(
-        _("odd posts"), default=False, help_text=_("A post of it had unknown, missing or odd fields")
+        _("unusual data"), default=False, help_text=_("A message of this call has unknown, missing or invalid fields.")
     )
 
     objects = querysets.CallQuerySet.as_manager()
@@ -112,7 +114,7 @@ class Call(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.call_uuid or self.correlation_id or gettext("call without id")
+        return self.call_uuid or self.correlation_id or gettext("call without ID")
 
     def get_absolute_url(self) -> str:
         return reverse("call", args=[self.pk])
@@ -144,22 +146,22 @@ class CallEvent(models.Model):
         verbose_name=_("access key"),
     )
     received_at = models.DateTimeField(_("received"))
-    request_type = models.TextField("requestType", help_text=_("As TENIOS sent it"))
+    request_type = models.TextField("requestType", help_text=_("As sent by TENIOS"))
     block_type = models.TextField("blockType", blank=True)
     destination = models.TextField("destination", blank=True)
     destination_type = models.TextField("destinationType", blank=True)
     destination_number = models.TextField(_("number as received"), blank=True)
     caller_id_number = models.TextField(_("caller as received"), blank=True)
     customer_number = models.TextField(_("customer number"), blank=True)
-    flags = ArrayField(models.TextField(), default=list, blank=True, help_text=_("What was odd about the post"))
+    flags = ArrayField(models.TextField(), default=list, blank=True, help_text=_("Unusual data in the message"))
     # ASCII JSON without the access key; NUL and lone surrogates are escaped.
-    payload = models.TextField(_("payload"))
+    payload = models.TextField(_("content"))
 
     objects = querysets.CallEventQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("event")
-        verbose_name_plural = _("events")
+        verbose_name = _("message from TENIOS")
+        verbose_name_plural = _("messages from TENIOS")
         get_latest_by = "received_at"
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ def validate_e164(text: str) -> None:
     except phones.NotANumber as error:
         raise ValidationError(str(error), code="e164") from error
     if number != text:
-        raise ValidationError(_("Type the number as %(number)s."), code="e164", params={"number": number})
+        raise ValidationError(_("Enter the number as %(number)s."), code="e164", params={"number": number})
 
 
 class DestinationNumber(WithSearchKey):
@@ -44,45 +44,52 @@ class DestinationNumber(WithSearchKey):
         max_length=16,
         unique=True,
         validators=[validate_e164],
-        error_messages={"unique": _("This number is here already.")},
+        error_messages={"unique": _("This number already exists.")},
     )
-    label = models.CharField(_("label"), max_length=100, blank=True, help_text=_("What people call it: Hotline Köln"))
+    label = models.CharField(_("name"), max_length=100, blank=True, help_text=_("For example, Hotline Köln."))
     customer_number = models.CharField(
         _("customer number"),
         max_length=40,
         blank=True,
-        help_text=_("Your number at TENIOS. A post that says another is taken and flagged."),
+        help_text=_("Your TENIOS customer number. Messages with a different one are accepted and flagged."),
     )
     expects_forward = models.BooleanField(
-        _("expects a forward"),
+        _("calls go to people"),
         default=True,
         help_text=_(
-            "Off for a number that only plays announcements or takes messages: its calls are served in the plan."
+            "Turn off for a number that only plays announcements or records voicemail. Its calls then count as "
+            "handled automatically."
         ),
     )
     short_call_s = models.PositiveIntegerField(
-        _("short call below"),
+        _("count as short call under"),
         default=5,
         validators=[MaxValueValidator(3600)],
-        help_text=_("Seconds. A shorter call that nobody answered counts as short; 0 turns this off."),
+        help_text=_("Seconds. A shorter call that was not answered counts as a short call. 0 turns this off."),
     )
     service_level_s = models.PositiveIntegerField(
-        _("service level within"),
+        _("answer within"),
         default=20,
         validators=[MinValueValidator(1), MaxValueValidator(3600)],
-        help_text=_("Seconds from the start of the call to the answer."),
+        help_text=_(
+            "Seconds from the start of a call to its answer. The service level is the share of calls answered in time."
+        ),
     )
     silent_after_h = models.PositiveIntegerField(
-        _("silent after"),
+        _("close calls without end after"),
         default=4,
         validators=[MinValueValidator(1), MaxValueValidator(168)],
-        help_text=_("Hours without a post after which a call counts as over."),
+        help_text=_("Hours. A call without an end is closed when no message has arrived for this time."),
     )
     call_start = models.CharField(_("call started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
     block_end = models.CharField(_("block ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
-    initiate_forward = models.CharField(_("forward started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
-    forward_answer = models.CharField(_("forward answered"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
-    call_end = models.CharField(_("plan ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
+    initiate_forward = models.CharField(
+        _("forwarding started"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC
+    )
+    forward_answer = models.CharField(
+        _("forwarding answered"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC
+    )
+    call_end = models.CharField(_("call ended"), max_length=9, choices=Arrives, default=Arrives.AUTOMATIC)
     opening_hours = models.ForeignKey(
         "OpeningHours",
         verbose_name=_("opening hours"),
@@ -90,22 +97,22 @@ class DestinationNumber(WithSearchKey):
         blank=True,
         on_delete=models.PROTECT,
         related_name="numbers",
-        help_text=_("Reports tell calls inside them from calls outside. Without any, the number is always open."),
+        help_text=_("Reports can show calls during or outside opening hours. Without them, the number is always open."),
     )
     service_level_aim = models.PositiveSmallIntegerField(
-        _("service level aimed at"),
+        _("target"),
         null=True,
         blank=True,
         default=80,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_("Percent of calls to answer within that time; none where blank."),
+        help_text=_("Percent of calls to answer within that time. Leave blank for no target."),
     )
     managers = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("managers"),
         blank=True,
         related_name="destination_numbers",
-        help_text=_("Who sees the reports of this number. Staff see every number."),
+        help_text=_("Managers see the reports of this number. Staff see every number."),
     )
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
 
@@ -126,12 +133,12 @@ class DestinationNumber(WithSearchKey):
             models.CheckConstraint(
                 name="destination_number_is_e164",
                 condition=Q(e164__regex=r"^\+[1-9][0-9]{1,14}$"),
-                violation_error_message=_("Type the number with its country code, as +49 221 4710300."),
+                violation_error_message=_("Enter the number with its country code, for example +49 221 4710300."),
             ),
             models.CheckConstraint(
                 name="destination_number_silent_after",
                 condition=Q(silent_after_h__gte=1, silent_after_h__lte=168),
-                violation_error_message=_("A number is silent after 1 to 168 hours."),
+                violation_error_message=_("Enter 1 to 168 hours."),
             ),
         ]
 

@@ -22,7 +22,7 @@ from calls.models.changed_quarter_hours import ChangedQuarterHour
 def validate_quarter_hour(clock: time) -> None:
     if clock.minute % 15 or clock.second or clock.microsecond:
         raise ValidationError(
-            _("Calls are counted by quarter-hours: write a full, quarter or half hour, such as 08:15."), code="quarter"
+            _("Calls are counted by quarter-hour. Enter a time on the quarter-hour, such as 08:15."), code="quarter"
         )
 
 
@@ -33,14 +33,14 @@ class OpeningHours(WithSearchKey):
         _("name"),
         max_length=100,
         unique=True,
-        error_messages={"unique": _("Opening hours of this name are here already.")},
+        error_messages={"unique": _("Opening hours with this name already exist.")},
     )
     state = models.CharField(
-        _("public holidays of"),
+        _("public holidays"),
         max_length=2,
         choices=list(opening_hours.STATES.items()),
         blank=True,
-        help_text=_("Closed on them. Without a state they are days like others."),
+        help_text=_("Closed on the public holidays of this state. Without a state, they are normal days."),
     )
 
     objects = querysets.SearchKeyQuerySet.as_manager()
@@ -90,7 +90,7 @@ class Hours(models.Model):
         if self.opens_at is not None and self.closes_at is not None and self.span[0] >= self.span[1]:
             raise ValidationError(
                 {
-                    "closes_at": _("Closes at %(to)s, before it opens at %(from)s. Over midnight, write two lines.")
+                    "closes_at": _("%(to)s is not later than %(from)s. For hours past midnight, enter two lines.")
                     % {"to": f"{self.closes_at:%H:%M}", "from": f"{self.opens_at:%H:%M}"}
                 }
             )
@@ -114,12 +114,14 @@ class WeeklyHours(Hours):
             models.CheckConstraint(
                 name="weekly_hours_weekday",
                 condition=Q(weekday__gte=1, weekday__lte=7),
-                violation_error_message=_("Weekdays are 1, Monday, to 7, Sunday."),
+                violation_error_message=_("Enter a weekday from 1 (Monday) to 7 (Sunday)."),
             ),
             models.CheckConstraint(
                 name="weekly_hours_in_order",
                 condition=Q(opens_at__lt=F("closes_at")) | Q(closes_at=time()),
-                violation_error_message=_("Hours close after they open. Over midnight, write two lines."),
+                violation_error_message=_(
+                    "The closing time must be later than the opening time. For hours past midnight, enter two lines."
+                ),
             ),
         ]
 
@@ -133,7 +135,7 @@ class SingleDay(Hours):
     opening_hours = models.ForeignKey(OpeningHours, on_delete=models.CASCADE, related_name="days")
     day = models.DateField(_("day"))
     opens_at = models.TimeField(
-        _("from"), null=True, blank=True, validators=[validate_quarter_hour], help_text=_("blank: closed all day")
+        _("from"), null=True, blank=True, validators=[validate_quarter_hour], help_text=_("Blank if closed all day")
     )
     closes_at = models.TimeField(
         _("to"), null=True, blank=True, validators=[validate_quarter_hour], help_text=_("00:00 is midnight")
@@ -151,7 +153,7 @@ class SingleDay(Hours):
                 | Q(opens_at__isnull=False, closes_at__isnull=False)
                 & (Q(opens_at__lt=F("closes_at")) | Q(closes_at=time())),
                 # Hours that close before they open have their own message, at their field.
-                violation_error_message=_("Write both times, or neither where it is closed all day."),
+                violation_error_message=_("Enter both times, or leave both blank if closed all day."),
             ),
         ]
 

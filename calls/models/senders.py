@@ -17,9 +17,9 @@ TENIOS_NETWORKS = "80.239.139.193"
 class SenderMode(models.TextChoices):
     """What happens to a post from an address that is not listed."""
 
-    OFF = "off", _("take it, and say nothing")
-    REPORT = "report", _("take it, and flag it")
-    ENFORCE = "enforce", _("refuse it, and keep it to be counted later")
+    OFF = "off", _("accept")
+    REPORT = "report", _("accept and flag")
+    ENFORCE = "enforce", _("reject, and keep for later")
 
 
 def validate_networks(text: str) -> None:
@@ -29,7 +29,7 @@ def validate_networks(text: str) -> None:
         raise ValidationError(f"{error}.", code="network") from error
     if not networks:
         raise ValidationError(
-            _("Without any address nobody could post. TENIOS posts from %(address)s.") % {"address": TENIOS_NETWORKS},
+            _("Enter at least one address. TENIOS sends from %(address)s.") % {"address": TENIOS_NETWORKS},
             code="none",
         )
 
@@ -37,27 +37,29 @@ def validate_networks(text: str) -> None:
 class SenderPolicy(models.Model):
     """The addresses that posts may come from. There is at most one row; without it the defaults apply."""
 
-    mode = models.CharField(_("a post from elsewhere"), max_length=7, choices=SenderMode, default=SenderMode.REPORT)
+    mode = models.CharField(
+        _("messages from other addresses"), max_length=7, choices=SenderMode, default=SenderMode.REPORT
+    )
     networks = models.TextField(
-        _("addresses of the sender"),
+        _("addresses of TENIOS"),
         default=TENIOS_NETWORKS,
         validators=[validate_networks],
-        help_text=_("One a line, such as 192.0.2.1 or 192.0.2.0/24; what follows a # is a remark."),
+        help_text=_("One per line, such as 192.0.2.1 or 192.0.2.0/24. Text after # is a comment."),
     )
 
     class Meta:
-        verbose_name = _("sender's address")
-        verbose_name_plural = _("sender's address")
+        verbose_name = _("sender addresses")
+        verbose_name_plural = _("sender addresses")
         constraints = [
             models.CheckConstraint(
                 name="sender_policy_is_one",
                 condition=Q(id=1),
-                violation_error_message=_("The senders' addresses are one row: change that one."),
+                violation_error_message=_("There is only one list of sender addresses. Change that one."),
             )
         ]
 
     def __str__(self) -> str:
-        return gettext("From where posts may come")
+        return gettext("Sender addresses")
 
     @classmethod
     def current(cls) -> SenderPolicy:

@@ -32,11 +32,11 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
     expect(staff.get_by_role("heading", name="Add your number")).to_be_visible()
     staff.get_by_role("link", name="Add a number").click()
     staff.get_by_label("Number:", exact=True).fill("0221 4710300")
-    staff.get_by_label("Label:").fill("Hotline Köln")
+    staff.get_by_label("Name:", exact=True).fill("Hotline Köln")
     staff.get_by_role("button", name="Save", exact=True).click()
 
     # Saving leads to its first key, which is shown once.
-    staff.get_by_role("button", name="Issue", exact=False).first.click()
+    staff.get_by_role("button", name="Create access key").click()
     key = staff.locator("#access-key-1").inner_text()
     assert len(key) >= 20
     staff.reload()

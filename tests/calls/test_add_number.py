@@ -92,10 +92,10 @@ def test_a_short_key_is_accepted_with_a_warning():
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["hello"], "is not a phone number. Type it as"),
+        (["hello"], "is not a phone number. Enter it in the form"),
         (["+4922155400300", "--key", "short"], "at least 8 characters"),
         (["+4922155400300", "--key", ""], "The access key is empty"),
-        (["+4922155400300", "--key", "+4922155400300"], "phone number cannot be an access key"),
+        (["+4922155400300", "--key", "+4922155400300"], "phone number cannot be used as an access key"),
         (["+4922155400300", "--label", "x" * 101], "at most 100 characters"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_fourth_live_key_is_refused_with_a_message():
     for _ in range(access_keys.MOST_LIVE_KEYS):
         make_key(number)
 
-    with pytest.raises(CommandError, match="3 live keys"):
+    with pytest.raises(CommandError, match="3 active keys"):
         add_number(number.e164, "--key", "brought-key-0123456789")
 
 

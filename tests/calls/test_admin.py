@@ -78,7 +78,7 @@ def test_an_invalid_number_is_refused_with_one_message_that_says_what_to_type(st
 
 @pytest.mark.parametrize(
     ("e164", "said"),
-    [("Hotline", "Type it as 0221 4710300"), ("0221 554 00 300", "This number is here already.")],
+    [("Hotline", "Enter it in the form 0221 4710300"), ("0221 554 00 300", "This number already exists.")],
 )
 def test_an_invalid_or_existing_number_is_refused_with_a_message(staff, e164, said):
     make_number()
@@ -109,7 +109,7 @@ def test_a_number_that_is_sent_twice_in_parallel_is_added_once(client):
     second.join()
 
     assert answers[0].status_code == 200
-    assert "This number is here already." in answers[0].content.decode()
+    assert "This number already exists." in answers[0].content.decode()
     assert DestinationNumber.objects.count() == 1
 
 
@@ -162,7 +162,7 @@ def test_a_number_with_calls_cannot_be_deleted_and_the_page_says_why(client):
         client.post(f"{NUMBERS}{number.pk}/delete/", {"post": "yes"}),
         client.post(NUMBERS, {"action": "delete_selected", "_selected_action": [number.pk], "post": "yes"}),
     ):
-        assert "a number with calls is kept" in answer.content.decode()
+        assert "A number with calls cannot be deleted." in answer.content.decode()
     assert DestinationNumber.objects.count() == 1
     # Its calls belong to it, so it cannot be changed either.
     client.post(f"{NUMBERS}{number.pk}/change/", SETTINGS | {"e164": OTHER})
@@ -214,7 +214,7 @@ def test_a_form_that_is_sent_twice_issues_one_key(staff):
 
     assert len(keys_shown(first)) == 1
     assert keys_shown(second) == []
-    assert "A key was issued since this page was opened" in second.content.decode()
+    assert "A key was created after this page was opened" in second.content.decode()
     assert number.access_keys.count() == 1
 
 
@@ -228,8 +228,8 @@ def test_a_short_key_that_staff_enter_is_accepted_with_a_warning(staff):
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ({"access_key": "short"}, "at least 8 characters; this one has 5"),
-        ({"access_key": E164}, "A phone number cannot be an access key"),
+        ({"access_key": "short"}, "at least 8 characters. This one has 5"),
+        ({"access_key": E164}, "A phone number cannot be used as an access key"),
         ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00"}, "A key cannot expire"),
         ({"expires_at_0": "soon"}, "Enter a valid date"),
     ],
@@ -247,7 +247,7 @@ def test_one_key_for_many_numbers_is_all_or_nothing(staff):
         make_key(numbers[1])
 
     refused = ask(staff, ISSUE, *numbers, access_key="brought-key-0123456789")
-    assert "has 3 live keys" in refused.content.decode()
+    assert "already has 3 active keys" in refused.content.decode()
     assert not numbers[0].access_keys.exists()
 
     numbers[1].access_keys.first().delete()

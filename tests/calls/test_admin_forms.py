@@ -21,7 +21,7 @@ OTHER = "+4930123456"
 KEY = "a-key-that-stands-in-tenios"
 REQUIRED = "This field is required."
 CHOICE = "Select a valid choice. {} is not one of the available choices."
-QUARTER = "Calls are counted by quarter-hours: write a full, quarter or half hour, such as 08:15."
+QUARTER = "Calls are counted by quarter-hour. Enter a time on the quarter-hour, such as 08:15."
 
 
 class Errors(HTMLParser):
@@ -102,10 +102,10 @@ def between(least, most):
 
 
 ARRIVES = ("call_start", "block_end", "initiate_forward", "forward_answer", "call_end")
-NO_NUMBER = "“{}” is not a phone number. Type it as 0221 4710300 or +49 221 4710300."
-BOTH_TIMES = "Write both times, or neither where it is closed all day."
-EARLY = "Closes at 08:00, before it opens at 12:00. Over midnight, write two lines."
-TENIOS = "Without any address nobody could post. TENIOS posts from 80.239.139.193."
+NO_NUMBER = "“{}” is not a phone number. Enter it in the form 0221 4710300 or +49 221 4710300."
+BOTH_TIMES = "Enter both times, or leave both blank if closed all day."
+EARLY = "08:00 is not later than 12:00. For hours past midnight, enter two lines."
+TENIOS = "Enter at least one address. TENIOS sends from 80.239.139.193."
 NUL = "Null characters are not allowed."
 
 # (rule, form, message): every rule of a model that a form can violate, and each way to violate it.
@@ -114,7 +114,7 @@ CASES = [
     ("DestinationNumber.e164 validate_e164", number(e164="Hotline"), NO_NUMBER.format("Hotline")),
     ("DestinationNumber.e164 max_length", number(e164="+49" + "2" * 40), None),
     ("DestinationNumber.e164 max_length", number(e164="x" * 120), None),
-    ("DestinationNumber.e164 unique", number(e164="0221 55400300"), "This number is here already."),
+    ("DestinationNumber.e164 unique", number(e164="0221 55400300"), "This number already exists."),
     ("DestinationNumber.e164 required", number(e164=""), REQUIRED),
     ("DestinationNumber.label max_length", number(label="x" * 101), at_most(100, 101)),
     ("DestinationNumber.label max_length", number(label="x\0"), NUL),
@@ -144,7 +144,7 @@ CASES = [
         number(opening_hours=99),
         "Select a valid choice. That choice is not one of the available choices.",
     ),
-    ("OpeningHours.name unique", hours(name="Office hours"), "Opening hours of this name are here already."),
+    ("OpeningHours.name unique", hours(name="Office hours"), "Opening hours with this name already exist."),
     ("OpeningHours.name required", hours(name=" "), REQUIRED),
     ("OpeningHours.name max_length", hours(name="x" * 101), at_most(100, 101)),
     ("OpeningHours.state choice", hours(state="XX"), CHOICE.format("XX")),
@@ -170,7 +170,7 @@ CASES = [
     (
         "SenderPolicy.networks validate_networks",
         senders(networks="192.0.2.300"),
-        "'192.0.2.300' is no address and no network such as 192.0.2.0/24 or 2001:db8::/32.",
+        "'192.0.2.300' is not an address or a network such as 192.0.2.0/24 or 2001:db8::/32.",
     ),
     ("SenderPolicy.networks required", senders(networks=""), REQUIRED),
     ("SenderPolicy.mode choice", senders(mode="never"), CHOICE.format("never")),
@@ -178,7 +178,7 @@ CASES = [
     (
         "AccessKey.access_key_once_per_number",
         key(access_key=KEY),
-        "This key was issued for +49 221 55400300 before and is live. Bring another, or have one made.",
+        "+49 221 55400300 already has this key (active). Use another key or create a new one.",
     ),
     ("AccessKey.valid_from required", key(valid_from_0="soon", valid_from_1="08:00"), "Enter a valid date."),
     ("AccessKey.valid_from required", key(valid_from_0="2026-12-24", valid_from_1="8 h"), "Enter a valid time."),

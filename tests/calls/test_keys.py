@@ -100,7 +100,7 @@ def test_a_key_that_is_entered_in_tenios_already_is_accepted(number, access_key)
 def test_a_key_is_issued_once_per_number(number):
     access_keys.issue_key(number, access_key=BROUGHT)
 
-    with pytest.raises(ValidationError, match="is live"):
+    with pytest.raises(ValidationError, match="already has this key"):
         access_keys.issue_key(number, access_key=BROUGHT)
 
 
@@ -127,7 +127,7 @@ def test_a_number_has_at_most_three_keys_that_are_live_or_will_be(number):
     access_keys.issue_key(number, valid_from=timezone.now() + timedelta(days=1))
     access_keys.issue_key(number, expires_at=timezone.now() + timedelta(days=1))
 
-    with pytest.raises(ValidationError, match="3 live keys"):
+    with pytest.raises(ValidationError, match="3 active keys"):
         access_keys.issue_key(number)
 
     access_keys.revoke_key(number.access_keys.first())

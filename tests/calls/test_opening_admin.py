@@ -132,23 +132,23 @@ def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ({"week": [(1, "08:00", "12:00"), (1, "11:00", "14:00")]}, "Monday is given twice from 11:00 to 12:00"),
-        ({"week": [(7, "20:00", "00:00"), (7, "23:00", "23:30")]}, "Sunday is given twice from 23:00 to 23:30"),
+        ({"week": [(1, "08:00", "12:00"), (1, "11:00", "14:00")]}, "Monday is entered twice from 11:00 to 12:00"),
+        ({"week": [(7, "20:00", "00:00"), (7, "23:00", "23:30")]}, "Sunday is entered twice from 23:00 to 23:30"),
         (
             {"week": [(1, "18:00", "08:00")]},
-            "Closes at 08:00, before it opens at 18:00. Over midnight, write two lines.",
+            "08:00 is not later than 18:00. For hours past midnight, enter two lines.",
         ),
-        ({"week": [(1, "08:10", "12:00")]}, "write a full, quarter or half hour, such as 08:15."),
+        ({"week": [(1, "08:10", "12:00")]}, "Enter a time on the quarter-hour, such as 08:15."),
         ({"week": [(1, "08:00", "")]}, "This field is required."),
-        ({"days": [("2026-12-24", "08:00", "")]}, "Write both times, or neither where it is closed all day."),
-        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "24 Dec 2026 is closed twice"),
+        ({"days": [("2026-12-24", "08:00", "")]}, "Enter both times, or leave both blank if closed all day."),
+        ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "24 Dec 2026 is entered twice as closed"),
         (
             {"days": [("2026-12-24", "", ""), ("2026-12-24", "08:00", "09:00")]},
-            "24 Dec 2026 is closed all day and open",
+            "24 Dec 2026 is both closed all day and open",
         ),
         (
             {"days": [("2026-12-24", "08:00", "12:00"), ("2026-12-24", "08:00", "12:00")]},
-            "24 Dec 2026 is given twice from 08:00 to 12:00",
+            "24 Dec 2026 is entered twice from 08:00 to 12:00",
         ),
     ],
 )
@@ -162,7 +162,7 @@ def test_invalid_hours_are_refused_with_a_message(staff, lines, said):
 
 def test_a_name_is_unique(staff, hours):
     page = staff.post(HOURS + "add/", filled(week=[], days=[]))
-    assert "Opening hours of this name are here already." in page.content.decode()
+    assert "Opening hours with this name already exist." in page.content.decode()
 
 
 def test_adjacent_lines_do_not_overlap_and_a_deleted_line_does_not_count(staff, hours):

@@ -30,7 +30,10 @@ def test_by_default_posts_from_foreign_addresses_are_accepted_and_flagged(client
 
     assert [event.flags for event in CallEvent.objects.order_by("ingest_id")] == [[f"foreign_address {STRANGER}"], []]
     client.force_login(make_staff())
-    assert f"came from {STRANGER}, which is not listed" in client.get("/reports/").content.decode()
+    assert (
+        f"came from {STRANGER}, which is not in the list of sender addresses"
+        in client.get("/reports/").content.decode()
+    )
     assert f"The message came from {STRANGER}" in client.get(Call.objects.get().get_absolute_url()).content.decode()
 
 
@@ -150,9 +153,9 @@ def test_staff_edit_addresses_and_mode_and_errors_are_shown(client, number):
     address = page.redirect_chain[-1][0]
 
     for wrong, message in [
-        ("192.0.2.7/24", "write 192.0.2.0/24, or the host alone"),
-        ("tenios", "&#x27;tenios&#x27; is no address"),
-        ("# nobody", "Without any address nobody could post."),
+        ("192.0.2.7/24", "Enter 192.0.2.0/24 or only the host&#x27;s address"),
+        ("tenios", "&#x27;tenios&#x27; is not an address"),
+        ("# nobody", "Enter at least one address."),
     ]:
         assert message in client.post(address, {"networks": wrong, "mode": "enforce"}).content.decode()
     client.post(address, {"networks": f"{TENIOS}\n{STRANGER}", "mode": "enforce"})

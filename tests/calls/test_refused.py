@@ -280,22 +280,22 @@ def test_staff_see_a_notice_and_add_the_number_with_the_key_of_its_posts(staff):
         send(staff, post_body(kind, E164, ACCESS_KEY))
     row = settled().first()
     for page in ("/reports/", "/admin/"):
-        assert "2 posts for +49 221 55400300 were refused: unknown number." in staff.get(page).content.decode()
+        assert (
+            "2 messages for +49 221 55400300 were rejected. Reason: unknown number." in staff.get(page).content.decode()
+        )
     listed = staff.get(
         "/admin/calls/refusedpost/?state=waiting&reason=unknown_number&destination_number=%2B4922155400300"
     )
     assert listed.content.decode().count("+49 221 55400300</td>") == 2
-    assert (
-        "Add this number, and admit the key" in staff.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode()
-    )
+    assert "Add number and accept its key" in staff.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode()
 
     answer = mend(staff, row, label="Hotline")
 
-    assert "2 posts are taken now" in answer.content.decode()
+    assert "2 messages were accepted" in answer.content.decode()
     assert DestinationNumber.objects.get().label == "Hotline"
     assert CallEvent.objects.count() == 2
     assert send(staff, start(call_uuid="new")).status_code == 200
-    assert "refused" not in staff.get("/reports/").content.decode()
+    assert "rejected" not in staff.get("/reports/").content.decode()
 
 
 def test_an_expired_key_is_extended_by_two_weeks(staff, number):
@@ -323,7 +323,7 @@ def test_a_revoked_key_stays_revoked(staff, number):
 
     answer = mend(staff, settled().get())
 
-    assert "was revoked, which cannot be undone" in answer.content.decode()
+    assert "was revoked. This cannot be undone." in answer.content.decode()
     assert not CallEvent.objects.exists()
 
 
@@ -346,7 +346,7 @@ def test_selected_posts_are_replayed_from_the_list(staff):
     chosen = {"action": "replay", "_selected_action": [row.pk]}
     answer = staff.post("/admin/calls/refusedpost/", chosen, follow=True)
 
-    assert "1 post is taken now" in answer.content.decode()
+    assert "1 message was accepted" in answer.content.decode()
     assert CallEvent.objects.count() == 1
 
 
@@ -365,7 +365,7 @@ def test_managers_see_no_notice_of_refused_posts(client, number):
     settled()
     client.force_login(make_user(numbers=[number]))
 
-    assert "refused" not in client.get("/reports/").content.decode()
+    assert "rejected" not in client.get("/reports/").content.decode()
 
 
 # --- Explanations, and the number that was meant ---------------------------------------------
@@ -419,19 +419,20 @@ def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
     make_number(OTHER, label="Shop")
 
     page = page_of(staff, row)
-    assert f'Did you mean <a href="/admin/calls/destinationnumber/{number.pk}/change/">Hotline' in " ".join(
-        page.split()
+    assert (
+        f'Did you mean this number? <a href="/admin/calls/destinationnumber/{number.pk}/change/">Hotline'
+        in " ".join(page.split())
     )
-    assert "Count for Hotline (+49 221 55400300)…" in page
+    assert "Count as messages for Hotline (+49 221 55400300)…" in page
     assert "Shop" not in page
-    if "Add this number" in page:
-        assert page.index("Count for Hotline") < page.index("Add this number")
+    if "Add number" in page:
+        assert page.index("Count as messages for Hotline") < page.index("Add number")
 
     address = reverse("admin:calls_refusedpost_mend", args=[row.pk]) + f"?number={number.pk}"
     assert "are counted for +49 221 55400300" in staff.get(address).content.decode()
     answer = staff.post(address, follow=True)
 
-    assert "2 posts are taken now" in answer.content.decode()
+    assert "2 messages were accepted" in answer.content.decode()
     assert DestinationNumber.objects.count() == 2
     assert {event.destination_number for event in CallEvent.objects.all()} == {named}  # as in the posts
     assert Call.objects.get().destination_number == number
@@ -444,7 +445,7 @@ def test_the_page_that_would_add_a_misread_number_asks_first(staff):
     make_number(label="Hotline")
 
     page = staff.get(reverse("admin:calls_refusedpost_mend", args=[row.pk])).content.decode()
-    assert page.index("Did you mean") < page.index("From now on posts for")
+    assert page.index("Did you mean") < page.index("From now on, messages for")
 
 
 @pytest.mark.parametrize(("named", "can_be_added"), [("+4940555555", True), ("1001", False), ("Hotline", False)])
@@ -454,5 +455,5 @@ def test_a_number_similar_to_no_existing_one_is_not_a_misreading(staff, number, 
 
     page = page_of(staff, settled().get())
     assert "Did you mean" not in page
-    assert ("Add this number" in page) == can_be_added
+    assert ("Add number" in page) == can_be_added
     assert (str(NO_NUMBER) in page) != can_be_added

@@ -172,10 +172,10 @@ def test_a_network_is_read_from_an_address_or_a_prefix(text, network):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("192.0.2.7/24", "write 192.0.2.0/24, or the host alone"),
-        ("192.0.2.0/33", "'192.0.2.0/33' is no address"),
-        ("tenios.de", "'tenios.de' is no address"),
-        ("", "'' is no address"),
+        ("192.0.2.7/24", "Enter 192.0.2.0/24 or only the host's address"),
+        ("192.0.2.0/33", "'192.0.2.0/33' is not an address"),
+        ("tenios.de", "'tenios.de' is not an address"),
+        ("", "'' is not an address"),
     ],
 )
 def test_the_error_for_an_invalid_network_says_what_to_write(text, told):

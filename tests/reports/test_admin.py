@@ -232,7 +232,7 @@ def test_exporting_counts_that_no_longer_exist_shows_a_warning(staff):
     )
 
     assert answer.status_code == 200
-    assert "Choose them again" in answer.content.decode()
+    assert "Select them again" in answer.content.decode()
 
 
 def test_a_call_without_stored_posts_opens(staff):
@@ -243,7 +243,7 @@ def test_a_call_without_stored_posts_opens(staff):
     page = staff.get(f"{CALLS}{call.pk}/change/")
 
     assert page.status_code == 200
-    assert "No posts are kept of this call." in page.content.decode()
+    assert "No messages of this call are stored." in page.content.decode()
 
 
 @pytest.mark.parametrize("which", ["0", "abc", "99999999999999999999999"])
