@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 
 from config import embedded
 
-NOT_RUNNING = "The embedded database is not running: start it with `make run` in another terminal, or set DATABASE_URL."
+NOT_RUNNING = "The embedded database is not running. Start it with `make run` in another terminal, or set DATABASE_URL."
 
 
 def main() -> None:
@@ -32,8 +32,8 @@ def main() -> None:
             raise
         home = embedded.find_home()
         sys.exit(
-            f"{error.filename or home}: {error.strerror}. Calltally keeps everything in {home}: "
-            "start as the user whose it is, or set CALLTALLY_HOME to a folder of your own."
+            f"{error.filename or home}: {error.strerror}. Calltally keeps everything in {home}. "
+            "Start it as the owner of that folder, or set CALLTALLY_HOME to your own folder."
         )
     except (OperationalError, psycopg.OperationalError) as error:
         from django.conf import settings  # noqa: PLC0415 (not before execute_from_command_line has looked at them)

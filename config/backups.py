@@ -66,7 +66,7 @@ def write(file: Path, *, overwrite: bool = False) -> int:
 
     `file` is written completely or not at all. Raise BackupError."""
     if file.exists() and not overwrite:
-        raise BackupError(f"{file} is there already. Choose another name, or say --overwrite.")
+        raise BackupError(f"{file} already exists. Choose another name, or add --overwrite.")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -85,7 +85,7 @@ def describe(file: Path) -> str:
     """Return a text that says when a dump was made, and by which PostgreSQL. Raise BackupError if it is not a complete
     dump."""
     if not file.is_file():
-        raise BackupError(f"There is no file {file}.")
+        raise BackupError(f"{file} does not exist.")
     listed = _run("pg_restore", "--list", file).stdout
     _run("pg_restore", f"--file={os.devnull}", file)  # reads the whole file
     made = re.search(r"Archive created at (.*)", listed)
@@ -125,7 +125,7 @@ def read(file: Path) -> None:
         _, errors = writing.communicate()
         if writing.returncode or reading.wait():
             why = errors.decode(errors="replace") or reading.stderr.read().decode(errors="replace")
-            raise BackupError(f"It could not be restored, and nothing was changed:\n{_first_lines(why)}")
+            raise BackupError(f"The backup could not be restored. Nothing was changed:\n{_first_lines(why)}")
 
 
 # --- Helpers -----------------------------------------------------------------------------------------
@@ -149,14 +149,16 @@ def _rename_older_data(server: Server, say: Callable[[str], None]) -> None:
     if int(major) < embedded.find_binaries().major:
         aside = server.data.with_name(f"data-{major}-{time.strftime('%Y%m%d-%H%M%S')}")
         server.data.rename(aside)
-        say(f"The data of PostgreSQL {major} was set aside: {aside}. Delete it once you are content with the new one.")
+        say(f"The data of PostgreSQL {major} was moved to {aside}. Delete it when you no longer need it.")
 
 
 def _tools() -> Binaries:
     try:
         return embedded.find_binaries()
     except EmbeddedError as error:
-        raise BackupError("PostgreSQL's tools pg_dump, pg_restore and psql were not found on this machine.") from error
+        raise BackupError(
+            "The PostgreSQL tools pg_dump, pg_restore and psql were not found on this machine."
+        ) from error
 
 
 def _server_major() -> int:
@@ -185,13 +187,14 @@ def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     tools = _tools()
     if tool == "pg_dump" and (server := _server_major()) > tools.major:
         raise BackupError(
-            f"The database is PostgreSQL {server}, and the tools here are of {tools.major}: too old for it."
+            f"The database is PostgreSQL {server}, but the tools on this machine are version {tools.major}. "
+            f"Install the tools of version {server}."
         )
     done = subprocess.run(  # noqa: S603 (PostgreSQL's own tools)
         [tools.path(tool), *map(str, arguments)], env=_environment(), capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise BackupError(f"{tool} could not do it:\n{_first_lines(done.stderr)}")
+        raise BackupError(f"{tool} failed:\n{_first_lines(done.stderr)}")
     return done
 
 

@@ -23,7 +23,7 @@ class Channel(filesystem.Channel):
                 message = super()._get(queue)
                 if isinstance(message, dict) and "properties" in message:
                     return message
-            logger.warning("A message for %s was broken and is passed over.", queue)
+            logger.warning("A broken message for %s was skipped.", queue)
 
     def get_table(self, exchange: str) -> Any:
         with contextlib.suppress(ValueError):
@@ -34,7 +34,7 @@ class Channel(filesystem.Channel):
         try:
             super()._queue_bind(exchange, routing_key, pattern, queue)
         except ValueError:
-            logger.warning("What was noted of the exchange %s was broken and is noted anew.", exchange)
+            logger.warning("The stored bindings of the exchange %s were broken and are written again.", exchange)
             (self.control_folder / f"{exchange}.exchange").unlink(missing_ok=True)
             super()._queue_bind(exchange, routing_key, pattern, queue)
 

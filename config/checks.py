@@ -51,15 +51,15 @@ def spool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     except OSError as error:
         return [
             Error(
-                f"Posts cannot be kept in the spool's folder {folder}: {error}.",
-                hint=f"mkdir -p -m 700 {folder}; chown it to the user that runs Calltally; or set SPOOL_FOLDER.",
+                f"Posts cannot be kept in the spool folder {folder} ({error}).",
+                hint=f"Run mkdir -p -m 700 {folder} and chown it to the user that runs Calltally, or set SPOOL_FOLDER.",
                 id="calltally.E001",
             )
         ]
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         return [
             Caution(
-                f"Others on this machine may look into the spool's folder {folder}, which holds callers' numbers.",
+                f"Other users of this machine can read the spool folder {folder}, which holds callers' numbers.",
                 hint=f"chmod 700 {folder}",
                 id="calltally.W002",
             )
@@ -71,9 +71,9 @@ def secrets(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Secrets are random. The settings require that they are long enough."""
     return [
         Caution(
-            f"{name} has few different characters: it looks made by hand.",
-            hint="python3 -c 'import secrets; print(secrets.token_urlsafe(64))' makes one. A new ACCESS_KEY_PEPPER "
-            "makes every issued access key unknown.",
+            f"{name} has few different characters and may be easy to guess.",
+            hint="Generate one with python3 -c 'import secrets; print(secrets.token_urlsafe(64))'. A new "
+            "ACCESS_KEY_PEPPER makes all existing access keys unknown.",
             id="calltally.W003",
         )
         for name in ("SECRET_KEY", "ACCESS_KEY_PEPPER")
@@ -86,9 +86,9 @@ def threads(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     if settings.WEB_THREADS >= LEAST_THREADS:
         return []
     text = (
-        f"With WEB_THREADS={settings.WEB_THREADS} pages and downloads may hold every thread, and posts wait for them."
+        f"With WEB_THREADS={settings.WEB_THREADS}, pages and downloads can use all threads, so that posts have to wait."
     )
-    return [Caution(text, hint=f"WEB_THREADS={LEAST_THREADS}, better 16", id="calltally.W004")]
+    return [Caution(text, hint=f"Set WEB_THREADS to at least {LEAST_THREADS}, better 16.", id="calltally.W004")]
 
 
 def database(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -104,7 +104,7 @@ def database(app_configs: Any = None, databases: Sequence[str] | None = None, **
                 )
                 found += check_postgresql(dict(cursor.fetchall()), connection.settings_dict["USER"])
         except OperationalError as error:
-            hint = "Start it, or look at DATABASE_URL. The embedded one runs while `make run` does."
+            hint = "Start the database, or check DATABASE_URL. The embedded database runs only while `make run` runs."
             found.append(Error(f"The database does not answer: {str(error).strip()}", hint=hint, id="calltally.E010"))
     return found
 
@@ -114,17 +114,18 @@ def check_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     major = int(known["server_version_num"]) // 10_000
     if not OLDEST <= major <= NEWEST:
-        text = f"PostgreSQL {major} was never tried with Calltally: {OLDEST} to {NEWEST} were."
-        found.append(Caution(text, hint="See `backup` and `restore` for how to move.", id="calltally.W014"))
+        text = f"Calltally is not tested with PostgreSQL {major}, only with {OLDEST} to {NEWEST}."
+        hint = "To move to another version, see `backup` and `restore` in docs/running.md."
+        found.append(Caution(text, hint=hint, id="calltally.W014"))
     for name, (safe, check_id, why) in SAFE.items():
         if known[name] not in safe:
             hint = f"psql -U postgres -c 'ALTER SYSTEM SET {name} = on' -c 'SELECT pg_reload_conf()'"
             found.append(Caution(f"PostgreSQL runs with {name} = {known[name]}. {why}", hint=hint, id=check_id))
     if known["data_checksums"] != "on":
-        text = "PostgreSQL keeps no checksums of its pages: a disk that goes bad is noticed late."
-        found.append(Caution(text, hint="Stop the server, then: pg_checksums --enable -D DATA", id="calltally.W015"))
+        text = "PostgreSQL keeps no checksums of its data, so that disk errors are noticed late."
+        found.append(Caution(text, hint="Stop the server, then run pg_checksums --enable -D DATA", id="calltally.W015"))
     if known["log_min_error_statement"] not in {"panic", "fatal"}:
-        text = "PostgreSQL writes statements that fail into its log, and with them callers' numbers."
+        text = "PostgreSQL logs failing statements, which contain callers' numbers."
         hint = f"psql -U postgres -c \"ALTER ROLE {user} SET log_min_error_statement = 'panic'\""
         found.append(Caution(text, hint=hint, id="calltally.W016"))
     return found
@@ -149,60 +150,65 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     local = {"127.0.0.1", "localhost", "[::1]"}
     found: list[CheckMessage] = []
     if settings.DEBUG:
-        text = "DEBUG shows settings and posts to whoever meets an error."
-        found.append(Error(text, hint="Leave DEBUG out.", id="calltally.E020"))
+        text = "DEBUG is on. Error pages show settings and posts to visitors."
+        found.append(Error(text, hint="Remove DEBUG.", id="calltally.E020"))
     if not set(settings.ALLOWED_HOSTS) - local or "*" in settings.ALLOWED_HOSTS:
-        text = "ALLOWED_HOSTS does not name under which host pages are served."
-        found.append(Caution(text, hint="ALLOWED_HOSTS=calls.example.com", id="calltally.W021"))
+        text = "ALLOWED_HOSTS does not contain the public host name."
+        found.append(Caution(text, hint="Set ALLOWED_HOSTS=calls.example.com", id="calltally.W021"))
     if not settings.BEHIND_HTTPS:
-        text = "Cookies and passwords travel as they are: nothing says that a proxy terminates TLS."
-        found.append(Caution(text, hint="BEHIND_HTTPS=true, behind a proxy as in deploy/nginx", id="calltally.W022"))
+        text = "BEHIND_HTTPS is not set, so cookies and passwords may be sent without encryption."
+        hint = "Set BEHIND_HTTPS=true, behind a proxy as in deploy/nginx"
+        found.append(Caution(text, hint=hint, id="calltally.W022"))
     elif not settings.TRUSTED_PROXIES and not settings.PROXY_SECRET:
-        text = "Every post and every sign-in seems to come from the proxy: no proxy is trusted to say from where."
-        found.append(Caution(text, hint="TRUSTED_PROXIES=127.0.0.1", id="calltally.W023"))
+        text = "TRUSTED_PROXIES is empty, so all posts and sign-ins seem to come from the proxy."
+        found.append(Caution(text, hint="Set TRUSTED_PROXIES=127.0.0.1", id="calltally.W023"))
     if settings.BEHIND_HTTPS and not settings.PROXY_SECRET:
-        text = "A stranger may pass for another address: some proxies pass on X_Forwarded_For, read as X-Forwarded-For."
-        hint = (
-            "PROXY_SECRET=…, made by `openssl rand -hex 32`; the proxy sends it first: see docs/deploying.md, step 8."
+        text = (
+            "PROXY_SECRET is not set. Senders may fake their address, because some proxies pass on X_Forwarded_For, "
+            "which is read as X-Forwarded-For."
         )
+        hint = "Set PROXY_SECRET, generated by `openssl rand -hex 32`. Configure the proxy first (docs/deploying.md)."
         found.append(Caution(text, hint=hint, id="calltally.W028"))
     if settings.BEHIND_HTTPS and not settings.METRICS_TOKEN:
-        text = "Nobody can read /metrics: behind HTTPS it takes a token, also from this machine."
-        hint = "METRICS_TOKEN=…, made by `openssl rand -hex 32`; Prometheus sends it as a bearer token."
+        text = "METRICS_TOKEN is not set, so /metrics cannot be read. Behind HTTPS it requires the token."
+        hint = "Set METRICS_TOKEN, generated by `openssl rand -hex 32`. Prometheus sends it as a bearer token."
         found.append(Caution(text, hint=hint, id="calltally.W029"))
     if not settings.PUBLIC_URL.startswith("https://"):
-        text = "Help texts do not know the address that TENIOS is given."
-        found.append(Caution(text, hint="PUBLIC_URL=https://calls.example.com", id="calltally.W024"))
+        text = "PUBLIC_URL is not set, so help texts cannot show the address to enter in TENIOS."
+        found.append(Caution(text, hint="Set PUBLIC_URL=https://calls.example.com", id="calltally.W024"))
     return found
 
 
 def intake(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Posts have a separate process, and it answers."""
     if not settings.INTAKE_URL:
-        text = "Posts share the web processes with pages: slow pages can delay them."
+        text = "Posts and pages share the web processes, so slow pages can delay posts."
         hint = "Run calltally-intake as in deploy/systemd, and set INTAKE_URL=http://127.0.0.1:8001"
         return [Caution(text, hint=hint, id="calltally.W035")]
     address = urlsplit(settings.INTAKE_URL)
     try:
         socket.create_connection((address.hostname or "", address.port or 80), INTAKE_WITHIN_S).close()
     except (OSError, ValueError) as error:
-        text = f"The intake process does not answer at {settings.INTAKE_URL} ({error}): the web processes take posts."
-        return [Caution(text, hint="systemctl start calltally-intake", id="calltally.W036")]
+        text = (
+            f"The intake process does not answer at {settings.INTAKE_URL} ({error}). "
+            "Until it does, the web processes receive the posts."
+        )
+        return [Caution(text, hint="Run systemctl start calltally-intake", id="calltally.W036")]
     return []
 
 
 def mail(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """If mail is set up, it can be sent. EMAIL_URL is never shown because it contains a password."""
     if settings.WRONG_FOR_MAIL == "EMAIL_URL":
-        text = "EMAIL_URL cannot be read: no mail is sent."
+        text = "EMAIL_URL is invalid, so no mail is sent."
         hint = (
-            "EMAIL_URL=smtp+tls://user:password@mail.example.com:587, or smtp+ssl://…:465, or smtp://localhost:25. "
-            "In user and password write @ as %40, : as %3A, / as %2F, # as %23, % as %25."
+            "Set EMAIL_URL=smtp+tls://user:password@mail.example.com:587, or smtp+ssl://…:465, or smtp://localhost:25. "
+            "In user and password, write @ as %40, : as %3A, / as %2F, # as %23 and % as %25."
         )
         return [Caution(text, hint=hint, id="calltally.W026")]
     if settings.WRONG_FOR_MAIL == "DEFAULT_FROM_EMAIL":
-        text = "EMAIL_URL is set, but DEFAULT_FROM_EMAIL is no address to send from: no mail is sent."
-        return [Caution(text, hint="DEFAULT_FROM_EMAIL=calltally@example.com", id="calltally.W027")]
+        text = "EMAIL_URL is set, but DEFAULT_FROM_EMAIL is not a valid address, so no mail is sent."
+        return [Caution(text, hint="Set DEFAULT_FROM_EMAIL=calltally@example.com", id="calltally.W027")]
     return []
 
 
@@ -215,7 +221,7 @@ def broker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         with Connection(url, transport_options=options, connect_timeout=BROKER_WITHIN_S) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WITHIN_S)
     except Exception as error:  # noqa: BLE001 (each broker has its own exceptions)
-        text = f"The broker does not answer ({type(error).__name__}): nothing would be counted."
-        hint = "Start it, or look at CELERY_BROKER_URL. systemctl status redis-server"
+        text = f"The broker does not answer ({type(error).__name__}), so calls are not counted."
+        hint = "Start the broker (systemctl status redis-server), or check CELERY_BROKER_URL."
         return [Error(text, hint=hint, id="calltally.E025")]
     return []

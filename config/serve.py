@@ -78,7 +78,7 @@ class SharedSocketServer(MPServer):
             old.terminate()
             old.join(self.workers_kill_timeout)
             if old.is_alive():
-                logger.warning(f"Killing old worker-{idx + 1}: it did not end by itself")
+                logger.warning(f"Killing old worker-{idx + 1}: it did not stop by itself")
                 old.kill()
                 old.join()
         self._metrics.incr_spawn(len(workers))

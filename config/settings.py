@@ -27,8 +27,8 @@ def secret(name: str, least: int) -> str:
     value: str = env.str(name, default="")
     if len(value) < least:
         raise ImproperlyConfigured(
-            f"Set {name} to a secret of at least {least} characters, or run `make run` once: "
-            f"it makes one and keeps it in {HOME / 'env'}."
+            f"Set {name} to a secret of at least {least} characters, or run `make run` once, "
+            f"which creates one and stores it in {HOME / 'env'}."
         )
     return value
 
@@ -48,16 +48,18 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=16)
 if WEB_PROCESSES < 1 or WEB_THREADS < 1:
-    raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS, of each process, must be at least 1.")
+    raise ImproperlyConfigured("WEB_PROCESSES and WEB_THREADS must be at least 1.")
 # In production the intake is a separate process, calltally-intake: its processes and threads, its address, and the
 # folder of its counters, which the web processes show in /metrics and on the page System. `make run` has no intake.
 INTAKE_PROCESSES = env.int("INTAKE_PROCESSES", default=2)
 INTAKE_THREADS = env.int("INTAKE_THREADS", default=32)
 if INTAKE_PROCESSES < 1 or INTAKE_THREADS < 1:
-    raise ImproperlyConfigured("INTAKE_PROCESSES and INTAKE_THREADS, of each process, must be at least 1.")
+    raise ImproperlyConfigured("INTAKE_PROCESSES and INTAKE_THREADS must be at least 1.")
 INTAKE_URL = env.str("INTAKE_URL", default="").rstrip("/")
 if INTAKE_URL and not INTAKE_URL.startswith("http://"):
-    raise ImproperlyConfigured("INTAKE_URL is where the intake process answers: http://127.0.0.1:8001")
+    raise ImproperlyConfigured(
+        "INTAKE_URL must be the http:// address of the intake process, such as http://127.0.0.1:8001"
+    )
 INTAKE_METRICS_DIR = env.str("INTAKE_METRICS_DIR", default="")
 # Addresses and networks of proxies whose X-Forwarded-For is trusted: 127.0.0.1, 10.0.0.0/8.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
@@ -65,13 +67,13 @@ try:
     TRUSTED_PROXIES = [ip_network(text.strip()) for text in TRUSTED_PROXIES]
 except ValueError as error:
     raise ImproperlyConfigured(
-        f"TRUSTED_PROXIES takes addresses and networks, with commas between them: 127.0.0.1,10.0.0.0/8. {error}"
+        f"TRUSTED_PROXIES must be addresses and networks separated by commas, such as 127.0.0.1,10.0.0.0/8. {error}"
     ) from error
 # A secret that only our proxy knows and sends with each request. If set, only its header names client and scheme.
 PROXY_SECRET = env.str("PROXY_SECRET", default="")
 if PROXY_SECRET and not re.fullmatch(r"[A-Za-z0-9_-]{32,}", PROXY_SECRET):
     raise ImproperlyConfigured(
-        "PROXY_SECRET takes at least 32 letters, digits, _ and -: `openssl rand -hex 32` makes one."
+        "PROXY_SECRET needs at least 32 letters, digits, _ or -. Generate one with `openssl rand -hex 32`."
     )
 # The token for /metrics and all of /healthz. Needed from other machines, and behind HTTPS from this machine too.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
@@ -196,7 +198,9 @@ STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}
 USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
 _database_url = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
 if not _database_url.startswith(("postgres://", "postgresql://")):
-    raise ImproperlyConfigured("DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be the address of a PostgreSQL database: postgres://user:password@host/name"
+    )
 DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
@@ -215,7 +219,7 @@ PHONE_REGION = env.str("PHONE_REGION", default="DE")
 SPOOL_FOLDER = Path(env.str("SPOOL_FOLDER", default="") or HOME / "spool")
 SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
 if SPOOL_MOST_MB < 1:
-    raise ImproperlyConfigured("SPOOL_MOST_MB is how large the spool may grow, in megabytes: at least 1.")
+    raise ImproperlyConfigured("SPOOL_MOST_MB, the size limit of the spool in megabytes, must be at least 1.")
 
 # --- Workbooks: made by a separate worker, kept for a day ---------------------------------------
 
@@ -338,7 +342,7 @@ CELERY_BEAT_SCHEDULE = {
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")
 if LOG_FORMAT not in {"line", "json"}:
-    raise ImproperlyConfigured("LOG_FORMAT is line, for people, or json, for machines.")
+    raise ImproperlyConfigured("LOG_FORMAT must be line (for people) or json (for programs).")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -172,7 +172,7 @@ class Database:
                 return True
             if not self._has_complained:
                 self._say(
-                    f"{self._complaint}\nIt is tried again until it works; posts are kept in the spool meanwhile."
+                    f"{self._complaint}\nThe start is retried until it works. Until then, posts are kept in the spool."
                 )
             self._has_complained = True
             self._due = now + self._back_off.after(0)

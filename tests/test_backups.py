@@ -61,7 +61,7 @@ def test_only_its_owner_can_read_a_backup_and_it_replaces_no_file_by_default(run
     again = manage(running, "backup", str(dump))
     assert (again.returncode, again.stderr) == (
         1,
-        f"{dump} is there already. Choose another name, or say --overwrite.\n",
+        f"{dump} already exists. Choose another name, or add --overwrite.\n",
     )
     assert manage(running, "backup", str(dump), "--overwrite").returncode == 0
     nowhere = manage(running, "backup", str(dump.parent / "nowhere" / "calls.dump"))
@@ -77,7 +77,7 @@ def test_without_yes_a_restore_changes_nothing(running, dump):
 
     assert done.returncode == 0
     assert "of PostgreSQL" in done.stdout
-    assert f"It would replace a database of {CALLS} calls. To do that: --yes" in done.stdout
+    assert f"This would replace a database with {CALLS} calls. To replace it, add --yes." in done.stdout
     assert numbers(running) == before
 
 
@@ -91,8 +91,8 @@ def test_a_restore_brings_back_the_contents_and_verifies_them(running, dump):
     done = manage(running, "restore", str(dump), "--yes")
 
     assert done.returncode == 0, done.stderr
-    assert f"holds what the backup held: {CALLS} calls" in done.stdout
-    assert "Every count is what the calls add up to." in done.stdout
+    assert f"The backup was restored ({CALLS} calls)." in done.stdout
+    assert "All counts match the calls." in done.stdout
     assert (calls(running), numbers(running)) == (CALLS, before - 1)
     assert manage(running, "migrate", "--check").returncode == 0
     # And again into the restored database.
@@ -124,7 +124,7 @@ def test_a_restore_that_fails_half_way_changes_nothing(running, dump):
         done = manage(running, "restore", str(dump), "--yes")
 
         assert done.returncode == 1
-        assert "nothing was changed" in done.stderr
+        assert "Nothing was changed" in done.stderr
         assert 'relation "call_time" already exists' in done.stderr
         assert calls(running) == CALLS
     finally:
@@ -163,7 +163,7 @@ def test_a_major_version_is_upgraded_by_backup_and_restore(tmp_path, monkeypatch
         done = manage(home, "restore", str(file), "--yes")
 
         assert done.returncode == 0, done.stderr
-        assert "The data of PostgreSQL 15 was set aside" in done.stdout
+        assert "The data of PostgreSQL 15 was moved to" in done.stdout
         assert (Server(home).data / "PG_VERSION").read_text() == f"{embedded.find_binaries().major}\n"
         assert f"{CALLS} calls" in done.stdout
         assert list(Server(home).base.glob("data-15-*"))

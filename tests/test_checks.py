@@ -183,7 +183,7 @@ def test_a_proxy_secret_that_nginx_could_not_send_prevents_the_start(secret):
     done = manage("check", PROXY_SECRET=secret)
 
     assert done.returncode == 1
-    assert "PROXY_SECRET takes at least 32 letters" in done.stderr
+    assert "PROXY_SECRET needs at least 32 letters" in done.stderr
     assert secret not in done.stderr
 
 

@@ -298,7 +298,7 @@ def test_data_in_a_closed_folder_is_placed_where_the_server_can_reach_it(tmp_pat
 
         assert run(server, "SELECT id FROM kept") == []
         assert closed not in server.base.parents
-        assert f"The database lies in {server.base}" in said[0]
+        assert f"The database is in {server.base}" in said[0]
         assert len(said) == 1
         assert str(server.base) in embedded.command_line(postmaster(server)).split()[0]
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700

@@ -214,7 +214,7 @@ def test_from_the_first_start_to_the_next(home, port):
     stopped = manage(home, "showmigrations")
     assert stopped.returncode == 1
     assert stopped.stderr.splitlines() == [
-        "The embedded database is not running: start it with `make run` in another terminal, or set DATABASE_URL."
+        "The embedded database is not running. Start it with `make run` in another terminal, or set DATABASE_URL."
     ]
 
 
@@ -252,7 +252,7 @@ def test_an_invalid_database_is_reported(tmp_path, command):
     assert "secret" not in said
     for nonsense in ("nonsense", "mysql://somebody@there/calls"):
         said = refused(tmp_path, command, DATABASE_URL=nonsense, **secrets)
-        assert said == "DATABASE_URL must be that of a PostgreSQL: postgres://user:password@host/name\n"
+        assert said == "DATABASE_URL must be the address of a PostgreSQL database: postgres://user:password@host/name\n"
 
 
 def test_an_invalid_home_is_reported(tmp_path):

@@ -145,7 +145,7 @@ class Spool:
                 if not is_verified:
                     room -= len(row)
                     if room < 0:
-                        answers.append(SpoolError("as many posts with keys that nobody could judge wait as may"))
+                        answers.append(SpoolError("too many posts with unverified keys are waiting"))
                         continue
                 rows.append((str(post.ingest_id), row, is_verified, now))
                 answers.append(None)
@@ -203,7 +203,7 @@ class Spool:
                     "ORDER BY set_aside_at, id LIMIT 100)"
                 ).rowcount
         if gone:
-            logger.warning("%s posts that had been set aside were deleted: too old, or too many", gone)
+            logger.warning("%s quarantined posts were deleted because they were too old or too many", gone)
 
     def note_tries(self, posts: Sequence[Spooled]) -> None:
         """Move posts that could not be written behind the others."""
@@ -268,7 +268,7 @@ class Spool:
                 for name in ("page_count", "freelist_count", "max_page_count")
             )
             if used - free > most - ROOM_FOR_A_POST:
-                raise SpoolError(f"{self.path}: it is full")
+                raise SpoolError(f"{self.path} is full")
             connection.execute("UPDATE held SET posts = posts WHERE state = 'verified'")
 
     def shrink(self) -> None:
@@ -334,7 +334,9 @@ class Spool:
                 part = self.path.with_name(self.path.name + ending)
                 if part.exists():
                     part.rename(f"{away}{ending}")
-            logger.critical("the spool %s cannot be read; it was moved to %s, and a new one is begun", self.path, away)
+            logger.critical(
+                "the spool %s cannot be read; it was moved to %s and replaced by a new one", self.path, away
+            )
 
     def _connected(self) -> sqlite3.Connection:
         """Return a connection to the file that is at our path now: a file that was moved away is never drained."""

@@ -44,8 +44,8 @@ def find_binaries(major: int | None = None) -> Binaries:
     if major is not None and found:
         raise EmbeddedError(
             f"The data was written by PostgreSQL {major}; this machine has {', '.join(map(str, sorted(set(found))))}. "
-            f"Install PostgreSQL {major}; then `manage.py backup FILE` and `manage.py restore FILE --yes` take the "
-            "data along to the newer one."
+            f"Install PostgreSQL {major}. To move the data to the newer version, run `manage.py backup FILE`, "
+            "then `manage.py restore FILE --yes`."
         )
     raise EmbeddedError(
         f"No PostgreSQL {OLDEST} to {NEWEST} was found. Install one (Debian: apt-get install postgresql), "

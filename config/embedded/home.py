@@ -91,8 +91,8 @@ def only_start(home: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode() or "unknown"
             raise EmbeddedError(
-                f"Calltally is running already, with what lies in {home} (process {holder}). Stop it with Ctrl-C "
-                "where it was started, or set CALLTALLY_HOME and PORT to run a second one."
+                f"Calltally is running already with the data in {home} (process {holder}). Stop it with Ctrl-C "
+                "in its terminal, or set CALLTALLY_HOME and PORT to run a second one."
             ) from None
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -84,7 +84,7 @@ class Server:
             self._process = None
         remembered = read_state(self.home).get("base")
         if remembered and not self.data.exists():
-            self.say(f"The database that lay in {remembered} is gone; a new, empty one is made.")
+            self.say(f"The database in {remembered} no longer exists. A new, empty one is created.")
         self._claim_base()
         if self._take_over():
             return
@@ -92,7 +92,7 @@ class Server:
         if not (self.data / "PG_VERSION").exists():
             self._choose_base(user)
         elif not user.reaches(self.base):
-            raise EmbeddedError(f"The database server runs as {user.name}, who cannot reach {self.base} any more.")
+            raise EmbeddedError(f"The database server runs as {user.name}, who can no longer access {self.base}.")
         version = self.data / "PG_VERSION"
         binaries = self._runnable(find_binaries(int(version.read_text()) if version.exists() else None), user)
         if not version.exists():
@@ -160,8 +160,8 @@ class Server:
         may have been moved."""
         if other := self._other_home():
             raise EmbeddedError(
-                f"The database in {self.base} belongs to {other}, of which {self.home} is a copy. "
-                f"To begin with an empty one here, delete {self.home / 'embedded.json'}."
+                f"The database in {self.base} belongs to {other}, and {self.home} is a copy of that folder. "
+                f"To start here with an empty database, delete {self.home / 'embedded.json'}."
             )
         if self.base != self.home / "postgres" and self.base.exists():
             (self.base / "home").write_text(str(self.home))
@@ -177,7 +177,8 @@ class Server:
             if user.reaches(base):
                 if base != usual:
                     self.say(
-                        f"The database lies in {base}: its server runs as {user.name}, who cannot reach {self.home}."
+                        f"The database is in {base}, because its server runs as {user.name}, who cannot access "
+                        f"{self.home}."
                     )
                 # The usual folder is not recorded, so that home can be moved.
                 self._remember(base=None if base == usual else str(base))
@@ -186,8 +187,8 @@ class Server:
             with contextlib.suppress(OSError):
                 base.rmdir()
         raise EmbeddedError(
-            f"As root the database server runs as {user.name}, who can reach neither {self.home} nor /var/lib. "
-            "Set CALLTALLY_HOME to a folder that everybody can pass through, or DATABASE_URL to another server."
+            f"As root, the database server runs as {user.name}, who can access neither {self.home} nor /var/lib. "
+            "Set CALLTALLY_HOME to a folder that all users can enter, or DATABASE_URL to another server."
         )
 
     def _runnable(self, binaries: Binaries, user: User) -> Binaries:
@@ -244,7 +245,7 @@ class Server:
         finally:
             password_file.unlink()
         if done.returncode != 0:
-            raise EmbeddedError(f"The database could not be made in {self.base}:\n{_last_lines(done.stderr)}")
+            raise EmbeddedError(f"The database could not be created in {self.base}:\n{_last_lines(done.stderr)}")
         draft.rename(self.data)
 
     def _forget_stale_pid(self) -> None:
@@ -258,7 +259,7 @@ class Server:
         patience = time.monotonic() + ORPHANS_GONE_WITHIN_S
         for port in self._ports():
             if self._given_up.is_set():
-                raise EmbeddedError("The database server is not wanted any more.")
+                raise EmbeddedError("The start of the database server was cancelled.")
             self._rotate_log()
             with self.log.open("ab") as log:
                 said_before = log.tell()
@@ -279,7 +280,7 @@ class Server:
                 time.sleep(0.1)
             elif "Address already in use" not in said:
                 raise EmbeddedError(
-                    f"The database server did not start. Its last words, from {self.log}:\n{_last_lines(said)}"
+                    f"The database server did not start. The last lines of {self.log}:\n{_last_lines(said)}"
                 )
         raise EmbeddedError(f"The database server found no free port between {PORTS[0]} and {PORTS[-1]}.")
 

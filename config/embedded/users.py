@@ -67,7 +67,7 @@ def server_user(data: Path) -> User:
         owner = data.stat().st_uid
         if owner != os.geteuid() and os.geteuid() != 0:
             raise EmbeddedError(
-                f"The data in {data} belongs to {_user_name(owner)}, for it was first started as root. "
+                f"The data in {data} belongs to {_user_name(owner)}, because Calltally was first started as root. "
                 "Start as root again, or set CALLTALLY_HOME to a folder of your own."
             )
         if owner != 0:

@@ -136,7 +136,7 @@ def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, 
         cursor.execute("ALTER TABLE calls_callevent RENAME TO elsewhere")
     try:
         assert post(client, post_body("CALL_END", number)).status_code == 200
-        with pytest.raises(SystemExit, match="1 posts still wait: the database cannot take them now"):
+        with pytest.raises(SystemExit, match=r"1 posts still wait\. The database cannot store them now"):
             drain()
         assert (held().waiting, held().set_aside) == (1, 0)
     finally:
@@ -185,7 +185,7 @@ def test_posts_that_the_database_refuses_are_quarantined_shown_and_retried(clien
     assert client.get("/healthz").json()["set_aside"] == 1
     drain("--show")
     said = capsys.readouterr().out
-    assert "0 posts wait; 1 were set aside." in said
+    assert "0 posts wait; 1 are quarantined." in said
     assert "refused by the database, SQLSTATE 23514: BLOCK_END for +4922155400300" in said
     assert "+49301112223" not in said
 

@@ -223,7 +223,7 @@ def test_a_replay_keeps_the_time_of_receipt_and_a_second_one_changes_nothing(cli
     make_key(make_number(), ACCESS_KEY)
 
     call_command("replay_refused", "--reason", "unknown_number", "--since", "2020-01-01", "--number", "0221 55400300")
-    assert capsys.readouterr().out == "3 posts taken, 0 still refused.\n"
+    assert capsys.readouterr().out == "3 posts accepted, 0 refused again.\n"
     call = Call.objects.get()
     assert (call.first_post_at, call.ended_at) == (receipts[0], receipts[2])
     RefusedPost.objects.update(replayed_at=None)
@@ -240,10 +240,12 @@ def test_posts_that_are_still_refused_get_the_current_reason(client, capsys):
 
     call_command("replay_refused", "--reason", "unknown_number")
 
-    assert capsys.readouterr().out == ("0 posts taken, 1 still refused.\n  1 for +4922155400300: unknown access key\n")
+    assert capsys.readouterr().out == (
+        "0 posts accepted, 1 refused again.\n  1 for +4922155400300: unknown access key\n"
+    )
     assert RefusedPost.objects.get().reason == Reason.UNKNOWN_KEY
     call_command("replay_refused", "--since", "2999-01-01")
-    assert capsys.readouterr().out == "0 posts taken, 0 still refused.\n"
+    assert capsys.readouterr().out == "0 posts accepted, 0 refused again.\n"
 
 
 def test_a_post_from_a_refused_address_waits_until_the_address_is_listed(client, number):

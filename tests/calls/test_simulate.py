@@ -64,7 +64,7 @@ def test_posts_are_sent_at_the_given_rate(live_server, number):
 def test_a_wrong_key_ends_with_an_error_and_a_hint(live_server, number):
     make_key(number)
     out = StringIO()
-    with pytest.raises(CommandError, match="were not answered 2xx") as error:
+    with pytest.raises(CommandError, match="were not answered with 2xx") as error:
         call_command(
             "simulate", url=live_server.url, number=number.e164, key="wrong-key", calls=2, rate=0.0, stdout=out
         )
@@ -89,7 +89,7 @@ def test_invalid_options_are_refused(options):
 
 def test_it_gives_up_after_a_few_posts_without_an_answer(number):
     out = StringIO()
-    with pytest.raises(CommandError, match="were not answered 2xx"):
+    with pytest.raises(CommandError, match="were not answered with 2xx"):
         call_command(
             "simulate",
             url="http://127.0.0.1:9",

@@ -99,5 +99,5 @@ def test_a_refused_post_is_found_and_replayed_by_each_spelling(client, spelling,
     [("replay_refused", {}), ("simulate", {"url": "http://127.0.0.1:9", "key": "a-key-0123456789"})],
 )
 def test_commands_refuse_ambiguous_numbers_and_say_what_to_type(command, more, text):
-    with pytest.raises(CommandError, match=r"[Tt]ype .*\+\d\d "):
+    with pytest.raises(CommandError, match=r"(Enter|Did you mean) .*\+\d\d "):
         call_command(command, number=text, **more)

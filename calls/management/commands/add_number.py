@@ -15,16 +15,16 @@ from calls.models import DestinationNumber
 
 
 class Command(BaseCommand):
-    help = "Adds a number and prints its access key once; a number that is here already is changed as asked."
+    help = "Adds a number and prints its access key once. An existing number is updated."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("number", help="in any spelling: 0221 4710300, +49 221 4710300")
-        parser.add_argument("--label", help="what people call it")
-        parser.add_argument("--key", help="an access key that stands in TENIOS already; otherwise one is made")
+        parser.add_argument("--label", help="name of the number")
+        parser.add_argument("--key", help="an access key that is already set in TENIOS; without it, a key is created")
         parser.add_argument(
             "--expects-forward",
             choices=["yes", "no"],
-            help="no: it only plays announcements or takes messages",
+            help="no if the number only plays announcements or records voicemail",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         """Issue the number's key and return it; None if the given key is live already."""
         if brought is not None:
             if not brought.strip():
-                raise CommandError("The access key is empty. Leave --key out to have one made.")
+                raise CommandError("The access key is empty. Omit --key to create one.")
             known = number.access_keys.filter(fingerprint=keys.fingerprint(brought.strip())).first()
             if known is not None and known.is_live():
                 return None
@@ -63,16 +63,16 @@ class Command(BaseCommand):
         self.stdout.write(f"{'Added' if is_new else 'Updated'} {number}.")
         if issued is None:
             if brought:
-                self.stdout.write("This access key is live for it already.")
+                self.stdout.write("This access key is already active for this number.")
             return
         self.stdout.write(f"Access key: {issued}")
         address = (settings.PUBLIC_URL or "https://<this installation>") + settings.POSTS_PATH
         self.stdout.write(
-            "It is not shown again. In TENIOS, open the routing plan of this number and, for each of the\n"
-            f"five posts, enter this key and the address {address}"
+            "The key is not shown again. In TENIOS, open the routing plan of this number and tick the five boxes.\n"
+            f"Enter this key in each of them, and the address {address}"
         )
         if brought and keys.is_weak(issued):
             self.stderr.write(
-                f"This key is shorter than the {keys.ADVISED_LENGTH} characters we advise: "
-                "rotate it to a made one when you can."
+                f"This key is shorter than the recommended {keys.ADVISED_LENGTH} characters. "
+                "Replace it with a new key when you can."
             )

@@ -18,23 +18,23 @@ REPORT_EVERY_S = 2.0
 
 class Command(BaseCommand):
     help = (
-        "Writes made-up calls of the last days straight into the database, as fast as it goes. "
-        "The next roll_up counts them. The same options again change nothing; another --seed adds."
+        "Writes made-up calls of past days directly into the database. The next roll_up counts them. "
+        "Running it again with the same options changes nothing; another --seed adds calls."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--calls", type=int, required=True, help="how many calls")
-        parser.add_argument("--days", type=int, required=True, help="over how many days up to now")
+        parser.add_argument("--calls", type=int, required=True, help="number of calls")
+        parser.add_argument("--days", type=int, required=True, help="number of days up to now")
         parser.add_argument(
             "--numbers",
             type=int,
             default=len(profiles.PROFILES),
-            help="over how many numbers; default: %(default)s, one for each character. Missing numbers are created",
+            help="how many numbers are called; default: %(default)s, one per profile. Missing numbers are created",
         )
         parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
 
         parser.add_argument(
-            "--until", type=local_moment, help="the end of the history, as 2026-03-29T14:30; default: now"
+            "--until", type=local_moment, help="end of the history, such as 2026-03-29T14:30; default: now"
         )
 
     def handle(
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         now = timezone.now()
         until = until or now
         if until > now:
-            raise CommandError("--until lies in the future: history has none.")
+            raise CommandError("--until must not be in the future.")
         began = reported = time.monotonic()
         done = history.Progress(0, 0, 0)
         for done in history.write(
@@ -69,8 +69,6 @@ class Command(BaseCommand):
         passed_s = time.monotonic() - began
         self.stdout.write(
             f"{done.calls:,} calls, {done.posts:,} posts in {passed_s:,.1f} s ({done.posts / passed_s:,.0f} posts/s)"
-            + (f"; {done.skipped:,} calls were there already" if done.skipped else "")
+            + (f"; {done.skipped:,} calls already existed" if done.skipped else "")
         )
-        self.stdout.write(
-            "The next roll_up counts them: a running installation within seconds, else manage.py roll_up."
-        )
+        self.stdout.write("A running installation counts them within seconds. Otherwise run manage.py roll_up.")

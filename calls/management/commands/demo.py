@@ -36,20 +36,22 @@ MANAGES = 4  # profiles whose numbers the manager of the demo sees
 
 class Command(BaseCommand):
     help = (
-        "Fills an installation with made-up numbers and two months of their calls, makes a user who manages some of "
-        "them, and keeps posting through the endpoint until stopped. Not for an installation with real calls."
+        "Fills an installation with made-up numbers and two months of calls, creates a user who manages some of the "
+        "numbers, and sends posts to the endpoint until stopped. Do not run it on an installation with real calls."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--url", default="http://127.0.0.1:8000", help="the site or its endpoint; default: %(default)s"
         )
-        parser.add_argument("--once", action="store_true", help="stop when all is prepared, without posting")
+        parser.add_argument(
+            "--once", action="store_true", help="exit after the data is prepared, without sending posts"
+        )
         parser.add_argument(
             "--calls-a-week",
             type=int,
             default=CALLS_A_WEEK,
-            help="how many calls the history has in a week; default: %(default)s",
+            help="calls per week in the history; default: %(default)s",
         )
 
     def handle(self, *, url: str, once: bool, calls_a_week: int, **_: Any) -> None:

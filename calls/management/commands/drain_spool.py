@@ -25,13 +25,17 @@ MOST_SHOWN = 50
 
 
 class Command(BaseCommand):
-    help = "Moves spooled posts into the database. Runs until it is stopped, unless told otherwise."
+    help = "Moves spooled posts into the database. Runs until stopped, unless --once or --show is given."
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--once", action="store_true", help="end once nothing waits, with 1 where something has to")
-        what.add_argument("--show", action="store_true", help="only say what waits and what was set aside, and why")
-        parser.add_argument("--try-again", action="store_true", help="first let what was set aside wait once more")
+        what.add_argument(
+            "--once", action="store_true", help="exit when no post waits; exit with 1 if posts have to wait"
+        )
+        what.add_argument(
+            "--show", action="store_true", help="only list the posts that wait or are quarantined, and why"
+        )
+        parser.add_argument("--try-again", action="store_true", help="first retry the quarantined posts")
 
     def handle(
         self, *args: Any, once: bool = False, show: bool = False, try_again: bool = False, **options: Any
@@ -39,7 +43,7 @@ class Command(BaseCommand):
         with contextlib.closing(open_spool()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
             try:
                 if try_again:
-                    self.stdout.write(f"{spool.try_again()} posts that had been set aside are tried again.")
+                    self.stdout.write(f"{spool.try_again()} quarantined posts are retried.")
                 if show:
                     self.show(spool)
                 elif once:
@@ -58,14 +62,14 @@ class Command(BaseCommand):
             pass
         held = spool.held()
         if total.written or total.set_aside or held.waiting:
-            self.stdout.write(f"{total.written} posts moved into the database, {total.set_aside} set aside.")
+            self.stdout.write(f"{total.written} posts moved into the database, {total.set_aside} quarantined.")
         if held.waiting:
-            sys.exit(f"{held.waiting} posts still wait: the database cannot take them now ({drained.failed}).")
+            sys.exit(f"{held.waiting} posts still wait. The database cannot store them now ({drained.failed}).")
 
     def show(self, spool: Spool) -> None:
         held = spool.held()
         since = f", the oldest for {held.oldest_s:.0f} s" if held.waiting else ""
-        self.stdout.write(f"{held.waiting} posts wait{since}; {held.set_aside} were set aside.")
+        self.stdout.write(f"{held.waiting} posts wait{since}; {held.set_aside} are quarantined.")
         for post in spool.list_quarantined(MOST_SHOWN):
             moment = datetime.fromtimestamp(post.set_aside_at, UTC).isoformat(timespec="seconds")
             self.stdout.write(
@@ -73,7 +77,7 @@ class Command(BaseCommand):
                 f"received {post.received_at}"
             )
         if held.set_aside > MOST_SHOWN:
-            self.stdout.write(f"… and {held.set_aside - MOST_SHOWN} before these.")
+            self.stdout.write(f"… and {held.set_aside - MOST_SHOWN} older ones.")
 
 
 def drain_until_stopped(spool: Spool, writer: Writer) -> None:
@@ -94,7 +98,7 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
             time.sleep(LONGEST_PAUSE_S)
             continue
         if drained.written or drained.set_aside:
-            logger.info("%d spooled posts written, %d set aside", drained.written, drained.set_aside)
+            logger.info("%d spooled posts written, %d quarantined", drained.written, drained.set_aside)
         if held.oldest_s > OLD_S and time.monotonic() >= say_at:
             say_at = time.monotonic() + SAY_AGAIN_AFTER_S
             logger.error("%d posts wait in the spool, the oldest for %.0f s", held.waiting, held.oldest_s)

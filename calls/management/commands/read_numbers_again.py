@@ -18,8 +18,8 @@ MOST_SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Reads callers, destinations and refused posts again by the rule of this version, and says which change. "
-        "Changes nothing without --yes. May run beside posts, be interrupted, and run again."
+        "Reads callers, destinations and refused posts again by the rule of this version, and lists what changes. "
+        "Changes nothing without --yes. Can run while posts arrive, be interrupted, and run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 "Forwards are counted again by the next roll_up, in a running installation within seconds."
             )
         else:
-            self.stdout.write("Nothing was changed. Run this again with --yes to change it.")
+            self.stdout.write("Nothing was changed. To store the changes, run this again with --yes.")
 
     def others(self, found: Found) -> str:
         return f"{found.destinations.total():,} destinations found"
@@ -58,7 +58,9 @@ class Command(BaseCommand):
     def report_numbers(self) -> None:
         """Print the numbers that people should check: no rule can distinguish a misread number from a correct one."""
         for number, meant in rereading.misread_numbers():
-            advice = "it has calls, so add the other one" if number.calls.exists() else "it has no calls: correct it"
+            advice = (
+                "It has calls, so add the other one." if number.calls.exists() else "It has no calls, so correct it."
+            )
             self.stdout.write(
-                f"Check in the admin: {number} is {phones.readable(meant)} if its plus was left out ({advice})."
+                f"Check in the admin: {number} is {phones.readable(meant)} if its plus was left out. {advice}"
             )

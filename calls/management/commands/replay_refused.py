@@ -15,13 +15,15 @@ from calls.models import Reason, RefusedPost
 
 
 class Command(BaseCommand):
-    help = "Takes refused posts again, with their time of receipt. Those that are still refused stay as they are."
+    help = "Replays refused posts with their original times of receipt. Posts that are refused again stay as they are."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--reason", action="append", choices=Reason.values, help="only these; may be repeated")
-        parser.add_argument("--number", help="only those that named this number")
         parser.add_argument(
-            "--since", type=local_moment, help="only those received since then: 2026-03-29, 2026-03-29T14:30"
+            "--reason", action="append", choices=Reason.values, help="only posts with this reason; may be repeated"
+        )
+        parser.add_argument("--number", help="only posts for this number")
+        parser.add_argument(
+            "--since", type=local_moment, help="only posts received since then, such as 2026-03-29 or 2026-03-29T14:30"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,8 +41,8 @@ class Command(BaseCommand):
         try:
             result = replay.replay(RefusedPost.objects.filter(pk__in=asked))
         except replay.ReplayError as error:
-            sys.exit(f"{error} What was taken so far stays; run this again later.")
-        self.stdout.write(f"{result.taken} posts taken, {result.refused} still refused.")
+            sys.exit(f"{error} Posts that were accepted so far are stored. Run this again later.")
+        self.stdout.write(f"{result.taken} posts accepted, {result.refused} refused again.")
         for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():
             number = row["destination_number"] or "no number"
             self.stdout.write(f"  {row['posts']} for {number}: {Reason(row['reason']).label}")

@@ -17,20 +17,20 @@ REPORT_EVERY_S = 2.0
 class Command(BaseCommand):
     help = (
         "Sends made-up calls to an endpoint as TENIOS would, compressed in time. "
-        "Exits with 1 when any post was not answered 2xx. Needs no access to that installation's database."
+        "Exits with 1 if any post was not answered with 2xx. Needs no access to the database of that installation."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", required=True, help="the site or its endpoint: http://127.0.0.1:8000")
         parser.add_argument("--number", required=True, help="the number that is called: 0221 4710300, +49 221 4710300")
         parser.add_argument("--key", required=True, help="an access key of that number")
-        parser.add_argument("--calls", type=int, default=100, help="how many calls; default: %(default)s")
+        parser.add_argument("--calls", type=int, default=100, help="number of calls; default: %(default)s")
         parser.add_argument(
-            "--rate", type=float, default=50.0, help="posts per second, 0 for as fast as it goes; default: %(default)s"
+            "--rate", type=float, default=50.0, help="posts per second, 0 for as fast as possible; default: %(default)s"
         )
         parser.add_argument("--seed", default="1", help="the same seed gives the same calls; default: %(default)s")
         parser.add_argument(
-            "--run", default="", help="any word: gives the calls of the seed again, as new calls with ids of their own"
+            "--run", default="", help="any word; sends the calls of the seed as new calls with other ids"
         )
         parser.add_argument("--threads", type=int, default=8, help="connections at once; default: %(default)s")
 
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             sending.stop()
             self.stdout.write("Stopped.")
         if sending.gave_up:
-            self.stdout.write(f"Given up: {client.MOST_UNANSWERED} posts in a row had no answer.")
+            self.stdout.write(f"Given up after {client.MOST_UNANSWERED} posts in a row without an answer.")
         self._summarise(sending.tally, time.monotonic() - began, number)
 
     def _summarise(self, tally: client.Tally, passed_s: float, number: str) -> None:
@@ -71,10 +71,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  {code}: {count:,}")
         if tally.codes["403"]:
             self.stdout.write(
-                "403: the key does not open this number. Make the number and its key with: "
+                "403: this key is not accepted for this number. To add the number with its key, run: "
                 f"manage.py add_number {number} --key KEY"
             )
         if tally.codes[client.NO_ANSWER]:
-            self.stdout.write(f"{client.NO_ANSWER}: is the address right, and the installation running?")
+            self.stdout.write(f"{client.NO_ANSWER}: check the address, and whether the installation is running.")
         if tally.refused:
-            raise CommandError(f"{tally.refused:,} of {tally.sent:,} posts were not answered 2xx.")
+            raise CommandError(f"{tally.refused:,} of {tally.sent:,} posts were not answered with 2xx.")

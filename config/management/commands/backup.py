@@ -15,11 +15,11 @@ from config.embedded import EmbeddedError
 
 
 class Command(BaseCommand):
-    help = "Writes all that the database holds into a file, while everything goes on. Spooled posts are moved first."
+    help = "Writes the whole database into a file while Calltally runs. Spooled posts are stored first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+        parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
     def handle(self, *args: Any, file: Path, overwrite: bool = False, **options: Any) -> None:
         try:
@@ -32,6 +32,6 @@ class Command(BaseCommand):
         except (backups.BackupError, EmbeddedError) as error:
             sys.exit(str(error))
         self.stdout.write(
-            f"{file} holds the database ({size / 1_000_000:.1f} MB). Keep {settings.HOME / 'env'} with it, or wherever "
-            "ACCESS_KEY_PEPPER is set: without it no access key is known after a restore."
+            f"{file} contains the database ({size / 1_000_000:.1f} MB). Keep {settings.HOME / 'env'} with it, or the "
+            "file that sets ACCESS_KEY_PEPPER. Without it all access keys are unknown after a restore."
         )

@@ -47,10 +47,10 @@ class Stopped(Exception):  # noqa: N818 (requested, not an error)
 
 
 class Command(BaseCommand):
-    help = "Starts database, web server, drainer, worker and beat on this machine, and stops them with Ctrl-C."
+    help = "Starts database, web server, drainer, workers and beat on this machine. Ctrl-C stops them all."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="with made-up traffic that keeps flowing")
+        parser.add_argument("--demo", action="store_true", help="also send made-up calls")
 
     def handle(self, *args: Any, demo: bool = False, **options: Any) -> None:
         with stop_signals():
@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 sys.exit(str(error))
             except OperationalError as error:
                 whose = "The embedded database" if settings.USES_EMBEDDED_DATABASE else "The database of DATABASE_URL"
-                sys.exit(f"{whose} does not answer as it should: {str(error).strip()}")
+                sys.exit(f"{whose} does not answer: {str(error).strip()}")
 
     def say(self, line: str = "") -> None:
         # A closed terminal, or a full disk if output is redirected, must not end the processes.
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             self.say("Stopped what an earlier start had left running.")
         if not is_free(port):
             raise EmbeddedError(
-                f"Port {port} is taken by another program. Stop that, or choose another: PORT={port + 1} make run"
+                f"Port {port} is taken by another program. Stop that program, or run: PORT={port + 1} make run"
             )
         make_folders()
         self.say("Starting …")
@@ -130,14 +130,14 @@ class Command(BaseCommand):
                 f"Sign in:          {login}",
                 f"Logs:             {settings.HOME / 'logs'}",
                 "",
-                "Send it a first post, from another terminal (the key is shown only now):"
+                "To send a first post, run this in another terminal (the key is shown only now):"
                 if access_key
-                else "Send it a post, from another terminal (put a key that the admin issued in place of YOUR-KEY):",
+                else "To send a post, run this in another terminal (replace YOUR-KEY with a key created in the admin):",
                 "",
                 first_post(port, e164, access_key or "YOUR-KEY"),
                 "",
-                "It answers {}, and within 15 seconds the overview counts the call.",
-                "Ctrl-C stops everything; the data stays.",
+                "The answer is {}. Within 15 seconds the overview counts the call.",
+                "Ctrl-C stops everything; the data is kept.",
                 "",
             ]
         )
@@ -148,7 +148,7 @@ class Command(BaseCommand):
         while True:
             time.sleep(WATCH_EVERY_S)
             if server and database and database.revive() and server.port != served_at:
-                self.say("Its port was taken, so it has another now; all that asks it is started again.")
+                self.say("The port of the database was taken, so it changed. The other processes are started again.")
                 served_at = server.port
                 for child in children:
                     child.renew()
@@ -156,7 +156,7 @@ class Command(BaseCommand):
                 if child.name == "files" and run_while_wanted(child, self.say):
                     note(settings.HOME / "processes", children)
                 if child.log is None and not child.is_alive():
-                    self.say(f"The {child.name} has ended ({child.why_it_ended()}); all else goes on.")
+                    self.say(f"The {child.name} has ended ({child.why_it_ended()}). Everything else keeps running.")
                     stop_all([child])
                     children.remove(child)
                 elif child.revive(self.say):
@@ -284,7 +284,7 @@ def make_superuser() -> str:
     if user := known.order_by("pk").first():
         name = user.get_username()
         again = shlex.join([".venv/bin/python", "manage.py", "changepassword", name])
-        return f"{name}, with its password (forgotten: `{again}`)"
+        return f"{name}, with its password (to set a new one: `{again}`)"
     given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
     password = given or secrets.token_urlsafe(12)
     users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)

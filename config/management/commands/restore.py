@@ -15,22 +15,24 @@ from config.embedded import EmbeddedError
 
 
 class Command(BaseCommand):
-    help = "Replaces all that the database holds by a backup, or leaves it as it is. Only looks, unless given --yes."
+    help = (
+        "Replaces the whole database with a backup. On an error, nothing changes. Without --yes, only checks the file."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--yes", action="store_true", help="do it: what the database holds now is gone afterwards")
+        parser.add_argument("--yes", action="store_true", help="replace the database; its current data is lost")
 
     def handle(self, *args: Any, file: Path, yes: bool = False, **options: Any) -> None:
         try:
             self.stdout.write(f"{file}: {backups.describe(file)}.")
             with backups.reachable_database(self.stdout.write, upgrade=yes):
                 if not yes:
-                    self.stdout.write(f"It would replace a database of {calls()} calls. To do that: --yes")
+                    self.stdout.write(f"This would replace a database with {calls()} calls. To replace it, add --yes.")
                     return
                 backups.read(file)
                 call_command("migrate", verbosity=0, interactive=False)
-                self.stdout.write(f"The database holds what the backup held: {calls()} calls.")
+                self.stdout.write(f"The backup was restored ({calls()} calls).")
                 call_command("verify_rollups", stdout=self.stdout)
         except (backups.BackupError, EmbeddedError) as error:
             sys.exit(str(error))

@@ -8,10 +8,10 @@ from reports.counting import month_durations, rollups
 
 
 class Command(BaseCommand):
-    help = "Counts every call again. Needed after TIME_ZONE has changed; harmless at any time."
+    help = "Counts all calls again. Needed after TIME_ZONE has changed. Can be run at any time."
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write("Counting every call again; the pages show the old counts until it is done.")
+        self.stdout.write("Counting all calls again. The pages show the old counts until this is done.")
         started = time.monotonic()
         counted = rollups.rebuild()
         month_durations.add_up()

@@ -8,7 +8,7 @@ from reports.counting import month_durations, rollups
 
 
 class Command(BaseCommand):
-    help = "Counts everything that waits to be counted, now."
+    help = "Counts all changes that wait to be counted."
 
     def handle(self, **options: Any) -> None:
         started = time.monotonic()

@@ -7,10 +7,13 @@ from reports.counting import rollups, verification
 
 
 class Command(BaseCommand):
-    help = "Recounts, in one snapshot, all that does not wait to be counted. Exit 1 and a list if any count differs."
+    help = (
+        "Compares all counts with the calls, in one snapshot. Changes that wait to be counted are left out. "
+        "Lists the counts that differ and exits with 1."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--fix", action="store_true", help="count again what differs")
+        parser.add_argument("--fix", action="store_true", help="count again where counts differ")
 
     def handle(self, *, fix: bool, **options: Any) -> None:
         try:
@@ -20,14 +23,14 @@ class Command(BaseCommand):
         for difference in found:
             self.stdout.write(str(difference))
         if not found:
-            self.stdout.write(self.style.SUCCESS("Every count is what the calls add up to."))
+            self.stdout.write(self.style.SUCCESS("All counts match the calls."))
             return
-        self.stdout.write(f"{len(found):,} counts differ from what the calls add up to.")
+        self.stdout.write(f"{len(found):,} counts do not match the calls.")
         if not fix:
-            self.stdout.write("`manage.py verify_rollups --fix` counts them again.")
+            self.stdout.write("To count them again, run `manage.py verify_rollups --fix`.")
             sys.exit(1)
         verification.fix(found)
         if left := list(verification.differences()):
             self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)
-        self.stdout.write(self.style.SUCCESS("Counted again: every count is now what the calls add up to."))
+        self.stdout.write(self.style.SUCCESS("Counted again. All counts match the calls now."))
