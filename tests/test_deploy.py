@@ -203,7 +203,7 @@ def test_every_setting_of_production_is_in_the_example_with_its_default():
     text = (DEPLOY / "env.example").read_text()
     given, left_out = read_env(text), read_env(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
     documented_defaults = documented()
-    of_settings = (ROOT / "docs/settings.md").read_text().partition("## Of the commands alone")[0]
+    of_settings = (ROOT / "docs/settings.md").read_text().partition("## Settings of commands and tests")[0]
     ours = {name for name in documented_defaults if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
 
     assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}
