@@ -28,7 +28,7 @@ CROSS JOIN unnest(flags) AS flag WHERE flag LIKE %s GROUP BY flag ORDER BY count
 @dataclass(frozen=True)
 class Notice:
     text: str
-    address: str = ""  # the page where it can be fixed
+    address: str = ""  # the page to see and fix it
 
 
 def for_user(user: Any) -> list[Notice]:

@@ -68,7 +68,7 @@ class Reached(admin.SimpleListFilter):
         "open": (_("ongoing"), Q(ended_at=None, silent_at=None)),
         "answered": (_("answered"), Q(answered_at__isnull=False)),
         "unanswered": (_("not answered"), Q(answered_at=None)),
-        "silent": (_("closed without end"), Q(silent_at__isnull=False)),
+        "silent": (_("closed without an end"), Q(silent_at__isnull=False)),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

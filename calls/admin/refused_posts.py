@@ -47,7 +47,7 @@ FIXES = {
 }
 # What to do about each reason.
 ADVICE = {
-    Reason.UNKNOWN_NUMBER: _("If this is your number, check its digits and add it. Otherwise you need to do nothing."),
+    Reason.UNKNOWN_NUMBER: _("If this is your number, check its digits and add it. Otherwise no action is needed."),
     Reason.UNKNOWN_KEY: _(
         "If the message is from TENIOS, accept its key, or enter this number's key in TENIOS in each of the five boxes."
     ),

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(
                 help_text="No message was received within the number's time limit.",
                 null=True,
-                verbose_name="closed without end",
+                verbose_name="closed without an end",
             ),
         ),
         migrations.AlterField(

@@ -43,7 +43,7 @@ class Call(models.Model):
     answered_at = models.DateTimeField(_("answered"), null=True, help_text=_("First FORWARD_ANSWER"))
     ended_at = models.DateTimeField(_("ended"), null=True, help_text=_("Last CALL_END"))
     silent_at = models.DateTimeField(
-        _("closed without end"), null=True, help_text=_("No message was received within the number's time limit.")
+        _("closed without an end"), null=True, help_text=_("No message was received within the number's time limit.")
     )
     # Where the call was counted before an older post moved it; set by the statement that moves it.
     moved_from = models.DateTimeField(null=True, editable=False)
