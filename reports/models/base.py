@@ -69,7 +69,7 @@ class OfQuarterHour(models.Model):
     """A row of one quarter-hour, which is entirely inside the number's opening hours or outside."""
 
     quarter_hour = models.DateTimeField(_("quarter-hour"), help_text=_("Start, UTC"))
-    is_open = models.BooleanField(_("inside opening hours"), default=True)
+    is_open = models.BooleanField(_("during opening hours"), default=True)
 
     class Meta:
         abstract = True
@@ -79,7 +79,7 @@ class OfDay(models.Model):
     """A row of one day, for the time inside or outside the number's opening hours."""
 
     day = models.DateField(_("day"), help_text=_("Of the reports' zone"))
-    is_open = models.BooleanField(_("inside opening hours"), default=True)
+    is_open = models.BooleanField(_("during opening hours"), default=True)
 
     class Meta:
         abstract = True
@@ -89,7 +89,7 @@ class OfMonth(models.Model):
     """A row of one month, for the time inside or outside the number's opening hours. Only the roll-up writes it."""
 
     month = models.DateField(_("month"), help_text=_("Its first day, of the reports' zone"))
-    is_open = models.BooleanField(_("inside opening hours"), default=True)
+    is_open = models.BooleanField(_("during opening hours"), default=True)
 
     class Meta:
         abstract = True

@@ -23,8 +23,8 @@ class BlockCounts(OfNumber, Measured):
     block_type = models.TextField("blockType")
     blocks = count_field(_("blocks"), _("BLOCK_END posts of this type"))
     calls = count_field(_("calls"), _("Calls with at least one of them"))
-    last_in_call = count_field(_("last in call"), _("Ended calls without an answer whose last block was of this type"))
-    lost = count_field(_("of these, lost"), _("Missed or abandoned"))
+    last_in_call = count_field(_("last block"), _("Ended calls without an answer whose last block had this type"))
+    lost = count_field(_("lost here"), _("Of these, not answered or hung up before ringing"))
 
     class Meta:
         abstract = True

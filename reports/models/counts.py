@@ -23,24 +23,24 @@ from reports.models.base import (
 class Counts(OfNumber, Measured):
     """The figures of one number in one quarter-hour, day or month."""
 
-    offered = count_field(_("offered"))
+    offered = count_field(_("calls"))
     answered = count_field(_("answered"))
-    served_in_plan = count_field(_("served in plan"))
-    missed = count_field(_("missed"))
-    abandoned = count_field(_("abandoned"))
-    short = count_field(_("short"))
-    in_progress = count_field(_("in progress"))
-    end_unknown = count_field(_("end unknown"))
+    served_in_plan = count_field(_("handled automatically"))
+    missed = count_field(_("not answered"))
+    abandoned = count_field(_("hung up before ringing"))
+    short = count_field(_("short calls"))
+    in_progress = count_field(_("ongoing"))
+    end_unknown = count_field(_("outcome unknown"))
     # The two sides of the service level, and the sums and counts that the means need.
-    answered_after_start = count_field(_("answered, start seen"), _("Answered calls that have a CALL_START"))
-    answered_in_time = count_field(_("answered in time"), _("Of these, within the number's service level"))
-    time_to_answer_s = seconds_field(_("time to answer, sum (s)"))
-    ring_s = seconds_field(_("ring time, sum (s)"))
-    ring_calls = count_field(_("calls with a ring time"))
+    answered_after_start = count_field(_("answered, start received"), _("Answered calls with a CALL_START"))
+    answered_in_time = count_field(_("answered in time"), _("Of these, answered within the number's limit"))
+    time_to_answer_s = seconds_field(_("waiting time, sum (s)"))
+    ring_s = seconds_field(_("ringing time, sum (s)"))
+    ring_calls = count_field(_("calls with a ringing time"))
     talk_s = seconds_field(_("talk time, sum (s)"))
     talk_calls = count_field(_("calls with a talk time"))
-    time_to_answer_us = microseconds_field(_("time to answer, sum (µs)"))
-    ring_us = microseconds_field(_("ring time, sum (µs)"))
+    time_to_answer_us = microseconds_field(_("waiting time, sum (µs)"))
+    ring_us = microseconds_field(_("ringing time, sum (µs)"))
     talk_us = microseconds_field(_("talk time, sum (µs)"))
 
     class Meta:
@@ -48,8 +48,8 @@ class Counts(OfNumber, Measured):
 
 
 class QuarterHourCounts(Counts, OfQuarterHour):
-    each_time_to_answer_s = durations_field(_("time to answer of each call (s)"))
-    each_ring_s = durations_field(_("ring time of each call (s)"))
+    each_time_to_answer_s = durations_field(_("waiting time of each call (s)"))
+    each_ring_s = durations_field(_("ringing time of each call (s)"))
     each_talk_s = durations_field(_("talk time of each call (s)"))
 
     class Meta:

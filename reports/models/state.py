@@ -30,13 +30,13 @@ class FirstPost(models.Model):
     )
     request_type = models.TextField("requestType")
     quarter_hour = models.DateTimeField(_("since"))
-    received_at = models.DateTimeField(_("received"), help_text=_("Of the first such post"))
+    received_at = models.DateTimeField(_("received"), help_text=_("Of the first message of this type"))
     # Derived when calls are counted, as a hint: no figure rests on it.
     last_received_at = models.DateTimeField(_("last received"), null=True)
 
     class Meta:
-        verbose_name = _("first post of a kind")
-        verbose_name_plural = _("first posts of a kind")
+        verbose_name = _("first message of a type")
+        verbose_name_plural = _("first messages of each type")
         constraints = [
             models.UniqueConstraint(name="first_post_once_per_kind", fields=["destination_number", "request_type"])
         ]

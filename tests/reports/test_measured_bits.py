@@ -181,7 +181,7 @@ def test_an_update_fills_what_was_measured_before_it():
             # One row per day, as in older versions.
             cursor.execute("DELETE FROM reports_daycounts WHERE offered = 1 AND answered = 0")
     finally:
-        migrate("0010_month_durations")
+        migrate("0011_reword_labels")
 
     assert list(verification.differences()) == []
     assert QuarterHourCounts.objects.filter(time_to_answer_us__gt=0).exists()
