@@ -1,4 +1,4 @@
-"""Templates load the tags and filters that they use, and no others."""
+"""Templates can be reviewed line by line, and load the tags and filters that they use, and no others."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,8 @@ from django.template.base import Lexer, TokenType
 ROOT = Path(__file__).parent.parent
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 FILTER = re.compile(r"\|(\w+)")
+LONGEST_LINE = 120
+each_template = pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 
 
 def blocks(source):
@@ -19,7 +21,41 @@ def blocks(source):
             yield token.token_type, token.contents
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+@each_template
+def test_lines_are_short(path):
+    lines = enumerate(path.read_text().splitlines(), start=1)
+    assert [f"{path.name}:{number}" for number, line in lines if len(line) > LONGEST_LINE] == []
+
+
+@each_template
+def test_a_block_that_ends_on_another_line_ends_with_its_name(path):
+    opened, nameless = [], []
+    for token in Lexer(path.read_text()).tokenize():
+        match token.token_type, token.split_contents():
+            case TokenType.BLOCK, ["block", name]:
+                opened.append((name, token.lineno))
+            case TokenType.BLOCK, ["endblock", *named]:
+                name, first_line = opened.pop()
+                if named != [name] and token.lineno != first_line:
+                    nameless.append(name)
+    assert opened == nameless == []
+
+
+@each_template
+def test_a_translated_text_of_several_lines_is_trimmed(path):
+    """Otherwise its indentation is part of what is translated, and formatting the template loses the translation."""
+    first, untrimmed = None, []
+    for token in Lexer(path.read_text()).tokenize():
+        match token.token_type, token.split_contents():
+            case TokenType.BLOCK, ["blocktranslate", *_]:
+                first = token
+            case TokenType.BLOCK, ["endblocktranslate"]:
+                if token.lineno != first.lineno and "trimmed" not in first.split_contents():
+                    untrimmed.append(first.lineno)
+    assert untrimmed == []
+
+
+@each_template
 def test_a_template_loads_only_what_it_uses(path):
     engine = engines["django"].engine
     loaded, tags, filters = [], set(), set()

@@ -176,7 +176,7 @@ def test_intervals_are_those_of_the_last_day_and_whole_days_those_of_the_period(
     assert re.findall(r'<th scope="row">([\d:]+)</th>', intervals) == ["09:00", "09:30"]
 
     days = page(client, "&by=day")
-    assert days[days.index('id="t-intervals"') :].count('<tr><th scope="row">') == 14 + 1
+    assert len(re.findall(r'<tr>\s*<th scope="row">', days[days.index('id="t-intervals"') :])) == 14 + 1
 
 
 def test_a_period_without_calls_leads_to_the_last_day_that_has_some(client, traffic):
