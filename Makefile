@@ -6,6 +6,7 @@ IN_VENV := $(VENV)/bin/python
 # The environment that only `make bench` needs.
 BENCH := .venv-bench
 PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
+TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
@@ -60,6 +61,8 @@ lint: export ACCESS_KEY_PEPPER = only to read the settings while checking
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/djade --check $(TEMPLATES)
+	$(VENV)/bin/djhtml --tabwidth 2 --check $(TEMPLATES)
 	$(VENV)/bin/mypy .
 	@# Without a database, Django warns that it cannot check which migrations were applied; only the files matter here.
 	$(IN_VENV) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
@@ -67,6 +70,8 @@ lint: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/djade $(TEMPLATES)
+	$(VENV)/bin/djhtml --tabwidth 2 $(TEMPLATES)
 
 $(VENV)/installed: requirements.txt | $(IN_VENV)
 	@# An environment whose creation was interrupted has no pip.
