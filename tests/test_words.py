@@ -99,7 +99,7 @@ def test_changes_of_case_are_found(code):
     [
         "_('One.') + more",
         "more + gettext('%(n)d calls') % {'n': 1}",
-        "f'{days} {_('Words')}'",
+        "f\"{days} {_('Words')}\"",
         "_(' or ').join(words)",
         "text += ngettext('call', 'calls', n)",
         "def say():\n    words = _('known')\n    return f'{time} {words}'",
