@@ -169,8 +169,12 @@ def test_an_update_fills_what_was_measured_before_it():
         call(number, 1, "CALL_START", "INITIATE_FORWARD +4922111", "FORWARD_ANSWER +4922112", "CALL_END")
         call(number, 24 * 30, "CALL_START", "INITIATE_FORWARD +4922111", "CALL_END")
     roll_up()
+    [(_app, newest)] = MigrationExecutor(connection).loader.graph.leaf_nodes("reports")
+    before = rows_of_counts()
     migrate("0008_measured")
     try:
+        # Without columns that later migrations add: they are empty again, until counts are rebuilt.
+        columns = {name: set(rows[0]) for name, rows in rows_of_counts().items() if rows}
         with connection.cursor() as cursor:
             for table in count_tables.TABLES:
                 times = [name for name in table.sums if name.endswith("_us")]
@@ -181,10 +185,28 @@ def test_an_update_fills_what_was_measured_before_it():
             # One row per day, as in older versions.
             cursor.execute("DELETE FROM reports_daycounts WHERE offered = 1 AND answered = 0")
     finally:
-        migrate("0011_reword_labels")
+        migrate(newest)
 
-    assert list(verification.differences()) == []
+    after = rows_of_counts()
+    for name, of_table in columns.items():
+        kept = [{column: row[column] for column in of_table} for row in before[name]]
+        filled = [{column: row[column] for column in of_table} for row in after[name]]
+        assert sorted(filled, key=str) == sorted(kept, key=str), name
     assert QuarterHourCounts.objects.filter(time_to_answer_us__gt=0).exists()
+
+
+def rows_of_counts():
+    """Return the rows of each table of counts, without their ids."""
+    names = [name for table in count_tables.TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
+    rows = {}
+    with connection.cursor() as cursor:
+        for name in (*names, count_tables.HOURS):
+            cursor.execute(f"SELECT * FROM {name}")
+            columns = [column.name for column in cursor.description]
+            rows[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            for row in rows[name]:
+                del row["id"]
+    return rows
 
 
 def migrate(name):
