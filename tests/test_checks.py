@@ -1,5 +1,6 @@
 """System checks: each reports its problem and what to do, and all pass for a correct production."""
 
+import inspect
 import os
 import socket
 import subprocess
@@ -263,12 +264,17 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 24
+    assert len(known) == 24, "a check was added or removed: correct this number"
     assert {check_id for check_id in known if f"`{check_id.removeprefix('calltally.')}`" not in described} == set()
-    registered = django_checks.registry.registry
-    assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registered.registered_checks)
+    registry = django_checks.registry.registry
+    registered = {*registry.registered_checks, *registry.deployment_checks}
+    functions = [function for _name, function in inspect.getmembers(checks, inspect.isfunction)]
+    ours = {function for function in functions if "app_configs" in inspect.signature(function).parameters}
+    unregistered = sorted(check.__name__ for check in ours - registered)
+    assert not unregistered, f"register in config/apps.py: {unregistered}"
+    assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registry.registered_checks)
     assert {checks.secrets, checks.migrations, checks.production, checks.intake, checks.broker} <= set(
-        registered.deployment_checks
+        registry.deployment_checks
     )
 
 
