@@ -127,7 +127,9 @@ def addresses(resolver=None, before=""):
 
 
 def test_every_address_is_listed_and_every_listed_one_exists():
-    assert set(addresses()) == set(expected())
+    missing, gone = set(addresses()) - set(expected()), set(expected()) - set(addresses())
+    assert not missing, f"add to PAGES what each user is answered: {sorted(missing)}"
+    assert not gone, f"no longer an address, remove from PAGES: {sorted(gone)}"
 
 
 def test_every_user_sees_only_what_they_may_see(client):

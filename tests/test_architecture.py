@@ -138,10 +138,12 @@ def test_config_names_apps_as_strings():
 @pytest.mark.parametrize("app", LAYERS)
 def test_every_module_is_listed_and_every_listed_module_exists(app):
     names = {name for name, _path in modules(app)}
-    assert not {name for name in names if name != app and layer_of(name, app) is None and name not in _packages(app)}
+    unlisted = {name for name in names if name != app and layer_of(name, app) is None and name not in _packages(app)}
+    assert not unlisted, f"add to a layer of {app} in LAYERS: {sorted(unlisted)}"
     listed = [f"{app}.{name}" for layer in LAYERS[app] for name in layer]
     assert len(listed) == len(set(listed))
-    assert not {name for name in listed if not any(f"{module}.".startswith(f"{name}.") for module in names)}
+    gone = {name for name in listed if not any(f"{module}.".startswith(f"{name}.") for module in names)}
+    assert not gone, f"no such modules, remove them from LAYERS: {sorted(gone)}"
 
 
 def _packages(app: str) -> set[str]:

@@ -206,7 +206,7 @@ def test_every_setting_of_production_is_in_the_example_with_its_default():
     of_settings = (ROOT / "docs/settings.md").read_text().partition("## Settings of commands and tests")[0]
     ours = {name for name in documented_defaults if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
 
-    assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}
+    assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}, "deploy/env.example and docs/settings.md differ"
     for name in ours - given.keys():
         assert documented_defaults[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
 

@@ -291,7 +291,7 @@ def hold_row(row: dict[str, Cell], lines: Sequence[Line], stretch: Stretch, wher
         elif name == "Ongoing or unknown":
             hold_open_or_unknown(cell, lines, stretch, where)
         else:
-            assert name in KEYS, f"no truth is reckoned for the column {name}"
+            assert name in KEYS, f"add the column {name} to KEYS with its figure"
             hold_cell(cell, figure(lines, stretch, KEYS[name]), (where, name))
     assert known > 3, where
 

@@ -71,7 +71,7 @@ def test_no_query_parameter_belongs_to_two_filters():
 
 
 def test_every_filter_is_tested_here():
-    assert set(ASKED) == set(FILTERS)
+    assert set(ASKED) == set(FILTERS), "ASKED needs a case for each of FILTERS"
 
 
 @pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)

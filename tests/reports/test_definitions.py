@@ -44,7 +44,8 @@ def test_every_figure_has_a_label_and_a_definition_and_is_in_the_docs():
     outcomes = set(re.findall(r"^\| \d \|[^|]*\| ([^|]+) \|", page, re.MULTILINE))
 
     for key, figure in FIGURES.items():
-        assert key.replace("_", " ") in outcomes if key in OUTCOMES else str(figure.label) in named
+        is_in_docs = key.replace("_", " ") in outcomes if key in OUTCOMES else str(figure.label) in named
+        assert is_in_docs, f"docs/figures.md has no row for {key}, {figure.label}"
         assert str(figure.label)
         assert str(figure.definition).endswith(".")
 
@@ -145,7 +146,7 @@ def test_every_count_is_of_exactly_the_calls_that_its_link_lists(client, setting
     for key, pairs in counted.items():
         for value, calls in pairs:
             assert len(calls) == value, (key, calls)
-        assert any(value for value, _calls in pairs), f"the calls here show nothing of {key}"
+        assert any(value for value, _calls in pairs), f"add a call to `number` that {key} counts"
     assert set(counted) == {key for key, figure in FIGURES.items() if figure.kind == "count"} - NOT_LISTED
     assert set(LISTED_AS) - set(counted) == set(PARTS_OF_FIGURES)
 
