@@ -96,5 +96,6 @@ def test_filters_shown_nowhere_else_have_a_chip_that_removes_them(kind):
 
     chips = asked([*needed, *pairs]).chips()
 
-    assert [chip.query_without for chip in chips] == ([] if kind in IN_MENUS_OR_FORM else [urlencode(needed)])
+    wanted = [] if kind in IN_MENUS_OR_FORM else [urlencode(needed)]
+    assert [chip.query_without for chip in chips] == wanted, f"{kind.__name__} needs `chip`, or a field of the form"
     assert all(chip.label for chip in chips)
