@@ -227,4 +227,4 @@ def test_too_few_threads_cause_a_warning_that_says_what_to_set(settings):
     assert not checks.threads()
     settings.WEB_THREADS = 3
     (warning,) = checks.threads()
-    assert (warning.id, "WEB_THREADS=4" in warning.hint) == ("calltally.W004", True)
+    assert (warning.id, "Set WEB_THREADS to at least 4" in warning.hint) == ("calltally.W004", True)

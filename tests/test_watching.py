@@ -326,7 +326,7 @@ def test_the_page_reports_problems_and_what_to_do(client, number, own_spool):
 
     assert "2 problems need action." in page
     assert "Check that worker, beat and broker are running" in page
-    assert "1 post that could be TENIOS&#x27; was refused" in page
+    assert "1 message that could be from TENIOS was rejected" in page
 
 
 def test_an_unusable_spool_is_reported(client, number, settings, tmp_path):

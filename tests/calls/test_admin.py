@@ -72,7 +72,7 @@ def test_an_invalid_number_is_refused_with_one_message_that_says_what_to_type(st
     page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": text, "_save": "Save"})
 
     (message,) = page.context["adminform"].form.errors["e164"]
-    assert re.search(r"[Tt]ype .*\+\d\d ", message)
+    assert re.search(r"(Enter|Did you mean) .*\+\d\d ", message)
     assert not DestinationNumber.objects.exists()
 
 
@@ -222,7 +222,7 @@ def test_a_short_key_that_staff_enter_is_accepted_with_a_warning(staff):
     page = ask(staff, ISSUE, make_number(), access_key="brought-1")
 
     assert keys_shown(page) == ["brought-1"]
-    assert "shorter than the 20 characters" in page.content.decode()
+    assert "shorter than the recommended 20 characters" in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_more_rows_than_a_sheet_holds_show_an_error(client, manager, monkeypatch
     [
         (psycopg.OperationalError("gone"), "The database connection was lost twice", 2),
         (OSError(28, "No space left on device"), "The server has no disk space for it", 1),
-        (OSError(5, "Input/output error"), "could not be written", 1),
+        (OSError(5, "Input/output error"), "The file could not be saved", 1),
         (ValueError("+4917012345678"), "An error occurred on the server.", 1),
     ],
 )
@@ -478,7 +478,7 @@ def test_the_filters_of_a_list_of_calls_are_shown_in_words(client, manager, smal
     said = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert said["Period"] == "Tue 15 Sep 2026"
     assert (said["Outcome"], said["Passed block"]) == ("Answered", "QUEUE")
-    assert (said["Times"], said["Weekdays and hours"]) == ("ring time over 5 s", "Tuesday")
+    assert (said["Waiting and talking"], said["Weekdays and hours"]) == ("Ringing time over 5 s", "Tuesday")
     assert said["Numbers"] == "All numbers you have access to"
     assert "from" not in said
     assert "Last block" not in said

@@ -126,9 +126,9 @@ def test_the_heat_map_averages_over_open_hours(client, week):
     page = client.get(f"/reports/when/?{WEEK}&opening=inside").content.decode()
     # Tuesday at 8:00: one call in one such hour. No calls inside at 7:00, so the map begins at 8:00.
     assert '<th scope="col">07</th>' not in page
-    assert 'title="1 in 1"' in page
+    assert 'title="Calls: 1, hours: 1"' in page
     outside = client.get(f"/reports/when/?{WEEK}&opening=outside").content.decode()
-    links = re.findall(r'href="(/reports/calls/\?[^"]+)" title="1 in 1"', outside)
+    links = re.findall(r'href="(/reports/calls/\?[^"]+)" title="Calls: 1, hours: 1"', outside)
     assert {name for link in links for name in listed(client, link.replace("&amp;", "&"))} <= OUTSIDE
     assert links
 

@@ -360,7 +360,7 @@ def test_each_number_has_its_last_four_weeks_as_a_line(client):
 
     page = client.get("/reports/").content.decode()
 
-    assert 'aria-label="0 to 3 calls a day, 2 on the last"' in page
+    assert 'aria-label="0 to 3 calls a day, 2 on the last day"' in page
     points = re.search(r'<polyline points="([^"]+)"', page).group(1).split()
     assert len(points) == 28
     assert points[0] == "0.0,16.0"
