@@ -259,6 +259,14 @@ def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -
             pieces += _whole_less_outside(month, inside)
         else:
             pieces.append(Run(Grain.DAY, inside.first, inside.last))
+    joined = _joined(pieces)
+    if period.until:
+        joined[-1:] = _up_to(period.until, joined[-1], takes_off=takes_off and not within_last)
+    return joined
+
+
+def _joined(pieces: Iterable[Run]) -> list[Run]:
+    """Return consecutive runs with neighbours of the same grain made one."""
     joined: list[Run] = []
     for run in pieces:
         before = joined[-1] if joined else run
@@ -266,8 +274,6 @@ def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -
             joined[-1] = replace(before, last=run.last)
         else:
             joined.append(run)
-    if period.until:
-        joined[-1:] = _up_to(period.until, joined[-1], takes_off=takes_off and not within_last)
     return joined
 
 
@@ -290,8 +296,8 @@ def _whole_less_outside(month: Period, inside: Period) -> Iterator[Run]:
         yield Run(Grain.DAY, inside.last + DAY, month.last, taken_off=True, of_day=inside.first)
 
 
-def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
-    """Return a period as runs of counts that know the hour, and the runs to subtract.
+def runs_of_hours(period: Period, now: datetime) -> list[Run]:
+    """Return a period as runs of counts that know the hour: months and quarter-hours.
 
     A month that the period cuts off is read as a whole, and its days outside are subtracted, if that is less to read
     than the quarter-hours of its days inside. Days that have not begun count as nothing to read."""
@@ -301,9 +307,9 @@ def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
         inside = _overlap(month, period)
         outside = []
         if month.first < inside.first:
-            outside.append(Run(Grain.QUARTER_HOUR, month.first, inside.first - DAY))
+            outside.append(Run(Grain.QUARTER_HOUR, month.first, inside.first - DAY, taken_off=True))
         if inside.last < month.last:
-            outside.append(Run(Grain.QUARTER_HOUR, inside.last + DAY, month.last))
+            outside.append(Run(Grain.QUARTER_HOUR, inside.last + DAY, month.last, taken_off=True))
         if sum(_days_begun(days.first, days.last, now) for days in outside) > _days_begun(
             inside.first, inside.last, now
         ):
@@ -311,7 +317,7 @@ def runs_of_hours(period: Period, now: datetime) -> tuple[list[Run], list[Run]]:
         else:
             read.append(Run(Grain.MONTH, month.first, month.last))
             taken_off += outside
-    return read, taken_off
+    return [*_joined(read), *taken_off]
 
 
 def months(first: date, last: date) -> Iterator[Period]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from itertools import pairwise
 
@@ -47,37 +47,26 @@ ON_WEEKDAYS = (
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 
 # Sums by hour of the week, local time, and by what was measured. Whole months have counts of their own.
-_SUMMED = ", ".join(f"sum({name}) AS {name}" for name in count_tables.HOUR_SUMS)
-_BY_QUARTER_HOUR = f"""
-  SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, measured, {{sums}}
+_SUMS = ", ".join(f"sum({name}) AS {name}" for name in count_tables.HOUR_SUMS)
+_OF_MONTHS = f"""
+  SELECT weekday, hour, measured, {_SUMS} FROM {count_tables.HOURS}
+  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= %({{start}})s AND month < %({{end}})s
+    AND {sums.IS_ASKED}
+  GROUP BY weekday, hour, measured"""
+_OF_QUARTER_HOURS = f"""
+  SELECT extract(isodow FROM local)::int AS weekday, extract(hour FROM local)::int AS hour, measured, {{columns}}
   FROM (
     -- By quarter-hour first, so that the local time of each is looked up only once.
-    SELECT quarter_hour, measured, {_SUMMED}
-    FROM unnest(%(ids)s::bigint[]) AS number (id)
-    CROSS JOIN unnest(%({{run}}_from)s::timestamptz[], %({{run}}_to)s::timestamptz[]) AS run (starts, ends)
-    CROSS JOIN LATERAL (
-      SELECT * FROM {count_tables.COUNTS.of_quarter_hours}
-      WHERE destination_number_id = number.id AND quarter_hour >= starts AND quarter_hour < ends
-        AND {sums.IS_ASKED}
-      OFFSET 0  -- by the index, number by number
-    ) AS counts
+    SELECT quarter_hour, measured, {_SUMS} FROM {count_tables.COUNTS.of_quarter_hours}
+    WHERE destination_number_id = ANY(%(ids)s::bigint[])
+      AND quarter_hour >= %({{start}})s AND quarter_hour < %({{end}})s AND {sums.IS_ASKED}
     GROUP BY quarter_hour, measured
-  ) AS quarter_hours
-  CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE %(zone)s AS local) AS clock
-"""
-BY_HOUR = f"""
+  ) AS quarter_hours CROSS JOIN LATERAL (SELECT quarter_hour AT TIME ZONE %(zone)s AS local) AS clock"""
+_BY_HOUR = f"""
 SELECT weekday, hour, measured, {", ".join(f"sum({name})::bigint" for name in count_tables.HOUR_SUMS)}
-FROM (
-  SELECT weekday, hour, measured, {", ".join(count_tables.HOUR_SUMS)}
-  FROM {count_tables.HOURS} CROSS JOIN unnest(%(month_from)s::date[], %(month_to)s::date[]) AS run (starts, ends)
-  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND month >= starts AND month < ends AND {sums.IS_ASKED}
-  UNION ALL
-  {_BY_QUARTER_HOUR.format(run="quarter_hour", sums=", ".join(count_tables.HOUR_SUMS))}
-  UNION ALL
-  {_BY_QUARTER_HOUR.format(run="off", sums=", ".join(f"-{name}" for name in count_tables.HOUR_SUMS))}
+FROM ({{rows}}
 ) AS counts
-GROUP BY weekday, hour, measured
-"""
+GROUP BY weekday, hour, measured"""
 
 
 @dataclass(frozen=True)
@@ -202,21 +191,20 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     """Return counts by weekday and hour, each as far as measured.
 
     They are calls offered, answered, that wanted to speak to someone, missed, and lost."""
-    runs, taken_off = periods.runs_of_hours(period, now)
-    months = [run for run in runs if run.grain == Grain.MONTH]
-    quarter_hours = [run for run in runs if run.grain == Grain.QUARTER_HOUR]
-    parameters = sums.parameters(coverage, period) | {
-        "zone": settings.TIME_ZONE,
-        "month_from": [run.first for run in months],
-        "month_to": [run.last for run in months],
-        "quarter_hour_from": [run.start for run in quarter_hours],
-        "quarter_hour_to": [run.end for run in quarter_hours],
-        "off_from": [run.start for run in taken_off],
-        "off_to": [run.end for run in taken_off],
-    }
+    parameters = sums.parameters(coverage, period) | {"zone": settings.TIME_ZONE}
+    rows = []
+    for n, run in enumerate(periods.runs_of_hours(period, now)):
+        start, end = f"from_{n}", f"to_{n}"
+        if run.grain == Grain.MONTH:
+            parameters |= {start: run.first, end: run.last + periods.DAY}
+            rows.append(_OF_MONTHS.format(start=start, end=end))
+        else:
+            parameters |= {start: run.start, end: run.end}
+            columns = ", ".join(f"-{name}" if run.taken_off else name for name in count_tables.HOUR_SUMS)
+            rows.append(_OF_QUARTER_HOURS.format(columns=columns, start=start, end=end))
     by_hour: dict[tuple[int, int], list[int]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(BY_HOUR, parameters)
+        cursor.execute(_BY_HOUR.format(rows="\n  UNION ALL".join(rows)), parameters)
         for weekday, hour, bits, offered, answered, missed, abandoned in cursor.fetchall():
             of_hour = by_hour.setdefault((weekday, hour), [0] * 5)
             lost = missed + abandoned
@@ -232,23 +220,34 @@ def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[date
     """Return the local hours of a period that have begun by `now`; the repeated hour is included twice.
 
     Inside opening hours, an hour occurs if at least one number is open in it; outside, if at least one is closed."""
+    is_open = period.opening.is_open
+    if is_open is None:
+        return [hour for day in period.days for hour in _hours_of_day(day, period, now)]
     hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
-    if (is_open := period.opening.is_open) is not None:
-        schedules = counts.schedules(coverage)
-        has_any_always = len(schedules) < len(coverage)
-        distinct_schedules = list(set(schedules.values()))
-        hours = [
-            (start, end)
-            for start, end in hours
-            if (is_open and has_any_always)
-            or any(
-                schedule.is_open(start + n * periods.QUARTER_HOUR) == is_open
-                for schedule in distinct_schedules
-                for n in range((end - start) // periods.QUARTER_HOUR)
-            )
-        ]
+    schedules = counts.schedules(coverage)
+    has_any_always = len(schedules) < len(coverage)
+    distinct_schedules = list(set(schedules.values()))
     zone = periods.zone()
-    return [start.astimezone(zone) for start, _end in hours]
+    return [
+        start.astimezone(zone)
+        for start, end in hours
+        if (is_open and has_any_always)
+        or any(
+            schedule.is_open(start + n * periods.QUARTER_HOUR) == is_open
+            for schedule in distinct_schedules
+            for n in range((end - start) // periods.QUARTER_HOUR)
+        )
+    ]
+
+
+def _hours_of_day(day: date, period: Period, now: datetime) -> list[datetime]:
+    """Return the local hours of a day of a period that have begun by `now`."""
+    start, end = periods.day_start(day), periods.day_start(day + periods.DAY)
+    if end - start == periods.DAY and end <= min(now, period.end):
+        return [datetime.combine(day, time(hour)) for hour in range(24)]
+    zone = periods.zone()
+    of_day = period.of_days(day, day, period.until if day == period.last else None)
+    return [hour.astimezone(zone) for hour in periods.edges(of_day, Grain.HOUR)[:-1] if hour <= now]
 
 
 def last_day(period: Period, now: datetime) -> Period:
