@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -134,7 +135,10 @@ def raw(value: float) -> str:
 def place(value: object, prefix: str) -> str:
     """An id from a prefix and the key of a row, with only letters, digits and dashes."""
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return prefix + "-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
+    return f"{prefix}-{_NOT_IN_IDS.sub('-', text)}"
+
+
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9]")
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -72,7 +73,13 @@ def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, An
 @register.simple_tag(takes_context=True)
 def report_url(context: template.Context, name: str, *args: object, place: str = "") -> str:
     """The address of a report with the current filters; `place` is an anchor on its page."""
-    return session_filter.carry(f"{reverse(name, args=args)}{place and f'#{place}'}", context.get("question") or "")
+    return session_filter.carry(f"{_address(name, *args)}{place and f'#{place}'}", context.get("question") or "")
+
+
+# Cached, because a page links to each of many numbers.
+@lru_cache(maxsize=4096)
+def _address(name: str, *args: object) -> str:
+    return reverse(name, args=args)
 
 
 @register.simple_tag(takes_context=True)

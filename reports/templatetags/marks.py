@@ -70,8 +70,8 @@ def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
     """The calls of each day as a sparkline, with a text for screen readers."""
     values = days.get(number_id) or [0]
     most, width, height = max(*values, 1), 100, 24
-    step = width / max(1, len(values) - 1)
-    points = " ".join(f"{place * step:.1f},{height - value / most * height:.1f}" for place, value in enumerate(values))
+    along = _along(len(values), width)
+    points = " ".join([f"{x},{height - value / most * height:.1f}" for x, value in zip(along, values, strict=True)])
     words = _("%(least)d to %(most)d calls a day, %(last)d on the last day") % {
         "least": min(values),
         "most": max(values),
@@ -85,6 +85,13 @@ def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
         x=f"{width:.1f}",
         y=f"{height - values[-1] / most * height:.1f}",
     )
+
+
+@cache
+def _along(points: int, width: int) -> list[str]:
+    """Return evenly spaced places from 0 to `width`."""
+    step = width / max(1, points - 1)
+    return [f"{place * step:.1f}" for place in range(points)]
 
 
 @register.simple_tag
