@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ class Cell(NamedTuple):
 
     @property
     def is_measured(self) -> bool:
-        return self.state in (CellState.MEASURED, CellState.EMPTY)
+        return self.state is CellState.MEASURED or self.state is CellState.EMPTY
 
     @property
     def not_measured(self) -> bool:
@@ -79,7 +79,9 @@ class Row:
     counted: Mapping[str, Counted] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, key: str) -> Cell:
-        return self.cells[key]
+        """Return the cell of a figure. Also finds attributes, because templates try every name as a key first."""
+        cell: Cell = self.cells[key] if key in self.cells else getattr(self, key)
+        return cell
 
     @property
     def unclassified(self) -> int:
@@ -143,9 +145,12 @@ class Cells:
 
     def moments(self, key: str) -> list[datetime]:
         """Return the times from which a figure is shown, one for each number it applies to, in order."""
-        if key not in self._moments:
-            self._moments[key] = sorted(moment for shown in self._shown if (moment := shown[key]) is not None)
-        return self._moments[key]
+        moments = self._moments.get(key)
+        if moments is None:
+            moments = [moment for shown in self._shown if (moment := shown[key]) is not None]
+            moments.sort()
+            self._moments[key] = moments
+        return moments
 
     def row(
         self,
@@ -158,15 +163,18 @@ class Cells:
         offered = counted.get("offered", NOTHING).above
         cells = {"offered": Cell(offered)}
         for key in keys:
-            if key not in CALL_FIGURES:
-                continue
-            cells[key] = self.cell(key, counted.get(key, NOTHING), bucket)
+            if key in CALL_FIGURES:
+                cells[key] = self.cell(key, counted.get(key, NOTHING), bucket)
         return Row(offered, cells, number, bucket, counted)
 
     def cell(self, key: str, counted: Counted, bucket: Bucket) -> Cell:
         """Return a figure of a bucket."""
-        measured = bisect_right(self.moments(key), bucket.end - _MOMENT)
+        measured = bisect_left(self.moments(key), bucket.end)
         if counted != NOTHING:
+            above, _whole, hidden, hidden_before, left_out = counted
+            if measured and FIGURES[key].kind == "count" and not left_out and not hidden_before:
+                # Most cells are this simple, and a page has thousands.
+                return Cell(above, CellState.MEASURED, None, 0, hidden)
             return self._cell(key, counted, bucket, measured)
         if (key, measured) not in self.without_calls:
             self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
@@ -195,6 +203,3 @@ class Cells:
         if place not in self.lacking:
             self.lacking[place] = Lacking(self.coverage, key, left_out, end)
         return self.lacking[place]
-
-
-_MOMENT = timedelta(microseconds=1)

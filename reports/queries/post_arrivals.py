@@ -135,10 +135,11 @@ def of_numbers(numbers: Sequence[DestinationNumber]) -> dict[DestinationNumber, 
         seen = {(number_id, post): (first, last) for number_id, post, first, last in cursor.fetchall()}
         cursor.execute(BRIDGES, [ids])
         bridged = {number_id for (number_id,) in cursor.fetchall()}
+    posts = [(post, post.value) for post in RequestType]
     return {
         number: _arrivals(
             number,
-            {post: seen.get((number.pk, post.value), (None, None)) for post in RequestType},
+            {post: seen.get((number.pk, value), (None, None)) for post, value in posts},
             has_bridge=number.pk in bridged,
         )
         for number in numbers

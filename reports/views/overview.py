@@ -24,6 +24,8 @@ from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Opening, Period
 from reports.queries import comparison, counts, post_arrivals, service_level
+from reports.queries.post_arrivals import Arrival, Silence
+from reports.queries.service_level import Below
 from reports.views.first_run import build_first_run_page
 from reports.views.shared import (
     Readable,
@@ -129,21 +131,21 @@ def _attention(everything: Coverage, question: str) -> list[Attention]:
     silent = post_arrivals.silent(everything.numbers, timezone.now())
     arrivals = post_arrivals.of_numbers(everything.numbers).values()
     lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_somebody]
-    found = [Attention(silence.says, f"{address}#n-{silence.number.pk}") for silence in silent]
-    found += [
-        Attention(
-            below.says,
-            f"{reverse('number', args=[below.number.pk])}?from={below.period.first}&to={below.period.last}"
-            "#service-level",
-        )
-        for below in service_level.below(everything)
-    ]
-    found += [Attention(arrival.says, f"{address}#n-{arrival.number.pk}", arrival.advice) for arrival in lacking]
-    more = len(found) - MOST_ATTENTION
-    if more > 0:
-        text = ngettext("%(n)d more", "%(n)d more", more) % {"n": more}
-        found = [*found[:MOST_ATTENTION], Attention(text, address)]
-    return found
+    found: list[Silence | Below | Arrival] = [*silent, *service_level.below(everything), *lacking]
+    shown = [_attention_to(one, address) for one in found[:MOST_ATTENTION]]
+    more = len(found) - len(shown)
+    if more:
+        shown.append(Attention(ngettext("%(n)d more", "%(n)d more", more) % {"n": more}, address))
+    return shown
+
+
+def _attention_to(found: Silence | Below | Arrival, address: str) -> Attention:
+    """Return what is shown of one of them. `address` is that of the page of data quality."""
+    if isinstance(found, Below):
+        days = f"from={found.period.first}&to={found.period.last}"
+        return Attention(found.says, f"{reverse('number', args=[found.number.pk])}?{days}#service-level")
+    href = f"{address}#n-{found.number.pk}"
+    return Attention(found.says, href, found.advice if isinstance(found, Arrival) else "")
 
 
 def _left_out(rows: list[Row]) -> list[str]:
