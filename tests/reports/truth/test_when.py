@@ -1,0 +1,127 @@
+"""The page of times shows the hours of the week and the intervals of the scripted month."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from tests.conftest import and_in_full
+from tests.reports import expected
+from tests.reports.assertions import Period, hold_columns, hold_row, query, read
+from tests.reports.expected import LOST, OUTCOMES, Figure, figure
+from tests.reports.html_reader import Cell, Page
+from tests.reports.scenario import PEOPLE, Line, Scripted
+from tests.reports.truth.periods import (
+    EVERYBODY,
+    FORWARDS_DAY,
+    INSIDE,
+    MONTH,
+    OUTSIDE,
+    THE_LONG_DAY,
+    WEEK,
+    hours_asked_for,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY, INSIDE, OUTSIDE], WEEK))
+@pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
+def test_the_hours_of_the_week_are_correct(month, who, period, show):
+    page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
+
+    hold_map(page, PEOPLE[who], period, show)
+
+
+def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
+    """Check every cell of the week: calls per occurrence of its hour; days and hours are sums."""
+    whole = expected.days(*period)
+    calls = expected.offered(lines, whole)
+    began = hours_asked_for(lines, period)
+    times = Counter((at.isoweekday(), at.hour) for at in began)
+    days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
+    hours = range(min(call.hour for call in calls), max(call.hour for call in calls) + 1)
+    table = page.table("t-map")
+    assert table.headers == ["Local hour", *(f"{hour:02}" for hour in hours), "Day"]
+    every = [*range(1, 8), 0]
+    for weekday, row in zip(every, [*table.body, *table.foot], strict=True):
+        for hour, cell in zip([*hours, None], row[1:], strict=True):
+            here = [
+                call for call in calls if weekday in {0, call.day.isoweekday()} and (hour is None or hour == call.hour)
+            ]
+            if hour is None:
+                occurred = sum(days_of.values()) if not weekday else days_of[weekday]
+            else:
+                occurred = sum(times[day, hour] for day in ([weekday] if weekday else range(1, 8)))
+            unit = "days" if hour is None else "hours"
+            hold_hour(cell, here, (occurred, unit), figure(lines, whole, show), (page.address, weekday, hour))
+    most = max(
+        ((day, hour) for day in range(1, 8) for hour in hours if times[day, hour]),
+        key=lambda at: sum((call.day.isoweekday(), call.hour) == at for call in calls) / times[at],
+    )
+    names = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+    assert page.lead.startswith(f"Most calls came on {names[most[0] - 1]}, {most[1]:02}:00–{most[1] + 1:02}:00.")
+
+
+def hold_hour(cell: Cell, here: list[Scripted], times: tuple[int, str], whole: Figure, where: object) -> None:
+    occurred, unit = times
+    if whole.why:
+        assert (cell.text, cell.title) == ("–", "not measured"), where
+        return
+    if not occurred:
+        assert (cell.text, cell.title, cell.links, here) == ("", "This hour did not occur in the period", [], []), where
+        return
+    known = [call for call in here if expected.is_measured(call, whole.key)]
+    if whole.key == "reached":
+        count = sum(call.outcome == "answered" for call in known)
+        wanted = count + sum(call.outcome in LOST for call in known)
+        text, title = (f"{round(count / wanted * 100)}" if wanted else "–"), f"{count} of {wanted} calls"
+    else:
+        kinds = {"offered": OUTCOMES, "missed": ("missed",), "lost": LOST}[whole.key]
+        count = sum(call.outcome in kinds for call in known)
+        mean = count / occurred if occurred else 0
+        text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
+        title = f"Calls: {count}, {unit}: {occurred}"
+    assert (cell.text, cell.title) == (text, title), where
+    led = "answered" if whole.key == "reached" else whole.key
+    assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count), where
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+@pytest.mark.parametrize(
+    ("period", "by"),
+    [
+        *((MONTH, by) for by in ("quarter-hour", "half-hour", "hour", "day", "week", "month")),
+        *((THE_LONG_DAY, by) for by in ("quarter-hour", "half-hour", "hour", "day")),
+        (FORWARDS_DAY, "quarter-hour"),
+        (WEEK, "day"),
+        (INSIDE, "half-hour"),
+        (INSIDE, "day"),
+        (OUTSIDE, "week"),
+    ],
+)
+def test_the_intervals_are_correct(month, who, period, by):
+    lines, whole = PEOPLE[who], expected.days(*period)
+    by_days = by in {"day", "week", "month"}
+    # Shorter intervals are those of the last day.
+    listed = period if by_days else (period[1], period[1], *period[2:])
+    pieces = expected.cut(*listed, by)
+    if not by_days:
+        busy = [n for n, piece in enumerate(pieces) if expected.offered(lines, piece)]
+        pieces = pieces[busy[0] : busy[-1] + 1]
+
+    page = read(month, who, f"/reports/when/?{query(period, by=by)}", period)
+
+    table = page.table("t-intervals")
+    hold_columns(
+        table, lines, whole, ["Calls", "Service level", "Waiting time", "Ringing time", "Talk time"], first=True
+    )
+    assert len(table.rows) == len(pieces)
+    for row, piece in zip(table.rows, pieces, strict=True):
+        hold_row(row, lines, piece, (page.address, piece))
+        if not by_days:
+            assert row["From"].text == piece.clock
+    hold_row(table.total, lines, expected.days(*listed), (page.address, "total"))
