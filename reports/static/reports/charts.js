@@ -77,6 +77,15 @@
     for (let i = labels.length - 1, limit = bottom; i >= 0; i--, limit -= gap) labels[i].y = Math.min(labels[i].y, limit);
   };
 
+  const labelFont = () => `500 12px ${Chart.defaults.font.family}`;
+
+  /* The width that names beside the last bar or point need, in whatever language. */
+  const widthOf = (series) => {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = labelFont();
+    return Math.ceil(Math.max(0, ...series.map((one) => pen.measureText(one.name).width)));
+  };
+
   const barEnd = (bar) => ({ x: bar.x + bar.width / 2, y: (bar.y + bar.base) / 2 });
 
   /* Totals above the bars, names of outcomes beside the last bar. */
@@ -85,7 +94,7 @@
     afterDatasetsDraw(chart, _, options) {
       const { ctx: pen, chartArea: area, data } = chart;
       pen.save();
-      pen.font = `500 12px ${Chart.defaults.font.family}`;
+      pen.font = labelFont();
       pen.textBaseline = "middle";
       pen.fillStyle = colour("--text");
       if (options.totals) {
@@ -161,7 +170,7 @@
       type: "bar",
       data: { labels, datasets },
       options: {
-        layout: { padding: { right: narrow ? 4 : 118, top: 18 } },
+        layout: { padding: { right: narrow ? 4 : widthOf(series.filter((one) => one.values.some(Boolean))) + 18, top: 18 } },
         scales: axes({ stacked: true }),
         plugins: { directLabels: { totals: few, names: !narrow } },
       },
@@ -180,7 +189,7 @@
       });
       spread(labels, 16, area.bottom - 4);
       pen.save();
-      pen.font = `500 12px ${Chart.defaults.font.family}`;
+      pen.font = labelFont();
       pen.fillStyle = colour("--text");
       pen.textBaseline = "middle";
       for (const label of labels) pen.fillText(label.text, label.x + 8, label.y);
@@ -207,7 +216,7 @@
         })),
       },
       options: {
-        layout: { padding: { right: narrow ? 84 : 118, top: 8 } },
+        layout: { padding: { right: widthOf(series) + 12, top: 8 } },
         scales: axes({ most, unit: canvas.dataset.unit }),
       },
       plugins: [lineNames],
@@ -222,7 +231,7 @@
       const step = scales.x.getPixelForValue(1) - scales.x.getPixelForValue(0);
       const labels = marks.map((mark, i) => ({ x: scales.x.getPixelForValue(0) + mark.at * step, y: area.top - 10 - 15 * i, text: mark.name }));
       pen.save();
-      pen.font = `500 12px ${Chart.defaults.font.family}`;
+      pen.font = labelFont();
       pen.fillStyle = pen.strokeStyle = colour("--text");
       pen.textBaseline = "middle";
       for (const label of labels) {
