@@ -122,7 +122,7 @@ def test_stalled_downloads_leave_threads_for_posts_and_pages(system, cookie):
         all_are_answered(system, 20, "downloads")
         status, headers, body = ask(system, CALLS, cookie)
         assert (status, int(headers["Retry-After"]) > 0) == (429, True)
-        assert b"under way" in body
+        assert b"Too many downloads are running" in body
         assert ask(system, "/reports/", cookie)[0] == 200
         answers = Counter(map(answer_of, stalled))
     assert answers == {"200": 1, "429": 19}

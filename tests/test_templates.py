@@ -28,6 +28,13 @@ def test_lines_are_short(path):
 
 
 @each_template
+def test_an_attribute_is_on_one_line(path):
+    """The line break would be part of its value."""
+    text = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", "", path.read_text())
+    assert re.findall(r'[\w-]+="[^"<>]*\n[^"<>]*"', text) == []
+
+
+@each_template
 def test_a_block_that_ends_on_another_line_ends_with_its_name(path):
     opened, nameless = [], []
     for token in Lexer(path.read_text()).tokenize():

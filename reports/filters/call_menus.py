@@ -61,7 +61,13 @@ class CallMenus:
 
     @property
     def is_in_menu_on_phones(self) -> bool:
-        return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
+        preset = self.preset
+        is_preset_there = preset is not None and presets.offered(periods.today()).index(preset) >= ON_PHONES
+        return is_preset_there or self.lists_every_day
+
+    @property
+    def has_own_days(self) -> bool:
+        return self.period is not None and not self.preset
 
     @property
     def lists_every_day(self) -> bool:

@@ -191,6 +191,11 @@ class ReportForm:
         return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
 
     @property
+    def has_own_days(self) -> bool:
+        """Whether the days are not those of a preset."""
+        return not self.preset
+
+    @property
     def compared(self) -> Comparison | None:
         """What is compared with the previous period; None if no part of the period is over."""
         return presets.compared(self.period, self.chosen_preset, timezone.now())

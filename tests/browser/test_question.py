@@ -66,7 +66,7 @@ def test_the_list_of_calls_accepts_days_as_pages_write_them(live_server, sign_in
         page.goto(f"{live_server.url}{address}")
         page.locator("#own-period summary").click()
         page.get_by_label("First day").fill(f"{day.day}.{day.month}.{day.year}")
-        page.get_by_label("Last day").fill(f"{day:%-d %b %Y}")
+        page.get_by_label("Last day", exact=True).fill(f"{day:%-d %b %Y}")
         page.locator("#own-period").get_by_role("button", name="Show").click()
         expect(page.locator("#own-period summary")).to_contain_text(f"{day:%-d %b}")
         expect(page.locator("#own-period")).to_have_class("menu is-on")
