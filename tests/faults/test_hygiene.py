@@ -111,7 +111,7 @@ def test_no_key_is_stored_or_logged_and_no_caller_is_logged(system):
         with pytest.raises(urllib.error.HTTPError, match="500"):
             browser.get("/reports/")
         connection.execute("ALTER TABLE reports_elsewhere RENAME TO reports_daycounts")
-    assert "not right" in Browser(system).post("/accounts/login/", username="admin", password=WRONG)
+    assert "password is wrong" in Browser(system).post("/accounts/login/", username="admin", password=WRONG)
     # A database that is killed under load and restarted.
     os.kill(system.postmaster(), signal.SIGKILL)
     load = Client(system.port, E164, ACCESS_KEY, rate=1, name="load")
