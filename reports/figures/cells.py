@@ -145,12 +145,9 @@ class Cells:
 
     def moments(self, key: str) -> list[datetime]:
         """Return the times from which a figure is shown, one for each number it applies to, in order."""
-        moments = self._moments.get(key)
-        if moments is None:
-            moments = [moment for shown in self._shown if (moment := shown[key]) is not None]
-            moments.sort()
-            self._moments[key] = moments
-        return moments
+        if key not in self._moments:
+            self._moments[key] = sorted(moment for shown in self._shown if (moment := shown[key]) is not None)
+        return self._moments[key]
 
     def row(
         self,
@@ -171,10 +168,6 @@ class Cells:
         """Return a figure of a bucket."""
         measured = bisect_left(self.moments(key), bucket.end)
         if counted != NOTHING:
-            above, _whole, hidden, hidden_before, left_out = counted
-            if measured and FIGURES[key].kind == "count" and not left_out and not hidden_before:
-                # Most cells are this simple, and a page has thousands.
-                return Cell(above, CellState.MEASURED, None, 0, hidden)
             return self._cell(key, counted, bucket, measured)
         if (key, measured) not in self.without_calls:
             self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)

@@ -12,7 +12,7 @@ from reports.filters.call_filter import CallFilter
 from reports.filters.calls_by_course import NumberFilter
 from reports.filters.calls_by_time import AtOnceFilter, DaysFilter, MomentsFilter, OpeningFilter, WeeksFilter
 from reports.filters.presets import Preset
-from reports.filters.report_filter import ON_PHONES, PresetLink
+from reports.filters.report_filter import PresetLink
 from reports.filters.session_filter import DAYS, EVERY_DAY
 from reports.periods import Opening, Period
 
@@ -61,9 +61,7 @@ class CallMenus:
 
     @property
     def is_in_menu_on_phones(self) -> bool:
-        preset = self.preset
-        is_preset_there = preset is not None and presets.offered(periods.today()).index(preset) >= ON_PHONES
-        return is_preset_there or self.lists_every_day
+        return presets.is_in_menu_on_phones(self.preset, periods.today()) or self.lists_every_day
 
     @property
     def has_own_days(self) -> bool:

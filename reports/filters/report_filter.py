@@ -25,8 +25,6 @@ from reports.periods import Grain, Opening, Period
 from reports.queries import counts
 
 DEFAULT_DAYS = 7
-# The number of presets that phones show side by side; the others are in the menu.
-ON_PHONES = 3
 LONGEST_DAYS = 3 * 366
 # The longest periods that pages show by quarter-hour, half-hour and hour; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
@@ -188,7 +186,7 @@ class ReportForm:
     @property
     def is_in_menu_on_phones(self) -> bool:
         """Whether the selected preset is one of those that phones show in the menu."""
-        return self.preset is not None and presets.offered(periods.today()).index(self.preset) >= ON_PHONES
+        return presets.is_in_menu_on_phones(self.preset, periods.today())
 
     @property
     def has_own_days(self) -> bool:

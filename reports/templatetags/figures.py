@@ -76,8 +76,7 @@ def calls_url(
         more = [*more, ("measured", _measured_as(key, more))]
     if block_type and isinstance(block_type, str):
         more = [*more, *((name, block_type) for name in part_filters)]
-    links = _links_of(context, row)
-    return "&".join([links.start, _WANTED[key], *links.end, *([urlencode(more)] if more else [])])
+    return _links_of(context, row).to(key, *([urlencode(more)] if more else []))
 
 
 class _Links(NamedTuple):
@@ -86,6 +85,9 @@ class _Links(NamedTuple):
     row: Row | None
     start: str
     end: tuple[str, ...]
+
+    def to(self, key: str, *more: str) -> str:
+        return "&".join([self.start, _WANTED[key], *self.end, *more])
 
 
 def _links_of(context: template.Context, row: Row | None) -> _Links:
@@ -175,8 +177,7 @@ def _cell_of_row(context: template.Context, key: str, row: Row | Forwards, place
     A page has thousands of these."""
     one, kind, linked = row[key], FIGURES[key].kind, row if isinstance(row, Row) else None
     if kind == "count" and key in _LINKED and one.value and one.is_measured and not one.since and not one.left_out:
-        links = _links_of(context, linked)
-        return _link("&".join([links.start, _WANTED[key], *links.end]), key, int(one.value))
+        return _link(_links_of(context, linked).to(key), key, int(one.value))
     return cell(context, key, one, linked, kind, place)
 
 
