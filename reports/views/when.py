@@ -79,11 +79,6 @@ class MapCell(Readable):
         """Whether too few people were there to answer."""
         return self.cell.is_short
 
-    @property
-    def shade(self) -> str:
-        """The classes of its colour and frame."""
-        return f"heat-{self.step}{' short-staffed' * self.is_short}" if self.text else ""
-
 
 @dataclass(frozen=True)
 class MapRow(Readable):
