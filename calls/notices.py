@@ -1,4 +1,6 @@
-"""Notices for staff: posts that were refused, came from addresses that are not listed, or could not be stored."""
+"""Notices of posts that were refused, came from addresses that are not listed, or could not be stored.
+
+They are shown to those whose permissions let them do something about it."""
 
 from __future__ import annotations
 
@@ -35,10 +37,10 @@ def for_user(user: Any) -> list[Notice]:
     """Return the notices for this user, only those they may do something about."""
     shown = []
     if user.has_perm("calls.view_refusedpost"):
-        shown += [*_refused()]
+        shown += _refused()
     if user.has_perm("calls.view_senderpolicy"):
         shown += _foreign()
-    if user.is_staff:
+    if user.has_perm("calls.view_refusedpost"):
         shown += _in_spool()
     return shown
 

@@ -1,4 +1,4 @@
-"""QuerySets of numbers, keys, calls, events and refused posts."""
+"""QuerySets of numbers, access, keys, calls, events and refused posts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.db import connections, models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Reverse
+from django.utils import timezone
 
 from calls import keys, phones, search_keys
 from calls.quarter_hours import quarter_hour_sql
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # Fewer digits, without an area code, are the end of too many numbers.
 FEWEST_DIGITS_OF_AN_END = 6
+# The rights that a row of access may lack; every row shows figures.
+FURTHER_RIGHTS = ("calls", "callers", "people", "export")
 
 
 class SearchKeyQuerySet(models.QuerySet):
@@ -64,10 +68,35 @@ class SearchKeyQuerySet(models.QuerySet):
             row.set_search_key()
 
 
+class NumberAccessQuerySet(models.QuerySet):
+    def of(self, user: Any) -> NumberAccessQuerySet:
+        """Keep the rows of a user that are in force today; none if the user is not active or not signed in.
+
+        Superusers need no rows: ask `visible_to` or `calls.access.Rights` what a user may see."""
+        return self.in_force().filter(user=user.pk) if user.is_active else self.none()
+
+    def in_force(self) -> NumberAccessQuerySet:
+        """Keep the rows whose last day, in the zone of the reports, is not over."""
+        return self.filter(Q(until=None) | Q(until__gte=timezone.localdate()))
+
+    def granting(self, what: str) -> NumberAccessQuerySet:
+        """Keep the rows that grant a right (`Right`). Raise ValueError if there is no such right."""
+        if what == "figures":
+            return self
+        if what not in FURTHER_RIGHTS:
+            raise ValueError(f"{what} is not a right.")
+        return self.filter(**{str(what): True})
+
+
 class DestinationNumberQuerySet(SearchKeyQuerySet):
-    def visible_to(self, user: Any) -> DestinationNumberQuerySet:
-        """Keep the numbers this user manages; staff see all."""
-        return self if user.is_staff else self.filter(managers=user)
+    def visible_to(self, user: Any, what: str = "figures") -> DestinationNumberQuerySet:
+        """Keep the numbers for which this user has a right (`Right`) today. Active superusers have every right."""
+        if user.is_active and user.is_superuser:
+            return self
+        # Models import this module.
+        access: Any = apps.get_model("calls", "NumberAccess")
+        granting = access.objects.of(user).granting(what)
+        return self.filter(Exists(granting.filter(Q(destination_number=None) | Q(destination_number=OuterRef("pk")))))
 
     def schedules(self) -> dict[int, Schedule]:
         """Return the schedules of numbers with opening hours, by number id; numbers with the same hours share one."""
@@ -96,9 +125,12 @@ class AccessKeyQuerySet(models.QuerySet):
 
 
 class CallQuerySet(models.QuerySet):
-    def visible_to(self, user: Any) -> CallQuerySet:
-        """Keep the calls of the numbers this user manages; staff see all."""
-        return self if user.is_staff else self.filter(destination_number__managers=user)
+    def visible_to(self, user: Any, what: str = "calls") -> CallQuerySet:
+        """Keep the calls of the numbers for which this user has a right (`Right`) today."""
+        if user.is_active and user.is_superuser:
+            return self
+        numbers: Any = apps.get_model("calls", "DestinationNumber")
+        return self.filter(destination_number__in=numbers.objects.order_by().visible_to(user, what))
 
     def with_caller_reversed(self) -> CallQuerySet:
         """Add `caller_reversed` for filters: the caller's number in reverse order, as it is indexed."""

@@ -1,4 +1,4 @@
-"""Emails managers and staff once when a number goes silent: managers their numbers, staff all.
+"""Emails everyone who may see a number once when it goes silent.
 
 Sending a mail and recording it are one transaction under an advisory lock, which is held while the mail is sent. So
 two workers never send the same mail twice, and a mail that fails is retried at the next check. If a worker is stopped
@@ -19,10 +19,10 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from calls.models import DestinationNumber
+from calls.access import Rights
+from calls.models import DestinationNumber, Right
 from reports import monitoring, periods
 from reports.models import ToldSilence
-from reports.permissions import is_administrator
 from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Silence
 
@@ -56,10 +56,10 @@ def tell_silences(now: datetime) -> int:
 def _recipients(silences: Iterable[Silence]) -> Iterator[tuple[User, list[Silence]]]:
     """Yield each active person who has an email address, with the silences that concern them."""
     people = User.objects.filter(is_active=True).exclude(email="").order_by("pk")
-    for person in people.prefetch_related("destination_numbers"):
-        managed = set(person.destination_numbers.all())
-        sees_all = is_administrator(person)
-        if of_person := [silence for silence in silences if sees_all or silence.number in managed]:
+    rights = Rights.of_each(people)
+    for person in people:
+        of_person = [silence for silence in silences if rights[person.pk].may(Right.FIGURES, silence.number)]
+        if of_person:
             yield person, of_person
 
 

@@ -23,6 +23,8 @@ HOMES = "calltally-test-database-"
 # The data is deleted afterwards, so it need not survive a power cut.
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
+# Of these, only rows of groups that tests have created are deleted: the column that names the group.
+GROUPS = {"auth_group": "id", "auth_group_permissions": "group_id"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # No deadline: the duration of an example depends on the machine more than on our code.
@@ -117,15 +119,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _delete_rows_after_each_test(django_db_setup):
+def _delete_rows_after_each_test(django_db_setup, django_db_blocker):
     """Delete rows after each test. Django would truncate all tables and create the initial rows again, which takes ten
     times as long."""
+    from django.contrib.auth.models import Group
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db import connection
     from django.db.models.signals import post_migrate
 
+    with django_db_blocker.unblock():
+        kept = ", ".join(str(pk) for pk in Group.objects.values_list("pk", flat=True))
+
     def sql_flush(self, _style, tables, **_):
-        return ["".join(f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE)]
+        statements = [f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE - {*GROUPS}]
+        statements += [f"DELETE FROM {table} WHERE {column} NOT IN ({kept});" for table, column in GROUPS.items()]
+        return ["".join(statements)]
 
     # For all connections: browser tests use other ones.
     type(connection.ops).sql_flush = sql_flush

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.test import Client
 
 from calls import keys, posts
 from calls.ingest import intake
-from calls.models import AccessKey, DestinationNumber
+from calls.models import AccessKey, DestinationNumber, NumberAccess, Right
 
 E164 = "+4922155400300"
 # Admits posts for every number passed to `send` and `take`, so that most tests need not create keys.
@@ -26,14 +26,18 @@ ACCESS_KEY = "the-key-of-the-tests-0123456789"
 PASSWORD = "correct horse battery"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
+# What managers of a number saw before there was access, and still see after the update.
+OF_MANAGERS = (Right.CALLS, Right.CALLERS, Right.EXPORT)
+
 # The fields beside `variables` in a post; every other name that a test passes is a variable.
 TOP_LEVEL = frozenset({"customerNumber", "accessKey", "requestType", "blockType", "destination", "destinationType"})
 
 
 def make_number(e164: str = E164, *, managers: Iterable[User] = (), **settings: Any) -> DestinationNumber:
-    """Create a number without a key; `send` and `make_key` give it one."""
+    """Create a number without a key; `send` and `make_key` give it one. `managers` get the rights in OF_MANAGERS."""
     number = DestinationNumber.objects.create(e164=e164, **settings)
-    number.managers.set(managers)
+    for manager in managers:
+        give(manager, number, *OF_MANAGERS)
     return number
 
 
@@ -47,23 +51,54 @@ def make_key(number: DestinationNumber, access_key: str = "", **fields: Any) -> 
     return access_key
 
 
-def make_user(username: str = "manager", *, numbers: Iterable[DestinationNumber] = (), **fields: Any) -> User:
-    """Create a user with PASSWORD who manages `numbers`."""
-    user = User.objects.create(username=username, password=_hashed(), **fields)
+def make_user(
+    name: str = "manager",
+    *,
+    numbers: Iterable[DestinationNumber] = (),
+    rights: Iterable[str] = OF_MANAGERS,
+    **fields: Any,
+) -> User:
+    """Create a user with PASSWORD who has access to `numbers` with these rights; without numbers they see nothing."""
+    user = User.objects.create(username=name, password=_hashed(), **fields)
     for number in numbers:
-        number.managers.add(user)
+        give(user, number, *rights)
     return user
 
 
-def make_staff(username: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:
-    """Create a staff user: a superuser, or with only these `permissions`, such as `calls.view_call`."""
-    user = User.objects.create(
-        username=username, password=_hashed(), is_staff=True, is_superuser=permissions is None, **fields
+def give(user: User, number: DestinationNumber | None = None, *rights: str, until: date | None = None) -> NumberAccess:
+    """Give a user access to a number, or to all: figures and these rights (`Right`). It replaces earlier access."""
+    granted: dict[str, Any] = {right.value: right in rights for right in Right if right != Right.FIGURES}
+    access, _ = NumberAccess.objects.update_or_create(
+        user=user, destination_number=number, defaults=granted | {"until": until}
     )
-    for name in permissions or ():
+    return access
+
+
+def take_back(user: User, number: DestinationNumber | None = None) -> None:
+    """Remove what `give` gave."""
+    NumberAccess.objects.filter(user=user, destination_number=number).delete()
+
+
+def make_staff(name: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:
+    """Create a staff user who sees everything: a superuser, or with only these `permissions`, as `calls.view_call`."""
+    user = User.objects.create(
+        username=name, password=_hashed(), is_staff=True, is_superuser=permissions is None, **fields
+    )
+    allow(user, *(permissions or ()))
+    give(user, None, *Right)
+    return user
+
+
+def make_superuser(name: str = "superuser", **fields: Any) -> User:
+    """Create a superuser, who needs no access to see everything."""
+    return User.objects.create(username=name, password=_hashed(), is_staff=True, is_superuser=True, **fields)
+
+
+def allow(user: User, *permissions: str) -> None:
+    """Give a user permissions of Django, such as `calls.view_call`."""
+    for name in permissions:
         app_label, codename = name.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
-    return user
 
 
 def post_body(

@@ -1,5 +1,6 @@
 """The models of calls. Import them from this package, not from its modules; migrations refer to its validators."""
 
+from calls.models.access import NumberAccess, Right
 from calls.models.access_keys import AccessKey
 from calls.models.base import BOXES, RequestType
 from calls.models.calls import Call, CallEvent
@@ -18,10 +19,12 @@ __all__ = [
     "CallEvent",
     "ChangedQuarterHour",
     "DestinationNumber",
+    "NumberAccess",
     "OpeningHours",
     "Reason",
     "RefusedPost",
     "RequestType",
+    "Right",
     "SenderMode",
     "SenderPolicy",
     "SingleDay",

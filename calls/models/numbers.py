@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
@@ -107,13 +106,6 @@ class DestinationNumber(WithSearchKey):
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text=_("Percent of calls to answer within that time. Leave blank for no target."),
     )
-    managers = models.ManyToManyField(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("managers"),
-        blank=True,
-        related_name="destination_numbers",
-        help_text=_("Managers see the reports of this number. Staff see every number."),
-    )
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
 
     objects = querysets.DestinationNumberQuerySet.as_manager()
@@ -129,6 +121,8 @@ class DestinationNumber(WithSearchKey):
         verbose_name = _("number")
         verbose_name_plural = _("numbers")
         ordering = ["search_key", "e164"]
+        # Of no single number; it is here because numbers are what an installation is about.
+        permissions = [("view_system", "Can view the state of the installation")]
         constraints = [
             models.CheckConstraint(
                 name="destination_number_is_e164",

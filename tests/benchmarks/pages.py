@@ -113,7 +113,7 @@ def fill() -> dict[str, Any]:
     from django.contrib.auth.models import User
     from django.db import connection
 
-    from calls.models import Call, DestinationNumber, RequestType
+    from calls.models import Call, DestinationNumber, NumberAccess, RequestType
     from reports import periods
     from reports.counting import count_tables, month_durations
 
@@ -125,7 +125,7 @@ def fill() -> dict[str, Any]:
             people[size] = User.objects.create(username=size)
             for n in range(NUMBERS):
                 number = DestinationNumber.objects.create(e164=f"+49221{millions:02}{n:05}", label=size)
-                number.managers.add(people[size])
+                NumberAccess.objects.create(user=people[size], destination_number=number, calls=True, export=True)
                 moment = periods.day_start(last)
                 Call.objects.create(
                     destination_number=number,

@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
+from calls.models import DestinationNumber
 from reports.counting import rollups
-from tests.factories import PASSWORD, make_number, make_staff, make_user, post_body, send
+from tests.factories import OF_MANAGERS, PASSWORD, give, make_number, make_staff, make_user, post_body, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,8 +48,8 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
     rollups.recount_changed(wait=True)
 
     # A manager with access to the number sees the counted call; another manager does not.
-    number = User.objects.get(username="manager").destination_numbers.model.objects.get()
-    number.managers.add(User.objects.get(username="manager"))
+    number = DestinationNumber.objects.get()
+    give(User.objects.get(username="manager"), number, *OF_MANAGERS)
     manager = sign_in("manager", PASSWORD)
     expect(manager.locator("#sentence")).to_contain_text("1 call")
     expect(manager.locator("#t-numbers tbody tr")).to_have_count(1)

@@ -1,13 +1,14 @@
 """Made-up history is stored as posts to the endpoint would be, and repeating it changes nothing. The demo's setup."""
 
 import json
+import re
 import signal
 from collections import defaultdict
 from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -151,11 +152,20 @@ def test_invalid_options_are_refused(options):
         backfill(**options)
 
 
-def test_the_demo_creates_numbers_history_and_a_manager_of_some_numbers(monkeypatch):
+def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatch, client):
     monkeypatch.setenv("DEMO_MANAGER_PASSWORD", "a password for the demo")
     for _ in range(2):  # in the second run everything exists
-        call_command("demo", once=True, calls_a_week=120, stdout=StringIO())
+        call_command("demo", once=True, calls_a_week=120, stdout=(said := StringIO()))
 
+    passwords = dict(re.findall(r"^demo: sign in as (\w+) / (\w+)  \(", said.getvalue(), re.M))
+    people = {user.username: user for user in User.objects.all()}
+    assert {*people} == {*passwords, "manager"}
+    assert {user.groups.get().name for user in people.values()} == {*Group.objects.values_list("name", flat=True)}
+    assert all(client.login(username=name, password=password) for name, password in passwords.items())
+    assert {name for name, user in people.items() if user.is_staff} == {"operator", "useradmin", "dataprotection"}
+    assert not Call.objects.visible_to(people["viewer"]).exists()
+    assert DestinationNumber.objects.visible_to(people["viewer"]).count() == demo.MANAGES
+    assert not DestinationNumber.objects.visible_to(people["operator"]).exists()
     manager = User.objects.get(username="manager")
     assert manager.check_password("a password for the demo")
     assert not manager.is_staff

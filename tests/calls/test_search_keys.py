@@ -153,7 +153,8 @@ def test_lists_of_the_admin_are_in_the_order_of_a_german_dictionary(staff):
     assert listed(staff, HOURS, "named", o="-1") == [*reversed(IN_ORDER)]
     assert listed(staff, USERS, "username") == [*IN_ORDER, "zz"]
     assert listed(staff, USERS, "username", o="-1") == ["zz", *reversed(IN_ORDER)]
-    assert listed(staff, GROUPS, "__str__") == [*IN_ORDER]
+    made_by_migrations = {"viewer", "team lead", "operator", "user admin", "data protection"}
+    assert [name for name in listed(staff, GROUPS, "__str__") if name not in made_by_migrations] == [*IN_ORDER]
 
 
 def test_choices_of_the_admin_are_in_the_order_of_a_german_dictionary(staff):

@@ -1,4 +1,4 @@
-"""Silent numbers are emailed once to managers and staff, and again only after posts have come."""
+"""Silent numbers are emailed once to those who may see them, and again only after posts have come."""
 
 import socketserver
 import threading
@@ -14,7 +14,7 @@ from config import mail as ways_of_mail
 from reports import alerts, tasks
 from reports.counting import rollups
 from reports.models import QuarterHourCounts, ToldSilence
-from tests.factories import make_number, make_staff, make_user, take
+from tests.factories import give, make_number, make_staff, make_superuser, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,13 +53,17 @@ def told(mails):
     return sorted((*mail.to, mail.subject) for mail in mails)
 
 
-def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbox, settings):
+def test_each_gets_one_mail_about_the_numbers_that_they_may_see(mailoutbox, settings):
     settings.PUBLIC_URL = "https://calls.example.com"
     anna, bert = make_user("anna", email="anna@example.com"), make_user("bert", email="bert@example.com")
-    make_user("nobody", email="nobody@example.com")
+    make_user("nobody", email="nobody@example.com", is_staff=True)
     make_staff("staff", permissions=[], email="staff@example.com")
+    make_superuser("root", email="root@example.com")
+    viewer, left = (make_user(name, email=f"{name}@example.com") for name in ("viewer", "left"))
     make_silent("+4930111", "Berlin", managers=[anna, bert])
-    make_silent("+4940222", "Hamburg", managers=[anna])
+    hamburg = make_silent("+4940222", "Hamburg", managers=[anna])
+    give(viewer, hamburg)
+    give(left, hamburg, until=timezone.localdate() - timedelta(days=1))
     call(make_number("+4989333", label="München", managers=[bert]), timezone.now())
 
     tasks.tell_silences()
@@ -67,7 +71,9 @@ def test_managers_get_one_mail_about_their_numbers_and_staff_about_all(mailoutbo
     assert told(mailoutbox) == [
         ("anna@example.com", "Calltally: 2 numbers receive no calls"),
         ("bert@example.com", "Calltally: Berlin receives no calls"),
+        ("root@example.com", "Calltally: 2 numbers receive no calls"),
         ("staff@example.com", "Calltally: 2 numbers receive no calls"),
+        ("viewer@example.com", "Calltally: Hamburg receives no calls"),
     ]
     (of_bert,) = [mail for mail in mailoutbox if mail.to == ["bert@example.com"]]
     assert of_bert.from_email == SENDER
@@ -115,7 +121,7 @@ def test_a_new_manager_of_a_silent_number_gets_a_mail_and_the_others_no_second(m
     number = make_silent("+4930111", "Berlin", managers=[anna])
     tasks.tell_silences()
 
-    number.managers.add(make_user("bert", email="bert@example.com"))
+    make_user("bert", email="bert@example.com", numbers=[number])
     tasks.tell_silences()
 
     assert [mail.to for mail in mailoutbox] == [["anna@example.com"], ["bert@example.com"]]
@@ -228,7 +234,7 @@ def test_refused_mail_is_retried_and_no_log_names_a_person(settings, caplog):
 def test_a_refused_recipient_does_not_stop_other_mails(settings, caplog):
     number = make_silent("+4930111", "Berlin")
     for name in ("anna", "bert"):
-        number.managers.add(make_user(name, email=f"{name}@example.com"))
+        make_user(name, email=f"{name}@example.com", numbers=[number])
 
     with mail_server(settings, refused="anna@") as server:
         tasks.tell_silences()
@@ -244,7 +250,7 @@ def test_a_refused_recipient_does_not_stop_other_mails(settings, caplog):
 @pytest.mark.parametrize(
     ("sends", "wrong", "says"),
     [
-        (True, "", "Mail is set up. The managers of a number get one mail"),
+        (True, "", "Mail is set up. Those who may see a number get one mail"),
         (False, "", "Mail is not set up. Only the pages show that a number receives no calls."),
         (False, "EMAIL_URL", "No mail is sent because the value of EMAIL_URL is not valid."),
     ],

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from calls.models import OpeningHours
 from reports.counting import verification
 from reports.models import DayCounts, QuarterHourCounts
-from tests.factories import make_number, make_user, take
+from tests.factories import OF_MANAGERS, give, make_number, make_user, take
 from tests.reports import helpers
 from tests.reports.helpers import roll_up
 
@@ -189,7 +189,7 @@ def test_without_its_opening_hours_a_number_counts_everything_as_inside(client, 
 
 def test_both_repeated_hours_are_inside(client, hours, manager):
     number = make_number("+4922155400388", opening_hours=hours)
-    number.managers.add(manager)
+    give(manager, number, *OF_MANAGERS)
     hours.weekly.create(weekday=7, opens_at=time(2), closes_at=time(3))
     for n, at in enumerate((0, 1)):
         call(number, f"call {n}", datetime(2026, 10, 25, at, 30, tzinfo=UTC))

@@ -10,11 +10,12 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as clock
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -22,7 +23,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from calls.models import Call, DestinationNumber, OpeningHours
+from calls.models import Call, DestinationNumber, NumberAccess, OpeningHours, Right
 from calls.simulator import history, live, profiles
 from calls.simulator.profiles import PROFILES
 
@@ -31,13 +32,36 @@ CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
 FEW_CALLS = 1000  # with fewer calls, history is written first
 SHORTEST_GAP = timedelta(minutes=15)
 MANAGER = "manager"
-MANAGES = 4  # profiles whose numbers the manager of the demo sees
+MANAGES = 4  # profiles whose numbers the manager and the viewer of the demo see
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user of the demo, one for each group that the migrations create."""
+
+    name: str
+    group: str
+    access: str  # to which numbers: "some", "all", or none if blank
+    rights: tuple[Right, ...] = ()
+    opens_admin: bool = False
+
+
+PEOPLE = (
+    Person("viewer", "viewer", "some"),
+    Person(MANAGER, "team lead", "some", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT)),
+    Person("operator", "operator", "", opens_admin=True),
+    # Nobody grants more than they have.
+    Person(
+        "useradmin", "user admin", "all", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT), opens_admin=True
+    ),
+    Person("dataprotection", "data protection", "", opens_admin=True),
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Fills an installation with made-up numbers and two months of calls, creates a user who manages some of the "
-        "numbers, and sends posts to the endpoint until stopped. Do not run it on an installation with real calls."
+        "Fills an installation with made-up numbers and two months of calls, creates a user for each group, and sends "
+        "posts to the endpoint until stopped. Do not run it on an installation with real calls."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,7 +82,8 @@ class Command(BaseCommand):
         with stopped_by_signals() as stopped:
             numbers = profiles.ensure_numbers(PROFILES)
             self._ensure_hours([numbers[profile.e164] for profile in PROFILES[:-1]])
-            self._ensure_manager([numbers[profile.e164] for profile in PROFILES[:MANAGES]])
+            for person in PEOPLE:
+                self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -88,19 +113,32 @@ class Command(BaseCommand):
                     number.opening_hours = hours
                     number.save()
 
-    def _ensure_manager(self, numbers: list[DestinationNumber]) -> None:
-        """Create a user who manages these numbers; print the password if it was generated or set now."""
-        manager, is_new = get_user_model().objects.get_or_create(
-            username=MANAGER, defaults={"email": "manager@example.com"}
+    def _ensure_person(self, person: Person, some_numbers: list[DestinationNumber]) -> None:
+        """Create a user with their group and access, and print how to sign in.
+
+        What was changed since an earlier run, such as the password, stays as it is."""
+        user, is_new = User.objects.get_or_create(
+            username=person.name,
+            defaults={"email": f"{person.name}@example.com", "is_staff": person.opens_admin},
         )
-        password = os.environ.get("DEMO_MANAGER_PASSWORD", "")
-        if is_new or password:
-            shown = "the password in DEMO_MANAGER_PASSWORD" if password else secrets.token_urlsafe(9)
-            manager.set_password(password or shown)
-            manager.save()
-            self.stdout.write(f"demo: sign in as {MANAGER} / {shown}  ({len(numbers)} of the numbers)")
-        for number in numbers:
-            number.managers.add(manager)
+        # The same in every run, so that every run can print it.
+        password = salted_hmac("calls.simulator.demo.password", person.name, algorithm="sha256").hexdigest()[:16]
+        chosen = os.environ.get("DEMO_MANAGER_PASSWORD", "") if person.name == MANAGER else ""
+        if is_new or chosen:
+            user.set_password(chosen or password)
+            user.save()
+        if is_new:
+            user.groups.set(Group.objects.filter(name=person.group))
+            accessible: dict[str, list[DestinationNumber | None]] = {"some": [*some_numbers], "all": [None], "": []}
+            for number in accessible[person.access]:
+                NumberAccess.objects.create(
+                    user=user, destination_number=number, **{right.value: True for right in person.rights}
+                )
+        if chosen:
+            shown = "the password in DEMO_MANAGER_PASSWORD"
+        else:
+            shown = password if user.check_password(password) else "the password that was set"
+        self.stdout.write(f"demo: sign in as {person.name} / {shown}  ({person.group})")
 
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event

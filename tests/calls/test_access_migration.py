@@ -1,0 +1,169 @@
+"""An update of an installation with managers and staff: nobody sees more than before, and what they lose is listed."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from calls.access import Rights
+from calls.models import DestinationNumber, NumberAccess, Right
+from tests.factories import E164
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "+4930123456"
+# Name, staff, superuser, active, and the numbers that they managed.
+PEOPLE = [
+    ("manager", False, False, True, [E164]),
+    ("manager-of-both", False, False, True, [E164, OTHER]),
+    ("nobody", False, False, True, []),
+    ("disabled", False, False, False, [E164]),
+    ("staff", True, False, True, []),
+    ("staff-and-manager", True, False, True, [OTHER]),
+    ("superuser", True, True, True, [E164]),
+    ("superuser-without-admin", False, True, True, [OTHER]),
+]
+OF_MANAGERS = {Right.FIGURES, Right.CALLS, Right.CALLERS, Right.EXPORT}
+
+
+@contextmanager
+def before_the_update():
+    """Go back to the version before, yield its models, and update again."""
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        yield MigrationExecutor(connection).migrate([("calls", "0006_reword_labels")]).apps
+    finally:
+        MigrationExecutor(connection).migrate(newest)
+
+
+@pytest.fixture(autouse=True)
+def _empty_table_of_managers():
+    """Empty the table that is no longer one of Django's, which are emptied after each test."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM calls_destinationnumber_managers")
+
+
+def fill(apps):
+    users, numbers = apps.get_model("auth", "User"), apps.get_model("calls", "DestinationNumber")
+    made = {e164: numbers.objects.create(e164=e164) for e164 in (E164, OTHER)}
+    for name, is_staff, is_superuser, is_active, managed in PEOPLE:
+        user = users.objects.create(
+            username=name, password="!", is_staff=is_staff, is_superuser=is_superuser, is_active=is_active
+        )
+        for e164 in managed:
+            made[e164].managers.add(user)
+
+
+@pytest.fixture
+def updated(settings, request, capsys):
+    """Update the installation; return what the update said."""
+    settings.FORWARDS_FOR_MANAGERS = getattr(request, "param", False)
+    with before_the_update() as apps:
+        fill(apps)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("updated", [True, False], indirect=True)
+def test_nobody_sees_more_than_before(updated, settings):
+    """Except a superuser who was not staff: superusers see everything now, which the update says."""
+    everything = {E164, OTHER}
+    for name, is_staff, is_superuser, is_active, managed in PEOPLE:
+        user = User.objects.get(username=name)
+        before = (everything if is_staff or is_superuser else {*managed}) if is_active else set()
+        with_people = before if is_staff or is_superuser or settings.FORWARDS_FOR_MANAGERS else set()
+        for what in Right:
+            numbers = DestinationNumber.objects.visible_to(user, what)
+            expected = with_people if what == Right.PEOPLE else before
+            assert {number.e164 for number in numbers} == expected, (name, what)
+        assert Rights.of(user).everywhere(Right.FIGURES) is (is_active and (is_staff or is_superuser)), name
+
+
+@pytest.mark.parametrize("updated", [True, False], indirect=True)
+def test_what_they_see_stands_in_rows_that_can_be_narrowed(updated, settings):
+    of_managers = OF_MANAGERS | ({Right.PEOPLE} if settings.FORWARDS_FOR_MANAGERS else set())
+    rows = {
+        (row.user.username, row.destination_number and row.destination_number.e164): row.rights
+        for row in NumberAccess.objects.all()
+    }
+    assert rows == {
+        ("manager", E164): of_managers,
+        ("manager-of-both", E164): of_managers,
+        ("manager-of-both", OTHER): of_managers,
+        ("disabled", E164): of_managers,
+        ("staff", None): {*Right},
+        ("staff-and-manager", None): {*Right},
+        ("staff-and-manager", OTHER): of_managers,
+    }
+    assert not NumberAccess.objects.exclude(granted_by=None, until=None).exists()
+
+
+def test_staff_keep_the_page_system_as_a_permission(updated):
+    allowed = {user.username for user in User.objects.filter(user_permissions__codename="view_system")}
+    assert allowed == {"staff", "staff-and-manager"}
+    assert User.objects.get(username="staff").has_perm("calls.view_system")
+
+
+def test_the_update_lists_what_is_seen_less_of_and_by_whom(updated):
+    lines = [line.strip() for line in updated.splitlines() if line.strip()]
+    (destinations,) = [line for line in lines if line.startswith("No longer see destinations")]
+    assert "disabled, manager, manager-of-both." in destinations
+    (staff,) = [line for line in lines if line.startswith("Keep every number")]
+    assert "staff, staff-and-manager." in staff
+    (superusers,) = [line for line in lines if line.startswith("Are superusers without")]
+    assert superusers.count("superuser-without-admin") == 1
+
+
+@pytest.mark.parametrize("updated", [True], indirect=True)
+def test_managers_who_saw_destinations_are_not_listed(updated):
+    assert "No longer see destinations" not in updated
+
+
+def test_an_update_without_such_people_says_nothing(capsys):
+    with before_the_update():
+        pass
+    assert capsys.readouterr().out == ""
+    assert not NumberAccess.objects.exists()
+
+
+def test_after_the_update_users_and_numbers_can_be_deleted():
+    with before_the_update() as apps:
+        fill(apps)
+    User.objects.all().delete()
+    DestinationNumber.objects.all().delete()
+    assert not NumberAccess.objects.exists()
+
+
+def test_an_update_after_going_back_leaves_out_people_and_numbers_that_are_gone():
+    with before_the_update() as apps:
+        fill(apps)
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO calls_destinationnumber_managers (destinationnumber_id, user_id) VALUES (0, 0)")
+    assert NumberAccess.objects.filter(user__username="manager").count() == 1
+
+
+def test_the_groups_are_created_once_and_stay_as_they_are_changed_later():
+    assert {*Group.objects.values_list("name", flat=True)} == {
+        *("viewer", "team lead", "operator", "user admin", "data protection")
+    }
+    before = permissions_of_groups()
+    assert before["viewer"] == before["team lead"] == set()
+    assert "view_system" in before["operator"]
+    assert "change_user" in before["user admin"]
+    for name, permissions in before.items():
+        assert not {codename for codename in permissions if codename.startswith("delete_")} - {
+            *("delete_openinghours", "delete_numberaccess")
+        }
+        assert not permissions & {"view_call", "view_callevent"}, name  # no content
+    with before_the_update():
+        pass
+    assert permissions_of_groups() == before
+
+
+def permissions_of_groups():
+    return {
+        group.name: {*group.permissions.values_list("codename", flat=True)}
+        for group in Group.objects.prefetch_related("permissions")
+    }
