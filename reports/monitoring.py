@@ -278,7 +278,7 @@ def _mail_line() -> Finding:
         return Finding(name, False, says, gettext("`manage.py check` shows how to correct it."))
     if settings.SENDS_MAIL:
         return Finding(
-            name, True, gettext("Mail is set up. The managers of a number get one mail when it receives no calls.")
+            name, True, gettext("Mail is set up. Those who may see a number get one mail when it receives no calls.")
         )
     says = gettext(
         "Mail is not set up. Only the pages show that a number receives no calls. Set EMAIL_URL to send mail."

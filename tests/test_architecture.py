@@ -17,7 +17,7 @@ LAYERS = {
         {"urls", "middleware"},
         {"views", "tasks", "admin", "management", "apps", "templatetags"},
         {"notices"},
-        {"simulator", "access_keys", "search", "rereading"},
+        {"simulator", "access", "access_keys", "search", "rereading"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},
         {"ingest.refused_posts"},
@@ -25,7 +25,7 @@ LAYERS = {
         {"posts"},
         {"models"},
         {"models.calls"},
-        {"models.access_keys"},
+        {"models.access", "models.access_keys"},
         {"models.numbers", "models.opening_hours"},
         {"models.changed_quarter_hours", "models.base", "models.refused_posts", "models.senders"},
         {"querysets"},
@@ -212,13 +212,28 @@ def test_only_posts_uses_the_field_names_of_the_provider():
     assert all(word in (ROOT / "calls/posts.py").read_text() for word in spelling)
 
 
-def test_only_permissions_decides_who_may_see_what_in_reports():
-    asking = [
+def test_is_staff_is_asked_by_the_gate_of_the_admin_alone():
+    """Being staff opens the admin. What a person sees there and in reports is a matter of permissions and access."""
+    asking = {
+        f"{name}.{function.name}"
+        for name, path in modules()
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if (isinstance(node, ast.Attribute) and node.attr == "is_staff")
+        or (isinstance(node, ast.keyword) and (node.arg or "").endswith("is_staff"))
+    }
+    asking |= {str(path) for path in (ROOT / "templates").rglob("*.html") if "is_staff" in path.read_text()}
+    assert asking == {"reports.permissions.opens_admin"}
+
+
+def test_reports_never_ask_for_superusers():
+    """`calls.access` and the querysets of calls do, so that superusers need no access."""
+    asking = {
         name
         for name, path in modules("reports")
-        if name != "reports.permissions"
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and node.attr in {"is_staff", "is_superuser"}
-    ]
-    asking += [str(path) for path in (ROOT / "templates/reports").glob("*.html") if "is_staff" in path.read_text()]
+        if isinstance(node, ast.Attribute) and node.attr == "is_superuser"
+    }
+    asking |= {str(path) for path in (ROOT / "templates").rglob("*.html") if "is_superuser" in path.read_text()}
     assert not asking

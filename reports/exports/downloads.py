@@ -13,7 +13,8 @@ from django.http import Http404, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from calls.models import DestinationNumber
+from calls.access import Rights
+from calls.models import DestinationNumber, Right
 from reports import periods, permissions
 from reports.exports import csv_files
 from reports.exports.csv_files import Pieces
@@ -64,6 +65,8 @@ class Book:
     query: str  # the filters as a query string; the same text for the same filters
     search: str
     numbers: Sequence[DestinationNumber]  # all numbers in the workbook
+    # What the rows depend on: the ids of the numbers for which the person has each right (`Right`).
+    rights: dict[str, list[int]]
     filters: Sequence[tuple[str, str]]  # as the second sheet shows them
     pieces: Callable[[], Pieces]
     most_rows: Callable[[], int]  # from counts, without reading calls or including callbacks
@@ -98,6 +101,10 @@ MAKE: dict[str, Make] = {
     "coverage": _coverage,
 }
 KINDS = (*MAKE, "calls")
+# The rights that decide what is in a workbook.
+OF_REPORTS = (Right.FIGURES,)
+OF_FORWARDS = (Right.FIGURES, Right.PEOPLE)
+OF_CALLS = tuple(Right)
 
 
 def why_refused(kind: str, form: ReportForm, user: Any) -> str:
@@ -105,7 +112,12 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
     if kind != "forwards":
         return ""
     tried = forwards.destinations_of(Coverage.read(form.numbers), form.period)
-    return permissions.why_destinations_are_hidden(user, tried)
+    return permissions.why_destinations_are_hidden(user, form.numbers, tried)
+
+
+def why_calls_are_refused(call_filter: CallFilter) -> str:
+    """Return why a person may not download these calls; blank if they may."""
+    return permissions.why_export_is_refused(call_filter.user, [*call_filter.withheld, *call_filter.numbers_listed])
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
@@ -140,6 +152,7 @@ def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
         form.download_query,
         "",
         form.numbers,
+        _rights_for(form.numbers, form.rights, OF_FORWARDS if kind == "forwards" else OF_REPORTS),
         [_numbers_of(form)] if kind == "coverage" else _said_of(form),
         pieces,
         lambda: _most_rows(kind, form),
@@ -149,6 +162,8 @@ def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
 
 def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
     call_filter = CallFilter(query, user, session)
+    if why := why_calls_are_refused(call_filter):
+        raise Refused(why)
     if call_filter.errors:
         raise BadQuery(call_filter.errors)
     numbers = call_filter.numbers_listed
@@ -159,11 +174,16 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
         call_filter.query(),
         call_filter[SearchFilter].text,
         numbers,
+        _rights_for(numbers, call_filter.rights, OF_CALLS),
         call_filter.sheet_rows(),
         lambda: csv_files.calls_csv(call_filter.calls()),
         lambda: _counted("offered", numbers, period),
         lambda: call_filter.calls().order_by().count(),
     )
+
+
+def _rights_for(numbers: Sequence[DestinationNumber], rights: Rights, of: Sequence[Right]) -> dict[str, list[int]]:
+    return {right.value: sorted(number.pk for number in numbers if rights.may(right, number)) for right in of}
 
 
 def _most_rows(kind: str, form: ReportForm) -> int:

@@ -21,7 +21,8 @@ from django.http import Http404, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calls.models import DestinationNumber
+from calls.access import Rights
+from calls.models import DestinationNumber, Right
 from reports.exports import downloads, file_store, workbooks
 from reports.exports.downloads import BadQuery, Book, Refused
 from reports.models import Workbook, WorkbookState
@@ -90,6 +91,7 @@ def ask(book: Book, user: Any) -> Workbook:
         "query": query.urlencode(),
         "search": book.search,
         "numbers": sorted(number.pk for number in book.numbers),
+        "rights": book.rights,
     }
     own = workbooks_of(user)
     fresh = Q(state=WorkbookState.READY, started_at__gt=timezone.now() - FRESH)
@@ -108,7 +110,8 @@ def ask_again(workbook: Workbook, user: Any) -> Workbook:
     Raise Http404, BadQuery, Refused, TooManyWaiting."""
     query = QueryDict(workbook.query, mutable=True)
     if numbers := query.getlist("number"):
-        visible = set(DestinationNumber.objects.visible_to(user).values_list("e164", flat=True))
+        what = Right.EXPORT if workbook.kind == "calls" else Right.FIGURES
+        visible = set(DestinationNumber.objects.visible_to(user, what).values_list("e164", flat=True))
         still = [e164 for e164 in numbers if e164 in visible]
         if not still:
             raise Refused(_("You no longer have access to any number in this workbook."))
@@ -126,9 +129,12 @@ def session_of(workbook: Workbook) -> SessionBase:
 
 def why_withheld(workbook: Workbook, user: Any) -> str:
     """Return why a person may no longer have their file; blank if they may see all that it holds."""
-    visible = set(DestinationNumber.objects.visible_to(user).values_list("pk", flat=True))
+    rights = Rights.of(user)
     text = _("You no longer have access to everything in this file. Create it again with what you can see now.")
-    if not visible.issuperset(workbook.numbers):
+    # Files that were made before rights were recorded may show more than anybody may see now.
+    if not workbook.rights:
+        return text
+    if not all(rights.may(what, number) for what, numbers in workbook.rights.items() for number in numbers):
         return text
     try:
         downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))
@@ -273,7 +279,8 @@ def _make(workbook: Workbook) -> None:
     finally:
         pulse.stop()
     ready = {"state": WorkbookState.READY, "finished_at": timezone.now(), "rows": pulse.rows, "of_rows": pulse.rows}
-    if not _note(workbook, **ready, size=size, numbers=workbook.numbers, name=workbook.name, filters=workbook.filters):
+    made = {"numbers": workbook.numbers, "rights": workbook.rights, "name": workbook.name, "filters": workbook.filters}
+    if not _note(workbook, **ready, **made, size=size):
         file_store.remove(name)
 
 
@@ -285,7 +292,7 @@ def _write(workbook: Workbook, pulse: _Pulse) -> int:
         raise Http404
     book = downloads.read(workbook.kind, QueryDict(workbook.query), workbook.asker, session_of(workbook))
     workbook.name, workbook.filters = book.name, list(book.filters)
-    workbook.numbers = sorted(number.pk for number in book.numbers)
+    workbook.numbers, workbook.rights = sorted(number.pk for number in book.numbers), book.rights
     _note(workbook, of_rows=book.count())
     with file_store.draft(workbook.file_name) as (file, parts):
         workbooks.write(file, book.pieces(), book.filters, parts, pulse.at)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
 
-from calls.models import DestinationNumber
+from calls.access import Rights
+from calls.models import DestinationNumber, Right
 from calls.querysets import CallQuerySet
 from reports.filters.readers import read_choice, read_choices
 
@@ -117,9 +118,13 @@ class FilterForm:
     ) -> None:
         self.user, self.session, self.is_recalled = user, session, is_recalled
         self.errors: dict[str, str] = {}
-        # All numbers that the user may see, and those selected.
-        self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
+        self.rights = Rights.of(user)
+        # All numbers that the user may see; those of which they may see single calls, to choose from; those selected.
+        self.visible: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
+        self.choices = [number for number in self.visible if self.rights.may(Right.CALLS, number)]
         self.numbers: list[DestinationNumber] = []
+        # Numbers that the query names, of which the user may see figures only.
+        self.withheld: list[DestinationNumber] = []
         self._filters = {kind: kind(self) for kind in kinds}
 
     def __getitem__(self, kind: type[Kind]) -> Kind:
@@ -128,5 +133,5 @@ class FilterForm:
 
     @property
     def numbers_listed(self) -> list[DestinationNumber]:
-        """The numbers whose calls are listed: those selected, or all that the user may see."""
+        """The numbers whose calls are listed: those selected, or all whose single calls the user may see."""
         return self.numbers or self.choices

@@ -103,7 +103,7 @@ class CallFilter(FilterForm):
 
     A value that cannot be read is left out and reported in `errors` by name of the field. The list is then empty,
     because a list that ignores a filter would mislead. Raise Http404 for a number that the user may not see or that
-    does not exist."""
+    does not exist; a number of which they see figures but no single calls is reported in `errors`."""
 
     def __init__(self, query: QueryDict, user: Any, session: SessionBase, *, is_recalled: bool = False) -> None:
         """If the query `is_recalled` from the session, numbers that the user may no longer see are left out."""

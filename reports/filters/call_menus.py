@@ -32,6 +32,10 @@ class CallMenus:
         return self.asked.errors
 
     @property
+    def choices(self) -> list[DestinationNumber]:
+        return self.asked.choices
+
+    @property
     def selected(self) -> list[DestinationNumber]:
         return self.asked.numbers
 

@@ -30,7 +30,7 @@ TIMES = gettext_lazy("Waiting and talking")
 
 
 class NumberFilter(Filter):
-    """Calls of some of the numbers that the user may see."""
+    """Calls of some of the numbers whose single calls the user may see."""
 
     names = ("number",)
     heading = gettext_lazy("Numbers")
@@ -43,7 +43,12 @@ class NumberFilter(Filter):
     def parse(self, query: QueryDict) -> None:
         """Raise Http404 for a number that the user may not see or that does not exist."""
         asked = self.asked
-        asked.numbers = read_numbers(query.getlist("number"), asked.choices, ignore_others=asked.is_recalled)
+        named = read_numbers(query.getlist("number"), asked.visible, ignore_others=asked.is_recalled)
+        asked.numbers = [number for number in named if number in asked.choices]
+        asked.withheld = [number for number in named if number not in asked.choices]
+        if asked.withheld:
+            names = ", ".join(number.name for number in asked.withheld)
+            asked.errors["number"] = _("You may not see single calls of: %(numbers)s.") % {"numbers": names}
 
     def to_query(self) -> Pairs:
         return self.query_of(self.asked.numbers)
@@ -192,12 +197,12 @@ class DestinationFilter(Filter):
     def parse(self, query: QueryDict) -> None:
         texts = {name: text for name in self.names if (text := query.get(name, ""))}
         self.destinations = {}
-        if permissions.may_see_destinations(self.asked.user):
+        if not texts or permissions.may_see_destinations(self.asked.user, self.asked.numbers_listed):
             stored = {name: posts.bounded(text) for name, text in texts.items()}
             self.destinations = {name: text for name, text in stored.items() if text}
         else:
             for name in texts:
-                self.asked.errors[name] = _("Only administrators can list calls of single destinations.")
+                self.asked.errors[name] = _("To protect employees, you may not list calls of single destinations.")
         if self.destinations and not self.asked.errors:
             self._check_group()
 
@@ -212,7 +217,7 @@ class DestinationFilter(Filter):
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
         period = Period(first, max(first, last), asked[OpeningFilter].opening)
         tried = forwards.destinations_of(Coverage.read(asked.numbers_listed), period)
-        if why := permissions.why_destinations_are_hidden(asked.user, tried):
+        if why := permissions.why_destinations_are_hidden(asked.user, asked.numbers_listed, tried):
             asked.errors[next(iter(self.destinations))] = why
 
     def to_query(self) -> Pairs:

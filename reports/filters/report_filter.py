@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from calls.access import Rights
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets, session_filter
@@ -70,6 +71,7 @@ class ReportForm:
         self.unbounded = download or unbounded
         self.kept = kept
         self.is_asked = session_filter.is_asked(query)
+        self.rights = Rights.of(user)
         # All numbers that the user may see, to choose from.
         self.choices: list[DestinationNumber] = list(DestinationNumber.objects.visible_to(user))
         ignore_others = is_recalled or number is not None

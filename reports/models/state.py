@@ -102,6 +102,9 @@ class Workbook(models.Model):
     numbers = ArrayField(
         models.BigIntegerField(), verbose_name=_("numbers"), default=list, help_text=_("Ids of all that it holds")
     )
+    rights = models.JSONField(
+        _("rights"), default=dict, help_text=_("Ids of the numbers for which its rows depend on each right")
+    )
     name = models.TextField(_("name"), help_text=_("Of the file, as it is downloaded"))
     state = models.TextField(_("state"), choices=WorkbookState, default=WorkbookState.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)

@@ -17,13 +17,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from calls.models import DestinationNumber
+from calls.models import DestinationNumber, Right
 from reports import periods
 from reports.figures.cells import Cell, Row
 from reports.figures.definitions import FIGURES, LISTED_AS, PARTS_OF_FIGURES
 from reports.filters.calls_by_time import DaysFilter, MomentsFilter
 from reports.periods import Opening, Period
-from reports.permissions import is_administrator
 from reports.queries.comparison import Pair
 from reports.queries.concurrent_calls import Peak
 from reports.queries.forwards import Forwards
@@ -63,10 +62,10 @@ def calls_url(
     row: Row | None,
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> str:
-    """Return the address that lists exactly the calls of a count; blank if no filter can.
+    """Return the address that lists exactly the calls of a count; blank if no filter can, or the user may not.
 
     `block_type` may also be filters of the list."""
-    if not cell.value or key not in _WANTED:
+    if not cell.value or key not in _WANTED or not (links := _links_of(context, row)).is_shown:
         return ""
     part_filters = FIGURES[key].part_filters if key in FIGURES else ()
     if not block_type and part_filters:
@@ -76,13 +75,15 @@ def calls_url(
         more = [*more, ("measured", _measured_as(key, more))]
     if block_type and isinstance(block_type, str):
         more = [*more, *((name, block_type) for name in part_filters)]
-    return _links_of(context, row).to(key, *([urlencode(more)] if more else []))
+    return links.to(key, *([urlencode(more)] if more else []))
 
 
 class _Links(NamedTuple):
     """What the addresses of the calls of a row's figures have in common."""
 
     row: Row | None
+    # Whether the user may see the single calls of its numbers.
+    is_shown: bool
     start: str
     end: tuple[str, ...]
 
@@ -102,6 +103,7 @@ def _links_of(context: template.Context, row: Row | None) -> _Links:
         opening = page.period.opening
         links = _Links(
             row,
+            page.form.rights.may(Right.CALLS, number) if number is not None else page.lists_calls,
             f"{_list_of_calls()}?{urlencode(_span(when.start, when.end, numbers))}",
             () if opening == Opening.ALL else (urlencode({"opening": opening.value}),),
         )
@@ -177,7 +179,8 @@ def _cell_of_row(context: template.Context, key: str, row: Row | Forwards, place
     A page has thousands of these."""
     one, kind, linked = row[key], FIGURES[key].kind, row if isinstance(row, Row) else None
     if kind == "count" and key in _LINKED and one.value and one.is_measured and not one.since and not one.left_out:
-        return _link(_links_of(context, linked).to(key), key, int(one.value))
+        links = _links_of(context, linked)
+        return _link(links.to(key), key, int(one.value)) if links.is_shown else shown(one.value, kind)
     return cell(context, key, one, linked, kind, place)
 
 
@@ -199,11 +202,13 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
     return _link(href, key, calls) if href else format_html("{}", shown(calls, "count"))
 
 
-@register.simple_tag
-def at_once(peak: Peak, number: DestinationNumber) -> SafeString:
+@register.simple_tag(takes_context=True)
+def at_once(context: template.Context, peak: Peak, number: DestinationNumber) -> SafeString:
     """The peak of simultaneous calls of a bucket, with a link to these calls."""
     if not peak.calls or not peak.at:
         return _ZERO
+    if not context["page"].lists_calls:
+        return format_html("{}", shown(peak.calls, "count"))
     filters = urlencode({"number": number.e164, "at_once": peak.at.isoformat()})
     return _link(f"{_list_of_calls()}?{filters}", "at_once", peak.calls)
 
@@ -272,7 +277,7 @@ def _sum_cell(context: template.Context, key: str, figure_cell: Cell, place: str
     if not figure_cell.is_measured or not figure_cell.value:
         return cell(context, key, figure_cell, None, kind, place)
     page = context["page"]
-    if key not in _WANTED:
+    if key not in _WANTED or not page.lists_calls:
         return shown(figure_cell.value, kind)
     period: Period = page.period
     filters = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
@@ -309,7 +314,7 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
 def _not_measured(context: template.Context, key: str, figure_cell: Cell, row: Row | None, place: str) -> SafeString:
     number = row.number if row is not None and row.number is not None else context["page"].number
     link = to_coverage(context, number)
-    if number is not None and is_administrator(context["user"]):
+    if number is not None and context["administers"]:
         link = format_html(
             '{} · <a href="{}">{}</a>',
             link,

@@ -46,16 +46,19 @@ def file_label(kind: str) -> str:
 @register.inclusion_tag("reports/_export.html", takes_context=True)
 def export_menu(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
     """The menu of a page's downloads, for wide windows. `queries` are query strings of single files."""
-    return {"files": _files(names, query, queries), "question": context.get("question", "")}
+    return {"files": _files(context, names, query, queries), "question": context.get("question", "")}
 
 
-@register.inclusion_tag("reports/_export_links.html")
-def export_links(names: str, query: str = "", **queries: str) -> dict[str, Any]:
+@register.inclusion_tag("reports/_export_links.html", takes_context=True)
+def export_links(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
     """The same downloads as a line of links, for narrow windows."""
-    return {"files": _files(names, query, queries)}
+    return {"files": _files(context, names, query, queries)}
 
 
-def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, Any]]:
+def _files(context: template.Context, names: str, query: str, queries: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the files; that of single calls only if the user may have it for all numbers of the page."""
+    exports_calls = context["page"].exports_calls
+
     def address(name: str, ending: str) -> str:
         return f"{reverse(f'{name}_{ending}')}?{queries.get(name, query)}"
 
@@ -67,6 +70,7 @@ def _files(names: str, query: str, queries: dict[str, str]) -> list[dict[str, An
             "xlsx": name != "planner" and address(name, "xlsx"),
         }
         for name in names.split()
+        if name != "calls" or exports_calls
     ]
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calls.models import Call, RequestType
+from calls.models import Call, RequestType, Right
+from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.coverage import Coverage
 from reports.filters import session_filter
@@ -60,6 +62,10 @@ class CallsPage(Page):
         return self.filter[FlagFilter].options()
 
     @property
+    def exports_calls(self) -> bool:
+        return self.filter.rights.may_each(Right.EXPORT, self.filter.numbers_listed)
+
+    @property
     def leaves_out_callbacks(self) -> bool:
         return self.filter[CallbackFilter].are_left_out
 
@@ -69,6 +75,8 @@ class CallsPage(Page):
 @personal
 def calls(request: HttpRequest) -> HttpResponse:
     """List calls. A search is posted and kept in the session; the address has only its token."""
+    if not permissions.may_list_calls(request.user):
+        raise PermissionDenied
     if request.method == "POST":
         posted = request.POST.copy()
         posted["search"] = keep_search(request.session, request.POST.get("q", ""))
@@ -82,7 +90,7 @@ def calls(request: HttpRequest) -> HttpResponse:
     call_filter = CallFilter(query, request.user, request.session, is_recalled=is_recalled)
     page = build_calls_page(call_filter, query)
     return page_of(
-        request, "reports/calls.html", page, call_filter.choices, _question_of(request, call_filter, is_recalled)
+        request, "reports/calls.html", page, call_filter.visible, _question_of(request, call_filter, is_recalled)
     )
 
 
@@ -135,7 +143,7 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
     call_filter = CallFilter(request.GET, request.user, request.session)
     visible = call_queries.with_list_columns(Call.objects.filter(destination_number__in=call_filter.choices))
     page = build_call_page(get_object_or_404(visible, pk=pk), call_filter)
-    return page_of(request, "reports/call.html", page, call_filter.choices, _question_of(request, call_filter))
+    return page_of(request, "reports/call.html", page, call_filter.visible, _question_of(request, call_filter))
 
 
 def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:

@@ -28,10 +28,12 @@ ROWS_AT_ONCE = 5_000
 MOST_ROWS_AT_ONCE = 2 * ROWS_AT_ONCE
 
 
-def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked]], View]:
+def _download_of(
+    read: Callable[[HttpRequest], Asked], why_refused: Callable[[Asked], str] = lambda _filters: ""
+) -> Callable[[Answer[Asked]], View]:
     """Return a decorator that makes views of functions that return a file.
 
-    The functions get the result of `read`; if that has errors, the view answers 400."""
+    The functions get the result of `read`; if that is refused, the view answers 403, if it has errors, 400."""
 
     def make(answer: Answer[Asked]) -> View:
         @require_safe
@@ -40,6 +42,8 @@ def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked
         @wraps(answer)
         def view(request: HttpRequest) -> HttpResponseBase:
             filters = read(request)
+            if why := why_refused(filters):
+                return said(403, why)
             return said(400, *filters.errors.values()) if filters.errors else answer(request, filters)
 
         return view
@@ -48,7 +52,9 @@ def _download_of(read: Callable[[HttpRequest], Asked]) -> Callable[[Answer[Asked
 
 
 _of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user, download=True))
-_of_calls = _download_of(lambda request: CallFilter(request.GET, request.user, request.session))
+_of_calls = _download_of(
+    lambda request: CallFilter(request.GET, request.user, request.session), downloads.why_calls_are_refused
+)
 
 
 def _csv(kind: str) -> View:

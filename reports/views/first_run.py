@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from calls.models import BOXES, AccessKey, DestinationNumber, RequestType
+from reports import permissions
 from reports.models import FirstPost
 from reports.views.shared import Page
 
@@ -37,8 +38,9 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstRunPage(Page):
-    """The next step for administrators; for others, whom to ask."""
+    """The next step for those who set up numbers; for others, whom to ask."""
 
+    sets_up: bool
     newest: DestinationNumber | None
     keys: Sequence[AccessKey]
     posts_url: str
@@ -49,11 +51,14 @@ class FirstRunPage(Page):
     attention: ClassVar = ()
 
 
-def build_first_run_page(choices: Sequence[DestinationNumber], here_url: str) -> FirstRunPage:
+def build_first_run_page(choices: Sequence[DestinationNumber], user: Any, here_url: str) -> FirstRunPage:
     """Build the page shown before the first call; `here_url` is the address of this server for posts."""
+    # Somebody who may set up numbers but sees none of those that exist needs access, not another number.
+    is_theirs = bool(choices) or not DestinationNumber.objects.exists()
     newest = max(choices, key=lambda choice: choice.created_at, default=None)
     seen = set(FirstPost.objects.filter(destination_number=newest).values_list("request_type", flat=True))
     return FirstRunPage(
+        sets_up=permissions.may_administer(user) and is_theirs,
         newest=newest,
         keys=[key for key in newest.access_keys.all() if key.is_live()] if newest else [],
         posts_url=settings.PUBLIC_URL + settings.POSTS_PATH if settings.PUBLIC_URL else "",

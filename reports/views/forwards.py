@@ -74,5 +74,5 @@ def build_forwards_page(form: ReportForm, user: Any) -> ForwardsPage:
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
         forwards=report,
-        why_unnamed=permissions.why_destinations_are_hidden(user, len(report.destinations)),
+        why_unnamed=permissions.why_destinations_are_hidden(user, form.numbers, len(report.destinations)),
     )

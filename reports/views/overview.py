@@ -55,7 +55,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     coverage = Coverage.read(form.choices)
     # A call may have only posts of unknown kinds.
     if not coverage.first_posts and counts.last_day_with_calls(coverage) is None:
-        first_run = build_first_run_page(form.choices, request.build_absolute_uri(settings.POSTS_PATH))
+        here_url = request.build_absolute_uri(settings.POSTS_PATH)
+        first_run = build_first_run_page(form.choices, request.user, here_url)
         return page_of(request, "reports/first_run.html", first_run, form.choices)
     page = build_overview_page(form, coverage)
     return page_of(request, "reports/overview.html", page, form.choices, form.question)

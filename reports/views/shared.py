@@ -15,8 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
-from calls.models import DestinationNumber
-from reports import periods
+from calls.access import Rights
+from calls.models import DestinationNumber, Right
+from reports import periods, permissions
 from reports.counting.outcomes import CALLBACK, Outcome
 from reports.figures.cells import Blocks, Cell, Row
 from reports.figures.coverage import Coverage
@@ -25,7 +26,6 @@ from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
-from reports.permissions import is_administrator
 from reports.queries import comparison, counts
 from reports.queries.comparison import Compared, Pair
 
@@ -63,6 +63,11 @@ class Page(Readable):
     # The number it is about, if it is about one.
     number: DestinationNumber | None = None
 
+    @property
+    def exports_calls(self) -> bool:
+        """Whether it offers downloads of single calls: the user may have those of all its numbers."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodPage(Page):
@@ -84,6 +89,20 @@ class PeriodPage(Page):
     def chosen(self) -> Sequence[DestinationNumber]:
         """The selected numbers; empty for all."""
         return self.form.selected
+
+    @property
+    def about(self) -> Sequence[DestinationNumber]:
+        """The numbers of which it shows figures."""
+        return [self.number] if self.number else self.form.numbers
+
+    @cached_property
+    def lists_calls(self) -> bool:
+        """Whether its counts lead to their calls: the user may see the single calls of all its numbers."""
+        return self.form.rights.may_each(Right.CALLS, self.about)
+
+    @property
+    def exports_calls(self) -> bool:
+        return self.form.rights.may_each(Right.EXPORT, self.about)
 
     @cached_property
     def unclassified(self) -> int:
@@ -184,14 +203,21 @@ def page_of(
     choices: Sequence[DestinationNumber],
     question: str = "",
 ) -> HttpResponse:
-    """Render a page. `question` is the one that its links to reports carry."""
+    """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
+    user, rights = request.user, Rights.of(request.user)
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
     context = {
         "page": page,
         "navigation": navigation,
         "choices": choices,
         "question": question,
-        "is_administrator": is_administrator(request.user),
+        "opens_admin": permissions.opens_admin(user),
+        "administers": permissions.may_administer(user),
+        # TENIOS' own terms beside ours.
+        "sees_codes": permissions.opens_admin(user),
+        "sees_system": permissions.may_see_system(user),
+        "sees_all_numbers": rights.everywhere(Right.FIGURES),
+        "sees_calls": rights.anywhere(Right.CALLS),
     }
     return render(request, template, context)
 

@@ -1,4 +1,4 @@
-"""The state of the installation, for administrators."""
+"""The state of the installation, for those who run it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
 from reports import monitoring
-from reports.permissions import is_administrator
+from reports.permissions import may_see_system
 from reports.views.shared import Page, page_of, passed_on, personal
 
 
@@ -23,7 +23,7 @@ from reports.views.shared import Page, page_of, passed_on, personal
 @login_required
 @personal
 def system(request: HttpRequest) -> HttpResponse:
-    if not is_administrator(request.user):
+    if not may_see_system(request.user):
         raise PermissionDenied
     choices = list(DestinationNumber.objects.visible_to(request.user))
     return page_of(request, "reports/system.html", build_system_page(), choices, passed_on(request))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from calls.models import Right
 from reports import periods
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
@@ -183,10 +184,11 @@ def _map(week: Week, shown: Shown, form: ReportForm, totals: Row) -> list[MapRow
     covered = totals[shown.value]
     # If the figure does not cover all numbers or all of the time.
     measured = [("measured", shown.value)] if covered.left_out or covered.since else []
+    lists_calls = form.rights.may_each(Right.CALLS, form.numbers)
 
     def cell(hour: HourOfWeek) -> MapCell:
         text, title = _words_of(hour, shown)
-        query = _query_of(hour, shown, form, measured)
+        query = _query_of(hour, shown, form, measured) if lists_calls else ""
         return MapCell(hour, hours_of_week.step(hour, shown, most), hour.calls(shown), text, title, query)
 
     return [

@@ -12,16 +12,18 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
+from calls.models import Right
 from reports.counting import rollups
 from reports.exports import csv_files, downloads, file_store, workbook_jobs, workbooks
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads as views
-from tests.factories import make_number, make_staff, make_user, take
+from tests.factories import OF_MANAGERS, give, make_number, make_staff, make_user, take, take_back
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
 from tests.reports.test_workbooks import sheets
 
@@ -54,8 +56,9 @@ def number():
 
 @pytest.fixture
 def manager(client, number):
-    client.force_login(number.managers.get())
-    return number.managers.get()
+    manager = User.objects.get(username="manager")
+    client.force_login(manager)
+    return manager
 
 
 def ask(client, kind="calls", query=QUERY, status=302):
@@ -156,7 +159,7 @@ def test_permissions_are_checked_again_when_it_is_fetched(client, manager, numbe
     other = make_number(OTHER, managers=[manager])
     place = ask(client, query=query)
     workbook_jobs.make_waiting()
-    number.managers.clear()
+    take_back(manager, number)
 
     refused = client.get(f"{place[:-1]}.xlsx")
     assert refused.status_code == 403
@@ -175,19 +178,19 @@ def test_permissions_are_checked_again_when_it_is_fetched(client, manager, numbe
 
 def test_permission_for_single_destinations_is_checked_again(client, manager, number, settings):
     settings.FORWARDS_LEAST_DESTINATIONS = 1
-    assert "Only administrators see single destinations" in ask(client, "forwards", status=403)
-    settings.FORWARDS_FOR_MANAGERS = True
+    assert "you do not see single destinations" in ask(client, "forwards", status=403)
+    give(manager, number, *Right)
     place = ask(client, "forwards")
     workbook_jobs.make_waiting()
     assert body(client.get(f"{place[:-1]}.xlsx"))
-    settings.FORWARDS_FOR_MANAGERS = False
+    give(manager, number, *OF_MANAGERS)
 
     assert client.get(f"{place[:-1]}.xlsx").status_code == 403
 
 
 def test_permissions_are_checked_again_when_it_is_made(client, manager, number):
     place = ask(client, query=f"{QUERY}&number=%2B4922155400300")
-    number.managers.clear()
+    take_back(manager, number)
     workbook_jobs.make_waiting()
 
     assert "You no longer have access to a number in this workbook." in client.get(place).content.decode()

@@ -9,13 +9,13 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from calls.models import OpeningHours
+from calls.models import OpeningHours, Right
 from reports import periods
 from reports.counting import verification
 from reports.figures.cells import CellState
 from reports.figures.coverage import Coverage
 from reports.queries import forwards
-from tests.factories import make_number, make_staff, make_user, take
+from tests.factories import give, make_number, make_staff, make_user, take
 from tests.reports.helpers import listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -258,21 +258,30 @@ def may_see(client, user, query=QUERY):
     return is_seen
 
 
-def test_single_destinations_are_for_staff_unless_switched_on(client, busy, settings):
+def test_single_destinations_are_for_those_with_the_right_to_see_them(client, busy):
     manager = make_user(numbers=[busy])
     assert may_see(client, make_staff())
     assert not may_see(client, manager)
-    assert "Only administrators see single destinations" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert "you do not see single destinations" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
     assert "By ringing order" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
 
-    settings.FORWARDS_FOR_MANAGERS = True
+    give(manager, busy, *Right)
     assert may_see(client, manager)
 
 
+def test_single_destinations_of_several_numbers_need_the_right_for_each(client, busy):
+    other = make_number("+4922155400301", label="Shop")
+    manager = make_user(numbers=[busy, other])
+    give(manager, busy, Right.PEOPLE)
+    assert not may_see(client, manager)
+    page = client.get(f"/reports/forwards/?{QUERY}").content.decode()
+    assert f"Choose only these: {busy.name}." in page
+    assert may_see(client, manager, f"{QUERY}&number=%2B{busy.e164[1:]}")
+
+
 def test_single_destinations_of_a_small_group_are_never_shown(client, busy, settings):
-    settings.FORWARDS_FOR_MANAGERS = True
     settings.FORWARDS_LEAST_DESTINATIONS = 4
-    for user in (make_staff(), make_user(numbers=[busy])):
+    for user in (make_staff(), make_user(numbers=[busy], rights=Right)):
         assert not may_see(client, user)
     assert "at least 4 of them were tried" in client.get(f"/reports/forwards/?{QUERY}").content.decode()
 
@@ -311,12 +320,11 @@ def test_a_destination_without_a_figure_is_not_listed(client, busy):
 
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
 def test_the_calls_of_one_destination_of_a_small_group_are_never_listed(client, busy, settings, name):
-    settings.FORWARDS_FOR_MANAGERS = True
     settings.FORWARDS_LEAST_DESTINATIONS = 3
     other = make_number("+4922155400301")
     call(other, "e", (5, FORWARD, ANNA), (17, ANSWER, ANNA), at=TEN + timedelta(days=1))
     roll_up()
-    for user in (make_staff(), make_user(numbers=[busy, other])):
+    for user in (make_staff(), make_user(numbers=[busy, other], rights=Right)):
         client.force_login(user)
         assert listed(client, f"/reports/calls/?{QUERY}&{name}=SIP_USER:1001")
         assert listed(client, f"/reports/calls/?{name}=SIP_USER:1001")
@@ -386,11 +394,15 @@ def test_an_answer_after_the_end_is_counted(number):
 
 
 @pytest.mark.parametrize("name", ["tried", "tried_first", "answered_by"])
-def test_managers_do_not_list_the_calls_of_one_destination(client, busy, settings, name):
-    client.force_login(make_user(numbers=[busy]))
-    assert "Only administrators can list" in client.get(f"/reports/calls/?{name}=SIP_USER:1001").content.decode()
+def test_the_calls_of_one_destination_need_the_right_to_see_it(client, busy, name):
+    manager = make_user(numbers=[busy])
+    client.force_login(manager)
+    assert (
+        "you may not list calls of single destinations"
+        in client.get(f"/reports/calls/?{name}=SIP_USER:1001").content.decode()
+    )
     assert client.get(f"/reports/calls.csv?{name}=SIP_USER:1001").status_code == 400
-    settings.FORWARDS_FOR_MANAGERS = True
+    give(manager, busy, *Right)
     assert listed(client, f"/reports/calls/?{name}=SIP_USER:1001")
 
 

@@ -12,12 +12,12 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from calls.models import Call, DestinationNumber, OpeningHours
+from calls.models import Call, DestinationNumber, OpeningHours, Right
 from reports import periods
 from reports.counting import rollups
 from reports.filters import presets
 from reports.filters.calls_by_course import OutcomeFilter
-from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take, take_back
 from tests.reports.html_reader import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +49,7 @@ def numbers() -> list[DestinationNumber]:
 
 @pytest.fixture
 def manager(numbers: list[DestinationNumber]) -> User:
-    return make_user("mona", numbers=numbers)
+    return make_user("mona", numbers=numbers, rights=Right)
 
 
 def signed_in(user: User) -> Client:
@@ -85,7 +85,7 @@ def is_page(address: str) -> bool:
 
 @pytest.mark.parametrize("who", ["mona", "staff"])
 def test_every_link_to_a_report_carries_the_question_of_its_page(settings, numbers, manager, who):
-    settings.FORWARDS_LEAST_DESTINATIONS, settings.FORWARDS_FOR_MANAGERS = 1, True
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
     user = manager if who == "mona" else make_staff()
     day = days_ago(1).isoformat()
     chosen = [numbers[0].e164, numbers[1].e164]
@@ -120,7 +120,7 @@ def test_every_link_to_a_report_carries_the_question_of_its_page(settings, numbe
 
 
 def test_a_walk_through_all_links_never_loses_the_period(settings, numbers, manager):
-    settings.FORWARDS_LEAST_DESTINATIONS, settings.FORWARDS_FOR_MANAGERS = 1, True
+    settings.FORWARDS_LEAST_DESTINATIONS = 1
     client, day = signed_in(manager), days_ago(2).isoformat()
     waiting, seen = [f"/reports/?from={day}&to={day}"], set()
     kinds = set()
@@ -228,7 +228,7 @@ def test_a_page_that_refreshes_itself_does_not_change_the_stored_question(number
 def test_a_number_that_is_no_longer_visible_is_forgotten(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?number={numbers[0].e164[1:]}&number={numbers[1].e164[1:]}")
-    numbers[0].managers.clear()
+    take_back(manager, numbers[0])
 
     for page in ("/reports/", "/reports/when/", "/reports/calls/", "/reports/definitions/"):
         answer = client.get(page)
