@@ -1,6 +1,6 @@
 """Notices of posts that were refused, came from addresses that are not listed, or could not be stored.
 
-They are shown to those whose permissions let them do something about it."""
+They are shown to those whose permissions let them do something about it, of the numbers that they may see."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from calls import phones
+from calls.access import Rights
 from calls.ingest import intake
 from calls.ingest.sender_policy import FOREIGN
 from calls.ingest.spool import SpoolError
-from calls.models import Reason, RefusedPost
+from calls.models import Reason, RefusedPost, Right
 
 MOST_SHOWN = 3
 LOOKED_AT = 1_000  # newest posts
@@ -37,16 +38,17 @@ def for_user(user: Any) -> list[Notice]:
     """Return the notices for this user, only those they may do something about."""
     shown = []
     if user.has_perm("calls.view_refusedpost"):
-        shown += _refused()
-    if user.has_perm("calls.view_senderpolicy"):
+        shown += _refused(user)
+    # The newest posts are those of all numbers.
+    if user.has_perm("calls.view_senderpolicy") and Rights.of(user).everywhere(Right.FIGURES):
         shown += _foreign()
-    if user.has_perm("calls.view_refusedpost"):
+    if user.has_perm("calls.view_system"):
         shown += _in_spool()
     return shown
 
 
-def _refused() -> list[Notice]:
-    summed_up = list(RefusedPost.objects.waiting().summed_up()[: MOST_SHOWN + 1])
+def _refused(user: Any) -> list[Notice]:
+    summed_up = list(RefusedPost.objects.visible_to(user).waiting().summed_up()[: MOST_SHOWN + 1])
     page = reverse("admin:calls_refusedpost_changelist")
     found = []
     for row in summed_up[:MOST_SHOWN]:

@@ -173,6 +173,12 @@ class ChangedQuarterHourQuerySet(models.QuerySet):
 
 
 class RefusedPostQuerySet(models.QuerySet):
+    def visible_to(self, user: Any) -> RefusedPostQuerySet:
+        """Keep the posts for numbers whose figures this user sees, and those for no number that is known here."""
+        numbers: Any = self.model._meta.apps.get_model("calls", "DestinationNumber").objects.order_by()
+        hidden = numbers.exclude(pk__in=numbers.visible_to(user).values("pk"))
+        return self.exclude(destination_number__in=hidden.values("e164"))
+
     def waiting(self) -> RefusedPostQuerySet:
         """Keep the posts that are not counted yet."""
         return self.filter(replayed_at=None)

@@ -63,8 +63,7 @@ def changes(users, staff, managed):
     if staff:
         yield (
             f"Keep every number with every right as rows of access, and the page System as a permission: "
-            f"{_names(staff)}. Narrow these rows in the admin. They no longer see notices of messages in the spool "
-            f"without the permission to view refused posts."
+            f"{_names(staff)}. Narrow these rows in the admin."
         )
     if superusers := users.filter(is_superuser=True, is_staff=False):
         yield (

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from calls.models import BOXES, AccessKey, DestinationNumber, RequestType
+from calls.access import Rights
+from calls.models import BOXES, AccessKey, DestinationNumber, RequestType, Right
 from reports import permissions
 from reports.models import FirstPost
 from reports.views.shared import Page
@@ -53,8 +54,8 @@ class FirstRunPage(Page):
 
 def build_first_run_page(choices: Sequence[DestinationNumber], user: Any, here_url: str) -> FirstRunPage:
     """Build the page shown before the first call; `here_url` is the address of this server for posts."""
-    # Somebody who may set up numbers but sees none of those that exist needs access, not another number.
-    is_theirs = bool(choices) or not DestinationNumber.objects.exists()
+    # Somebody who may set up numbers but would not see a new one needs access first.
+    is_theirs = bool(choices) or Rights.of(user).everywhere(Right.FIGURES)
     newest = max(choices, key=lambda choice: choice.created_at, default=None)
     seen = set(FirstPost.objects.filter(destination_number=newest).values_list("request_type", flat=True))
     return FirstRunPage(

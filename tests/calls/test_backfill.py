@@ -165,7 +165,8 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
     assert {name for name, user in people.items() if user.is_staff} == {"operator", "useradmin", "dataprotection"}
     assert not Call.objects.visible_to(people["viewer"]).exists()
     assert DestinationNumber.objects.visible_to(people["viewer"]).count() == demo.MANAGES
-    assert not DestinationNumber.objects.visible_to(people["operator"]).exists()
+    assert not Call.objects.visible_to(people["operator"]).exists()
+    assert not DestinationNumber.objects.visible_to(people["dataprotection"]).exists()
     manager = User.objects.get(username="manager")
     assert manager.check_password("a password for the demo")
     assert not manager.is_staff

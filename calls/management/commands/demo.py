@@ -49,7 +49,7 @@ class Person:
 PEOPLE = (
     Person("viewer", "viewer", "some"),
     Person(MANAGER, "team lead", "some", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT)),
-    Person("operator", "operator", "", opens_admin=True),
+    Person("operator", "operator", "all", opens_admin=True),
     # Nobody grants more than they have.
     Person(
         "useradmin", "user admin", "all", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT), opens_admin=True
