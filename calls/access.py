@@ -45,7 +45,8 @@ class Rights:
 
     @classmethod
     def _granted_by(cls, rows: Iterable[NumberAccess]) -> Rights:
-        for_all, by_number = _NO_RIGHT, {}
+        for_all: frozenset[Right] = _NO_RIGHT
+        by_number: dict[int, frozenset[Right]] = {}
         for row in rows:
             if row.destination_number_id is None:
                 for_all = row.rights

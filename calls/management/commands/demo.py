@@ -130,10 +130,9 @@ class Command(BaseCommand):
         if is_new:
             user.groups.set(Group.objects.filter(name=person.group))
             accessible: dict[str, list[DestinationNumber | None]] = {"some": [*some_numbers], "all": [None], "": []}
+            granted: dict[str, Any] = {right.value: True for right in person.rights}
             for number in accessible[person.access]:
-                NumberAccess.objects.create(
-                    user=user, destination_number=number, **{right.value: True for right in person.rights}
-                )
+                NumberAccess.objects.create(user=user, destination_number=number, **granted)
         if chosen:
             shown = "the password in DEMO_MANAGER_PASSWORD"
         else:
