@@ -103,7 +103,7 @@ def _links_of(context: template.Context, row: Row | None) -> _Links:
         opening = page.period.opening
         links = _Links(
             row,
-            page.form.rights.may(Right.CALLS, number) if number is not None else page.lists_calls,
+            page.rights.may(Right.CALLS, number) if number is not None else page.lists_calls,
             f"{_list_of_calls()}?{urlencode(_span(when.start, when.end, numbers))}",
             () if opening == Opening.ALL else (urlencode({"opening": opening.value}),),
         )

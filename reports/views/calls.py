@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from calls.access import Rights
 from calls.models import Call, RequestType, Right
 from reports import permissions
 from reports.counting.outcomes import Outcome
@@ -62,8 +63,12 @@ class CallsPage(Page):
         return self.filter[FlagFilter].options()
 
     @property
+    def rights(self) -> Rights:
+        return self.filter.rights
+
+    @property
     def exports_calls(self) -> bool:
-        return self.filter.rights.may_each(Right.EXPORT, self.filter.numbers_listed)
+        return self.rights.may_each(Right.EXPORT, self.filter.numbers_listed)
 
     @property
     def leaves_out_callbacks(self) -> bool:

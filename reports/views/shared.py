@@ -64,6 +64,11 @@ class Page(Readable):
     number: DestinationNumber | None = None
 
     @property
+    def rights(self) -> Rights | None:
+        """The user's rights, if its filters have read them."""
+        return None
+
+    @property
     def exports_calls(self) -> bool:
         """Whether it offers downloads of single calls: the user may have those of all its numbers."""
         return False
@@ -91,6 +96,10 @@ class PeriodPage(Page):
         return self.form.selected
 
     @property
+    def rights(self) -> Rights:
+        return self.form.rights
+
+    @property
     def about(self) -> Sequence[DestinationNumber]:
         """The numbers of which it shows figures."""
         return [self.number] if self.number else self.form.numbers
@@ -98,11 +107,11 @@ class PeriodPage(Page):
     @cached_property
     def lists_calls(self) -> bool:
         """Whether its counts lead to their calls: the user may see the single calls of all its numbers."""
-        return self.form.rights.may_each(Right.CALLS, self.about)
+        return self.rights.may_each(Right.CALLS, self.about)
 
     @property
     def exports_calls(self) -> bool:
-        return self.form.rights.may_each(Right.EXPORT, self.about)
+        return self.rights.may_each(Right.EXPORT, self.about)
 
     @cached_property
     def unclassified(self) -> int:
@@ -204,7 +213,7 @@ def page_of(
     question: str = "",
 ) -> HttpResponse:
     """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
-    user, rights = request.user, Rights.of(request.user)
+    user, rights = request.user, page.rights or Rights.of(request.user)
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
     context = {
         "page": page,

@@ -166,10 +166,13 @@ def test_calls_are_seen_with_the_right_to_single_calls(user, number, other):
 
 @pytest.mark.parametrize("what", ["until", "user", "everything", ""])
 def test_a_right_that_does_not_exist_is_an_error(user, number, what):
-    with pytest.raises(ValueError, match="is not a"):
-        DestinationNumber.objects.visible_to(user, what)
-    with pytest.raises(ValueError, match="is not a"):
-        Rights.of(user).may(what, number)
+    for person in (user, make_superuser()):
+        with pytest.raises(ValueError, match="is not a"):
+            DestinationNumber.objects.visible_to(person, what)
+        with pytest.raises(ValueError, match="is not a"):
+            Call.objects.visible_to(person, what)
+        with pytest.raises(ValueError, match="is not a"):
+            Rights.of(person).may(what, number)
 
 
 def test_each_question_is_one_query(user, number, other, django_assert_num_queries):

@@ -273,8 +273,8 @@ def test_an_unknown_preset_shows_an_error(manager):
     assert "“fortnight”" in form("period=fortnight", manager).errors["period"]
 
 
-def test_a_form_reads_the_numbers_once(manager, django_assert_num_queries):
-    with django_assert_num_queries(1):
+def test_a_form_reads_the_numbers_and_the_rights_once(manager, django_assert_num_queries):
+    with django_assert_num_queries(2):
         asked = form(f"{WEEK}&number={E164}", manager)
         assert asked.numbers
         asked.presets()
