@@ -84,7 +84,7 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
 
 
 def test_a_wrong_password_shows_an_error_and_the_right_one_signs_in(live_server, open_window, sign_in):
-    make_user("manager")
+    make_user("manager", numbers=[make_number()])
     page = open_window()
     page.goto(f"{live_server.url}/reports/calls/")
     page.get_by_label("User name").fill("manager")

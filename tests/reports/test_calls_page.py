@@ -193,15 +193,17 @@ def test_a_manager_sees_only_the_calls_of_their_numbers(client):
     assert client.get("/reports/calls.csv", {"number": other.e164}).status_code == 404
 
 
-def test_a_user_without_numbers_gets_an_empty_file(client):
+def test_a_user_without_calls_gets_an_empty_file_and_one_without_numbers_none(client):
     bare_call(make_number(), NOON, 1).save()
-    sign_in(client, make_user())
+    sign_in(client, make_user(numbers=[make_number("+4922155400301")]))
 
     answer = client.get("/reports/calls.csv")
-
     assert answer.status_code == 200
     [header] = b"".join(answer.streaming_content).decode().splitlines()
     assert header.startswith("call_uuid,")
+
+    client.force_login(make_user("nobody"))
+    assert client.get("/reports/calls.csv").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["block", "last_block"])
