@@ -230,7 +230,7 @@ FILES_LEAST_FREE_MB = env.int("FILES_LEAST_FREE_MB", default=1024)
 if FILES_MOST_MB < 1 or FILES_LEAST_FREE_MB < 0:
     raise ImproperlyConfigured("FILES_MOST_MB must be at least 1 and FILES_LEAST_FREE_MB at least 0, in megabytes.")
 
-# --- Mail: alerts to managers and staff ---------------------------------------------------------
+# --- Mail: alerts to those who may see a number -------------------------------------------------
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
 _mail = mail.read(env.str("EMAIL_URL", default=""), DEFAULT_FROM_EMAIL)
@@ -264,6 +264,7 @@ ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
 # Figures of single destinations are personal data of employees.
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
+# Read only by the migration that turns managers into rows of access.
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
