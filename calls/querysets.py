@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import connections, models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 from django.db.models.functions import Reverse
 from django.utils import timezone
 
@@ -97,7 +97,10 @@ class DestinationNumberQuerySet(SearchKeyQuerySet):
         granting = access.objects.of(user).granting(what)
         if user.is_active and user.is_superuser:
             return self
-        return self.filter(Exists(granting.filter(Q(destination_number=None) | Q(destination_number=OuterRef("pk")))))
+        # Two subqueries that do not depend on the row: each is read once, however many numbers there are.
+        of_all = granting.filter(destination_number=None)
+        of_each = granting.exclude(destination_number=None)
+        return self.filter(Q(Exists(of_all)) | Q(pk__in=of_each.values("destination_number")))
 
     def schedules(self) -> dict[int, Schedule]:
         """Return the schedules of numbers with opening hours, by number id; numbers with the same hours share one."""
