@@ -25,6 +25,8 @@ LONGEST_TEXT = 200  # of texts that are searched and indexed; the payload keeps 
 KNOWN_REQUEST_TYPES = frozenset(RequestType.values)
 # Names in `variables` that TENIOS documents; all others are extra variables.
 NAMED_VARIABLES = ("destination_number", "correlation_id", "call_uuid", "caller_id_number", "callback_id")
+# Names beside `variables` that TENIOS documents, without that of the access key, which is never stored.
+NAMED_FIELDS = ("requestType", "customerNumber", "blockType", "destination", "destinationType")
 # The words that posts consist of, in one text: field names, and documented or usual values.
 WORDS = " ".join(
     [

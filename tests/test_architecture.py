@@ -17,7 +17,7 @@ LAYERS = {
         {"urls", "middleware"},
         {"views", "tasks", "admin", "management", "apps", "templatetags"},
         {"notices"},
-        {"simulator", "access", "access_keys", "search", "rereading"},
+        {"simulator", "access", "access_keys", "search", "rereading", "masking"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},
         {"ingest.refused_posts"},

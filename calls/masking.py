@@ -1,0 +1,186 @@
+"""Masks callers and destinations for people who may not see them: the one rule for pages, files, SQL and payloads.
+
+A masked number lacks its last three digits, as in German itemised bills. A number of fewer than seven digits, and any
+text that is not a number, is masked whole. A blank caller is withheld and stays blank, so that it can be told apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from calls import phones, posts
+
+HIDDEN = "•••"
+DIGITS_HIDDEN = 3
+# Shown for a withheld caller whose text is not one of the usual words, because it may contain a name.
+WITHHELD = "anonymous"
+
+# A phone number somewhere in a text: at least seven digits of any script, with at most three other characters between
+# two of them.
+_NUMBER = re.compile(rf"\+?\d(?:[\W_]{{0,3}}\d){{{phones.FEWEST_DIGITS - 1},}}")
+_USER = re.compile(r"""([^@<>:;"'\s]+)@""")  # of a SIP address
+
+
+def masked(number: str) -> str:
+    """Return a stored number for pages: `+49 170 12345•••`."""
+    if not _is_long(number):
+        return masked_in_files(number)
+    digits = number.removeprefix("+")
+    written = phones.readable(number)
+    if re.sub(r"\D", "", written) != digits:
+        written = number
+    places = [place for place, sign in enumerate(written) if sign.isdigit()]
+    return written[: places[len(digits) - DIGITS_HIDDEN - 1] + 1] + HIDDEN
+
+
+def masked_in_files(number: str) -> str:
+    """Return a stored number for files, without spaces: `+4917012345•••`."""
+    if not number:
+        return ""
+    return number[:-DIGITS_HIDDEN] + HIDDEN if _is_long(number) else HIDDEN
+
+
+def masked_sql(column: str) -> str:
+    """Return the SQL of `masked_in_files` for a text column without nulls."""
+    others = f"translate({column}, '0123456789', '')"
+    return (
+        f"CASE WHEN {column} = '' THEN '' "
+        f"WHEN {others} = '' AND length({column}) >= {phones.FEWEST_DIGITS} "
+        f"OR {others} = '+' AND starts_with({column}, '+') AND length({column}) > {phones.FEWEST_DIGITS} "
+        f"THEN left({column}, -{DIGITS_HIDDEN}) || '{HIDDEN}' "
+        f"ELSE '{HIDDEN}' END"
+    )
+
+
+def masked_as_received(caller: str) -> str:
+    """Return a caller in the spelling of a post, masked as in files. Withheld callers stay recognisable as such."""
+    if phones.is_withheld(caller):
+        return caller if caller.strip().casefold() in phones.WITHHELD else WITHHELD
+    return masked_in_files(phones.comparable_number(caller))
+
+
+def masked_payload(
+    payload: str,
+    *,
+    callers: bool,
+    people: bool,
+    known_callers: Iterable[str] = (),
+    known_destinations: Iterable[str] = (),
+) -> str:
+    """Return a stored payload as JSON for a person who may see whole callers, destinations, both or neither.
+
+    Without `callers`, the caller is masked wherever it occurs, and so is every other number of seven or more digits
+    outside the fields that TENIOS documents. Without `people`, the destination becomes its type and is hidden wherever
+    else it occurs. `known_callers` and `known_destinations` are those of other posts of the same call.
+    A payload that is not JSON is hidden completely, unless the person may see both."""
+    if callers and people:
+        return payload
+    try:
+        posted = json.loads(payload)
+    except (ValueError, RecursionError):
+        return json.dumps(HIDDEN)
+    hidden_callers = [] if callers else [*known_callers, *_texts(posted, "variables", "caller_id_number")]
+    hidden_destinations = [] if people else [*known_destinations, *_texts(posted, "destination")]
+    mask = _Mask(callers, people, hidden_callers, hidden_destinations)
+    return json.dumps(mask.post(posted), separators=(",", ":"))
+
+
+def _is_long(number: str) -> bool:
+    """Return whether a text consists of seven or more digits, with or without a plus."""
+    digits = number.removeprefix("+")
+    return digits.isascii() and digits.isdigit() and len(digits) >= phones.FEWEST_DIGITS
+
+
+def _texts(posted: Any, *names: str) -> list[str]:
+    """Return the value at a path of names as a list of one text; empty if it is missing or has parts."""
+    for name in names:
+        posted = posted.get(name) if isinstance(posted, dict) else None
+    return [] if posted is None or isinstance(posted, bool | dict | list) else [str(posted)]
+
+
+class _Mask:
+    """Masks one payload. Only fields that TENIOS documents are shown as they are."""
+
+    def __init__(self, callers: bool, people: bool, callers_hidden: list[str], destinations_hidden: list[str]) -> None:
+        self._callers, self._people = callers, people
+        self._digits: set[str] = set()  # the last digits of hidden numbers, which every spelling of them has
+        self._words: set[str] = set()  # hidden short codes, extensions and names
+        for caller in callers_hidden:
+            if not phones.is_withheld(caller):
+                self._hide(caller)
+        for destination in destinations_hidden:
+            self._hide(destination)
+        words = "|".join(re.escape(word) for word in sorted(self._words))
+        self._word = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
+
+    def _hide(self, text: str) -> None:
+        for part in {text.strip(), *_USER.findall(text)} - {""}:
+            number = phones.comparable_number(part)
+            if _is_long(number):
+                self._digits.add(number[-phones.FEWEST_DIGITS :])
+            else:
+                self._words |= {part, number}
+
+    def post(self, posted: Any) -> Any:
+        """Return the post with everything hidden that the person may not see."""
+        if not isinstance(posted, dict):
+            return self._unknown(posted)
+        return {self._name(name): self._field(name, value, posted) for name, value in posted.items()}
+
+    def _field(self, name: str, value: Any, posted: dict[str, Any]) -> Any:
+        if name == "variables" and isinstance(value, dict):
+            return {self._name(variable): self._variable(variable, told) for variable, told in value.items()}
+        if name == "destination" and not self._people:
+            return self._type_of(posted) if value not in (None, "") else value
+        if name == "destination" and not isinstance(value, dict | list):
+            return value
+        return self._documented(value) if name in posts.NAMED_FIELDS else self._unknown(value)
+
+    def _variable(self, name: str, value: Any) -> Any:
+        if name == "caller_id_number" and not isinstance(value, dict | list):
+            is_shown = self._callers or value is None or isinstance(value, bool)
+            return value if is_shown else masked_as_received(str(value))
+        return self._documented(value) if name in posts.NAMED_VARIABLES else self._unknown(value)
+
+    def _type_of(self, posted: dict[str, Any]) -> str:
+        named = posted.get("destinationType")
+        return self._documented(named) if isinstance(named, str) and named.strip() else HIDDEN
+
+    def _name(self, name: str) -> str:
+        """Return the name of a field or variable, hidden if somebody's number is used as a name."""
+        is_documented = name in posts.NAMED_FIELDS or name in posts.NAMED_VARIABLES or name == "variables"
+        return name if is_documented else self._text(name)
+
+    def _documented(self, value: Any) -> Any:
+        """Return the value of a documented field, hidden if it contains what must not be shown."""
+        if isinstance(value, dict | list):
+            return self._unknown(value)
+        return HIDDEN if not _is_empty(value) and self._reveals(str(value)) else value
+
+    def _unknown(self, value: Any) -> Any:
+        """Return a value that TENIOS does not document, with its parts."""
+        if isinstance(value, dict):
+            return {self._text(name): self._unknown(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self._unknown(member) for member in value]
+        if _is_empty(value):
+            return value
+        text = str(value)
+        shown = self._text(text)
+        return value if shown == text else shown
+
+    def _text(self, text: str) -> str:
+        if self._reveals(text):
+            return HIDDEN
+        return text if self._callers else _NUMBER.sub(HIDDEN, text)
+
+    def _reveals(self, text: str) -> bool:
+        """Return whether a text contains a hidden caller or destination in any spelling."""
+        digits = "".join(str(int(digit)) for digit in re.findall(r"\d", text)) if self._digits else ""
+        return any(last in digits for last in self._digits) or bool(self._word and self._word.search(text))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or value == ""
