@@ -1,11 +1,13 @@
 """Searches calls by a typed text: a caller in any spelling, part of a number, or the beginning of an id.
 
-Each reading of the text is a query of its own, so that each can use an index."""
+Each reading of the text is a query of its own, so that each can use an index. Callers are searched only in the numbers
+where the person sees them whole: otherwise digits could be guessed until calls are found. A text is never read as a
+caller for a person who sees none, so the answer and its time do not depend on the callers that are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -26,10 +28,12 @@ class Reading:
     is_selective: bool = True  # False if half of all calls may match
 
 
-def readings(text: str) -> list[Reading]:
-    """Return every way to read a search text."""
+def readings(text: str, *, callers_of: frozenset[int] | None) -> list[Reading]:
+    """Return every way to read a search text.
+
+    `callers_of` are the ids of the numbers whose callers may be searched; None for all numbers."""
     text = text.strip()
-    ways = callers(text)
+    ways = callers(text, callers_of=callers_of)
     # Digits alone may be a number or the beginning of an id; with a plus or punctuation they can be a number only.
     if not phones.is_withheld(text) and (text.isalnum() or not phones.is_written_number(text)):
         part = {"part": text[:40]}
@@ -41,10 +45,19 @@ def readings(text: str) -> list[Reading]:
     return ways
 
 
-def callers(text: str) -> list[Reading]:
-    """Return the ways to read a text as a caller: a whole number, its beginning, its last digits."""
+def callers(text: str, *, callers_of: frozenset[int] | None) -> list[Reading]:
+    """Return the ways to read a text as a caller: a whole number, its beginning, its last digits.
+
+    Which calls have a withheld number can be seen in every list, so everybody may search for them."""
     if phones.is_withheld(text):
         return [Reading(Q(caller_id_number=""), _("number withheld"), is_selective=False)]
+    if callers_of is None:
+        return _callers(text)
+    of_numbers = Q(destination_number__in=callers_of)
+    return [replace(way, condition=way.condition & of_numbers) for way in _callers(text)] if callers_of else []
+
+
+def _callers(text: str) -> list[Reading]:
     number, beginnings = phones.e164(text), phones.beginnings(text)
     compared = phones.comparable(text)
     ways = []

@@ -17,8 +17,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import phones, posts, search
+from calls.access import Rights
 from calls.admin.base import ReadOnlyAdmin, exactly
-from calls.models import Call, CallEvent, DestinationNumber
+from calls.models import Call, CallEvent, DestinationNumber, Right
 from reports import periods
 from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
@@ -180,7 +181,8 @@ class CallAdmin(ReadOnlyAdmin):
         # With the numbers given, the unique indexes find ids: they begin with the number.
         numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
         calls: Any = queryset
-        return search.narrowed(calls.filter(destination_number__in=numbers), search.readings(term)), False
+        ways = search.readings(term, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
+        return search.narrowed(calls.filter(destination_number__in=numbers), ways), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -12,11 +12,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from calls import posts, search
+from calls.access import Rights
 from calls.admin.base import (
     ReadOnlyAdmin,
     exactly,
 )
-from calls.models import Call, CallEvent, RequestType
+from calls.models import Call, CallEvent, RequestType, Right
 
 
 class KindOfPost(admin.SimpleListFilter):
@@ -89,6 +90,6 @@ class CallEventAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():
             return queryset, False
-        ways = search.callers(search_term)
+        ways = search.callers(search_term, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
         calls = search.narrowed(Call.objects.all(), ways).order_by("-first_post_at").values_list("pk", flat=True)
         return queryset.filter(call__in=list(calls[: self.MOST_CALLS])), False
