@@ -176,7 +176,9 @@ class BlockFilter(Filter):
 
 
 class DestinationFilter(Filter):
-    """Calls by the destination that was tried, tried first, or answered first. This is data about single people."""
+    """Calls by the destination that was tried, tried first, or answered first. This is data about single people.
+
+    The address has a token of the destination, which is looked up among those of the numbers that are listed."""
 
     names = ("tried", "tried_first", "answered_by")
     heading = gettext_lazy("Destination")
@@ -191,23 +193,29 @@ class DestinationFilter(Filter):
         "tried_first": call_queries.tried_first,
         "answered_by": call_queries.answered_by,
     }
-    # By name of the filter; a destination has its type in front.
+    # By name of the filter: what the address has, and the name of the destination as far as the person may know it.
+    tokens: dict[str, str]
     destinations: dict[str, str]
 
     def parse(self, query: QueryDict) -> None:
-        texts = {name: text for name in self.names if (text := query.get(name, ""))}
+        asked = self.asked
+        self.tokens = {name: text for name in self.names if (text := query.get(name, "").strip())}
         self.destinations = {}
-        if not texts or permissions.may_see_destinations(self.asked.user, self.asked.numbers_listed):
-            stored = {name: posts.bounded(text) for name, text in texts.items()}
-            self.destinations = {name: text for name, text in stored.items() if text}
-        else:
-            for name in texts:
-                self.asked.errors[name] = _("To protect employees, you may not list calls of single destinations.")
-        if self.destinations and not self.asked.errors:
-            self._check_group()
+        if self.tokens and not permissions.may_see_destinations(asked.user, asked.numbers_listed):
+            for name in self.tokens:
+                asked.errors[name] = _("To protect employees, you may not list calls of single destinations.")
+            self.tokens = {}
+        # Other texts, such as a number that somebody typed, are never written into an address.
+        unknown = [name for name, text in self.tokens.items() if not forwards.TOKEN.fullmatch(text)]
+        if unknown:
+            self._refuse(unknown)
+        elif self.tokens and not asked.errors:
+            self._look_up()
 
-    def _check_group(self) -> None:
-        """Report an error if the chosen numbers and days have so few destinations that they stand for single people."""
+    def _look_up(self) -> None:
+        """Read which destinations the tokens stand for.
+
+        Report an error if the chosen numbers and days have so few destinations that they stand for single people."""
         asked = self.asked
         if asked[WeeksFilter].weeks:  # days that lie apart
             asked.errors["weeks"] = _("Calls of single destinations can be listed for consecutive days only.")
@@ -216,18 +224,39 @@ class DestinationFilter(Filter):
         first = periods.day_of(start) if start else call_queries.EARLIEST
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
         period = Period(first, max(first, last), asked[OpeningFilter].opening)
-        tried = forwards.destinations_of(Coverage.read(asked.numbers_listed), period)
-        if why := permissions.why_destinations_are_hidden(asked.user, asked.numbers_listed, tried):
-            asked.errors[next(iter(self.destinations))] = why
+        names = forwards.names_of(Coverage.read(asked.numbers_listed), period)
+        if why := permissions.why_destinations_are_hidden(asked.user, asked.numbers_listed, len(names)):
+            asked.errors[next(iter(self.tokens))] = why
+            return
+        by_token = {forwards.token(name): name for name in names}
+        if not by_token.keys() >= set(self.tokens.values()):
+            # Destinations of other days, so that one can go from a week to the next.
+            others = forwards.names_at_any_time([number.pk for number in asked.numbers_listed])
+            by_token |= {forwards.token(name): name for name in others}
+        self.destinations = {name: by_token[text] for name, text in self.tokens.items() if text in by_token}
+        self._refuse([name for name in self.tokens if name not in self.destinations])
+
+    def _refuse(self, unknown: Iterable[str]) -> None:
+        """Report the filters that name no destination of the numbers that are listed, and leave them out."""
+        for name in unknown:
+            self.asked.errors[name] = _("This link names a destination that these numbers do not have.")
+            del self.tokens[name]
 
     def to_query(self) -> Pairs:
-        return list(self.destinations.items())
+        return list(self.tokens.items())
 
     def label(self) -> str:
         return ", ".join(
-            str(self.labels[kind]) % {"destination": phones.readable(forwards.parted(name)[0])}
-            for kind, name in self.destinations.items()
+            str(self.labels[kind]) % {"destination": self._readable(name)} for kind, name in self.destinations.items()
         )
+
+    def chip_label(self) -> str:
+        """Return the label, also if the destination must not be named: the chip removes the filter."""
+        return self.label() or (_("Single destination") if self.tokens else "")
+
+    @staticmethod
+    def _readable(name: str) -> str:
+        return phones.readable(forwards.parted(name)[0]) or _("without a name")
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         for kind, name in self.destinations.items():

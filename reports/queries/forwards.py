@@ -4,9 +4,12 @@ Figures of single destinations are data about people: reports.permissions says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import base64
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,6 +20,7 @@ from reports.figures.cells import Cell, Cells
 from reports.figures.counted import NOTHING, Counted, add_up
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FORWARD_FIGURES, HANDOVER_FIGURES, figures_of
+from reports.models import MonthForwardCounts
 from reports.periods import Period
 from reports.queries import counts, sums
 
@@ -25,18 +29,25 @@ COURSES = {
     "sequence": gettext_lazy("In sequence"),
     "parallel": gettext_lazy("In parallel"),
 }
-# Separates type and destination in a query string, because two types may have the same destination.
+# Separates type and destination in a name, because two types may have the same destination.
 SEPARATOR = ":"
+TOKEN_BYTES = 12
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16}")
 
 
 @dataclass(frozen=True)
 class Forwards:
     """The figures of one destination, one type, one course, or all forwards."""
 
-    key: str  # as in the query string
+    key: str  # the name of a destination (`named`), a type, or a course
     label: str
     note: str
     cells: dict[str, Cell]
+
+    @property
+    def token(self) -> str:
+        """What stands for the destination in addresses."""
+        return token(self.key)
 
     @property
     def type_in_words(self) -> str:
@@ -59,7 +70,14 @@ class Handover:
 
     @property
     def keys(self) -> tuple[str, str]:
+        """The names of both destinations."""
         return named(self.first, self.first_type), named(self.destination, self.destination_type)
+
+    @property
+    def tokens(self) -> tuple[str, str]:
+        """What stands for both destinations in addresses."""
+        first, destination = self.keys
+        return token(first), token(destination)
 
     @property
     def types_in_words(self) -> tuple[str, str]:
@@ -82,19 +100,40 @@ class Report:
 
 
 def named(destination: str, destination_type: str) -> str:
-    """Return the name of a destination in a query string."""
+    """Return the name of a destination: its type and itself."""
     return f"{destination_type}{SEPARATOR}{destination}"
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Return destination and type of a name in a query string; the type is blank if it has none."""
+    """Return destination and type of a name; the type is blank if it has none."""
     destination_type, separator, destination = name.partition(SEPARATOR)
     return (destination, destination_type) if separator else (name, "")
 
 
+def token(name: str) -> str:
+    """Return what stands for a destination in addresses: 16 characters that do not tell its name.
+
+    It is the same for everybody, so links can be shared, and changes with SECRET_KEY only."""
+    digest = salted_hmac("calltally.destination", name, algorithm="sha256").digest()
+    return base64.urlsafe_b64encode(digest[:TOKEN_BYTES]).decode()
+
+
+def names_of(coverage: Coverage, period: Period) -> set[str]:
+    """Return the names of the destinations that were tried or answered in a period, as far as measured."""
+    return {named(row["destination"], row["destination_type"]) for row in _read_forwards(coverage, period)}
+
+
+def names_at_any_time(numbers: Collection[int] | None) -> set[str]:
+    """Return the names of all destinations that were ever tried in calls to these numbers (ids); None for all."""
+    rows = MonthForwardCounts.objects.order_by()
+    if numbers is not None:
+        rows = rows.filter(destination_number__in=numbers)
+    return {named(*row) for row in rows.values_list("destination", "destination_type").distinct()}
+
+
 def destinations_of(coverage: Coverage, period: Period) -> int:
     """Return how many destinations were tried or answered in a period, as far as measured."""
-    return len({(row["destination"], row["destination_type"]) for row in _read_forwards(coverage, period)})
+    return len(names_of(coverage, period))
 
 
 # The columns of every table of forwards.

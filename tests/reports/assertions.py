@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from django.test import Client
 from django.utils import timezone
 
+from reports.queries import forwards
 from tests.conftest import and_in_full
 from tests.reports import expected, html_reader, scenario
 from tests.reports.expected import LABELS, LOST, OUTCOMES, Figure, Stretch, figure
@@ -212,10 +213,17 @@ def _is_in_group(call: Scripted, level: str) -> bool:
     return outcome == "answered" and call.wait_s is not None and call.wait_s <= expected.SERVICE_LEVEL_S
 
 
+@cache
+def destination_of(token: str) -> str:
+    """Return the destination that a token in an address stands for."""
+    (destination,) = [name for name, kind in scenario.TYPES.items() if forwards.token(f"{kind}:{name}") == token]
+    return destination
+
+
 def _is_forwarded_as(call: Scripted, parameters: dict[str, str]) -> bool:
     """Return whether the destinations in the query string were tried, tried first, or answered first."""
     tried, answered = ([step for step in call.posted if step.kind == kind] for kind in (FORWARD, ANSWER))
-    by_name = {name: text.partition(":")[2] for name, text in parameters.items() if name in FORWARDED}
+    by_name = {name: destination_of(text) for name, text in parameters.items() if name in FORWARDED}
     firsts = {"tried_first": tried, "answered_by": answered}
     if "tried_first" in by_name and tried:
         # If several are tried at the same time, none is the first.

@@ -140,8 +140,8 @@ def test_every_count_is_of_exactly_the_calls_that_its_link_lists(client, setting
     report = forwards.read_forwards(numbers, period)
     for destination in report.destinations:
         for key in ("tried", "forward_answers"):
-            counted.setdefault(key, []).append((destination[key].value, calls_of(key, destination.key)))
-    counted["handovers"] = [(row.calls.value, calls_of("handovers", *row.keys)) for row in report.handovers]
+            counted.setdefault(key, []).append((destination[key].value, calls_of(key, destination.token)))
+    counted["handovers"] = [(row.calls.value, calls_of("handovers", *row.tokens)) for row in report.handovers]
 
     for key, pairs in counted.items():
         for value, calls in pairs:
