@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from calls.masking import HIDDEN
+
 # Characters that are invisible before the first visible one of a cell: format characters, spaces and line ends of any
 # kind, fillers, variation selectors (Unicode Cf, Zs, Zl, Zp, Cc and Default_Ignorable_Code_Point).
 IGNORABLE = (
@@ -49,7 +51,8 @@ def seconds(interval: str) -> str:
 
 
 # For German Excel, which opens files by double click: fractions have a comma, times have neither T nor offset, and
-# E.164 numbers have a space, or they would become 4.92E+12. Other texts that look like a number or a date get a quote.
+# E.164 numbers have a space, or they would become 4.92E+12; masked ones have it too, or they would be read as formulas.
+# Other texts that look like a number or a date get a quote.
 FRACTIONS = frozenset({700, 701, 1700})  # float4, float8, numeric: PostgreSQL's own type numbers
 TEXTS = frozenset({25, 1042, 1043})  # text, char, varchar
 MOMENTS = frozenset({"start", "end", "started_at", "forwarded_at", "answered_at", "ended_at", "peak_at"}) | {
@@ -77,6 +80,9 @@ def for_excel(name: str, type_number: int) -> str:
     if type_number in TEXTS:
         spaced = f"left({column}, 3) || ' ' || substr({column}, 4)"
         is_value = f"length({column}) <= {LONGEST_VALUE} AND {column} ~* '{LIKE_A_VALUE}'"
-        guarded = f"CASE WHEN {is_e164(column)} THEN {spaced} WHEN {is_value} THEN '''' || {column} ELSE {column} END"
+        # Of cells that begin with a plus, `safe` leaves only numbers without a quote.
+        is_masked = f"starts_with({column}, '+') AND right({column}, {len(HIDDEN)}) = '{HIDDEN}'"
+        is_number = f"({is_e164(column)}) OR ({is_masked})"
+        guarded = f"CASE WHEN {is_number} THEN {spaced} WHEN {is_value} THEN '''' || {column} ELSE {column} END"
         return f"{guarded} AS {column}"
     return column

@@ -1,7 +1,10 @@
 """CSV downloads, streamed by COPY into the response: memory does not grow with the number of rows.
 
 docs/csv.md describes columns, formats and the guard against formulas. Each function reads what it needs first and
-returns an iterator of pieces of the file; the statement runs when the first piece is requested."""
+returns an iterator of pieces of the file; the statement runs when the first piece is requested.
+
+Single calls are masked by the statement itself: it writes whole callers and destinations only for the numbers for which
+the rights passed to it allow them. Without rights everything is masked."""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
-from calls.models import Call, DestinationNumber, RequestType
+from calls.access import Rights
+from calls.masking import masked_sql
+from calls.models import Call, DestinationNumber, RequestType, Right
 from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
@@ -28,6 +33,7 @@ from reports.exports.csv_cells import MOMENTS, exact_moment, for_excel, moment, 
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
 from reports.periods import Grain, Opening, Period
+from reports.queries import calls as call_queries
 from reports.queries import concurrent_calls, durations, post_arrivals, sums
 from reports.queries.counts import Numbers
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
@@ -35,18 +41,20 @@ from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 PIECE_BYTES = 64 * 1024
 Pieces = Generator[bytes, None, None]
 Parameters = dict[str, Any]
+NO_RIGHTS = Rights()
 
-# The numbers of a file, and since when each figure is shown for them: infinity is never, null is not applicable.
+# The numbers of a file, and since when each figure is shown for them: infinity is never, null is not applicable. Of
+# single calls also whether callers are written whole and destinations are named; null is no.
 _NUMBER = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, e164 text, label text, forwards_from timestamptz,
+    id bigint, e164 text, label text, callers boolean, people boolean, forwards_from timestamptz,
     {", ".join(f"{key}_from timestamptz" for key in COUNTED_FIGURES)}
   )
 )"""
 
 
-def _numbers(coverage: Coverage) -> str:
+def _numbers(coverage: Coverage, rights: Rights = NO_RIGHTS, *, names_people: bool = False) -> str:
     """Return the JSON that `number` is read from."""
     return json.dumps(
         [
@@ -54,6 +62,8 @@ def _numbers(coverage: Coverage) -> str:
                 "id": number.id,
                 "e164": number.e164,
                 "label": number.label,
+                "callers": rights.may(Right.CALLERS, number) and rights.may(Right.EXPORT, number),
+                "people": names_people and rights.may(Right.PEOPLE, number),
                 "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
             }
             | {f"{key}_from": _sql_moment(coverage.shown_from(number, key)) for key in COUNTED_FIGURES}
@@ -180,7 +190,8 @@ WITH {_NUMBER}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
   {safe("call.customer_number")} AS customer_number,
   number.e164 AS destination_number, {safe("number.label")} AS label,
-  {safe("call.caller_id_number")} AS caller_id_number,
+  CASE WHEN number.callers THEN {safe("call.caller_id_number")}
+    ELSE nullif({masked_sql("call.caller_id_number")}, '') END AS caller_id_number,
   {exact_moment("call.first_post_at")} AS started_at, {exact_moment("call.forwarded_at")} AS forwarded_at,
   {exact_moment("call.answered_at")} AS answered_at, {exact_moment("call.ended_at")} AS ended_at,
   CASE
@@ -194,7 +205,7 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   CASE WHEN {_MEASURED["blocks"]} THEN posted.blocks END AS blocks,
   CASE WHEN {_MEASURED["blocks"]} THEN {safe("posted.last_block_type")} END AS last_block_type,
   CASE WHEN call.first_post_at >= number.forwards_from THEN posted.forwards END AS forwards,
-  {safe("posted.answered_destination")} AS answered_destination,
+  CASE WHEN number.people THEN {safe("posted.answered_destination")} END AS answered_destination,
   {safe("posted.answered_destination_type")} AS answered_destination_type
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
@@ -279,15 +290,16 @@ def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     return _copy(_rendered(PLANNER, parameters), header=False)
 
 
-def calls_csv(calls: QuerySet[Call], *, excel: bool = False) -> Pieces:
-    """Return calls as CSV, oldest first."""
-    return _copy(calls_query(calls), excel=excel)
+def calls_csv(calls: QuerySet[Call], rights: Rights = NO_RIGHTS, *, excel: bool = False) -> Pieces:
+    """Return calls as CSV, oldest first, with the callers and destinations that `rights` allow."""
+    return _copy(calls_query(calls, rights), excel=excel)
 
 
-def calls_query(calls: QuerySet[Call]) -> str:
+def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
     """Return the statement of the CSV of calls."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
+    names_people = _names_people(calls, rights)
     question, parameters = (
         calls.order_by()
         .annotate(
@@ -302,7 +314,16 @@ def calls_query(calls: QuerySet[Call]) -> str:
         .as_sql()
     )
     sql = CALLS.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
-    return _rendered(sql, {"numbers": _numbers(Coverage.read(DestinationNumber.objects.all()))})
+    coverage = Coverage.read(DestinationNumber.objects.all())
+    return _rendered(sql, {"numbers": _numbers(coverage, rights, names_people=names_people)})
+
+
+def _names_people(calls: QuerySet[Call], rights: Rights) -> bool:
+    """Return whether enough destinations were tried in calls to name them one by one, for those who may see them.
+
+    Whoever has a row for each call can add it up by destination, so the least number is that of figures."""
+    numbers, least = rights.numbers(Right.PEOPLE), settings.FORWARDS_LEAST_DESTINATIONS
+    return numbers != frozenset() and call_queries.try_at_least(calls, least, numbers)
 
 
 # Columns of the files whose rows are computed here, not by PostgreSQL.

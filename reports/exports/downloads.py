@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import models
 from django.db.models import Sum
@@ -179,11 +180,28 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
         call_filter[SearchFilter].text,
         numbers,
         _rights_for(numbers, call_filter.rights, OF_CALLS),
-        call_filter.sheet_rows(),
-        lambda: csv_files.calls_csv(call_filter.calls()),
+        [*call_filter.sheet_rows(), *_hidden_in_calls(numbers, call_filter.rights)],
+        lambda: csv_files.calls_csv(call_filter.calls(), call_filter.rights),
         lambda: _counted("offered", numbers, period),
         lambda: call_filter.calls().order_by().count(),
     )
+
+
+def _hidden_in_calls(numbers: Sequence[DestinationNumber], rights: Rights) -> Iterator[tuple[str, str]]:
+    """Yield what the second sheet of a workbook of single calls says about its callers and destinations."""
+    whole = [str(number) for number in numbers if rights.may(Right.CALLERS, number)]
+    if not whole:
+        yield gettext("Callers"), gettext("Without the last three digits")
+    elif len(whole) < len(numbers):
+        text = gettext("Complete in calls to %(numbers)s; without the last three digits in all others")
+        yield gettext("Callers"), text % {"numbers": ", ".join(whole)}
+    named = [str(number) for number in numbers if rights.may(Right.PEOPLE, number)]
+    if not named:
+        yield gettext("Destinations"), gettext("Only their types")
+    else:
+        text = gettext("Named in calls to %(numbers)s if at least %(least)d were tried in them; else only their types")
+        least = settings.FORWARDS_LEAST_DESTINATIONS
+        yield gettext("Destinations"), text % {"numbers": ", ".join(named), "least": least}
 
 
 def _rights_for(numbers: Sequence[DestinationNumber], rights: Rights, of: Sequence[Right]) -> dict[str, list[int]]:

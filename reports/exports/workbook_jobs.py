@@ -127,14 +127,19 @@ def session_of(workbook: Workbook) -> SessionBase:
     return session
 
 
+def has_rights_for(workbook: Workbook, user: Any) -> bool:
+    """Return whether a person still has every right by which a workbook was made."""
+    rights = Rights.of(user)
+    # Files that were made before rights were recorded may show more than anybody may see now.
+    return bool(workbook.rights) and all(
+        rights.may(what, number) for what, numbers in workbook.rights.items() for number in numbers
+    )
+
+
 def why_withheld(workbook: Workbook, user: Any) -> str:
     """Return why a person may no longer have their file; blank if they may see all that it holds."""
-    rights = Rights.of(user)
     text = _("You no longer have access to everything in this file. Create it again with what you can see now.")
-    # Files that were made before rights were recorded may show more than anybody may see now.
-    if not workbook.rights:
-        return text
-    if not all(rights.may(what, number) for what, numbers in workbook.rights.items() for number in numbers):
+    if not has_rights_for(workbook, user):
         return text
     try:
         downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))

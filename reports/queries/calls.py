@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, ExtractHour, ExtractIsoWeekDay, ExtractMinute, TruncDate
 
+from calls import posts
 from calls.models import Call, CallEvent, DestinationNumber, RequestType
 from calls.opening_hours import Schedule
 from calls.querysets import CallQuerySet
@@ -23,6 +24,8 @@ from reports.queries import concurrent_calls, counts, forwards
 # No call is older. Holidays are looked up from this day on if there is no first day.
 EARLIEST = date(2015, 1, 1)
 NONE = Q(pk__in=[])
+# Destinations are first looked for in this many posts, which nearly always name enough.
+POSTS_READ_FIRST = 10_000
 
 # The times of a call, by the key of their figure.
 TIMES = {"time_to_answer": outcomes.TIME_TO_ANSWER, "ring": outcomes.RING_TIME, "talk": outcomes.TALK_TIME}
@@ -236,7 +239,7 @@ def ended_unanswered_after_block(calls: CallQuerySet, block_type: str) -> CallQu
 
 
 def tried(calls: CallQuerySet, name: str) -> CallQuerySet:
-    """Keep the calls in which a destination was tried. `name` is as in the query string."""
+    """Keep the calls in which a destination was tried. `name` is that of `forwards.named`."""
     destination, destination_type = forwards.parted(name)
     return calls.filter(Exists(_forwards.filter(destination=destination, destination_type=destination_type)))
 
@@ -267,3 +270,21 @@ def _whose_first(calls: CallQuerySet, events: QuerySet[CallEvent], name: str, ki
         }
     ).filter(**{f"{kind}_destination": destination, f"{kind}_type": destination_type})
     return kept
+
+
+def try_at_least(calls: QuerySet[Call], destinations: int, numbers: Collection[int] | None = None) -> bool:
+    """Return whether at least this many destinations were tried in calls, or answered them.
+
+    With `numbers` (ids), only calls to these numbers count."""
+    if numbers is not None:
+        calls = calls.filter(destination_number__in=numbers)
+    # Counts answer at once if there are not so many at all.
+    if len(forwards.names_at_any_time(numbers)) < destinations:
+        return False
+    of_calls = CallEvent.objects.filter(call__in=calls.order_by().values("pk"), request_type__in=posts.FORWARDS)
+    of_calls = of_calls.order_by()
+    first = CallEvent.objects.filter(pk__in=of_calls.values("pk")[:POSTS_READ_FIRST]).order_by()
+    return any(
+        len(events.values_list("destination", "destination_type").distinct()[:destinations]) >= destinations
+        for events in (first, of_calls)
+    )

@@ -116,7 +116,7 @@ def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
 
 @_of_calls
 def calls_csv(request: HttpRequest, call_filter: CallFilter) -> HttpResponseBase:
-    pieces = csv_files.calls_csv(call_filter.calls(), excel=_is_for_excel(request))
+    pieces = csv_files.calls_csv(call_filter.calls(), call_filter.rights, excel=_is_for_excel(request))
     return csv_files.download(csv_files.filename("calls", call_filter.period), pieces)
 
 

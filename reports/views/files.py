@@ -116,6 +116,8 @@ class FilePage(Page):
     """A workbook that is ready, being made or waiting, or why there is none."""
 
     file: Workbook
+    # The filters in words, which may name a destination; empty if the person has lost a right.
+    filters: Sequence[tuple[str, str]]
     why: str
     # How many workbooks are ahead of it.
     before: int
@@ -138,6 +140,7 @@ def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
     is_waiting, now, beat_at = workbook.state == WorkbookState.WAITING, timezone.now(), workbook.heartbeat_at
     return FilePage(
         file=workbook,
+        filters=workbook.filters if workbook_jobs.has_rights_for(workbook, workbook.asker) else [],
         why=why,
         before=workbook_jobs.before(workbook) if is_waiting else 0,
         is_stuck=is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),

@@ -7,7 +7,11 @@ import io
 
 from django.test import Client
 
+from calls.access import Rights
+from calls.models import Right
 from reports.counting import rollups, verification
+
+EVERYTHING = Rights(frozenset(Right))
 
 
 def roll_up() -> None:

@@ -15,9 +15,16 @@ from reports.exports import csv_cells, csv_files
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, take
+from tests.reports.helpers import EVERYTHING
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def small_groups_are_shown(settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 0
+
 
 TODAY = Period(DAY, DAY)
 COUNTS = (
@@ -43,7 +50,7 @@ def rows(pieces) -> list[dict[str, str]]:
 def test_columns_are_in_the_documented_order():
     assert text(csv_files.counts_csv([], TODAY, Grain.DAY)) == COUNTS + "\n"
     assert text(csv_files.blocks_csv([], TODAY, Grain.DAY)) == BLOCKS + "\n"
-    assert text(csv_files.calls_csv(Call.objects.all())) == CALLS + "\n"
+    assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING)) == CALLS + "\n"
 
 
 def test_counts_of_a_day():
@@ -190,7 +197,7 @@ def test_a_call_has_all_its_columns():
     for kind, second in posts:
         take(number, kind, NOON + timedelta(seconds=second), call_uuid="uuid-1", correlation_id="correlation-1")
 
-    assert text(csv_files.calls_csv(Call.objects.all())) == (
+    assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING)) == (
         f"{CALLS}\n"
         "uuid-1,correlation-1,200000,+4922155400300,Shop,+4917012345678,2026-09-15T12:00:00.000+02:00,"
         "2026-09-15T12:00:10.500+02:00,2026-09-15T12:00:22.250+02:00,2026-09-15T12:04:40.125+02:00,answered,"
@@ -226,7 +233,7 @@ def test_outcomes_that_are_not_measured_at_the_time_of_the_call_are_empty():
     call(number, "answered", NOON, S=0, F=2, A=12, E=112)
     rollups.recount_changed()
 
-    exported = rows(csv_files.calls_csv(Call.objects.all()))
+    exported = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
 
     assert [(row["outcome"], row["forwards"], row["blocks"]) for row in exported] == [
         ("", "", ""),
@@ -245,7 +252,7 @@ def test_outcomes_of_calls_add_up_to_the_counts():
         )
     rollups.recount_changed()
 
-    listed = [row["outcome"] for row in rows(csv_files.calls_csv(Call.objects.all()))]
+    listed = [row["outcome"] for row in rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))]
     [counted] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
 
     for outcome in Outcome.values:
@@ -259,7 +266,7 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
         take(number, kind, NOON + timedelta(seconds=second), callback_id="callback-1")
     rollups.recount_changed()
 
-    [row] = rows(csv_files.calls_csv(Call.objects.all()))
+    [row] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
 
     assert (row["outcome"], row["time_to_answer_s"], row["ring_s"], row["talk_s"]) == ("callback", "", "", "")
     assert row["answered_at"] == "2026-09-15T12:00:09.000+02:00"
@@ -312,7 +319,7 @@ def test_no_cell_is_a_formula(cell, written):
 
     [of_day] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
     [block] = rows(csv_files.blocks_csv([number], TODAY, Grain.DAY))
-    [row] = rows(csv_files.calls_csv(Call.objects.all()))
+    [row] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
 
     assert of_day["label"] == block["label"] == block["block_type"] == written
     for name in ("correlation_id", "caller_id_number", "customer_number", "label", "last_block_type"):
@@ -345,7 +352,7 @@ def test_a_client_that_disconnects_leaves_the_connection_usable():
         )
         for n in range(20_000)
     )
-    response = csv_files.download("calls.csv", csv_files.calls_csv(Call.objects.all()))
+    response = csv_files.download("calls.csv", csv_files.calls_csv(Call.objects.all(), EVERYTHING))
     pieces = iter(response)
     first = next(pieces)
     assert csv_files.PIECE_BYTES <= len(first) < 2 * csv_files.PIECE_BYTES
@@ -357,7 +364,7 @@ def test_a_client_that_disconnects_leaves_the_connection_usable():
     with connection.cursor() as cursor:
         cursor.execute("SHOW TimeZone")
         assert cursor.fetchone() == ("UTC",)
-    assert len(rows(csv_files.calls_csv(Call.objects.all()))) == 20_000
+    assert len(rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))) == 20_000
 
 
 def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
@@ -373,7 +380,7 @@ def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
         "2026-09-15 00:00:00;2026-09-16 00:00:00;+49 22155400300;Hotline Köln;"
         "2;1;1;0;0;0;0;0;0,5000;12,0;10,0;100,0;0\n"
     )
-    calls = b"".join(csv_files.calls_csv(Call.objects.all(), excel=True)).decode("utf-8-sig")
+    calls = b"".join(csv_files.calls_csv(Call.objects.all(), EVERYTHING, excel=True)).decode("utf-8-sig")
     header, first, _second = calls.splitlines()
     assert header == CALLS.replace(",", ";")
     assert ";2026-09-15 12:00:00;2026-09-15 12:00:02;" in first
@@ -429,11 +436,11 @@ def test_excel_reads_no_text_as_a_number_or_date_and_plain_csv_is_unchanged(labe
     rollups.rebuild()
 
     guarded = f"'{label}" if label.startswith("=") else label
-    [plain] = rows(csv_files.calls_csv(Call.objects.all()))
+    [plain] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
     files = {
         "counts": csv_files.counts_csv([number], TODAY, Grain.DAY, excel=True),
         "blocks": csv_files.blocks_csv([number], TODAY, Grain.DAY, excel=True),
-        "calls": csv_files.calls_csv(Call.objects.all(), excel=True),
+        "calls": csv_files.calls_csv(Call.objects.all(), EVERYTHING, excel=True),
     }
     columns = ("correlation_id", "customer_number", "caller_id_number", "answered_destination", "label", "block_type")
     for file in files.values():

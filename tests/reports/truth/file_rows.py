@@ -132,7 +132,7 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith("=") else text
 
 
-def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
+def calls_rows(calls: Sequence[Scripted], *, names_people: bool) -> list[dict[str, str]]:
     """Return the expected rows of calls.csv."""
 
     def exact(moment: datetime | None) -> str:
@@ -166,7 +166,7 @@ def calls_rows(calls: Sequence[Scripted]) -> list[dict[str, str]]:
                 "blocks": str(len(call.blocks)) if counts_blocks else "",
                 "last_block_type": safe(call.last_block) if counts_blocks else "",
                 "forwards": str(sum(step.kind == FORWARD for step in call.posted)) if counts_forwards else "",
-                "answered_destination": answer,
+                "answered_destination": answer if names_people else "",
                 "answered_destination_type": TYPES.get(answer, ""),
             }
         )
