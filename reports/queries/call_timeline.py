@@ -1,16 +1,19 @@
-"""The timeline of a call: its posts in order, the length of each part, and what is unusual."""
+"""The timeline of a call: its posts in order, the length of each part, and what is unusual.
+
+Callers and destinations are masked here for people who may not see them, so a page cannot show more by mistake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from calls import posts
 from calls.ingest.sender_policy import FOREIGN
+from calls.masking import masked_as_received, masked_payload
 from calls.models import Call, CallEvent, RequestType
 from reports.figures.block_types import block_label
 from reports.queries.forwards import type_label
@@ -50,9 +53,11 @@ def flag_in_words(flag: str) -> str:
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of the timeline: a post with its label and times."""
+    """One line of the timeline: a post with its label and times. Texts are as the person may see them."""
 
-    event: CallEvent
+    pk: int
+    request_type: str
+    received_at: datetime
     heading: str
     detail: str
     # TENIOS' own name of the kind of post or block, for staff.
@@ -61,34 +66,48 @@ class Happening:
     gap: timedelta | None
     mark: str
     oddities: Sequence[str]
-
-    @property
-    def request_type(self) -> str:
-        return self.event.request_type
-
-    @property
-    def destination(self) -> str:
-        return self.event.destination
+    destination: str  # blank if it is hidden
+    caller: str
+    customer_number: str
+    payload: str
 
 
-def events_of(call: Call) -> list[Happening]:
-    """Return the posts of a call in the order they arrived, each with the time since the previous one."""
+def events_of(call: Call, *, callers: bool, people: bool) -> list[Happening]:
+    """Return the posts of a call in the order they arrived, each with the time since the previous one.
+
+    Callers are masked unless `callers`; only the types of destinations are shown unless `people`."""
     happenings: list[Happening] = []
     before = None
     forwards = 0
-    for event in call.events.in_order()[:MOST_EVENTS]:
+    events = list(call.events.in_order()[:MOST_EVENTS])
+    known_callers = {call.caller_id_number, call.caller_least or "", call.caller_greatest or ""}
+    known_callers.update(event.caller_id_number for event in events)
+    known_destinations = {event.destination for event in events}
+    for event in events:
         forwards += event.request_type == RequestType.INITIATE_FORWARD
-        heading, detail, code = _in_words(event, forwards)
+        heading, detail, code = _in_words(event, forwards, people=people)
         happenings.append(
             Happening(
-                event,
-                heading,
-                detail,
-                code,
-                event.received_at - call.first_post_at,
-                event.received_at - before if before else None,
-                MARKS.get(event.request_type, "square"),
-                [flag_in_words(flag) for flag in event.flags],
+                pk=event.pk,
+                request_type=event.request_type,
+                received_at=event.received_at,
+                heading=heading,
+                detail=detail,
+                code=code,
+                offset=event.received_at - call.first_post_at,
+                gap=event.received_at - before if before else None,
+                mark=MARKS.get(event.request_type, "square"),
+                oddities=[flag_in_words(flag) for flag in event.flags],
+                destination=event.destination if people else "",
+                caller=event.caller_id_number if callers else masked_as_received(event.caller_id_number),
+                customer_number=event.customer_number,
+                payload=masked_payload(
+                    event.payload,
+                    callers=callers,
+                    people=people,
+                    known_callers=known_callers,
+                    known_destinations=known_destinations,
+                ),
             )
         )
         before = event.received_at
@@ -100,25 +119,33 @@ def request_type_label(request_type: str) -> str:
     return str(RequestType(request_type).label) if request_type in RequestType.values else request_type
 
 
-def _in_words(event: CallEvent, forwards: int) -> tuple[str, str, str]:
-    """Return heading, detail and TENIOS' own name of an event."""
+def _in_words(event: CallEvent, forwards: int, *, people: bool) -> tuple[str, str, str]:
+    """Return heading, detail and TENIOS' own name of an event; the destination only if `people` are shown."""
     kind = event.request_type
     if kind == RequestType.BLOCK_END:
         return _("%(block)s ended") % {"block": block_label(event.block_type)}, "", event.block_type
-    destination = event.destination or _("destination without a name")
-    if kind == RequestType.INITIATE_FORWARD:
-        return (
-            _("Forwarding %(n)d to %(destination)s") % {"n": forwards, "destination": destination},
-            event.destination_type and type_label(event.destination_type),
-            event.destination_type,
-        )
-    if kind == RequestType.FORWARD_ANSWER:
-        words = _("%(destination)s answered") % {"destination": destination}
-        return words, event.destination_type and type_label(event.destination_type), event.destination_type
+    type_of_destination = event.destination_type and type_label(event.destination_type)
+    if kind in posts.FORWARDS:
+        heading = _forward_in_words(kind, event.destination, forwards) if people else _forward_unnamed(kind, forwards)
+        return heading, type_of_destination, event.destination_type
     if kind in RequestType.values:
         return request_type_label(kind), "", kind
     # What we do not know keeps its own name.
-    return kind, event.block_type or event.destination, ""
+    return kind, event.block_type or (event.destination if people else type_of_destination), ""
+
+
+def _forward_in_words(kind: str, destination: str, forwards: int) -> str:
+    destination = destination or _("destination without a name")
+    if kind == RequestType.INITIATE_FORWARD:
+        return _("Forwarding %(n)d to %(destination)s") % {"n": forwards, "destination": destination}
+    return _("%(destination)s answered") % {"destination": destination}
+
+
+def _forward_unnamed(kind: str, forwards: int) -> str:
+    """Return the heading of a forward or its answer for people who may not see the destination."""
+    if kind == RequestType.INITIATE_FORWARD:
+        return _("Forwarding %(n)d") % {"n": forwards}
+    return _("A destination answered")
 
 
 @dataclass(frozen=True)
@@ -175,7 +202,7 @@ def scale_bar(call: Any) -> ScaleBar | None:
 def variables_of(happenings: Iterable[Happening]) -> dict[str, list[str]]:
     """Return the variables beyond the documented fields, each with its values in order."""
     values: dict[str, list[str]] = {}
-    for name, value in posts.extra_variables(happening.event.payload for happening in happenings):
+    for name, value in posts.extra_variables(happening.payload for happening in happenings):
         values.setdefault(name, []).append(value)
     return values
 
@@ -200,7 +227,7 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
         )
     if call.customer_number_differs:
         said = {
-            "values": _who_said(happenings, lambda event: event.customer_number),
+            "values": _who_said(happenings, lambda happening: happening.customer_number),
             "own": call.destination_number.customer_number,
         }
         if said["own"]:
@@ -209,7 +236,7 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
             text = _("%(values)s. The figures are not affected.")
         remarks.append(Remark(_("Different customer numbers."), text % said))
     if call.caller_differs:
-        values = _who_said(happenings, lambda event: event.caller_id_number)
+        values = _who_said(happenings, lambda happening: happening.caller)
         text = _("%(values)s. The value from the start of the call is used.")
         remarks.append(Remark(_("Different callers."), text % {"values": values}))
     if call.weakly_identified:
@@ -231,12 +258,12 @@ def remarks_on(call: Call, happenings: Sequence[Happening]) -> list[Remark]:
     return remarks
 
 
-def _who_said(happenings: Iterable[Happening], what: Any) -> str:
+def _who_said(happenings: Iterable[Happening], what: Callable[[Happening], str]) -> str:
     """List which value was in which kinds of post."""
     kinds: dict[str, dict[str, None]] = {}
     for happening in happenings:
         kind = request_type_label(happening.request_type)
-        kinds.setdefault(what(happening.event) or _("no value"), {})[kind] = None
+        kinds.setdefault(what(happening) or _("no value"), {})[kind] = None
     return "; ".join(
         _("%(value)s in %(kinds)s") % {"kinds": ", ".join(names), "value": value} for value, names in kinds.items()
     )

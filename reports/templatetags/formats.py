@@ -16,6 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import phones, posts
+from calls.access import Rights
+from calls.masking import masked
+from calls.models import Call, Right
 from reports import periods
 from reports.figures.block_types import block_label
 from reports.filters import call_filter
@@ -65,6 +68,13 @@ def percent(value: float | None) -> str:
 def readable(number: str) -> str:
     """A phone number as people write it; other texts are unchanged."""
     return phones.readable(number)
+
+
+@register.filter
+def caller(call: Call, rights: Rights) -> str:
+    """The caller of a call, masked if the person may not see it whole; blank if withheld."""
+    is_shown = rights.may(Right.CALLERS, call.destination_number_id)
+    return phones.readable(call.caller_id_number) if is_shown else masked(call.caller_id_number)
 
 
 @register.filter

@@ -24,10 +24,11 @@ from reports.filters.call_filter import CallFilter
 from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import PageOfCalls, page_of_calls
 from reports.filters.calls_by_course import CallbackFilter, FlagFilter, OutcomeFilter
-from reports.filters.search import SearchFilter, keep_search
+from reports.filters.search import SearchFilter, keep_caller_of, keep_search, kept_search
 from reports.queries import call_timeline
 from reports.queries import calls as call_queries
 from reports.queries.call_timeline import Happening, Remark, ScaleBar
+from reports.templatetags.formats import caller
 from reports.views.shared import Page, last_question, page_of, personal, shown_outcome
 
 Option = tuple[str, str, bool]
@@ -84,7 +85,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         posted = request.POST.copy()
-        posted["search"] = keep_search(request.session, request.POST.get("q", ""))
+        posted["search"] = _kept_search(request)
         filters = CallFilter.raw_query(posted)
         return redirect(f"{reverse('calls')}?{filters}" if filters else "calls")
     # Without a query string, the filters kept in the session apply; otherwise the query string is complete.
@@ -97,6 +98,16 @@ def calls(request: HttpRequest) -> HttpResponse:
     return page_of(
         request, "reports/calls.html", page, call_filter.visible, _question_of(request, call_filter, is_recalled)
     )
+
+
+def _kept_search(request: HttpRequest) -> str:
+    """Store what is searched for in the session; return its token: of a text, of a caller, or of the search before."""
+    if call_id := request.POST.get("caller_of", ""):
+        return keep_caller_of(request.session, call_id)
+    if text := request.POST.get("q", "").strip():
+        return keep_search(request.session, text)
+    token = request.POST.get("search", "")
+    return token if kept_search(request.session, token) else ""
 
 
 def build_calls_page(call_filter: CallFilter, query: QueryDict) -> CallsPage:
@@ -127,12 +138,15 @@ class CallPage(Page):
     """One call, with the previous and next call in the list from which it was reached."""
 
     call: Call  # with list columns
+    caller: str  # as the person may see it; blank if withheld
+    is_caller_masked: bool
+    are_destinations_hidden: bool
     outcome: str
     events: Sequence[Happening]
     bar: ScaleBar | None
     variables: dict[str, list[str]]
     remarks: Sequence[Remark]
-    # The destination that answered first.
+    # The destination that answered first; blank if it is hidden.
     answered_by: str
     list_query: str
     earlier: int | None
@@ -157,10 +171,15 @@ def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
     if call_filter.pairs() or call_filter.errors:
         neighbours = call_filter.calls()
     place = shown_call.first_post_at, shown_call.pk
-    events = call_timeline.events_of(shown_call)
+    rights, number = call_filter.rights, shown_call.destination_number_id
+    shows_callers, shows_people = rights.may(Right.CALLERS, number), rights.may(Right.PEOPLE, number)
+    events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people)
     answers = (event.destination for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     return CallPage(
         call=shown_call,
+        caller=caller(shown_call, rights),
+        is_caller_masked=bool(shown_call.caller_id_number) and not shows_callers,
+        are_destinations_hidden=not shows_people,
         outcome=shown_outcome(shown_call, Coverage.read([shown_call.destination_number])),
         events=events,
         bar=call_timeline.scale_bar(shown_call),
