@@ -1,47 +1,159 @@
-"""Admin pages of users, with the numbers that each of them manages, and of groups."""
+"""Admin pages of users and groups, on which people give only what they have. calls.admin.access adds numbers."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin
+from accounts import giving, history
+from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, OfferedFiltersAdmin
+from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
 
-class ManagerAdmin(FoldedAdmin, UserAdmin):
-    """Django's admin of users, extended by the numbers that a user manages."""
+class GivingAdmin(admin.ModelAdmin):
+    """Offers only the groups and permissions that the editor may give."""
 
-    readonly_fields = ["managed_numbers"]
-    fieldsets = [
-        *(UserAdmin.fieldsets or ()),
-        (_("Numbers"), {"fields": ["managed_numbers"]}),
-    ]
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.remote_field.model is Permission:
+            kwargs["queryset"] = giving.givable_permissions(request.user)
+        elif db_field.remote_field.model is Group:
+            kwargs["queryset"] = giving.givable_groups(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:
+        """Return whether the history may name an object to this person; `model` is the label of its model."""
+        if request.user.is_superuser:
+            return True
+        if model == Group._meta.label_lower:
+            return giving.givable_groups(request.user).filter(pk=pk).exists()
+        if model == Permission._meta.label_lower:
+            return giving.givable_permissions(request.user).filter(pk=pk).exists()
+        return False
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data:
+            history.word_entries(response.context_data["action_list"], lambda *about: self.sees(request, *about))
+        return response
+
+
+class GroupFilter(admin.SimpleListFilter):
+    """Offers the groups that the editor may give."""
+
+    title = _("group")
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(group.pk), group.name) for group in giving.givable_groups(request.user).order_by("name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in {pk for pk, _name in self.lookup_choices}:
+            return queryset
+        return queryset.filter(groups=self.value())
+
+
+class PersonAdmin(GivingAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
+    """Django's admin of users. Only superusers see superusers and the box that makes one."""
+
+    form = UserForm
+    add_form = NewUserForm
+    # Rows that say what a user has, and not what they did.
+    possessions: ClassVar[list[history.Relation]] = []
 
     class Media:
         js = DATE_SCRIPTS
 
-    @admin.display(description=_("managed numbers"))
-    def managed_numbers(self, user: User) -> str:
-        numbers = format_html_join(
-            ", ",
-            '<a href="{}">{}</a>',
-            (
-                (reverse("admin:calls_destinationnumber_change", args=[number.pk]), number)
-                for number in user.destination_numbers.all()
-            ),
-        )
-        return numbers or gettext("None. To assign a number, open the number and select this user as a manager.")
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        people = super().get_queryset(request)
+        return people if request.user.is_superuser else people.filter(is_superuser=False)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        fields = ["is_staff", "is_superuser", "is_active"]
+        return [*(name for name in fields if name != "is_superuser" or request.user.is_superuser), GroupFilter]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out the box that makes a superuser; and groups and permissions where they could only be read: forms
+        offer those that the editor may give, texts would name all."""
+        fieldsets: Any = super().get_fieldsets(request, obj)
+        if request.user.is_superuser:
+            return fieldsets
+        hidden = {"is_superuser"}
+        if not self.has_change_permission(request, obj):
+            hidden |= {"groups", "user_permissions"}
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
+            for title, options in fieldsets
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj is None or request.user.is_superuser:
+            return []
+        dates = ["last_login", "date_joined"]
+        if obj.pk == request.user.pk:
+            return ["is_active", "is_staff", "groups", "user_permissions", *dates]
+        if self.has_more(request, obj):
+            # The editor may disable them, but not enable them, become them, or let them into the admin.
+            return ["username", "email", "is_staff", *([] if obj.is_active else ["is_active"]), *dates]
+        return dates
+
+    def has_more(self, request: HttpRequest, person: Any) -> bool:
+        """Return whether a person may do or see something that the editor may not."""
+        return giving.has_more_permissions(person, request.user)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        message = super().construct_change_message(request, form, formsets, add)
+        return [*message, *(form.changes() if isinstance(form, UserForm) else [])]
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 (Django's name)
+        """Set the password of another user. Who has more than the editor is left alone: a password gives all of it."""
+        person = self.get_object(request, unquote(id))
+        if person is not None and self.has_change_permission(request, person) and self.has_more(request, person):
+            text = gettext(
+                "The password was not changed: %(user)s may do or see more than you. Ask a superuser to set it."
+            )
+            self.message_user(request, text % {"user": person}, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
+        return super().user_change_password(request, id, form_url)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Protect who did anything: they are disabled, and what they did keeps their name."""
+        active = [person for person in objs if history.did_anything(person, self.possessions)]
+        if active:
+            text = gettext("What %(user)s did. Untick “Active” to disable this user instead.")
+            return [str(person) for person in active], {}, set(), [text % {"user": person} for person in active]
+        return super().get_deleted_objects(objs, request)
 
 
-class FoldedGroupAdmin(FoldedAdmin, GroupAdmin):
-    """Django's admin of groups."""
+class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):
+    """Django's admin of groups, without those that have a permission that the editor lacks."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        groups = super().get_queryset(request)
+        return groups.filter(pk__in=giving.givable_groups(request.user).order_by().values("pk"))
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        message = super().construct_change_message(request, form, formsets, add)
+        offered = set(giving.givable_permissions(request.user).values_list("pk", flat=True))
+        return [*message, *changes_of_list(form, "permissions", offered)]
 
 
 admin.site.unregister([User, Group])
-admin.site.register(User, ManagerAdmin)
-admin.site.register(Group, FoldedGroupAdmin)
+admin.site.register(User, PersonAdmin)
+admin.site.register(Group, PermissionGroupAdmin)

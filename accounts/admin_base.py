@@ -41,6 +41,22 @@ class FoldedAdmin(admin.ModelAdmin):
         return FoldedList
 
 
+class OfferedFiltersAdmin(admin.ModelAdmin):
+    """Allows only the filters that the list offers: by others, people could ask for what they may not see."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        offered = (_parameter_of(item) for item in self.get_list_filter(request))
+        is_offered = any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
+        return is_offered and super().lookup_allowed(lookup, value, request)
+
+
+def _parameter_of(list_filter: Any) -> str:
+    """Return what the parameters of a filter begin with: the name of its field, or that of its parameter."""
+    if isinstance(list_filter, tuple | list):
+        list_filter = list_filter[0]
+    return str(getattr(list_filter, "parameter_name", list_filter))
+
+
 def in_folded_order(model_admin: admin.ModelAdmin, ordering: Iterable[Any]) -> list[Any]:
     """Return an ordering in which each searchable column is replaced by the positions of its folded texts."""
     return [_folded_place(model_admin, name) for name in ordering]

@@ -1,7 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
+
+from accounts import history
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("Accounts")
+
+    def ready(self) -> None:
+        pre_delete.connect(history.protect_history, sender="auth.User", dispatch_uid="accounts.history")

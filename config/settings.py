@@ -81,7 +81,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "accounts.admin_config.SiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
