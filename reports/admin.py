@@ -16,11 +16,12 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import phones, posts, search
+from calls import posts, search
 from calls.access import Rights
-from calls.admin.base import ReadOnlyAdmin, exactly
+from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly, shown_caller
+from calls.admin.events import Mask
 from calls.models import Call, CallEvent, DestinationNumber, Right
-from reports import periods
+from reports import periods, permissions
 from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
 from reports.exports import csv_files
@@ -107,11 +108,17 @@ TIMES: Any = [
 
 
 @admin.register(Call)
-class CallAdmin(ReadOnlyAdmin):
+class CallAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
+    needs = Right.CALLS
     change_form_template = "admin/calls/call/change_form.html"
     list_display = ["started", "destination_number", "caller", "outcome", "marks", "identified"]
     list_display_links = ["started", "identified"]
-    list_filter = [("first_post_at", admin.DateFieldListFilter), Reached, Oddness, "destination_number"]
+    list_filter = [
+        ("first_post_at", admin.DateFieldListFilter),
+        Reached,
+        Oddness,
+        ("destination_number", NumberFilter),
+    ]
     list_select_related = ["destination_number"]
     ordering = ["-first_post_at", "-id"]
     sortable_by = ["started"]
@@ -142,8 +149,8 @@ class CallAdmin(ReadOnlyAdmin):
         return exactly(call.first_post_at)
 
     @admin.display(description=_("caller"))
-    def caller(self, call: Call) -> str:
-        return phones.readable(call.caller_id_number) if call.caller_id_number else gettext("withheld")
+    def caller(self, call: Any) -> str:
+        return shown_caller(call.caller_id_number, call.sees_callers)
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: Any) -> Any:
@@ -165,45 +172,48 @@ class CallAdmin(ReadOnlyAdmin):
         return str(call)
 
     @admin.display(description=_("variables"))
-    def variables(self, call: Call) -> str:
+    def variables(self, call: Any) -> str:
         """Return every variable beyond the documented ones, such as digits typed, with its values."""
         payloads = call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]
-        return format_html_join(", ", "{}: {}", posts.extra_variables(payloads))
+        mask = Mask.of(call, callers=call.sees_callers, people=call.sees_people)
+        return format_html_join(", ", "{}: {}", posts.extra_variables(map(mask.masked, payloads)))
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase:
-        return csv_files.download("calls.csv", csv_files.calls_csv(queryset))
+    def export_csv(self, request: HttpRequest, queryset: QuerySet) -> HttpResponseBase | None:
+        of_rows = queryset.order_by().values("destination_number")
+        numbers = list(DestinationNumber.objects.filter(pk__in=of_rows))
+        if refused := permissions.why_export_is_refused(request.user, numbers):
+            self.message_user(request, refused, messages.ERROR)
+            return None
+        return csv_files.download("calls.csv", csv_files.calls_csv(queryset, Rights.of(request.user)))
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
         # With the numbers given, the unique indexes find ids: they begin with the number.
-        numbers = list(DestinationNumber.objects.values_list("pk", flat=True))
-        calls: Any = queryset
-        ways = search.readings(term, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
-        return search.narrowed(calls.filter(destination_number__in=numbers), ways), False
+        numbers = list(self.visible_numbers(request).order_by().values_list("pk", flat=True))
+        ways = search.readings(text, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
+        return search.narrowed(queryset.filter(destination_number__in=numbers), ways)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        events = (
-            CallEvent.objects.filter(call=self.get_object(request, object_id)).in_order()[: MOST_EVENTS + 1]
-            if self.has_view_permission(request)
-            else []
-        )
-        context = {"events": listed(list(events)), "most_events": MOST_EVENTS, **(extra_context or {})}
+        call: Any = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        context = {"events": listed(call) if call else [], "most_events": MOST_EVENTS, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
 
-def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
-    """Return posts in order, each with the seconds since the previous post and its payload."""
+def listed(call: Any) -> list[dict[str, Any]]:
+    """Return the posts of a call in order, as far as the person may see them: each with its caller, its destination,
+    the seconds since the previous post and its payload."""
+    mask = Mask.of(call, callers=call.sees_callers, people=call.sees_people)
+    events: list[CallEvent] = list(call.events.in_order()[: MOST_EVENTS + 1])
     before: list[CallEvent | None] = [None, *events[:-1]]
     return [
         {
             "event": event,
             "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
-            "payload": posts.pretty(event.payload),
+            "caller": mask.caller(event),
+            "destination": mask.destination(event),
+            "payload": mask.payload(event.payload),
         }
         for earlier, event in zip(before, events, strict=False)  # without posts `before` has one entry
     ]
@@ -212,7 +222,7 @@ def listed(events: list[CallEvent]) -> list[dict[str, Any]]:
 # --- Counts ----------------------------------------------------------------------------------
 
 
-class CountsAdmin(ReadOnlyAdmin):
+class CountsAdmin(VisibleAdmin, ReadOnlyAdmin):
     """Counts as they are stored: complete, also where a report shows *not measured*."""
 
     time_field: str
@@ -229,7 +239,7 @@ class CountsAdmin(ReadOnlyAdmin):
         return [self.time_field, "destination_number", "is_open", *self.parts, *self.figures]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        return [(self.time_field, admin.DateFieldListFilter), "destination_number", "is_open"]
+        return [(self.time_field, admin.DateFieldListFilter), ("destination_number", NumberFilter), "is_open"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [f"-{self.time_field}", "destination_number_id", "-is_open", *self.parts]
@@ -362,11 +372,11 @@ class DayBlockCountsAdmin(OfDaysAdmin, BlockCountsAdmin):
 
 
 @admin.register(FirstPost)
-class FirstPostAdmin(ReadOnlyAdmin):
+class FirstPostAdmin(VisibleAdmin, ReadOnlyAdmin):
     """Since when each kind of post arrives: the setting `automatic` depends on it."""
 
     list_display = ["destination_number", "request_type", "quarter_hour"]
     list_select_related = ["destination_number"]
-    list_filter = ["destination_number"]
+    list_filter = [("destination_number", NumberFilter)]
     ordering = ["destination_number_id", "quarter_hour"]
     sortable_by = ()

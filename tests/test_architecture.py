@@ -41,6 +41,7 @@ LAYERS = {
             "opening_hours",
             "quarter_hours",
             "search_keys",
+            "kept_searches",
             "log_limits",
             "ingest.group_commit",
             "ingest.rate_limit",

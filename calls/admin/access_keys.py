@@ -18,8 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from calls import access_keys, phones
 from calls.admin.base import (
     MOST_AT_ONCE,
+    NumberFilter,
     ReadOnlyAdmin,
     SearchKeyAdmin,
+    VisibleAdmin,
     ids_of,
     may_issue_keys,
     with_query,
@@ -44,7 +46,7 @@ class KeyStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(AccessKey)
-class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
+class AccessKeyAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     """Finds and revokes keys. Keys are issued and rotated on the pages of their numbers."""
 
     list_display = [
@@ -56,7 +58,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
         "revoked_at",
         "last_used_at",
     ]
-    list_filter = [KeyStateFilter, "destination_number"]
+    list_filter = [KeyStateFilter, ("destination_number", NumberFilter)]
     list_select_related = ["destination_number"]
     search_fields = ["last4", "destination_number__search_key", "destination_number__e164"]
     search_help_text = _("Last four characters of the key, or the number in any spelling")
@@ -116,6 +118,7 @@ class AccessKeyAdmin(SearchKeyAdmin, ReadOnlyAdmin):
             raise PermissionDenied
         chosen = list(
             AccessKey.objects.filter(pk__in=ids_of(request, "key")[:MOST_AT_ONCE], revoked_at=None)
+            .filter(destination_number__in=self.visible_numbers(request).order_by())
             .select_related("destination_number")
             .order_by("destination_number", "pk")
         )

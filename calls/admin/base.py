@@ -8,17 +8,25 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR, ChangeList
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calls import search_keys
+from accounts.admin_base import OfferedFiltersAdmin
+from calls import phones, search_keys
+from calls.access import Rights
+from calls.kept_searches import keep_search, kept_search
+from calls.masking import masked
+from calls.models import DestinationNumber, NumberAccess, Right
 
 admin.site.site_title = admin.site.site_header = "Calltally"
 admin.site.index_title = _("Numbers, keys and calls")
@@ -37,7 +45,89 @@ class CappedPaginator(Paginator):
         return int(rows.order_by()[: self.MOST].count())
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class VisibleAdmin(OfferedFiltersAdmin):
+    """Lists and opens only rows of numbers for which the person has a right. Other rows do not exist for them.
+
+    Each row has `sees_callers` and `sees_people`: whether the person has these rights for its number."""
+
+    needs = Right.FIGURES
+    # The path from a row to its number; blank for numbers themselves.
+    number_path = "destination_number"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows, rights = super().get_queryset(request), Rights.of(request.user)
+        path = self.number_path or "pk"
+        numbers = rights.numbers(self.needs)
+        if numbers is not None:
+            rows = rows.filter(**{f"{path}__in": numbers})
+        return rows.annotate(
+            sees_callers=_is_among(path, rights.numbers(Right.CALLERS)),
+            sees_people=_is_among(path, rights.numbers(Right.PEOPLE)),
+        )
+
+    def visible_numbers(self, request: HttpRequest) -> QuerySet[DestinationNumber]:
+        return DestinationNumber.objects.visible_to(request.user, self.needs)
+
+
+def _is_among(path: str, numbers: frozenset[int] | None) -> Any:
+    """Return the condition that the number of a row is one of these; None are all numbers."""
+    if not numbers:
+        return Value(numbers is None, output_field=BooleanField())
+    return Case(When(**{f"{path}__in": numbers}, then=Value(True)), default=False, output_field=BooleanField())
+
+
+class NumberFilter(admin.RelatedFieldListFilter):
+    """Offers the numbers whose rows the list may show."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        visible = {"pk__in": model_admin.visible_numbers(request).order_by().values("pk")}
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=visible)
+
+
+class SearchedList(ChangeList):
+    """A list whose address has the token of a search."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.searched_text = kept_search(request.session, self.query.strip())
+
+
+class PostedSearchAdmin(admin.ModelAdmin):
+    """Posts the search, because its text may be a caller, and addresses are stored in logs and browsers."""
+
+    def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
+        """Return the rows that match a text."""
+        raise NotImplementedError
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        token = search_term.strip()
+        if not token:
+            return queryset, False
+        text = kept_search(request.session, token)
+        return (self.search(request, queryset, text) if text else queryset.none()), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SearchedList
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Store a search that is posted and redirect to its token; show the list of a token."""
+        if request.method == "POST" and "search" in request.POST:
+            if not self.has_view_or_change_permission(request):
+                raise PermissionDenied
+            query = request.GET.copy()
+            for name in (PAGE_VAR, SEARCH_VAR):
+                query.pop(name, None)
+            if token := keep_search(request.session, request.POST["search"]):
+                query[SEARCH_VAR] = token
+            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+        token = request.GET.get(SEARCH_VAR, "").strip()
+        if token and not kept_search(request.session, token):
+            self.message_user(request, gettext("This search has expired. Search again."), messages.WARNING)
+        return super().changelist_view(request, extra_context)
+
+
+class ReadOnlyAdmin(OfferedFiltersAdmin):
     """Read-only pages, for models that only posts and roll-ups write."""
 
     show_full_result_count = False
@@ -85,6 +175,19 @@ def with_query(name: str, **lists: list[int]) -> str:
 def ids_of(request: HttpRequest, name: str) -> list[int]:
     """Return the valid ids in a query string."""
     return [int(text) for text in request.GET.getlist(name) if re.fullmatch(r"[0-9]{1,18}", text)]
+
+
+def let_creator_see(user: Any, number: DestinationNumber) -> None:
+    """Give a person who added a number access to its figures, unless they see all numbers."""
+    if not DestinationNumber.objects.visible_to(user).filter(pk=number.pk).exists():
+        NumberAccess.objects.create(user=user, destination_number=number, granted_by=user)
+
+
+def shown_caller(number: str, sees_callers: bool) -> str:
+    """Return a caller for a page, masked if the person may not see whole callers."""
+    if not number:
+        return gettext("withheld")
+    return phones.readable(number) if sees_callers else masked(number)
 
 
 def exactly(moment: datetime | None) -> str:

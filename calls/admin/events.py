@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,11 +14,47 @@ from django.utils.translation import gettext_lazy as _
 
 from calls import posts, search
 from calls.access import Rights
-from calls.admin.base import (
-    ReadOnlyAdmin,
-    exactly,
-)
+from calls.admin.base import PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly
+from calls.masking import masked_as_received, masked_payload
 from calls.models import Call, CallEvent, RequestType, Right
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What of the posts of one call a person may see."""
+
+    callers: bool
+    people: bool
+    # What to mask also in undocumented fields: the callers and destinations of all posts of the call.
+    known_callers: frozenset[str]
+    known_destinations: frozenset[str]
+
+    @classmethod
+    def of(cls, call: Call, *, callers: bool, people: bool) -> Self:
+        named: list[tuple[str, str]] = []
+        if not (callers and people):
+            named = list(call.events.order_by().values_list("caller_id_number", "destination").distinct())
+        return cls(callers, people, frozenset(caller for caller, _d in named), frozenset(to for _c, to in named))
+
+    def payload(self, payload: str) -> str:
+        """Return a payload of the call for people: masked, indented, printable."""
+        return posts.pretty(self.masked(payload))
+
+    def masked(self, payload: str) -> str:
+        return masked_payload(
+            payload,
+            callers=self.callers,
+            people=self.people,
+            known_callers=self.known_callers - {""},
+            known_destinations=self.known_destinations - {""},
+        )
+
+    def caller(self, event: CallEvent) -> str:
+        return event.caller_id_number if self.callers else masked_as_received(event.caller_id_number)
+
+    def destination(self, event: CallEvent) -> str:
+        """Return the destination, or its type for people who may not see destinations."""
+        return event.destination if self.people else event.destination_type
 
 
 class KindOfPost(admin.SimpleListFilter):
@@ -35,13 +72,15 @@ class KindOfPost(admin.SimpleListFilter):
 
 
 @admin.register(CallEvent)
-class CallEventAdmin(ReadOnlyAdmin):
+class CallEventAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
+    needs = Right.CALLS
+    number_path = "call__destination_number"
     list_display = [
         "received",
         "request_type",
         "detail",
         "destination_number",
-        "caller_id_number",
+        "caller",
         "flags",
         "of_call",
     ]
@@ -57,16 +96,16 @@ class CallEventAdmin(ReadOnlyAdmin):
         "received",
         "request_type",
         "block_type",
-        "destination",
+        "shown_destination",
         "destination_type",
         "destination_number",
-        "caller_id_number",
+        "caller",
         "customer_number",
         "access_key",
         "flags",
         "pretty_payload",
     ]
-    readonly_fields = ["of_call", "received", "pretty_payload"]
+    readonly_fields = ["of_call", "received", "shown_destination", "caller", "pretty_payload"]
 
     # A search lists the posts of at most this many calls, newest first, so that it stays fast.
     MOST_CALLS = 1_000
@@ -76,20 +115,30 @@ class CallEventAdmin(ReadOnlyAdmin):
         return exactly(event.received_at)
 
     @admin.display(description=_("block or destination"))
-    def detail(self, event: CallEvent) -> str:
-        return event.block_type or event.destination
+    def detail(self, event: Any) -> str:
+        return event.block_type or self.shown_destination(event)
+
+    @admin.display(description="destination")
+    def shown_destination(self, event: Any) -> str:
+        """Return the destination, or its type for people who may not see destinations."""
+        shown: str = event.destination if event.sees_people else event.destination_type
+        return shown
+
+    @admin.display(description=_("caller as received"))
+    def caller(self, event: Any) -> str:
+        shown: str = event.caller_id_number
+        return shown if event.sees_callers else masked_as_received(shown)
 
     @admin.display(description=_("call"))
     def of_call(self, event: CallEvent) -> str:
         return format_html('<a href="{}">{}</a>', reverse("admin:calls_call_change", args=[event.call_id]), event.call)
 
     @admin.display(description=_("content"))
-    def pretty_payload(self, event: CallEvent) -> str:
-        return format_html("<pre>{}</pre>", posts.pretty(event.payload))
+    def pretty_payload(self, event: Any) -> str:
+        mask = Mask.of(event.call, callers=event.sees_callers, people=event.sees_people)
+        return format_html("<pre>{}</pre>", mask.payload(event.payload))
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        if not search_term.strip():
-            return queryset, False
-        ways = search.callers(search_term, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
-        calls = search.narrowed(Call.objects.all(), ways).order_by("-first_post_at").values_list("pk", flat=True)
-        return queryset.filter(call__in=list(calls[: self.MOST_CALLS])), False
+    def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
+        ways = search.callers(text, callers_of=Rights.of(request.user).numbers(Right.CALLERS))
+        calls = search.narrowed(Call.objects.visible_to(request.user, self.needs), ways).order_by("-first_post_at")
+        return queryset.filter(call__in=list(calls.values_list("pk", flat=True)[: self.MOST_CALLS]))

@@ -140,7 +140,8 @@ class KeyPages(admin.ModelAdmin):
         """Ask for the key, then show it in this response only. admin_view forbids browsers to store the response."""
         if not may_issue_keys(request):
             raise PermissionDenied
-        numbers = list(DestinationNumber.objects.filter(pk__in=ids_of(request, "number")[:MOST_AT_ONCE]))
+        chosen = ids_of(request, "number")[:MOST_AT_ONCE]
+        numbers = list(DestinationNumber.objects.visible_to(request.user).filter(pk__in=chosen))
         if not numbers:
             self.message_user(request, gettext("Select a number first."), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:calls_destinationnumber_changelist"))

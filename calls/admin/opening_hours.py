@@ -149,8 +149,18 @@ class OpeningHoursAdmin(SearchKeyAdmin):
         js = DATE_SCRIPTS
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        named = DestinationNumber.objects.only("opening_hours", "label", "e164")
+        named = DestinationNumber.objects.visible_to(request.user).only("opening_hours", "label", "e164")
         return super().get_queryset(request).prefetch_related("weekly", "days", Prefetch("numbers", named))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name of the numbers that use the hours only those that the person sees."""
+        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        if protected:
+            numbers = DestinationNumber.objects.filter(opening_hours__in=list(objs))
+            protected = [str(number) for number in numbers.visible_to(request.user)]
+            if numbers.count() > len(protected):
+                protected.append(gettext("Numbers that you do not see"))
+        return to_delete, counts, lacking, protected
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ["name", "state", "next_holidays"] if obj and obj.state else ["name", "state"]

@@ -14,14 +14,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import access_keys, phones, posts
-from calls.admin.base import ReadOnlyAdmin, exactly, may_issue_keys
+from calls.access import Rights
+from calls.admin.base import ReadOnlyAdmin, exactly, let_creator_see, may_issue_keys
 from calls.ingest import intake, replay
-from calls.models import DestinationNumber, Reason, RefusedPost, SenderPolicy
+from calls.masking import masked_payload
+from calls.models import DestinationNumber, Reason, RefusedPost, Right, SenderPolicy
 
 # What each reason means.
 WHY = {
@@ -95,11 +96,24 @@ def label_of_fix(post: RefusedPost) -> Any:
     return FIXES.get(Reason(post.reason))
 
 
-def numbers_meant_by(post: RefusedPost) -> list[DestinationNumber]:
-    """Return the numbers here that a post for an unknown number may mean."""
+def numbers_meant_by(post: RefusedPost, user: Any) -> list[DestinationNumber]:
+    """Return the numbers of this user that a post for an unknown number may mean."""
     if post.reason != Reason.UNKNOWN_NUMBER or post.replayed_at is not None or not post.can_be_replayed:
         return []
-    return DestinationNumber.objects.meant_by(post.destination_number)
+    return DestinationNumber.objects.visible_to(user).meant_by(post.destination_number)
+
+
+def content_for(user: Any, post: RefusedPost) -> str:
+    """Return the content of a post, masked as far as the user may not see callers and destinations.
+
+    A post for a number that is not known here is shown whole only to those who have these rights for all numbers."""
+    rights = Rights.of(user)
+    number = DestinationNumber.objects.filter(e164=post.destination_number).first()
+
+    def may(what: Right) -> bool:
+        return rights.everywhere(what) if number is None else rights.may(what, number)
+
+    return masked_payload(post.body, callers=may(Right.CALLERS), people=may(Right.PEOPLE))
 
 
 def count_for(number: DestinationNumber) -> str:
@@ -131,13 +145,14 @@ class Fix:
 
     post: RefusedPost
     number: DestinationNumber | None
+    user: Any
     # Whether the posts name another number but mean this one.
     is_meant: bool = False
 
     @property
     def concerned(self) -> QuerySet[RefusedPost]:
         """The posts that wait for the same fix."""
-        waiting = RefusedPost.objects.waiting()
+        waiting = RefusedPost.objects.visible_to(self.user).waiting()
         if self.post.reason == Reason.FOREIGN_ADDRESS:
             return waiting.filter(reason=Reason.FOREIGN_ADDRESS, address=self.post.address)
         return waiting.for_number(self.post.destination_number)
@@ -157,6 +172,7 @@ class Fix:
             number.e164 = self.post.destination_number
             number.full_clean()
             number.save()
+            let_creator_see(self.user, number)
         if number is None:
             raise ValidationError(gettext("The number was deleted in the meantime."))
         since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
@@ -189,9 +205,12 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         "count",
         "counted",
         "fingerprint",
-        "pretty_payload",
     ]
-    readonly_fields = ["number", "first_received", "received", "counted", "pretty_payload"]
+    readonly_fields = ["number", "first_received", "received", "counted"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows: Any = super().get_queryset(request)
+        return rows.visible_to(request.user)
 
     @admin.display(description=_("last received"))
     def received(self, post: RefusedPost) -> str:
@@ -208,12 +227,6 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     @admin.display(description=_("number"))
     def number(self, post: RefusedPost) -> str:
         return phones.readable(post.destination_number) if post.destination_number else "-"
-
-    @admin.display(description=_("content"))
-    def pretty_payload(self, post: RefusedPost) -> str:
-        if not post.body:
-            return "-"
-        return format_html("<pre>{}</pre>", posts.pretty(post.body))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         term = search_term.strip()
@@ -264,10 +277,11 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         post: RefusedPost = context["original"]
+        context["content"] = posts.pretty(content_for(request.user, post)) if post.body else ""
         context["why"] = WHY[Reason(post.reason)]
         if post.replayed_at is None:
             context["advice"] = advice_on(post)
-            context["meant"] = numbers_meant_by(post)
+            context["meant"] = numbers_meant_by(post, request.user)
         if may_issue_keys(request):
             context["mend"] = label_of_fix(post)
             context["counts"] = [(number.pk, count_for(number)) for number in context.get("meant", [])]
@@ -277,9 +291,9 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         """Ask for confirmation, apply the fix, and replay all posts that waited for it."""
         if not may_issue_keys(request):
             raise PermissionDenied
-        post = get_object_or_404(RefusedPost, pk=pk)
+        post = get_object_or_404(self.get_queryset(request), pk=pk)
         back = reverse("admin:calls_refusedpost_change", args=[pk])
-        meant = numbers_meant_by(post)
+        meant = numbers_meant_by(post, request.user)
         number = next((number for number in meant if str(number.pk) == request.GET.get("number")), None)
         is_meant = number is not None
         title = count_for(number) if number else label_of_fix(post)
@@ -287,7 +301,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             self.message_user(request, gettext("This message needs no action any more."), messages.WARNING)
             return HttpResponseRedirect(back)
         number = number or DestinationNumber.objects.filter(e164=post.destination_number).first()
-        fix = Fix(post, number, is_meant)
+        fix = Fix(post, number, request.user, is_meant)
         is_new = post.reason == Reason.UNKNOWN_NUMBER and fix.number is None
         form = NewNumberForm(request.POST or None) if is_new else None
         errors: list[str] = []

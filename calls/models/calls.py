@@ -165,4 +165,5 @@ class CallEvent(models.Model):
         get_latest_by = "received_at"
 
     def __str__(self) -> str:
-        return f"{self.request_type} {self.block_type or self.destination}".strip()
+        # Not the destination, which not everybody may see who sees the event.
+        return f"{self.request_type} {self.block_type or self.destination_type}".strip()
