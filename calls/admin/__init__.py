@@ -1,4 +1,4 @@
-"""Admin pages of numbers, opening hours, keys, posts and senders. Those of calls and counts are in reports.admin."""
+"""Admin pages of numbers, access, opening hours, keys, posts and senders. Those of calls and counts: reports.admin."""
 
 # Importing a module registers its pages.
-from calls.admin import access_keys, events, numbers, opening_hours, refused_posts, senders  # noqa: F401
+from calls.admin import access, access_keys, events, numbers, opening_hours, refused_posts, senders  # noqa: F401

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -18,7 +18,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import phones, search_keys
-from calls.admin.base import exactly, may_issue_keys, with_query
+from calls.admin import access
+from calls.admin.base import VisibleAdmin, exactly, let_creator_see, may_issue_keys, with_query
 from calls.admin.key_pages import KeyPages
 from calls.models import BOXES, AccessKey, Call, DestinationNumber
 
@@ -88,14 +89,14 @@ def revoke_link(key: AccessKey) -> str:
 
 
 @admin.register(DestinationNumber)
-class DestinationNumberAdmin(KeyPages):
+class DestinationNumberAdmin(VisibleAdmin, KeyPages):
+    number_path = ""
     form = NumberForm
-    list_display = ["name", "number", "expects_forward", "live_keys", "manager_count", "last_call_at"]
+    list_display = ["name", "number", "expects_forward", "live_keys", "people_count", "last_call_at"]
     list_display_links = ["name", "number"]
-    list_filter = ["expects_forward", HasLiveKey, "opening_hours", ("managers", admin.RelatedOnlyFieldListFilter)]
+    list_filter = ["expects_forward", HasLiveKey, "opening_hours"]
     search_fields = ["search_key", "e164", "customer_number"]
     search_help_text = _("Name, number in any spelling, or customer number")
-    filter_horizontal = ["managers"]
     inlines = [KeysOfNumber]
     fieldsets = [
         (None, {"fields": ["e164", "label", "customer_number"]}),
@@ -125,7 +126,6 @@ class DestinationNumberAdmin(KeyPages):
                 ),
             },
         ),
-        (_("Access to reports"), {"fields": ["managers"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -136,17 +136,14 @@ class DestinationNumberAdmin(KeyPages):
             .values("destination_number")
             .annotate(number_of=Count("pk"))
         )
-        managed: Any = DestinationNumber.managers.through
-        managing = (
-            managed.objects.filter(destinationnumber=OuterRef("pk"))
-            .values("destinationnumber")
-            .annotate(number_of=Count("pk"))
+        people = access.in_force(OuterRef("pk")).annotate(
+            number_of=Func(F("user"), template="COUNT(DISTINCT %(expressions)s)", output_field=IntegerField())
         )
         newest = Call.objects.filter(destination_number=OuterRef("pk")).order_by("-first_post_at", "-id")
         numbers = super().get_queryset(request)
         return numbers.annotate(
             live_keys=Coalesce(Subquery(live.values("number_of")), 0),
-            manager_count=Coalesce(Subquery(managing.values("number_of")), 0),
+            people_count=Subquery(people.values("number_of")),
             last_call_at=Subquery(newest.values("first_post_at")[:1]),
         )
 
@@ -162,9 +159,9 @@ class DestinationNumberAdmin(KeyPages):
     def live_keys(self, number: Any) -> Any:
         return number.live_keys
 
-    @admin.display(description=_("managers"), ordering="manager_count")
-    def manager_count(self, number: Any) -> Any:
-        return number.manager_count
+    @admin.display(description=_("people with access"), ordering="people_count")
+    def people_count(self, number: Any) -> Any:
+        return number.people_count
 
     @admin.display(description=_("last call"), ordering="last_call_at")
     def last_call_at(self, number: Any) -> str:
@@ -195,6 +192,18 @@ class DestinationNumberAdmin(KeyPages):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # Calls belong to the number: a number with calls cannot become another number.
         return ["e164"] if obj is not None and obj.calls.exists() else []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            let_creator_see(request.user, obj)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["shows_people"] = context["original"] is not None and access.may_view_access(request)
+        if context["shows_people"]:
+            context["people"] = access.people_of(context["original"])
+            context["links_people"] = request.user.has_perm("auth.view_user")
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Redirect to the page that issues a key: without a key, no post for the number is accepted."""
