@@ -1,0 +1,131 @@
+"""Every address of the URL configuration, and the objects that stand in them: those of one number, or missing ones."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import QueryDict
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
+from reports.counting import rollups
+from reports.exports import downloads, workbook_jobs
+from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
+from tests.factories import post, post_body, take
+
+COUNTS = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, FirstPost)
+# Parts of addresses, and what is written in their place. Names in braces are those of objects.
+PARTS = {
+    "refusedpost/<int:pk>": "refusedpost/{calls/refusedpost}",
+    "numbers/<int:pk>": "numbers/{number}",
+    "calls/<int:pk>": "calls/{calls/call}",
+    "<uuid:pk>": "{workbook}",
+    "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
+    "^tenios/posts/?$": "tenios/posts",
+    "^(?P<app_label>calls|auth|reports)/$": "calls/",
+    "(?P<url>.*)$": "nothing/here/",
+}
+MISSING_ID, MISSING_E164 = 987654321, "+4930987654"
+
+
+def addresses(resolver: Any = None, before: str = "") -> Iterator[str]:
+    """Yield every address, as the URL configuration spells it."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield before + str(pattern.pattern)
+        else:
+            yield from addresses(pattern, before + str(pattern.pattern))
+
+
+def with_names(address: str) -> str:
+    """Return the path of an address, with names of objects in braces: `/reports/numbers/{number}/`."""
+    path = address
+    for part, text in PARTS.items():
+        path = path.replace(part, text)
+    table = "/".join(address.split("/")[1:3])
+    for part in ("<path:object_id>", "<id>"):
+        path = path.replace(part, f"{{{table}}}")
+    if path.endswith("files/new/"):
+        path += "?kind=calls&number={e164}"
+    elif path.endswith((".csv", ".xlsx")) and "/files/" not in path:
+        path += "?number={e164}"
+    elif "/keys/" in path:
+        path += "?number={number}"
+    elif path.endswith("/revoke/"):
+        path += "?key={calls/accesskey}"
+    return f"/{path}"
+
+
+def filled(address: str, objects: Mapping[str, Any]) -> str:
+    """Return the path of an address that names these objects; blank if it needs one that is not among them."""
+    try:
+        return with_names(address).format_map(objects)
+    except KeyError:
+        return ""
+
+
+def fill(client: Client, *numbers: DestinationNumber) -> None:
+    """Receive posts for numbers so that each has a call, counts, a refused post and opening hours."""
+    SenderPolicy.objects.get_or_create(pk=1)
+    began = timezone.now() - timedelta(minutes=1)
+    for number in numbers:
+        for n, kind in enumerate(("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END")):
+            take(number, kind, began + timedelta(seconds=n), call_uuid=f"call of {number.e164}")
+        assert post(client, post_body("CALL_START", number, "not-a-key-of-it")).status_code == 403
+        number.opening_hours = OpeningHours.objects.create(name=f"Hours of {number.e164}", state="NW")
+        number.save()
+    rollups.recount_changed(wait=True)
+
+
+def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None = None) -> dict[str, Any]:
+    """Return what addresses about a number name, by the name that `with_names` gives it. `user` is not of a number."""
+    objects: dict[str, Any] = {
+        f"{table._meta.app_label}/{table._meta.model_name}": table._default_manager.filter(destination_number=number)[0]
+        for table in (Call, *COUNTS)
+    }
+    objects["calls/callevent"] = CallEvent.objects.filter(call=objects["calls/call"])[0]
+    objects["calls/destinationnumber"] = number
+    objects["calls/accesskey"] = number.access_keys.get()
+    objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
+    objects["auth/user"] = user
+    return {name: found.pk for name, found in objects.items()} | {
+        "number": number.pk,
+        "e164": quote(number.e164),
+        "workbook": workbook.pk if workbook else uuid.uuid4(),
+        "content type": ContentType.objects.get_for_model(Call).pk,
+    }
+
+
+def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
+    """Return the objects in addresses that belong to no single number."""
+    return {
+        "auth/group": Group.objects.order_by("pk")[0].pk,
+        "calls/openinghours": number.opening_hours_id,
+        "calls/senderpolicy": 1,
+    }
+
+
+def missing_objects(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return objects of the same names that do not exist."""
+    return dict.fromkeys(names, MISSING_ID) | {
+        "e164": quote(MISSING_E164),
+        "workbook": uuid.uuid4(),
+        "content type": ContentType.objects.get_for_model(Call).pk,
+    }
+
+
+def make_workbook(number: DestinationNumber, asker: User) -> Workbook:
+    """Make a workbook of a number's counts that a person has requested."""
+    query = QueryDict(f"number={quote(number.e164)}")
+    workbook = workbook_jobs.ask(downloads.read("counts", query, asker, SessionBase()), asker)
+    workbook_jobs.make_waiting()
+    return workbook
