@@ -10,7 +10,7 @@ TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-exports lint format screenshots pictures
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -42,6 +42,10 @@ bench: $(VENV)/installed $(BENCH)/installed
 # How long pages of twelve months take, with one million calls and with ten million. Takes about five minutes.
 bench-pages: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.pages $(ARGS)
+
+# How much slower pages are for people with rows of access than for a superuser. Takes about three minutes.
+bench-access: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.access $(ARGS)
 
 # How long downloads of a million calls take, and how much memory they need. Needs Linux; takes about ten minutes.
 bench-exports: $(VENV)/installed-dev

@@ -10,7 +10,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +107,8 @@ def main() -> int:
         return 0 if all([*reached, measure_recounts()]) else 1
 
 
-def fill() -> dict[str, Any]:
-    """Create the counts, and for each size a user who sees its numbers. Return the users by size."""
+def fill(sizes: Mapping[str, int] = SIZES) -> dict[str, Any]:
+    """Create the counts, and for each size a user with every right on its numbers. Return the users by size."""
     from django.conf import settings
     from django.contrib.auth.models import User
     from django.db import connection
@@ -121,11 +121,13 @@ def fill() -> dict[str, Any]:
     first = last - timedelta(days=DAYS - 1)
     people = {}
     with connection.cursor() as cursor:
-        for size, millions in SIZES.items():
+        for size, millions in sizes.items():
             people[size] = User.objects.create(username=size)
             for n in range(NUMBERS):
                 number = DestinationNumber.objects.create(e164=f"+49221{millions:02}{n:05}", label=size)
-                NumberAccess.objects.create(user=people[size], destination_number=number, calls=True, export=True)
+                NumberAccess.objects.create(
+                    user=people[size], destination_number=number, calls=True, callers=True, people=True, export=True
+                )
                 moment = periods.day_start(last)
                 Call.objects.create(
                     destination_number=number,
