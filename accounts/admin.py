@@ -25,7 +25,7 @@ from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 class GivingAdmin(admin.ModelAdmin):
     """Offers only the groups and permissions that the editor may give."""
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.remote_field.model is Permission:
             kwargs["queryset"] = giving.givable_permissions(request.user)
         elif db_field.remote_field.model is Group:

@@ -103,9 +103,9 @@ class AccessAdmin(PersonAdmin):
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_filter(request), *([UnconfirmedFilter] if may_view_access(request) else [])]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return a form class of this request. People cannot change their own access."""
-        form = super().get_form(request, obj, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         if obj is not None:
             form.editor = request.user
             form.is_open = (
