@@ -153,9 +153,12 @@ class OpeningHoursAdmin(SearchKeyAdmin):
         return super().get_queryset(request).prefetch_related("weekly", "days", Prefetch("numbers", named))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Name of the numbers that use the hours only those that the person sees."""
+        """Name of the numbers that use the hours only those that the person sees.
+
+        They prevent the deletion and would not be deleted with the hours, so no permission for them is lacking."""
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
         if protected:
+            lacking = lacking - {DestinationNumber._meta.verbose_name}
             numbers = DestinationNumber.objects.filter(opening_hours__in=list(objs))
             protected = [str(number) for number in numbers.visible_to(request.user)]
             if numbers.count() > len(protected):
