@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +33,8 @@ class SenderPolicyAdmin(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Redirect to the only sender policy, and create it if it does not exist."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         SenderPolicy.objects.get_or_create(pk=1)
         return HttpResponseRedirect(reverse("admin:calls_senderpolicy_change", args=[1]))
 
