@@ -117,11 +117,9 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
 
 
 def why_calls_are_refused(call_filter: CallFilter) -> str:
-    """Return why a person may not download these calls; blank if they may.
-
-    Raise Http404 if they name a number whose single calls the person may not see, as if it had none."""
+    """Return why a person may not download these calls; blank if they may."""
     if call_filter.withheld:
-        raise Http404
+        return call_filter.errors["number"]
     return permissions.why_export_is_refused(call_filter.user, call_filter.numbers_listed)
 
 

@@ -170,7 +170,7 @@ def test_a_download_of_several_numbers_needs_the_right_for_each_of_them(client, 
     answer = client.get(f"{address}&{named(hotline)}")
     assert b"".join(answer).count(b"\n") == 4
     give(user, shop)
-    assert client.get(f"{address}&{named(shop)}").status_code == 404
+    assert page(client, f"{address}&{named(shop)}", 403) == "You may not see single calls of: Shop.\n"
 
 
 def make_workbook(client, kind, numbers=""):
