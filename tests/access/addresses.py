@@ -31,7 +31,7 @@ PARTS = {
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
-    "^(?P<app_label>calls|auth|reports)/$": "calls/",
+    "^(?P<app_label>auth|calls|reports)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
 }
 MISSING_ID, MISSING_E164 = 987654321, "+4930987654"

@@ -114,7 +114,8 @@ def test_a_person_sees_what_they_would_see_if_only_that_were_stored(name, number
     after = sights_of(user, theirs, calls, objects, NOW)
 
     differing = [f"{address}\n{difference(before[address], seen)}" for address, seen in after.items()]
-    assert not [text for text in differing if not text.endswith("\n")]
+    differing = [text for text in differing if not text.endswith("\n")]
+    assert not differing, "\n".join(differing)
     # Nothing is proved where there is nothing to see, or nothing was hidden.
     assert content(superuser.get("/reports/")) != everything
     assert len(before["mails"]) > 100

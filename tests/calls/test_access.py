@@ -149,7 +149,9 @@ def test_superusers_see_everything_without_access(number, other):
 
 
 def test_staff_without_access_see_no_number(number):
-    assert all(seen(make_user("staff", is_staff=True), what) == set() for what in Right)
+    user = make_user("staff", is_staff=True)
+
+    assert all(seen(user, what) == set() for what in Right)
 
 
 def test_calls_are_seen_with_the_right_to_single_calls(user, number, other):
