@@ -4,44 +4,21 @@ All calls of a caller can be listed without knowing the caller: the session then
 
 from __future__ import annotations
 
-import secrets
-
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from calls import phones, search
+from calls.kept_searches import keep_search, kept_search
 from calls.masking import masked
 from calls.models import Call, Right
 from calls.querysets import CallQuerySet
 from reports.filters.base import Filter, Pairs
 
-SEARCHES_KEPT = 20
-LONGEST_SEARCH = 200
 LONGEST_TOKEN = 40
 LONGEST_ID = 19
-KEPT_AS = "searches"
 # The text of a search for the caller of a call, before the id of the call.
 CALLER_OF = "caller of call "
-
-
-def keep_search(session: SessionBase, text: str) -> str:
-    """Store a search in the session; return its token for the address."""
-    text = text.replace("\0", "").strip()[:LONGEST_SEARCH]
-    if not text:
-        return ""
-    kept = session.get(KEPT_AS, [])
-    for token, before in kept:
-        if before == text:
-            return str(token)
-    token = secrets.token_urlsafe(9)
-    session[KEPT_AS] = [*kept, [token, text]][-SEARCHES_KEPT:]
-    return token
-
-
-def kept_search(session: SessionBase, token: str) -> str:
-    """Return the search of a token; blank if the session no longer has it."""
-    return str(dict(session.get(KEPT_AS, [])).get(token, ""))
 
 
 def keep_caller_of(session: SessionBase, call_id: str) -> str:

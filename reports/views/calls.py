@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calls.access import Rights
+from calls.kept_searches import keep_search, kept_search
 from calls.models import Call, RequestType, Right
 from reports import permissions
 from reports.counting.outcomes import Outcome
@@ -24,7 +25,7 @@ from reports.filters.call_filter import CallFilter
 from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import PageOfCalls, page_of_calls
 from reports.filters.calls_by_course import CallbackFilter, FlagFilter, OutcomeFilter
-from reports.filters.search import SearchFilter, keep_caller_of, keep_search, kept_search
+from reports.filters.search import SearchFilter, keep_caller_of
 from reports.queries import call_timeline
 from reports.queries import calls as call_queries
 from reports.queries.call_timeline import Happening, Remark, ScaleBar
