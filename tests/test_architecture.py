@@ -218,21 +218,6 @@ def test_only_posts_uses_the_field_names_of_the_provider():
     assert all(word in (ROOT / "calls/posts.py").read_text() for word in spelling)
 
 
-def test_is_staff_is_asked_by_the_gate_of_the_admin_alone():
-    """Being staff opens the admin. What a person sees there and in reports is a matter of permissions and access."""
-    asking = {
-        f"{name}.{function.name}"
-        for name, path in modules()
-        for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-        if (isinstance(node, ast.Attribute) and node.attr == "is_staff")
-        or (isinstance(node, ast.keyword) and (node.arg or "").endswith("is_staff"))
-    }
-    asking |= {str(path) for path in (ROOT / "templates").rglob("*.html") if "is_staff" in path.read_text()}
-    assert asking == {"reports.permissions.opens_admin"}
-
-
 def test_reports_never_ask_for_superusers():
     """`calls.access` and the querysets of calls do, so that superusers need no access."""
     asking = {
