@@ -65,7 +65,7 @@ class GroupFilter(admin.SimpleListFilter):
 
 
 class PersonAdmin(GivingAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
-    """Django's admin of users. Only superusers see superusers and the box that makes one."""
+    """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
     form = UserForm
     add_form = NewUserForm
@@ -84,13 +84,12 @@ class PersonAdmin(GivingAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
         return [*(name for name in fields if name != "is_superuser" or request.user.is_superuser), GroupFilter]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out the box that makes a superuser; and groups and permissions where they could only be read: forms
-        offer those that the editor may give, texts would name all."""
+        """Leave out the box that makes a superuser, which only the command line does; it stays to take that away. Leave
+        out groups and permissions where they could only be read: forms offer those that the editor may give, texts
+        would name all."""
         fieldsets: Any = super().get_fieldsets(request, obj)
-        if request.user.is_superuser:
-            return fieldsets
-        hidden = {"is_superuser"}
-        if not self.has_change_permission(request, obj):
+        hidden = set() if obj is not None and obj.is_superuser else {"is_superuser"}
+        if not (request.user.is_superuser or self.has_change_permission(request, obj)):
             hidden |= {"groups", "user_permissions"}
         return [
             (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})

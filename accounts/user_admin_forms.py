@@ -20,7 +20,7 @@ GUARDED = ("username", "email", "is_active", "is_staff", "is_superuser", "groups
 BOXES = {
     "is_active": (_("Enabled"), _("Disabled")),
     "is_staff": (_("May open the admin"), _("May no longer open the admin")),
-    "is_superuser": (_("Became a superuser"), _("Is no superuser any more")),
+    "is_superuser": ("", _("Is no superuser any more")),
 }
 LISTS = {
     "groups": (_("Added to the group %(name)s"), _("Removed from the group %(name)s")),

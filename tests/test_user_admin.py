@@ -77,14 +77,28 @@ def test_a_user_admin_sees_no_box_for_superusers_and_nothing_that_they_lack(clie
     assert "operators" not in text_of(client.get(USERS)) + text_of(client.get(GROUPS))
 
 
-def test_a_superuser_sees_all_of_it(client):
+def test_a_superuser_may_give_every_group_and_permission(client):
     client.force_login(make_superuser())
     make_group("operators", "change_destinationnumber")
 
     fields = page_of(client, make_user()).context["adminform"].form.fields
 
-    assert "is_superuser" in fields
-    assert [group.name for group in fields["groups"].queryset.filter(name="operators")] == ["operators"]
+    assert fields["groups"].queryset.filter(name="operators").exists()
+    assert fields["user_permissions"].queryset.count() == Permission.objects.count()
+
+
+def test_no_page_makes_a_superuser_and_a_superuser_takes_that_away(client):
+    client.force_login(make_superuser())
+    person, other = make_user(), make_superuser("mastermind")
+    sent = {"username": person.username, "is_active": "on", **dates_of(person)}
+
+    page = page_of(client, person, **sent, is_superuser="on")
+    assert "Nothing was saved" in text_of(page)
+    assert "is_superuser" not in page.context["adminform"].form.fields
+    page_of(client, other, username="mastermind", is_active="on", **dates_of(other))
+
+    assert User.objects.filter(is_superuser=True).get().username == "superuser"
+    assert "Is no superuser any more" in text_of(client.get(f"{USERS}{other.pk}/history/"))
 
 
 def test_superusers_do_not_exist_for_a_user_admin(client, user_admin):
