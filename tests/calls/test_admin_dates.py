@@ -84,7 +84,7 @@ def test_the_admin_shows_dates_in_the_format_of_the_pages(staff, rows):
 @pytest.mark.django_db
 def test_histories_show_dates_in_the_format_of_the_pages(staff):
     staff.post("/admin/auth/group/add/", {"name": "Managers"})
-    words = words_of(staff.get(reverse("admin:auth_group_history", args=[Group.objects.get().pk])))
+    words = words_of(staff.get(reverse("admin:auth_group_history", args=[Group.objects.get(name="Managers").pk])))
     assert f"{timezone.localtime(LogEntry.objects.get().action_time):%-d %b %Y, %H:%M}" in words
     assert not OTHERWISE.findall(words)
 
