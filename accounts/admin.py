@@ -10,7 +10,6 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
@@ -18,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import giving, history
-from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, OfferedFiltersAdmin
+from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
 
-class GivingAdmin(admin.ModelAdmin):
+class GivingAdmin(WordedHistoryAdmin):
     """Offers only the groups and permissions that the editor may give."""
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
@@ -33,20 +32,11 @@ class GivingAdmin(admin.ModelAdmin):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:
-        """Return whether the history may name an object to this person; `model` is the label of its model."""
-        if request.user.is_superuser:
-            return True
         if model == Group._meta.label_lower:
             return giving.givable_groups(request.user).filter(pk=pk).exists()
         if model == Permission._meta.label_lower:
             return giving.givable_permissions(request.user).filter(pk=pk).exists()
-        return False
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        response = super().history_view(request, object_id, extra_context)
-        if isinstance(response, TemplateResponse) and response.context_data:
-            history.word_entries(response.context_data["action_list"], lambda *about: self.sees(request, *about))
-        return response
+        return super().sees(request, model, pk)
 
 
 class GroupFilter(admin.SimpleListFilter):

@@ -9,9 +9,10 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import BigIntegerField, F, Func, IntegerField, QuerySet, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
-from accounts import folding
+from accounts import folding, history
 
 # For forms with dates. The admin's own script comes first because the other one changes it.
 DATE_SCRIPTS = ("admin/js/core.js", "calls/dates.js")
@@ -48,6 +49,20 @@ class OfferedFiltersAdmin(admin.ModelAdmin):
         offered = (_parameter_of(item) for item in self.get_list_filter(request))
         is_offered = any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
         return is_offered and super().lookup_allowed(lookup, value, request)
+
+
+class WordedHistoryAdmin(admin.ModelAdmin):
+    """Histories that say by name what changed (`accounts.history.change`), as far as the reader may see it."""
+
+    def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:
+        """Return whether the history may name an object to this person; `model` is the label of its model."""
+        return bool(request.user.is_superuser)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data:
+            history.word_entries(response.context_data["action_list"], lambda *about: self.sees(request, *about))
+        return response
 
 
 def _parameter_of(list_filter: Any) -> str:

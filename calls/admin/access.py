@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounts import history
 from accounts.admin import PersonAdmin
-from accounts.history import Relation
 from accounts.user_admin_forms import UserForm
 from calls.admin.access_table import AccessTable, Editor, in_words
 from calls.models import DestinationNumber, NumberAccess
@@ -54,6 +54,12 @@ def people_of(number: DestinationNumber) -> list[PersonOfNumber]:
 def may_view_access(request: HttpRequest) -> bool:
     """Return whether a person may see who has access to what."""
     return any(request.user.has_perm(f"calls.{action}_numberaccess") for action in ("view", "change"))
+
+
+def sees_access_of(request: HttpRequest, user_id: Any) -> bool:
+    """Return whether a person may see the access of a user. Only superusers see superusers."""
+    others = User.objects.filter(pk=user_id, is_superuser=False)
+    return may_view_access(request) and (request.user.is_superuser or others.exists())
 
 
 class UserWithAccessForm(UserForm):
@@ -98,7 +104,7 @@ class AccessAdmin(PersonAdmin):
     """The admin of users with their access to numbers."""
 
     form = UserWithAccessForm
-    possessions: ClassVar[list[Relation]] = [(NumberAccess, "user")]
+    possessions: ClassVar[list[history.Relation]] = [(NumberAccess, "user")]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_filter(request), *([UnconfirmedFilter] if may_view_access(request) else [])]
@@ -121,7 +127,8 @@ class AccessAdmin(PersonAdmin):
             form.access.save()
             for change_of_access in form.access.changes:
                 if change_of_access.number:
-                    self.log_change(request, change_of_access.number, change_of_access.of_user)
+                    said = history.change(change_of_access.of_user, User, form.instance.pk)
+                    self.log_change(request, change_of_access.number, [said])
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         form = context["adminform"].form

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError
 from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -17,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin_base import WordedHistoryAdmin
 from calls import phones, search_keys
 from calls.admin import access
 from calls.admin.base import VisibleAdmin, exactly, let_creator_see, may_issue_keys, with_query
@@ -89,7 +91,7 @@ def revoke_link(key: AccessKey) -> str:
 
 
 @admin.register(DestinationNumber)
-class DestinationNumberAdmin(VisibleAdmin, KeyPages):
+class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
     number_path = ""
     form = NumberForm
     list_display = ["name", "number", "expects_forward", "live_keys", "people_count", "last_call_at"]
@@ -204,6 +206,11 @@ class DestinationNumberAdmin(VisibleAdmin, KeyPages):
             context["people"] = access.people_of(context["original"])
             context["links_people"] = request.user.has_perm("auth.view_user")
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:
+        if model == User._meta.label_lower:
+            return access.sees_access_of(request, pk)
+        return super().sees(request, model, pk)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Redirect to the page that issues a key: without a key, no post for the number is accepted."""

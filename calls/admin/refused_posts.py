@@ -178,10 +178,7 @@ class Fix:
         since = min(self.concerned.values_list("received_at", flat=True), default=self.post.received_at)
         access_keys.admit_key(number, self.post.fingerprint, since=since)
         if self.is_meant:
-            return (
-                f"Counted messages for {self.post.destination_number} as messages for {number.e164}, "
-                "and accepted their access key."
-            )
+            return "Counted as messages for another number, and accepted their access key."
         return "Accepted the access key of rejected messages."
 
 
@@ -313,6 +310,10 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             else:
                 intake.get_intake().read_again()
                 self.log_change(request, post, log_message)
+                if is_meant and number:
+                    # Not in the history of the message, which people without access to the number may read.
+                    named = f"Counted messages for {post.destination_number} as messages for this number."
+                    self.log_change(request, number, named)
                 self._replay(request, fix.concerned, number if is_meant else None)
                 return HttpResponseRedirect(reverse("admin:calls_refusedpost_changelist"))
         context = self.admin_site.each_context(request) | {

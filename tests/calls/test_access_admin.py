@@ -343,6 +343,26 @@ def test_the_history_of_a_user_names_only_numbers_that_the_reader_sees(client, e
     assert "Shop" not in history
 
 
+def test_the_history_of_a_number_names_people_only_to_those_who_may_see_their_access(client, editor, numbers):
+    hotline = numbers[0]
+    person, superuser = make_user("anna"), make_superuser("mastermind")
+    client.force_login(superuser)
+    save(client, person, f"access-{hotline.pk}-figures")
+    save(client, superuser, f"access-{hotline.pk}-calls", f"access-{hotline.pk}-figures")
+    operator = make_opener("operator", "calls.view_destinationnumber")
+    for reader in (editor, operator):
+        give(reader, hotline)
+
+    history = {}
+    for reader in (editor, operator):
+        client.force_login(reader)
+        history[reader] = client.get(f"{NUMBERS}{hotline.pk}/history/").content.decode()
+
+    assert "anna: figures added" in history[editor]
+    assert "mastermind: " not in history[editor]
+    assert "figures added" not in history[operator]
+
+
 # --- Access that an update made --------------------------------------------------------------------
 
 

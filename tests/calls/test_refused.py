@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
@@ -439,6 +440,11 @@ def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
     assert {event.destination_number for event in CallEvent.objects.all()} == {named}  # as in the posts
     assert Call.objects.get().destination_number == number
     assert not RefusedPost.objects.waiting()
+    # Who may read the history of the message need not see the number.
+    row.refresh_from_db()
+    said = {entry.content_type.model: entry.get_change_message() for entry in LogEntry.objects.all()}
+    assert number.e164 not in said["refusedpost"]
+    assert said["destinationnumber"] == f"Counted messages for {row.destination_number} as messages for this number."
 
 
 def test_the_page_that_would_add_a_misread_number_asks_first(staff):
