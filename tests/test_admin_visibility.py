@@ -153,6 +153,9 @@ def test_opening_hours_name_only_numbers_that_the_person_sees(client, numbers):
         page = text_of(client.get(address))
         assert own.label in page
         assert foreign.label not in page
+        assert "that you do not see" not in page
+    DestinationNumber.objects.filter(pk=own.pk).update(opening_hours=None)
+    assert "Numbers that you do not see" in text_of(client.get(f"{HOURS}{hours.pk}/delete/"))
 
 
 def everything_about(client, call):

@@ -160,9 +160,8 @@ class OpeningHoursAdmin(SearchKeyAdmin):
         if protected:
             lacking = lacking - {DestinationNumber._meta.verbose_name}
             numbers = DestinationNumber.objects.filter(opening_hours__in=list(objs))
-            protected = [str(number) for number in numbers.visible_to(request.user)]
-            if numbers.count() > len(protected):
-                protected.append(gettext("Numbers that you do not see"))
+            named = [str(number) for number in numbers.visible_to(request.user)]
+            protected = named or [gettext("Numbers that you do not see")]
         return to_delete, counts, lacking, protected
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
