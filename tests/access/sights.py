@@ -32,10 +32,11 @@ SEARCHES = ("+4917012345678", "5678", "0170 12", "withheld")
 LEFT_OUT = {"reports/system/", "reports/files/<uuid:pk>/", "reports/files/<uuid:pk>.xlsx", "admin/logout/"}
 TABLES_WITH_SEARCH = ("calls/call", "calls/callevent")
 TABLES_WITH_EXPORT = ("calls/call", "reports/daycounts", "reports/dayblockcounts", "reports/quarterhourcounts")
-# What differs from one request to the next: tokens of forms and searches, and when a workbook was written.
+# What differs from one request to the next: tokens of forms and searches, and when a page or a workbook was made.
 VARYING = (
     (re.compile(rb"\b[0-9A-Za-z]{64}\b"), b"TOKEN"),
-    (re.compile(rb"\b(search|q)=[\w-]{12}(?![\w-])"), rb"\1=TOKEN"),
+    (re.compile(rb"\b(search|q)(=|%3D)[\w-]{12}(?![\w-])"), rb"\1\2TOKEN"),
+    (re.compile(rb"Printed \w+ \d+ \w+ \d+, \d+:\d+"), b"Printed"),
     (re.compile(rb'(name="(?:search|q)" value=")[\w-]{12}"'), rb'\1TOKEN"'),
     (re.compile(rb"(<dcterms:\w+[^>]*>)[^<]*"), rb"\1"),
 )

@@ -20,6 +20,7 @@ from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
+from reports.queries import forwards
 from tests.factories import make_number, make_staff, make_user, post, post_body, take
 
 # A typical German label, and the longest possible one, without a place to break it.
@@ -51,6 +52,7 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<path:object_id>/change/": "admin/calls/refusedpost/{refused}/change/",
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
+    "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
 FACES = {
@@ -156,11 +158,12 @@ def furnish() -> Installation:
             "odd": Call.objects.get(destination_number=hotline, call_uuid="c102").pk,
             "refused": RefusedPost.objects.get().pk,
             "hours": hours.pk,
+            "manager": manager.pk,
             "waiting": waiting.pk,
             "working": working.pk,
             "failed": failed.pk,
             "wide": urlencode({"number": wide.e164}),
-            "tried": urlencode({"tried": WITHOUT_A_GAP}),
+            "tried": urlencode({"tried": forwards.token(forwards.named(WITHOUT_A_GAP, "EXTERNALNUMBER"))}),
             "gapless": quote(WITHOUT_A_GAP),
             "empty": "from=2001-01-01&to=2001-01-02",
             "week": f"from={first}&to={today - periods.DAY}",

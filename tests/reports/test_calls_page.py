@@ -10,7 +10,7 @@ from django.urls import reverse
 from calls.models import Call, RequestType
 from reports.counting import rollups
 from reports.filters.call_paging import CALLS_ON_A_PAGE
-from tests.factories import make_number, make_staff, make_user, take
+from tests.factories import OF_MANAGERS, make_number, make_staff, make_user, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -288,7 +288,7 @@ def test_the_page_of_a_call_shows_its_course(client):
         take(number, kind, NOON + timedelta(seconds=after), **more)
     take(number, "HELD_BY_GHOSTS", NOON + timedelta(seconds=12))
     rollups.recount_changed()
-    sign_in(client, make_user(numbers=[number]))
+    sign_in(client, make_user(numbers=[number], rights=[*OF_MANAGERS, "people"]))
 
     html = client.get(Call.objects.get().get_absolute_url()).content.decode()
 

@@ -334,7 +334,7 @@ def small_disk(folder):
 
 def test_a_full_disk_shows_an_error_and_the_draft_is_removed(client, manager, settings, small_disk, monkeypatch):
     settings.FILES_LEAST_FREE_MB = 0
-    number = manager.destination_numbers.get()
+    number = manager.number_access.get().destination_number
     for n in range(100):
         take(number, "CALL_START", NOON, call_uuid=f"{n} " + "x" * 100)
     at_once = client.get(f"/reports/calls.xlsx?{QUERY}")
