@@ -120,12 +120,20 @@ class PersonAdmin(GivingAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
         return super().user_change_password(request, id, form_url)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Protect who did anything: they are disabled, and what they did keeps their name."""
-        active = [person for person in objs if history.did_anything(person, self.possessions)]
-        if active:
-            text = gettext("What %(user)s did. Untick “Active” to disable this user instead.")
-            return [str(person) for person in active], {}, set(), [text % {"user": person} for person in active]
-        return super().get_deleted_objects(objs, request)
+        """Protect users who did anything: they are disabled, and what they did keeps their name. Protect users who have
+        more than the editor. What is deleted with a user is not listed, because it names what the user may see."""
+        protected = []
+        for person in objs:
+            if self.has_more(request, person):
+                protected.append(gettext("%(user)s may do or see more than you.") % {"user": person})
+            elif history.did_anything(person, self.possessions):
+                text = gettext("What %(user)s did. Untick “Active” to disable this user instead.")
+                protected.append(text % {"user": person})
+        people = [str(person) for person in objs]
+        if protected:
+            return people, {}, set(), protected
+        _related, _counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return people, {self.opts.verbose_name_plural: len(people)}, lacking, protected
 
 
 class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):

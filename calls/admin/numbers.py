@@ -23,7 +23,7 @@ from calls import phones, search_keys
 from calls.admin import access
 from calls.admin.base import VisibleAdmin, exactly, let_creator_see, may_issue_keys, with_query
 from calls.admin.key_pages import KeyPages
-from calls.models import BOXES, AccessKey, Call, DestinationNumber
+from calls.models import BOXES, AccessKey, Call, DestinationNumber, NumberAccess
 
 
 class NumberForm(forms.ModelForm):
@@ -229,9 +229,11 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
                 for number in with_calls
             ]
             return [str(number) for number in with_calls], {}, set(), protected
-        to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        _related, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        # Access is deleted with its number as well. Its rows name people, whom not everybody may see.
+        counts.pop(NumberAccess._meta.verbose_name_plural, None)
         # Keys cannot be deleted on their own, but they are deleted with their number.
-        return to_delete, counts, lacking - {AccessKey._meta.verbose_name}, protected
+        return [str(number) for number in objs], counts, lacking - {AccessKey._meta.verbose_name}, protected
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         try:

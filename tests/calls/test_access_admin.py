@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from calls.access import Rights
-from calls.models import NumberAccess, Right
+from calls.models import DestinationNumber, NumberAccess, Right
 from tests.factories import allow, give, make_number, make_superuser, make_user
 
 OTHER = "+4922155400301"
@@ -312,6 +312,43 @@ def test_who_gave_access_is_not_deleted(client, numbers):
         client.post(f"{USERS}{person.pk}/delete/", {"post": "yes"})
 
     assert [user.username for user in User.objects.exclude(is_superuser=True)] == ["giver"]
+
+
+def test_who_sees_more_is_not_deleted_and_the_page_names_no_number(client, numbers):
+    editor = make_opener("editor", *OF_A_USER_ADMIN, "auth.delete_user")
+    client.force_login(editor)
+    give(editor, numbers[0])
+    more, same = make_user("more"), make_user("same")
+    for person, number in ((more, numbers[1]), (same, numbers[0])):
+        give(person, number)
+
+    for person in (more, same):
+        pages = [
+            client.get(f"{USERS}{person.pk}/delete/"),
+            client.post(USERS, {"action": "delete_selected", "_selected_action": [person.pk]}),
+        ]
+        for page in pages:
+            assert page.status_code == 200
+            assert "Shop" not in text_of(page)
+            assert ("may do or see more than you" in text_of(page)) == (person is more)
+        client.post(f"{USERS}{person.pk}/delete/", {"post": "yes"})
+
+    assert {user.username for user in User.objects.all()} == {"editor", "more"}
+
+
+def test_deleting_a_number_names_nobody_who_has_access(client, numbers):
+    operator = make_opener("operator", "calls.view_destinationnumber", "calls.delete_destinationnumber")
+    client.force_login(operator)
+    give(operator, numbers[0])
+    give(make_user("somebody"), numbers[0])
+
+    page = client.get(f"{NUMBERS}{numbers[0].pk}/delete/")
+
+    assert "Hotline Köln" in text_of(page)
+    assert "somebody" not in text_of(page)
+    assert "access to numbers" not in text_of(page).lower()
+    client.post(f"{NUMBERS}{numbers[0].pk}/delete/", {"post": "yes"})
+    assert not DestinationNumber.objects.filter(pk=numbers[0].pk).exists()
 
 
 def test_disabling_ends_access_to_numbers_at_once(client, numbers):
