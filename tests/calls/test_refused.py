@@ -363,6 +363,34 @@ def test_users_who_may_not_issue_keys_can_view_but_not_fix(client):
     assert "replay" not in client.get("/admin/calls/refusedpost/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("reason", "lacking"),
+    [
+        ("unknown_number", "add_destinationnumber"),
+        ("foreign_address", "change_senderpolicy"),
+        ("unknown_number", "view_refusedpost"),
+    ],
+)
+def test_a_fix_needs_the_permission_for_what_it_changes(client, reason, lacking):
+    if reason == "foreign_address":
+        make_key(make_number(), ACCESS_KEY)
+        set_policy("enforce")
+    send(client, start(), STRANGER if reason == "foreign_address" else TENIOS)
+    row = settled().get()
+    assert row.reason == reason
+    needed = {"view_refusedpost", "change_destinationnumber", "add_destinationnumber", "change_senderpolicy"}
+    client.force_login(make_staff(permissions=[f"calls.{name}" for name in needed - {lacking}]))
+    page = reverse("admin:calls_refusedpost_mend", args=[row.pk])
+
+    assert client.get(page).status_code == 403
+    assert client.post(page, {"label": "Hotline"}).status_code == 403
+    if lacking != "view_refusedpost":
+        assert page not in client.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode()
+    row.refresh_from_db()
+    assert row.replayed_at is None
+    assert STRANGER not in SenderPolicy.current().networks
+
+
 def test_managers_see_no_notice_of_refused_posts(client, number):
     send(client, start("+4940555555"))
     settled()
