@@ -1,7 +1,11 @@
 """An update of an installation with managers and staff: nobody sees more than before, and what they lose is listed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
+from time import sleep
 
+import psycopg
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
@@ -134,6 +138,31 @@ def test_after_the_update_users_and_numbers_can_be_deleted():
     User.objects.all().delete()
     DestinationNumber.objects.all().delete()
     assert not NumberAccess.objects.exists()
+
+
+def test_an_update_during_a_long_download_holds_up_nobody():
+    migration = import_module("calls.migrations.0009_remove_managers")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE calls_destinationnumber_managers ADD CONSTRAINT to_be_dropped "
+            "FOREIGN KEY (destinationnumber_id) REFERENCES calls_destinationnumber (id)"
+        )
+        settings = connection.get_connection_params() | {"autocommit": False}
+        settings.pop("context", None), settings.pop("cursor_factory", None)
+        with ThreadPoolExecutor(1) as pool, psycopg.connect(**settings) as download:
+            download.execute("SELECT count(*) FROM calls_destinationnumber")
+            update = pool.submit(cursor.execute, migration.DROP_FOREIGN_KEYS)
+            with psycopg.connect(**settings) as reader:
+                for _again in range(5):
+                    reader.execute("SET LOCAL lock_timeout = '1500ms'")  # as of the writer of posts
+                    reader.execute("SELECT count(*) FROM calls_destinationnumber")
+                    reader.commit()
+                    sleep(0.3)
+            assert not update.done()
+            download.commit()
+            update.result(timeout=10)
+        cursor.execute("SELECT count(*) FROM pg_constraint WHERE conname = 'to_be_dropped'")
+        assert cursor.fetchone() == (0,)
 
 
 def test_an_update_after_going_back_leaves_out_people_and_numbers_that_are_gone():
