@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 
+from calls.models import NumberAccess
 from tests.access.addresses import (
+    MISSING_E164,
     addresses,
     fill,
     filled,
@@ -308,6 +313,77 @@ def test_pages_take_no_method_that_is_not_listed(client, installation, name):
             else:
                 assert answer.status == "405", f"{method} {address}: {answer}"
         assert ask(client, filled(address, objects), "head").status == ask(client, filled(address, objects)).status
+
+
+# HEAD, and methods that no page is written for: Django's admin answers them like a GET.
+OTHER_METHODS = ("head", "put", "patch", "delete", "options")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PEOPLE)
+def test_no_other_method_shows_or_changes_more_than_a_get(client, installation, name):
+    own, foreign = installation
+    user, other = make_person(name, own), make_user("other")
+    superuser = user if name == SUPERUSER else make_superuser()
+    give(other, foreign, "calls", "callers", "people", "export")
+    objects = objects_of(foreign, superuser, make_workbook(foreign, other)) | objects_of_all(foreign)
+    if user:
+        client.force_login(user)
+    # The other addresses are forms of Django's own, or tested by themselves.
+    asked = [address for address in sorted(LISTED - {*ANSWERS_OF_OTHERS}) if not address.startswith("accounts/")]
+    opens_admin = PEOPLE[name].opens_admin
+    paths = [filled(address, objects) for address in asked if opens_admin or not address.startswith("admin/")]
+    before = stored()
+
+    wrong = []
+    for path in paths:
+        got = ask(client, path)
+        for method in OTHER_METHODS:
+            answer = ask(client, path, method)
+            is_same = answer.status == got.status and len(answer.body) <= len(got.body)
+            if not (is_same or (answer.status == "405" and not answer.body)):
+                wrong.append(f"{method} {path}: {answer}, not {got} or 405")
+    assert not wrong, "\n".join(wrong)
+    assert stored() == before
+
+
+def stored():
+    """Return how many rows each table of the admin has, and who may sign in and see what."""
+    models = [*admin.site._registry, NumberAccess, LogEntry]
+    access = NumberAccess.objects.order_by("pk").values_list()
+    users = User.objects.order_by("pk").values_list("pk", "password", "is_active", "is_staff", "is_superuser")
+    return [model._default_manager.count() for model in models], list(access), list(users)
+
+
+def test_a_foreign_number_in_a_query_is_answered_like_a_missing_one(client, installation):
+    own, foreign = installation
+    user = make_user("anna")
+    give(user, own, "calls", "callers", "people", "export")
+    client.force_login(user)
+
+    for address in NEEDS_OF_PAGES:
+        if not address.startswith("reports/") or "<" in address:
+            continue
+        path = with_names(address).partition("?")[0]
+        for query in (
+            "number={}",
+            "kind=calls&number={}",
+            f"number={quote(own.e164)}&number={{}}",
+            "search=x&number={}",
+        ):
+            theirs, nothing = (
+                ask(client, f"{path}?{query.format(quote(e164))}") for e164 in (foreign.e164, MISSING_E164)
+            )
+            spelled = {MISSING_E164, quote(MISSING_E164), foreign.e164, quote(foreign.e164)}
+            bodies = [bytes(without(answer.body.decode(), spelled), "utf-8") for answer in (theirs, nothing)]
+            assert theirs.status == nothing.status, f"{path}?{query}"
+            assert bodies[0] == bodies[1], f"{path}?{query}"
+
+
+def without(text, parts):
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "").replace(quote(part), "")
+    return text
 
 
 def test_calls_are_missing_where_figures_alone_are_shown(client, installation):
