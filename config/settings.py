@@ -204,9 +204,10 @@ if not _database_url.startswith(("postgres://", "postgresql://")):
 DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
-# JIT compilation of a statement takes longer than any of our statements runs.
+# JIT compilation of a statement takes longer than any of our statements runs; parallel workers start slower than most
+# of them run, and take the processors that posts need.
 _options = DATABASES["default"].setdefault("OPTIONS", {})
-_options["options"] = f"-c jit=off {_options.get('options', '')}".strip()
+_options["options"] = f"-c jit=off -c max_parallel_workers_per_gather=0 {_options.get('options', '')}".strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Calls -----------------------------------------------------------------------------------

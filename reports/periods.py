@@ -72,7 +72,13 @@ def quarter_hour_of(moment: datetime) -> datetime:
 
 def day_start(day: date) -> datetime:
     """Return the start of a local day, in UTC."""
-    return datetime.combine(day, time(), tzinfo=zone()).astimezone(UTC)
+    return _day_start(settings.TIME_ZONE, day)
+
+
+# Cached: a page of a year asks for each of its days several times.
+@lru_cache(maxsize=4096)
+def _day_start(zone_name: str, day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(zone_name)).astimezone(UTC)
 
 
 def day_of(moment: datetime) -> date:
@@ -197,7 +203,7 @@ def edges(period: Period, grain: str) -> list[datetime]:
 
 def buckets(period: Period, grain: str) -> list[Bucket]:
     """Return the buckets of a period in order. Weeks (from Monday) and months are cut off at its ends."""
-    words = _of_days if grain in OF_DAYS else _of_hours
+    words = _of_day if grain == Grain.DAY else _of_days if grain in OF_DAYS else _of_hours
     return [Bucket(start, end, *words(period, grain, start, end)) for start, end in pairwise(edges(period, grain))]
 
 
@@ -242,17 +248,20 @@ def runs(period: Period, edges: Iterable[datetime], *, takes_off: bool = True) -
     month or last day that the period cuts off is also read as a whole, and the days or quarter-hours outside the period
     are subtracted, if that is less to read."""
     borders, split, within_last = set(), set(), False
+    last_start, end = day_start(period.last), period.end
     for edge in edges:
         day = day_of(edge)
-        within_last |= day_start(period.last) < edge < period.end
+        within_last |= last_start < edge < end
         borders.add(day)
         if day_start(day) != edge:
             split.add(day)
     pieces: list[Run] = []
     for month in months(period.first, period.last):
         inside = _overlap(month, period)
-        if _falls_inside(inside, borders, split):
+        if any(day in inside for day in split):
             pieces += [Run(Grain.QUARTER_HOUR if day in split else Grain.DAY, day, day) for day in inside.days]
+        elif any(inside.first < border <= inside.last for border in borders):
+            pieces.append(Run(Grain.DAY, inside.first, inside.last))
         elif inside == month:
             pieces.append(Run(Grain.MONTH, month.first, month.last))
         elif takes_off and month.length - inside.length < inside.length:
@@ -333,11 +342,6 @@ def _overlap(period: Period, other: Period) -> Period:
     return period.of_days(max(period.first, other.first), min(period.last, other.last))
 
 
-def _falls_inside(days: Period, borders: Iterable[date], split: Iterable[date]) -> bool:
-    """Return whether an edge lies inside these days: after the first, or in the middle of a day."""
-    return any(days.first < border <= days.last for border in borders) or any(day in days for day in split)
-
-
 def _days_begun(first: date, last: date, now: datetime) -> int:
     return max(0, (min(last, day_of(now)) - first).days + 1)
 
@@ -383,10 +387,12 @@ def _starts_as_the_clock_changes(moment: datetime, end: datetime, grain: str) ->
         moment, before = moment + QUARTER_HOUR, hour
 
 
+def _of_day(_period: Period, _grain: str, start: datetime, _end: datetime) -> tuple[str, str]:
+    day, language = day_of(start), get_language()
+    return _written_in(language, day, "D j M Y"), _written_in(language, day, "D j")
+
+
 def _of_days(_period: Period, grain: str, start: datetime, end: datetime) -> tuple[str, str]:
-    if grain == Grain.DAY:
-        day = day_of(start)
-        return _written(day, "D j M Y"), _written(day, "D j")
     days = Period(day_of(start), day_of(end) - DAY)
     if grain == Grain.WEEK:
         number = days.first.isocalendar().week

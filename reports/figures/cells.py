@@ -28,6 +28,9 @@ class CellState(Enum):
     do_not_call_in_templates = True
 
 
+_MEASURED = CellState.MEASURED
+
+
 class Cell(NamedTuple):
     """One figure of one row. Counts are integers, shares lie between 0 and 1, times are averages in seconds."""
 
@@ -56,7 +59,7 @@ class Cell(NamedTuple):
 
     @property
     def is_measured(self) -> bool:
-        return self.state is CellState.MEASURED or self.state is CellState.EMPTY
+        return self.state is _MEASURED or self.state is CellState.EMPTY
 
     @property
     def not_measured(self) -> bool:
@@ -145,9 +148,12 @@ class Cells:
 
     def moments(self, key: str) -> list[datetime]:
         """Return the times from which a figure is shown, one for each number it applies to, in order."""
-        if key not in self._moments:
-            self._moments[key] = sorted(moment for shown in self._shown if (moment := shown[key]) is not None)
-        return self._moments[key]
+        moments = self._moments.get(key)
+        if moments is None:
+            moments = [moment for shown in self._shown if (moment := shown[key]) is not None]
+            moments.sort()
+            self._moments[key] = moments
+        return moments
 
     def row(
         self,
@@ -166,16 +172,16 @@ class Cells:
 
     def cell(self, key: str, counted: Counted, bucket: Bucket) -> Cell:
         """Return a figure of a bucket."""
-        measured = bisect_left(self.moments(key), bucket.end)
-        if counted != NOTHING:
-            return self._cell(key, counted, bucket, measured)
+        moments = self.moments(key)
+        measured = bisect_left(moments, bucket.end)
+        if counted is not NOTHING:
+            return self._cell(key, counted, bucket, moments, measured)
         if (key, measured) not in self.without_calls:
-            self.without_calls[key, measured] = self._cell(key, counted, bucket, measured)
+            self.without_calls[key, measured] = self._cell(key, counted, bucket, moments, measured)
         return self.without_calls[key, measured]
 
-    def _cell(self, key: str, counted: Counted, bucket: Bucket, measured: int) -> Cell:
-        """Return a figure that is measured for `measured` of the numbers by the end of the bucket."""
-        moments = self.moments(key)
+    def _cell(self, key: str, counted: Counted, bucket: Bucket, moments: list[datetime], measured: int) -> Cell:
+        """Return a figure that is measured for the first `measured` of the moments by the end of the bucket."""
         above, whole, hidden, hidden_before, left_out = counted
         if not moments:
             # Without any numbers a sum is 0; for numbers that it does not apply to, there is none.
@@ -183,12 +189,14 @@ class Cells:
         lacking = self._lacking(key, left_out, measured, bucket.end) if left_out or not measured else None
         if not measured:
             return Cell(None, CellState.NOT_MEASURED, None, left_out, hidden, lacking)
-        latest = moments[measured - 1]
-        since = latest if hidden_before and latest > bucket.start else None
+        since = None
+        if hidden_before and moments[measured - 1] > bucket.start:
+            since = moments[measured - 1]
         figure = FIGURES[key]
+        if figure.kind == "count":
+            return Cell(above, _MEASURED, since, left_out, hidden, lacking)
         value = figure.value(above, whole)
-        state = CellState.EMPTY if value is None else CellState.MEASURED
-        return Cell(value, state, since, left_out, hidden, lacking, whole if figure.denominator else None)
+        return Cell(value, CellState.EMPTY if value is None else _MEASURED, since, left_out, hidden, lacking, whole)
 
     def _lacking(self, key: str, left_out: int, measured: int, end: datetime) -> Lacking:
         """Return why a figure is not measured for all numbers before `end`."""

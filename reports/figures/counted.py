@@ -40,12 +40,11 @@ def add_up(keys: tuple[str, ...], sums: ByMeasured) -> dict[str, Counted]:
     """Return the sums of each figure over the rows in which it is measured. A figure without such rows is left out."""
     counted: dict[str, Counted] = {}
     for bits, columns in sums.items():
-        for key in _measured(keys, bits):
-            figure = FIGURES[key]
+        for key, numerator, denominator in _measured(keys, bits):
             above, whole = counted[key][:2] if key in counted else (0, 0)
-            for name in figure.numerator:
+            for name in numerator:
                 above += columns[name]
-            for name in figure.denominator:
+            for name in denominator:
                 whole += columns[name]
             counted[key] = Counted(above, whole)
     return counted
@@ -53,24 +52,19 @@ def add_up(keys: tuple[str, ...], sums: ByMeasured) -> dict[str, Counted]:
 
 def of_bucket(
     keys: tuple[str, ...],
-    groups: Iterable[tuple[int | None, ByMeasured]],
+    sums: ByMeasured,
+    of_numbers: Iterable[tuple[int, ByMeasured]],
     shown: Mapping[int, Mapping[str, datetime | None]],
     end: datetime,
 ) -> dict[str, Counted]:
     """Return the sums of each figure in a bucket that ends at `end`, and the calls it does not cover.
 
-    A group has the sums of one number, by its id. The group without an id has the sums of all numbers for which every
-    figure that applies is measured. `shown` says for each number since when each figure is shown (Coverage.shown)."""
-    sums: dict[int, dict[str, int]] = {}
+    `of_numbers` are the offered calls of single numbers, by id; rows in which every figure that applies is measured may
+    be left out. `shown` says for each number since when each figure is shown (Coverage.shown)."""
     # For each figure, the rows in which it is not measured: number, since when it is measured, calls.
     not_covered: dict[str, list[tuple[int, datetime, int]]] = {}
-    for number_id, of_group in groups:
-        for bits, columns in of_group.items():
-            summed = sums.setdefault(bits, {})
-            for name, value in columns.items():
-                summed[name] = summed.get(name, 0) + value
-            if number_id is None:
-                continue
+    for number_id, of_number in of_numbers:
+        for bits, columns in of_number.items():
             for key in _not_measured(keys, bits):
                 since = shown[number_id][key]
                 if since is not None:
@@ -85,14 +79,29 @@ def of_bucket(
     return counted
 
 
+def merged(groups: Iterable[ByMeasured]) -> ByMeasured:
+    """Return the sums of several groups together."""
+    sums: dict[int, dict[str, int]] = {}
+    for of_group in groups:
+        for bits, columns in of_group.items():
+            summed = sums.setdefault(bits, dict.fromkeys(columns, 0))
+            for name, value in columns.items():
+                summed[name] += value
+    return sums
+
+
 @cache
 def _of_calls(keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(key for key in keys if FIGURES[key].table is COUNTS)
 
 
 @cache
-def _measured(keys: tuple[str, ...], bits: int) -> tuple[str, ...]:
-    return tuple(key for key in keys if bits & FIGURES[key].needs == FIGURES[key].needs)
+def _measured(keys: tuple[str, ...], bits: int) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Return the figures that are measured, each with the columns of its numerator and its denominator."""
+    figures = [(key, FIGURES[key]) for key in keys]
+    return [
+        (key, figure.numerator, figure.denominator) for key, figure in figures if bits & figure.needs == figure.needs
+    ]
 
 
 @cache

@@ -322,6 +322,18 @@ HANDOVER_FIGURES = figures_of(count_tables.HANDOVERS)
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
 # The figures at the top of a page.
 HEADLINE = ("offered", "answered", "missed", "abandoned", "service_level", "time_to_answer")
+# The columns of the overview's table of numbers.
+TABLE_OF_NUMBERS = (
+    "offered",
+    "answered",
+    "lost",
+    "short",
+    "served_in_plan",
+    "in_progress",
+    "service_level",
+    "time_to_answer",
+    "talk",
+)
 
 
 @dataclass(frozen=True)

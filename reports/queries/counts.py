@@ -1,4 +1,4 @@
-"""Queries of counts. They never read calls; each is one statement, whatever the number of rows.
+"""Queries of counts. They never read calls; each is one or two statements, whatever the number of rows.
 
 `numbers` are numbers that the user may see. Pass a Coverage to several queries about the same numbers: then first posts
 are read only once."""
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, QuerySet
 
 from calls.models import DestinationNumber
@@ -17,7 +18,7 @@ from reports.counting import count_tables
 from reports.counting.count_tables import COUNTS
 from reports.figures.block_types import block_label
 from reports.figures.cells import BlockRow, Blocks, Cell, Cells, Row
-from reports.figures.counted import NOTHING, ByMeasured, Counted, add_up, of_bucket
+from reports.figures.counted import NOTHING, ByMeasured, Counted, add_up, merged, of_bucket
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import BLOCK_FIGURES, CALL_FIGURES, OUTCOMES
 from reports.models import DayCounts, RollUp
@@ -30,6 +31,8 @@ Numbers = Iterable[DestinationNumber] | Coverage
 OF_CALLS = ("offered", *CALL_FIGURES)
 OF_PAGES = (*OF_CALLS, *BLOCK_FIGURES)
 OF_CHART = ("offered", *OUTCOMES)
+_OFFERED = ("offered",)
+_BY_NUMBER = ("bucket", "destination_number_id")
 
 
 def totals(numbers: Numbers, period: Period) -> Row:
@@ -53,16 +56,38 @@ def in_buckets(
     return [cells.row(figures, bucket, keys=keys) for figures, bucket in zip(sums_of_buckets, buckets, strict=True)]
 
 
+def together_and_by_bucket(
+    numbers: Numbers, period: Period, grain: str, keys: tuple[str, ...] = OF_CALLS
+) -> tuple[Row, list[Row]]:
+    """Return the figures of a whole period and those of its buckets, as `by_bucket` does, from the same sums."""
+    coverage, whole, buckets = Coverage.read(numbers), periods.whole(period), periods.buckets(period, grain)
+    groups, not_covered = _read(coverage, period, periods.edges_of(buckets), keys)
+    shown = {number.id: coverage.shown(number) for number in coverage}
+    of_numbers: dict[int, list[ByMeasured]] = {}
+    for (_place, number_id), of_number in not_covered.items():
+        of_numbers.setdefault(number_id, []).append(of_number)
+    by_number = [(number_id, merged(found)) for number_id, found in of_numbers.items()]
+    together = of_bucket(keys, merged(groups.values()), by_number, shown, whole.end) if groups else {}
+    cells = Cells(coverage)
+    rows = zip(_by_bucket(coverage, buckets, keys, groups, not_covered), buckets, strict=True)
+    return (
+        cells.row(together, whole, keys=keys),
+        [cells.row(figures, bucket, keys=keys) for figures, bucket in rows],
+    )
+
+
 def of_each(numbers: Numbers, spans: Sequence[Period], keys: tuple[str, ...] = OF_CALLS) -> list[Row]:
     """Return figures of all numbers together for each of several separate periods."""
     if not spans:
         return []
     coverage, buckets = Coverage.read(numbers), [periods.whole(span) for span in spans]
-    groups = sums.read_each(COUNTS, coverage, spans, by=("bucket", "incomplete"), keys=keys)
+    by_span = sums.read_each(COUNTS, coverage, spans, by=("bucket",), keys=keys)
+    where = sums.incomplete(coverage, keys, min(span.start for span in spans), max(span.end for span in spans))
+    not_covered = sums.read_each(COUNTS, coverage, spans, by=_BY_NUMBER, keys=_OFFERED, where=where) if where else {}
     cells = Cells(coverage)
     return [
         cells.row(figures, bucket, keys=keys)
-        for figures, bucket in zip(_by_bucket(coverage, buckets, keys, groups), buckets, strict=True)
+        for figures, bucket in zip(_by_bucket(coverage, buckets, keys, by_span, not_covered), buckets, strict=True)
     ]
 
 
@@ -70,46 +95,61 @@ def counted(
     coverage: Coverage, period: Period, buckets: Sequence[Bucket], keys: tuple[str, ...]
 ) -> list[dict[str, Counted]]:
     """Return the sums of figures of all numbers together for each bucket; empty for a bucket without calls."""
-    edges = periods.edges_of(buckets)
-    groups = sums.read(COUNTS, coverage, period, edges, by=("bucket", "incomplete"), keys=keys)
-    return _by_bucket(coverage, buckets, keys, groups)
+    return _by_bucket(coverage, buckets, keys, *_read(coverage, period, periods.edges_of(buckets), keys))
+
+
+def _read(
+    coverage: Coverage, period: Period, edges: list[datetime], keys: tuple[str, ...]
+) -> tuple[sums.Sums, sums.Sums]:
+    """Return the sums of all numbers together by bucket; and, by bucket and number, calls that figures do not cover."""
+    by_bucket = sums.read(COUNTS, coverage, period, edges, by=("bucket",), keys=keys)
+    where = sums.incomplete(coverage, keys, period.start, period.end)
+    not_covered = sums.read(COUNTS, coverage, period, edges, by=_BY_NUMBER, keys=_OFFERED, where=where) if where else {}
+    return by_bucket, not_covered
 
 
 def _by_bucket(
-    coverage: Coverage, buckets: Sequence[Bucket], keys: tuple[str, ...], groups: sums.Sums
+    coverage: Coverage,
+    buckets: Sequence[Bucket],
+    keys: tuple[str, ...],
+    groups: sums.Sums,
+    not_covered: sums.Sums,
 ) -> list[dict[str, Counted]]:
     shown = {number.id: coverage.shown(number) for number in coverage}
-    of_buckets: list[list[tuple[int | None, ByMeasured]]] = [[] for _bucket in buckets]
-    for (place, number_id), of_group in groups.items():
-        if 0 < place <= len(buckets):
-            of_buckets[place - 1].append((number_id, of_group))
+    of_numbers: dict[int, list[tuple[int, ByMeasured]]] = {}
+    for (place, number_id), of_number in not_covered.items():
+        of_numbers.setdefault(place, []).append((number_id, of_number))
     return [
-        of_bucket(keys, of_place, shown, bucket.end) if of_place else {}
-        for of_place, bucket in zip(of_buckets, buckets, strict=True)
+        of_bucket(keys, groups[place,], of_numbers.get(place, ()), shown, bucket.end) if (place,) in groups else {}
+        for place, bucket in enumerate(buckets, start=1)
     ]
 
 
 def by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> list[Row]:
     """Return figures of each number over a whole period, also without calls, in the order of `numbers`."""
-    return together_and_by_number(numbers, period, keys)[1]
+    return together_and_by_number(numbers, period, keys, keys)[1]
 
 
-def together_and_by_number(numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES) -> tuple[Row, list[Row]]:
-    """Return the results of `totals` and `by_number`, read by one statement."""
+def together_and_by_number(
+    numbers: Numbers, period: Period, keys: tuple[str, ...] = OF_PAGES, keys_of_numbers: tuple[str, ...] = OF_PAGES
+) -> tuple[Row, list[Row]]:
+    """Return the results of `totals` and `by_number`, read by one statement.
+
+    The rows of numbers have the figures `keys_of_numbers`, which are some of `keys`."""
     coverage = Coverage.read(numbers)
     bucket = periods.whole(period)
     shown = {number.id: coverage.shown(number) for number in coverage}
     edges = [bucket.start, bucket.end]
     by_number_id = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=keys)
-    groups: list[tuple[int | None, ByMeasured]] = [
-        (number_id, of_number) for (number_id,), of_number in by_number_id.items()
-    ]
-    together = of_bucket(keys, groups, shown, bucket.end) if groups else {}
+    groups = [(number_id, of_number) for (number_id,), of_number in by_number_id.items()]
+    together = of_bucket(keys, merged(by_number_id.values()), groups, shown, bucket.end) if groups else {}
     rows = []
     for number in coverage:
         of_number = by_number_id.get((number.id,))
-        figures = of_bucket(keys, [(number.id, of_number)], shown, bucket.end) if of_number else {}
-        rows.append(Cells(coverage.only(number)).row(figures, bucket, number, keys))
+        figures = {}
+        if of_number:
+            figures = of_bucket(keys_of_numbers, of_number, [(number.id, of_number)], shown, bucket.end)
+        rows.append(Cells(coverage.only(number)).row(figures, bucket, number, keys_of_numbers))
     return Cells(coverage).row(together, bucket, keys=keys), rows
 
 
@@ -157,8 +197,12 @@ def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
     places = {day: place for place, day in enumerate(period.days)}
     offered = {number.pk: [0] * len(places) for number in numbers}
     rows = _days(numbers, period.opening).filter(day__range=(period.first, period.last))
-    for number_id, day, calls in rows.values_list("destination_number_id", "day", "offered"):
-        offered[number_id][places[day]] += calls
+    # One row for each number: to fetch one for each day takes much longer than the statement.
+    of_numbers = rows.values("destination_number_id").annotate(days=ArrayAgg("day"), calls=ArrayAgg("offered"))
+    for number_id, days, calls in of_numbers.values_list("destination_number_id", "days", "calls"):
+        of_days = offered[number_id]
+        for day, of_day in zip(days, calls, strict=True):
+            of_days[places[day]] += of_day
     return offered
 
 

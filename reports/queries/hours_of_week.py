@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -156,8 +156,7 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
 
     An hour that has not begun by `now` does not count as occurred."""
     measured = (True, *(totals[key].is_measured for key in ("reached", "reached", "missed", "lost")))
-    begun = _hours_begun(coverage, period, now)
-    times = Counter((moment.isoweekday(), moment.hour) for moment in begun)
+    times, days = _occurrences(coverage, period, now)
     by_hour = _read(coverage, period, now)
     with_calls = sorted({hour for (_weekday, hour), sums in by_hour.items() if sums[0]})
     hours = list(range(with_calls[0], with_calls[-1] + 1)) if with_calls else []
@@ -169,9 +168,6 @@ def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> W
         ]
         return HourOfWeek(weekday, hour, occurred, sums[0] or 0, *sums[1:])
 
-    # Days are counted on their own, because an hour of a day may come twice or not at all.
-    occurred = Counter(day.isoweekday() for day in {moment.date() for moment in begun})
-    days = {weekday: occurred[weekday] for weekday in range(1, 8)}
     return Week(
         hours,
         [
@@ -216,13 +212,41 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     return by_hour
 
 
-def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[datetime]:
-    """Return the local hours of a period that have begun by `now`; the repeated hour is included twice.
+def _occurrences(coverage: Coverage, period: Period, now: datetime) -> tuple[Counter[tuple[int, int]], dict[int, int]]:
+    """Return how often each hour of the week, and each weekday, of a period has occurred by `now`.
 
-    Inside opening hours, an hour occurs if at least one number is open in it; outside, if at least one is closed."""
+    Days are counted on their own, because an hour of a day may come twice or not at all."""
+    times: Counter[tuple[int, int]] = Counter()
+    days: Counter[int] = Counter()
+    begun: list[datetime] = []
+    if period.opening.is_open is None:
+        for day in period.days:
+            start, end = periods.day_start(day), periods.day_start(day + periods.DAY)
+            if end - start == periods.DAY and end <= min(now, period.end):
+                days[day.isoweekday()] += 1
+            else:
+                begun += _hours_of_day(day, period, now)
+        for weekday, occurred in days.items():
+            times.update({(weekday, hour): occurred for hour in range(24)})
+    else:
+        begun = _hours_asked(coverage, period, now)
+    times.update((moment.isoweekday(), moment.hour) for moment in begun)
+    days.update(day.isoweekday() for day in {moment.date() for moment in begun})
+    return times, {weekday: days[weekday] for weekday in range(1, 8)}
+
+
+def _hours_of_day(day: date, period: Period, now: datetime) -> list[datetime]:
+    """Return the local hours of a day of a period that have begun by `now`; the repeated hour is included twice."""
+    zone = periods.zone()
+    of_day = period.of_days(day, day, period.until if day == period.last else None)
+    return [hour.astimezone(zone) for hour in periods.edges(of_day, Grain.HOUR)[:-1] if hour <= now]
+
+
+def _hours_asked(coverage: Coverage, period: Period, now: datetime) -> list[datetime]:
+    """Return the local hours that have begun by `now` and occur inside or outside opening hours, as the period asks.
+
+    Inside, an hour occurs if at least one number is open in it; outside, if at least one is closed."""
     is_open = period.opening.is_open
-    if is_open is None:
-        return [hour for day in period.days for hour in _hours_of_day(day, period, now)]
     hours = [(start, end) for start, end in pairwise(periods.edges(period, Grain.HOUR)) if start <= now]
     schedules = counts.schedules(coverage)
     has_any_always = len(schedules) < len(coverage)
@@ -238,16 +262,6 @@ def _hours_begun(coverage: Coverage, period: Period, now: datetime) -> list[date
             for n in range((end - start) // periods.QUARTER_HOUR)
         )
     ]
-
-
-def _hours_of_day(day: date, period: Period, now: datetime) -> list[datetime]:
-    """Return the local hours of a day of a period that have begun by `now`."""
-    start, end = periods.day_start(day), periods.day_start(day + periods.DAY)
-    if end - start == periods.DAY and end <= min(now, period.end):
-        return [datetime.combine(day, time(hour)) for hour in range(24)]
-    zone = periods.zone()
-    of_day = period.of_days(day, day, period.until if day == period.last else None)
-    return [hour.astimezone(zone) for hour in periods.edges(of_day, Grain.HOUR)[:-1] if hour <= now]
 
 
 def last_day(period: Period, now: datetime) -> Period:

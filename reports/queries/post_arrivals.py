@@ -26,6 +26,12 @@ LAST_POSTS = """
 SELECT destination_number_id, request_type, received_at, last_received_at FROM reports_firstpost
 WHERE destination_number_id = ANY(%s)
 """
+# Numbers to which all five posts come, none of them long before the newest.
+COMPLETE = """
+SELECT destination_number_id FROM reports_firstpost
+WHERE destination_number_id = ANY(%s) AND request_type = ANY(%s)
+GROUP BY 1 HAVING count(last_received_at) = %s AND max(last_received_at) - min(last_received_at) <= %s
+"""
 # Numbers whose routing plan forwards, according to its blocks.
 BRIDGES = """
 SELECT DISTINCT destination_number_id FROM reports_monthblockcounts
@@ -144,6 +150,16 @@ def of_numbers(numbers: Sequence[DestinationNumber]) -> dict[DestinationNumber, 
         )
         for number in numbers
     }
+
+
+def needing_somebody(numbers: Sequence[DestinationNumber]) -> list[Arrival]:
+    """Return the posts that are missing or have stopped, number by number."""
+    parameters: list[Any] = [[number.pk for number in numbers], RequestType.values, len(RequestType), STOPPED_AFTER]
+    with connection.cursor() as cursor:
+        cursor.execute(COMPLETE, parameters)
+        complete = {number_id for (number_id,) in cursor.fetchall()}
+    arrivals = of_numbers([number for number in numbers if number.pk not in complete])
+    return [arrival for of_number in arrivals.values() for arrival in of_number if arrival.needs_somebody]
 
 
 def _arrivals(

@@ -40,6 +40,25 @@ class Rows:
     takes_off: bool
 
 
+@dataclass(frozen=True)
+class Where:
+    """An SQL condition, with its parameters, for rows of counts. `{time}` is their month, day or quarter-hour.
+
+    `{until}` is the parameter for the last of them, `until_day` or `until`. Then `takes_off` must be False: rows
+    that would be subtracted again may be later than the last, and what they are part of earlier."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+    takes_off: bool = True
+
+
+OF_NUMBERS = Where("destination_number_id = ANY(%(ids)s::bigint[])", {})
+# If figures of forwards do not apply to a number, the posts of forwards need not arrive.
+_INCOMPLETE = """destination_number_id = ANY(%(incomplete)s::bigint[]) AND {time} <= {until}
+    AND (measured & %(without_forwards)s <> %(without_forwards)s
+      OR measured & %(every)s <> %(every)s AND destination_number_id <> ALL(%(no_forwards)s::bigint[]))"""
+
+
 def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime] = ()) -> dict[str, Any]:
     """Return the parameters of statements over these numbers. `edges` are the starts of buckets and the last end."""
     return {
@@ -51,38 +70,54 @@ def parameters(coverage: Coverage, period: Period, edges: Sequence[datetime] = (
     }
 
 
-def rows(
-    table: Table, coverage: Coverage, period: Period, edges: Sequence[datetime] | None, columns: Sequence[str]
+def rows(  # noqa: PLR0917 (all are needed, in the order of the others here)
+    table: Table,
+    coverage: Coverage,
+    period: Period,
+    edges: Sequence[datetime] | None,
+    columns: Sequence[str],
+    where: Where = OF_NUMBERS,
 ) -> Rows:
     """Return the rows that a period is read from. If `edges` is None, each quarter-hour is a bucket."""
     if edges is None:
         run = Run(Grain.QUARTER_HOUR, period.first, period.last, until=period.until)
         read_from = [(run, bucket_of_quarter_hour(None))]
-        return _rows(table, columns, read_from, parameters(coverage, period))
+        return _rows(table, columns, read_from, parameters(coverage, period), where)
     days = [periods.day_of(edge) for edge in edges]
-    read_from = [(run, _bucket(run, edges, days)) for run in periods.runs(period, edges)]
+    read_from = [(run, _bucket(run, edges, days)) for run in periods.runs(period, edges, takes_off=where.takes_off)]
     values = {"days": days, "first": period.first, "of_days": [bisect_right(days, day) for day in period.days]}
-    return _rows(table, columns, read_from, parameters(coverage, period, edges) | values)
+    return _rows(table, columns, read_from, parameters(coverage, period, edges) | values, where)
 
 
-def rows_of_each(table: Table, coverage: Coverage, spans: Sequence[Period], columns: Sequence[str]) -> Rows:
+def rows_of_each(
+    table: Table, coverage: Coverage, spans: Sequence[Period], columns: Sequence[str], where: Where = OF_NUMBERS
+) -> Rows:
     """Return the rows that several separate periods are read from. Each period is a bucket; all have the same hours."""
     read_from = [
         (run, str(bucket))
         for bucket, span in enumerate(spans, start=1)
-        for run in periods.runs(span, [span.start, span.end])
+        for run in periods.runs(span, [span.start, span.end], takes_off=where.takes_off)
     ]
-    return _rows(table, columns, read_from, parameters(coverage, spans[0]))
+    return _rows(table, columns, read_from, parameters(coverage, spans[0]), where)
 
 
-def _rows(table: Table, columns: Sequence[str], read_from: Sequence[tuple[Run, str]], values: dict[str, Any]) -> Rows:
+def _rows(
+    table: Table,
+    columns: Sequence[str],
+    read_from: Sequence[tuple[Run, str]],
+    values: dict[str, Any],
+    where: Where,
+) -> Rows:
     is_asked = "" if values["is_open"] is None else " AND is_open = %(is_open)s"
+    values |= where.parameters
+    until = values.get("until_day", date.max)
+    read_from = [(run, bucket) for run, bucket in read_from if run.first <= until]
     selects = []
     for n, (run, bucket) in enumerate(read_from):
         in_days = run.grain != Grain.QUARTER_HOUR
         values[f"from_{n}"] = run.first if in_days else run.start
         values[f"to_{n}"] = run.last + periods.DAY if in_days else run.end
-        condition = f"{{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
+        condition = f"{where.sql} AND {{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
         selects.append(_select(table, run, columns, bucket, condition))
     return Rows("\n  UNION ALL".join(selects), values, any(run.taken_off for run, _bucket_sql in read_from))
 
@@ -115,17 +150,17 @@ def _bucket(run: Run, edges: Sequence[datetime], days: Sequence[date]) -> str:
     return "width_bucket(month, %(days)s::date[])"
 
 
-def _select(table: Table, run: Run, columns: Sequence[str], bucket: str, when: str) -> str:
-    name, time = {
-        Grain.MONTH: (table.of_months, "month"),
-        Grain.DAY: (table.of_days, "day"),
-        Grain.QUARTER_HOUR: (table.of_quarter_hours, "quarter_hour"),
+def _select(table: Table, run: Run, columns: Sequence[str], bucket: str, where: str) -> str:
+    name, time, until = {
+        Grain.MONTH: (table.of_months, "month", "%(until_day)s"),
+        Grain.DAY: (table.of_days, "day", "%(until_day)s"),
+        Grain.QUARTER_HOUR: (table.of_quarter_hours, "quarter_hour", "%(until)s"),
     }[run.grain]
     kept = ["destination_number_id", "measured", *table.parts]
     kept += [f"-{column} AS {column}" if run.taken_off else column for column in columns]
     return f"""
   SELECT {bucket} AS bucket, {", ".join(kept)} FROM {name}
-  WHERE destination_number_id = ANY(%(ids)s::bigint[]) AND {when.format(time=time)}"""
+  WHERE {where.format(time=time, until=until)}"""
 
 
 def columns_of(table: Table, keys: Sequence[str]) -> tuple[str, ...]:
@@ -137,6 +172,35 @@ def columns_of(table: Table, keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def incomplete(coverage: Coverage, keys: Sequence[str], start: datetime, end: datetime) -> Where | None:
+    """Return the condition for the rows of a time in which a figure that applies to the number is not measured.
+
+    None if there are no such rows: for all numbers these figures are measured from the start on."""
+    latest = {number.id: max(filter(None, map(coverage.shown(number).get, keys)), default=start) for number in coverage}
+    numbers = [number_id for number_id, since in latest.items() if since > start]
+    if not numbers:
+        return None
+    every, without = 0, 0
+    for key in keys:
+        every |= FIGURES[key].needs
+        if FIGURES[key].without_forwards:
+            without |= FIGURES[key].needs
+    no_forwards = [number.id for number in coverage if not coverage.forwards(number)]
+    until = min(end, max(latest.values()))
+    return Where(
+        _INCOMPLETE,
+        {
+            "incomplete": numbers,
+            "until": until,
+            "until_day": periods.day_of(until),
+            "every": every,
+            "without_forwards": without,
+            "no_forwards": no_forwards,
+        },
+        takes_off=False,
+    )
+
+
 def read(
     table: Table,
     coverage: Coverage,
@@ -145,31 +209,34 @@ def read(
     *,
     by: tuple[str, ...],
     keys: Sequence[str],
+    where: Where = OF_NUMBERS,
 ) -> Sums:
     """Return the sums of a period that these figures need, by group and by what was measured.
 
-    `by` names the groups: `bucket`, `destination_number_id`, parts of the table, or `incomplete`, which is the number
-    if at least one of the figures that apply to it is not measured, else null."""
+    `by` names the groups: `bucket`, `destination_number_id`, parts of the table."""
     columns = columns_of(table, keys)
-    return _add_up(rows(table, coverage, period, edges, columns), columns, coverage, by, keys)
+    return _add_up(rows(table, coverage, period, edges, columns, where), columns, by)
 
 
 def read_each(
-    table: Table, coverage: Coverage, spans: Sequence[Period], *, by: tuple[str, ...], keys: Sequence[str]
+    table: Table,
+    coverage: Coverage,
+    spans: Sequence[Period],
+    *,
+    by: tuple[str, ...],
+    keys: Sequence[str],
+    where: Where = OF_NUMBERS,
 ) -> Sums:
     """Return the sums of several separate periods as `read` does. Each period is a bucket."""
     columns = columns_of(table, keys)
-    return _add_up(rows_of_each(table, coverage, spans, columns), columns, coverage, by, keys)
+    return _add_up(rows_of_each(table, coverage, spans, columns, where), columns, by)
 
 
-def _add_up(
-    selected: Rows, columns: Sequence[str], coverage: Coverage, by: tuple[str, ...], keys: Sequence[str]
-) -> Sums:
+def _add_up(selected: Rows, columns: Sequence[str], by: tuple[str, ...]) -> Sums:
     width = len(by)
-    posts_needed = _posts_needed(coverage, keys) if "incomplete" in by else {}
     groups: dict[tuple[Any, ...], dict[int, Mapping[str, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(statement(selected.sql, columns, by), selected.parameters | posts_needed)
+        cursor.execute(statement(selected.sql, columns, by), selected.parameters)
         for row in cursor.fetchall():
             # Groups that were only read to be subtracted again have sums of 0.
             if not selected.takes_off or any(row[width + 1 :]):
@@ -177,30 +244,8 @@ def _add_up(
     return groups
 
 
-# If figures of forwards do not apply to a number, the posts of forwards need not arrive. With OFFSET 0 PostgreSQL does
-# not look into the expression: it would expect a group for each number and day, and sort all rows on the disk.
-_WITH_INCOMPLETE = """
-  SELECT *, CASE WHEN measured & %(without_forwards)s <> %(without_forwards)s
-    OR measured & %(every)s <> %(every)s AND destination_number_id <> ALL(%(no_forwards)s::bigint[])
-    THEN destination_number_id END AS incomplete
-  FROM ({rows}
-  ) AS counts OFFSET 0"""
-
-
-def statement(sql: str, columns: Sequence[str], by: Sequence[str]) -> str:
+def statement(rows: str, columns: Sequence[str], by: Sequence[str]) -> str:
     """Return the statement that adds up rows by groups and by what was measured."""
-    rows = _WITH_INCOMPLETE.replace("{rows}", sql) if "incomplete" in by else sql
     sums = ", ".join(f"sum({name})::bigint" for name in columns)
     places = ", ".join(str(n + 1) for n in range(len(by) + 1))
     return f"SELECT {', '.join([*by, 'measured'])}, {sums}\nFROM ({rows}\n) AS counts\nGROUP BY {places}"
-
-
-def _posts_needed(coverage: Coverage, keys: Sequence[str]) -> dict[str, Any]:
-    """Return the bits of the posts that these figures need, and the numbers to which none of forwards apply."""
-    every, without = 0, 0
-    for key in keys:
-        every |= FIGURES[key].needs
-        if FIGURES[key].without_forwards:
-            without |= FIGURES[key].needs
-    no_forwards = [number.id for number in coverage if not coverage.forwards(number)]
-    return {"every": every, "without_forwards": without, "no_forwards": no_forwards}

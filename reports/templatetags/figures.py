@@ -1,4 +1,4 @@
-"""Figures in tables: the value with a link to its calls, or why there is none; changes and shares."""
+"""Single figures: the value with a link to its calls, or why there is none; changes and shares."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from django import template
+from django.conf import settings
 from django.urls import reverse
-from django.utils.formats import localize
 from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber, Right
@@ -22,13 +21,11 @@ from reports import periods
 from reports.figures.cells import Cell, Row
 from reports.figures.definitions import FIGURES, LISTED_AS, PARTS_OF_FIGURES
 from reports.filters.calls_by_time import DaysFilter, MomentsFilter
-from reports.periods import Opening, Period
+from reports.periods import Opening
 from reports.queries.comparison import Pair
 from reports.queries.concurrent_calls import Peak
-from reports.queries.forwards import Forwards
-from reports.templatetags.formats import EN_DASH, plain, shown
+from reports.templatetags.formats import EN_DASH, shown
 from reports.templatetags.links import to_coverage
-from reports.templatetags.marks import term
 
 register = template.Library()
 
@@ -47,11 +44,12 @@ def data_table(content: str, label: str, name: str = "", classes: str = "") -> S
     )
 
 
-_NIL, _ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
+NIL, ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
 
 
 @cache
-def _list_of_calls() -> str:
+def list_of_calls() -> str:
+    """Return the address of the list of calls."""
     return reverse("calls")
 
 
@@ -65,7 +63,7 @@ def calls_url(
     """Return the address that lists exactly the calls of a count; blank if no filter can, or the user may not.
 
     `block_type` may also be filters of the list."""
-    if not cell.value or key not in _WANTED or not (links := _links_of(context, row)).is_shown:
+    if not cell.value or key not in WANTED or not (links := links_of(context, row)).is_shown:
         return ""
     part_filters = FIGURES[key].part_filters if key in FIGURES else ()
     if not block_type and part_filters:
@@ -78,37 +76,52 @@ def calls_url(
     return links.to(key, *([urlencode(more)] if more else []))
 
 
-class _Links(NamedTuple):
+class Links(NamedTuple):
     """What the addresses of the calls of a row's figures have in common."""
 
     row: Row | None
     # Whether the user may see the single calls of its numbers.
     is_shown: bool
     start: str
-    end: tuple[str, ...]
+    end: str
 
     def to(self, key: str, *more: str) -> str:
-        return "&".join([self.start, _WANTED[key], *self.end, *more])
+        """Return the address of the calls of a figure."""
+        return "&".join([f"{self.start}&{WANTED[key]}{self.end}", *more])
 
 
-def _links_of(context: template.Context, row: Row | None) -> _Links:
+def links_of(context: template.Context, row: Row | None) -> Links:
     """Return the links of a row. The last ones are kept, because a row has many figures."""
     render_context: Any = context.render_context
-    links: _Links | None = render_context.get(_links_of)
+    links: Links | None = render_context.get(links_of)
     if links is None or links.row is not row:
         page = context["page"]
         number = row.number if row is not None and row.number is not None else page.number
         numbers = [number.e164] if number is not None else [chosen.e164 for chosen in page.chosen]
         when = row.bucket if row is not None and row.bucket else page.period
         opening = page.period.opening
-        links = _Links(
+        span = _span_query(settings.TIME_ZONE, when.start, when.end)
+        links = Links(
             row,
             page.rights.may(Right.CALLS, number) if number is not None else page.lists_calls,
-            f"{_list_of_calls()}?{urlencode(_span(when.start, when.end, numbers))}",
-            () if opening == Opening.ALL else (urlencode({"opening": opening.value}),),
+            "&".join([f"{list_of_calls()}?{span}", *map(_number_query, numbers)]),
+            "" if opening == Opening.ALL else f"&{urlencode({'opening': opening.value})}",
         )
-        render_context[_links_of] = links
+        render_context[links_of] = links
     return links
+
+
+# Cached, because all numbers of a page have the same time, and all its times the same numbers.
+@lru_cache(maxsize=4096)
+def _span_query(_zone: str, start: datetime, end: datetime) -> str:
+    """Return the filters of the list of calls for a time; whole days are given as days."""
+    days = periods.whole_days(start, end)
+    return urlencode(DaysFilter.query_of(*days) if days else MomentsFilter.query_of(start, end))
+
+
+@lru_cache(maxsize=4096)
+def _number_query(e164: str) -> str:
+    return urlencode({"number": e164})
 
 
 def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
@@ -117,23 +130,15 @@ def _measured_as(key: str, filters: Sequence[tuple[str, str]]) -> str:
     return (part and part.measured_as) or dict(filters).get("took", key)
 
 
-def _link(href: str, key: str, calls: int) -> SafeString:
+def linked_count(href: str, key: str, calls: int) -> SafeString:
     """Return a count with a link to its calls."""
     # Like format_html, but escapes only the address, and not by Django's slower function, because a page has thousands.
     text = f'<a href="{html.escape(href)}" data-figure="{key}" data-calls="{calls}">{shown(calls, "count")}</a>'
     return SafeString(text)  # the address is escaped; keys of figures and numbers need not be
 
 
-# The query string of the list of calls for the calls of each figure; and the figures that need no other filter.
-_WANTED = {key: urlencode(filters) for key, filters in LISTED_AS.items()}
-_LINKED = frozenset(key for key in _WANTED if key in FIGURES and not FIGURES[key].part_filters)
-
-
-def _span(start: datetime, end: datetime, numbers: list[str]) -> list[tuple[str, str]]:
-    """Return the filters of the list of calls for a time and numbers; whole days are given as days."""
-    days = periods.whole_days(start, end)
-    span = DaysFilter.query_of(*days) if days else MomentsFilter.query_of(start, end)
-    return [*span, *(("number", e164) for e164 in numbers)]
+# The query string of the list of calls for the calls of each figure.
+WANTED = {key: urlencode(filters) for key, filters in LISTED_AS.items()}
 
 
 @register.simple_tag(takes_context=True)
@@ -153,11 +158,11 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
         return format_html('<span class="no-value" title="{}">–</span>', _("not applicable"))
     href = calls_url(context, key, one, row, block_type) if kind == "count" else ""
     if one.value is None:
-        value = _NIL
+        value = NIL
     elif not one.value and kind == "count":
-        value = _ZERO
+        value = ZERO
     elif href:
-        value = _link(href, key, int(one.value))
+        value = linked_count(href, key, int(one.value))
     else:
         value = shown(one.value, kind)
     if one.since is not None:
@@ -173,17 +178,6 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     return value
 
 
-def _cell_of_row(context: template.Context, key: str, row: Row | Forwards, place: str) -> str:
-    """Return what `cell` does for a figure of a row, in a fraction of the time if its link needs no filter of its own.
-
-    A page has thousands of these."""
-    one, kind, linked = row[key], FIGURES[key].kind, row if isinstance(row, Row) else None
-    if kind == "count" and key in _LINKED and one.value and one.is_measured and not one.since and not one.left_out:
-        links = _links_of(context, linked)
-        return _link(links.to(key), key, int(one.value)) if links.is_shown else shown(one.value, kind)
-    return cell(context, key, one, linked, kind, place)
-
-
 @register.simple_tag(takes_context=True)
 def listed(  # noqa: PLR0917 (a template names them in this order)
     context: template.Context,
@@ -195,110 +189,22 @@ def listed(  # noqa: PLR0917 (a template names them in this order)
 ) -> SafeString:
     """A part of a figure's calls, with a link to them. Since when it is measured is shown at the figure itself."""
     if calls is None:
-        return _NIL
+        return NIL
     if not calls:
-        return _ZERO
+        return ZERO
     href = calls_url(context, key, of_cell._replace(value=calls), row, filters)
-    return _link(href, key, calls) if href else format_html("{}", shown(calls, "count"))
+    return linked_count(href, key, calls) if href else format_html("{}", shown(calls, "count"))
 
 
 @register.simple_tag(takes_context=True)
 def at_once(context: template.Context, peak: Peak, number: DestinationNumber) -> SafeString:
     """The peak of simultaneous calls of a bucket, with a link to these calls."""
     if not peak.calls or not peak.at:
-        return _ZERO
+        return ZERO
     if not context["page"].lists_calls:
         return format_html("{}", shown(peak.calls, "count"))
     filters = urlencode({"number": number.e164, "at_once": peak.at.isoformat()})
-    return _link(f"{_list_of_calls()}?{filters}", "at_once", peak.calls)
-
-
-@register.simple_tag
-def headings(place: str, keys: Sequence[str]) -> SafeString:
-    """The column headings of figures, each with its definition; `place` makes ids unique."""
-    written = (term(place, key) for key in keys)
-    return SafeString("".join(f'<th scope="col" class="num">{heading}</th>' for heading in written))  # terms are safe
-
-
-@register.simple_tag(takes_context=True)
-def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], place: str) -> SafeString:
-    """The table cells of a row's figures."""
-    return SafeString("".join([f'<td class="num">{_cell_of_row(context, key, row, place)}</td>' for key in keys]))
-
-
-# The columns of the table of numbers: figure, and the class that hides it in narrow windows.
-_OF_NUMBERS = (
-    ("offered", ""),
-    ("answered", " hide-phone"),
-    ("lost", ""),
-    ("short", " hide-narrow"),
-    ("served_in_plan", " hide-narrow"),
-    ("in_progress", " hide-narrow"),
-    ("service_level", " hide-phone"),
-    ("time_to_answer", " hide-phone"),
-    ("talk", " hide-phone"),
-)
-
-
-@register.simple_tag(takes_context=True)
-def cells_of_number(context: template.Context, row: Row, place: str) -> SafeString:
-    """The cells of a row in the table of numbers, or of its sum."""
-    written = []
-    for key, hidden in _OF_NUMBERS:
-        if key == "in_progress":
-            text = str(open_or_unknown(context, row, place))
-        else:
-            text = _cell_of_row(context, key, row, place)
-        if key == "answered":
-            text += f" {share_of(row, key)}"
-        elif key == "service_level" and row.number is not None and row[key].value is not None:
-            text += _limit(get_language(), row.number.service_level_s)
-        written.append(f'<td class="num{hidden}">{text}</td>')
-    return SafeString("".join(written))  # cells are safe
-
-
-@lru_cache(maxsize=256)
-def _limit(_language: str | None, service_level_s: int) -> str:
-    """Return the limit of a number's service level. Cached, because most numbers have the same."""
-    words = _("in %(limit)s s") % {"limit": localize(service_level_s)}
-    return format_html('<span class="second-line">{}</span>', words)
-
-
-@register.simple_tag(takes_context=True)
-def sum_cells(context: template.Context, sums: dict[str, Cell], keys: Sequence[str], place: str) -> SafeString:
-    """The cells of figures summed over the same days of the weeks before."""
-    written = (_sum_cell(context, key, sums[key], place) for key in keys)
-    return SafeString("".join(f'<td class="num">{text}</td>' for text in written))  # cells are safe
-
-
-def _sum_cell(context: template.Context, key: str, figure_cell: Cell, place: str) -> SafeString:
-    """Return one of these cells; a count links to the calls of all these days."""
-    kind = FIGURES[key].kind
-    if not figure_cell.is_measured or not figure_cell.value:
-        return cell(context, key, figure_cell, None, kind, place)
-    page = context["page"]
-    if key not in _WANTED or not page.lists_calls:
-        return shown(figure_cell.value, kind)
-    period: Period = page.period
-    filters = [("from", period.first), ("to", period.last), ("number", page.number.e164)]
-    if period.opening != Opening.ALL:
-        filters.append(("opening", period.opening.value))
-    if any(not row[key].is_measured or row[key].since for row in page.weeks):
-        filters.append(("measured", key))
-    href = f"{_list_of_calls()}?{urlencode([*filters, ('weeks', len(page.weeks))])}&{_WANTED[key]}"
-    return _link(href, key, int(figure_cell.value))
-
-
-@register.simple_tag(takes_context=True)
-def charted_cells(context: template.Context, row: Row, series: Sequence[tuple[str, object]], place: str) -> SafeString:
-    """The counts of a row as `cells`, each with the plain number for the chart. `series` are keys and labels."""
-    # Cells are safe, and so are numbers.
-    return SafeString(
-        "".join(
-            f'<td class="num" data-v="{plain(row[key].value)}">{_cell_of_row(context, key, row, place)}</td>'
-            for key, _label in series
-        )
-    )
+    return linked_count(f"{list_of_calls()}?{filters}", "at_once", peak.calls)
 
 
 @register.simple_tag(takes_context=True)

@@ -46,9 +46,13 @@ def shown(value: Any, kind: str) -> SafeString:
         return SafeString(f"{round(value * 100)} %")
     if kind == "seconds":
         return SafeString(clock(value))
-    # The result of Django's localize, which takes many times as long.
+    return SafeString(grouped(value, get_format("THOUSAND_SEPARATOR")))
+
+
+def grouped(value: Any, separator: str) -> str:
+    """Return a count with its thousands separated: the result of Django's localize, which takes many times as long."""
     text = f"{value:,}"
-    return SafeString(text.replace(",", get_format("THOUSAND_SEPARATOR")) if "," in text else text)
+    return text.replace(",", separator) if "," in text else text
 
 
 @register.filter

@@ -15,11 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
-from calls.models import RequestType
+from calls.models import DestinationNumber
 from reports import periods
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import HEADLINE
+from reports.figures.definitions import HEADLINE, TABLE_OF_NUMBERS
 from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Opening, Period
@@ -40,6 +40,8 @@ from reports.views.shared import (
 )
 
 MOST_ATTENTION = 4
+# The figures of single numbers: those of the table, and those that are compared.
+_OF_NUMBERS = tuple(dict.fromkeys([*TABLE_OF_NUMBERS, "end_unknown", *HEADLINE]))
 
 
 @require_safe
@@ -95,7 +97,7 @@ class OverviewPage(ReportPage):
 def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
     """Build the overview; `everything` covers all numbers that the user may see."""
     coverage = everything.only(*form.numbers)
-    totals, rows = counts.together_and_by_number(coverage, form.period)
+    totals, rows = counts.together_and_by_number(coverage, form.period, keys_of_numbers=_OF_NUMBERS)
     compared = compared_with(form, coverage, rows, HEADLINE)
     # Presets end yesterday, so today is shown beside them.
     is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
@@ -114,7 +116,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         today=comparison.so_far(coverage, timezone.now(), form.opening) if is_live else None,
         numbers=sorted(rows, key=_most_lost_first),
         sparks=counts.offered_by_day(coverage, _four_weeks(form.opening)),
-        left_out=_left_out(rows),
+        left_out=_left_out(coverage, rows, form.period),
     )
 
 
@@ -130,8 +132,7 @@ def _attention(everything: Coverage, question: str) -> list[Attention]:
     Links carry `question`, except those of a service level, which have its own days."""
     address = session_filter.carry(reverse("coverage"), question)
     silent = post_arrivals.silent(everything.numbers, timezone.now())
-    arrivals = post_arrivals.of_numbers(everything.numbers).values()
-    lacking = [arrival for rows in arrivals for arrival in rows if arrival.needs_somebody]
+    lacking = post_arrivals.needing_somebody(everything.numbers)
     found: list[Silence | Below | Arrival] = [*silent, *service_level.below(everything), *lacking]
     shown = [_attention_to(one, address) for one in found[:MOST_ATTENTION]]
     more = len(found) - len(shown)
@@ -149,18 +150,20 @@ def _attention_to(found: Silence | Below | Arrival, address: str) -> Attention:
     return Attention(found.says, href, found.advice if isinstance(found, Arrival) else "")
 
 
-def _left_out(rows: list[Row]) -> list[str]:
+def _left_out(coverage: Coverage, rows: list[Row], period: Period) -> list[str]:
     return [
         gettext("%(number)s (missing: %(posts)s)") % {"number": row.number.name, "posts": ", ".join(posts)}
         for row in rows
-        if row.offered and row.number and (posts := _missing_posts(row))
+        if row.offered and row.number and (posts := _missing_posts(coverage, row.number, period))
     ]
 
 
-def _missing_posts(row: Row) -> list[str]:
-    """Return the labels of the posts without which figures of a row are not measured."""
-    missing = dict.fromkeys(post for cell in row.cells.values() if cell.not_measured for post in cell.missing)
-    return [str(RequestType(post).label) for post in missing]
+def _missing_posts(coverage: Coverage, number: DestinationNumber, period: Period) -> list[str]:
+    """Return the labels of the posts without which figures of a number are not measured in a period."""
+    shown, end = coverage.shown(number), period.end
+    lacking = [key for key in counts.OF_PAGES if (moment := shown[key]) is not None and moment >= end]
+    missing = dict.fromkeys(post for key in lacking for post in coverage.missing(number, key, end))
+    return [str(post.label) for post in missing]
 
 
 def _most_lost_first(row: Row) -> tuple[float, int, str]:

@@ -138,6 +138,11 @@ class WhenPage(PeriodPage):
         """Whether intervals before the first call and after the last are left out."""
         return self.grain not in periods.OF_DAYS
 
+    @property
+    def shows_clock(self) -> bool:
+        """Whether the time of day names an interval."""
+        return self.folded and self.is_one_day
+
     @cached_property
     def counts(self) -> list[str]:
         """The figures of intervals that are counts."""
@@ -156,12 +161,12 @@ def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
     """Build the page; `shown` is the figure on its map."""
     grain = form.by or Grain.HALF_HOUR
     coverage = Coverage.read(form.numbers)
-    totals = counts.totals(coverage, form.period)
-    week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
     # For longer periods, intervals within a day are listed for one day only.
     of_day = grain not in periods.OF_DAYS and form.period.length > 1
     listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
-    intervals = counts.by_bucket(coverage, listed, grain)
+    of_listed, intervals = counts.together_and_by_bucket(coverage, listed, grain)
+    totals = counts.totals(coverage, form.period) if of_day else of_listed
+    week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
     return WhenPage(
         zone=settings.TIME_ZONE,
         form=form,
@@ -173,7 +178,7 @@ def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
         map=_map(week, shown, form, totals),
         grain=grain,
         listed=listed,
-        sum=counts.totals(coverage, listed) if of_day else totals,
+        sum=of_listed,
         intervals=_without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
     )
 

@@ -240,7 +240,11 @@ def copied(last: Any) -> tuple[float, int]:
         [embedded.find_binaries().path("psql"), "--no-psqlrc", "--quiet", config["NAME"]],
         env=os.environ
         | {"PGHOST": config["HOST"], "PGPORT": str(config["PORT"]), "PGUSER": config["USER"]}
-        | {"PGPASSWORD": config["PASSWORD"], "PGTZ": settings.TIME_ZONE, "PGOPTIONS": "-c jit=off"},
+        | {
+            "PGPASSWORD": config["PASSWORD"],
+            "PGTZ": settings.TIME_ZONE,
+            "PGOPTIONS": "-c jit=off -c max_parallel_workers_per_gather=0",
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

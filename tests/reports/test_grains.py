@@ -308,6 +308,19 @@ def test_a_last_day_that_is_cut_off_is_in_the_last_bucket(numbers, hour):
     assert by_day[-1] > 0
 
 
+@pytest.mark.parametrize("until", [at(2, 17, 9), at(2, 17, 18), at(4, 30, 18), None])
+def test_calls_that_a_figure_does_not_cover_are_those_of_its_hours(numbers, until):
+    coverage, last = Coverage.read(numbers), periods.day_of(until) if until else date(2026, 4, 28)
+    period = Period(date(2026, 2, 3), last, until=until)
+    together = counts.in_buckets(coverage, period, [periods.whole(period)])[0].counted
+    by_hour = [row.counted for row in counts.by_bucket(coverage, period, Grain.HOUR)]
+
+    assert {key: figure.hidden for key, figure in together.items()} == {
+        key: sum(hour[key].hidden for hour in by_hour if key in hour) for key in together
+    }
+    assert together["answered"].hidden
+
+
 def test_separate_periods_are_read_like_each_alone(numbers):
     spans = [
         Period(date(2026, 2, 10), date(2026, 2, 12)),

@@ -10,7 +10,7 @@ from reports.counting.measured import ALWAYS, NEVER
 from reports.counting.outcomes import Outcome
 from reports.figures.cells import CellState
 from reports.figures.coverage import Coverage
-from reports.periods import Grain, Period
+from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
@@ -290,6 +290,19 @@ def test_a_figure_that_begins_with_the_day_covers_the_whole_day():
     cell = counts.totals([number], TODAY)["answered"]
 
     assert (cell.value, cell.since) == (2, None)
+
+
+def test_calls_before_a_figure_begins_are_known_also_between_midnight_and_midnight_in_utc():
+    number, midnight = make_number(), day_start(DAY)
+    call(number, "lost", midnight + timedelta(minutes=5), S=0, E=30)
+    call(number, "answered", midnight + timedelta(minutes=35), S=0, F=2, A=12, E=112)
+    rollups.recount_changed()
+
+    [before, day, after] = counts.by_bucket([number], Period(DAY - timedelta(1), DAY + timedelta(1)), Grain.DAY)
+
+    assert (day["answered"].value, day["answered"].hidden) == (1, 1)
+    assert day["answered"].since == midnight + timedelta(minutes=30)
+    assert (before["answered"].hidden, after["answered"].hidden) == (0, 0)
 
 
 def test_a_figure_that_begins_on_a_day_whose_clock_changes_covers_what_follows():
