@@ -1,6 +1,6 @@
-"""The rights of a person for numbers, as pages ask for them many times: read by one query, then a lookup.
+"""The rights of a person for numbers: read by one query for each request, then looked up.
 
-Where calls or numbers are read, `visible_to` of the querysets limits them; both rest on NumberAccess."""
+Where calls or numbers are read, `visible_to` of the querysets limits them by these rights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from calls.models import DestinationNumber, NumberAccess, Right
+from django.apps import apps
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Right(TextChoices):
+    """What a person may see of a number. Except for figures, the value is the name of a field of NumberAccess."""
+
+    FIGURES = "figures", _("Figures")
+    CALLS = "calls", _("Single calls")
+    CALLERS = "callers", _("Whole caller numbers")
+    PEOPLE = "people", _("Destinations and figures of single people")
+    EXPORT = "export", _("Downloads of single calls")
+
 
 _EVERY_RIGHT = frozenset(Right)
 _NO_RIGHT: frozenset[Right] = frozenset()
@@ -17,6 +30,8 @@ _FURTHER = [right for right in Right if right != Right.FIGURES]
 # Rows are read as tuples: somebody may have one for each of hundreds of numbers, and every page reads them.
 _COLUMNS = ("destination_number", *(right.value for right in _FURTHER))
 _Row = tuple[Any, ...]
+# The attribute of a user in which their rights are kept.
+_KEPT = "_rights_for_numbers"
 
 
 @cache
@@ -25,9 +40,13 @@ def _granted(*ticked: bool) -> frozenset[Right]:
     return frozenset({Right.FIGURES, *(right for right, is_ticked in zip(_FURTHER, ticked, strict=True) if is_ticked)})
 
 
+def _rows() -> Any:
+    return apps.get_model("calls", "NumberAccess").objects  # the modules of models import this one
+
+
 @dataclass(frozen=True)
 class Rights:
-    """What one person may see on the day it was read. Read it anew for each request or job."""
+    """What one person may see on the day it was read."""
 
     # Rights for all numbers, including those that are added later.
     for_all: frozenset[Right] = _NO_RIGHT
@@ -36,17 +55,30 @@ class Rights:
 
     @classmethod
     def of(cls, user: Any) -> Rights:
-        """Return the rights of a user; none if the user is not active or not signed in."""
-        if user.is_active and user.is_superuser:
+        """Return the rights of a user; none if the user is not active or not signed in.
+
+        They are read once and kept on the user object, as Django keeps permissions. Each request and job has its own
+        object; to read changed rights within one, fetch the user again."""
+        kept: Rights | None = getattr(user, _KEPT, None)
+        if kept is None:
+            kept = cls._read(user)
+            setattr(user, _KEPT, kept)
+        return kept
+
+    @classmethod
+    def _read(cls, user: Any) -> Rights:
+        if not user.is_active:
+            return cls()
+        if user.is_superuser:
             return cls(_EVERY_RIGHT)
-        return cls._granted_by(NumberAccess.objects.of(user).values_list(*_COLUMNS))
+        return cls._granted_by(_rows().of(user).values_list(*_COLUMNS))
 
     @classmethod
     def of_each(cls, users: Iterable[Any]) -> dict[int, Rights]:
         """Return the rights of many users by their id, with one query."""
         users = list(users)
         rows: dict[int, list[_Row]] = {user.pk: [] for user in users}
-        for pk, *row in NumberAccess.objects.in_force().filter(user__in=users).values_list("user", *_COLUMNS):
+        for pk, *row in _rows().in_force().filter(user__in=users).values_list("user", *_COLUMNS):
             rows[pk].append(tuple(row))
         return {
             user.pk: cls(_EVERY_RIGHT) if user.is_superuser else cls._granted_by(rows[user.pk])
@@ -59,13 +91,13 @@ class Rights:
         by_number = {number: _granted(*ticked) for number, *ticked in rows}
         return cls(by_number.pop(None, _NO_RIGHT), by_number)
 
-    def may(self, what: str, number: DestinationNumber | int) -> bool:
-        """Return whether the person has a right (`Right`) for a number."""
+    def may(self, what: str, number: Any) -> bool:
+        """Return whether the person has a right (`Right`) for a DestinationNumber or the id of one."""
         right = Right(what)
         pk = number if isinstance(number, int) else number.pk
         return right in self.for_all or right in self.by_number.get(pk, _NO_RIGHT)
 
-    def may_each(self, what: str, numbers: Iterable[DestinationNumber]) -> bool:
+    def may_each(self, what: str, numbers: Iterable[Any]) -> bool:
         """Return whether the person has a right for each of these numbers."""
         return all(self.may(what, number) for number in numbers)
 

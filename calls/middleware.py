@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.response import Response
 
 from accounts.addresses import scheme_of
+from calls.health import healthz
 from calls.ingest import metrics
 from calls.monitoring_access import for_machines
-from calls.views import healthz, receive_post
+from calls.views import receive_post
 
 
 def _answer_post(request: HttpRequest) -> HttpResponse:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from django.apps import apps
 from django.db import connections, models
-from django.db.models import Exists, Q
+from django.db.models import Q
 from django.db.models.functions import Reverse
 from django.utils import timezone
 
 from calls import keys, phones, search_keys
+from calls.access import Rights
 from calls.quarter_hours import quarter_hour_sql
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # Fewer digits, without an area code, are the end of too many numbers.
 FEWEST_DIGITS_OF_AN_END = 6
-# The rights that a row of access may lack; every row shows figures.
-FURTHER_RIGHTS = ("calls", "callers", "people", "export")
 
 
 class SearchKeyQuerySet(models.QuerySet):
@@ -79,28 +77,14 @@ class NumberAccessQuerySet(models.QuerySet):
         """Keep the rows whose last day, in the zone of the reports, is not over."""
         return self.filter(Q(until=None) | Q(until__gte=timezone.localdate()))
 
-    def granting(self, what: str) -> NumberAccessQuerySet:
-        """Keep the rows that grant a right (`Right`). Raise ValueError if there is no such right."""
-        if what == "figures":
-            return self
-        if what not in FURTHER_RIGHTS:
-            raise ValueError(f"{what} is not a right.")
-        return self.filter(**{str(what): True})
-
 
 class DestinationNumberQuerySet(SearchKeyQuerySet):
     def visible_to(self, user: Any, what: str = "figures") -> DestinationNumberQuerySet:
         """Keep the numbers for which this user has a right (`Right`) today. Active superusers have every right.
 
         Raise ValueError if there is no such right."""
-        access: Any = apps.get_model("calls", "NumberAccess")  # models import this module
-        granting = access.objects.of(user).granting(what)
-        if user.is_active and user.is_superuser:
-            return self
-        # Two subqueries that do not depend on the row: each is read once, however many numbers there are.
-        of_all = granting.filter(destination_number=None)
-        of_each = granting.exclude(destination_number=None)
-        return self.filter(Q(Exists(of_all)) | Q(pk__in=of_each.values("destination_number")))
+        numbers = Rights.of(user).numbers(what)
+        return self if numbers is None else self.filter(pk__in=numbers)
 
     def schedules(self) -> dict[int, Schedule]:
         """Return the schedules of numbers with opening hours, by number id; numbers with the same hours share one."""
@@ -131,11 +115,8 @@ class AccessKeyQuerySet(models.QuerySet):
 class CallQuerySet(models.QuerySet):
     def visible_to(self, user: Any, what: str = "calls") -> CallQuerySet:
         """Keep the calls of the numbers for which this user has a right (`Right`) today."""
-        numbers: Any = apps.get_model("calls", "DestinationNumber")
-        visible = numbers.objects.order_by().visible_to(user, what)
-        if user.is_active and user.is_superuser:
-            return self  # without asking for the number of each call
-        return self.filter(destination_number__in=visible)
+        numbers = Rights.of(user).numbers(what)
+        return self if numbers is None else self.filter(destination_number__in=numbers)
 
     def with_caller_reversed(self) -> CallQuerySet:
         """Add `caller_reversed` for filters: the caller's number in reverse order, as it is indexed."""
@@ -180,8 +161,11 @@ class ChangedQuarterHourQuerySet(models.QuerySet):
 class RefusedPostQuerySet(models.QuerySet):
     def visible_to(self, user: Any) -> RefusedPostQuerySet:
         """Keep the posts for numbers whose figures this user sees, and those for no number that is known here."""
+        visible = Rights.of(user).numbers("figures")
+        if visible is None:
+            return self
         numbers: Any = self.model._meta.apps.get_model("calls", "DestinationNumber").objects.order_by()
-        hidden = numbers.exclude(pk__in=numbers.visible_to(user).values("pk"))
+        hidden = numbers.exclude(pk__in=visible)
         return self.exclude(destination_number__in=hidden.values("e164"))
 
     def waiting(self) -> RefusedPostQuerySet:

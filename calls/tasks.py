@@ -2,12 +2,12 @@
 
 from celery import shared_task
 
-from calls.ingest import refused_posts, writer
+from calls.ingest import refused_posts, silent_calls, writer
 
 
 @shared_task(ignore_result=True)
 def close_silent_calls() -> None:
-    writer.close_silent_calls()
+    silent_calls.close_silent_calls()
 
 
 @shared_task(ignore_result=True)

@@ -1,7 +1,8 @@
 from django.conf import settings
 from django.urls import path, re_path
 
-from calls.views import healthz, receive_post
+from calls.health import healthz
+from calls.views import receive_post
 
 urlpatterns = [
     # With and without a slash, so that no post is answered with a redirect.

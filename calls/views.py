@@ -1,4 +1,4 @@
-"""The post endpoint and the health check. docs/posts.md specifies the answers."""
+"""The post endpoint. docs/posts.md specifies its answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
@@ -21,8 +21,6 @@ from calls import posts
 from calls.ingest import intake, post_log
 from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import FOREIGN, Sender
-from calls.ingest.spool import SpoolError
-from calls.monitoring_access import may_watch
 
 logger = logging.getLogger(__name__)
 
@@ -116,35 +114,6 @@ def take(request: HttpRequest, sender: Sender, received_at: datetime) -> tuple[H
         )
     is_forbidden = refused.status == status.HTTP_403_FORBIDDEN
     return refuse("forbidden" if is_forbidden else refused.code, refused.status), refused
-
-
-def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if the database or the spool can store posts, else 503; with details if the client may watch."""
-    answer = health()
-    content = answer if may_watch(request.META) else {"status": answer["status"]}
-    return JsonResponse(content, status=200 if answer["status"] == "ok" else 503)
-
-
-def health() -> dict[str, object]:
-    """Return whether database and spool can store posts, and what waits in the spool."""
-    answer: dict[str, object] = {
-        "status": "ok",
-        "database": "ok" if intake.get_intake().has_database() else "away",
-        "spool": "ok",
-    }
-    try:
-        held = intake.held_in_spool()
-        answer |= {"spooled": held.waiting, "oldest_spooled_s": round(held.oldest_s), "set_aside": held.set_aside}
-        if held.oldest_s > intake.OLD_S:
-            answer["spool"] = f"posts have waited for more than {intake.OLD_S:.0f} s"
-        if answer["database"] == "away":
-            intake.prove_spool()
-    except SpoolError as error:
-        logger.error("the spool cannot keep posts: %s", error)
-        answer["spool"] = "cannot keep posts"
-        if answer["database"] == "away":
-            answer["status"] = "unavailable"
-    return answer
 
 
 def refuse(code: str, status_code: int, **headers: str) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded, mail
+from config import embedded, mail_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
@@ -234,7 +234,7 @@ if FILES_MOST_MB < 1 or FILES_LEAST_FREE_MB < 0:
 # --- Mail: alerts to those who may see a number -------------------------------------------------
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
-_mail = mail.read(env.str("EMAIL_URL", default=""), DEFAULT_FROM_EMAIL)
+_mail = mail_settings.read(env.str("EMAIL_URL", default=""), DEFAULT_FROM_EMAIL)
 vars().update(_mail.settings)  # EMAIL_BACKEND, EMAIL_HOST, …; Django's error pages hide the password among them
 EMAIL_TIMEOUT = 10  # seconds for each step
 SENDS_MAIL = _mail.sends

@@ -123,7 +123,7 @@ def busy(request: HttpRequest, why: str) -> HttpResponse:
     """Return the page for too many pages or downloads at once; `why` is the value of a ShareRefusal."""
     REFUSED.labels(why).inc()
     what = "pages" if why == "pages" else "downloads"
-    _say(what, f"{what} are refused: as many are under way as may hold a thread ({why})")
+    _say(what, f"{what} are refused: their share of the threads is in use ({why})")
     if why == "pages":
         heading = gettext("The server is busy")
         words = gettext("Too many pages are being loaded. Incoming calls are recorded first.")

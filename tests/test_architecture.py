@@ -20,9 +20,9 @@ LAYERS = {
     ],
     "calls": [
         {"urls", "middleware"},
-        {"views", "tasks", "admin", "management", "apps", "templatetags"},
+        {"views", "health", "tasks", "admin", "management", "apps", "templatetags"},
         {"notices"},
-        {"simulator", "access", "access_keys", "search", "rereading", "masking"},
+        {"simulator", "access_keys", "search", "rereading", "masking"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},
         {"ingest.refused_posts"},
@@ -35,6 +35,7 @@ LAYERS = {
         {"models.changed_quarter_hours", "models.base", "models.refused_posts", "models.senders"},
         {"querysets"},
         {
+            "access",
             "keys",
             "phones",
             "monitoring_access",
@@ -46,6 +47,7 @@ LAYERS = {
             "ingest.group_commit",
             "ingest.rate_limit",
             "ingest.metrics",
+            "ingest.silent_calls",
         },
     ],
     "reports": [

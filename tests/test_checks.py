@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.core import checks as django_checks
 from django.db import connection
 
-from config import checks, mail
+from config import checks, mail_settings
 from config.embedded import Server
 
 PRODUCTION = {
@@ -225,7 +225,7 @@ def test_a_broker_that_does_not_answer_is_reported(settings):
     ],
 )
 def test_mail_that_cannot_be_sent_is_reported_without_its_password(settings, url, sender, check_id):
-    read = mail.read(url, sender)
+    read = mail_settings.read(url, sender)
     settings.WRONG_FOR_MAIL = read.wrong
 
     messages = checks.mail()
@@ -236,7 +236,7 @@ def test_mail_that_cannot_be_sent_is_reported_without_its_password(settings, url
 
 
 def test_the_settings_for_mail_follow_from_email_url():
-    read = mail.read("smtp+tls://calls%40example.com:pass%2Fword@mail.example.com", "calltally@example.com")
+    read = mail_settings.read("smtp+tls://calls%40example.com:pass%2Fword@mail.example.com", "calltally@example.com")
 
     assert read.settings == {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",

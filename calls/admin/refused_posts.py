@@ -252,14 +252,14 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            path("<int:pk>/mend/", self.admin_site.admin_view(self.mend_view), name="calls_refusedpost_mend"),
+            path("<int:pk>/mend/", self.admin_site.admin_view(self.fix_view), name="calls_refusedpost_fix"),
             *super().get_urls(),
         ]
 
-    def has_mend_permission(self, request: HttpRequest) -> bool:
+    def has_fix_permission(self, request: HttpRequest) -> bool:
         return may_issue_keys(request)
 
-    @admin.action(description=_("Process again"), permissions=["mend"])
+    @admin.action(description=_("Process again"), permissions=["fix"])
     def replay(self, request: HttpRequest, queryset: QuerySet) -> None:
         self._replay(request, queryset)
 
@@ -293,11 +293,11 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             context["advice"] = advice_on(post)
             context["meant"] = numbers_meant_by(post, request.user)
         if may_issue_keys(request):
-            context["mend"] = label_of_fix(post) if may_fix(request, post) else None
+            context["fix"] = label_of_fix(post) if may_fix(request, post) else None
             context["counts"] = [(number.pk, count_for(number)) for number in context.get("meant", [])]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def mend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def fix_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask for confirmation, apply the fix, and replay all posts that waited for it."""
         if not (may_issue_keys(request) and self.has_view_or_change_permission(request)):
             raise PermissionDenied
@@ -344,4 +344,4 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             "errors": errors,
             "back": back,
         }
-        return TemplateResponse(request, "admin/calls/refusedpost/mend.html", context)
+        return TemplateResponse(request, "admin/calls/refusedpost/fix.html", context)

@@ -209,27 +209,6 @@ FROM calls_call CROSS JOIN LATERAL (VALUES (first_post_at), (moved_from)) AS mom
 WHERE id = ANY(%(ids)s) AND moment IS NOT NULL
 """
 
-# Marks calls that have fallen silent and logs their quarter-hours, in one statement. It skips locked rows, so it cannot
-# deadlock: a call that a post is being written to is not silent, and if a number's limit is being changed, the next run
-# applies the new one.
-CLOSE_SILENT_CALLS = f"""
-WITH quiet AS MATERIALIZED (
-  SELECT call.id FROM calls_call AS call
-  JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
-  WHERE call.ended_at IS NULL AND call.silent_at IS NULL
-    AND call.last_post_at < now() - make_interval(hours => number.silent_after_h)
-  FOR NO KEY UPDATE OF call SKIP LOCKED FOR SHARE OF number SKIP LOCKED
-), fallen AS (
-  UPDATE calls_call AS call SET silent_at = now() FROM quiet WHERE call.id = quiet.id
-  RETURNING call.destination_number_id, call.first_post_at
-), logged AS (
-  INSERT INTO calls_changedquarterhour (destination_number_id, quarter_hour)
-  SELECT DISTINCT destination_number_id, {quarter_hour_sql("first_post_at")}
-  FROM fallen
-)
-SELECT count(*) FROM fallen
-"""
-
 
 def write(connection: psycopg.Connection, posts: Sequence[CallPost]) -> set[str]:
     """Write posts, committed when this returns; return the ingest ids of accepted posts, as text.
@@ -280,13 +259,6 @@ def reunite_calls() -> int:
                 cursor.execute("DELETE FROM calls_call WHERE id = %(weak_id)s", ids)
                 joined += 1
     return joined
-
-
-def close_silent_calls() -> int:
-    """Mark calls that have fallen silent and log their quarter-hours; return how many."""
-    with django_connection.cursor() as cursor:
-        cursor.execute(CLOSE_SILENT_CALLS)
-        return int(cursor.fetchone()[0])
 
 
 class Writer:

@@ -1,6 +1,7 @@
 """The models of calls. Import them from this package, not from its modules; migrations refer to its validators."""
 
-from calls.models.access import NumberAccess, Right
+from calls.access import Right
+from calls.models.access import NumberAccess
 from calls.models.access_keys import AccessKey
 from calls.models.base import BOXES, RequestType
 from calls.models.calls import Call, CallEvent

@@ -10,17 +10,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls import querysets
+from calls.access import Right
 from calls.models.numbers import DestinationNumber
-
-
-class Right(models.TextChoices):
-    """What a person may see of a number. Except for figures, the value is the name of a field of NumberAccess."""
-
-    FIGURES = "figures", _("Figures")
-    CALLS = "calls", _("Single calls")
-    CALLERS = "callers", _("Whole caller numbers")
-    PEOPLE = "people", _("Destinations and figures of single people")
-    EXPORT = "export", _("Downloads of single calls")
 
 
 class NumberAccess(models.Model):

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from calls import keys, posts
-from calls.ingest import writer
+from calls.ingest import silent_calls, writer
 from calls.models import AccessKey, DestinationNumber
 from calls.posts import CallPost
 from calls.simulator import profiles, scenarios
@@ -136,7 +136,7 @@ def write(
         while pending:
             done = _settled(done, *pending.popleft())
             yield done
-    writer.close_silent_calls()
+    silent_calls.close_silent_calls()
 
 
 def _settled(done: Progress, calls: int, sent: int, future: Future[set[str]]) -> Progress:

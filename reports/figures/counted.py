@@ -60,7 +60,7 @@ def of_bucket(
     """Return the sums of each figure in a bucket that ends at `end`, and the calls it does not cover.
 
     `of_numbers` are the offered calls of single numbers, by id; rows in which every figure that applies is measured may
-    be left out. `shown` says for each number since when each figure is shown (Coverage.shown)."""
+    be left out. `shown` is Coverage.shown_by_number."""
     # For each figure, the rows in which it is not measured: number, since when it is measured, calls.
     not_covered: dict[str, list[tuple[int, datetime, int]]] = {}
     for number_id, of_number in of_numbers:

@@ -104,6 +104,11 @@ class Coverage:
             self._shown[number.id] = shown if forwards else shown | dict.fromkeys(_OF_FORWARDS)
         return self._shown[number.id]
 
+    @cached_property
+    def shown_by_number(self) -> dict[int, dict[str, datetime | None]]:
+        """Since when each figure is shown (`shown`), by id of the number."""
+        return {number.id: self.shown(number) for number in self.numbers}
+
     def missing(self, number: DestinationNumber, key: str, before: datetime = NEVER) -> tuple[RequestType, ...]:
         """Return the posts that a figure depends on and that had not begun to arrive by `before`."""
         return tuple(post for post in FIGURES[key].rests_on if self.arrives_from(number, post) >= before)

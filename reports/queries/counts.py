@@ -62,11 +62,8 @@ def together_and_by_bucket(
     """Return the figures of a whole period and those of its buckets, as `by_bucket` does, from the same sums."""
     coverage, whole, buckets = Coverage.read(numbers), periods.whole(period), periods.buckets(period, grain)
     groups, not_covered = _read(coverage, period, periods.edges_of(buckets), keys)
-    shown = {number.id: coverage.shown(number) for number in coverage}
-    of_numbers: dict[int, list[ByMeasured]] = {}
-    for (_place, number_id), of_number in not_covered.items():
-        of_numbers.setdefault(number_id, []).append(of_number)
-    by_number = [(number_id, merged(found)) for number_id, found in of_numbers.items()]
+    by_number = [(number_id, of_number) for (_place, number_id), of_number in not_covered.items()]
+    shown = coverage.shown_by_number
     together = of_bucket(keys, merged(groups.values()), by_number, shown, whole.end) if groups else {}
     cells = Cells(coverage)
     rows = zip(_by_bucket(coverage, buckets, keys, groups, not_covered), buckets, strict=True)
@@ -115,7 +112,7 @@ def _by_bucket(
     groups: sums.Sums,
     not_covered: sums.Sums,
 ) -> list[dict[str, Counted]]:
-    shown = {number.id: coverage.shown(number) for number in coverage}
+    shown = coverage.shown_by_number
     of_numbers: dict[int, list[tuple[int, ByMeasured]]] = {}
     for (place, number_id), of_number in not_covered.items():
         of_numbers.setdefault(place, []).append((number_id, of_number))
@@ -137,8 +134,7 @@ def together_and_by_number(
 
     The rows of numbers have the figures `keys_of_numbers`, which are some of `keys`."""
     coverage = Coverage.read(numbers)
-    bucket = periods.whole(period)
-    shown = {number.id: coverage.shown(number) for number in coverage}
+    bucket, shown = periods.whole(period), coverage.shown_by_number
     edges = [bucket.start, bucket.end]
     by_number_id = sums.read(COUNTS, coverage, period, edges, by=("destination_number_id",), keys=keys)
     groups = [(number_id, of_number) for (number_id,), of_number in by_number_id.items()]

@@ -42,19 +42,22 @@ class Rows:
 
 @dataclass(frozen=True)
 class Where:
-    """An SQL condition, with its parameters, for rows of counts. `{time}` is their month, day or quarter-hour.
+    """An SQL condition, with its parameters, for rows of counts, and the time of the last row; None for no limit.
 
-    `{until}` is the parameter for the last of them, `until_day` or `until`. Then `takes_off` must be False: rows
-    that would be subtracted again may be later than the last, and what they are part of earlier."""
+    With a limit, no rows are subtracted: they may be later than the last, and the rows they are part of earlier."""
 
     sql: str
     parameters: Mapping[str, Any]
-    takes_off: bool = True
+    until: datetime | None = None
+
+    @property
+    def takes_off(self) -> bool:
+        return self.until is None
 
 
 OF_NUMBERS = Where("destination_number_id = ANY(%(ids)s::bigint[])", {})
 # If figures of forwards do not apply to a number, the posts of forwards need not arrive.
-_INCOMPLETE = """destination_number_id = ANY(%(incomplete)s::bigint[]) AND {time} <= {until}
+_INCOMPLETE = """destination_number_id = ANY(%(incomplete)s::bigint[])
     AND (measured & %(without_forwards)s <> %(without_forwards)s
       OR measured & %(every)s <> %(every)s AND destination_number_id <> ALL(%(no_forwards)s::bigint[]))"""
 
@@ -110,14 +113,16 @@ def _rows(
 ) -> Rows:
     is_asked = "" if values["is_open"] is None else " AND is_open = %(is_open)s"
     values |= where.parameters
-    until = values.get("until_day", date.max)
-    read_from = [(run, bucket) for run, bucket in read_from if run.first <= until]
+    if where.until:
+        values |= {"until": where.until, "until_day": periods.day_of(where.until)}
+        read_from = [(run, bucket) for run, bucket in read_from if run.first <= values["until_day"]]
     selects = []
     for n, (run, bucket) in enumerate(read_from):
         in_days = run.grain != Grain.QUARTER_HOUR
         values[f"from_{n}"] = run.first if in_days else run.start
         values[f"to_{n}"] = run.last + periods.DAY if in_days else run.end
-        condition = f"{where.sql} AND {{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{is_asked}"
+        until = f" AND {{time}} <= {'%(until_day)s' if in_days else '%(until)s'}" if where.until else ""
+        condition = f"{where.sql} AND {{time}} >= %(from_{n})s AND {{time}} < %(to_{n})s{until}{is_asked}"
         selects.append(_select(table, run, columns, bucket, condition))
     return Rows("\n  UNION ALL".join(selects), values, any(run.taken_off for run, _bucket_sql in read_from))
 
@@ -151,16 +156,16 @@ def _bucket(run: Run, edges: Sequence[datetime], days: Sequence[date]) -> str:
 
 
 def _select(table: Table, run: Run, columns: Sequence[str], bucket: str, where: str) -> str:
-    name, time, until = {
-        Grain.MONTH: (table.of_months, "month", "%(until_day)s"),
-        Grain.DAY: (table.of_days, "day", "%(until_day)s"),
-        Grain.QUARTER_HOUR: (table.of_quarter_hours, "quarter_hour", "%(until)s"),
+    name, time = {
+        Grain.MONTH: (table.of_months, "month"),
+        Grain.DAY: (table.of_days, "day"),
+        Grain.QUARTER_HOUR: (table.of_quarter_hours, "quarter_hour"),
     }[run.grain]
     kept = ["destination_number_id", "measured", *table.parts]
     kept += [f"-{column} AS {column}" if run.taken_off else column for column in columns]
     return f"""
   SELECT {bucket} AS bucket, {", ".join(kept)} FROM {name}
-  WHERE {where.format(time=time, until=until)}"""
+  WHERE {where.format(time=time)}"""
 
 
 def columns_of(table: Table, keys: Sequence[str]) -> tuple[str, ...]:
@@ -176,7 +181,10 @@ def incomplete(coverage: Coverage, keys: Sequence[str], start: datetime, end: da
     """Return the condition for the rows of a time in which a figure that applies to the number is not measured.
 
     None if there are no such rows: for all numbers these figures are measured from the start on."""
-    latest = {number.id: max(filter(None, map(coverage.shown(number).get, keys)), default=start) for number in coverage}
+    latest = {
+        number_id: max(filter(None, map(shown.get, keys)), default=start)
+        for number_id, shown in coverage.shown_by_number.items()
+    }
     numbers = [number_id for number_id, since in latest.items() if since > start]
     if not numbers:
         return None
@@ -186,18 +194,15 @@ def incomplete(coverage: Coverage, keys: Sequence[str], start: datetime, end: da
         if FIGURES[key].without_forwards:
             without |= FIGURES[key].needs
     no_forwards = [number.id for number in coverage if not coverage.forwards(number)]
-    until = min(end, max(latest.values()))
     return Where(
         _INCOMPLETE,
         {
             "incomplete": numbers,
-            "until": until,
-            "until_day": periods.day_of(until),
             "every": every,
             "without_forwards": without,
             "no_forwards": no_forwards,
         },
-        takes_off=False,
+        until=min(end, max(latest.values())),
     )
 
 

@@ -227,7 +227,7 @@ def charted_row(context: template.Context, row: Row) -> SafeString:
 def map_cell(context: template.Context, one: MapCell, is_sum: bool) -> SafeString:
     """An hour of the week on the map, or a sum of hours."""
     step, is_short = one.step, one.is_short and not is_sum
-    text = f"{escape(one.text)}"
+    text = str(escape(one.text))
     if is_short:
         text += f'<span class="visually-hidden"> {escape(_("too few people"))}</span>'
     title = escape(one.title)

@@ -64,11 +64,6 @@ class Page(Readable):
     number: DestinationNumber | None = None
 
     @property
-    def rights(self) -> Rights | None:
-        """The user's rights, if its filters have read them."""
-        return None
-
-    @property
     def exports_calls(self) -> bool:
         """Whether it offers downloads of single calls: the user may have those of all its numbers."""
         return False
@@ -213,7 +208,7 @@ def page_of(
     question: str = "",
 ) -> HttpResponse:
     """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
-    user, rights = request.user, page.rights or Rights.of(request.user)
+    user, rights = request.user, Rights.of(request.user)
     navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
     context = {
         "page": page,

@@ -3,13 +3,14 @@
 from datetime import date, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.access import Rights
-from calls.models import Call, DestinationNumber, NumberAccess, Right
+from calls.models import Call, DestinationNumber, NumberAccess, RefusedPost, Right
 from tests.factories import give, make_number, make_superuser, make_user, take, take_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +35,9 @@ def user():
 
 
 def seen(user, what):
-    """Return the labels of the numbers that a user sees; all ways to ask must agree."""
+    """Return the labels of the numbers that a user sees now; all ways to ask must agree."""
+    if user.pk:
+        user = type(user).objects.get(pk=user.pk)  # each request has its own, whose rights are read once
     visible = {number.pk: number.label for number in DestinationNumber.objects.visible_to(user, what)}
     rights, every = Rights.of(user), {number.pk for number in DestinationNumber.objects.all()}
     allowed = rights.numbers(what)
@@ -131,12 +134,14 @@ def test_disabled_users_see_nothing_and_what_they_had_when_they_are_enabled(user
     root = make_superuser(is_active=False)
     give(user, None, *Right)
     user.is_active = False
+    user.save()
     for nobody in (user, root, AnonymousUser()):
         assert all(seen(nobody, what) == set() for what in Right)
         assert not NumberAccess.objects.of(nobody).exists()
     assert Rights.of_each([user, root]) == {}
 
     user.is_active = True
+    user.save()
     assert seen(user, "callers") == {"Hotline"}
 
 
@@ -177,25 +182,41 @@ def test_a_right_that_does_not_exist_is_an_error(user, number, what):
             Rights.of(person).may(what, number)
 
 
-def test_each_question_is_one_query(user, number, other, django_assert_num_queries):
+def test_rights_are_read_once(user, number, other, django_assert_num_queries):
     give(user, None, "calls")
     give(user, number, *Right)
     with django_assert_num_queries(1):
-        list(DestinationNumber.objects.visible_to(user, "callers"))
-    with django_assert_num_queries(1):
-        list(Call.objects.visible_to(user))
-    with django_assert_num_queries(1):
         rights = Rights.of(user)
-    root = make_superuser()
-    with django_assert_num_queries(1):
-        Rights.of_each([user, root])
+    with django_assert_num_queries(3):
+        assert list(DestinationNumber.objects.visible_to(user, "callers")) == [number]
+        assert not Call.objects.visible_to(user).exists()
+        assert not RefusedPost.objects.visible_to(user).exists()
     with django_assert_num_queries(0):
+        assert Rights.of(user) is rights
         assert rights.may("people", number)
         assert not rights.may("people", other.pk)
         assert rights.numbers("people") == {number.pk}
         assert rights.numbers("calls") is None
         assert rights.may_each("calls", [number, other])
         assert not rights.may_each("people", [number, other])
+    root = make_superuser()
+    with django_assert_num_queries(1):
+        Rights.of_each([user, root])
+    with django_assert_num_queries(0):
+        Rights.of(root)
+        Rights.of(AnonymousUser())
+
+
+@pytest.mark.parametrize("address", ["/reports/", "/reports/calls/", "/reports/when/", "/admin/calls/call/"])
+def test_a_request_reads_the_rights_once(client, number, address):
+    user = make_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    give(user, number, *Right)
+    client.force_login(user)
+    for _request in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        assert sum("calls_numberaccess" in query["sql"] for query in queries) == 1
 
 
 @pytest.mark.parametrize("what", ["callers", "export"])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls import posts
-from calls.ingest import writer
+from calls.ingest import silent_calls, writer
 from calls.ingest.group_commit import GroupCommit, Submitted
 from calls.models import Call, CallEvent, DestinationNumber
 from reports.counting import rollups
@@ -436,8 +436,8 @@ def test_a_call_without_posts_for_the_limit_falls_silent_and_is_counted_again(nu
     take(number, "CALL_END", now - timedelta(hours=9), call_uuid="ended")
     rollups.recount_changed(wait=True)
 
-    assert writer.close_silent_calls() == 1
-    assert writer.close_silent_calls() == 0
+    assert silent_calls.close_silent_calls() == 1
+    assert silent_calls.close_silent_calls() == 0
     rollups.recount_changed(wait=True)
 
     assert Call.objects.exclude(silent_at=None).get().call_uuid == "old"
@@ -451,19 +451,19 @@ def test_closing_silent_calls_waits_neither_for_posts_nor_for_a_change_of_the_li
     with writer.connect() as other:
         with other.transaction():
             other.execute("UPDATE calls_destinationnumber SET silent_after_h = 6")
-            assert writer.close_silent_calls() == 0
+            assert silent_calls.close_silent_calls() == 0
             other.execute("UPDATE calls_destinationnumber SET silent_after_h = 4")
         with other.transaction():
             other.execute("SELECT FROM calls_call WHERE call_uuid = 'a' FOR UPDATE")
-            assert writer.close_silent_calls() == 1
+            assert silent_calls.close_silent_calls() == 1
 
-    assert writer.close_silent_calls() == 1
+    assert silent_calls.close_silent_calls() == 1
 
 
 def test_a_changed_silence_limit_locks_calls_in_the_order_in_which_posts_do(number):
     for call_uuid in ("b", "a"):
         take(number, "CALL_START", datetime.now(UTC) - timedelta(hours=5), call_uuid=call_uuid)
-    writer.close_silent_calls()
+    silent_calls.close_silent_calls()
     number.silent_after_h = 6
     lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
     with writer.connect() as batch, writer.connect() as watch, ThreadPoolExecutor(1) as pool:

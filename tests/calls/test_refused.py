@@ -272,8 +272,8 @@ def staff(client):
     return client
 
 
-def mend(client, row, **fields):
-    page = reverse("admin:calls_refusedpost_mend", args=[row.pk])
+def apply_fix(client, row, **fields):
+    page = reverse("admin:calls_refusedpost_fix", args=[row.pk])
     assert client.get(page).status_code == 200
     return client.post(page, fields, follow=True)
 
@@ -292,7 +292,7 @@ def test_staff_see_a_notice_and_add_the_number_with_the_key_of_its_posts(staff):
     assert listed.content.decode().count("+49 221 55400300</td>") == 2
     assert "Add number and accept its key" in staff.get(f"/admin/calls/refusedpost/{row.pk}/change/").content.decode()
 
-    answer = mend(staff, row, label="Hotline")
+    answer = apply_fix(staff, row, label="Hotline")
 
     assert "2 messages were accepted" in answer.content.decode()
     assert DestinationNumber.objects.get().label == "Hotline"
@@ -305,7 +305,7 @@ def test_an_expired_key_is_extended_by_two_weeks(staff, number):
     AccessKey.objects.update(expires_at=timezone.now() - timedelta(hours=1))
     send(staff, start())
 
-    mend(staff, settled().get())
+    apply_fix(staff, settled().get())
 
     assert CallEvent.objects.count() == 1
     assert AccessKey.objects.get().expires_at > timezone.now() + timedelta(days=13)
@@ -315,7 +315,7 @@ def test_a_key_of_another_number_is_admitted_for_this_one_too(staff, number):
     make_number(OTHER)
     send(staff, start(OTHER))
 
-    mend(staff, settled().get())
+    apply_fix(staff, settled().get())
 
     assert CallEvent.objects.get().call.destination_number.e164 == OTHER
 
@@ -324,7 +324,7 @@ def test_a_revoked_key_stays_revoked(staff, number):
     AccessKey.objects.update(revoked_at=timezone.now())
     send(staff, start())
 
-    answer = mend(staff, settled().get())
+    answer = apply_fix(staff, settled().get())
 
     assert "was revoked. This cannot be undone." in answer.content.decode()
     assert not CallEvent.objects.exists()
@@ -334,7 +334,7 @@ def test_an_address_is_listed_from_the_post_that_was_refused_for_it(staff, numbe
     set_policy("enforce")
     send(staff, start(), STRANGER)
 
-    mend(staff, settled().get())
+    apply_fix(staff, settled().get())
 
     assert STRANGER in SenderPolicy.objects.get().networks
     assert send(staff, start(), STRANGER).status_code == 200
@@ -359,7 +359,7 @@ def test_users_who_may_not_issue_keys_can_view_but_not_fix(client):
     client.force_login(make_staff(permissions=["calls.view_refusedpost"]))
 
     assert client.get(f"/admin/calls/refusedpost/{row.pk}/change/").status_code == 200
-    assert client.get(reverse("admin:calls_refusedpost_mend", args=[row.pk])).status_code == 403
+    assert client.get(reverse("admin:calls_refusedpost_fix", args=[row.pk])).status_code == 403
     assert "replay" not in client.get("/admin/calls/refusedpost/").content.decode()
 
 
@@ -380,7 +380,7 @@ def test_a_fix_needs_the_permission_for_what_it_changes(client, reason, lacking)
     assert row.reason == reason
     needed = {"view_refusedpost", "change_destinationnumber", "add_destinationnumber", "change_senderpolicy"}
     client.force_login(make_staff(permissions=[f"calls.{name}" for name in needed - {lacking}]))
-    page = reverse("admin:calls_refusedpost_mend", args=[row.pk])
+    page = reverse("admin:calls_refusedpost_fix", args=[row.pk])
 
     assert client.get(page).status_code == 403
     assert client.post(page, {"label": "Hotline"}).status_code == 403
@@ -459,7 +459,7 @@ def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
     if "Add number" in page:
         assert page.index("Count as messages for Hotline") < page.index("Add number")
 
-    address = reverse("admin:calls_refusedpost_mend", args=[row.pk]) + f"?number={number.pk}"
+    address = reverse("admin:calls_refusedpost_fix", args=[row.pk]) + f"?number={number.pk}"
     assert "are counted for +49 221 55400300" in staff.get(address).content.decode()
     answer = staff.post(address, follow=True)
 
@@ -480,7 +480,7 @@ def test_the_page_that_would_add_a_misread_number_asks_first(staff):
     row = settled().get()
     make_number(label="Hotline")
 
-    page = staff.get(reverse("admin:calls_refusedpost_mend", args=[row.pk])).content.decode()
+    page = staff.get(reverse("admin:calls_refusedpost_fix", args=[row.pk])).content.decode()
     assert page.index("Did you mean") < page.index("From now on, messages for")
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 from calls import posts
-from calls.ingest import writer
+from calls.ingest import silent_calls, writer
 from reports.counting import rollups
 from reports.counting.count_tables import HOURS, PEAKS, TABLES
 from tests.factories import post_body
@@ -195,7 +195,7 @@ def close_and_count(system: System, numbers: list[str]) -> None:
     with system.database() as connection:
 
         def closed() -> bool:
-            connection.execute(writer.CLOSE_SILENT_CALLS)
+            connection.execute(silent_calls.CLOSE_SILENT_CALLS)
             return connection.execute(STILL_OPEN, [numbers]).fetchone() == (0,)
 
         wait_until(closed, what="calls that are closed")

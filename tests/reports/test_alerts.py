@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
 
-from config import mail as ways_of_mail
+from config import mail_settings
 from reports import alerts, tasks
 from reports.counting import rollups
 from reports.models import QuarterHourCounts, ToldSilence
@@ -188,7 +188,7 @@ def mail_server(settings, *, refuses_all=False, refused=""):
     """Run a mail server that `settings` use; yield it. Its `mails` are those accepted."""
     with socketserver.TCPServer(("127.0.0.1", 0), Conversation) as server:
         server.mails, server.refuses_all, server.refused = [], refuses_all, refused
-        for name, value in ways_of_mail.read(f"smtp://127.0.0.1:{server.server_address[1]}", SENDER).settings.items():
+        for name, value in mail_settings.read(f"smtp://127.0.0.1:{server.server_address[1]}", SENDER).settings.items():
             setattr(settings, name, value)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -263,5 +263,5 @@ def test_the_page_for_staff_says_whether_mail_is_set_up(client, settings, sends,
 
 
 def test_without_an_address_of_a_server_no_mail_is_sent_at_all():
-    assert ways_of_mail.read("", "").settings == ways_of_mail.NOWHERE
+    assert mail_settings.read("", "").settings == mail_settings.NOWHERE
     assert not django_settings.WRONG_FOR_MAIL

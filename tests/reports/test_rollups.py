@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F, Sum
 
 from calls import posts
-from calls.ingest import writer
+from calls.ingest import silent_calls, writer
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour
 from reports import tasks
 from reports.counting import rollups, verification
@@ -288,12 +288,12 @@ def test_a_changed_setting_counts_the_history_again(number):
 
 def test_a_longer_silence_limit_recounts_open_calls(number):
     take(number, "CALL_START", datetime.now(UTC) - timedelta(hours=6))
-    writer.close_silent_calls()
+    silent_calls.close_silent_calls()
     assert Call.objects.get().silent_at
 
     number.silent_after_h = 12
     number.save()
-    writer.close_silent_calls()
+    silent_calls.close_silent_calls()
 
     assert Call.objects.get().silent_at is None
 
