@@ -32,7 +32,7 @@ def did_anything(user: Any, possessions: Collection[Relation] = ()) -> bool:
 
 
 def protect_history(instance: Any, **_kwargs: Any) -> None:
-    """Raise ProtectedError if a user is deleted whom the history of the admin names. Also for code and the shell."""
+    """Raise ProtectedError if the user to delete is named in the history of the admin. Also for code and the shell."""
     entries = apps.get_model("admin", "LogEntry")._base_manager.filter(user=instance.pk)
     if entries.exists():
         text = gettext("%(user)s is named in the history, and can only be disabled.")

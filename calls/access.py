@@ -27,7 +27,7 @@ class Right(TextChoices):
 _EVERY_RIGHT = frozenset(Right)
 _NO_RIGHT: frozenset[Right] = frozenset()
 _FURTHER = [right for right in Right if right != Right.FIGURES]
-# Rows are read as tuples: somebody may have one for each of hundreds of numbers, and every page reads them.
+# Rows are read as tuples: a person may have one for each of hundreds of numbers, and every page reads them.
 _COLUMNS = ("destination_number", *(right.value for right in _FURTHER))
 _Row = tuple[Any, ...]
 # The attribute of a user in which their rights are kept.

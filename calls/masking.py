@@ -149,7 +149,7 @@ class _Mask:
         return self._documented(named) if isinstance(named, str) and named.strip() else HIDDEN
 
     def _name(self, name: str) -> str:
-        """Return the name of a field or variable, hidden if somebody's number is used as a name."""
+        """Return the name of a field or variable, hidden if a person's number is used as a name."""
         is_documented = name in posts.NAMED_FIELDS or name in posts.NAMED_VARIABLES or name == "variables"
         return name if is_documented else self._text(name)
 

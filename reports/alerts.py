@@ -46,9 +46,9 @@ def tell_silences(now: datetime) -> int:
         try:
             sent += _email(person, of_person, now)
         except OF_ONE_PERSON as error:
-            logger.warning("user %d could not be told of silent numbers: %s", person.pk, type(error).__name__)
+            logger.warning("user %d was not informed of silent numbers: %s", person.pk, type(error).__name__)
         except OSError as error:  # network errors, and all others of smtplib
-            logger.error("no mail leaves, silent numbers will be told later: %s", type(error).__name__)
+            logger.error("no mail leaves, silent numbers will be reported later: %s", type(error).__name__)
             break
     return sent
 

@@ -74,6 +74,7 @@ LAYERS = {
         {"counting.rollups", "queries.forwards"},
         {"queries.counts"},
         {"queries.sums"},
+        {"queries.runs"},
         {"figures.cells"},
         {"figures.coverage", "figures.counted"},
         {"models"},

@@ -230,7 +230,7 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
             ]
             return [str(number) for number in with_calls], {}, set(), protected
         _related, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        # Access is deleted with its number as well. Its rows name people, whom not everybody may see.
+        # Access is deleted with its number as well. Its rows name people that others may not see.
         counts.pop(str(NumberAccess._meta.verbose_name_plural), None)
         # Keys cannot be deleted on their own, but they are deleted with their number.
         return [str(number) for number in objs], counts, lacking - {AccessKey._meta.verbose_name}, protected

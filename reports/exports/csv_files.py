@@ -321,7 +321,7 @@ def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
 def _names_people(calls: QuerySet[Call], rights: Rights) -> bool:
     """Return whether enough destinations were tried in calls to name them one by one, for those who may see them.
 
-    Whoever has a row for each call can add it up by destination, so the least number is that of figures."""
+    A person with a row for each call can add it up by destination, so the least number is that of figures."""
     numbers, least = rights.numbers(Right.PEOPLE), settings.FORWARDS_LEAST_DESTINATIONS
     return numbers != frozenset() and call_queries.try_at_least(calls, least, numbers)
 

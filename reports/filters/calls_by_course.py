@@ -205,7 +205,7 @@ class DestinationFilter(Filter):
             for name in self.tokens:
                 asked.errors[name] = _("To protect employees, you may not list calls of single destinations.")
             self.tokens = {}
-        # Other texts, such as a number that somebody typed, are never written into an address.
+        # Other texts, such as a number that a person typed, are never written into an address.
         unknown = [name for name, text in self.tokens.items() if not forwards.TOKEN.fullmatch(text)]
         if unknown:
             self._refuse(unknown)

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from reports import periods
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
-from reports.periods import Grain, Period, Run
+from reports.periods import Grain, Period
 from reports.queries import sums
+from reports.queries.runs import Run, runs_of_period
 
 KEYS = ("time_to_answer", "ring", "talk")
 # Upper bounds of classes in seconds; the last class is open.
@@ -139,7 +140,7 @@ def _ask(sql: str, coverage: Coverage, period: Period, numbers: Sequence[int]) -
 
 def _runs(period: Period) -> Iterator[Run]:
     """Yield the whole months of a period one by one, and the runs of its other days."""
-    for run in periods.runs(period, [period.start, period.end], takes_off=False):
+    for run in runs_of_period(period, [period.start, period.end], takes_off=False):
         if run.grain == Grain.MONTH:
             yield from (Run(Grain.MONTH, month.first, month.last) for month in periods.months(run.first, run.last))
         else:

@@ -20,6 +20,7 @@ from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
 from reports.queries import counts, sums
+from reports.queries.runs import runs_of_hours
 
 # A share of fewer calls says little. An hour is short of staff if fewer callers than this share were reached.
 LEAST_WANTED, REACHED_AIM = 30, 0.8
@@ -189,7 +190,7 @@ def _read(coverage: Coverage, period: Period, now: datetime) -> dict[tuple[int, 
     They are calls offered, answered, that wanted to speak to someone, missed, and lost."""
     parameters = sums.parameters(coverage, period) | {"zone": settings.TIME_ZONE}
     rows = []
-    for n, run in enumerate(periods.runs_of_hours(period, now)):
+    for n, run in enumerate(runs_of_hours(period, now)):
         start, end = f"from_{n}", f"to_{n}"
         if run.grain == Grain.MONTH:
             parameters |= {start: run.first, end: run.last + periods.DAY}

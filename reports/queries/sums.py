@@ -2,7 +2,7 @@
 
     SELECT <groups>, measured, sum(<column>), … FROM (<rows>) AS counts GROUP BY <groups>, measured
 
-A period is read in runs (reports.periods.runs): whole months from counts of months, other days from counts of days, and
+A period is read in runs (reports.queries.runs): whole months from counts of months, other days from counts of days, and
 quarter-hours only where a bucket begins or ends within a day. docs/architecture.md shows a statement as it is sent."""
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from reports.counting.count_tables import Table
 from reports.figures.counted import ByMeasured
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
-from reports.periods import Grain, Period, Run
+from reports.periods import Grain, Period
+from reports.queries.runs import Run, runs_of_period
 
 # The sums of columns, by group and by what was measured.
 Sums = Mapping[tuple[Any, ...], ByMeasured]
@@ -87,7 +88,7 @@ def rows(  # noqa: PLR0917 (all are needed, in the order of the others here)
         read_from = [(run, bucket_of_quarter_hour(None))]
         return _rows(table, columns, read_from, parameters(coverage, period), where)
     days = [periods.day_of(edge) for edge in edges]
-    read_from = [(run, _bucket(run, edges, days)) for run in periods.runs(period, edges, takes_off=where.takes_off)]
+    read_from = [(run, _bucket(run, edges, days)) for run in runs_of_period(period, edges, takes_off=where.takes_off)]
     values = {"days": days, "first": period.first, "of_days": [bisect_right(days, day) for day in period.days]}
     return _rows(table, columns, read_from, parameters(coverage, period, edges) | values, where)
 
@@ -99,7 +100,7 @@ def rows_of_each(
     read_from = [
         (run, str(bucket))
         for bucket, span in enumerate(spans, start=1)
-        for run in periods.runs(span, [span.start, span.end], takes_off=where.takes_off)
+        for run in runs_of_period(span, [span.start, span.end], takes_off=where.takes_off)
     ]
     return _rows(table, columns, read_from, parameters(coverage, spans[0]), where)
 

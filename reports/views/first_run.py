@@ -39,7 +39,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstRunPage(Page):
-    """The next step for those who set up numbers; for others, whom to ask."""
+    """The next step for those who set up numbers; for others, the person to ask."""
 
     sets_up: bool
     newest: DestinationNumber | None
@@ -54,7 +54,7 @@ class FirstRunPage(Page):
 
 def build_first_run_page(choices: Sequence[DestinationNumber], user: Any, here_url: str) -> FirstRunPage:
     """Build the page shown before the first call; `here_url` is the address of this server for posts."""
-    # Somebody who may set up numbers but would not see a new one needs access first.
+    # A person who may set up numbers but would not see a new one needs access first.
     is_theirs = bool(choices) or Rights.of(user).everywhere(Right.FIGURES)
     newest = max(choices, key=lambda choice: choice.created_at, default=None)
     seen = set(FirstPost.objects.filter(destination_number=newest).values_list("request_type", flat=True))

@@ -7,7 +7,7 @@ import pytest
 from accounts.addresses import read_network
 from calls.ingest import rate_limit
 from calls.models import Call, CallEvent, RefusedPost, SenderPolicy
-from tests.calls.test_refused import STRANGER, TENIOS, send, set_policy, settled, start
+from tests.calls.refused import STRANGER, TENIOS, send, set_policy, settled, start
 from tests.factories import make_staff, post
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]

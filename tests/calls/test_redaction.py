@@ -15,7 +15,7 @@ from calls.ingest.spool import open_spool
 from calls.ingest.writer import connect
 from calls.models import CallEvent, RefusedPost
 from calls.posts import MOST_BYTES
-from tests.calls.test_refused import OTHER, STRANGER, TENIOS, made_up, send, settled
+from tests.calls.refused import OTHER, STRANGER, TENIOS, made_up, send, settled
 from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, post_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]

@@ -1,17 +1,30 @@
-"""Helpers for tests of reports: count everything, and list the calls of a link."""
+"""Helpers for tests of reports: receive a call, count everything, list the calls of a link."""
 
 from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, date, datetime, timedelta
 
 from django.test import Client
 
 from calls.access import Rights
-from calls.models import Right
+from calls.models import DestinationNumber, Right
 from reports.counting import rollups, verification
+from tests.factories import take
 
 EVERYTHING = Rights(frozenset(Right))
+ALL_ON = dict.fromkeys(("call_start", "block_end", "initiate_forward", "forward_answer", "call_end"), "on")
+DAY = date(2026, 9, 15)
+NOON = datetime(2026, 9, 15, 10, tzinfo=UTC)  # 12:00 in Berlin
+OTHER = "+4922155400301"
+
+
+def call(number: DestinationNumber, uuid: str, start: datetime, **posts: int) -> None:
+    """Receive a call: kinds of posts, each with its seconds after `start`."""
+    kinds = {"S": "CALL_START", "B": "BLOCK_END", "F": "INITIATE_FORWARD", "A": "FORWARD_ANSWER", "E": "CALL_END"}
+    for letter, second in posts.items():
+        take(number, kinds[letter], start + timedelta(seconds=second), call_uuid=uuid, correlation_id=uuid)
 
 
 def roll_up() -> None:

@@ -1,10 +1,9 @@
 """Figures of one or several numbers in a period, compared with values calculated by hand."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from calls.models import DestinationNumber
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
 from reports.figures.cells import CellState
@@ -14,20 +13,9 @@ from reports.models import RollUp
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, take
+from tests.reports.helpers import ALL_ON, DAY, NOON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ALL_ON = dict.fromkeys(("call_start", "block_end", "initiate_forward", "forward_answer", "call_end"), "on")
-DAY = date(2026, 9, 15)
-NOON = datetime(2026, 9, 15, 10, tzinfo=UTC)  # 12:00 in Berlin
-OTHER = "+4922155400301"
-
-
-def call(number: DestinationNumber, uuid: str, start: datetime, **posts: int) -> None:
-    """Receive a call: kinds of posts, each with its seconds after `start`."""
-    kinds = {"S": "CALL_START", "B": "BLOCK_END", "F": "INITIATE_FORWARD", "A": "FORWARD_ANSWER", "E": "CALL_END"}
-    for letter, second in posts.items():
-        take(number, kinds[letter], start + timedelta(seconds=second), call_uuid=uuid, correlation_id=uuid)
 
 
 def test_the_figures_of_a_number():

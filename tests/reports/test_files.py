@@ -24,7 +24,7 @@ from reports.exports import csv_files, downloads, file_store, workbook_jobs, wor
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads as views
 from tests.factories import OF_MANAGERS, give, make_number, make_staff, make_user, take, take_back
-from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
+from tests.reports.helpers import ALL_ON, DAY, NOON, OTHER, call
 from tests.reports.test_workbooks import sheets
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,8 +18,9 @@ from reports.counting import count_tables, rollups, verification
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import figures_of
 from reports.models import HourOfWeekCounts, MonthCounts
-from reports.periods import Grain, Opening, Period, Run
+from reports.periods import Grain, Opening, Period
 from reports.queries import counts, hours_of_week, sums
+from reports.queries.runs import Run, runs_of_hours, runs_of_period
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
 from tests.reports.helpers import roll_up
 
@@ -103,7 +104,7 @@ def test_figures_are_the_same_whatever_a_period_is_read_from(numbers, opening):
     for first, last in PERIODS + NEARLY_WHOLE:
         period, coverage = Period(first, last, opening), Coverage.read(numbers)
         hours_of_it = periods.edges(period, Grain.HOUR)
-        assert {run.grain for run in periods.runs(period, hours_of_it)} == {Grain.QUARTER_HOUR}
+        assert {run.grain for run in runs_of_period(period, hours_of_it)} == {Grain.QUARTER_HOUR}
         for table in count_tables.TABLES:
             by = ("destination_number_id", *table.parts)
             coarse, fine = (
@@ -204,7 +205,7 @@ def test_rebuilding_all_counts_includes_months(numbers):
 def read_from(first, last, edges=(), until=None):
     """Return the runs of a period; check that each of its days is read once."""
     period = Period(first, last, until=until)
-    runs = periods.runs(period, edges)
+    runs = runs_of_period(period, edges)
     days = Counter()
     for run in runs:
         for day in Period(run.first, run.last).days:
@@ -268,7 +269,7 @@ def test_a_day_with_a_bucket_edge_inside_is_read_by_quarter_hours():
 def test_a_period_that_ends_within_a_day_is_read_up_to_there():
     until = at(3, 9, 11, 45)
     period = Period(date(2026, 3, 2), date(2026, 3, 9), until=until)
-    days, last = periods.runs(period, [period.start, period.end])
+    days, last = runs_of_period(period, [period.start, period.end])
     assert (days.grain, days.first, days.last) == (Grain.DAY, date(2026, 3, 2), date(2026, 3, 8))
     assert (last.grain, last.start, last.end) == (Grain.QUARTER_HOUR, at(3, 9), until)
 
@@ -276,11 +277,11 @@ def test_a_period_that_ends_within_a_day_is_read_up_to_there():
 def test_a_period_that_ends_late_on_a_day_is_read_minus_the_rest_of_the_day():
     until = at(3, 9, 18)
     period = Period(date(2026, 3, 2), date(2026, 3, 9), until=until)
-    _days, day, rest = periods.runs(period, [period.start, period.end])
+    _days, day, rest = runs_of_period(period, [period.start, period.end])
     assert (day.grain, day.first, day.last, day.taken_off) == (Grain.DAY, date(2026, 3, 9), date(2026, 3, 9), False)
     assert (rest.grain, rest.start, rest.end, rest.taken_off) == (Grain.QUARTER_HOUR, until, at(3, 10), True)
 
-    by_hour = periods.runs(Period(date(2026, 3, 9), date(2026, 3, 9), until=until), [at(3, 9), at(3, 9, 12), until])
+    by_hour = runs_of_period(Period(date(2026, 3, 9), date(2026, 3, 9), until=until), [at(3, 9), at(3, 9, 12), until])
     assert [(run.grain, run.start, run.end) for run in by_hour] == [(Grain.QUARTER_HOUR, at(3, 9), until)]
 
 
@@ -340,7 +341,7 @@ def test_separate_periods_are_read_like_each_alone(numbers):
 
 
 def read_hours_from(first, last, now=LATER):
-    runs = periods.runs_of_hours(Period(first, last), now)
+    runs = runs_of_hours(Period(first, last), now)
     days = Counter()
     for run in runs:
         for day in Period(run.first, run.last).days:

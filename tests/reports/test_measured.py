@@ -13,7 +13,7 @@ from reports.figures.coverage import Coverage
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, make_staff
-from tests.reports.test_figures import ALL_ON, DAY, NOON, OTHER, call
+from tests.reports.helpers import ALL_ON, DAY, NOON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

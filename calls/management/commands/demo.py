@@ -50,7 +50,7 @@ PEOPLE = (
     Person("viewer", "viewer", "some"),
     Person(MANAGER, "team lead", "some", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT)),
     Person("operator", "operator", "all", opens_admin=True),
-    # Nobody grants more than they have.
+    # People grant only what they have.
     Person(
         "useradmin", "user admin", "all", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT), opens_admin=True
     ),
