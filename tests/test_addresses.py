@@ -26,6 +26,7 @@ from tests.access.addresses import (
     with_names,
 )
 from tests.access.people import ANONYMOUS, PEOPLE, SUPERUSER, make_person
+from tests.conftest import and_in_full
 from tests.factories import give, make_number, make_superuser, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -317,10 +318,12 @@ def test_pages_take_no_method_that_is_not_listed(client, installation, name):
 
 # HEAD, and methods that no page is written for: Django's admin answers them like a GET.
 OTHER_METHODS = ("head", "put", "patch", "delete", "options")
+# A view reads the method before it asks who somebody is, so few people find what others would.
+FEW = [ANONYMOUS, "staff", SUPERUSER]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("name", and_in_full(FEW, *(name for name in PEOPLE if name not in FEW)))
 def test_no_other_method_shows_or_changes_more_than_a_get(client, installation, name):
     own, foreign = installation
     user, other = make_person(name, own), make_user("other")

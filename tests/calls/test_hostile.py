@@ -23,7 +23,7 @@ from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff,
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # The number of random bodies. Larger numbers than CI's use new bodies in every run.
-IN_CI = 20_000
+IN_CI = 8_000
 BODIES = int(os.environ.get("CALLTALLY_FUZZ_BODIES") or 2_000)
 A_BATCH = 25
 

@@ -12,14 +12,13 @@ from tests.faults.system import LEAST_INSIDE, Round, System, judge, under_load
 
 FULL = bool(os.environ.get("CALLTALLY_TEST_FULL"))
 REQUIRED = os.environ.get("CALLTALLY_REQUIRE_FAULTS") == "1"
-SHORT_ROUNDS = 2
 
 _figures: list[str] = []
 
 
-def rounds(full):
+def rounds(full, short=1):
     """Return the numbers of the rounds of a fault, as parameters."""
-    return pytest.mark.parametrize("number", range(full if FULL else SHORT_ROUNDS))
+    return pytest.mark.parametrize("number", range(full if FULL else short))
 
 
 def full_or(full, short):

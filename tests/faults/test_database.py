@@ -46,7 +46,7 @@ def back(system: System) -> None:
     wait_until(system.has_database, what="the database")
 
 
-@rounds(20)
+@rounds(20, short=2)
 def test_killed_with_its_children(running, endure, number):
     endure(running, lambda system: signalled(system, signal.SIGKILL, everybody=True), until=back)
 
@@ -82,7 +82,7 @@ def test_a_table_is_locked(running, endure, table, number):
     endure(running, fault, full_or(15, 4))
 
 
-@rounds(50)
+@rounds(50, short=2)
 def test_all_sessions_are_terminated(running, endure, number):
     @contextlib.contextmanager
     def fault(system):

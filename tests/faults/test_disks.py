@@ -74,7 +74,7 @@ def test_the_spools_disk_is_full(small, endure, number):
     endure(system, lambda system: full(spool), 2)
 
 
-@rounds(3)
+@rounds(3, short=2)
 def test_both_are_full(small, endure, number):
     system, disk, spool = small
     of = endure(system, lambda system: full(disk, spool), full_or(15, 8), allowed={"503"}, until=takes_posts)

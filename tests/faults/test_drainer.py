@@ -34,7 +34,7 @@ def is_frozen(drainer, spool):
     return True
 
 
-@rounds(50)
+@rounds(50, short=2)
 def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     spool = running.home / "spool" / "posts.sqlite3"
 

@@ -10,6 +10,7 @@ import pytest
 from calls import phones
 from calls.models import Call, Right
 from reports.queries import forwards
+from tests.conftest import and_in_full
 from tests.factories import give, make_number, make_user, take
 from tests.reports.helpers import listed, roll_up
 
@@ -25,8 +26,9 @@ DESTINATIONS = {
     "shop": ["otto.qx", "paul.qx"],
 }
 KINDS = ("counts", "blocks", "forwards", "peaks", "times", "week", "coverage", "calls")
-CALLS_WITHOUT_CALLERS = [(), (Right.CALLS,), (Right.CALLS, Right.EXPORT), (Right.CALLS, Right.PEOPLE, Right.EXPORT)]
-CALLS_WITHOUT_PEOPLE = [(), (Right.CALLS,), (Right.CALLS, Right.EXPORT), (Right.CALLS, Right.CALLERS, Right.EXPORT)]
+SOME = [(Right.CALLS,), (Right.CALLS, Right.EXPORT)]
+CALLS_WITHOUT_CALLERS = and_in_full([(), (Right.CALLS, Right.PEOPLE, Right.EXPORT)], *SOME)
+CALLS_WITHOUT_PEOPLE = and_in_full([(), (Right.CALLS, Right.CALLERS, Right.EXPORT)], *SOME)
 
 
 @pytest.fixture
