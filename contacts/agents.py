@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -116,6 +117,12 @@ def labelled(names: Sequence[str], destination: str) -> str:
 
 
 # --- Changes -----------------------------------------------------------------------------------
+
+
+def nameable_by(editor: Any) -> QuerySet[User]:
+    """Return the users whom a person may name as agents. Only superusers see superusers."""
+    users = User.objects.filter(is_active=True)
+    return users if editor.is_superuser else users.filter(is_superuser=False)
 
 
 def rows_of(destination: str, destination_type: str) -> list[AgentDestination]:

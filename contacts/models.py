@@ -61,13 +61,18 @@ class AgentDestination(models.Model):
 
     def __str__(self) -> str:
         return gettext("%(people)s (%(destination)s)") % {
-            "people": name_of(self.user),
+            "people": self.person_name,
             "destination": phones.readable(self.destination),
         }
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.destination, self.destination_type = normalised(self.destination, self.destination_type)
         super().save(*args, **kwargs)
+
+    @property
+    def person_name(self) -> str:
+        """The name of the person, or *Nobody*."""
+        return name_of(self.user)
 
 
 def name_of(user: Any) -> str:
