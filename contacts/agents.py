@@ -67,19 +67,18 @@ class Agents:
         return list(people.values())
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each person and turn, for statements that look up names themselves."""
+        """Yield a row for each turn, for statements that look up names themselves."""
         for (destination_type, destination), of_destination in self.by_destination.items():
             for place, turn in enumerate(of_destination):
-                for order, (pk, name) in enumerate(turn.people.items()):
-                    yield {
-                        "destination": destination,
-                        "destination_type": destination_type,
-                        "person": pk,
-                        "name": name,
-                        "first": _sql_day(turn.first),
-                        "last": _sql_day(turn.last),
-                        "place": [place, order],
-                    }
+                yield {
+                    "destination": destination,
+                    "destination_type": destination_type,
+                    "first_day": _sql_day(turn.first),
+                    "last_day": _sql_day(turn.last),
+                    "place": place,
+                    "people": list(turn.people),
+                    "names": list(turn.people.values()),
+                }
 
 
 # For people who may not see who answers.

@@ -60,7 +60,7 @@ LAYERS = {
         {"views", "tasks", "admin", "management", "apps", "templatetags"},
         {"monitoring", "exports.workbook_jobs", "alerts"},
         {"exports.downloads", "exports.workbooks"},
-        {"filters.call_menus", "exports.csv_files", "exports.csv_cells", "exports.file_store"},
+        {"filters.call_menus", "exports.csv_files", "exports.csv_agents", "exports.csv_cells", "exports.file_store"},
         {"filters.call_filter", "filters.report_filter"},
         {"filters.calls_by_time", "filters.calls_by_course", "filters.search", "filters.call_paging"},
         {

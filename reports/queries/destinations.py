@@ -13,7 +13,7 @@ from django.db.models import Sum
 from calls import phones
 from calls.access import Rights
 from calls.models import Right
-from contacts.agents import Agents, Turn
+from contacts.agents import Agents, Key, Turn
 from reports import periods
 from reports.models import DayForwardCounts
 from reports.queries import forwards
@@ -77,24 +77,25 @@ def of_numbers_seen_by(user: Any) -> Destinations:
         return Destinations([], are_enough=False)
     agents = Agents.read().by_destination
     tried = _tried(numbers)
-    mapped = {forwards.named(destination, kind) for kind, destination in agents} - tried.keys()
+    mapped = agents.keys() - tried.keys()
     if mapped and numbers is not None:
-        mapped &= forwards.names_at_any_time(numbers)
+        known = forwards.names_at_any_time(numbers)
+        mapped = {key for key in mapped if forwards.named(key[1], key[0]) in known}
     are_enough = len(tried) >= settings.FORWARDS_LEAST_DESTINATIONS
-    rows = []
-    for name, (attempts, answers) in (dict.fromkeys(mapped, (0, 0)) | tried).items():
-        destination, kind = forwards.parted(name)
-        if destination:
-            rows.append(Destination(destination, kind, attempts, answers, agents.get((kind, destination), ())))
+    rows = [
+        Destination(destination, kind, *counted, agents.get((kind, destination), ()))
+        for (kind, destination), counted in (dict.fromkeys(mapped, (0, 0)) | tried).items()
+        if destination
+    ]
     # In an order that says nothing of how often each was tried, if that is not shown.
     rows.sort(key=lambda row: (bool(row.turns), *((-row.attempts, -row.answers) if are_enough else ()), row.name))
     return Destinations(rows, are_enough)
 
 
-def _tried(numbers: Collection[int] | None) -> dict[str, tuple[int, int]]:
+def _tried(numbers: Collection[int] | None) -> dict[Key, tuple[int, int]]:
     """Return attempts and answers of each destination of these numbers (ids; None for all) in the days looked back."""
     rows = DayForwardCounts.objects.order_by().filter(day__gt=periods.today() - LOOKED_BACK)
     if numbers is not None:
         rows = rows.filter(destination_number__in=numbers)
-    summed = rows.values_list("destination", "destination_type").annotate(Sum("attempts"), Sum("answers"))
-    return {forwards.named(destination, kind): (attempts, answers) for destination, kind, attempts, answers in summed}
+    summed = rows.values_list("destination_type", "destination").annotate(Sum("attempts"), Sum("answers"))
+    return {(kind, destination): (attempts, answers) for kind, destination, attempts, answers in summed}
