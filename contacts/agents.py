@@ -91,7 +91,7 @@ def _sql_day(day: date) -> str:
 
 def turns(rows: Iterable[AgentDestination]) -> list[Turn]:
     """Return the turns of one destination in order: each ends on the day before the next one begins."""
-    ordered = sorted(rows, key=_first_day)
+    ordered = sorted(rows, key=lambda row: (_first_day(row), row.person_name.casefold()))
     parts = [(first, list(of_day)) for first, of_day in groupby(ordered, key=_first_day)]
     next_days = [first for first, _rows in parts[1:]]
     ends = [*(day - timedelta(days=1) for day in next_days), date.max]
