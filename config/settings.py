@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "config",
     "calls",
     "accounts",
+    "contacts",
     "reports",
 ]
 

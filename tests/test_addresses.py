@@ -112,6 +112,7 @@ calls/call                       calls     -         -           -              
 calls/callevent                  calls     -         -           -                v
 calls/refusedpost                figures   v         -           -                v
 calls/senderpolicy               -         vc        -           -                vc
+contacts/agentdestination        people    vc        -           -                vc
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
 reports/quarterhourblockcounts   figures   -         -           -                v
@@ -135,7 +136,7 @@ NEED = {
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
-APP_PAGE = "admin/^(?P<app_label>auth|calls|reports)/$"  # asked for `calls`
+APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|reports)/$"  # asked for `calls`
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
 
 HEADERS = (

@@ -25,10 +25,12 @@ from django.http import StreamingHttpResponse
 from calls.access import Rights
 from calls.masking import masked_sql
 from calls.models import Call, DestinationNumber, RequestType, Right
+from contacts.agents import NO_AGENTS, Agents
 from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
+from reports.exports import csv_agents
 from reports.exports.csv_cells import MOMENTS, exact_moment, for_excel, moment, safe, seconds
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
@@ -83,11 +85,13 @@ class FileOfCounts:
     """A file with a row for each number, bucket, and combination of the table's parts.
 
     `columns` is SQL that uses figures by key, and their denominators as `…_whole`. A figure is empty in a bucket that
-    ends before the figure is measured."""
+    ends before the figure is measured. With `names_agents` the columns also use `agents`: the people of the row's
+    destination in its bucket."""
 
     table: Table
     columns: str
     order: tuple[str, ...] = ()
+    names_agents: bool = False
 
     def statement(self, coverage: Coverage, period: Period, edges: Sequence[datetime] | None) -> tuple[str, Parameters]:
         """Return the statement of the file and its parameters."""
@@ -112,15 +116,16 @@ class FileOfCounts:
         starts_at, ends_at = sums.bounds_of_bucket(edges)
         # Groups that were only read to be subtracted again have sums of 0.
         having = f"HAVING {' OR '.join(f'sum({name}) <> 0' for name in names)}" if rows.takes_off else ""
+        turn, agents = (f", {csv_agents.TURN}", f", {_AGENTS_OF_BUCKET} AS agents") if self.names_agents else ("", "")
         statement = f"""
-WITH {_NUMBER}, counted AS (
+WITH {_NUMBER}{turn}, counted AS (
   SELECT {keys}, {offered}{summed}
   FROM ({rows.sql}) AS counts
   GROUP BY {keys} {having}
 ), bounded AS (
   SELECT *, {starts_at} AS starts_at, {ends_at} AS ends_at FROM counted
 ), shown AS (
-  SELECT {keys}, e164, number.label, starts_at, ends_at{", offered" if offered else ""}, {shown}
+  SELECT {keys}, e164, number.label, starts_at, ends_at{", offered" if offered else ""}, {shown}{agents}
   FROM bounded JOIN number ON number.id = destination_number_id
 )
 SELECT {_BUCKET}, {self.columns}
@@ -144,6 +149,12 @@ def _value(figure: Figure) -> str:
     return figure.key
 
 
+# In the time zone of the transaction, which is that of the reports.
+_AGENTS_OF_BUCKET = csv_agents.names(
+    *("bounded.destination", "bounded.destination_type"),
+    *("bounded.starts_at::date", "(bounded.ends_at - interval '1 microsecond')::date"),
+)
+
 _BUCKET = f"""{moment("starts_at")} AS start, {moment("ends_at")} AS "end",
   e164 AS destination_number, {safe("label")} AS label"""
 
@@ -164,8 +175,9 @@ BLOCKS = FileOfCounts(
 FORWARDS = FileOfCounts(
     count_tables.FORWARDS,
     f"""{safe("destination")} AS destination, {safe("destination_type")} AS destination_type, course,
-  {_figures("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")}""",
+  {_figures("attempts", "tried", "forward_answers", "answer_rate", "forward_ring")}, {safe("agents")} AS agents""",
     ("destination", "destination_type", "course"),
+    names_agents=True,
 )
 
 
@@ -186,7 +198,7 @@ ORDER BY bucket, e164
 # function's caller, with outcomes; `number` says since when each figure is shown.
 _MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in COUNTED_FIGURES}
 CALLS = f"""
-WITH {_NUMBER}
+WITH {_NUMBER}, {csv_agents.TURN}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
   {safe("call.customer_number")} AS customer_number,
   number.e164 AS destination_number, {safe("number.label")} AS label,
@@ -206,7 +218,8 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   CASE WHEN {_MEASURED["blocks"]} THEN {safe("posted.last_block_type")} END AS last_block_type,
   CASE WHEN call.first_post_at >= number.forwards_from THEN posted.forwards END AS forwards,
   CASE WHEN number.people THEN {safe("posted.answered_destination")} END AS answered_destination,
-  {safe("posted.answered_destination_type")} AS answered_destination_type
+  {safe("posted.answered_destination_type")} AS answered_destination_type,
+  CASE WHEN number.people THEN {safe(csv_agents.NAMES_OF_TURN)} END AS answered_agents
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
 LEFT JOIN LATERAL (
@@ -220,6 +233,7 @@ LEFT JOIN LATERAL (
       FILTER (WHERE request_type = 'FORWARD_ANSWER'))[1] AS answered_destination_type
   FROM calls_callevent WHERE call_id = call.id
 ) AS posted ON true
+{csv_agents.turn_of_day("posted.answered_destination", "posted.answered_destination_type", "call.first_post_at::date")}
 ORDER BY call.first_post_at, call.id
 """
 
@@ -258,7 +272,8 @@ def blocks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = Fa
 
 def forwards_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
     """Return the figures of each destination of each number in each bucket, by course of the call, as CSV."""
-    return _counts(FORWARDS, numbers, period, grain, excel=excel)
+    agents = {"agents": csv_agents.as_parameter(Agents.read())}
+    return _counts(FORWARDS, numbers, period, grain, excel=excel, more=agents)
 
 
 def peaks_csv(numbers: Numbers, period: Period, grain: str, *, excel: bool = False) -> Pieces:
@@ -315,7 +330,9 @@ def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
     )
     sql = CALLS.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
     coverage = Coverage.read(DestinationNumber.objects.all())
-    return _rendered(sql, {"numbers": _numbers(coverage, rights, names_people=names_people)})
+    numbers = _numbers(coverage, rights, names_people=names_people)
+    agents = Agents.read() if names_people else NO_AGENTS
+    return _rendered(sql, {"numbers": numbers, "agents": csv_agents.as_parameter(agents)})
 
 
 def _names_people(calls: QuerySet[Call], rights: Rights) -> bool:
@@ -388,10 +405,12 @@ def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
     )
 
 
-def _counts(file: FileOfCounts, numbers: Numbers, period: Period, grain: str, *, excel: bool) -> Pieces:
+def _counts(
+    file: FileOfCounts, numbers: Numbers, period: Period, grain: str, *, excel: bool, more: Parameters | None = None
+) -> Pieces:
     coverage = Coverage.read(numbers)
     statement, parameters = file.statement(coverage, period, _edges(period, grain))
-    return _copy(_rendered(statement, parameters | {"numbers": _numbers(coverage)}), excel=excel)
+    return _copy(_rendered(statement, parameters | {"numbers": _numbers(coverage)} | (more or {})), excel=excel)
 
 
 def _edges(period: Period, grain: str) -> list[datetime] | None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from calls.access import Rights
 from calls.models import DestinationNumber, Right
 from calls.querysets import CallQuerySet
+from contacts.agents import NO_AGENTS, Agents
 from reports.filters.readers import read_choice, read_choices
 
 if TYPE_CHECKING:
@@ -130,6 +132,11 @@ class FilterForm:
     def __getitem__(self, kind: type[Kind]) -> Kind:
         """Return the filter of a kind."""
         return cast("Kind", self._filters[kind])
+
+    @cached_property
+    def agents(self) -> Agents:
+        """Who answers at destinations; of nobody if the user may see no destination."""
+        return Agents.read() if self.rights.anywhere(Right.PEOPLE) else NO_AGENTS
 
     @property
     def numbers_listed(self) -> list[DestinationNumber]:

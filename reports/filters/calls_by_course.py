@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calls import phones, posts
+from calls import posts
 from calls.models import DestinationNumber
 from calls.querysets import CallQuerySet
+from contacts.agents import labelled
 from reports import periods, permissions
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
@@ -196,6 +197,9 @@ class DestinationFilter(Filter):
     # By name of the filter: what the address has, and the name of the destination as far as the person may know it.
     tokens: dict[str, str]
     destinations: dict[str, str]
+    # The days that are listed; people change from day to day.
+    first: date
+    last: date
 
     def parse(self, query: QueryDict) -> None:
         asked = self.asked
@@ -223,7 +227,8 @@ class DestinationFilter(Filter):
         start, end = listed_moments(asked)
         first = periods.day_of(start) if start else call_queries.EARLIEST
         last = periods.day_of(end - timedelta.resolution) if end else max(periods.today(), first)
-        period = Period(first, max(first, last), asked[OpeningFilter].opening)
+        self.first, self.last = first, max(first, last)
+        period = Period(first, self.last, asked[OpeningFilter].opening)
         names = forwards.names_of(Coverage.read(asked.numbers_listed), period)
         if why := permissions.why_destinations_are_hidden(asked.user, asked.numbers_listed, len(names)):
             asked.errors[next(iter(self.tokens))] = why
@@ -254,9 +259,10 @@ class DestinationFilter(Filter):
         """Return the label, also if the destination must not be named: the chip removes the filter."""
         return self.label() or (_("Single destination") if self.tokens else "")
 
-    @staticmethod
-    def _readable(name: str) -> str:
-        return phones.readable(forwards.parted(name)[0]) or _("without a name")
+    def _readable(self, name: str) -> str:
+        destination, destination_type = forwards.parted(name)
+        names = self.asked.agents.between(destination, destination_type, self.first, self.last)
+        return labelled(names, destination) or _("without a name")
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         for kind, name in self.destinations.items():

@@ -15,6 +15,8 @@ from calls import posts
 from calls.ingest.sender_policy import FOREIGN
 from calls.masking import masked_as_received, masked_payload
 from calls.models import Call, CallEvent, RequestType
+from contacts.agents import NO_AGENTS, Agents, labelled
+from reports import periods
 from reports.figures.block_types import block_label
 from reports.queries.forwards import type_label
 
@@ -67,25 +69,29 @@ class Happening:
     mark: str
     oddities: Sequence[str]
     destination: str  # blank if it is hidden
+    people: Sequence[str]  # the names of who answers there
     caller: str
     customer_number: str
     payload: str
 
 
-def events_of(call: Call, *, callers: bool, people: bool) -> list[Happening]:
+def events_of(call: Call, *, callers: bool, people: bool, agents: Agents = NO_AGENTS) -> list[Happening]:
     """Return the posts of a call in the order they arrived, each with the time since the previous one.
 
-    Callers are masked unless `callers`; only the types of destinations are shown unless `people`."""
+    Callers are masked unless `callers`; only the types of destinations are shown unless `people`. With `people` they
+    are shown with the names in `agents`."""
     happenings: list[Happening] = []
     before = None
     forwards = 0
     events = list(call.events.in_order()[:MOST_EVENTS])
+    day = periods.day_of(call.first_post_at)
     known_callers = {call.caller_id_number, call.caller_least or "", call.caller_greatest or ""}
     known_callers.update(event.caller_id_number for event in events)
     known_destinations = {event.destination for event in events}
     for event in events:
         forwards += event.request_type == RequestType.INITIATE_FORWARD
-        heading, detail, code = _in_words(event, forwards, people=people)
+        names = agents.on(event.destination, event.destination_type, day) if people else []
+        heading, detail, code = _in_words(event, forwards, names, people=people)
         happenings.append(
             Happening(
                 pk=event.pk,
@@ -99,6 +105,7 @@ def events_of(call: Call, *, callers: bool, people: bool) -> list[Happening]:
                 mark=MARKS.get(event.request_type, "square"),
                 oddities=[flag_in_words(flag) for flag in event.flags],
                 destination=event.destination if people else "",
+                people=names,
                 caller=event.caller_id_number if callers else masked_as_received(event.caller_id_number),
                 customer_number=event.customer_number,
                 payload=masked_payload(
@@ -119,19 +126,20 @@ def request_type_label(request_type: str) -> str:
     return str(RequestType(request_type).label) if request_type in RequestType.values else request_type
 
 
-def _in_words(event: CallEvent, forwards: int, *, people: bool) -> tuple[str, str, str]:
-    """Return heading, detail and TENIOS' own name of an event; the destination only if `people` are shown."""
+def _in_words(event: CallEvent, forwards: int, names: Sequence[str], *, people: bool) -> tuple[str, str, str]:
+    """Return heading, detail and TENIOS' own name of an event; the destination and names only if `people` are shown."""
     kind = event.request_type
+    destination = labelled(names, event.destination) if names else event.destination
     if kind == RequestType.BLOCK_END:
         return _("%(block)s ended") % {"block": block_label(event.block_type)}, "", event.block_type
     type_of_destination = event.destination_type and type_label(event.destination_type)
     if kind in posts.FORWARDS:
-        heading = _forward_in_words(kind, event.destination, forwards) if people else _forward_unnamed(kind, forwards)
+        heading = _forward_in_words(kind, destination, forwards) if people else _forward_unnamed(kind, forwards)
         return heading, type_of_destination, event.destination_type
     if kind in RequestType.values:
         return request_type_label(kind), "", kind
     # What we do not know keeps its own name.
-    return kind, event.block_type or (event.destination if people else type_of_destination), ""
+    return kind, event.block_type or (destination if people else type_of_destination), ""
 
 
 def _forward_in_words(kind: str, destination: str, forwards: int) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from contacts.agents import NO_AGENTS, Agents, labelled
 from reports import periods
 from reports.counting import count_tables
 from reports.counting.count_tables import Table
@@ -43,11 +44,17 @@ class Forwards:
     label: str
     note: str
     cells: dict[str, Cell]
+    people: Sequence[str] = ()  # the names of who answers at the destination, if they may be shown
 
     @property
     def token(self) -> str:
         """What stands for the destination in addresses."""
         return token(self.key)
+
+    @property
+    def shown(self) -> str:
+        """The destination with the names of its people."""
+        return labelled(self.people, self.label)
 
     @property
     def type_in_words(self) -> str:
@@ -67,6 +74,8 @@ class Handover:
     destination: str
     destination_type: str
     calls: Cell
+    # The names of who answers at both, if they may be shown.
+    people: tuple[Sequence[str], Sequence[str]] = ((), ())
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -78,6 +87,12 @@ class Handover:
         """What stands for both destinations in addresses."""
         first, destination = self.keys
         return token(first), token(destination)
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Both destinations with the names of their people."""
+        first, destination = self.people
+        return labelled(first, self.first), labelled(destination, self.destination)
 
     @property
     def types_in_words(self) -> tuple[str, str]:
@@ -140,8 +155,12 @@ def destinations_of(coverage: Coverage, period: Period) -> int:
 COLUMNS = ("attempts", "forward_answers", "answer_rate", "forward_ring")
 
 
-def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = True) -> Report:
-    """Return the forwards of a period, with at most three statements, whatever the number of destinations."""
+def read_forwards(
+    coverage: Coverage, period: Period, *, with_handovers: bool = True, agents: Agents = NO_AGENTS
+) -> Report:
+    """Return the forwards of a period, with at most three statements, whatever the number of destinations.
+
+    Pass `agents` only for people who may see who answers."""
     bucket = periods.whole(period)
     # The calls that each figure does not cover are taken from counts of calls; counts of forwards do not have them.
     [totals] = counts.counted(coverage, period, [bucket], (*FORWARD_FIGURES, *HANDOVER_FIGURES))
@@ -153,6 +172,9 @@ def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = 
         parts = [row.counted.get(key, NOTHING) for row in of_rows]
         above, whole = sum(part.above for part in parts), sum(part.whole for part in parts)
         return cells.cell(key, totals.get(key, NOTHING).with_sums(above, whole), bucket)
+
+    def people(destination: str, destination_type: str) -> list[str]:
+        return agents.between(destination, destination_type, period.first, period.last)
 
     def together(key: str, label: str, note: str, of_rows: Sequence[_Counts]) -> Forwards:
         return Forwards(key, label, note, {figure: cell(figure, of_rows) for figure in FORWARD_FIGURES})
@@ -166,15 +188,16 @@ def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = 
             key=lambda group: (-(group["attempts"].value or 0), -(group["forward_answers"].value or 0), group.key),
         )
 
+    destinations = grouped(
+        lambda row: (
+            named(row["destination"], row["destination_type"]),
+            row["destination"] or _("without a name"),
+            row["destination_type"],
+        )
+    )
     return Report(
         together("", "", "", rows),
-        grouped(
-            lambda row: (
-                named(row["destination"], row["destination_type"]),
-                row["destination"] or _("without a name"),
-                row["destination_type"],
-            )
-        ),
+        [replace(row, people=people(row.label, row.note)) for row in destinations],
         grouped(lambda row: (row["destination_type"], type_label(row["destination_type"]), row["destination_type"])),
         grouped(lambda row: (row["course"], str(COURSES[row["course"]]), "")),
         [
@@ -184,6 +207,10 @@ def read_forwards(coverage: Coverage, period: Period, *, with_handovers: bool = 
                 row["destination"],
                 row["destination_type"],
                 cell("handovers", [row]),
+                (
+                    people(row["first_destination"], row["first_type"]),
+                    people(row["destination"], row["destination_type"]),
+                ),
             )
             for row in handovers
         ],

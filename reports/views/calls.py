@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from calls.access import Rights
 from calls.kept_searches import keep_search, kept_search
 from calls.models import Call, RequestType, Right
+from contacts.agents import NO_AGENTS, labelled
 from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.coverage import Coverage
@@ -147,7 +148,7 @@ class CallPage(Page):
     bar: ScaleBar | None
     variables: dict[str, list[str]]
     remarks: Sequence[Remark]
-    # The destination that answered first; blank if it is hidden.
+    # The destination that answered first, with the names of its people; blank if it is hidden.
     answered_by: str
     list_query: str
     earlier: int | None
@@ -174,8 +175,10 @@ def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
     place = shown_call.first_post_at, shown_call.pk
     rights, number = call_filter.rights, shown_call.destination_number_id
     shows_callers, shows_people = rights.may(Right.CALLERS, number), rights.may(Right.PEOPLE, number)
-    events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people)
-    answers = (event.destination for event in events if event.request_type == RequestType.FORWARD_ANSWER)
+    agents = call_filter.agents if shows_people else NO_AGENTS
+    events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people, agents=agents)
+    answers = (event for event in events if event.request_type == RequestType.FORWARD_ANSWER)
+    answer = next(answers, None)
     return CallPage(
         call=shown_call,
         caller=caller(shown_call, rights),
@@ -186,7 +189,7 @@ def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
         bar=call_timeline.scale_bar(shown_call),
         variables=call_timeline.variables_of(events),
         remarks=call_timeline.remarks_on(shown_call, events),
-        answered_by=next(answers, ""),
+        answered_by=labelled(answer.people, answer.destination) if answer else "",
         list_query=call_filter.query(),
         earlier=call_queries.earlier(neighbours, *place).values_list("pk", flat=True).first(),
         later=call_queries.later(neighbours, *place).values_list("pk", flat=True).first(),

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from contacts.agents import NO_AGENTS, Agents
 from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.cells import Cell
@@ -66,7 +67,8 @@ def build_forwards_page(form: ReportForm, user: Any) -> ForwardsPage:
     """Build the page. `why_unnamed` hides single destinations if the user may not see them."""
     coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
-    report = forward_figures.read_forwards(coverage, form.period)
+    agents = Agents.read() if permissions.may_see_destinations(user, form.numbers) else NO_AGENTS
+    report = forward_figures.read_forwards(coverage, form.period, agents=agents)
     return ForwardsPage(
         zone=settings.TIME_ZONE,
         form=form,

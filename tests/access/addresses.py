@@ -20,6 +20,7 @@ from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, Refus
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
+from reports.queries import forwards
 from tests.factories import post, post_body, take
 
 COUNTS = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, FirstPost)
@@ -31,7 +32,7 @@ PARTS = {
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
-    "^(?P<app_label>auth|calls|reports)/$": "calls/",
+    "^(?P<app_label>auth|calls|contacts|reports)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
 }
 MISSING_ID, MISSING_E164 = 987654321, "+4930987654"
@@ -78,12 +79,18 @@ def fill(client: Client, *numbers: DestinationNumber) -> None:
     SenderPolicy.objects.get_or_create(pk=1)
     began = timezone.now() - timedelta(minutes=1)
     for number in numbers:
-        for n, kind in enumerate(("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END")):
+        forward = f"INITIATE_FORWARD {destination_of(number)}"
+        for n, kind in enumerate(("CALL_START", "BLOCK_END", forward, "CALL_END")):
             take(number, kind, began + timedelta(seconds=n), call_uuid=f"call of {number.e164}")
         assert post(client, post_body("CALL_START", number, "not-a-key-of-it")).status_code == 403
         number.opening_hours = OpeningHours.objects.create(name=f"Hours of {number.e164}", state="NW")
         number.save()
     rollups.recount_changed(wait=True)
+
+
+def destination_of(number: DestinationNumber) -> str:
+    """Return the destination that calls to a number are forwarded to."""
+    return f"{number.e164[:-3]}999"
 
 
 def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None = None) -> dict[str, Any]:
@@ -98,6 +105,7 @@ def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None 
     objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
     objects["auth/user"] = user
     return {name: found.pk for name, found in objects.items()} | {
+        "contacts/agentdestination": forwards.token(forwards.named(destination_of(number), "EXTERNALNUMBER")),
         "number": number.pk,
         "e164": quote(number.e164),
         "workbook": workbook.pk if workbook else uuid.uuid4(),

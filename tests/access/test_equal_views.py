@@ -6,7 +6,7 @@ destinations. tests/reports/scenario.py has the calls, tests/access/sights.py wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from calls import phones
 from calls.models import Call, DestinationNumber
+from contacts.models import AgentDestination
+from reports.queries import forwards
 from tests.access.addresses import objects_of, objects_of_all
 from tests.access.hidden import disguise_callers, disguise_destinations, forget, forget_calls
 from tests.access.sights import MONTH, content, sights_of
@@ -26,6 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 # A Thursday on which no call has come for some days, so that every number with enough calls is silent.
 NOW = datetime(2026, 11, 5, 12, tzinfo=BERLIN)
+# Who answers at the destinations of the scenario.
+AGENTS = ("Greta Ende", "Hanno Anfang")
 CALLER = "+4917012345678"  # of nearly every call of the scenario
 TABLES = ("destinationnumber", "accesskey", "call", "callevent", "refusedpost", "quarterhourcounts", "daycounts")
 
@@ -47,6 +51,7 @@ PEOPLE = {
     "anna": Person({HOTLINE: "calls callers people export", SALES: ""}),
     "boris": Person({SALES: "calls export", TAPE: "", LATECOMER: "calls people"}),
     "olga": Person({HOTLINE: "", TAPE: ""}, group="operator"),
+    "nina": Person({HOTLINE: "calls people", SALES: "calls export", TAPE: "people"}, group="operator"),
     "stan": Person({HOTLINE: "calls export", SALES: ""}, views=TABLES),
 }
 
@@ -61,8 +66,20 @@ def numbers(client, settings, tmp_path, monkeypatch):
     for line in LINES:
         assert post(client, post_body("CALL_START", line.e164, "not-a-key-of-it")).status_code == 403
     monkeypatch.setattr(timezone, "now", lambda: NOW)
+    map_agents()
     by_e164 = {number.e164: number for number in DestinationNumber.objects.all()}
     return {line: by_e164[line.e164] for line in LINES}
+
+
+def map_agents():
+    """Let the first agent answer everywhere from the beginning, and the second at the desk in the second half."""
+    greta, hanno = (
+        make_user(name.split()[0].lower(), first_name=name.split()[0], last_name=name.split()[1]) for name in AGENTS
+    )
+    for user, destination, day in ((greta, DESK, None), (greta, MOBILE, None), (hanno, DESK, date(2026, 10, 16))):
+        AgentDestination.objects.create(
+            user=user, destination=destination, destination_type=scenario.TYPES[destination], from_day=day
+        )
 
 
 def make_person(name, numbers):
@@ -105,6 +122,7 @@ def test_a_person_sees_what_they_would_see_if_only_that_were_stored_and_no_name_
     person, user = PEOPLE[name], make_person(name, numbers)
     theirs = [numbers[line] for line in person.rights]
     calls, objects = some_calls(person, numbers), objects_of(theirs[0], user) | objects_of_all(theirs[0])
+    objects["contacts/agentdestination"] = forwards.token(forwards.named(DESK, scenario.TYPES[DESK]))
     superuser = Client()
     superuser.force_login(make_superuser())
     everything = content(superuser.get("/reports/"))
@@ -142,6 +160,7 @@ def named_in(sights, person, numbers):
         hidden += [CALLER, phones.readable(CALLER)]
     if len(person.lacks("people")) == len(person.rights):
         hidden += [text for number in (DESK, MOBILE) for text in (number, phones.readable(number))]
+        hidden += AGENTS
     # A search says what was searched for.
     return [
         (address, text)
@@ -149,6 +168,17 @@ def named_in(sights, person, numbers):
         for address, seen in sights.items()
         if text.encode() in seen and text not in address and not address.startswith("search for ")
     ]
+
+
+@pytest.mark.parametrize("name", ["anna", "nina"])
+def test_who_may_see_destinations_sees_who_answers_there(name, numbers):
+    person, user = PEOPLE[name], make_person(name, numbers)
+    sights = sights_of(user, [numbers[HOTLINE]], some_calls(person, numbers), objects_of(numbers[HOTLINE], user), NOW)
+
+    naming = [address for address, seen in sights.items() if AGENTS[0].encode() in seen]
+    assert [address for address in naming if address.startswith("/reports/forwards/")]
+    assert [address for address in naming if address.startswith("/reports/calls/")]
+    assert ("/admin/contacts/agentdestination/" in naming) is (name == "nina")
 
 
 def test_masked_callers_lack_three_digits_on_pages_and_in_files(numbers):

@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
+from contacts import agents
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
@@ -52,6 +53,8 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<path:object_id>/change/": "admin/calls/refusedpost/{refused}/change/",
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
+    "admin/contacts/agentdestination/": "admin/contacts/agentdestination/",
+    "admin/contacts/agentdestination/<path:object_id>/change/": "admin/contacts/agentdestination/{token}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
@@ -147,6 +150,9 @@ def furnish() -> Installation:
             {"state": WorkbookState.FAILED, "error": LONG, "finished_at": timezone.now()},
         )
     )
+    gapless_token = forwards.token(forwards.named(WITHOUT_A_GAP, "EXTERNALNUMBER"))
+    for destination in (WITHOUT_A_GAP, DESTINATIONS[0]):
+        agents.take_over(destination, "EXTERNALNUMBER", [staff, manager], None)
     today, first = periods.today(), periods.today() - 7 * periods.DAY
     return Installation(
         {
@@ -163,7 +169,8 @@ def furnish() -> Installation:
             "working": working.pk,
             "failed": failed.pk,
             "wide": urlencode({"number": wide.e164}),
-            "tried": urlencode({"tried": forwards.token(forwards.named(WITHOUT_A_GAP, "EXTERNALNUMBER"))}),
+            "tried": urlencode({"tried": gapless_token}),
+            "token": gapless_token,
             "gapless": quote(WITHOUT_A_GAP),
             "empty": "from=2001-01-01&to=2001-01-02",
             "week": f"from={first}&to={today - periods.DAY}",

@@ -4,7 +4,7 @@ import json
 import re
 import signal
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -13,9 +13,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from calls.management.commands import demo
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour, DestinationNumber
 from calls.simulator import history, profiles
+from contacts.agents import Agents
+from contacts.models import AgentDestination
+from reports.management.commands import demo
 from tests.factories import make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,6 +175,18 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
     assert 0 < DestinationNumber.objects.visible_to(manager).count() < DestinationNumber.objects.count()
     assert Call.objects.count() > 1000
     assert not ChangedQuarterHour.objects.exists()  # counted
+    today = timezone.localdate()
+    answering = Agents.read()
+    assert answering.on("1001", "SIP_USER", today) == ["Mara Keller"]
+    assert answering.between("1002", "SIP_USER", date(2026, 1, 1), today) == ["Oskar Brandt", "Vera Lindner"]
+    assert answering.on("2001", "SIP_USER", today) == ["Uta Winter", "Vera Lindner"]
+
+
+def test_the_demo_leaves_agents_as_they_are():
+    call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
+    AgentDestination.objects.exclude(destination="1001").delete()
+    call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
+    assert {*AgentDestination.objects.values_list("destination", flat=True)} == {"1001"}
 
 
 def test_history_cannot_end_in_the_future():

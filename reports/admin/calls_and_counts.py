@@ -21,6 +21,7 @@ from calls.access import Rights
 from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly, shown_caller
 from calls.admin.events import Mask
 from calls.models import Call, CallEvent, DestinationNumber, Right
+from contacts.agents import NO_AGENTS, Agents
 from reports import periods, permissions
 from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
@@ -205,6 +206,7 @@ def listed(call: Any) -> list[dict[str, Any]]:
     """Return the posts of a call in order, as far as the person may see them: each with its caller, its destination,
     the seconds since the previous post and its payload."""
     mask = Mask.of(call, callers=call.sees_callers, people=call.sees_people)
+    agents, day = Agents.read() if call.sees_people else NO_AGENTS, periods.day_of(call.first_post_at)
     events: list[CallEvent] = list(call.events.in_order()[: MOST_EVENTS + 1])
     before: list[CallEvent | None] = [None, *events[:-1]]
     return [
@@ -213,6 +215,7 @@ def listed(call: Any) -> list[dict[str, Any]]:
             "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
             "caller": mask.caller(event),
             "destination": mask.destination(event),
+            "people": ", ".join(agents.on(event.destination, event.destination_type, day)),
             "payload": mask.payload(event.payload),
         }
         for earlier, event in zip(before, events, strict=False)  # without posts `before` has one entry

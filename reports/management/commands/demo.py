@@ -24,8 +24,10 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from calls.models import Call, DestinationNumber, NumberAccess, OpeningHours, Right
-from calls.simulator import history, live, profiles
+from calls.simulator import history, live, profiles, scenarios
 from calls.simulator.profiles import PROFILES
+from contacts import agents
+from contacts.models import AgentDestination
 
 HISTORY = timedelta(days=60)
 CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
@@ -40,6 +42,7 @@ class Person:
     """A user of the demo, one for each group that the migrations create."""
 
     name: str
+    full_name: str
     group: str
     access: str  # to which numbers: "some", "all", or none if blank
     rights: tuple[Right, ...] = ()
@@ -47,14 +50,28 @@ class Person:
 
 
 PEOPLE = (
-    Person("viewer", "viewer", "some"),
-    Person(MANAGER, "team lead", "some", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT)),
-    Person("operator", "operator", "all", opens_admin=True),
+    Person("viewer", "Vera Lindner", "viewer", "some"),
+    Person(MANAGER, "Mara Keller", "team lead", "some", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT)),
+    Person("operator", "Oskar Brandt", "operator", "all", opens_admin=True),
     # People grant only what they have.
     Person(
-        "useradmin", "user admin", "all", (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT), opens_admin=True
+        "useradmin",
+        "Uta Winter",
+        "user admin",
+        "all",
+        (Right.CALLS, Right.CALLERS, Right.PEOPLE, Right.EXPORT),
+        opens_admin=True,
     ),
-    Person("dataprotection", "data protection", "", opens_admin=True),
+    Person("dataprotection", "David Sommer", "data protection", "", opens_admin=True),
+)
+# Who answers at which destination, and since when (None: from the beginning). One person has two, two share one, one
+# was taken over some days ago; the others have nobody.
+AGENTS = (
+    (scenarios.HOTLINE_DESKS[0], ("manager",), None),
+    (scenarios.HOTLINE_DESKS[1], ("operator",), None),
+    (scenarios.HOTLINE_DESKS[1], ("viewer",), timedelta(days=10)),
+    (scenarios.HOTLINE_DESKS[3], ("manager",), None),
+    (scenarios.SHOP_DESKS[0], ("useradmin", "viewer"), None),
 )
 
 
@@ -84,6 +101,7 @@ class Command(BaseCommand):
             self._ensure_hours([numbers[profile.e164] for profile in PROFILES[:-1]])
             for person in PEOPLE:
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
+            self._ensure_agents()
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -117,9 +135,15 @@ class Command(BaseCommand):
         """Create a user with their group and access, and print how to sign in.
 
         What was changed since an earlier run, such as the password, stays as it is."""
+        first_name, _space, last_name = person.full_name.partition(" ")
         user, is_new = User.objects.get_or_create(
             username=person.name,
-            defaults={"email": f"{person.name}@example.com", "is_staff": person.opens_admin},
+            defaults={
+                "email": f"{person.name}@example.com",
+                "is_staff": person.opens_admin,
+                "first_name": first_name,
+                "last_name": last_name,
+            },
         )
         # The same in every run, so that every run can print it.
         password = salted_hmac("calls.simulator.demo.password", person.name, algorithm="sha256").hexdigest()[:16]
@@ -138,6 +162,16 @@ class Command(BaseCommand):
         else:
             shown = password if user.check_password(password) else "the password that was set"
         self.stdout.write(f"demo: sign in as {person.name} / {shown}  ({person.group})")
+
+    def _ensure_agents(self) -> None:
+        """Let people of the demo answer at some destinations. Agents that exist already stay as they are."""
+        if AgentDestination.objects.exists():
+            return
+        users = {user.username: user for user in User.objects.filter(username__in=[person.name for person in PEOPLE])}
+        today = timezone.localdate()
+        for to, names, since in AGENTS:
+            people = [users[name] for name in names]
+            agents.take_over(to.destination, to.destination_type, people, today - since if since else None)
 
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event
