@@ -200,7 +200,8 @@ def test_from_the_first_start_to_the_next(home, port):
         assert embedded.wait_until(
             lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 20
         )
-        assert is_up(port)
+        # As above: a connection that waited for the last of them is cut off, and the next one is answered.
+        assert is_up(port) or is_up(port)
         pids = again.pids()
     finally:
         again.stop(signal.SIGINT)
