@@ -4,6 +4,8 @@ import contextlib
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -296,6 +298,22 @@ def test_a_spool_that_was_emptied_returns_its_space(number, tmp_path):
         spool.shrink()
         assert 50 * 30_000 < size() < 60 * 30_000 + 256 * 4096
         assert len(spool.waiting(200)) == 50
+
+
+def test_another_process_that_closes_the_spool_does_not_remove_its_log(tmp_path):
+    """A process writes to the spool through one connection, and looks into it through others."""
+    path = tmp_path / "posts.sqlite3"
+    with contextlib.closing(Spool(path, 10_000_000)) as spool:
+        assert spool.waiting(1) == []
+        with contextlib.closing(Spool(path, 10_000_000)) as another:
+            assert another.waiting(1) == []
+        log = path.with_name(f"{path.name}-wal")
+        begun = log.stat().st_ino
+        reads = (
+            "import sqlite3, sys; file = sqlite3.connect(sys.argv[1]); file.execute('SELECT * FROM post').fetchall()"
+        )
+        subprocess.run([sys.executable, "-c", f"{reads}; file.close()", path], check=True)
+        assert log.stat().st_ino == begun
 
 
 def test_parallel_writers_of_the_spool_take_turns(tmp_path):
