@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Turn:
-    """Those who answer at a destination from one day to another. Of nobody, `rows` are a row without a user."""
+    """Those who answer at a destination from one day to another. Without people, `rows` are one row without a user."""
 
     first: date
     last: date
@@ -119,7 +119,7 @@ def labelled(names: Sequence[str], destination: str) -> str:
 
 
 def nameable_by(editor: Any) -> QuerySet[User]:
-    """Return the users whom a person may name as agents. Only superusers see superusers."""
+    """Return the users that a person may name as agents. Only superusers see superusers."""
     users = User.objects.filter(is_active=True)
     return users if editor.is_superuser else users.filter(is_superuser=False)
 

@@ -24,8 +24,8 @@ class AgentDestination(models.Model):
     """A person who answers at a destination from a day on.
 
     On a day those answer whose rows have the latest `from_day` that is not after it. So rows of a later day take over
-    from all before them; whoever goes on answering has a row of that day, too. A row without a user says that from
-    then on nobody answers there who has a name here."""
+    from all before them; people who go on answering have a row of that day, too. A row without a user says that from
+    then on no person with a name here answers there."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -42,7 +42,7 @@ class AgentForm(forms.Form):
         label=_("From"),
         required=False,
         widget=AdminDateWidget,
-        help_text=_("The first day. Leave blank for from the beginning."),
+        help_text=AgentDestination._meta.get_field("from_day").help_text,
     )
     joins = forms.ChoiceField(
         label=_("Those before"),

@@ -135,7 +135,7 @@ class FilterForm:
 
     @cached_property
     def agents(self) -> Agents:
-        """Who answers at destinations; of nobody if the user may see no destination."""
+        """Who answers at destinations; without names if the user may see no destination."""
         return Agents.read() if self.rights.anywhere(Right.PEOPLE) else NO_AGENTS
 
     @property

@@ -47,7 +47,7 @@ class Destination:
 
     @property
     def current(self) -> Turn | None:
-        """Those who answer today; None if nobody was ever named for today."""
+        """Those who answer today; None if there is no entry for today."""
         today = periods.today()
         return next((turn for turn in self.turns if turn.first <= today <= turn.last), None)
 
@@ -60,7 +60,7 @@ class Destinations:
     """The destinations that a person may name people for: those without people first, then the most tried."""
 
     rows: Sequence[Destination]
-    # Whether so many were tried that figures of single ones are shown.
+    # Whether enough were tried to show figures of single ones.
     are_enough: bool
 
     def get(self, token: str) -> Destination | None:
