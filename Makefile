@@ -39,11 +39,11 @@ test-deploy: $(VENV)/installed-dev
 bench: $(VENV)/installed $(BENCH)/installed
 	@$(IN_VENV) -m tests.benchmarks $(ARGS)
 
-# How long pages of twelve months take, with one million calls and with ten million. Takes about five minutes.
+# How long pages of twelve months take, with one million calls and with ten million. Takes about ten minutes.
 bench-pages: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.pages $(ARGS)
 
-# How much slower pages are for people with rows of access than for a superuser. Takes about three minutes.
+# How much slower pages are for people with rows of access than for a superuser. Takes about four minutes.
 bench-access: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.access $(ARGS)
 

@@ -10,7 +10,9 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
+from django.db import connection
 from django.db.models import TextChoices
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -27,8 +29,13 @@ class Right(TextChoices):
 _EVERY_RIGHT = frozenset(Right)
 _NO_RIGHT: frozenset[Right] = frozenset()
 _FURTHER = [right for right in Right if right != Right.FIGURES]
-# Rows are read as tuples: a person may have one for each of hundreds of numbers, and every page reads them.
-_COLUMNS = ("destination_number", *(right.value for right in _FURTHER))
+_COLUMNS = ", ".join(_FURTHER)
+# The numbers that a user has the same rights for, in one row, and None among them for all numbers. Every page reads
+# this: the ORM takes three times as long, and longer for each number. NumberAccessQuerySet.of says the same.
+_GRANTED = f"""
+SELECT array_agg(destination_number_id), {_COLUMNS} FROM calls_numberaccess
+WHERE user_id = %s AND (until IS NULL OR until >= %s) GROUP BY {_COLUMNS}
+"""
 _Row = tuple[Any, ...]
 # The attribute of a user in which their rights are kept.
 _KEPT = "_rights_for_numbers"
@@ -71,14 +78,16 @@ class Rights:
             return cls()
         if user.is_superuser:
             return cls(_EVERY_RIGHT)
-        return cls._granted_by(_rows().of(user).values_list(*_COLUMNS))
+        with connection.cursor() as cursor:
+            cursor.execute(_GRANTED, [user.pk, timezone.localdate()])
+            return cls._granted_by((number, *ticked) for numbers, *ticked in cursor for number in numbers)
 
     @classmethod
     def of_each(cls, users: Iterable[Any]) -> dict[int, Rights]:
         """Return the rights of many users by their id, with one query."""
         users = list(users)
         rows: dict[int, list[_Row]] = {user.pk: [] for user in users}
-        for pk, *row in _rows().in_force().filter(user__in=users).values_list("user", *_COLUMNS):
+        for pk, *row in _rows().in_force().filter(user__in=users).values_list("user", "destination_number", *_FURTHER):
             rows[pk].append(tuple(row))
         return {
             user.pk: cls(_EVERY_RIGHT) if user.is_superuser else cls._granted_by(rows[user.pk])

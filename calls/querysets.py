@@ -84,7 +84,7 @@ class DestinationNumberQuerySet(SearchKeyQuerySet):
 
         Raise ValueError if there is no such right."""
         numbers = Rights.of(user).numbers(what)
-        return self if numbers is None else self.filter(pk__in=numbers)
+        return self if numbers is None else self.filter(pk__any_of=numbers)
 
     def schedules(self) -> dict[int, Schedule]:
         """Return the schedules of numbers with opening hours, by number id; numbers with the same hours share one."""
@@ -116,7 +116,7 @@ class CallQuerySet(models.QuerySet):
     def visible_to(self, user: Any, what: str = "calls") -> CallQuerySet:
         """Keep the calls of the numbers for which this user has a right (`Right`) today."""
         numbers = Rights.of(user).numbers(what)
-        return self if numbers is None else self.filter(destination_number__in=numbers)
+        return self if numbers is None else self.filter(destination_number__any_of=numbers)
 
     def with_caller_reversed(self) -> CallQuerySet:
         """Add `caller_reversed` for filters: the caller's number in reverse order, as it is indexed."""

@@ -44,6 +44,7 @@ LAYERS = {
             "search_keys",
             "kept_searches",
             "log_limits",
+            "lookups",
             "ingest.group_commit",
             "ingest.rate_limit",
             "ingest.metrics",

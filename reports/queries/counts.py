@@ -204,13 +204,13 @@ def offered_by_day(numbers: Numbers, period: Period) -> dict[int, list[int]]:
 
 def _days(numbers: Numbers, opening: Opening) -> QuerySet[DayCounts]:
     """Return the counts of days of these numbers, inside or outside opening hours or both."""
-    days = DayCounts.objects.filter(destination_number__in=[number.pk for number in numbers])
+    days = DayCounts.objects.filter(destination_number__any_of=[number.pk for number in numbers])
     return days if opening.is_open is None else days.filter(is_open=opening.is_open)
 
 
 def schedules(numbers: Numbers) -> dict[int, Schedule]:
     """Return the opening hours of the numbers that have any, by id of the number."""
-    return DestinationNumber.objects.filter(pk__in=[number.pk for number in numbers]).schedules()
+    return DestinationNumber.objects.filter(pk__any_of=[number.pk for number in numbers]).schedules()
 
 
 def counted_at() -> datetime | None:

@@ -96,6 +96,6 @@ def _tried(numbers: Collection[int] | None) -> dict[Key, tuple[int, int]]:
     """Return attempts and answers of each destination of these numbers (ids; None for all) in the days looked back."""
     rows = DayForwardCounts.objects.order_by().filter(day__gt=periods.today() - LOOKED_BACK)
     if numbers is not None:
-        rows = rows.filter(destination_number__in=numbers)
+        rows = rows.filter(destination_number__any_of=numbers)
     summed = rows.values_list("destination_type", "destination").annotate(Sum("attempts"), Sum("answers"))
     return {(kind, destination): (attempts, answers) for kind, destination, attempts, answers in summed}

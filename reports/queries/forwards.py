@@ -142,7 +142,7 @@ def names_at_any_time(numbers: Collection[int] | None) -> set[str]:
     """Return the names of all destinations that were ever tried in calls to these numbers (ids); None for all."""
     rows = MonthForwardCounts.objects.order_by()
     if numbers is not None:
-        rows = rows.filter(destination_number__in=numbers)
+        rows = rows.filter(destination_number__any_of=numbers)
     return {named(*row) for row in rows.values_list("destination", "destination_type").distinct()}
 
 
