@@ -95,6 +95,7 @@ INSTALLED_APPS = [
     "accounts",
     "contacts",
     "reports",
+    "live",
 ]
 
 MIDDLEWARE = [
@@ -176,6 +177,8 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+# Pages open records of other systems in a tab with a name; with `same-origin` each click would open another tab.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True

@@ -21,7 +21,7 @@ from tests.pictures import FOLDER, LARGEST_PICTURE, pictures_shown
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-OUR_APPS = ("config", "accounts", "calls", "contacts", "reports")
+OUR_APPS = ("config", "accounts", "calls", "contacts", "reports", "live")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
 # Variables whose default is a behaviour, described in words.
 TOLD_IN_WORDS = {"SECRET_KEY", "ACCESS_KEY_PEPPER", "DATABASE_URL", "CELERY_BROKER_URL", "PORT"}

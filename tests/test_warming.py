@@ -39,7 +39,7 @@ def compiled():
     return {name for cache in caches for name, found in cache.items() if isinstance(found, Template)}
 
 def imported():
-    apps = {"accounts", "calls", "contacts", "reports", "xlsxwriter", "rest_framework"}
+    apps = {"accounts", "calls", "contacts", "live", "reports", "xlsxwriter", "rest_framework"}
     return {name for name in sys.modules if name.split(".")[0] in apps}
 
 call = Call.objects.get()

@@ -8,7 +8,7 @@ import pytest
 from django.template.base import Lexer, TokenType
 
 ROOT = Path(__file__).parent.parent
-OUR_APPS = ("accounts", "calls", "config", "contacts", "reports")
+OUR_APPS = ("accounts", "calls", "config", "contacts", "live", "reports")
 FILES = sorted(path for app in OUR_APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "npgettext"}
