@@ -142,6 +142,14 @@ def _readable(number: str) -> str:
     return phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+def foreign_region(number: str) -> str:
+    """Return the region of a number in E.164, such as FR; blank for our own, and for any other text."""
+    if not number.startswith("+") or e164(number) != number:
+        return ""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    return "" if region in {settings.PHONE_REGION, None} else str(region)
+
+
 def country_code() -> str:
     """Return the country code of the region with a plus: `+49`."""
     return f"+{phonenumbers.country_code_for_region(settings.PHONE_REGION)}"

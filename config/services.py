@@ -40,6 +40,7 @@ def services(port: int) -> dict[str, list[str]]:
             "--loglevel=WARNING",
         ],
         "beat": [*celery, "beat", "--loglevel=WARNING"],
+        "live": live_service(port + 1),
     }
 
 
@@ -47,6 +48,27 @@ def intake_service(port: int) -> list[str]:
     """Return the command of the intake process. It runs in production only; with `quickstart`, the web processes
     receive posts."""
     return _serve("config.intake_wsgi:application", port, settings.INTAKE_PROCESSES, settings.INTAKE_THREADS)
+
+
+def live_service(port: int) -> list[str]:
+    """Return the command of the process with the streams of calls that ring. One process serves all streams of a host:
+    they mostly wait."""
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface=asgi",
+        f"--host={HOST}",
+        f"--port={port}",
+        "--workers=1",
+        # The default would let in as many streams as connections may wait, and let all others wait for ever.
+        "--backpressure=10000",
+        "--respawn-failed-workers",
+        # Streams end by themselves when the process stops; what is left after this time is cut off.
+        "--workers-kill-timeout=2",
+        "--no-ws",
+        "config.live_asgi:application",
+    ]
 
 
 def _serve(application: str, port: int, processes: int, threads: int) -> list[str]:

@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, mail_settings
+from config.live_origins import live_origins
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
@@ -61,6 +62,11 @@ if INTAKE_URL and not INTAKE_URL.startswith("http://"):
         "INTAKE_URL must be the http:// address of the intake process, such as http://127.0.0.1:8001"
     )
 INTAKE_METRICS_DIR = env.str("INTAKE_METRICS_DIR", default="")
+# The port of the process `live` where browsers reach it themselves, beside the web processes, as under `make run`. In
+# production it is 0: there nginx passes /live/events of the same site on to it.
+LIVE_PORT = env.int("LIVE_PORT", default=0)
+if not 0 <= LIVE_PORT < 65536:
+    raise ImproperlyConfigured("LIVE_PORT must be a port, or 0 if nginx passes /live/events on to the process `live`.")
 # Addresses and networks of proxies whose X-Forwarded-For is trusted: 127.0.0.1, 10.0.0.0/8.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 try:
@@ -169,7 +175,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'"],
         "font-src": ["'self'"],
         "img-src": ["'self'", "data:"],
-        "connect-src": ["'self'"],
+        "connect-src": ["'self'", *live_origins(ALLOWED_HOSTS, LIVE_PORT)],
         "form-action": ["'self'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
@@ -273,7 +279,7 @@ FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
-CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = 3600
+CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = 300
 
@@ -326,6 +332,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "reports.tasks.start_workbooks",
         "schedule": START_WORKBOOKS_EVERY_S,
         "options": {"expires": START_WORKBOOKS_EVERY_S},
+    },
+    "delete-old-rings": {
+        "task": "live.tasks.delete_old_rings",
+        "schedule": DELETE_OLD_RINGS_EVERY_S,
+        "options": {"expires": DELETE_OLD_RINGS_EVERY_S},
     },
     "clear-workbooks": {
         "task": "reports.tasks.clear_workbooks",

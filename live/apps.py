@@ -1,7 +1,17 @@
+from importlib import import_module
+
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
 class LiveConfig(AppConfig):
     name = "live"
     verbose_name = _("Live")
+
+    def ready(self) -> None:
+        # They need the models of all apps, which are there only now.
+        state, monitoring = import_module("live.state"), import_module("reports.monitoring")
+        register(state.check, Tags.database, deploy=True)
+        monitoring.further_findings.append(state.findings)
+        monitoring.further_gauges.append(state.gauges)

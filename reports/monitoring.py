@@ -114,6 +114,12 @@ class Finding:
     address: str = ""  # the page where to do it
 
 
+# Lines of the page System and metrics of apps that build on this one; they append theirs when they are ready. Asked
+# only while the database answers.
+further_findings: list[Callable[[], list[Finding]]] = []
+further_gauges: list[Callable[[], Iterator[GaugeMetricFamily]]] = []
+
+
 def findings(state: State) -> list[Finding]:
     """Return the state of each part, and what to do about problems."""
     return [
@@ -123,6 +129,7 @@ def findings(state: State) -> list[Finding]:
         *_counting_lines(state),
         *_refused_lines(state),
         *_workbook_lines(state),
+        *[line for more in further_findings if state.counted for line in more()],
         _mail_line(),
     ]
 
@@ -339,6 +346,8 @@ class StateCollector(Collector):
                     "How long ago beat last had a worker count.",
                     counted.heartbeat_age_s,
                 )
+            for more in further_gauges:
+                yield from more()
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

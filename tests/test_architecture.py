@@ -52,7 +52,13 @@ LAYERS = {
         },
     ],
     "live": [
-        {"apps"},
+        {"urls"},
+        {"apps", "pages", "admin", "views", "events", "tasks", "state"},
+        {"my_calls", "lead_time", "watcher"},
+        {"hub", "feed"},
+        {"queries", "tail"},
+        {"people"},
+        {"why_not", "rings"},
         {"models"},
     ],
     "contacts": [

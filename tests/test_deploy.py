@@ -15,7 +15,9 @@ import pytest
 from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
-from config.services import intake_service, services
+from config.services import intake_service, live_service, services
+from live.events import HEARTBEAT_S
+from live.hub import MOST_STREAMS
 from tests.test_docs import OUR_APPS, ROOT, documented, fences
 
 DEPLOY = ROOT / "deploy"
@@ -30,6 +32,7 @@ NOT_FOR_OPERATORS = {
     "PROMETHEUS_MULTIPROC_DIR",
     "INTAKE_URL",
     "INTAKE_METRICS_DIR",
+    "LIVE_PORT",
 }
 
 
@@ -102,7 +105,7 @@ def commands(settings):
     settings.WEB_PROCESSES, settings.WEB_THREADS = "${WEB_PROCESSES}", "${WEB_THREADS}"
     settings.INTAKE_PROCESSES, settings.INTAKE_THREADS = "${INTAKE_PROCESSES}", "${INTAKE_THREADS}"
     places = {sys.executable: PYTHON, str(ROOT / "manage.py"): f"{IN_PLACE}/manage.py"}
-    run = services(8000) | {"intake": intake_service(8001)}
+    run = services(8000) | {"intake": intake_service(8001), "live": live_service(8002)}
     return {name: [places.get(word, word) for word in words] for name, words in run.items()}
 
 
@@ -166,6 +169,18 @@ def test_servers_reload_by_hup_and_have_a_metrics_folder_that_is_empty_at_every_
     assert value_of(unit, "Service", "RuntimeDirectory") == f"calltally-{name}"
     assert ("Environment", f"PROMETHEUS_MULTIPROC_DIR=/run/calltally-{name}") in unit["Service"]
     assert value_of(unit, "Service", "ExecReload") == "/bin/kill -HUP $MAINPID"
+
+
+def test_nginx_and_systemd_let_as_many_streams_in_as_the_process_takes(commands):
+    unit, nginx = read_unit(UNITS / "calltally-live.service"), (DEPLOY / "nginx/calltally.conf").read_text()
+    (most,) = [int(word.removeprefix("--backpressure=")) for word in commands["live"] if "backpressure" in word]
+    streams = nginx.partition("location = /live/events {")[2].partition("}\n\n")[0]
+
+    assert int(value_of(unit, "Service", "LimitNOFILE")) > most == MOST_STREAMS
+    assert "proxy_buffering off;" in streams
+    assert "limit_conn calltally_streams 2000;" in streams
+    assert int(re.search(r"proxy_read_timeout (\d+)s;", streams)[1]) > 2 * HEARTBEAT_S
+    assert "server 127.0.0.1:8002;" in nginx
 
 
 def test_web_processes_and_command_know_the_address_of_the_intake(commands):
@@ -276,7 +291,7 @@ def test_the_image_is_pinned_locked_and_run_by_an_unprivileged_user():
 def test_containers_run_the_same_commands_as_make_run(compose, commands):
     run = {name: service["command"] for name, service in of_calltally(compose).items() if name != "migrate"}
     defaults = {}
-    for name in ("web", "intake"):
+    for name in ("web", "intake", "live"):
         commands[name] = [word.replace("--host=127.0.0.1", "--host=0.0.0.0") for word in commands[name]]
         defaults |= dict(re.findall(r"\$\{(\w+):-(\d+)\}", " ".join(run[name])))
         run[name] = [re.sub(r"\$\{(\w+):-\d+\}", r"${\1}", word) for word in run[name]]
@@ -322,12 +337,16 @@ def test_only_the_host_can_reach_the_containers_and_is_a_trusted_proxy(compose):
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     network = compose["networks"]["default"]["ipam"]["config"][0]
 
-    assert published == {"web": ["127.0.0.1:8000:8000"], "intake": ["127.0.0.1:8001:8001"]}
+    assert published == {
+        "web": ["127.0.0.1:8000:8000"],
+        "intake": ["127.0.0.1:8001:8001"],
+        "live": ["127.0.0.1:8002:8002"],
+    }
     assert of_calltally(compose)["web"]["environment"]["TRUSTED_PROXIES"] == network["gateway"]
 
 
-def test_a_container_is_healthy_once_it_can_store_posts(compose):
-    for name, port in (("web", 8000), ("intake", 8001)):
+def test_a_container_is_healthy_once_it_can_store_posts_or_read_rings(compose):
+    for name, port in (("web", 8000), ("intake", 8001), ("live", 8002)):
         assert f"http://127.0.0.1:{port}/healthz" in compose["services"][name]["healthcheck"]["test"][-1]
 
 

@@ -28,7 +28,7 @@ from tests.conftest import FAST_AND_LOOSE
 pytestmark = pytest.mark.slow
 
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
-CHILDREN = {"config.serve", "drain_spool", "worker", "beat"}
+CHILDREN = {"config.serve", "drain_spool", "worker", "beat", "granian"}
 OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
 
 

@@ -76,17 +76,17 @@ class Command(BaseCommand):
         port = web_port()
         if stop_left_over(settings.HOME / "processes"):
             self.say("Stopped what an earlier start had left running.")
-        if not is_free(port):
-            raise EmbeddedError(
-                f"Port {port} is taken by another program. Stop that program, or run: PORT={port + 1} make run"
-            )
+        for wanted in (port, port + 1):
+            if not is_free(wanted):
+                raise EmbeddedError(
+                    f"Port {wanted} is taken by another program. Stop that program, or run: PORT={port + 2} make run"
+                )
         make_folders()
         self.say("Starting …")
         server = Server(settings.HOME, server_options(), self.say) if settings.USES_EMBEDDED_DATABASE else None
         database = Database(server, self.say) if server else None
         children = [
-            Child(name, command, log_of(name), {"PROMETHEUS_MULTIPROC_DIR": str(METRICS)} if name == "web" else {})
-            for name, command in services(port).items()
+            Child(name, command, log_of(name), environment_of(name, port)) for name, command in services(port).items()
         ]
         try:
             if server:
@@ -189,6 +189,13 @@ def server_options() -> dict[str, str]:
     """Return the settings of the database server. Each web thread may hold a connection, and other processes need some
     too."""
     return {"max_connections": str(max(100, settings.WEB_PROCESSES * (settings.WEB_THREADS + 4) + 30))}
+
+
+def environment_of(name: str, port: int) -> dict[str, str]:
+    """Return what a process gets in its environment beside ours."""
+    if name == "web":
+        return {"PROMETHEUS_MULTIPROC_DIR": str(METRICS), "LIVE_PORT": str(port + 1)}
+    return {"LIVE_PORT": str(port + 1)} if name == "live" else {}
 
 
 def log_of(name: str) -> Path:

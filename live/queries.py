@@ -1,0 +1,205 @@
+"""Rings as pages and streams show them. `ring_for` is the one place where a ring becomes what a browser is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calls import phones
+from calls.access import Rights
+from calls.models import Call, Right
+from contacts.agents import Agents, labelled
+from live import rings
+from live.models import LiveProfile, Pop
+from reports import periods
+from reports.counting import outcomes
+from reports.counting.outcomes import Outcome
+
+# Of more calls of a caller only this many are counted.
+MOST_EARLIER = 100
+
+_EARLIER = """
+SELECT call.id, earlier.calls, earlier.last_id FROM calls_call AS call CROSS JOIN LATERAL (
+  SELECT count(*) AS calls, (array_agg(id ORDER BY first_post_at DESC, id DESC))[1] AS last_id FROM (
+    SELECT id, first_post_at FROM calls_call AS before
+    WHERE before.caller_id_number = call.caller_id_number AND before.callback_id = ''
+      AND (before.first_post_at, before.id) < (call.first_post_at, call.id)
+    ORDER BY first_post_at DESC, id DESC LIMIT %(most)s) AS latest
+) AS earlier
+WHERE call.id = ANY(%(ids)s) AND call.caller_id_number <> ''
+"""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The earlier calls of a caller, at any number."""
+
+    calls: int = 0
+    last_at: datetime | None = None
+    last_outcome: str = ""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is needed to show rings to people: their rights, and the earlier calls of the callers."""
+
+    rights: dict[int, Rights]
+    earlier: dict[int, Earlier] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:
+        return cls(rights, earlier_calls({call.pk for pop in pops if (call := pop.call)}))
+
+    @cached_property
+    def agents(self) -> Agents:
+        """Who answers where: read only if a ring was answered by somebody else."""
+        return Agents.read()
+
+    def may(self, user: int, what: str, call: Call) -> bool:
+        return user in self.rights and self.rights[user].may(what, call.destination_number_id)
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event of the stream, for one person."""
+
+    user: int
+    name: str
+    data: dict[str, Any]
+
+
+def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
+    """Return a ring as its person sees it, with the whole caller."""
+    call = pop.call
+    if call is None:
+        return _made_up(pop)
+    number, caller = call.destination_number, call.caller_id_number
+    earlier = sight.earlier.get(call.pk, Earlier())
+    return {
+        "ring": pop.pk,
+        "call": call.pk,
+        "rang_at": pop.rang_at.isoformat(),
+        "number": {"id": number.pk, "name": number.name, "e164": number.e164},
+        "destination": phones.readable(pop.destination),
+        "caller": {
+            "text": phones.readable(caller),
+            "is_withheld": phones.is_withheld(caller),
+            "country": phones.foreign_region(caller),
+        },
+        "contact": None,
+        "links": [],
+        "earlier": {
+            "calls": earlier.calls,
+            "last_at": earlier.last_at.isoformat() if earlier.last_at else None,
+            "last_outcome": earlier.last_outcome,
+        },
+        "state": pop.state,
+        "by": answered_by(pop, sight),
+        "why": pop.why_closed,
+        "call_url": reverse("call", args=[call.pk]) if sight.may(pop.user_id, Right.CALLS, call) else "",
+    }
+
+
+def answered_by(pop: Pop, sight: Sight) -> str:
+    """Return who answered instead of the person of a ring; blank if nobody did, or if they may not see people."""
+    call, answer = pop.call, pop.answer
+    if pop.why_closed != rings.ANSWERED_ELSEWHERE or call is None or answer is None:
+        return ""
+    if not sight.may(pop.user_id, Right.PEOPLE, call):
+        return ""
+    day = timezone.localtime(answer.received_at, periods.zone()).date()
+    names = sight.agents.on(answer.destination, answer.destination_type, day)
+    return labelled(names, answer.destination)
+
+
+def _made_up(pop: Pop) -> dict[str, Any]:
+    """Return the ring of a test, with a caller that cannot exist."""
+    return {
+        "ring": pop.pk,
+        "call": None,
+        "rang_at": pop.rang_at.isoformat(),
+        "number": {"id": None, "name": _("Test call"), "e164": ""},
+        "destination": "",
+        "caller": {"text": "+49 30 23125 000", "is_withheld": False, "country": ""},
+        "contact": None,
+        "links": [],
+        "earlier": {"calls": 0, "last_at": None, "last_outcome": ""},
+        "state": pop.state,
+        "by": "",
+        "why": pop.why_closed,
+        "call_url": "",
+    }
+
+
+def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
+    """Return the earlier calls of the callers of these calls; withheld callers have none."""
+    if not call_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_EARLIER, {"ids": list(call_ids), "most": MOST_EARLIER})
+        rows = cursor.fetchall()
+    last_ids = {last_id for _pk, _calls, last_id in rows if last_id}
+    last = Call.objects.filter(pk__in=last_ids).annotate(came_to=outcomes.OUTCOME) if last_ids else []
+    by_id = {call.pk: (call.first_post_at, str(Outcome(call.came_to).label)) for call in last}
+    return {pk: Earlier(calls, *by_id.get(last_id, (None, ""))) for pk, calls, last_id in rows}
+
+
+def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
+    """Return what rings now for these people, and whom they talk to."""
+    return _with_calls(Pop.objects.filter(user__in=user_ids, closed_at=None, why_not__in=rings.RINGS))
+
+
+def states_of(user_ids: Collection[int]) -> list[Message]:
+    """Return the whole state of these people as they see it now: the first message of a stream."""
+    pops = list(open_pops(user_ids))
+    sight = Sight.of(pops, _rights(user_ids) if pops else {})
+    shown: dict[int, list[dict[str, Any]]] = {user: [] for user in user_ids}
+    for pop in pops:
+        shown[pop.user_id].append(ring_for(pop, sight))
+    at = timezone.now().isoformat()
+    return [Message(user, "state", {"rings": rows, "at": at, "stream": "live"}) for user, rows in shown.items()]
+
+
+def messages_after(revision: int, until: int, user_ids: Collection[int]) -> list[Message]:
+    """Return what has changed for these people since a revision, in order."""
+    changed = Pop.objects.filter(revision__gt=revision, revision__lte=until, user__in=user_ids)
+    pops = list(_with_calls(changed.filter(why_not__in=rings.RINGS)).order_by("revision", "pk"))
+    if not pops:
+        return []
+    sight = Sight.of([pop for pop in pops if pop.closed_at is None], _rights(user_ids))
+    return [message for pop in pops for message in _messages(pop, sight)]
+
+
+def _messages(pop: Pop, sight: Sight) -> list[Message]:
+    if pop.closed_at is not None:
+        closed = {"ring": pop.pk, "why": pop.why_closed, "by": answered_by(pop, sight)}
+        return [Message(pop.user_id, "closed", closed)]
+    messages = [Message(pop.user_id, "ring", ring_for(pop, sight))]
+    if pop.answered_at is not None:
+        messages.append(Message(pop.user_id, "answered", {"ring": pop.pk, "by": ""}))
+    return messages
+
+
+def profile_of(user: Any) -> dict[str, bool]:
+    """Return how a person wants to be told."""
+    profile = LiveProfile.objects.filter(user=user).first() or LiveProfile(user=user)
+    return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
+
+
+def _with_calls(pops: QuerySet[Pop]) -> QuerySet[Pop]:
+    return pops.select_related("event__call__destination_number", "answer").order_by("rang_at", "pk")
+
+
+def _rights(user_ids: Collection[int]) -> dict[int, Rights]:
+    users: Sequence[User] = User.objects.filter(pk__in=user_ids)
+    return Rights.of_each(users)
