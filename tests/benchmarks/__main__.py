@@ -35,7 +35,7 @@ TARGETS = {"pgbench": (0.40, 0.60), "FastAPI + asyncpg": (1.2, 1.6)}
 FULL_ROUNDS = 5
 WARM_UP_S = 3.0
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-TABLES = "calls_call, calls_callevent, calls_changedquarterhour"
+TABLES = "calls_call, calls_callevent, calls_changedquarterhour, live_pop"
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from datetime import time as clock
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -102,6 +103,7 @@ class Command(BaseCommand):
             for person in PEOPLE:
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_agents()
+            self._ensure_teams(numbers.values())
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -172,6 +174,16 @@ class Command(BaseCommand):
         for to, names, since in AGENTS:
             people = [users[name] for name in names]
             agents.take_over(to.destination, to.destination_type, people, today - since if since else None)
+
+    def _ensure_teams(self, numbers: Iterable[DestinationNumber]) -> None:
+        """Put everybody into the team of each number, so that whoever signs in soon sees a call that rings. Teams that
+        exist already stay as they are."""
+        rings: Any = apps.get_model("live", "NumberRings").objects
+        if rings.exists():
+            return
+        people = User.objects.filter(is_active=True)
+        for number in numbers:
+            rings.create(destination_number=number).team.set(people)
 
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event

@@ -1,0 +1,85 @@
+"""The process `live` or the database is killed or frozen while calls ring: each ring is shown once, or listed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from tests.faults.conftest import full_or, rounds
+from tests.faults.streams import USER, Forwards, Listener, make_listener
+from tests.faults.system import ACCESS_KEY, E164, children_of, frozen, tree_of, under_load, wait_until
+
+pytestmark = pytest.mark.faults
+
+RINGS_A_SECOND = 10.0
+# Each forward to the person, with the ring that was noted of it.
+RINGS = """
+SELECT call.call_uuid, call.id, pop.id, pop.why_not, pop.closed_at IS NOT NULL FROM calls_call AS call
+JOIN calls_callevent AS event ON event.call_id = call.id AND event.request_type = 'INITIATE_FORWARD'
+LEFT JOIN live_pop AS pop ON pop.event_id = event.id
+  AND pop.user_id = (SELECT id FROM auth_user WHERE username = %s)
+WHERE call.call_uuid = ANY(%s)
+"""
+
+
+def kill_live(system):
+    """Kill the workers of `live` with their leader."""
+    leader = system.pid("config.live_asgi:application")
+    for pid in [*children_of(leader), leader]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_database(system):
+    for pid in tree_of(system.postmaster()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(system.has_database, what="the database")
+
+
+def freeze_database(system):
+    with frozen(tree_of(system.postmaster())):
+        time.sleep(full_or(15, 4))
+
+
+FAULTS = {"live killed": kill_live, "database killed": kill_database, "database frozen": freeze_database}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@rounds(20)
+def test_every_ring_is_shown_once_or_listed(running, note, fault, number):
+    listener = Listener(running.port + 1, make_listener(running))
+    forwards = Forwards(running, E164, ACCESS_KEY, rate=RINGS_A_SECOND, name=f"ring-{time.monotonic_ns()}")
+    listener.start()
+    wait_until(lambda: listener.connected, what="a stream")
+    with under_load(running, "live", rate=100 - RINGS_A_SECOND) as client:
+        forwards.start()
+        wait_until(lambda: len(listener.shown) >= 10, what="rings before the fault")
+        FAULTS[fault](running)
+        client.hold(1.0)
+        shown_before = len(listener.shown)
+        wait_until(lambda: len(listener.shown) >= shown_before + 20, what="rings after the fault")
+        forwards.stop()
+    running.settle()
+
+    def rows():
+        with running.database() as connection:
+            return connection.execute(RINGS, [USER, forwards.answered]).fetchall()
+
+    wait_until(lambda: all(pop for _uuid, _call, pop, _why, _closed in rows()), what="a ring noted of every forward")
+    noted = rows()
+    listener.stop()
+    shown = [call for _uuid, call, _pop, _why, _closed in noted if listener.shown[call]]
+    listed = [why for _uuid, call, _pop, why, _closed in noted if not listener.shown[call]]
+    twice = [call for call, times in listener.shown.items() if times > 1]
+    figures = f"{len(noted)} rings, {len(shown)} shown, {len(listed)} listed ({sorted(set(listed))})"
+    note(figures)
+    assert {uuid for uuid, *_row in noted} >= set(forwards.answered), figures
+    assert len(noted) == len(set(forwards.answered)), "a ring was noted twice"
+    assert not twice, f"shown twice: {twice[:3]} ({figures})"
+    # What was decided to be shown but was not has no time of being shown, which Why no pop lists, too.
+    assert len(shown) >= 30, figures
