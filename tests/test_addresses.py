@@ -74,6 +74,9 @@ reports/peaks.csv               sign-in figures
 reports/peaks.xlsx              sign-in figures
 reports/week.csv                sign-in figures
 reports/week.xlsx               sign-in figures
+live/                           sign-in
+live/why/                       sign-in
+live/lead-time/<int:pk>/        sign-in figures
 accounts/password_change/       sign-in
 accounts/password_change/done/  sign-in
 """
@@ -90,6 +93,10 @@ OTHERS = """
 healthz                          200        200        200
 accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
+live/state                       login      200        200
+live/shown                       405        405        405
+live/profile                     405        405        405
+live/test                        405        405        405
 admin/                           login      login      200
 admin/login/                     200        200        ->
 admin/logout/                    ->         ->         405
@@ -113,6 +120,7 @@ calls/callevent                  calls     -         -           -              
 calls/refusedpost                figures   v         -           -                v
 calls/senderpolicy               -         vc        -           -                vc
 contacts/agentdestination        people    vc        -           -                vc
+live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
 reports/quarterhourblockcounts   figures   -         -           -                v
@@ -136,7 +144,7 @@ NEED = {
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
-APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|reports)/$"  # asked for `calls`
+APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|live|reports)/$"  # asked for `calls`
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
 
 HEADERS = (

@@ -7,6 +7,7 @@ import django.contrib.admin
 
 ROOT = Path(__file__).parent.parent
 PAGES_STATIC = ROOT / "reports" / "static" / "reports"
+LIVE_STATIC = ROOT / "live" / "static" / "live"
 ADMIN_STATIC = ROOT / "calls" / "static" / "calls"
 DJANGO_ADMIN = Path(django.contrib.admin.__file__).parent
 # htmx sets it during a request.
@@ -18,7 +19,7 @@ FILLED_IN = "\0"
 
 
 def page_sheets():
-    return sorted((PAGES_STATIC / "styles").glob("*.css"))
+    return sorted([*(PAGES_STATIC / "styles").glob("*.css"), *LIVE_STATIC.glob("*.css")])
 
 
 def admin_sheets():
@@ -74,7 +75,8 @@ def beginnings(names):
 
 
 def test_no_rule_is_unused():
-    given = in_templates(page_templates()) | in_scripts(PAGES_STATIC.glob("*.js")) | BY_HTMX
+    scripts = [*PAGES_STATIC.glob("*.js"), *LIVE_STATIC.glob("*.js")]
+    given = in_templates(page_templates()) | in_scripts(scripts) | BY_HTMX
     unused = {name for name in with_rules(page_sheets()) - given if not name.startswith(beginnings(given))}
     assert not unused, f"rules for classes that no page has: {sorted(unused)}"
 
@@ -102,5 +104,5 @@ def test_no_class_of_a_template_is_unknown():
 
 def test_every_style_sheet_of_pages_is_linked_once():
     html = "".join((ROOT / "templates" / name).read_text(encoding="utf-8") for name in ("_styles.html", "base.html"))
-    linked = re.findall(r"'reports/styles/([\w-]+\.css)'", html)
+    linked = re.findall(r"'(?:reports/styles|live)/([\w-]+\.css)'", html)
     assert sorted(linked) == [sheet.name for sheet in page_sheets()]

@@ -17,6 +17,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
+from live.models import NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
@@ -28,11 +29,12 @@ COUNTS = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, 
 PARTS = {
     "refusedpost/<int:pk>": "refusedpost/{calls/refusedpost}",
     "numbers/<int:pk>": "numbers/{number}",
+    "lead-time/<int:pk>": "lead-time/{number}",
     "calls/<int:pk>": "calls/{calls/call}",
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
-    "^(?P<app_label>auth|calls|contacts|reports)/$": "calls/",
+    "^(?P<app_label>auth|calls|contacts|live|reports)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
 }
 MISSING_ID, MISSING_E164 = 987654321, "+4930987654"
@@ -83,6 +85,7 @@ def fill(client: Client, *numbers: DestinationNumber) -> None:
         for n, kind in enumerate(("CALL_START", "BLOCK_END", forward, "CALL_END")):
             take(number, kind, began + timedelta(seconds=n), call_uuid=f"call of {number.e164}")
         assert post(client, post_body("CALL_START", number, "not-a-key-of-it")).status_code == 403
+        NumberRings.objects.get_or_create(destination_number=number)
         number.opening_hours = OpeningHours.objects.create(name=f"Hours of {number.e164}", state="NW")
         number.save()
     rollups.recount_changed(wait=True)
@@ -102,6 +105,7 @@ def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None 
     objects["calls/callevent"] = CallEvent.objects.filter(call=objects["calls/call"])[0]
     objects["calls/destinationnumber"] = number
     objects["calls/accesskey"] = number.access_keys.get()
+    objects["live/numberrings"] = number.rings
     objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
     objects["auth/user"] = user
     return {name: found.pk for name, found in objects.items()} | {

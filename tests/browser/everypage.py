@@ -37,7 +37,10 @@ LOST = ("CALL_START", f"BLOCK_END {WITHOUT_A_GAP}", "INITIATE_FORWARD {0}", "CAL
 DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:reception@example.com", "7001")
 
 # Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
-NO_PAGES = ("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/")
+NO_PAGES = (
+    *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
+    *("live/state", "live/shown", "live/profile", "live/test", "live/lead-time/<int:pk>/"),
+)
 FILES = (".csv", ".xlsx")
 # Admin pages with a template or form of ours; the others are Django's own.
 OURS_IN_ADMIN = {
@@ -54,6 +57,7 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
     "admin/contacts/agentdestination/": "admin/contacts/agentdestination/",
+    "admin/live/numberrings/add/": "admin/live/numberrings/add/",
     "admin/contacts/agentdestination/<path:object_id>/change/": "admin/contacts/agentdestination/{token}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
@@ -71,6 +75,7 @@ FACES = {
         "?from=never",
     ],
     "reports/files/new/": ["?kind=calls&{week}&{wide}"],
+    "live/why/": ["", "?who=all"],
 }
 FILLED = {
     "reports/numbers/<int:pk>/": ("hotline", "quiet", "new"),

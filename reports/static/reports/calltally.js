@@ -124,11 +124,11 @@
       location.reload();
       return;
     }
-    if (event.detail.xhr.status >= 400) {
-      event.detail.shouldSwap = elt?.id !== "live"; // #live keeps its old figures
-    }
+    // #live and other parts of a page keep what they show.
+    const isPart = elt?.matches("#live, [data-part]") ?? false;
+    if (event.detail.xhr.status >= 400) event.detail.shouldSwap = !isPart;
     // The error page retries by itself, which works only if it is loaded as a whole page.
-    if ([429, 503].includes(event.detail.xhr.status) && elt?.id !== "live") {
+    if ([429, 503].includes(event.detail.xhr.status) && !isPart) {
       event.detail.shouldSwap = false;
       location.assign(event.detail.xhr.responseURL);
       return;

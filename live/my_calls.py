@@ -1,0 +1,153 @@
+"""What the pages My calls and Why no pop ask the database: a person's connections, and rings with their callers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calls import phones
+from calls.access import Rights
+from calls.masking import masked
+from calls.models import DestinationNumber, Right
+from contacts.agents import Agents
+from contacts.models import name_of
+from live import why_not
+from live.models import LiveProcess, LiveProfile, NumberRings, Pop
+from reports import periods
+from reports.queries import forwards
+from reports.views.shared import Readable
+
+LAST_RINGS = 20
+UNSEEN_RINGS = 100
+# A page says within this time that it showed a ring.
+SHOWN_WITHIN = timedelta(seconds=30)
+CLOCK_OFF_S = 2
+
+
+@dataclass(frozen=True)
+class Connections(Readable):
+    """Why calls are shown to a person: destinations where they answer today, and numbers whose team they are in."""
+
+    destinations: Sequence[str]
+    teams: Sequence[DestinationNumber]
+
+    def __bool__(self) -> bool:
+        return bool(self.destinations or self.teams)
+
+
+def connections_of(user: Any) -> Connections:
+    """Return what connects a person to calls today."""
+    today = periods.today()
+    destinations = [
+        phones.readable(destination)
+        for (_kind, destination), turns in Agents.read().by_destination.items()
+        for turn in turns
+        if turn.first <= today <= turn.last and user.pk in turn.people
+    ]
+    rows = NumberRings.objects.filter(team=user).select_related("destination_number")
+    return Connections(sorted(destinations), sorted((row.destination_number for row in rows), key=lambda one: one.name))
+
+
+def profile_of(user: Any) -> LiveProfile:
+    """Return the settings of a person, unsaved defaults if they have none."""
+    return LiveProfile.objects.filter(user=user).first() or LiveProfile(user=user)
+
+
+@dataclass(frozen=True)
+class RingRow(Readable):
+    """A ring as one person sees it in a list."""
+
+    rang_at: datetime
+    number: str
+    # Blank if withheld.
+    caller: str
+    destination: str
+    # Whose it is; blank if the reader may not see people.
+    person: str
+    # How it ended, or why it was not shown.
+    result: str
+    is_unseen: bool
+    # What to do if it was not shown.
+    advice: str
+    # Blank if the reader may not see the call.
+    call_url: str
+    is_test: bool
+
+
+def last_rings(user: Any) -> list[RingRow]:
+    """Return the latest rings of a person, newest first, with their whole callers."""
+    rows = _rings().filter(user=user)[:LAST_RINGS]
+    return [_row(pop, Rights.of(user), is_own=True) for pop in rows]
+
+
+def unseen_rings(reader: Any, *, of_all: bool) -> list[RingRow]:
+    """Return the latest rings that were not shown: the reader's own, or those of all numbers whose calls they see."""
+    rights = Rights.of(reader)
+    rows = _rings().filter(is_test=False, shown_at=None).filter(~Q(why_not="") | Q(rang_at__lt=_soon_shown()))
+    if of_all:
+        numbers = rights.numbers(Right.CALLS)
+        if numbers is not None:
+            rows = rows.filter(event__call__destination_number__in=numbers)
+    else:
+        rows = rows.filter(user=reader)
+    return [_row(pop, rights, is_own=pop.user_id == reader.pk) for pop in rows[:UNSEEN_RINGS]]
+
+
+def wrong_clocks() -> list[LiveProcess]:
+    """Return the processes whose host has another time than the database."""
+    off = Q(clock_offset_s__gt=CLOCK_OFF_S) | Q(clock_offset_s__lt=-CLOCK_OFF_S)
+    return list(LiveProcess.objects.filter(off, seen_at__gt=timezone.now() - timedelta(minutes=1)).order_by("name"))
+
+
+def _rings() -> QuerySet[Pop]:
+    return Pop.objects.select_related("user", "event__call__destination_number").order_by("-rang_at", "-pk")
+
+
+def _soon_shown() -> datetime:
+    """Return since when a page may still say that it showed a ring."""
+    return timezone.now() - SHOWN_WITHIN
+
+
+def _row(pop: Pop, rights: Rights, *, is_own: bool) -> RingRow:
+    call = pop.call
+    if call is None:
+        return _test_row(pop)
+    number = call.destination_number
+    sees_people = is_own or rights.may(Right.PEOPLE, number)
+    whole = is_own or rights.may(Right.CALLERS, number)
+    is_unseen = pop.shown_at is None and (bool(pop.why_not) or pop.rang_at < _soon_shown())
+    return RingRow(
+        rang_at=pop.rang_at,
+        number=number.name,
+        caller=phones.readable(call.caller_id_number) if whole else masked(call.caller_id_number),
+        destination=phones.readable(pop.destination) if sees_people else forwards.type_label(pop.destination_type),
+        person=name_of(pop.user) if sees_people else "",
+        result=why_not.happened(pop.why_not) if is_unseen else _result(pop),
+        is_unseen=is_unseen,
+        advice=why_not.advice(pop.why_not) if is_unseen else "",
+        call_url=reverse("call", args=[call.pk]) if rights.may(Right.CALLS, number) else "",
+        is_test=False,
+    )
+
+
+def _test_row(pop: Pop) -> RingRow:
+    test = _("Test call")
+    return RingRow(pop.rang_at, test, test, "", name_of(pop.user), _result(pop), False, "", "", True)
+
+
+def _result(pop: Pop) -> str:
+    if pop.state == "closed":
+        return str(pop.get_why_closed_display())
+    return {"answered": _("Answered"), "rang_before": _("Rings elsewhere now")}.get(pop.state, _("Ringing"))
+
+
+def are_any(rows: Iterable[RingRow]) -> bool:
+    """Return whether any of these rings was not shown."""
+    return any(row.is_unseen for row in rows)

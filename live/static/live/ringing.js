@@ -1,0 +1,413 @@
+/* Calls that ring for the person who is signed in: cards on every page, and notifications.
+
+   One tab leads, the one that holds the lock: it reads the stream of the process `live`, notifies and reports. By a
+   BroadcastChannel it tells the other tabs what rings, always all of it, so that none depends on earlier messages. */
+(() => {
+  const root = document.getElementById("ringing");
+  if (!root) return;
+
+  const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
+  const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
+  const LONGEST_REST_MS = 8_000;
+  const CLOSED_FOR_MS = 5_000; // how long a card says how the ringing ended
+  const REMEMBERED = 50; // rings that were dismissed or notified of
+  const named = (name) => `calltally-${name}-${root.dataset.user}`;
+  const text = (name, values = {}) =>
+    (root.getAttribute(`data-${name}`) || "").replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+
+  /* --- what a browser keeps; storage may be forbidden --- */
+  const load = (storage, name) => {
+    try {
+      return JSON.parse(window[storage].getItem(named(name)));
+    } catch {
+      return null;
+    }
+  };
+  const save = (storage, name, value) => {
+    try {
+      window[storage].setItem(named(name), JSON.stringify(value));
+    } catch {
+      // The page works without it: a reload asks again.
+    }
+  };
+  const remembered = (name) => load("localStorage", name) || [];
+  const remember = (name, id) => save("localStorage", name, [...remembered(name), id].slice(-REMEMBERED));
+
+  /* --- state of this tab --- */
+  let setup = null; // what /live/state said: stream_url, profile, poll_s
+  let rings = new Map(); // by the id of the ring
+  let isLive = true; // whether the leading tab hears the stream
+  let leads = false;
+  let serverAhead = 0; // milliseconds from performance.now() to the clock of the server
+  const serverNow = () => performance.now() + serverAhead;
+  const setClock = (at) => { if (at) serverAhead = Date.parse(at) - performance.now(); };
+
+  /* --- between tabs --- */
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel(named("rings")) : null;
+  const tell = (message) => channel?.postMessage(message);
+  const tellAll = () => {
+    tell({ rings: [...rings.values()], isLive, at: new Date(serverNow()).toISOString() });
+    draw();
+  };
+  channel?.addEventListener("message", ({ data }) => {
+    if (data.setup) setup = data.setup;
+    if (data.dismissed) draw();
+    if (leads) {
+      if (data.hello) tellAll();
+      if (data.report) report(...data.report);
+    } else if (data.rings) {
+      rings = new Map(data.rings.map((ring) => [ring.ring, ring]));
+      isLive = data.isLive;
+      setClock(data.at);
+      draw();
+    }
+  });
+
+  /* --- what happens to rings --- */
+  const removeLater = (id, ms) => setTimeout(() => { if (rings.delete(id)) tellAll(); }, ms);
+  const change = (id, values) => {
+    const ring = rings.get(id);
+    if (ring) rings.set(id, { ...ring, ...values });
+    return ring !== undefined;
+  };
+  const EVENTS = {
+    state: (data) => {
+      setClock(data.at);
+      rings = new Map(data.rings.map((ring) => [ring.ring, ring]));
+      data.rings.forEach(notify);
+    },
+    ring: (ring) => {
+      rings.set(ring.ring, ring);
+      notify(ring);
+    },
+    answered: (data) => change(data.ring, { state: "answered", by: data.by || "" }),
+    closed: (data) => {
+      if (change(data.ring, { state: "closed", why: data.why || "", by: data.by || "" })) {
+        removeLater(data.ring, CLOSED_FOR_MS);
+      }
+      closeNotification(data.ring);
+    },
+    caller: (data) => change(data.ring, data), // a look-up came back
+  };
+  const take = (name, data) => {
+    if (!EVENTS[name]) return;
+    EVENTS[name](data);
+    tellAll();
+    if (name === "closed") document.dispatchEvent(new Event("ringended"));
+  };
+
+  /* --- what was on a screen or opened, in batches --- */
+  const waiting = { shown: new Set(), opened: new Set() };
+  const reported = new Set();
+  let flushing = 0;
+  const flush = async () => {
+    clearTimeout(flushing);
+    flushing = 0;
+    const body = { shown: [...waiting.shown], opened: [...waiting.opened] };
+    if (!body.shown.length && !body.opened.length) return;
+    waiting.shown.clear();
+    waiting.opened.clear();
+    const headers = {
+      "Content-Type": "application/json",
+      "X-CSRFToken": root.querySelector("[name=csrfmiddlewaretoken]").value,
+    };
+    try {
+      const sent = { method: "POST", headers, body: JSON.stringify(body), keepalive: true };
+      const answer = await fetch(root.dataset.shownUrl, sent);
+      if (answer.status < 500) return;
+    } catch {
+      // Sent again below.
+    }
+    for (const what of ["shown", "opened"]) body[what].forEach((id) => waiting[what].add(id));
+    flushing ||= setTimeout(flush, 5000);
+  };
+  const report = (what, id) => {
+    if (reported.has(`${what} ${id}`)) return;
+    reported.add(`${what} ${id}`);
+    if (setup?.connected && !leads) {
+      tell({ report: [what, id] });
+      return;
+    }
+    waiting[what].add(id);
+    flushing ||= setTimeout(flush, 200);
+  };
+  addEventListener("pagehide", flush);
+
+  /* --- notifications: by the leading tab, one for each call --- */
+  const notifications = new Map(); // by the id of the ring
+  const addressOf = (ring) => ring.links?.[0]?.url || ring.call_url || root.dataset.callsUrl;
+  const closeNotification = (id) => notifications.get(id)?.close();
+  const beep = () => {
+    try {
+      const sound = new AudioContext();
+      const tone = sound.createOscillator();
+      const volume = sound.createGain();
+      volume.gain.value = 0.1;
+      tone.connect(volume).connect(sound.destination);
+      tone.start();
+      tone.stop(sound.currentTime + 0.3);
+      tone.addEventListener("ended", () => sound.close());
+    } catch {
+      // Without sound.
+    }
+  };
+  const openRecord = (ring) => {
+    report("opened", ring.ring);
+    return window.open(addressOf(ring), ring.links?.[0]?.target || "calltally-call");
+  };
+  const notify = (ring) => {
+    if (ring.state !== "ringing" || remembered("notified").includes(ring.ring)) return;
+    remember("notified", ring.ring);
+    if (setup?.profile?.sound) beep();
+    if (setup?.profile?.open_at_once && (ring.links?.length || ring.call_url)) openRecord(ring);
+    if (!setup?.profile?.notification || !("Notification" in window) || Notification.permission !== "granted") return;
+    try {
+      const lines = [ring.number.name, ring.destination, ring.contact?.company].filter(Boolean);
+      const options = { body: lines.join(" · "), tag: `calltally-call-${ring.call || ring.ring}` };
+      const notification = new Notification(callerOf(ring), options);
+      notifications.set(ring.ring, notification);
+      notification.addEventListener("show", () => report("shown", ring.ring));
+      notification.addEventListener("click", () => {
+        window.focus();
+        if (!openRecord(ring)) location.assign(addressOf(ring));
+        notification.close();
+      });
+    } catch {
+      // Some phones allow notifications only to service workers; the cards are there.
+    }
+  };
+
+  /* --- cards --- */
+  const isHere = root.dataset.here === "yes"; // My calls shows them in the page
+  const list = isHere ? document.getElementById("rings-now") : root.querySelector("[data-cards]");
+  const late = document.getElementById("ringing-late");
+  const spoken = document.getElementById("ringing-spoken");
+  const cards = new Map();
+  const ORDER = ["ringing", "answered", "rang_before", "closed"];
+  const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+    timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+  });
+
+  const callerOf = (ring) => ring.contact?.name || (ring.caller.is_withheld ? text("withheld") : ring.caller.text);
+  const calledOf = (ring, words = "called") => {
+    const values = { caller: callerOf(ring), number: ring.number.name, destination: ring.destination };
+    return text(ring.destination ? `${words}-at` : words, values);
+  };
+  const stateOf = (ring) => {
+    if (ring.state === "closed") {
+      if (ring.by) return text("answered-by", { by: ring.by });
+      return text(`why-${ring.why}`) || text("ended");
+    }
+    if (ring.state === "answered" && ring.by) return text("answered-by", { by: ring.by });
+    return text(ring.state) || text("ringing");
+  };
+  const earlierOf = (ring) => {
+    if (ring.caller.is_withheld || !ring.earlier) return "";
+    if (!ring.earlier.calls) return text("first-call");
+    const at = ring.earlier.last_at ? moment.format(new Date(ring.earlier.last_at)) : "";
+    return text("earlier", { n: ring.earlier.calls, at, outcome: ring.earlier.last_outcome || "–" });
+  };
+  const clock = (ring) => {
+    const seconds = Math.max(0, Math.round((serverNow() - Date.parse(ring.rang_at)) / 1000));
+    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+
+  const fill = (card, ring) => {
+    const slot = (name, value) => {
+      const part = card.querySelector(`[data-slot="${name}"]`);
+      if (part.textContent !== value) part.textContent = value;
+      part.hidden = !value;
+    };
+    card.dataset.state = ring.state;
+    slot("state", stateOf(ring));
+    slot("clock", ring.state === "closed" ? "" : clock(ring));
+    slot("caller", callerOf(ring));
+    slot("number", ring.contact?.name && !ring.caller.is_withheld ? ring.caller.text : "");
+    slot("country", ring.caller.country || "");
+    slot("called", calledOf(ring));
+    slot("earlier", earlierOf(ring));
+    const open = card.querySelector("[data-open]");
+    open.href = addressOf(ring);
+    const target = ring.links?.[0]?.target;
+    if (target) open.target = target;
+    open.hidden = isHere && !ring.links?.length && !ring.call_url;
+  };
+  const make = (ring) => {
+    const card = document.getElementById("ring-card").content.firstElementChild.cloneNode(true);
+    card.querySelector("[data-open]").addEventListener("click", () => report("opened", ring.ring));
+    card.querySelector("[data-dismiss]").addEventListener("click", () => {
+      remember("dismissed", ring.ring);
+      tell({ dismissed: ring.ring });
+      draw();
+    });
+    return card;
+  };
+  const remove = (id) => {
+    const card = cards.get(id);
+    // Keyboard users go on at the content, not at the beginning of the page.
+    if (card.contains(document.activeElement)) document.getElementById("main")?.focus({ preventScroll: true });
+    card.remove();
+    cards.delete(id);
+  };
+  const draw = () => {
+    const dismissed = remembered("dismissed");
+    const shown = [...rings.values()]
+      .filter((ring) => !dismissed.includes(ring.ring))
+      .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
+    const ids = new Set(shown.map(({ ring }) => ring));
+    for (const id of [...cards.keys()]) if (!ids.has(id)) remove(id);
+    for (const ring of shown) {
+      const isNew = !cards.has(ring.ring);
+      if (isNew) cards.set(ring.ring, make(ring));
+      const card = cards.get(ring.ring);
+      fill(card, ring);
+      // A card that is moved would lose the focus.
+      if (isNew) list.append(card);
+      if (isNew && ring.state === "ringing") {
+        spoken.textContent = calledOf(ring, "spoken");
+      }
+      if (!document.hidden && ring.state !== "closed") report("shown", ring.ring);
+    }
+    root.hidden = isHere || !shown.length;
+    late.hidden = isLive;
+    const detail = { isConnected: setup?.connected ?? false, isLive, rings: shown.length };
+    document.dispatchEvent(new CustomEvent("calltally:rings", { detail }));
+  };
+  setInterval(() => {
+    for (const [id, card] of cards) if (rings.has(id)) fill(card, rings.get(id));
+  }, 1000);
+  document.addEventListener("visibilitychange", draw); // what appeared in a hidden tab is shown now
+
+  /* --- the leading tab --- */
+  let heardAt = 0;
+  const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+  const ask = async () => {
+    const answer = await fetch(root.dataset.stateUrl, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (!answer.ok || answer.redirected) return { status: answer.redirected ? 403 : answer.status };
+    return { status: 200, state: await answer.json() };
+  };
+  const keep = ({ rings: _, ...said }) => {
+    setup = said;
+    save("sessionStorage", "setup", { ...said, until: Date.now() + SETUP_FOR_MS });
+    tell({ setup });
+  };
+  const takeFrame = (frame) => {
+    let name = "";
+    let data = "";
+    for (const line of frame.split("\n")) {
+      if (line.startsWith("event:")) name = line.slice(6).trim();
+      if (line.startsWith("data:")) data += line.slice(5);
+    }
+    if (name && data) take(name, JSON.parse(data));
+  };
+  const hear = () => {
+    heardAt = performance.now();
+    if (isLive) return;
+    isLive = true;
+    tellAll();
+  };
+  /* Read the stream until it ends; return the status with which it was refused, or 0. An EventSource would hide
+     this status and the heartbeat. */
+  const readStream = async () => {
+    const stop = new AbortController();
+    const beganAt = performance.now();
+    const watch = setInterval(() => {
+      if (performance.now() - Math.max(beganAt, heardAt) > SILENT_AFTER_MS) stop.abort();
+    }, 1000);
+    try {
+      const headers = { Accept: "text/event-stream" };
+      const asked = { headers, credentials: "include", cache: "no-store", signal: stop.signal };
+      const answer = await fetch(setup.stream_url, asked);
+      if (answer.status !== 200) return answer.status;
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let kept = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return 0;
+        hear();
+        const frames = (kept + value).split("\n\n");
+        kept = frames.pop();
+        frames.forEach(takeFrame);
+      }
+    } catch {
+      return 0;
+    } finally {
+      clearInterval(watch);
+    }
+  };
+  const poll = async () => {
+    try {
+      const { status, state } = await ask();
+      if (status === 200) {
+        take("state", state);
+        return state.connected;
+      }
+      return ![401, 403].includes(status);
+    } catch {
+      return true; // the next one may arrive
+    }
+  };
+  const lead = async () => {
+    leads = true;
+    heardAt = performance.now();
+    let goesOn = true;
+    let restMs = 1000;
+    let pollAt = 0;
+    const polls = setInterval(async () => {
+      const now = performance.now();
+      if (now - heardAt <= SILENT_AFTER_MS || now < pollAt) return;
+      pollAt = now + (setup.poll_s || 5) * 1000;
+      isLive = false;
+      goesOn = (await poll()) && goesOn;
+      if (!goesOn) stopped();
+    }, 1000);
+    const stopped = () => {
+      clearInterval(polls);
+      save("sessionStorage", "setup", null);
+      rings.clear();
+      isLive = true;
+      tellAll();
+    };
+    while (goesOn) {
+      const beganAt = performance.now();
+      const status = await readStream();
+      if ([204, 401, 403].includes(status)) goesOn = false;
+      if (!goesOn) break;
+      restMs = performance.now() - beganAt > 30_000 ? 1000 : Math.min(restMs * 2, LONGEST_REST_MS);
+      // Random, so that tabs that were cut off together do not come back together.
+      await pause(restMs * (0.5 + Math.random() / 2));
+    }
+    stopped();
+  };
+
+  const start = async () => {
+    const kept = load("sessionStorage", "setup");
+    if (kept && kept.until > Date.now() && !isHere) {
+      setup = kept;
+    } else {
+      try {
+        const { status, state } = await ask();
+        if (status !== 200) return;
+        keep(state);
+        setClock(state.at);
+      } catch {
+        return; // the next page asks again
+      }
+    }
+    draw();
+    if (!setup.connected) return;
+    tell({ hello: true });
+    if (navigator.locks) navigator.locks.request(named("leads"), lead);
+    else lead(); // without HTTPS there are no locks: each tab reads for itself
+  };
+
+  /* After a test call. It arrives by the stream, or by this if there is none. */
+  document.addEventListener("calltally:ask", async () => {
+    if (setup?.connected && isLive) return;
+    do {
+      await poll();
+      await pause(5000);
+    } while (rings.size && !setup?.connected);
+  });
+  start();
+})();

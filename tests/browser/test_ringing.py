@@ -1,0 +1,226 @@
+"""Calls that ring, in real tabs: one stream and one notification for all, cards that come and go, keyboard, phone."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import expect
+
+from live.models import Pop
+from tests.browser.axe import findings
+from tests.factories import PASSWORD, make_number, make_user, send
+from tests.live.rings import map_to
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).parent.parent.parent
+CALLER = "+49 170 12345678"
+CARD = ".ringing-bar .ring-card"
+# Headless Chromium shows no notifications, so this notes them.
+NOTES_NOTIFICATIONS = """
+window.notified = [];
+window.Notification = class extends EventTarget {
+    static permission = "granted";
+    constructor(title, options) {
+        super();
+        window.notified.push([title, options.body]);
+        setTimeout(() => this.dispatchEvent(new Event("show")));
+    }
+    close() {}
+};
+"""
+
+
+def wait_until(condition, within_s=10.0):
+    until = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(url, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def live_port(live_server, settings):
+    """The port at which pages read the stream: the one after theirs, as under `make run`."""
+    port = live_server.thread.port + 1
+    settings.LIVE_PORT = port
+    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    origins = ["'self'", f"http://localhost:{port}"]
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy | {"connect-src": origins}}
+    return port
+
+
+@pytest.fixture
+def live(live_port):
+    """The process `live` on the database of this test."""
+    url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "granian", "--interface", "asgi", "--workers-kill-timeout", "2"),
+            *("--host", "127.0.0.1", "--port", str(live_port), "config.live_asgi:application"),
+        ],
+        cwd=ROOT,
+        env=environment | {"DATABASE_URL": url, "LIVE_PORT": str(live_port)},
+    )
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{live_port}/healthz"), within_s=30)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def number():
+    return make_number(label="Hotline")
+
+
+@pytest.fixture
+def anna(number):
+    """A person who answers at 1001, and sees only their own rings."""
+    user = make_user("anna", first_name="Anna", last_name="Meyer")
+    map_to(user, "1001")
+    return user
+
+
+def call(number, *kinds, name="call-1"):
+    for kind in kinds:
+        send(Client(), number, kind, call_uuid=name, correlation_id=name, destinationType="SIP_USER")
+
+
+def signed_in(sign_in, **window):
+    page = sign_in("anna", PASSWORD, **window)
+    page.context.add_init_script(NOTES_NOTIFICATIONS)
+    page.reload()
+    return page
+
+
+def test_five_tabs_read_one_stream_and_show_one_notification(live_server, live, sign_in, number, anna):
+    first = signed_in(sign_in)
+    streams = []
+    first.context.on("request", lambda request: "/live/events" in request.url and streams.append(request))
+    pages = [first, *(first.context.new_page() for _ in range(4))]
+    for page in pages:
+        page.goto(f"{live_server.url}/reports/")
+    assert len(streams) == 1
+    leader = streams[0].frame.page
+
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
+
+    for page in pages:
+        expect(page.locator(CARD)).to_contain_text(CALLER)
+        expect(page.locator(CARD)).to_contain_text("calls Hotline, rings at")
+    shown = [notified for page in pages for notified in page.evaluate("window.notified")]
+    assert [title for title, _body in shown] == [CALLER]
+    wait_until(lambda: Pop.objects.get().shown_at is not None)
+
+    leader.close()
+    others = [page for page in pages if page != leader]
+    wait_until(lambda: others[0].evaluate("true") and len(streams) == 2, within_s=2)
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", name="call-2")
+    for page in others:
+        expect(page.locator(CARD)).to_have_count(2)
+
+
+def test_a_card_says_who_answered_and_goes(live_server, live, sign_in, number, anna):
+    page = signed_in(sign_in)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "INITIATE_FORWARD 1002")
+    expect(page.locator(CARD)).to_contain_text("First call from this number")
+    expect(page.locator("#ringing-spoken")).to_contain_text(f"{CALLER} calls Hotline")
+
+    call(number, "FORWARD_ANSWER 1002")
+
+    expect(page.locator(CARD)).to_contain_text("Answered by someone else")
+    expect(page.locator(CARD)).to_have_count(0)
+    expect(page.locator("#ringing")).to_be_hidden()
+
+
+def test_a_card_takes_no_focus_and_is_dismissed_by_keyboard_in_all_tabs(live_server, live, sign_in, number, anna):
+    page = signed_in(sign_in)
+    page.goto(f"{live_server.url}/live/")
+    other = page.context.new_page()
+    other.goto(f"{live_server.url}/reports/")
+    other.get_by_role("link", name="Glossary").first.focus()
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
+    expect(other.locator(CARD)).to_have_count(1)
+    expect(other.get_by_role("link", name="Glossary").first).to_be_focused()
+    expect(page.locator("#rings-now .ring-card")).to_have_count(1)
+    expect(page.locator("#ringing")).to_be_hidden()
+
+    other.locator(CARD).get_by_role("link", name="Open").focus()
+    other.keyboard.press("Tab")
+    expect(other.locator(CARD).get_by_role("button", name="Dismiss")).to_be_focused()
+    other.keyboard.press("Enter")
+
+    expect(other.locator(CARD)).to_have_count(0)
+    expect(other.locator("#main")).to_be_focused()
+    expect(page.locator("#rings-now .ring-card")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (320, "dark")])
+def test_a_test_call_shows_what_a_call_looks_like(live_server, live, sign_in, anna, width, scheme):
+    page = signed_in(sign_in, width=width, scheme=scheme)
+    page.goto(f"{live_server.url}/live/")
+    expect(page.get_by_text("Connected: calls appear at once.")).to_be_visible()
+    page.get_by_role("button", name="Test call").click()
+    expect(page.locator("#rings-now .ring-card")).to_contain_text("Test call")
+    faults = findings(page)
+    other = page.context.new_page()
+    other.goto(f"{live_server.url}/reports/")
+    expect(other.locator(CARD)).to_contain_text("Test call")
+    assert other.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults + findings(other) == []
+    other.emulate_media(media="print")
+    expect(other.locator("#ringing")).to_be_hidden()
+
+
+def test_the_browser_is_asked_for_notifications_only_after_a_click(live_server, live, sign_in, anna):
+    page = sign_in("anna", PASSWORD)
+    page.context.add_init_script(
+        'window.asked = 0; window.Notification = class { static permission = "default"; static async '
+        'requestPermission() { window.asked += 1; Notification.permission = "granted"; } };'
+    )
+    page.goto(f"{live_server.url}/live/")
+    expect(page.get_by_role("button", name="Allow notifications")).to_be_visible()
+    assert page.evaluate("window.asked") == 0
+    page.get_by_role("button", name="Allow notifications").click()
+    expect(page.get_by_text("This browser may show notifications.")).to_be_visible()
+    assert page.evaluate("window.asked") == 1
+
+
+def test_without_the_stream_pages_ask_every_few_seconds_and_say_so(live_server, live_port, sign_in, number, anna):
+    page = sign_in("anna", PASSWORD)
+    page.clock.install()
+    with page.expect_request("**/live/events"):
+        page.goto(f"{live_server.url}/reports/")
+    expect(page.locator("#ringing-late")).to_be_hidden()
+    page.clock.run_for(25_000)
+    expect(page.locator("#ringing-late")).to_contain_text("No live connection")
+
+
+def test_people_without_connection_ask_for_no_stream(live_server, live, sign_in, number):
+    make_user("ben")
+    page = sign_in("ben", PASSWORD)
+    page.wait_for_load_state("networkidle")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for _ in range(2):
+        page.goto(f"{live_server.url}/reports/")
+        page.wait_for_load_state("networkidle")
+    # Asked after signing in, and remembered.
+    assert not [url for url in asked if "/live/events" in url or "/live/state" in url]
