@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from calls.models import Call, CallEvent, RequestType
 from contacts.agents import Key
-from live import people, rings, tail
+from live import people, queries, rings, tail
 from live.models import FeedCursor, Listener, LiveProfile, NumberRings, Pop, PopOn
 from live.rings import Decisions, Event, Kind, Ring
 from live.tail import Gap, Position, TailEvent
@@ -33,7 +33,6 @@ KINDS: dict[str, Kind] = {
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
-TEST_RINGS_FOR = timedelta(seconds=30)
 TIMEOUT = timedelta(seconds=60)
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
@@ -80,8 +79,8 @@ def feed(*, sweeps: bool = False) -> Fed | None:
             changed += _close_tests(now, revision)
         if changed:
             cursor.revision = revision
-        elif after != position:
-            # Nothing is lost with this step but its work, so nobody waits for the disk.
+        else:
+            # A crash would lose nothing but the work of this step, so it does not wait for the disk.
             _execute("SET LOCAL synchronous_commit = off")
         if changed or after != position:
             cursor.last_event_id, cursor.skipped = after.last, after.gaps
@@ -168,7 +167,7 @@ def _due(now: datetime) -> set[int]:
 
 
 def _close_tests(now: datetime, revision: int) -> int:
-    tests = _open().filter(is_test=True, rang_at__lt=now - TEST_RINGS_FOR)
+    tests = _open().filter(is_test=True, rang_at__lt=now - queries.TEST_RINGS_FOR)
     return int(tests.update(closed_at=now, why_closed=rings.TIMED_OUT, revision=revision))
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from calls.models import Call
 
 
+LONGEST_TIMEOUT_S = 600
+
+
 class WhyNot(models.TextChoices):
     """Why a ring was not shown as a pop. Blank: it was."""
 
@@ -160,7 +163,7 @@ class NumberRings(models.Model):
     ring_timeout_s = models.PositiveIntegerField(
         _("rings for at most"),
         default=60,
-        validators=[MinValueValidator(5), MaxValueValidator(600)],
+        validators=[MinValueValidator(5), MaxValueValidator(LONGEST_TIMEOUT_S)],
         help_text=_("Seconds. Then a call that was not answered is no longer shown as ringing."),
     )
 

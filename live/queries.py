@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,13 +20,15 @@ from calls.access import Rights
 from calls.models import Call, Right
 from contacts.agents import Agents, labelled
 from live import rings
-from live.models import LiveProfile, Pop
+from live.models import LONGEST_TIMEOUT_S, LiveProfile, Pop
 from reports import periods
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
 
 # Of more calls of a caller only this many are counted.
 MOST_EARLIER = 100
+RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
+TEST_RINGS_FOR = timedelta(seconds=30)
 
 _EARLIER = """
 SELECT call.id, earlier.calls, earlier.last_id FROM calls_call AS call CROSS JOIN LATERAL (
@@ -155,8 +157,12 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
 
 
 def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
-    """Return what rings now for these people, and whom they talk to."""
-    return _with_calls(Pop.objects.filter(user__in=user_ids, closed_at=None, why_not__in=rings.RINGS))
+    """Return what rings now for these people, and whom they talk to. What rang long ago is left out: the process that
+    closes rings may not run."""
+    now = timezone.now()
+    is_recent = Q(answered_at__isnull=False) | Q(rang_at__gt=now - RINGS_AT_MOST)
+    is_recent &= Q(is_test=False) | Q(rang_at__gt=now - TEST_RINGS_FOR)
+    return _with_calls(Pop.objects.filter(is_recent, user__in=user_ids, closed_at=None, why_not__in=rings.RINGS))
 
 
 def states_of(user_ids: Collection[int]) -> list[Message]:
@@ -197,7 +203,8 @@ def profile_of(user: Any) -> dict[str, bool]:
 
 
 def _with_calls(pops: QuerySet[Pop]) -> QuerySet[Pop]:
-    return pops.select_related("event__call__destination_number", "answer").order_by("rang_at", "pk")
+    related = pops.select_related("event__call__destination_number", "answer")
+    return related.defer("event__payload", "answer__payload").order_by("rang_at", "pk")
 
 
 def _rights(user_ids: Collection[int]) -> dict[int, Rights]:

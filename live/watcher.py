@@ -95,8 +95,7 @@ class Watcher:
 
     def look(self) -> None:
         """Do once what there is to do."""
-        users = self._hub.users()
-        self._note_listeners(users)
+        self._note_listeners(self._hub.users())
         newest, has_news = feed.peek()
         is_time_to_sweep = self._is_time_for("sweep", SWEEP_EVERY_S)
         if has_news or is_time_to_sweep:
@@ -104,7 +103,8 @@ class Watcher:
             if fed is not None:
                 newest = fed.revision
                 self._delays.extend(delay for delay in fed.delays_s if delay < rings.FRESH.total_seconds())
-        self._send(newest, users)
+        # Asked again: who began to listen meanwhile may have read a state without what was changed meanwhile.
+        self._send(newest, self._hub.users())
         if self._hub and self._is_time_for("check", CHECK_EVERY_S):
             self._end_those_who_may_not_listen(self._hub.streams())
         self._looked_at = time.monotonic()

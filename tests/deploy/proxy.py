@@ -81,7 +81,8 @@ class Certificate:
 
 
 class Nginx:
-    """An nginx in its own folder, in front of two ports of this machine: the intake's and the pages'."""
+    """An nginx in its own folder, in front of ports of this machine: of the intake, the pages and the streams, which
+    `make run` has beside the pages."""
 
     def __init__(self, folder: Path, certificate: Certificate, intake_port: int, web_port: int) -> None:
         self.folder = folder
@@ -102,10 +103,11 @@ class Nginx:
             (r"listen 80 ", f"listen 127.0.0.1:{self.http_port} ", 1),
             (r"server 127\.0\.0\.1:8001 ", f"server 127.0.0.1:{intake_port} ", 1),
             (r"server 127\.0\.0\.1:8000(?=[ ;])", f"server 127.0.0.1:{web_port}", 2),
+            (r"server 127\.0\.0\.1:8002;", f"server 127.0.0.1:{web_port + 1};", 1),
             (r"80\.239\.139\.193", TENIOS, 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/fullchain\.pem", str(certificate.full_chain), 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/privkey\.pem", str(certificate.key), 1),
-            (r"/var/log/nginx/", f"{self.folder}/", 3),
+            (r"/var/log/nginx/", f"{self.folder}/", 4),
             (r"/etc/nginx/calltally-secret;", f"{self.folder}/calltally-secret;", 1),
             (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
