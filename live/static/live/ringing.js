@@ -9,7 +9,7 @@
   const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
   const LONGEST_REST_MS = 8_000;
-  const CLOSED_FOR_MS = 5_000; // how long a card says how the ringing ended
+  const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
   const REMEMBERED = 50; // rings that were dismissed or notified of
   const named = (name) => `calltally-${name}-${root.dataset.user}`;
   const text = (name, values = {}) =>
