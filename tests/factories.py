@@ -19,6 +19,7 @@ from django.test import Client
 from calls import keys, posts
 from calls.ingest import intake
 from calls.models import AccessKey, DestinationNumber, NumberAccess, Right
+from contacts.models import Contact, ContactKey, ContactNumber
 
 E164 = "+4922155400300"
 # Admits posts for every number passed to `send` and `take`, so that most tests need not create keys.
@@ -99,6 +100,27 @@ def allow(user: User, *permissions: str) -> None:
     for name in permissions:
         app_label, codename = name.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
+
+
+def make_contact(
+    name: str = "Anna Meyer", *numbers: str, with_extensions: Iterable[str] = (), **fields: Any
+) -> Contact:
+    """Create a contact with these numbers in E.164; `with_extensions` are numbers of companies."""
+    contact = Contact.objects.create(name=name, **fields)
+    for e164 in numbers:
+        ContactNumber.objects.create(contact=contact, e164=e164)
+    for e164 in with_extensions:
+        ContactNumber.objects.create(contact=contact, e164=e164, has_extensions=True)
+    return contact
+
+
+def make_contact_key(source: str = "crm", name: str = "", **fields: Any) -> str:
+    """Create a key for the contacts of a source, named after it unless named. Return the key."""
+    key = keys.generate()
+    ContactKey.objects.create(
+        name=name or source, source=source, fingerprint=keys.fingerprint(key), last4=key[-4:], **fields
+    )
+    return key
 
 
 def post_body(
