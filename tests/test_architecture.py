@@ -63,7 +63,7 @@ LAYERS = {
     ],
     "contacts": [
         {"apps"},
-        {"agents"},
+        {"agents", "matching"},
         {"models"},
     ],
     "reports": [
