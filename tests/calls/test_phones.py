@@ -70,6 +70,36 @@ def test_a_valid_number_is_the_same_without_its_plus(number):
     assert phones.e164(f"+49 (0){number[3:]}") == number
 
 
+@given(st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), st.text("123456789", max_size=15))
+def test_international_digits_are_read_as_the_library_reads_them(code, national):
+    """National numbers that begin with a zero are read by rules of our own."""
+    text = f"+{code}{national}"
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        assert phones.e164(text) is None
+        return
+    is_possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    is_same = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
+    if len(text) > phones.LONGEST_SHORT_CODE and is_same:
+        assert phones.e164(text) == (text if is_possible else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0221 47103-0", "+4922147103"),
+        ("+49 (221) 47103 – 0", "+4922147103"),
+        ("0221 47103-00", None),
+        ("0221 471030", None),
+        ("-0", None),
+        ("1001-0", None),
+    ],
+)
+def test_a_switchboard_is_written_with_a_dash_before_its_extension_0(text, number):
+    assert phones.without_switchboard(text) == number
+
+
 @pytest.mark.parametrize("region", ["AT", "CH", "FR", "GB", "US", "ES", "NL"])
 @given(data=st.data())
 def test_a_valid_number_of_another_region_is_the_same_without_its_plus(data, region):
