@@ -10,7 +10,7 @@ TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-live lint format screenshots pictures
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -50,6 +50,10 @@ bench-access: $(VENV)/installed-dev
 # How long downloads of a million calls take, and how much memory they need. Needs Linux; takes about ten minutes.
 bench-exports: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.exports $(ARGS)
+
+# How long it takes to find a caller among a hundred thousand contacts, and to import them. Takes about two minutes.
+bench-contacts: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.contacts $(ARGS)
 
 # How soon calls that ring are with browsers, what streams cost posts, and how many fit. Needs Linux and 12,000 open
 # files (ulimit -n); takes about four minutes.

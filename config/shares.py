@@ -34,6 +34,7 @@ DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, 
 REFUSED = "calltally.refused"
 PROBES = frozenset({"/healthz", "/metrics"})
 DOWNLOADS = (".csv", ".xlsx")
+API = "/api/"
 BUSY = [
     ("Content-Type", "application/json"),
     ("Cache-Control", "no-store"),
@@ -52,6 +53,7 @@ class Kind(Enum):
     PROBE = "probe"
     PAGE = "page"
     DOWNLOAD = "download"
+    API = "api"  # from other systems, which write what they have
 
 
 class ShareRefusal(Enum):
@@ -61,6 +63,7 @@ class ShareRefusal(Enum):
     PAGES = "pages"
     DOWNLOADS = "downloads"
     PERSON = "person"
+    API = "api"
 
 
 class BrokenOff(Exception):  # noqa: N818 (named for its effect on the connection)
@@ -81,6 +84,8 @@ def kind_of(path: str) -> Kind:
         return Kind.PROBE
     if path.startswith(settings.STATIC_URL):
         return Kind.STATIC
+    if path.startswith(API):
+        return Kind.API
     return Kind.DOWNLOAD if path.endswith(DOWNLOADS) else Kind.PAGE
 
 
@@ -94,8 +99,9 @@ class Shares:
     """Counts the requests that hold a thread of this process, by kind."""
 
     def __init__(self, threads: int) -> None:
-        self.pages = max(1, threads // 2)  # including downloads
+        self.pages = max(1, threads // 2)  # including downloads and the API
         self.downloads = max(1, threads // 4)
+        self.api = max(1, threads // 8)
         self.probes = max(1, threads // 8)
         self._held: Counter[Kind] = Counter()
         self._people: Counter[str] = Counter()
@@ -129,7 +135,9 @@ class Shares:
             return ShareRefusal.PROBES if self._held[kind] >= self.probes else None
         if kind is Kind.DOWNLOAD and person and self._people[person] >= DOWNLOADS_OF_A_PERSON:
             return ShareRefusal.PERSON
-        is_full = self._held[Kind.PAGE] + self._held[Kind.DOWNLOAD] >= self.pages
+        is_full = sum(self._held[one] for one in (Kind.PAGE, Kind.DOWNLOAD, Kind.API)) >= self.pages
+        if kind is Kind.API:
+            return ShareRefusal.API if is_full or self._held[kind] >= self.api else None
         if kind is Kind.DOWNLOAD:
             return ShareRefusal.DOWNLOADS if is_full or self._held[kind] >= self.downloads else None
         return ShareRefusal.PAGES if is_full else None

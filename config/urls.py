@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("calls.urls")),
+    path("", include("contacts.urls")),
     path("", include("reports.urls")),
     path("", include("live.urls")),
     path("admin/", admin.site.urls),

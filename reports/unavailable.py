@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext, ngettext
 from django.views import defaults
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 REFUSED = Counter("calltally_pages_refused", "Pages and downloads refused, so that posts find a thread.", ["why"])
 UNAVAILABLE = Counter("calltally_pages_unavailable", "Pages and downloads that the database did not answer in time.")
 
-AWAY_RETRY_S, BUSY_RETRY_S = 15, 5
+AWAY_RETRY_S, BUSY_RETRY_S, API_RETRY_S = 15, 5, 1
 SAY_AGAIN_AFTER_S = 60.0
 LOOK_AGAIN_AFTER_S = 1.0  # for posts waiting in the spool
 # Classes of SQLSTATE: connection lost, resources exhausted, operator intervention or time-out, system error.
@@ -110,7 +110,7 @@ def _posts_waiting() -> int | None:
 
 
 def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that answers requests refused by config.shares: 503 for a page, 429 for a download."""
+    """Middleware that answers requests refused by config.shares: 503 for a page, 429 for a download or the API."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         why = request.META.get("calltally.refused")
@@ -122,8 +122,12 @@ def refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 def busy(request: HttpRequest, why: str) -> HttpResponse:
     """Return the page for too many pages or downloads at once; `why` is the value of a ShareRefusal."""
     REFUSED.labels(why).inc()
-    what = "pages" if why == "pages" else "downloads"
+    what = why if why in {"pages", "api"} else "downloads"
     _say(what, f"{what} are refused: their share of the threads is in use ({why})")
+    if why == "api":
+        answer = JsonResponse({"error": "too_many"}, status=429, headers={"Retry-After": str(API_RETRY_S)})
+        answer._has_been_logged = True  # type: ignore[attr-defined]  # logged here, at most once a minute
+        return answer
     if why == "pages":
         heading = gettext("The server is busy")
         words = gettext("Too many pages are being loaded. Incoming calls are recorded first.")

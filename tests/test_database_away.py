@@ -73,6 +73,12 @@ def test_every_page_says_that_the_database_is_down_and_how_many_posts_wait(staff
     assert "pages are answered 503" in said[0].getMessage()
 
 
+def test_the_api_says_that_the_database_is_down(client, away):
+    answer = client.put("/api/contacts/erp/17", {"name": "Anna"}, headers={"authorization": "Bearer any"})
+    assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+    assert int(answer["Retry-After"]) > 0
+
+
 def test_posts_that_wait_are_counted_on_the_page(staff, away, spool, monkeypatch):
     monkeypatch.setattr(unavailable, "_waiting", (time.monotonic() + 60, 12))
     assert "12 messages are waiting." in staff.get("/reports/").content.decode()

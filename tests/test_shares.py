@@ -23,9 +23,10 @@ def take(shares, kind, times, person=""):
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(16, (8, 4, 2)), (4, (2, 1, 1)), (1, (1, 1, 1)), (64, (32, 16, 8))])
-def test_pages_get_half_of_the_threads_downloads_a_quarter_probes_an_eighth_and_at_least_one(threads, expected):
+def test_pages_get_half_of_the_threads_downloads_a_quarter_others_an_eighth_and_at_least_one(threads, expected):
     shares = Shares(threads)
     assert (shares.pages, shares.downloads, shares.probes) == expected
+    assert shares.api == shares.probes
     assert threads < 4 or shares.pages + shares.probes < threads
 
 
@@ -38,6 +39,15 @@ def test_pages_and_downloads_share_half_of_the_threads():
 
     shares.give_back(Kind.DOWNLOAD)
     assert shares.take(Kind.PAGE) is None
+
+
+def test_the_api_holds_a_part_of_the_share_of_pages():
+    shares = Shares(16)
+    assert take(shares, Kind.API, 3) == [None, None, ShareRefusal.API]
+    assert take(shares, Kind.PAGE, 7) == [None] * 6 + [ShareRefusal.PAGES]
+    shares.give_back(Kind.API)
+    assert shares.take(Kind.PAGE) is None
+    assert shares.take(Kind.API) is ShareRefusal.API
 
 
 def test_a_person_may_have_two_simultaneous_downloads_independent_of_others():
@@ -61,6 +71,9 @@ def test_every_address_that_answers_with_a_file_is_a_download():
     downloads = {address for address, kind in kinds.items() if kind is Kind.DOWNLOAD}
     assert downloads == {address for address in kinds if "csv" in address or "xlsx" in address}
     assert len(downloads) > 15
+    assert {address for address, kind in kinds.items() if kind is Kind.API} == {
+        "api/contacts/<str:source>/<path:external_id>"
+    }
     assert kinds["healthz"] is kind_of("/metrics") is Kind.PROBE
     assert {address for address, kind in kinds.items() if kind is Kind.POST} == {"^tenios/posts/?$"}
     assert kind_of("/tenios/posts/") is kind_of("/tenios/posts") is Kind.POST
@@ -198,6 +211,13 @@ def test_a_refusal_gives_reason_and_retry_time_without_a_database(path, why, sta
     assert "<script>" not in page
     assert "style=" not in page
     assert not answer.cookies
+
+
+def test_a_refused_request_of_the_api_is_answered_in_json():
+    answer = refused("/api/contacts/erp/17", ShareRefusal.API, "put")
+    assert (answer.status_code, answer.json()) == (429, {"error": "too_many"})
+    assert int(answer["Retry-After"]) > 0
+    assert answer["Cache-Control"] == "private, no-store"
 
 
 def test_a_refused_form_is_not_sent_again_automatically():
