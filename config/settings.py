@@ -275,11 +275,13 @@ ROLL_UP_EVERY_S = env.int("ROLL_UP_EVERY_S", default=10)
 CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
 # Figures of single destinations are personal data of employees.
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
+# Hosts and private networks to which links from calls may use http.
+LINKS_HTTP_HOSTS = env.list("LINKS_HTTP_HOSTS", default=[])
 # Read only by the migration that turns managers into rows of access.
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
-CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
+CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = 300
 
@@ -347,6 +349,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "calls.tasks.redact_refused_posts",
         "schedule": REDACT_REFUSED_POSTS_EVERY_S,
         "options": {"expires": REDACT_REFUSED_POSTS_EVERY_S},
+    },
+    "clear-uploads": {
+        "task": "contacts.tasks.clear_uploads",
+        "schedule": CLEAR_UPLOADS_EVERY_S,
+        "options": {"expires": CLEAR_UPLOADS_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

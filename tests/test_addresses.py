@@ -19,6 +19,7 @@ from tests.access.addresses import (
     addresses,
     fill,
     filled,
+    make_upload,
     make_workbook,
     missing_objects,
     objects_of,
@@ -82,15 +83,19 @@ accounts/password_change/done/  sign-in
 """
 SEES_SYSTEM = {"operator", SUPERUSER}
 # Objects that belong to one person: a superuser sees no others either.
-PERSONAL = {"reports/files/<uuid:pk>/", "reports/files/<uuid:pk>.xlsx"}
+PERSONAL = {
+    *("reports/files/<uuid:pk>/", "reports/files/<uuid:pk>.xlsx"),
+    *(f"admin/contacts/contact/import/<uuid:upload>/{part}" for part in ("", "refused/")),
+}
 # Pages of reports that take a POST.
-TAKE_POSTS = {"reports/calls/", "reports/files/", "reports/files/<uuid:pk>/"}
+TAKE_POSTS = {"reports/calls/", "reports/calls/<int:pk>/", "reports/files/", "reports/files/<uuid:pk>/"}
 
 #    address                     anonymous  signed in  opens the admin
 OTHERS = """
                                  ->         ->         ->
 ^tenios/posts/?$                 405        405        405
 healthz                          200        200        200
+api/contacts/<str:source>/<path:external_id>  401  401     401
 accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
 live/state                       login      200        200
@@ -120,6 +125,8 @@ calls/callevent                  calls     -         -           -              
 calls/refusedpost                figures   v         -           -                v
 calls/senderpolicy               -         vc        -           -                vc
 contacts/agentdestination        people    vc        -           -                vc
+contacts/contact                 -         vacd      -           -                vacd
+contacts/linktemplate            -         vacd      -           -                vacd
 live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
@@ -142,6 +149,9 @@ NEED = {
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
+    "admin/contacts/contact/import/": ("contacts/contact", "a"),
+    "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
+    "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
 APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|live|reports)/$"  # asked for `calls`
@@ -273,8 +283,9 @@ def test_each_person_sees_what_their_rights_show_and_the_rest_as_if_it_did_not_e
     # Who may change users does not see superusers.
     superuser = user if name == SUPERUSER else make_superuser()
     asked = make_workbook(own, user) if PEOPLE[name].has("figures") else None
-    of_own = objects_of(own, make_user("colleague"), asked) | objects_of_all(own)
-    of_foreign = objects_of(foreign, superuser, make_workbook(foreign, other))
+    uploaded = make_upload(user) if user else None
+    of_own = objects_of(own, make_user("colleague"), asked, uploaded) | objects_of_all(own)
+    of_foreign = objects_of(foreign, superuser, make_workbook(foreign, other), make_upload(other))
     if user:
         client.force_login(user)
 

@@ -38,7 +38,7 @@ def let_operators_change_rings(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("live", "0001_note_rings_of_people"),
-        ("contacts", "0002_let_operators_map_agents"),
+        ("contacts", "0005_let_operators_edit_contacts"),
         ("calls", "0010_groups"),
     ]
 

@@ -17,6 +17,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
+from contacts.models import Contact, ContactUpload, LinkTemplate
 from live.models import NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
@@ -31,11 +32,13 @@ PARTS = {
     "numbers/<int:pk>": "numbers/{number}",
     "lead-time/<int:pk>": "lead-time/{number}",
     "calls/<int:pk>": "calls/{calls/call}",
+    "<uuid:upload>": "{upload}",
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
     "^(?P<app_label>auth|calls|contacts|live|reports)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
+    "<str:source>/<path:external_id>": "crm/1",
 }
 MISSING_ID, MISSING_E164 = 987654321, "+4930987654"
 
@@ -96,7 +99,9 @@ def destination_of(number: DestinationNumber) -> str:
     return f"{number.e164[:-3]}999"
 
 
-def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None = None) -> dict[str, Any]:
+def objects_of(
+    number: DestinationNumber, user: User, workbook: Workbook | None = None, upload: ContactUpload | None = None
+) -> dict[str, Any]:
     """Return what addresses about a number name, by the name that `with_names` gives it. `user` is not of a number."""
     objects: dict[str, Any] = {
         f"{table._meta.app_label}/{table._meta.model_name}": table._default_manager.filter(destination_number=number)[0]
@@ -113,6 +118,7 @@ def objects_of(number: DestinationNumber, user: User, workbook: Workbook | None 
         "number": number.pk,
         "e164": quote(number.e164),
         "workbook": workbook.pk if workbook else uuid.uuid4(),
+        "upload": upload.pk if upload else uuid.uuid4(),
         "content type": ContentType.objects.get_for_model(Call).pk,
     }
 
@@ -123,6 +129,8 @@ def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
         "auth/group": Group.objects.order_by("pk")[0].pk,
         "calls/openinghours": number.opening_hours_id,
         "calls/senderpolicy": 1,
+        "contacts/contact": Contact.objects.get_or_create(name="Anna Meyer")[0].pk,
+        "contacts/linktemplate": LinkTemplate.objects.get_or_create(name="CRM", url="https://crm.example.com/")[0].pk,
     }
 
 
@@ -131,6 +139,7 @@ def missing_objects(names: Mapping[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(names, MISSING_ID) | {
         "e164": quote(MISSING_E164),
         "workbook": uuid.uuid4(),
+        "upload": uuid.uuid4(),
         "content type": ContentType.objects.get_for_model(Call).pk,
     }
 
@@ -141,3 +150,10 @@ def make_workbook(number: DestinationNumber, asker: User) -> Workbook:
     workbook = workbook_jobs.ask(downloads.read("counts", query, asker, SessionBase()), asker)
     workbook_jobs.make_waiting()
     return workbook
+
+
+def make_upload(user: User) -> ContactUpload:
+    """Make a file of contacts that a person has imported, with a refused row."""
+    return ContactUpload.objects.create(
+        user=user, name="contacts.csv", source="crm", imported_at=timezone.now(), refused="line;reason"
+    )

@@ -172,28 +172,45 @@ def test_where_the_last_row_of_a_day_is_removed_those_before_answer_again(anna, 
     assert on(SEPTEMBER) == ["Anna Meyer"]
 
 
+CODENAMES = {
+    *("view_agentdestination", "change_agentdestination"),
+    *(f"{action}_{model}" for model in ("contact", "linktemplate") for action in ("view", "add", "change", "delete")),
+}
+
+
 # --- The update --------------------------------------------------------------------------------
 
 
-def update():
-    with connection.schema_editor() as editor:
-        import_module("contacts.migrations.0002_let_operators_map_agents").let_operators_map_agents(apps, editor)
-
-
-def test_operators_may_map_agents_unless_their_group_was_changed():
+@pytest.mark.parametrize(
+    ("migration", "function", "models"),
+    [
+        ("0002_let_operators_map_agents", "let_operators_map_agents", ["agentdestination"]),
+        ("0005_let_operators_edit_contacts", "let_operators_edit_contacts", ["contact", "linktemplate"]),
+    ],
+)
+def test_operators_are_given_permissions_unless_their_group_was_changed(migration, function, models):
     group = Group.objects.get(name="operator")
-    of_agents = group.permissions.filter(content_type__app_label="contacts")
-    assert {*of_agents.values_list("codename", flat=True)} == {"view_agentdestination", "change_agentdestination"}
     before = {*group.permissions.values_list("pk", flat=True)}
+    update = getattr(import_module(f"contacts.migrations.{migration}"), function)
+    given = group.permissions.filter(content_type__app_label="contacts", content_type__model__in=models)
+    assert given.exists()
+    # What later updates added.
+    of_later_models = ["numberrings", "pop", *([] if "contact" in models else ["contact", "linktemplate"])]
+    later = group.permissions.filter(content_type__model__in=of_later_models)
     try:
-        # What later updates added.
-        group.permissions.remove(*of_agents, *group.permissions.filter(content_type__app_label="live"))
-        update()
-        assert of_agents.all().count() == 2
+        group.permissions.remove(*given, *later)
+        at_first = {*group.permissions.values_list("pk", flat=True)}
+        with connection.schema_editor() as editor:
+            update(apps, editor)
+        assert {*given.values_list("codename", flat=True)} == {
+            codename for codename in CODENAMES if codename.split("_")[1] in models
+        }
 
-        group.permissions.remove(*of_agents, group.permissions.get(codename="view_system"))
-        update()
-        assert not of_agents.all().exists()
+        group.permissions.set(at_first)
+        group.permissions.remove(group.permissions.get(codename="view_system"))
+        with connection.schema_editor() as editor:
+            update(apps, editor)
+        assert not given.all().exists()
     finally:
         group.permissions.set(before)
 

@@ -1,0 +1,127 @@
+"""Admin pages of contacts: the list with its search, and a form with the phone numbers.
+
+People with the permission see all contacts here, because a contact does not say who called. Elsewhere a contact is
+shown only beside a caller whom the person may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Prefetch, Q
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
+from calls import phones, search_keys
+from calls.admin.base import CappedPaginator, PostedSearchAdmin
+from contacts import importing
+from contacts.admin.import_pages import ImportPages
+from contacts.models import Contact, ContactNumber
+
+# At most this many numbers are listed in a row of the list.
+MOST_NUMBERS = 3
+# Of a number with extensions, with its plus.
+SHORTEST_BEGINNING = phones.FEWEST_DIGITS + 1
+
+
+class NumberForm(forms.ModelForm):
+    # Long enough for any spelling.
+    e164 = forms.CharField(label=_("Number"), max_length=100)
+
+    class Meta:
+        model = ContactNumber
+        fields = ("e164", "has_extensions", "label")
+
+    def clean(self) -> dict[str, Any]:
+        """Convert the number from any spelling to E.164; that of a switchboard to the beginning of its extensions."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "e164" in cleaned:
+            try:
+                cleaned["e164"], cleaned["has_extensions"] = importing.read_number(
+                    cleaned["e164"], has_extensions=cleaned["has_extensions"]
+                )
+            except phones.NotANumber as error:
+                self.add_error("e164", str(error))
+        return cleaned
+
+
+class Numbers(admin.TabularInline):
+    """The phone numbers of a contact. Who may change contacts may change their numbers."""
+
+    model = ContactNumber
+    form = NumberForm
+    extra = 1
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("contacts.view_contact") or self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("contacts.change_contact")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("contacts.change_contact" if obj else "contacts.add_contact")
+
+    has_delete_permission = has_change_permission
+
+
+@admin.register(Contact)
+class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
+    list_display = ["named", "company_name", "customer_number", "listed_numbers", "source", "important"]
+    list_display_links = ["named"]
+    list_filter = ["important", "source"]
+    # The search reads the text itself.
+    search_fields = ["search_key"]
+    search_help_text = _("Name, company, customer number, or a whole phone number in any spelling")
+    ordering = ["search_key", "pk"]
+    sortable_by = ("named", "customer_number", "source")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
+    inlines = [Numbers]
+    fieldsets = [
+        (None, {"fields": ["name", "company", "customer_number", "url", "important", "note"]}),
+        (
+            _("Source"),
+            {
+                "fields": ["source", "external_id", "updated_at"],
+                "description": _("The next update from the source replaces what is changed here."),
+            },
+        ),
+    ]
+    readonly_fields = ["updated_at"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        numbers = ContactNumber.objects.order_by("pk")
+        return super().get_queryset(request).prefetch_related(Prefetch("numbers", numbers))
+
+    def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
+        """Return the contacts with these words, this customer number, or this phone number.
+
+        A number is also found where it is one of a company's extensions."""
+        condition = search_keys.contains("search_key", text) | Q(customer_number__iexact=text.strip())
+        if number := phones.e164(text):
+            beginnings = [number[:length] for length in range(SHORTEST_BEGINNING, len(number))]
+            is_theirs = Q(e164=number) | Q(has_extensions=True, e164__in=beginnings)
+            condition |= Q(pk__in=ContactNumber.objects.filter(is_theirs).order_by().values("contact"))
+        return queryset.filter(condition)
+
+    @admin.display(description=_("name"), ordering="search_key")
+    def named(self, contact: Contact) -> str:
+        return contact.name or contact.company
+
+    @admin.display(description=_("company"))
+    def company_name(self, contact: Contact) -> str:
+        return contact.company or "-"
+
+    @admin.display(description=_("phone numbers"))
+    def listed_numbers(self, contact: Contact) -> str:
+        numbers = [number.readable for number in contact.numbers.all()]
+        more = len(numbers) - MOST_NUMBERS
+        shown = ", ".join(numbers[:MOST_NUMBERS])
+        if more > 0:
+            return gettext("%(numbers)s and %(n)d more") % {"numbers": shown, "n": more}
+        return shown or "-"
