@@ -42,6 +42,17 @@ def masked_in_files(number: str) -> str:
     return number[:-DIGITS_HIDDEN] + HIDDEN if _is_long(number) else HIDDEN
 
 
+def masked_text(text: str) -> str:
+    """Return a text that a person wrote, with every phone number in it hidden."""
+    return _NUMBER.sub(HIDDEN, text)
+
+
+def masked_text_sql(column: str) -> str:
+    """Return the SQL of `masked_text` for a text column."""
+    number = rf"\+?\d(?:[^[:alnum:]]{{0,3}}\d){{{phones.FEWEST_DIGITS - 1},}}"
+    return f"regexp_replace({column}, '{number}', '{HIDDEN}', 'g')"
+
+
 def masked_sql(column: str) -> str:
     """Return the SQL of `masked_in_files` for a text column without nulls."""
     others = f"translate({column}, '0123456789', '')"

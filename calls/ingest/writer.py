@@ -16,6 +16,7 @@ from django.db import connection as django_connection
 from django.db import transaction
 
 from calls.keys import live_sql
+from calls.models import Call
 from calls.posts import CallPost, as_row
 from calls.quarter_hours import quarter_hour_sql
 
@@ -175,8 +176,8 @@ SELECT ingest_id::text FROM post  -- a post that is absent here was refused
 KEEP_POSTS_RAW = KEEP_POSTS.replace("%(posts)s", "$1").encode()
 
 # A call known only by its correlation_id joins the call that has named its call_uuid since: merged as above, its events
-# moved, its row deleted, both quarter-hours logged. The weak row is locked, so that a post that is being written to it
-# waits, finds the row deleted, and creates a new one for the next run.
+# and notes moved, its row deleted, both quarter-hours logged. The weak row is locked, so that a post that is being
+# written to it waits, finds the row deleted, and creates a new one for the next run.
 WAITING_CALLS = """
 SELECT weak.id AS weak_id, strong.id AS strong_id
 FROM calls_call AS weak
@@ -255,10 +256,17 @@ def reunite_calls() -> int:
                 ids = {"weak_id": weak_id, "strong_id": strong_id}
                 cursor.execute(JOIN_CALLS, ids)
                 cursor.execute(LOG_CALLS, {"ids": [weak_id, strong_id]})
-                cursor.execute("UPDATE calls_callevent SET call_id = %(strong_id)s WHERE call_id = %(weak_id)s", ids)
+                for table, column in _rows_of_calls():
+                    cursor.execute(f"UPDATE {table} SET {column} = %(strong_id)s WHERE {column} = %(weak_id)s", ids)
                 cursor.execute("DELETE FROM calls_call WHERE id = %(weak_id)s", ids)
                 joined += 1
     return joined
+
+
+def _rows_of_calls() -> list[tuple[str, str]]:
+    """Return the tables whose rows belong to calls, such as events, each with the column that names the call."""
+    relations: Any = Call._meta.related_objects
+    return [(relation.related_model._meta.db_table, relation.field.column) for relation in relations]
 
 
 class Writer:

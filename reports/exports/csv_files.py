@@ -30,7 +30,7 @@ from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
-from reports.exports import csv_agents
+from reports.exports import csv_agents, csv_contacts
 from reports.exports.csv_cells import MOMENTS, exact_moment, for_excel, moment, safe, seconds
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
@@ -219,7 +219,8 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   CASE WHEN call.first_post_at >= number.forwards_from THEN posted.forwards END AS forwards,
   CASE WHEN number.people THEN {safe("posted.answered_destination")} END AS answered_destination,
   {safe("posted.answered_destination_type")} AS answered_destination_type,
-  CASE WHEN number.people THEN {safe(csv_agents.NAMES_OF_TURN)} END AS answered_agents
+  CASE WHEN number.people THEN {safe(csv_agents.NAMES_OF_TURN)} END AS answered_agents,
+  {csv_contacts.COLUMNS}
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
 LEFT JOIN LATERAL (
@@ -234,6 +235,8 @@ LEFT JOIN LATERAL (
   FROM calls_callevent WHERE call_id = call.id
 ) AS posted ON true
 {csv_agents.turn_of_day("posted.answered_destination", "posted.answered_destination_type", "call.first_post_at::date")}
+{csv_contacts.JOIN_CONTACTS}
+{csv_contacts.JOIN_NOTES}
 ORDER BY call.first_post_at, call.id
 """
 

@@ -35,7 +35,7 @@ CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 TEXTS = frozenset(
     {
         *("destination_number", "label", "block_type", "last_block_type", "call_uuid", "correlation_id", "outcome"),
-        *("agents", "answered_agents"),
+        *("agents", "answered_agents", "caller_contact", "note_result", "note"),
         *("customer_number", "caller_id_number", "answered_destination", "answered_destination_type"),
         *("destination", "destination_type", "course", "figure", "post", "arrives", "set_to"),
     }

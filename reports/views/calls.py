@@ -12,12 +12,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from calls.access import Rights
 from calls.kept_searches import keep_search, kept_search
 from calls.models import Call, RequestType, Right
 from contacts.agents import NO_AGENTS, labelled
+from contacts.links import Link
 from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.coverage import Coverage
@@ -27,10 +28,12 @@ from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import PageOfCalls, page_of_calls
 from reports.filters.calls_by_course import CallbackFilter, FlagFilter, OutcomeFilter
 from reports.filters.search import SearchFilter, keep_caller_of
-from reports.queries import call_timeline
+from reports.queries import call_timeline, known_callers
 from reports.queries import calls as call_queries
 from reports.queries.call_timeline import Happening, Remark, ScaleBar
+from reports.queries.known_callers import KnownCaller
 from reports.templatetags.formats import caller
+from reports.views.call_notes import NoteForm, Notes, build_notes, post_note
 from reports.views.shared import Page, last_question, page_of, personal, shown_outcome
 
 Option = tuple[str, str, bool]
@@ -43,8 +46,8 @@ class CallsPage(Page):
     filter: CallFilter
     form: CallMenus
     found: PageOfCalls
-    # Each call with its outcome; blank if that is not measured.
-    rows: Sequence[tuple[Call, str]]
+    # Each call with its outcome, blank if that is not measured, and its caller if there is a contact.
+    rows: Sequence[tuple[Call, str, KnownCaller | None]]
     list_query: str
 
     @property
@@ -116,11 +119,12 @@ def build_calls_page(call_filter: CallFilter, query: QueryDict) -> CallsPage:
     """Build the page of the list that `query` names, of the calls that match the filters."""
     listed = page_of_calls(call_queries.with_list_columns(call_filter.calls()), query, call_filter.query)
     coverage = Coverage.read(call_filter.choices)
+    known = known_callers.of_calls(listed.calls, call_filter.rights)
     return CallsPage(
         filter=call_filter,
         form=CallMenus(call_filter),
         found=listed,
-        rows=[(call, shown_outcome(call, coverage)) for call in listed.calls],
+        rows=[(call, shown_outcome(call, coverage), known.get(call.pk)) for call in listed.calls],
         list_query=call_filter.query(),
         zone=settings.TIME_ZONE,
     )
@@ -150,25 +154,41 @@ class CallPage(Page):
     remarks: Sequence[Remark]
     # The destination that answered first, with the names of its people; blank if it is hidden.
     answered_by: str
+    # None if there is no contact, or the caller is masked.
+    known: KnownCaller | None
+    links: Sequence[Link]
+    notes: Notes
     list_query: str
     earlier: int | None
     later: int | None
     most = call_timeline.MOST_EVENTS
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @personal
 def call(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a call; a POST stores a note on it."""
     # The list from which the call was reached; it has the previous and next call.
     call_filter = CallFilter(request.GET, request.user, request.session)
     visible = call_queries.with_list_columns(Call.objects.filter(destination_number__in=call_filter.choices))
-    page = build_call_page(get_object_or_404(visible, pk=pk), call_filter)
-    return page_of(request, "reports/call.html", page, call_filter.visible, _question_of(request, call_filter))
+    shown_call = get_object_or_404(visible, pk=pk)
+    posted = None
+    if request.method == "POST":
+        posted = post_note(request, shown_call)
+        if posted is None:
+            return redirect(f"{request.get_full_path()}#notes")
+    page = build_call_page(shown_call, call_filter, posted)
+    answer = page_of(request, "reports/call.html", page, call_filter.visible, _question_of(request, call_filter))
+    # Otherwise browsers would not find the tab again that all links share.
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    return answer
 
 
-def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
-    """Build the page of a call. Without a list, the previous and next calls are those of its number."""
+def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm | None = None) -> CallPage:
+    """Build the page of a call. Without a list, the previous and next calls are those of its number.
+
+    `posted` is a note with errors."""
     neighbours: QuerySet[Call] = Call.objects.filter(destination_number=shown_call.destination_number_id)
     if call_filter.pairs() or call_filter.errors:
         neighbours = call_filter.calls()
@@ -179,6 +199,8 @@ def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
     events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people, agents=agents)
     answers = (event for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     answer = next(answers, None)
+    known = known_callers.of_calls([shown_call], rights).get(shown_call.pk)
+    of_caller = [number.pk for number in call_filter.choices if rights.may(Right.CALLERS, number) == shows_callers]
     return CallPage(
         call=shown_call,
         caller=caller(shown_call, rights),
@@ -190,6 +212,9 @@ def build_call_page(shown_call: Call, call_filter: CallFilter) -> CallPage:
         variables=call_timeline.variables_of(events),
         remarks=call_timeline.remarks_on(shown_call, events),
         answered_by=labelled(answer.people, answer.destination) if answer else "",
+        known=known,
+        links=known_callers.links_of(shown_call, known) if shows_callers else [],
+        notes=build_notes(shown_call, call_filter.user, of_caller, posted, callers=shows_callers),
         list_query=call_filter.query(),
         earlier=call_queries.earlier(neighbours, *place).values_list("pk", flat=True).first(),
         later=call_queries.later(neighbours, *place).values_list("pk", flat=True).first(),

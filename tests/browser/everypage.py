@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
+from contacts.models import CallNote, ContactUpload, LinkTemplate
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from reports.queries import forwards
-from tests.factories import make_number, make_staff, make_user, post, post_body, take
+from tests.factories import make_contact, make_number, make_staff, make_user, post, post_body, take
 
 # A typical German label, and the longest possible one, without a place to break it.
 LONG = "Störungsannahme/Bereitschaftsdienst"
@@ -59,6 +60,11 @@ OURS_IN_ADMIN = {
     "admin/contacts/agentdestination/": "admin/contacts/agentdestination/",
     "admin/live/numberrings/add/": "admin/live/numberrings/add/",
     "admin/contacts/agentdestination/<path:object_id>/change/": "admin/contacts/agentdestination/{token}/change/",
+    "admin/contacts/contact/": "admin/contacts/contact/",
+    "admin/contacts/contact/<path:object_id>/change/": "admin/contacts/contact/{contact}/change/",
+    "admin/contacts/contact/import/": "admin/contacts/contact/import/",
+    "admin/contacts/contact/import/<uuid:upload>/": "admin/contacts/contact/import/{upload}/",
+    "admin/contacts/linktemplate/<path:object_id>/change/": "admin/contacts/linktemplate/{link}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
@@ -158,6 +164,14 @@ def furnish() -> Installation:
     gapless_token = forwards.token(forwards.named(WITHOUT_A_GAP, "EXTERNALNUMBER"))
     for destination in (WITHOUT_A_GAP, DESTINATIONS[0]):
         agents.take_over(destination, "EXTERNALNUMBER", [staff, manager], None)
+    # Who called last, with everything that a page shows of a caller.
+    contact = make_contact(WITHOUT_A_GAP, "+4917012345678", company=LONG, customer_number="K-1001", note=LONG)
+    link = LinkTemplate.objects.create(name=LONG, url="https://crm.example.com/?tel={caller}&c={customer_number}")
+    call = Call.objects.get(destination_number=hotline, call_uuid="c101")
+    for text in (LONG, WITHOUT_A_GAP):
+        CallNote.objects.create(call=call, user=staff, result="follow_up", text=text)
+    file = f"{LONG};name;phone\n1;{WITHOUT_A_GAP};0221 4710300\n2;;0221\n".encode()
+    upload = ContactUpload.objects.create(user=staff, name=f"{WITHOUT_A_GAP}.csv", source="crm", content=file)
     today, first = periods.today(), periods.today() - 7 * periods.DAY
     return Installation(
         {
@@ -170,6 +184,9 @@ def furnish() -> Installation:
             "refused": RefusedPost.objects.get().pk,
             "hours": hours.pk,
             "manager": manager.pk,
+            "contact": contact.pk,
+            "link": link.pk,
+            "upload": upload.pk,
             "waiting": waiting.pk,
             "working": working.pk,
             "failed": failed.pk,

@@ -35,7 +35,7 @@ BLOCKS = "start,end,destination_number,label,block_type,blocks,calls,last_in_cal
 CALLS = (
     "call_uuid,correlation_id,customer_number,destination_number,label,caller_id_number,started_at,forwarded_at,"
     "answered_at,ended_at,outcome,time_to_answer_s,ring_s,talk_s,blocks,last_block_type,forwards,"
-    "answered_destination,answered_destination_type,answered_agents"
+    "answered_destination,answered_destination_type,answered_agents,caller_contact,note_result,note"
 )
 
 
@@ -201,7 +201,7 @@ def test_a_call_has_all_its_columns():
         f"{CALLS}\n"
         "uuid-1,correlation-1,200000,+4922155400300,Shop,+4917012345678,2026-09-15T12:00:00.000+02:00,"
         "2026-09-15T12:00:10.500+02:00,2026-09-15T12:00:22.250+02:00,2026-09-15T12:04:40.125+02:00,answered,"
-        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,\n"
+        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,,,,\n"
     )
 
 

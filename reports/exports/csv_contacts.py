@@ -1,0 +1,31 @@
+"""Contacts and notes in CSV files of calls, as SQL. Needs `call` and `number`, whose `callers` says whether callers are
+written whole; without it there are neither contacts nor phone numbers in notes."""
+
+from __future__ import annotations
+
+from calls import phones
+from calls.masking import masked_text_sql
+from reports.exports.csv_cells import safe
+
+# The number with most digits that the caller's begins with: the whole one, or that of a company with extensions, as
+# contacts.matching finds it. Compared by code points, as the index is.
+JOIN_CONTACTS = f"""LEFT JOIN LATERAL (
+  SELECT string_agg(found.name, ', ' ORDER BY found.name) AS names FROM (
+    SELECT DISTINCT CASE WHEN phone.e164 = call.caller_id_number
+        THEN concat_ws(' · ', nullif(contact.name, ''), nullif(contact.company, ''))
+        ELSE coalesce(nullif(contact.company, ''), contact.name) END AS name, length(phone.e164) AS digits
+    FROM contacts_contactnumber AS phone JOIN contacts_contact AS contact ON contact.id = phone.contact_id
+    WHERE phone.e164 = ANY (ARRAY(
+        SELECT left(call.caller_id_number, digits)
+        FROM generate_series({phones.FEWEST_DIGITS + 1}, length(call.caller_id_number)) AS digits
+      ) || call.caller_id_number)
+      AND (phone.has_extensions OR phone.e164 = call.caller_id_number)
+    ORDER BY digits DESC FETCH FIRST 1 ROWS WITH TIES
+  ) AS found
+) AS known ON number.callers AND call.caller_id_number <> ''"""
+# The last note on the call.
+JOIN_NOTES = """LEFT JOIN LATERAL (
+  SELECT result, text FROM contacts_callnote WHERE call_id = call.id ORDER BY written_at DESC, id DESC LIMIT 1
+) AS note ON true"""
+COLUMNS = f"""{safe("known.names")} AS caller_contact, nullif(note.result, '') AS note_result,
+  CASE WHEN number.callers THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""

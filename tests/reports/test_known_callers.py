@@ -1,0 +1,146 @@
+"""Contacts of callers on pages and in files: only where the person may see the caller of that number."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+
+from calls.models import Call
+from contacts.models import LinkTemplate
+from tests.factories import give, make_contact, make_number, make_user, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2026, 9, 14, 10, 0, tzinfo=UTC)
+DAY = "from=2026-09-14&to=2026-09-14"
+MOBILE, EXTENSION, STRANGER = "+491711234567", "+492214710355", "+493012345678"
+
+
+def text_of(page):
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.content.decode())).split())
+
+
+@pytest.fixture
+def called():
+    """Two numbers, each called by a contact, an extension of a company, a stranger, and somebody who withholds."""
+    numbers = make_number(label="Hotline"), make_number("+4922155400301", label="Shop")
+    for number in numbers:
+        for n, caller in enumerate((MOBILE, EXTENSION, STRANGER, "anonymous")):
+            at = NOON + timedelta(minutes=n)
+            take(number, "CALL_START", at, call_uuid=f"{number.label} {n}", caller_id_number=caller)
+    make_contact("Anna Meyer", MOBILE, company="Meyer GmbH", customer_number="K-1001", note="Speaks French")
+    make_contact("Switchboard", company="Kölner Bau", with_extensions=["+4922147103"])
+    return numbers
+
+
+@pytest.fixture
+def sales(client, called):
+    """A person who sees whole callers of the hotline, and masked ones of the shop; signed in."""
+    user = make_user("sales")
+    give(user, called[0], "calls", "callers", "export")
+    give(user, called[1], "calls", "export")
+    client.force_login(user)
+    return user
+
+
+def page_of(client, uuid):
+    return client.get(f"/reports/calls/{Call.objects.get(call_uuid=uuid).pk}/")
+
+
+def callers(client):
+    """Return the text of the cells of callers in the list, by the name of the number; newest call first."""
+    rows = re.findall(r"<tr>(.*?)</tr>", client.get("/reports/calls/").content.decode(), re.DOTALL)[1:]
+    cells = [re.findall(r'<td class="(?:hide-phone number|caller)">(.*?)</td>', row, re.DOTALL) for row in rows]
+    texts = [[" ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split()) for cell in row] for row in cells]
+    return {name: [caller for number, caller in texts if number == name] for name in ("Hotline", "Shop")}
+
+
+def test_the_list_names_contacts_only_where_the_caller_is_shown(client, sales):
+    assert callers(client) == {
+        "Hotline": [
+            "number withheld",
+            "+49 30 12345678",
+            "Kölner Bau +49 221 4710355",
+            "Anna Meyer · Meyer GmbH +49 171 1234567",
+        ],
+        "Shop": ["number withheld", "+49 30 12345•••", "+49 221 4710•••", "+49 171 1234•••"],
+    }
+
+
+def test_several_contacts_of_a_number_are_counted(client, sales):
+    make_contact("Ben Kurz", MOBILE)
+    make_contact("Carla", MOBILE)
+    assert "and 2 more +49 171 1234567" in callers(client)["Hotline"][-1]
+    page = text_of(page_of(client, "Hotline 0"))
+    assert all(name in page for name in ("Anna Meyer", "Ben Kurz", "Carla", "Several contacts have this number."))
+
+
+def test_the_list_reads_contacts_by_one_query(client, sales, django_assert_num_queries, django_assert_max_num_queries):
+    with django_assert_max_num_queries(10) as one:
+        client.get("/reports/calls/")
+    for n in range(10):
+        take(make_number(f"+492215540041{n}"), "CALL_START", NOON, call_uuid=f"x{n}", caller_id_number=f"{MOBILE}{n}")
+        make_contact(f"Contact {n}", f"{MOBILE}{n}", MOBILE)
+    give(sales, None, "calls", "callers")
+    with django_assert_num_queries(len(one)):
+        client.get("/reports/calls/")
+
+
+def test_the_page_of_a_call_shows_the_contact_only_with_the_right_callers(client, sales):
+    page = text_of(page_of(client, "Hotline 0"))
+    assert all(text in page for text in ("Anna Meyer", "Meyer GmbH", "K-1001", "Speaks French"))
+    assert "Who called is not known" in text_of(page_of(client, "Hotline 1"))
+    for uuid in ("Shop 0", "Shop 1", "Hotline 2", "Hotline 3"):
+        page = text_of(page_of(client, uuid))
+        assert not [text for text in ("Anna", "Meyer", "K-1001", "Kölner", "Switchboard") if text in page]
+
+
+def test_links_carry_the_caller_only_to_who_may_see_it(client, sales):
+    LinkTemplate.objects.create(name="CRM", url="https://crm.example.com/?tel={caller}&c={customer_number}")
+    LinkTemplate.objects.create(name="Add", url="https://crm.example.com/new/{caller_digits}", shown_when="nobody")
+    LinkTemplate.objects.create(name="New tab", url="https://crm.example.com/{call_id}", opens_in="new")
+
+    def links(uuid):
+        return re.findall(
+            r'href="(https://crm[^"]*)"[^>]*?target="([^"]*)"', page_of(client, uuid).content.decode(), re.DOTALL
+        )
+
+    pk = Call.objects.get(call_uuid="Hotline 0").pk
+    assert [(unescape(url), target) for url, target in links("Hotline 0")] == [
+        ("https://crm.example.com/?tel=%2B491711234567&c=K-1001", "calltally-links"),
+        (f"https://crm.example.com/{pk}", "_blank"),
+    ]
+    assert links("Hotline 2")[0] == ("https://crm.example.com/new/493012345678", "calltally-links")
+    assert links("Shop 0") == []
+    assert page_of(client, "Hotline 0")["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
+
+
+def test_files_name_contacts_where_callers_are_whole_and_never_as_formulas(client, sales):
+    make_contact("=1+1", STRANGER)
+    rows = csv.DictReader(io.StringIO(client.get(f"/reports/calls.csv?{DAY}").getvalue().decode()))
+    assert {row["call_uuid"]: row["caller_contact"] for row in rows} == {
+        "Hotline 0": "Anna Meyer · Meyer GmbH",
+        "Hotline 1": "Kölner Bau",
+        "Hotline 2": "'=1+1",
+        "Hotline 3": "",
+        "Shop 0": "",
+        "Shop 1": "",
+        "Shop 2": "",
+        "Shop 3": "",
+    }
+
+
+def test_the_files_find_the_same_contacts_as_the_pages(client, sales):
+    """The exact number before the company, the longest company before a shorter one."""
+    make_contact("Direct", EXTENSION)
+    make_contact("", company="Other", with_extensions=["+49301234"])
+    make_contact("", company="Nearer", with_extensions=["+493012345"])
+    of_file = {
+        row["call_uuid"]: row["caller_contact"]
+        for row in csv.DictReader(io.StringIO(client.get(f"/reports/calls.csv?{DAY}").getvalue().decode()))
+    }
+    assert (of_file["Hotline 1"], of_file["Hotline 2"]) == ("Direct", "Nearer")
+    assert [text.rpartition(" +49")[0] for text in callers(client)["Hotline"][1:3]] == ["Nearer", "Direct"]
