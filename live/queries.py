@@ -18,7 +18,11 @@ from django.utils.translation import gettext as _
 from calls import phones
 from calls.access import Rights
 from calls.models import Call, Right
+from contacts import links, matching
 from contacts.agents import Agents, labelled
+from contacts.links import CallValues
+from contacts.matching import Match
+from contacts.models import LinkTemplate
 from live import rings
 from live.models import LONGEST_TIMEOUT_S, LiveProfile, Pop
 from reports import periods
@@ -57,10 +61,17 @@ class Sight:
 
     rights: dict[int, Rights]
     earlier: dict[int, Earlier] = field(default_factory=dict)
+    # By the caller.
+    matches: dict[str, Match] = field(default_factory=dict)
+    templates: Sequence[LinkTemplate] = ()
 
     @classmethod
     def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:
-        return cls(rights, earlier_calls({call.pk for pop in pops if (call := pop.call)}))
+        calls = {call.pk: call for pop in pops if (call := pop.call)}
+        if not calls:
+            return cls(rights)
+        matches = matching.who_calls({call.caller_id_number for call in calls.values()})
+        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all())
 
     @cached_property
     def agents(self) -> Agents:
@@ -86,7 +97,8 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
     if call is None:
         return _made_up(pop)
     number, caller = call.destination_number, call.caller_id_number
-    earlier = sight.earlier.get(call.pk, Earlier())
+    earlier, match = sight.earlier.get(call.pk, Earlier()), sight.matches.get(caller)
+    values = CallValues(call_id=call.pk, caller=caller, number=number.e164)
     return {
         "ring": pop.pk,
         "call": call.pk,
@@ -98,8 +110,8 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
             "is_withheld": phones.is_withheld(caller),
             "country": phones.foreign_region(caller),
         },
-        "contact": None,
-        "links": [],
+        "contact": _contact(match) if match else None,
+        "links": [vars(link) for link in links.links_for(match, values, sight.templates)],
         "earlier": {
             "calls": earlier.calls,
             "last_at": earlier.last_at.isoformat() if earlier.last_at else None,
@@ -109,6 +121,20 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
         "by": answered_by(pop, sight),
         "why": pop.why_closed,
         "call_url": reverse("call", args=[call.pk]) if sight.may(pop.user_id, Right.CALLS, call) else "",
+    }
+
+
+def _contact(match: Match) -> dict[str, Any]:
+    """Return who calls. Of a number with extensions only the company is known."""
+    first = match.contacts[0]
+    is_company = match.kind == "company"
+    return {
+        "name": (first.company if is_company else first.name) or first.name or first.company,
+        "company": first.company if first.name and not is_company else "",
+        "customer_number": first.customer_number,
+        "note": first.note,
+        "important": any(contact.important for contact in match.contacts),
+        "others": len(match.contacts) - 1,
     }
 
 

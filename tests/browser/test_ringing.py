@@ -12,9 +12,10 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
 
+from contacts.models import LinkTemplate
 from live.models import Pop
 from tests.browser.axe import findings
-from tests.factories import PASSWORD, make_number, make_user, send
+from tests.factories import PASSWORD, make_contact, make_number, make_user, send
 from tests.live.rings import map_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,9 +98,9 @@ def anna(number):
     return user
 
 
-def call(number, *kinds, name="call-1"):
+def call(number, *kinds, name="call-1", **more):
     for kind in kinds:
-        send(Client(), number, kind, call_uuid=name, correlation_id=name, destinationType="SIP_USER")
+        send(Client(), number, kind, call_uuid=name, correlation_id=name, destinationType="SIP_USER", **more)
 
 
 def signed_in(sign_in, **window):
@@ -170,6 +171,35 @@ def test_a_card_takes_no_focus_and_is_dismissed_by_keyboard_in_all_tabs(live_ser
     expect(other.locator(CARD)).to_have_count(0)
     expect(other.locator("#main")).to_be_focused()
     expect(page.locator("#rings-now .ring-card")).to_have_count(0)
+
+
+def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, live, sign_in, number, anna):
+    make_contact("Erika Muster", "+4917012345678", company="Muster GmbH", note="Calls back at noon", important=True)
+    LinkTemplate.objects.create(name="CRM", url="https://crm.example/find?tel={caller}")
+    page = signed_in(sign_in)
+    page.context.route(
+        "https://crm.example/**",
+        lambda route: route.fulfill(content_type="text/html", body=f"<h1>Record {route.request.url.split('?')[1]}</h1>"),
+    )
+    page.goto(f"{live_server.url}/reports/definitions/")
+    callers = ["+4917012345678", "+4917012345679", "+4917012345680"]
+    for n, caller in enumerate(callers):
+        call(number, "CALL_START", "INITIATE_FORWARD 1001", name=f"call-{n}", caller_id_number=caller)
+        expect(page.locator(CARD)).to_have_count(n + 1)
+    expect(page.locator(CARD).first).to_contain_text("Erika Muster Important")
+    for text in ("Muster GmbH", CALLER, "Calls back at noon"):
+        expect(page.locator(CARD).first).to_contain_text(text)
+    assert findings(page) == []
+
+    links = page.locator(CARD).get_by_role("link", name="CRM")
+    with page.context.expect_page() as opened:
+        links.nth(0).click()
+    for n, caller in enumerate(callers):
+        links.nth(n).click()
+        expect(opened.value.locator("h1")).to_have_text(f"Record tel={caller.replace('+', '%2B')}")
+
+    assert len(page.context.pages) == 2
+    wait_until(lambda: Pop.objects.filter(opened_at__isnull=False).count() == 3)
 
 
 @pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])

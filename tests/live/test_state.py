@@ -10,9 +10,10 @@ from django.core import checks
 from django.utils import timezone
 
 from calls.models import Right
+from contacts.models import LinkTemplate
 from live import feed, state
 from live.models import LiveProcess, Pop
-from tests.factories import give, make_number, make_staff, make_user, take
+from tests.factories import give, make_contact, make_number, make_staff, make_user, take
 from tests.live.rings import map_to, ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,3 +135,28 @@ def test_system_metrics_and_checks_say_whether_calls_are_shown(client, number):
     metrics = client.get("/metrics", headers={"host": "10.0.0.1:8000"}).content.decode()
     assert "calltally_live_streams 3.0" in metrics
     assert "calltally_live_people 1.0" in metrics
+
+
+def test_a_ring_names_the_contact_of_the_caller_and_links_to_their_record(client, number, anna):
+    make_contact("Erika Muster", "+4917012345678", company="Muster GmbH", customer_number="K 1", important=True)
+    make_contact("Max Muster", "+4917012345678")
+    LinkTemplate.objects.create(name="CRM", url="https://crm.example/?tel={caller}&id={customer_number}")
+    ring(anna, number, at=timezone.now())
+    (shown,) = client.get(STATE).json()["rings"]
+    contact = shown["contact"]
+    assert (contact["name"], contact["company"], contact["customer_number"]) == ("Erika Muster", "Muster GmbH", "K 1")
+    assert (contact["important"], contact["others"]) == (True, 1)
+    assert shown["links"] == [
+        {
+            "label": "CRM (Erika Muster)",
+            "url": "https://crm.example/?tel=%2B4917012345678&id=K%201",
+            "target": "calltally-links",
+        }
+    ]
+
+
+def test_of_a_number_with_extensions_a_ring_names_the_company_alone(client, number, anna):
+    make_contact("Erika Muster", company="Muster GmbH", with_extensions=["+4917012345"])
+    ring(anna, number, at=timezone.now())
+    contact = client.get(STATE).json()["rings"][0]["contact"]
+    assert (contact["name"], contact["company"]) == ("Muster GmbH", "")

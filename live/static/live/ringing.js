@@ -135,7 +135,13 @@
 
   /* --- notifications: by the leading tab, one for each call --- */
   const notifications = new Map(); // by the id of the ring
-  const addressOf = (ring) => ring.links?.[0]?.url || ring.call_url || root.dataset.callsUrl;
+  /* Where a ring leads: the links into other systems, then the page of the call. A blank target is a new tab. */
+  const linksOf = (ring) => {
+    const links = (ring.links || []).map((link) => ({ ...link, target: link.target || "_blank" }));
+    const label = links.length ? text("call") : text("open");
+    return ring.call_url ? [...links, { label, url: ring.call_url, target: "calltally-call" }] : links;
+  };
+  const firstOf = (ring) => linksOf(ring)[0] || { label: text("open"), url: root.dataset.callsUrl, target: "" };
   const closeNotification = (id) => notifications.get(id)?.close();
   const beep = () => {
     try {
@@ -153,13 +159,14 @@
   };
   const openRecord = (ring) => {
     report("opened", ring.ring);
-    return window.open(addressOf(ring), ring.links?.[0]?.target || "calltally-call");
+    const { url, target } = firstOf(ring);
+    return window.open(url, target || "calltally-call");
   };
   const notify = (ring) => {
     if (ring.state !== "ringing" || remembered("notified").includes(ring.ring)) return;
     remember("notified", ring.ring);
     if (setup?.profile?.sound) beep();
-    if (setup?.profile?.open_at_once && (ring.links?.length || ring.call_url)) openRecord(ring);
+    if (setup?.profile?.open_at_once && linksOf(ring).length) openRecord(ring);
     if (!setup?.profile?.notification || !("Notification" in window) || Notification.permission !== "granted") return;
     try {
       const lines = [ring.number.name, ring.destination, ring.contact?.company].filter(Boolean);
@@ -169,7 +176,7 @@
       notification.addEventListener("show", () => report("shown", ring.ring));
       notification.addEventListener("click", () => {
         window.focus();
-        if (!openRecord(ring)) location.assign(addressOf(ring));
+        if (!openRecord(ring)) location.assign(firstOf(ring).url);
         notification.close();
       });
     } catch {
@@ -207,9 +214,28 @@
     const at = ring.earlier.last_at ? moment.format(new Date(ring.earlier.last_at)) : "";
     return text("earlier", { n: ring.earlier.calls, at, outcome: ring.earlier.last_outcome || "–" });
   };
+  const contactOf = (ring) => {
+    const { company, customer_number: customerNumber, others } = ring.contact || {};
+    return [company, customerNumber, others ? text("others", { n: others }) : ""].filter(Boolean).join(" · ");
+  };
   const clock = (ring) => {
     const seconds = Math.max(0, Math.round((serverNow() - Date.parse(ring.rang_at)) / 1000));
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+
+  /* The links after the first one. */
+  const fillLinks = (card, ring) => {
+    const place = card.querySelector("[data-links]");
+    const further = linksOf(ring).slice(1);
+    const key = JSON.stringify(further);
+    if (place.dataset.key === key) return;
+    place.dataset.key = key;
+    place.replaceChildren(...further.map(({ label, url, target }) => {
+      const link = document.createElement("a");
+      Object.assign(link, { className: "button compact", href: url, target, textContent: label });
+      link.addEventListener("click", () => report("opened", ring.ring));
+      return link;
+    }));
   };
 
   const fill = (card, ring) => {
@@ -226,11 +252,17 @@
     slot("country", ring.caller.country || "");
     slot("called", calledOf(ring));
     slot("earlier", earlierOf(ring));
+    slot("contact", contactOf(ring));
+    slot("important", ring.contact?.important ? text("important") : "");
+    slot("note", ring.contact?.note || "");
     const open = card.querySelector("[data-open]");
-    open.href = addressOf(ring);
-    const target = ring.links?.[0]?.target;
-    if (target) open.target = target;
-    open.hidden = isHere && !ring.links?.length && !ring.call_url;
+    const first = firstOf(ring);
+    // A link that is set again would lose a click that has begun.
+    if (open.getAttribute("href") !== first.url) open.href = first.url;
+    open.target = ring.links?.length ? first.target : "";
+    open.textContent = first.label;
+    open.hidden = isHere && !linksOf(ring).length;
+    fillLinks(card, ring);
   };
   const make = (ring) => {
     const card = document.getElementById("ring-card").content.firstElementChild.cloneNode(true);
