@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -177,8 +177,8 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
         cursor.execute(_EARLIER, {"ids": list(call_ids), "most": MOST_EARLIER})
         rows = cursor.fetchall()
     last_ids = {last_id for _pk, _calls, last_id in rows if last_id}
-    last = Call.objects.filter(pk__in=last_ids).annotate(came_to=outcomes.OUTCOME) if last_ids else []
-    by_id = {call.pk: (call.first_post_at, str(Outcome(call.came_to).label)) for call in last}
+    last = Call.objects.filter(pk__in=last_ids).values_list("pk", "first_post_at", outcomes.OUTCOME)
+    by_id = {pk: (at, str(Outcome(outcome).label)) for pk, at, outcome in last}
     return {pk: Earlier(calls, *by_id.get(last_id, (None, ""))) for pk, calls, last_id in rows}
 
 
@@ -234,5 +234,4 @@ def _with_calls(pops: QuerySet[Pop]) -> QuerySet[Pop]:
 
 
 def _rights(user_ids: Collection[int]) -> dict[int, Rights]:
-    users: Sequence[User] = User.objects.filter(pk__in=user_ids)
-    return Rights.of_each(users)
+    return Rights.of_each(User.objects.filter(pk__in=user_ids))

@@ -58,11 +58,12 @@ def stream_url(request: HttpRequest) -> str:
 def shown(request: HttpRequest) -> HttpResponse:
     """Note which rings of the person were on a screen, and which they opened. Others' rings are not touched."""
     try:
-        asked = json.loads(request.body) if len(request.body) <= LARGEST_BODY else None
+        asked: Any = json.loads(request.body) if len(request.body) <= LARGEST_BODY else None
         ids = {name: [int(pk) for pk in asked.get(name, [])][:MOST_IDS] for name in ("shown", "opened")}
     except (ValueError, TypeError, AttributeError):
         return HttpResponse(status=400)
-    own, now = Pop.objects.filter(user=request.user, why_not__in=rings.RINGS), timezone.now()
+    user: Any = request.user
+    own, now = Pop.objects.filter(user=user, why_not__in=rings.RINGS), timezone.now()
     own.filter(pk__in=[*ids["shown"], *ids["opened"]], shown_at=None).update(shown_at=now, why_not=rings.SHOWN)
     own.filter(pk__in=ids["opened"], opened_at=None).update(opened_at=now)
     return HttpResponse(status=204)

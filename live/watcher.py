@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
@@ -117,17 +118,20 @@ class Watcher:
         return True
 
     def _send(self, newest: int, users: frozenset[int]) -> None:
-        """Send what changed; whole states if the database was restored to an earlier revision."""
-        known, self._revision = self._revision, newest
-        if known is None or known == newest or not users:
-            return
-        messages = queries.states_of(users) if newest < known else queries.messages_after(known, newest, users)
-        if messages:
+        """Send what changed; whole states to streams that began before the first look, or if the database was restored
+        to an earlier revision."""
+        known = self._revision
+        if known != newest and users:
+            if known is None or newest < known:
+                messages = queries.states_of(users)
+            else:
+                messages = queries.messages_after(known, newest, users)
             self._in_loop(self._hub.deliver, frames(messages))
+        self._revision = newest  # only now: after an error they are read again
 
     def _end_those_who_may_not_listen(self, streams: Sequence[Stream]) -> None:
         with connection.cursor() as cursor:
-            asked = {
+            asked: dict[str, Any] = {
                 "sessions": [stream.session_key for stream in streams],
                 "users": [stream.user for stream in streams],
                 "passwords": [stream.password for stream in streams],
