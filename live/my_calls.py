@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +16,15 @@ from calls import phones
 from calls.access import Rights
 from calls.masking import masked
 from calls.models import DestinationNumber, Right
+from contacts import matching
 from contacts.agents import Agents
+from contacts.matching import Match
 from contacts.models import name_of
 from live import why_not
 from live.models import LiveProcess, LiveProfile, NumberRings, Pop
 from reports import periods
 from reports.queries import forwards
+from reports.queries.known_callers import KnownCaller
 from reports.views.shared import Readable
 
 LAST_RINGS = 20
@@ -68,6 +71,8 @@ class RingRow(Readable):
     number: str
     # Blank if withheld.
     caller: str
+    # Who that is; blank if nobody is known, or if the caller is masked.
+    contact: str
     destination: str
     # Whose it is; blank if the reader may not see people.
     person: str
@@ -83,8 +88,7 @@ class RingRow(Readable):
 
 def last_rings(user: Any) -> list[RingRow]:
     """Return the latest rings of a person, newest first, with their whole callers."""
-    rows = _rings().filter(user=user)[:LAST_RINGS]
-    return [_row(pop, Rights.of(user), is_own=True) for pop in rows]
+    return _rows(_rings().filter(user=user)[:LAST_RINGS], user)
 
 
 def unseen_rings(reader: Any, *, of_all: bool) -> list[RingRow]:
@@ -97,7 +101,7 @@ def unseen_rings(reader: Any, *, of_all: bool) -> list[RingRow]:
             rows = rows.filter(event__call__destination_number__in=numbers)
     else:
         rows = rows.filter(user=reader)
-    return [_row(pop, rights, is_own=pop.user_id == reader.pk) for pop in rows[:UNSEEN_RINGS]]
+    return _rows(rows[:UNSEEN_RINGS], reader)
 
 
 def wrong_clocks() -> list[LiveProcess]:
@@ -115,18 +119,32 @@ def _soon_shown() -> datetime:
     return timezone.now() - SHOWN_WITHIN
 
 
-def _row(pop: Pop, rights: Rights, *, is_own: bool) -> RingRow:
+def _rows(pops: Iterable[Pop], reader: Any) -> list[RingRow]:
+    """Return rings as the reader may see them: callers of their own rings whole."""
+    rights = Rights.of(reader)
+    shown = list(pops)
+    whole = {
+        pop.pk
+        for pop in shown
+        if (call := pop.call) and (pop.user_id == reader.pk or rights.may(Right.CALLERS, call.destination_number))
+    }
+    callers = {call.caller_id_number for pop in shown if pop.pk in whole and (call := pop.call)}
+    known = matching.who_calls(callers) if callers else {}
+    return [_row(pop, rights, known, is_own=pop.user_id == reader.pk, is_whole=pop.pk in whole) for pop in shown]
+
+
+def _row(pop: Pop, rights: Rights, known: Mapping[str, Match], *, is_own: bool, is_whole: bool) -> RingRow:
     call = pop.call
     if call is None:
         return _test_row(pop)
-    number = call.destination_number
+    number, match = call.destination_number, known.get(call.caller_id_number)
     sees_people = is_own or rights.may(Right.PEOPLE, number)
-    whole = is_own or rights.may(Right.CALLERS, number)
     is_unseen = pop.shown_at is None and (bool(pop.why_not) or pop.rang_at < _soon_shown())
     return RingRow(
         rang_at=pop.rang_at,
         number=number.name,
-        caller=phones.readable(call.caller_id_number) if whole else masked(call.caller_id_number),
+        caller=phones.readable(call.caller_id_number) if is_whole else masked(call.caller_id_number),
+        contact=str(KnownCaller(match)) if match and is_whole else "",
         destination=phones.readable(pop.destination) if sees_people else forwards.type_label(pop.destination_type),
         person=name_of(pop.user) if sees_people else "",
         result=why_not.happened(pop.why_not) if is_unseen else _result(pop),
@@ -139,7 +157,7 @@ def _row(pop: Pop, rights: Rights, *, is_own: bool) -> RingRow:
 
 def _test_row(pop: Pop) -> RingRow:
     test = _("Test call")
-    return RingRow(pop.rang_at, test, test, "", name_of(pop.user), _result(pop), False, "", "", True)
+    return RingRow(pop.rang_at, test, test, "", "", name_of(pop.user), _result(pop), False, "", "", True)
 
 
 def _result(pop: Pop) -> str:

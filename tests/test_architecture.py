@@ -53,7 +53,7 @@ LAYERS = {
     ],
     "live": [
         {"urls"},
-        {"apps", "pages", "admin", "views", "events", "tasks", "state"},
+        {"apps", "pages", "admin", "views", "events", "tasks", "state", "management"},
         {"my_calls", "lead_time", "watcher"},
         {"hub", "feed"},
         {"queries", "tail"},

@@ -10,7 +10,7 @@ FOLDERS = ("accounts", "calls", "config", "contacts", "reports", "templates")
 GATE = ("reports/permissions.py", "opens_admin")
 QUERIES = {"filter", "exclude", "get", "Q"}
 # The admin's pages of users show and set it, the demo sets it.
-SETS_IT = re.compile(r"accounts/\w*admin\w*\.py|reports/management/commands/demo\.py")
+SETS_IT = re.compile(r"accounts/\w*admin\w*\.py|live/management/commands/demo\.py")
 
 
 def files(ending):

@@ -16,8 +16,9 @@ from django.utils import timezone
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour, DestinationNumber
 from calls.simulator import history, profiles
 from contacts.agents import Agents
-from contacts.models import AgentDestination
-from reports.management.commands import demo
+from contacts.matching import who_calls
+from contacts.models import AgentDestination, Contact
+from live.management.commands import demo
 from tests.factories import make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,6 +181,9 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
     assert answering.on("1001", "SIP_USER", today) == ["Mara Keller"]
     assert answering.between("1002", "SIP_USER", date(2026, 1, 1), today) == ["Oskar Brandt", "Vera Lindner"]
     assert answering.on("2001", "SIP_USER", today) == ["Uta Winter", "Vera Lindner"]
+    known = who_calls(["+491713920001", "+492214710701"])
+    assert [str(match.contacts[0]) for match in known.values()] == ["Anna Becker", "Beispiel AG"]
+    assert Contact.objects.count() == len(demo.FIRST_NAMES) * len(demo.LAST_NAMES) + 1
 
 
 def test_the_demo_leaves_agents_as_they_are():

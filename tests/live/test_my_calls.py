@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from live import why_not
 from live.models import LiveProcess, LiveProfile, NumberRings, Pop, WhyNot
-from tests.factories import allow, give, make_number, make_staff, make_user
+from tests.factories import allow, give, make_contact, make_number, make_staff, make_user
 from tests.live.rings import map_to, ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -155,15 +155,29 @@ def test_pages_need_as_many_queries_for_many_rings_as_for_one(client, number, an
     ring(anna, number, why_not="late")
     for address in (MY_CALLS, WHY):
         client.get(address)
-        with django_assert_num_queries(7 if address == MY_CALLS else 5):
+        with django_assert_num_queries(8 if address == MY_CALLS else 6):
             client.get(address)
     for _ in range(3):
         ring(anna, number, why_not="late")
     for address in (MY_CALLS, WHY):
-        with django_assert_num_queries(7 if address == MY_CALLS else 5):
+        with django_assert_num_queries(8 if address == MY_CALLS else 6):
             client.get(address)
 
 
 def test_records_open_in_the_tab_that_a_link_names(client, anna):
     """With `same-origin` each click would open another tab."""
     assert client.get(MY_CALLS)["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
+
+
+def test_contacts_are_named_in_own_rings_and_where_callers_may_be_seen(client, number, anna):
+    make_contact("Erika Muster", "+4917012345678", company="Muster GmbH")
+    ring(anna, number, why_not=WhyNot.LATE)
+    named = ["Erika Muster · Muster GmbH " + WHOLE]
+    assert [row[1] for row in rows_of(client.get(MY_CALLS))] == named
+
+    olga = make_user("olga", is_staff=True)
+    allow(olga, "live.view_pop")
+    client.force_login(olga)
+    for rights, are_named in ((["calls"], False), (["calls", "callers"], True)):
+        give(olga, number, *rights)
+        assert ("Erika Muster" in text_of(client.get(f"{WHY}?who=all"))) is are_named

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as clock
+from itertools import product
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -28,7 +28,8 @@ from calls.models import Call, DestinationNumber, NumberAccess, OpeningHours, Ri
 from calls.simulator import history, live, profiles, scenarios
 from calls.simulator.profiles import PROFILES
 from contacts import agents
-from contacts.models import AgentDestination
+from contacts.models import AgentDestination, Contact, ContactNumber
+from live.models import NumberRings
 
 HISTORY = timedelta(days=60)
 CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
@@ -74,6 +75,10 @@ AGENTS = (
     (scenarios.HOTLINE_DESKS[3], ("manager",), None),
     (scenarios.SHOP_DESKS[0], ("useradmin", "viewer"), None),
 )
+# Contacts for half of the callers of the simulator that call often, and for one of its companies.
+OFTEN_CALLS, COMPANY = "+49171392", "+49221471070"
+FIRST_NAMES = ("Anna", "Ben", "Clara", "David", "Elif", "Felix", "Greta", "Hamza", "Ida", "Jonas")
+LAST_NAMES = ("Albrecht", "Becker", "Cramer", "Demir", "Engel")
 
 
 class Command(BaseCommand):
@@ -104,6 +109,7 @@ class Command(BaseCommand):
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_agents()
             self._ensure_teams(numbers.values())
+            self._ensure_contacts()
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -178,12 +184,38 @@ class Command(BaseCommand):
     def _ensure_teams(self, numbers: Iterable[DestinationNumber]) -> None:
         """Put everybody into the team of each number, so that whoever signs in soon sees a call that rings. Teams that
         exist already stay as they are."""
-        rings: Any = apps.get_model("live", "NumberRings").objects
-        if rings.exists():
+        if NumberRings.objects.exists():
             return
         people = User.objects.filter(is_active=True)
         for number in numbers:
-            rings.create(destination_number=number).team.set(people)
+            NumberRings.objects.create(destination_number=number).team.set(people)
+
+    def _ensure_contacts(self) -> None:
+        """Name the callers that call often, and a company by the beginning of its numbers. Contacts that exist already
+        stay as they are."""
+        if Contact.objects.exists():
+            return
+        contacts: list[Contact] = []
+        numbers: list[ContactNumber] = []
+        for n, (first, last) in enumerate(product(FIRST_NAMES, LAST_NAMES)):
+            company = f"{last} GmbH" if n % 3 == 0 else ""
+            contacts.append(
+                Contact(
+                    source="demo",
+                    external_id=str(n + 1),
+                    name=f"{first} {last}",
+                    company=company,
+                    customer_number=f"K-{1001 + n}",
+                    important=n % 20 == 0,
+                )
+            )
+            numbers.append(ContactNumber(contact=contacts[-1], e164=f"{OFTEN_CALLS}{n:04d}"))
+        contacts.append(Contact(source="demo", external_id="company", company="Beispiel AG", customer_number="K-2000"))
+        numbers.append(ContactNumber(contact=contacts[-1], e164=COMPANY, has_extensions=True))
+        for contact in contacts:
+            contact.save()
+        for number in numbers:
+            number.save()
 
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event
