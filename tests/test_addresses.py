@@ -154,7 +154,7 @@ NEED = {
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
-APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|live|reports)/$"  # asked for `calls`
+APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|reports|live)/$"  # asked for `calls`
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
 
 HEADERS = (

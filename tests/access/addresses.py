@@ -36,7 +36,7 @@ PARTS = {
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
-    "^(?P<app_label>auth|calls|contacts|live|reports)/$": "calls/",
+    "^(?P<app_label>auth|calls|contacts|reports|live)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
     "<str:source>/<path:external_id>": "crm/1",
 }
