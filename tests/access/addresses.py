@@ -110,7 +110,7 @@ def objects_of(
     objects["calls/callevent"] = CallEvent.objects.filter(call=objects["calls/call"])[0]
     objects["calls/destinationnumber"] = number
     objects["calls/accesskey"] = number.access_keys.get()
-    objects["live/numberrings"] = number.rings
+    objects["live/numberrings"] = NumberRings.objects.get_or_create(destination_number=number)[0]
     objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
     objects["auth/user"] = user
     return {name: found.pk for name, found in objects.items()} | {
