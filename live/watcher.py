@@ -158,7 +158,7 @@ class Watcher:
             with transaction.atomic():
                 own = Listener.objects.filter(process=self._process)
                 own.filter(user__in=self._listeners - users).delete()
-                new = [Listener(process=self._process, user_id=user) for user in people.existing(users)]
+                new = [Listener(process=self._process, user_id=pk) for pk in people.existing(users - self._listeners)]
                 Listener.objects.bulk_create(new, ignore_conflicts=True)
             self._listeners = users
 

@@ -192,8 +192,8 @@ async def send(port: int, rate: float, seconds: float, people: int, browsers: Br
             answer = await reader.readuntil(b"\r\n\r\n")
             if b" 200 " not in answer.split(b"\r\n", 1)[0]:
                 raise SystemExit(f"a post was answered {answer[:200]!r}")
-            length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
+            length = answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            await (reader.readexactly(int(length)) if length else reader.readuntil(b"0\r\n\r\n"))
             turn.posts_ms.append((time.perf_counter() - began) * 1000)
         writer.close()
 

@@ -21,8 +21,10 @@ def run(test: Callable[[Live], Awaitable[None]]) -> None:
 
     async def with_application() -> None:
         application = Live()
-        application.watcher()
         try:
+            async with asyncio.timeout(WITHIN_S):
+                while not application.watcher().is_well:  # streams that begin before its first look get two states
+                    await asyncio.sleep(0.01)
             await test(application)
         finally:
             await application.stop()
