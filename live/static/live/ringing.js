@@ -38,6 +38,8 @@
   let rings = new Map(); // by the id of the ring
   let isLive = true; // whether the leading tab hears the stream
   let leads = false;
+  // Tabs tell each other, because what one stores others may read only later.
+  const dismissed = new Set(remembered("dismissed"));
   let serverAhead = 0; // milliseconds from performance.now() to the clock of the server
   const serverNow = () => performance.now() + serverAhead;
   const setClock = (at) => { if (at) serverAhead = Date.parse(at) - performance.now(); };
@@ -51,7 +53,10 @@
   };
   channel?.addEventListener("message", ({ data }) => {
     if (data.setup) setup = data.setup;
-    if (data.dismissed) draw();
+    if (data.dismissed) {
+      dismissed.add(data.dismissed);
+      draw();
+    }
     if (leads) {
       if (data.hello) tellAll();
       if (data.report) report(...data.report);
@@ -268,6 +273,7 @@
     const card = document.getElementById("ring-card").content.firstElementChild.cloneNode(true);
     card.querySelector("[data-open]").addEventListener("click", () => report("opened", ring.ring));
     card.querySelector("[data-dismiss]").addEventListener("click", () => {
+      dismissed.add(ring.ring);
       remember("dismissed", ring.ring);
       tell({ dismissed: ring.ring });
       draw();
@@ -282,9 +288,8 @@
     cards.delete(id);
   };
   const draw = () => {
-    const dismissed = remembered("dismissed");
     const shown = [...rings.values()]
-      .filter((ring) => !dismissed.includes(ring.ring))
+      .filter((ring) => !dismissed.has(ring.ring))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
     const ids = new Set(shown.map(({ ring }) => ring));
     for (const id of [...cards.keys()]) if (!ids.has(id)) remove(id);
