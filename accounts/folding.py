@@ -46,6 +46,8 @@ def _casefold(text: str) -> str:
 
 
 def _without_marks(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.split())
     decomposed = unicodedata.normalize("NFKD", text).translate(_BASE_LETTERS)
     # Cf: soft hyphens and other invisible characters.
     kept = (sign for sign in decomposed if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")

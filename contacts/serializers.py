@@ -10,10 +10,10 @@ from rest_framework import serializers
 
 from calls import phones
 from contacts.importing import Number, read_number
-from contacts.importing.rows import LONGEST_LABEL, MOST_NUMBERS, web_address
+from contacts.importing.rows import MOST_NUMBERS, web_address
 from contacts.importing.texts import cleaned
 from contacts.models import Contact
-from contacts.models.contacts import LONGEST_NOTE
+from contacts.models.contacts import LONGEST, LONGEST_LABEL
 
 LONGEST_WRITTEN_NUMBER = 100
 
@@ -24,7 +24,7 @@ class KnownFields(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := [str(name)[:100] for name in data if name not in self.fields]):
             message = _("There is no such field. There are: %(names)s.") % {"names": ", ".join(self.fields)}
-            raise serializers.ValidationError(dict.fromkeys(unknown, [message]))
+            raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)
 
 
@@ -58,13 +58,13 @@ class NumberSerializer(KnownFields):
 class ContactSerializer(KnownFields):
     """A whole contact: what is left out is blank."""
 
-    name = Text(max_length=200)
-    company = Text(max_length=200)
-    url = Text(max_length=1000)
-    note = Text(max_length=LONGEST_NOTE)
-    customer_number = Text(max_length=60)
+    name = Text(max_length=LONGEST["name"])
+    company = Text(max_length=LONGEST["company"])
+    url = Text(max_length=LONGEST["url"])
+    note = Text(max_length=LONGEST["note"])
+    customer_number = Text(max_length=LONGEST["customer_number"])
     important = serializers.BooleanField(default=False)
-    numbers = NumberSerializer(many=True, default=list, max_length=MOST_NUMBERS)
+    numbers = serializers.ListField(child=NumberSerializer(), default=list, max_length=MOST_NUMBERS)
 
     def validate_url(self, value: str) -> str:
         return web_address(value) if value else ""

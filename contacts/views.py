@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from django.db import InterfaceError, OperationalError
@@ -20,20 +19,26 @@ from rest_framework.views import APIView
 
 from accounts.addresses import client_of_request, neighbourhood
 from calls.ingest.rate_limit import RateLimit
-from calls.views import AlwaysJson, NotJson, TooLarge, read_body
+from calls.views import AlwaysJson, read_body
 from contacts import contact_keys, upserts
-from contacts.importing.rows import LONGEST
 from contacts.importing.texts import cleaned
 from contacts.models import ContactKey
+from contacts.models.contacts import LONGEST
 from contacts.serializers import ContactSerializer, as_json
 
 logger = logging.getLogger(__name__)
 
-SCHEME = "bearer"
+SCHEME = "Bearer"
 RETRY_AFTER_S = 15
 DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 # Senders of wrong keys; their own count in each process.
 wrong_keys = RateLimit()
+
+
+class MustWait(exceptions.Throttled):
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
 
 
 class BadJson(exceptions.APIException):
@@ -48,9 +53,9 @@ class WithContactKey(BaseAuthentication):
         address = client_of_request(request.META)
         sender = neighbourhood(address) if address else None
         if wait_s := wrong_keys.wait_s(sender):
-            raise exceptions.Throttled(wait_s)
+            raise MustWait(wait_s)
         scheme, _blank, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        found = contact_keys.live_key(key.strip()) if scheme.lower() == SCHEME else None
+        found = contact_keys.live_key(key.strip()) if scheme.lower() == SCHEME.lower() else None
         if found is None:
             wrong_keys.refused(sender)
             raise exceptions.NotAuthenticated
@@ -58,14 +63,15 @@ class WithContactKey(BaseAuthentication):
         return None, found
 
     def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
+        return SCHEME
 
 
 class OfItsSource(BasePermission):
     """A key is for one source. Contacts of others are answered like missing ones."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth.source != view.kwargs["source"]:
+        key = cast("ContactKey", request.auth)
+        if key.source != view.kwargs["source"]:
             raise exceptions.NotFound
         return True
 
@@ -98,6 +104,10 @@ class ContactView(APIView):
         return answer_exception
 
 
+# Codes that differ from those of the library.
+CODES: dict[type[Exception], str] = {exceptions.NotAuthenticated: "unauthorized", MustWait: "too_many"}
+
+
 def check_id(external_id: str) -> None:
     """Raise ValidationError if an id cannot be stored as it is."""
     if cleaned(external_id) != external_id or len(external_id) > LONGEST["external_id"]:
@@ -116,14 +126,15 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Answer with `{"error": code}`, and with the fields that are wrong. The log has no contact."""
     if isinstance(error, serializers.ValidationError):
         return Response({"error": "invalid", "fields": error.detail}, status=status.HTTP_400_BAD_REQUEST)
-    if isinstance(error, exceptions.Throttled):
-        return _refuse("too_many", error.status_code, **{"Retry-After": str(math.ceil(error.wait or 1))})
-    if isinstance(error, exceptions.NotAuthenticated):
-        return _refuse("unauthorized", status.HTTP_401_UNAUTHORIZED, **{"WWW-Authenticate": "Bearer"})
-    if isinstance(error, exceptions.MethodNotAllowed):
-        return _refuse(str(error.default_code), error.status_code, Allow="PUT, DELETE")
     if isinstance(error, exceptions.APIException):
-        return _refuse(str(error.default_code), error.status_code)
+        headers: dict[str, str] = {}
+        if isinstance(error, exceptions.NotAuthenticated):
+            headers = {"WWW-Authenticate": SCHEME}
+        if isinstance(error, MustWait):
+            headers = {"Retry-After": str(error.wait_s)}
+        if isinstance(error, exceptions.MethodNotAllowed):
+            headers = {"Allow": "PUT, DELETE"}
+        return _refuse(CODES.get(type(error), str(error.default_code)), error.status_code, **headers)
     # Only its name is logged: a traceback would contain the contact.
     logger.error("a contact could not be taken: %s", type(error).__name__)
     if isinstance(error, DATABASE_IS_AWAY):

@@ -108,7 +108,7 @@ class NumberRingsAdmin(VisibleAdmin, WordedHistoryAdmin):
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
         message: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)
-        changes = form.changes()
+        changes: list[dict[str, Any]] = form.changes()
         if changes and form.changed_data == ["team"] and not add:
             return changes
         return [*message, *changes]

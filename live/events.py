@@ -118,7 +118,8 @@ class Live:
         except Full:
             raise Refused(503) from None
         try:
-            self.watcher().wake()
+            if len(self._hub) == 1:  # with others it looks often anyway
+                self.watcher().wake()
             # Read once the stream is in the hub: what changes from now on waits in its queue.
             state = await self._read(_state, stream.user)
             await self._stream(stream, state, scope, receive, send)

@@ -63,7 +63,7 @@ class Sight:
     earlier: dict[int, Earlier] = field(default_factory=dict)
     # By the caller.
     matches: dict[str, Match] = field(default_factory=dict)
-    templates: Sequence[LinkTemplate] = ()
+    templates: Iterable[LinkTemplate] = ()
 
     @classmethod
     def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:

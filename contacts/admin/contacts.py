@@ -16,15 +16,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
 from calls import phones, search_keys
-from calls.admin.base import CappedPaginator, PostedSearchAdmin
+from calls.admin.base import PostedSearchAdmin
 from contacts import importing
 from contacts.admin.import_pages import ImportPages
+from contacts.matching import SHORTEST_COMPANY
 from contacts.models import Contact, ContactNumber
 
 # At most this many numbers are listed in a row of the list.
 MOST_NUMBERS = 3
-# Of a number with extensions, with its plus.
-SHORTEST_BEGINNING = phones.FEWEST_DIGITS + 1
 
 
 class NumberForm(forms.ModelForm):
@@ -79,7 +78,6 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
     sortable_by = ("named", "customer_number", "source")
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
     list_per_page = 50
     inlines = [Numbers]
     fieldsets = [
@@ -98,13 +96,17 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
         numbers = ContactNumber.objects.order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("numbers", numbers))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields of the page; a contact that is entered here has no source."""
+        return self.fieldsets if obj else [*self.fieldsets][:1]
+
     def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
         """Return the contacts with these words, this customer number, or this phone number.
 
         A number is also found where it is one of a company's extensions."""
         condition = search_keys.contains("search_key", text) | Q(customer_number__iexact=text.strip())
         if number := phones.e164(text):
-            beginnings = [number[:length] for length in range(SHORTEST_BEGINNING, len(number))]
+            beginnings = [number[:length] for length in range(SHORTEST_COMPANY, len(number))]
             is_theirs = Q(e164=number) | Q(has_extensions=True, e164__in=beginnings)
             condition |= Q(pk__in=ContactNumber.objects.filter(is_theirs).order_by().values("contact"))
         return queryset.filter(condition)

@@ -33,7 +33,7 @@ NAMES = {
     rows.CUSTOMER_NUMBER: "customer number, customer no, customer nr, customer id, account number, kundennummer, "
     "kunden nr, kundennr, kunden nummer, kd nr, kdnr, debitor, debitorennummer, debitoren nr",
     rows.IMPORTANT: "important, vip, wichtig",
-    rows.COMPANY_PHONE: "number with extensions, phone with extensions, company phone with extensions, rufnummer mit durchwahlen, "
+    rows.COMPANY_PHONE: "number with extensions, phone with extensions, rufnummer mit durchwahlen, "
     "nummer mit durchwahlen, stammnummer, kopfnummer",
 }
 _FIELDS = {name.strip(): field for field, names in NAMES.items() for name in names.split(",")}

@@ -69,7 +69,9 @@ def open_file(content: bytes, columns: Mapping[str, str] | None = None) -> Conta
     fields = file.fields()
     headers = ", ".join(file.headers)
     if not fields & {rows.NAME, rows.FIRST_NAME, rows.LAST_NAME, rows.COMPANY}:
-        raise FileRefused(_("There is no column with names or companies among these: %(headers)s.") % {"headers": headers})
+        raise FileRefused(
+            _("There is no column with names or companies among these: %(headers)s.") % {"headers": headers}
+        )
     if not fields & {*rows.PHONES, rows.CUSTOMER_NUMBER}:
         raise FileRefused(_("There is no column with phone numbers among these: %(headers)s.") % {"headers": headers})
     return file
@@ -93,13 +95,9 @@ def read(
     for done, row in enumerate(file_rows, start=1):
         try:
             draft, left_out = rows.draft(row)
-            if (first := drafts.get(draft.external_id)) is None:
-                lines[draft.external_id] = row.line
-            elif (draft_of_both := rows.merged(first, draft)) is None:
-                raise RowRefused(_same_again(draft, lines[draft.external_id]))
-            else:
-                draft = draft_of_both
-            drafts[draft.external_id] = draft
+            first = drafts.get(draft.external_id)
+            drafts[draft.external_id] = rows.merged(first, draft, lines[draft.external_id]) if first else draft
+            lines.setdefault(draft.external_id, row.line)
             refused += [Refusal(row.line, reason, row.cells, is_whole=False) for reason in left_out]
         except RowRefused as error:
             refused.append(Refusal(row.line, str(error), row.cells, rows.external_id_of(row)))
@@ -160,12 +158,3 @@ def _csv_line(cells: Iterable[str]) -> str:
     line = io.StringIO()
     csv.writer(line, delimiter=";").writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
     return line.getvalue()
-
-
-def _same_again(draft: Draft, line: int) -> str:
-    if draft.external_id.startswith(rows.MADE_UP):
-        return (
-            _("Line %(line)d has the same name and company. Add a column with an id that tells them apart.")
-            % {"line": line}
-        )
-    return _("Line %(line)d has the same id, but not the same texts.") % {"line": line}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from calls import phones
 from contacts.importing.texts import cleaned
-from contacts.models.contacts import LONGEST_NOTE, Contact, ContactNumber, search_key_of
+from contacts.models.contacts import LONGEST, LONGEST_LABEL, search_key_of
 
 # Fields that columns may be mapped to. A phone column may occur several times.
 EXTERNAL_ID, NAME, FIRST_NAME, LAST_NAME, COMPANY, URL, NOTE, CUSTOMER_NUMBER, IMPORTANT, PHONE, COMPANY_PHONE = (
@@ -34,11 +34,6 @@ EXTERNAL_ID, NAME, FIRST_NAME, LAST_NAME, COMPANY, URL, NOTE, CUSTOMER_NUMBER, I
 PHONES = (PHONE, COMPANY_PHONE)
 FIELDS = (EXTERNAL_ID, NAME, FIRST_NAME, LAST_NAME, COMPANY, URL, NOTE, CUSTOMER_NUMBER, IMPORTANT, *PHONES)
 MOST_NUMBERS = 50
-LONGEST = {
-    name: Contact._meta.get_field(name).max_length or LONGEST_NOTE
-    for name in (EXTERNAL_ID, NAME, COMPANY, URL, NOTE, CUSTOMER_NUMBER)
-}
-LONGEST_LABEL: int = ContactNumber._meta.get_field("label").max_length
 # Begins an id that we made for a row without one.
 MADE_UP = "~"
 
@@ -158,12 +153,17 @@ def web_address(text: str) -> str:
     return scheme + text[len(scheme) :]
 
 
-def merged(first: Draft, other: Draft) -> Draft | None:
-    """Return a contact with the numbers of both, if they differ in numbers only; otherwise None."""
-    if first._replace(numbers=()) != other._replace(numbers=()):
-        return None
-    known = {number.e164 for number in first.numbers}
-    return first._replace(numbers=first.numbers + tuple(one for one in other.numbers if one.e164 not in known))
+def merged(first: Draft, other: Draft, line: int) -> Draft:
+    """Return a contact with the numbers of both. Raise RowRefused if they differ in more; `line` is that of the
+    first."""
+    if first._replace(numbers=()) == other._replace(numbers=()):
+        known = {number.e164 for number in first.numbers}
+        return first._replace(numbers=first.numbers + tuple(one for one in other.numbers if one.e164 not in known))
+    if first.external_id.startswith(MADE_UP):
+        message = _("Line %(line)d has the same name and company. Add a column with an id that tells them apart.")
+    else:
+        message = _("Line %(line)d has the same id, but not the same texts.")
+    raise RowRefused(message % {"line": line})
 
 
 def _names(values: dict[str, str]) -> tuple[str, str]:

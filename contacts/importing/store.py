@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from contacts.importing import rows
 from contacts.importing.rows import Draft
 
-# Columns that are filled by a field of the same name if the file has it. Otherwise they keep what is stored, for example
-# a note that was written here.
+# Columns that are filled by a field of the same name if the file has it. Otherwise they keep what is stored, such as a
+# note that was written here.
 OPTIONAL = ("url", "note", "customer_number", "important")
 
 CREATE_TABLES = """
@@ -41,7 +41,8 @@ LOCK_SOURCE = "SELECT pg_advisory_xact_lock(hashtextextended('contacts of ' || %
 # What an import adds, changes and leaves as it is. A contact has changed if one of its columns or numbers has.
 COMPARE = """
 WITH stored_numbers AS (
-  SELECT contact.id, string_agg(number.e164 || number.has_extensions || number.label, ',' ORDER BY number.e164) AS all_of
+  SELECT contact.id,
+    string_agg(number.e164 || number.has_extensions || number.label, ',' ORDER BY number.e164) AS all_of
   FROM contacts_contact AS contact JOIN contacts_contactnumber AS number ON number.contact_id = contact.id
   WHERE contact.source = %(source)s GROUP BY contact.id
 ), imported_numbers AS (
@@ -133,9 +134,7 @@ def store(cursor: Any, source: str, fields: Collection[str]) -> None:
     columns = _filled(fields)
     assigned = ", ".join(f"{column} = excluded.{column}" for column in columns)
     parameters = {"source": source}
-    cursor.execute(
-        UPSERT_CONTACTS.format(assigned=assigned, changed=_is_changed(columns, "excluded")), parameters
-    )
+    cursor.execute(UPSERT_CONTACTS.format(assigned=assigned, changed=_is_changed(columns, "excluded")), parameters)
     if _has_numbers(fields):
         cursor.execute(DELETE_NUMBERS, parameters)
         cursor.execute(UPSERT_NUMBERS, parameters)

@@ -16,7 +16,9 @@ from contacts.importing.rows import Row
 # What is not a phone that somebody calls from, and what says nothing about one.
 _NOT_A_PHONE = frozenset({"fax", "pager", "modem", "bbs", "textphone"})
 _SAYS_NOTHING = frozenset({"voice", "pref", "text", "msg", "internet"})
-_PROPERTY = re.compile(r'(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:"[^"]*"|[^":])*)?):(?P<value>.*)', re.DOTALL)
+_PROPERTY = re.compile(
+    r'(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:"[^"]*"|[^":])*)?):(?P<value>.*)', re.DOTALL
+)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # The parts of `Meyer;Anna`; a part may contain `\;`.
 _PARTS = re.compile(r"(?:^|;)((?:\\.|[^;\\])*)", re.DOTALL)
@@ -76,7 +78,8 @@ def _cards(text: str) -> Iterator[tuple[int, list[Property]]]:
 
 def _unfolded(text: str) -> Iterator[tuple[int, str]]:
     """Yield each line with its number. A line that begins with a space or a tab continues the one before."""
-    began, parts = 0, []
+    began = 0
+    parts: list[str] = []
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         if line[:1] in {" ", "\t"} and parts:
             parts.append(line[1:])
@@ -95,7 +98,9 @@ def _row(line: int, card: Sequence[Property]) -> Row:
         if name == "CUT":
             problem = _("The file ends within this card.")
         elif name == "VERSION" and value.strip() not in {"3.0", "4.0"}:
-            problem = _("This card has version %(version)s. Export it as vCard 3 or 4.") % {"version": value.strip()[:10]}
+            problem = _("This card has version %(version)s. Export it as vCard 3 or 4.") % {
+                "version": value.strip()[:10]
+            }
         elif name == "TEL":
             if (label := _label(parameters)) is not None:
                 numbers.append((rows.PHONE, label, _plain(value)))

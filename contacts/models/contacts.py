@@ -15,7 +15,9 @@ from calls.models import validate_e164
 from calls.models.base import WithSearchKey
 from calls.search_keys import search_key
 
-LONGEST_NOTE = 2000
+# Characters of each text, also in files and in the API.
+LONGEST = {"external_id": 200, "name": 200, "company": 200, "url": 1000, "note": 2000, "customer_number": 60}
+LONGEST_LABEL = 60
 
 validate_source = RegexValidator(
     r"\A[a-z0-9][a-z0-9_-]{0,39}\Z",
@@ -38,19 +40,22 @@ class Contact(WithSearchKey):
         help_text=_("The system the contact comes from, for example crm. Leave blank if you enter it here."),
     )
     external_id = models.CharField(
-        _("id in its source"), max_length=200, blank=True, help_text=_("An update from the source finds it by this id.")
+        _("id in its source"),
+        max_length=LONGEST["external_id"],
+        blank=True,
+        help_text=_("An update from the source finds it by this id."),
     )
-    name = models.CharField(_("name"), max_length=200, blank=True)
-    company = models.CharField(_("company"), max_length=200, blank=True)
+    name = models.CharField(_("name"), max_length=LONGEST["name"], blank=True)
+    company = models.CharField(_("company"), max_length=LONGEST["company"], blank=True)
     url = models.CharField(
         _("link"),
-        max_length=1000,
+        max_length=LONGEST["url"],
         blank=True,
         validators=[URLValidator(schemes=["https", "http"])],
         help_text=_("The address of its record in your CRM or ERP."),
     )
-    note = models.TextField(_("note"), blank=True, validators=[MaxLengthValidator(LONGEST_NOTE)])
-    customer_number = models.CharField(_("customer number"), max_length=60, blank=True)
+    note = models.TextField(_("note"), blank=True, validators=[MaxLengthValidator(LONGEST["note"])])
+    customer_number = models.CharField(_("customer number"), max_length=LONGEST["customer_number"], blank=True)
     important = models.BooleanField(_("important"), default=False)
     updated_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
 
@@ -86,9 +91,7 @@ class Contact(WithSearchKey):
             # The list of contacts, in alphabetical order.
             models.Index(name="contact_search_key", fields=["search_key", "id"]),
             # Whose customer number is this?
-            models.Index(
-                name="contact_customer_number", fields=["customer_number"], condition=~Q(customer_number="")
-            ),
+            models.Index(name="contact_customer_number", fields=["customer_number"], condition=~Q(customer_number="")),
         ]
 
     def __str__(self) -> str:
@@ -121,7 +124,7 @@ class ContactNumber(models.Model):
         default=False,
         help_text=_("All callers whose number begins with this one belong to the contact. Enter it without extension."),
     )
-    label = models.CharField(_("label"), max_length=60, blank=True, help_text=_("For example, mobile."))
+    label = models.CharField(_("label"), max_length=LONGEST_LABEL, blank=True, help_text=_("For example, mobile."))
 
     objects: ClassVar[models.Manager[ContactNumber]] = models.Manager()
 

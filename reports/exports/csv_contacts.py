@@ -3,8 +3,8 @@ written whole; without it there are neither contacts nor phone numbers in notes.
 
 from __future__ import annotations
 
-from calls import phones
 from calls.masking import masked_text_sql
+from contacts.matching import SHORTEST_COMPANY
 from reports.exports.csv_cells import safe
 
 # The conditions with EXISTS are asked once: without contacts and notes, a million calls take no longer.
@@ -16,14 +16,14 @@ JOIN_CONTACTS = f"""LEFT JOIN LATERAL (
         THEN concat_ws(' · ', nullif(contact.name, ''), nullif(contact.company, ''))
         ELSE coalesce(nullif(contact.company, ''), contact.name) END AS name, length(phone.e164) AS digits
     FROM contacts_contactnumber AS phone JOIN contacts_contact AS contact ON contact.id = phone.contact_id
-    WHERE phone.e164 = ANY (ARRAY(
+    WHERE number.callers AND phone.e164 = ANY (ARRAY(
         SELECT left(call.caller_id_number, digits)
-        FROM generate_series({phones.FEWEST_DIGITS + 1}, length(call.caller_id_number)) AS digits
+        FROM generate_series({SHORTEST_COMPANY}, least(length(call.caller_id_number), 16)) AS digits
       ) || call.caller_id_number)
       AND (phone.has_extensions OR phone.e164 = call.caller_id_number) AND EXISTS (SELECT FROM contacts_contactnumber)
     ORDER BY digits DESC FETCH FIRST 1 ROWS WITH TIES
   ) AS found
-) AS known ON number.callers AND call.caller_id_number <> ''"""
+) AS known ON true"""
 # The last note on the call.
 JOIN_NOTES = """LEFT JOIN LATERAL (
   SELECT result, text FROM contacts_callnote WHERE call_id = call.id AND EXISTS (SELECT FROM contacts_callnote)

@@ -161,12 +161,15 @@ def named_in(sights, person, numbers):
     if len(person.lacks("people")) == len(person.rights):
         hidden += [text for number in (DESK, MOBILE) for text in (number, phones.readable(number))]
         hidden += AGENTS
-    # A search says what was searched for.
+    # A search says what was searched for; whoever sets up a team is offered all active users.
     return [
         (address, text)
         for text in hidden
         for address, seen in sights.items()
-        if text.encode() in seen and text not in address and not address.startswith("search for ")
+        if text.encode() in seen
+        and text not in address
+        and not address.startswith("search for ")
+        and not (text in AGENTS and address.startswith("/admin/live/numberrings/"))
     ]
 
 

@@ -1,3 +1,3 @@
-"""Benchmarks: `make bench`, `make bench-pages`, `make bench-exports`, `make bench-contacts`.
+"""Benchmarks: `make bench`, `make bench-pages`, `make bench-exports`, `make bench-contacts`, `make bench-live`.
 
-docs/performance.md explains the figures. They are not part of the test run; each says whether its targets were reached."""
+docs/performance.md explains the figures. They are not part of the tests; each says whether its targets were reached."""

@@ -179,7 +179,9 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
     page = signed_in(sign_in)
     page.context.route(
         "https://crm.example/**",
-        lambda route: route.fulfill(content_type="text/html", body=f"<h1>Record {route.request.url.split('?')[1]}</h1>"),
+        lambda route: route.fulfill(
+            content_type="text/html", body=f"<h1>Record {route.request.url.split('?')[1]}</h1>"
+        ),
     )
     page.goto(f"{live_server.url}/reports/definitions/")
     callers = ["+4917012345678", "+4917012345679", "+4917012345680"]

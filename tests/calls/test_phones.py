@@ -85,6 +85,13 @@ def test_international_digits_are_read_as_the_library_reads_them(code, national)
         assert phones.e164(text) == (text if is_possible else None)
 
 
+@given(st.sampled_from([49, 43, 41, 33, 31, 32]), st.text("123456789", min_size=8, max_size=11))
+def test_a_trunk_zero_after_the_country_code_is_removed(code, national):
+    number = f"+{code}{national}"
+    if phones.e164(number) == number:
+        assert phones.e164(f"+{code} (0){national}") == number
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [

@@ -66,7 +66,11 @@ def test_tables_of_common_programs_are_read(write, separator, encoding):
 
 
 def test_english_columns_and_lines_within_cells_are_read(write):
-    run(write('sep=,\nContact ID,Full Name,Company,Business Phone,Notes\n7,Ann Lee,Lee Ltd,+44 20 7946 0123,"a\nb, c"\n'))
+    run(
+        write(
+            'sep=,\nContact ID,Full Name,Company,Business Phone,Notes\n7,Ann Lee,Lee Ltd,+44 20 7946 0123,"a\nb, c"\n'
+        )
+    )
     assert stored() == {"7": ("Ann Lee", "Lee Ltd", ["+442079460123"])}
     assert Contact.objects.get().note == "a\nb, c"
 
@@ -75,7 +79,17 @@ def test_columns_with_other_names_are_mapped_by_hand(write):
     file = write("Nr;Wer;Erreichbar;Telefon\n5;Anna;0221 4710300;0221 4710301\n")
     with pytest.raises(CommandError, match="no column with names"):
         run(file)
-    run(file, "--column", "Nr=external_id", "--column", "Wer=name", "--column", "Erreichbar=phone", "--column", "Telefon=")
+    run(
+        file,
+        "--column",
+        "Nr=external_id",
+        "--column",
+        "Wer=name",
+        "--column",
+        "Erreichbar=phone",
+        "--column",
+        "Telefon=",
+    )
     assert stored() == {"5": ("Anna", "", ["+492214710300"])}
 
 
@@ -98,7 +112,9 @@ def test_a_contact_that_has_no_number_any_more_loses_it(write):
 
 
 def test_what_a_file_has_no_column_for_is_kept(write):
-    contact = make_contact("Anna", "+492214710300", source="crm", external_id="1", note="Calls on Mondays", important=True)
+    contact = make_contact(
+        "Anna", "+492214710300", source="crm", external_id="1", note="Calls on Mondays", important=True
+    )
     run(write("id;name;customer number\n1;Anna Meyer;K-1\n"))
     contact.refresh_from_db()
     assert (contact.name, contact.customer_number, contact.note, contact.important) == (
@@ -129,7 +145,9 @@ def test_rows_without_an_id_are_found_again_by_name_company_and_customer_number(
 def test_a_dry_run_counts_and_changes_nothing(write):
     run(write(TABLE))
     newer = TABLE.replace("Meyer GmbH", "Meyer AG") + ";Cem;Can;;0221 4710307;;;;;3\n"
-    assert "It would be: 1 contacts added, 1 changed, 1 unchanged" in run(write(newer), "--dry-run", "--replace", "--yes")
+    assert "It would be: 1 contacts added, 1 changed, 1 unchanged" in run(
+        write(newer), "--dry-run", "--replace", "--yes"
+    )
     assert stored() == {"1": MEYER, "2": OZTURK}
 
 
