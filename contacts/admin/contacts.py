@@ -92,13 +92,16 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
     ]
     readonly_fields = ["updated_at"]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out of a new contact when it was changed."""
+        fieldsets = [(heading, dict(options)) for heading, options in super().get_fieldsets(request, obj)]
+        if obj is None:
+            fieldsets[1][1]["fields"] = ["source", "external_id"]
+        return fieldsets
+
     def get_queryset(self, request: HttpRequest) -> Any:
         numbers = ContactNumber.objects.order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("numbers", numbers))
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the fields of the page; a contact that is entered here has no source."""
-        return self.fieldsets if obj else [*self.fieldsets][:1]
 
     def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
         """Return the contacts with these words, this customer number, or this phone number.

@@ -146,7 +146,7 @@
     const label = links.length ? text("call") : text("open");
     return ring.call_url ? [...links, { label, url: ring.call_url, target: "calltally-call" }] : links;
   };
-  const firstOf = (ring) => linksOf(ring)[0] || { label: text("open"), url: root.dataset.callsUrl, target: "" };
+  const firstOf = (ring) => linksOf(ring)[0] || { label: text("open"), url: root.dataset.pageUrl, target: "" };
   const closeNotification = (id) => notifications.get(id)?.close();
   const beep = () => {
     try {
