@@ -41,6 +41,7 @@ DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:rece
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/lead-time/<int:pk>/"),
+    "api/contacts/<str:source>/<path:external_id>",
 )
 FILES = (".csv", ".xlsx")
 # Admin pages with a template or form of ours; the others are Django's own.

@@ -112,6 +112,7 @@ def signed_in(sign_in, **window):
 
 def test_five_tabs_read_one_stream_and_show_one_notification(live_server, live, sign_in, number, anna):
     first = signed_in(sign_in)
+    first.goto("about:blank")  # its stream has ended
     streams = []
     first.context.on("request", lambda request: "/live/events" in request.url and streams.append(request))
     pages = [first, *(first.context.new_page() for _ in range(4))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,7 +30,9 @@ def run(test: Callable[[Live], Awaitable[None]]) -> None:
         finally:
             await application.stop()
 
-    asyncio.run(with_application())
+    # In a thread of its own, because Playwright leaves a loop running in that of the tests.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, with_application()).result()
 
 
 class Browser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -170,7 +171,8 @@ def test_a_stream_that_is_not_read_is_closed_and_the_others_go_on():
         assert slow.is_ended
         assert slow.queue.get_nowait() is None
 
-    asyncio.run(test())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, test()).result()
 
 
 def test_a_person_has_only_so_many_streams(monkeypatch):
