@@ -370,6 +370,7 @@
       return 0;
     } finally {
       clearInterval(watch);
+      stop.abort(); // the body of a refusal is not read
     }
   };
   const poll = async () => {
