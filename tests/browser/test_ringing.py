@@ -152,6 +152,18 @@ def test_a_card_says_who_answered_and_goes(live_server, live, sign_in, number, a
     expect(page.locator("#ringing")).to_be_hidden()
 
 
+def test_over_a_page_the_latest_answered_call_is_shown_and_on_my_calls_all(live_server, live, sign_in, number, anna):
+    page = signed_in(sign_in)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    for n in range(3):
+        kinds = ("CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+        call(number, *kinds, name=f"call-{n}", caller_id_number=f"+491701234567{n}")
+    expect(page.locator(CARD)).to_contain_text("+49 170 12345672")
+    expect(page.locator(CARD)).to_have_count(1)
+    page.goto(f"{live_server.url}/live/")
+    expect(page.locator("#rings-now .ring-card")).to_have_count(3)
+
+
 def test_a_card_takes_no_focus_and_is_dismissed_by_keyboard_in_all_tabs(live_server, live, sign_in, number, anna):
     page = signed_in(sign_in)
     page.goto(f"{live_server.url}/live/")

@@ -10,6 +10,7 @@
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
   const LONGEST_REST_MS = 8_000;
   const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
+  const MOST_IN_BAR = 4; // cards over a page; My calls has all
   const REMEMBERED = 50; // rings that were dismissed or notified of
   const named = (name) => `calltally-${name}-${root.dataset.user}`;
   const text = (name, values = {}) =>
@@ -287,10 +288,16 @@
     card.remove();
     cards.delete(id);
   };
+  /* Over a page: what rings, and of the calls that were answered the latest one. */
+  const inBar = (all) => {
+    const latest = all.findLast((ring) => ring.state === "answered");
+    return all.filter((ring) => ring.state !== "answered" || ring === latest).slice(0, MOST_IN_BAR);
+  };
   const draw = () => {
-    const shown = [...rings.values()]
+    const all = [...rings.values()]
       .filter((ring) => !dismissed.has(ring.ring))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
+    const shown = isHere ? all : inBar(all);
     const ids = new Set(shown.map(({ ring }) => ring));
     for (const id of [...cards.keys()]) if (!ids.has(id)) remove(id);
     for (const ring of shown) {
