@@ -107,7 +107,7 @@ class Nginx:
             (r"80\.239\.139\.193", TENIOS, 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/fullchain\.pem", str(certificate.full_chain), 1),
             (r"/etc/letsencrypt/live/calls\.example\.com/privkey\.pem", str(certificate.key), 1),
-            (r"/var/log/nginx/", f"{self.folder}/", 4),
+            (r"/var/log/nginx/", f"{self.folder}/", 5),
             (r"/etc/nginx/calltally-secret;", f"{self.folder}/calltally-secret;", 1),
             (r"/var/www/html", f"{self.folder}/html", 1),
         ]:
