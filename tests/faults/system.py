@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -50,10 +51,13 @@ def wait_until(is_so: Callable[[], Any], within_s: float = 60.0, what: str = "it
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+    """Return a free port whose next one, which the process `live` takes, is free too. Connections use higher ones."""
+    while True:
+        port = random.randrange(26_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as own, socket.socket() as next_one:
+            own.bind(("127.0.0.1", port))
+            next_one.bind(("127.0.0.1", port + 1))
+            return port
 
 
 class System:
