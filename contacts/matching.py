@@ -64,13 +64,13 @@ def who_calls(callers: Iterable[str]) -> dict[str, Match]:
     """Return the match of each caller, with one statement. Callers whom nobody knows are missing.
 
     Callers are in E.164, as posts are stored; other texts match nothing, masked callers among them."""
-    beginnings = {caller: _beginnings(caller) for caller in callers if _E164.fullmatch(caller)}
-    if not beginnings:
+    beginnings_of = {caller: beginnings(caller) for caller in callers if _E164.fullmatch(caller)}
+    if not beginnings_of:
         return {}
-    wanted = {*beginnings, *(beginning for several in beginnings.values() for beginning in several)}
-    whole, companies = _read(sorted(wanted), sorted(beginnings))
+    wanted = {*beginnings_of, *(beginning for several in beginnings_of.values() for beginning in several)}
+    whole, companies = _read(sorted(wanted), sorted(beginnings_of))
     matches = {}
-    for caller, own_beginnings in beginnings.items():
+    for caller, own_beginnings in beginnings_of.items():
         # Contacts found by a customer number that the caller typed will come before these.
         if contacts := whole.get(caller):
             matches[caller] = Match("exact", _ordered(contacts))
@@ -79,7 +79,7 @@ def who_calls(callers: Iterable[str]) -> dict[str, Match]:
     return matches
 
 
-def _beginnings(caller: str) -> list[str]:
+def beginnings(caller: str) -> list[str]:
     """Return the company numbers that a caller may belong to, longest first: at most eight, because E.164 has 15
     digits."""
     return [caller[:length] for length in range(len(caller) - 1, SHORTEST_COMPANY - 1, -1)]

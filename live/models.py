@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -136,6 +136,11 @@ class LiveProfile(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @classmethod
+    def for_user(cls, user: Any) -> LiveProfile:
+        """Return the settings of a person, unsaved defaults if they have none."""
+        return cls.objects.filter(user=user).first() or cls(user=user)
 
 
 class PopOn(models.TextChoices):

@@ -21,7 +21,7 @@ from contacts.agents import Agents
 from contacts.matching import Match
 from contacts.models import name_of
 from live import why_not
-from live.models import LiveProcess, LiveProfile, NumberRings, Pop
+from live.models import NumberRings, Pop
 from reports import periods
 from reports.queries import forwards
 from reports.queries.known_callers import KnownCaller
@@ -31,7 +31,6 @@ LAST_RINGS = 20
 UNSEEN_RINGS = 100
 # A page says within this time that it showed a ring.
 SHOWN_WITHIN = timedelta(seconds=30)
-CLOCK_OFF_S = 2
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,6 @@ def connections_of(user: Any) -> Connections:
     ]
     rows = NumberRings.objects.filter(team=user).select_related("destination_number")
     return Connections(sorted(destinations), sorted((row.destination_number for row in rows), key=lambda one: one.name))
-
-
-def profile_of(user: Any) -> LiveProfile:
-    """Return the settings of a person, unsaved defaults if they have none."""
-    return LiveProfile.objects.filter(user=user).first() or LiveProfile(user=user)
 
 
 @dataclass(frozen=True)
@@ -102,12 +96,6 @@ def unseen_rings(reader: Any, *, of_all: bool) -> list[RingRow]:
     else:
         rows = rows.filter(user=reader)
     return _rows(rows[:UNSEEN_RINGS], reader)
-
-
-def wrong_clocks() -> list[LiveProcess]:
-    """Return the processes whose host has another time than the database."""
-    off = Q(clock_offset_s__gt=CLOCK_OFF_S) | Q(clock_offset_s__lt=-CLOCK_OFF_S)
-    return list(LiveProcess.objects.filter(off, seen_at__gt=timezone.now() - timedelta(minutes=1)).order_by("name"))
 
 
 def _rings() -> QuerySet[Pop]:

@@ -21,6 +21,7 @@ from live import lead_time
 from live import my_calls as rings
 from live.models import LiveProcess, LiveProfile
 from live.my_calls import Connections, RingRow
+from live.state import LiveState
 from reports import permissions
 from reports.views.shared import Page, page_of, passed_on, personal
 
@@ -73,7 +74,7 @@ def my_calls(request: HttpRequest) -> HttpResponse:
 @personal
 def save_profile(request: HttpRequest) -> HttpResponse:
     """Store the switches of the person."""
-    form = ProfileForm(request.POST, instance=rings.profile_of(request.user))
+    form = ProfileForm(request.POST, instance=LiveProfile.for_user(request.user))
     form.save()
     messages.success(request, _("Saved."))
     return HttpResponseRedirect(reverse("live:my_calls"))
@@ -102,7 +103,7 @@ def build_my_calls_page(user: Any) -> MyCallsPage:
     return MyCallsPage(
         zone=settings.TIME_ZONE,
         connections=rings.connections_of(user),
-        form=ProfileForm(instance=rings.profile_of(user)),
+        form=ProfileForm(instance=LiveProfile.for_user(user)),
         last=rings.last_rings(user),
         maps_people=permissions.opens_admin(user) and user.has_perm("contacts.change_agentdestination"),
     )
@@ -118,7 +119,7 @@ def build_why_page(user: Any, *, of_all: bool) -> WhyPage:
         may_see_all=may_see_all,
         is_of_all=of_all,
         most=rings.UNSEEN_RINGS,
-        wrong_clocks=rings.wrong_clocks() if may_see_all else [],
+        wrong_clocks=LiveState.read().wrong_clocks if may_see_all else [],
     )
 
 

@@ -225,7 +225,7 @@ def _messages(pop: Pop, sight: Sight) -> list[Message]:
 
 def profile_of(user: Any) -> dict[str, bool]:
     """Return how a person wants to be told."""
-    profile = LiveProfile.objects.filter(user=user).first() or LiveProfile(user=user)
+    profile = LiveProfile.for_user(user)
     return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
 
 

@@ -17,9 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
 from calls import phones, search_keys
 from calls.admin.base import PostedSearchAdmin
-from contacts import importing
+from contacts import importing, matching
 from contacts.admin.import_pages import ImportPages
-from contacts.matching import SHORTEST_COMPANY
 from contacts.models import Contact, ContactNumber
 
 # At most this many numbers are listed in a row of the list.
@@ -109,8 +108,7 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
         A number is also found where it is one of a company's extensions."""
         condition = search_keys.contains("search_key", text) | Q(customer_number__iexact=text.strip())
         if number := phones.e164(text):
-            beginnings = [number[:length] for length in range(SHORTEST_COMPANY, len(number))]
-            is_theirs = Q(e164=number) | Q(has_extensions=True, e164__in=beginnings)
+            is_theirs = Q(e164=number) | Q(has_extensions=True, e164__in=matching.beginnings(number))
             condition |= Q(pk__in=ContactNumber.objects.filter(is_theirs).order_by().values("contact"))
         return queryset.filter(condition)
 
