@@ -38,8 +38,8 @@ class Listener:
     """Reads the stream in its own thread until it is stopped."""
 
     def __init__(self, port: int, cookie: str) -> None:
-        self.shown: Counter[int] = Counter()  # how often each ring was new to the browser
-        self.connected = 0
+        self.shown: Counter[int] = Counter()  # for each call, how often a ring of it was new to the browser
+        self.states = 0  # streams begin with one
         self._known: set[int] = set()
         self._port, self._cookie = port, cookie
         self._stopped = threading.Event()
@@ -65,7 +65,6 @@ class Listener:
             answer = connection.getresponse()
             if answer.status != 200:
                 return
-            self.connected += 1
             name = ""
             while not self._stopped.is_set() and (line := answer.readline()):
                 text = line.decode().rstrip("\n")
@@ -82,6 +81,7 @@ class Listener:
             if ring["ring"] not in self._known:
                 self._known.add(ring["ring"])
                 self.shown[ring["call"]] += 1
+        self.states += name == "state"
 
 
 class Forwards:
