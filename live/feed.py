@@ -5,40 +5,41 @@ So one process feeds at a time, whichever comes first, and another one goes on w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min
 from django.utils import timezone
 
-from calls.models import Call, CallEvent, RequestType
-from contacts.agents import Key
-from live import people, queries, rings, tail
-from live.models import FeedCursor, Listener, LiveProfile, NumberRings, Pop, PopOn
+from live import courses, queries, rings, tail
+from live.courses import StoredCall, StoredEvent, Targets
+from live.models import FeedCursor, Pop
 from live.rings import Decisions, Event, Kind, Ring
-from live.tail import Gap, Position, TailEvent
-from reports import periods
+from live.tail import Gap, Position
 
-BRIDGE = "BRIDGE"
-KINDS: dict[str, Kind] = {
-    RequestType.CALL_START: Kind.START,
-    RequestType.INITIATE_FORWARD: Kind.FORWARD,
-    RequestType.FORWARD_ANSWER: Kind.ANSWER,
-    RequestType.CALL_END: Kind.CALL_END,
-}
+logger = logging.getLogger(__name__)
+
 # Events that were received longer ago are history that was added, not calls that anybody missed.
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
-TIMEOUT = timedelta(seconds=60)
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
 _PEEK = """
 SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> coalesce((SELECT max(id) FROM calls_callevent), 0)
 FROM live_feedcursor
+"""
+
+
+# How people may be shown rings now: which of them have switched pops off, and which are connected.
+_ABILITIES = """
+SELECT person.id, EXISTS (SELECT FROM live_liveprofile AS profile WHERE profile.user_id = person.id AND NOT profile.pops),
+  EXISTS (SELECT FROM live_listener AS listener JOIN live_liveprocess AS process ON process.id = listener.process_id
+    WHERE listener.user_id = person.id AND process.seen_at > %(since)s)
+FROM unnest(%(users)s::int[]) AS person (id)
 """
 
 
@@ -70,9 +71,8 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         position = Position(cursor.last_event_id, [Gap(*gap) for gap in cursor.skipped])
         events, after = tail.read(position)
         now = _database_time()
-        calls = _concerned(events, now)
-        if sweeps:
-            calls |= _due(now)
+        recent = [event for event in events if now - event.received_at < HISTORY]
+        calls = courses.concerned(recent, courses.due(now) if sweeps else ())
         revision = cursor.revision + 1
         changed = _renew(calls, now, revision) if calls else 0
         if sweeps:
@@ -122,123 +122,74 @@ def _execute(statement: str) -> None:
         cursor.execute(statement)
 
 
-def _key(event: Any) -> Key:
-    return event.destination_type, event.destination
-
-
-# --- Which calls concern anybody -----------------------------------------------------------------
-
-
-def _concerned(events: Sequence[TailEvent], now: datetime) -> set[int]:
-    """Return the calls of new events that ring for somebody, or rang before."""
-    recent = [event for event in events if now - event.received_at < HISTORY and _kind(event) is not None]
-    if not recent:
-        return set()
-    mapped = people.at_destinations({_key(event) for event in recent if event.destination}, periods.today())
-    with_team = people.teams({event.number_id for event in recent})
-    calls = {event.call_id for event in recent if _key(event) in mapped or event.number_id in with_team}
-    others = {event.call_id for event in recent} - calls
-    return calls | set(_open().filter(event__call__in=others).values_list("event__call", flat=True))
-
-
-def _kind(event: Any) -> Kind | None:
-    """Return what an event means for rings; None if nothing."""
-    if event.request_type == RequestType.BLOCK_END and event.block_type == BRIDGE:
-        return Kind.BRIDGE_END
-    return KINDS.get(event.request_type)
-
-
-def _open() -> Any:
-    return Pop.objects.filter(closed_at=None)
-
-
-def _due(now: datetime) -> set[int]:
-    """Return the calls with rings that may be over although no event says so."""
-    least_s = NumberRings.objects.aggregate(least_s=Min("ring_timeout_s"))["least_s"]
-    shortest = min(TIMEOUT, timedelta(seconds=least_s)) if least_s else TIMEOUT
-    unanswered = _open().filter(answered_at=None, rang_at__lte=now - shortest)
-    silent = _open().exclude(event__call__silent_at=None)
-    return {
-        call
-        for found in (unanswered, silent)
-        for call in found.filter(is_test=False).values_list("event__call", flat=True)
-        if call
-    }
-
-
 def _close_tests(now: datetime, revision: int) -> int:
-    tests = _open().filter(is_test=True, rang_at__lt=now - queries.TEST_RINGS_FOR)
+    tests = Pop.objects.filter(closed_at=None, is_test=True, rang_at__lt=now - queries.TEST_RINGS_FOR)
     return int(tests.update(closed_at=now, why_closed=rings.TIMED_OUT, revision=revision))
 
 
 # --- The rings of these calls ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Told:
-    """How people may be told now: without pops if they switched them off, not at all if nobody listens."""
-
-    off: frozenset[int]
-    listening: frozenset[int]
-
-    @classmethod
-    def read(cls, users: Collection[int], now: datetime) -> _Told:
-        off = LiveProfile.objects.filter(user__in=users, pops=False).values_list("user", flat=True)
-        listening = Listener.objects.filter(user__in=users, process__seen_at__gt=now - LISTENS_FOR)
-        return cls(frozenset(off), frozenset(listening.values_list("user", flat=True)))
-
-    def decision(self, user: int) -> str:
-        if user in self.off:
-            return rings.SWITCHED_OFF
-        return rings.SHOWN if user in self.listening else rings.NOT_CONNECTED
+def _decisions(users: Collection[int], now: datetime) -> dict[int, str]:
+    """Return for each person what is decided about a ring that nothing in its call speaks against."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ABILITIES, {"users": list(users), "since": now - LISTENS_FOR})
+        return {
+            user: rings.SWITCHED_OFF if is_off else rings.SHOWN if listens else rings.NOT_CONNECTED
+            for user, is_off, listens in cursor.fetchall()
+        }
 
 
-def _renew(call_ids: Iterable[int], now: datetime, revision: int) -> int:
+def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
     """Store what has changed in the rings of these calls; return how many."""
-    calls = {call.pk: call for call in Call.objects.filter(pk__in=call_ids)}
-    stored: dict[int, list[CallEvent]] = {pk: [] for pk in calls}
-    for event in CallEvent.objects.filter(call__in=calls).defer("payload"):
-        if _kind(event) is not None:
-            stored[event.call_id].append(event)
-    number_ids = {call.destination_number_id for call in calls.values()}
-    keys = {_key(event) for events in stored.values() for event in events if event.destination}
-    found = _Found(
-        people.at_destinations(keys, periods.today()),
-        people.teams(number_ids),
-        people.start_rings(number_ids),
-        {row.destination_number_id: row for row in NumberRings.objects.filter(destination_number__in=number_ids)},
-    )
-    pops: dict[tuple[int, int | None], Pop] = {
-        (pop.user_id, pop.event_id): pop for pop in Pop.objects.filter(event__call__in=calls)
-    }
-    courses = [(calls[pk], found.events_of(calls[pk], events)) for pk, events in stored.items()]
-    users = {user for _call, events in courses for event in events for user in event.people}
-    told = _Told.read(users, now)
-    by_id = {event.pk: event for events in stored.values() for event in events}
+    targets = Targets.of(calls)
+    pops: dict[int, dict[tuple[int, int | None], Pop]] = {call.id: {} for call in calls}
+    call_of = {pk: call.id for call in calls for pk in call.events}
+    for pop in Pop.objects.filter(event__in=list(call_of)):
+        pops[call_of[pop.event_id or 0]][pop.user_id, pop.event_id] = pop
+    events_of = {call.id: targets.events_of(call) for call in calls}
+    concerned = {user for events in events_of.values() for event in events for user in event.people}
+    decisions = _decisions(concerned | {user for of_call in pops.values() for user, _event in of_call}, now)
     new: list[Pop] = []
     changed: list[Pop] = []
-    for call, events in courses:
-        ids = {event.id for event in events}
-        ringing = {user for event in events if event.kind in (Kind.START, Kind.FORWARD) for user in event.people}
-        before = {user for user, event_id in pops if event_id in ids}
-        for user in sorted(ringing | before):
-            decided = {pk: pop.why_not for (owner, pk), pop in pops.items() if owner == user and pk in ids}
-            decisions = Decisions({pk: why for pk, why in decided.items() if pk}, told.decision(user))
-            events_for = _with_own(events, user, decided)
-            for ring in rings.follow(events_for, user, now, found.settings_of(call), decisions):
-                pop = pops.get((user, ring.event.id))
-                if pop is None and now - ring.event.at < HISTORY:
-                    new.append(_pop(by_id[ring.event.id], user, ring, revision, found))
-                elif pop is not None and pop.closed_at is None and _update(pop, ring, revision):
-                    changed.append(pop)
+    for call in calls:
+        try:
+            followed = _follow(events_of[call.id], pops[call.id], targets.settings_of(call), now, decisions)
+        except Exception:  # (a call that the rules cannot follow must not keep others from ringing)
+            logger.exception("the rings of call %s cannot be followed", call.id)
+            continue
+        for user, ring in followed:
+            pop = pops[call.id].get((user, ring.event.id))
+            if pop is None and now - ring.event.at < HISTORY:
+                new.append(_pop(call.events[ring.event.id], user, ring, revision, targets))
+            elif pop is not None and pop.closed_at is None and _update(pop, ring, revision):
+                changed.append(pop)
     Pop.objects.bulk_create(new)
-    Pop.objects.bulk_update(
-        changed, ["dimmed_at", "answered_at", "answer", "closed_at", "why_closed", "revision"], batch_size=500
-    )
+    if changed:
+        Pop.objects.bulk_update(
+            changed, ["dimmed_at", "answered_at", "answer", "closed_at", "why_closed", "revision"], batch_size=500
+        )
     return len(new) + len(changed)
 
 
-def _with_own(events: Sequence[Event], user: int, decided: Collection[int | None]) -> list[Event]:
+def _follow(
+    events: Sequence[Event],
+    pops: dict[tuple[int, int | None], Pop],
+    settings: rings.Settings,
+    now: datetime,
+    decisions: dict[int, str],
+) -> list[tuple[int, Ring]]:
+    """Return the rings of a call, each with its person."""
+    ringing = {user for event in events if event.kind in (Kind.START, Kind.FORWARD) for user in event.people}
+    followed: list[tuple[int, Ring]] = []
+    for user in sorted(ringing | {user for user, _event in pops}):
+        decided = {pk: pop.why_not for (owner, pk), pop in pops.items() if owner == user and pk}
+        own = Decisions(decided, decisions.get(user, rings.NOT_CONNECTED))
+        followed += [(user, ring) for ring in rings.follow(_with_own(events, user, decided), user, now, settings, own)]
+    return followed
+
+
+def _with_own(events: Sequence[Event], user: int, decided: Collection[int]) -> list[Event]:
     """Return the events, with the person at those that rang for them before, also if they are not mapped any more."""
     return [
         Event(event.id, event.at, event.kind, event.people | {user}) if event.id in decided else event
@@ -246,49 +197,13 @@ def _with_own(events: Sequence[Event], user: int, decided: Collection[int | None
     ]
 
 
-@dataclass(frozen=True)
-class _Found:
-    """For whom calls of some numbers ring."""
-
-    mapped: dict[Key, frozenset[int]]
-    teams: dict[int, frozenset[int]]
-    ringing_at_start: frozenset[int]
-    of_numbers: dict[int, NumberRings]
-
-    def events_of(self, call: Call, stored: Sequence[CallEvent]) -> list[Event]:
-        """Return the events of a call as the rules take them; its silence is an end."""
-        team = self.teams.get(call.destination_number_id, frozenset())
-        events = []
-        for event in stored:
-            kind = _kind(event)
-            if kind is None:
-                continue
-            concerned: frozenset[int] = frozenset()
-            if kind in (Kind.FORWARD, Kind.ANSWER):
-                concerned = self.mapped.get(_key(event), team)
-            elif kind is Kind.START and call.destination_number_id in self.ringing_at_start:
-                concerned = team
-            events.append(Event(event.pk, event.received_at, kind, concerned))
-        if call.silent_at is not None:
-            events.append(Event(0, call.silent_at, Kind.CALL_END))
-        return events
-
-    def settings_of(self, call: Call) -> rings.Settings:
-        row = self.of_numbers.get(call.destination_number_id)
-        return rings.Settings(
-            timeout=timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT,
-            is_callback=bool(call.callback_id),
-            is_number_off=row is not None and row.pop_on == PopOn.NEVER,
-        )
-
-
-def _pop(event: CallEvent, user: int, ring: Ring, revision: int, found: _Found) -> Pop:
+def _pop(event: StoredEvent, user: int, ring: Ring, revision: int, targets: Targets) -> Pop:
     return Pop(
         user_id=user,
-        event=event,
+        event_id=event.id,
         destination=event.destination,
         destination_type=event.destination_type,
-        is_of_team=_key(event) not in found.mapped,
+        is_of_team=event.key not in targets.mapped,
         rang_at=event.received_at,
         why_not=ring.why_not,
         revision=revision,

@@ -2,66 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 
 from calls.models import Arrives, DestinationNumber, RequestType
-from contacts.agents import Key, turns
-from contacts.models import AgentDestination
+from contacts.agents import Key
 from live.models import NumberRings, PopOn
 from reports import periods
 from reports.models import FirstPost
 
-# The people of %(users)s who answer at a destination on a day, or are in a team.
-_CONNECTED = """
-SELECT agent.user_id FROM contacts_agentdestination AS agent
-WHERE agent.user_id = ANY(%(users)s) AND (agent.from_day IS NULL OR agent.from_day <= %(day)s) AND NOT EXISTS (
+# A row of AgentDestination applies on a day unless a later one, also one without a person, has taken over by then.
+_APPLIES = """(agent.from_day IS NULL OR agent.from_day <= %(day)s) AND NOT EXISTS (
   SELECT FROM contacts_agentdestination AS later
   WHERE later.destination_type = agent.destination_type AND later.destination = agent.destination
-    AND later.from_day <= %(day)s AND (agent.from_day IS NULL OR later.from_day > agent.from_day))
+    AND later.from_day <= %(day)s AND (agent.from_day IS NULL OR later.from_day > agent.from_day))"""
+
+# The people of %(users)s who answer at a destination on a day, or are in a team.
+_CONNECTED = f"""
+SELECT agent.user_id FROM contacts_agentdestination AS agent WHERE agent.user_id = ANY(%(users)s) AND {_APPLIES}
 UNION
 SELECT user_id FROM live_numberrings_team WHERE user_id = ANY(%(users)s)
 """
+
+_AT_DESTINATIONS = f"""
+SELECT agent.destination_type, agent.destination, agent.user_id
+FROM unnest(%(types)s::text[], %(destinations)s::text[]) AS wanted (destination_type, destination)
+JOIN contacts_agentdestination AS agent USING (destination_type, destination)
+JOIN auth_user AS person ON person.id = agent.user_id AND person.is_active
+WHERE {_APPLIES}
+"""
+
+_OF_NUMBERS = """
+SELECT rings.destination_number_id, rings.pop_on, rings.ring_timeout_s, ARRAY(
+  SELECT person.id FROM live_numberrings_team AS team
+  JOIN auth_user AS person ON person.id = team.user_id AND person.is_active WHERE team.numberrings_id = rings.id)
+FROM live_numberrings AS rings WHERE rings.destination_number_id = ANY(%(numbers)s)
+"""
+
+
+class NumberTeam(NamedTuple):
+    """How the calls of a number ring, and the ids of the active people in its team."""
+
+    pop_on: str
+    ring_timeout_s: int
+    team: frozenset[int]
 
 
 def at_destinations(keys: Collection[Key], day: date) -> dict[Key, frozenset[int]]:
     """Return the ids of the active people who answer on a day at these destinations; only destinations with people."""
     if not keys:
         return {}
-    wanted = Q(destination__in={destination for _type, destination in keys})
-    by_key: dict[Key, list[AgentDestination]] = {}
-    for row in AgentDestination.objects.filter(wanted).select_related("user"):
-        by_key.setdefault((row.destination_type, row.destination), []).append(row)
-    people = {
-        key: frozenset(
-            row.user_id
-            for turn in turns(rows)
-            if turn.first <= day <= turn.last
-            for row in turn.rows
-            if row.user is not None and row.user_id is not None and row.user.is_active
-        )
-        for key, rows in by_key.items()
-        if key in keys
-    }
-    return {key: ids for key, ids in people.items() if ids}
+    found: dict[Key, set[int]] = {}
+    with connection.cursor() as cursor:
+        types, destinations = zip(*keys, strict=True)
+        cursor.execute(_AT_DESTINATIONS, {"types": [*types], "destinations": [*destinations], "day": day})
+        for destination_type, destination, user in cursor.fetchall():
+            found.setdefault((destination_type, destination), set()).add(user)
+    return {key: frozenset(ids) for key, ids in found.items()}
 
 
-def teams(number_ids: Iterable[int]) -> dict[int, frozenset[int]]:
-    """Return the ids of the active people in the team of each number that has one."""
-    rows = NumberRings.objects.filter(destination_number__in=number_ids, team__is_active=True)
-    found: dict[int, set[int]] = {}
-    for number, user in rows.values_list("destination_number", "team"):
-        found.setdefault(number, set()).add(user)
-    return {number: frozenset(users) for number, users in found.items()}
+def of_numbers(number_ids: Collection[int]) -> dict[int, NumberTeam]:
+    """Return how the calls of these numbers ring; only of numbers for which that was set."""
+    if not number_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_NUMBERS, {"numbers": list(number_ids)})
+        return {
+            number: NumberTeam(pop_on, timeout_s, frozenset(team))
+            for number, pop_on, timeout_s, team in cursor.fetchall()
+        }
 
 
 def start_rings(number_ids: Collection[int]) -> frozenset[int]:
     """Return those numbers whose calls ring at their start: as set, or because no forward posts arrive for them."""
+    if not number_ids:
+        return frozenset()
     as_set = NumberRings.objects.filter(destination_number__in=number_ids, pop_on=PopOn.START)
     seen = FirstPost.objects.filter(
         destination_number__in=number_ids, request_type=RequestType.INITIATE_FORWARD

@@ -45,6 +45,8 @@ SELECT call.id, earlier.calls, earlier.last_id FROM calls_call AS call CROSS JOI
 WHERE call.id = ANY(%(ids)s) AND call.caller_id_number <> ''
 """
 
+_WITH_OPEN_POPS = "SELECT DISTINCT user_id FROM live_pop WHERE user_id = ANY(%s) AND closed_at IS NULL"
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -177,9 +179,16 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
         cursor.execute(_EARLIER, {"ids": list(call_ids), "most": MOST_EARLIER})
         rows = cursor.fetchall()
     last_ids = {last_id for _pk, _calls, last_id in rows if last_id}
-    last = Call.objects.filter(pk__in=last_ids).values_list("pk", "first_post_at", outcomes.OUTCOME)
+    last = Call.objects.filter(pk__in=last_ids).values_list("pk", "first_post_at", outcomes.OUTCOME) if last_ids else ()
     by_id = {pk: (at, str(Outcome(outcome).label)) for pk, at, outcome in last}
     return {pk: Earlier(calls, *by_id.get(last_id, (None, ""))) for pk, calls, last_id in rows}
+
+
+def _with_open_pops(user_ids: Collection[int]) -> list[int]:
+    """Return for which of these people anything may ring now. Mostly for none, so the larger query is not asked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_OPEN_POPS, [list(user_ids)])
+        return [user for (user,) in cursor.fetchall()]
 
 
 def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
@@ -193,7 +202,8 @@ def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
 
 def states_of(user_ids: Collection[int]) -> list[Message]:
     """Return the whole state of these people as they see it now: the first message of a stream."""
-    pops = list(open_pops(user_ids))
+    ringing = _with_open_pops(user_ids)
+    pops = list(open_pops(ringing)) if ringing else []
     sight = Sight.of(pops, _rights({pop.user_id for pop in pops}))
     shown: dict[int, list[dict[str, Any]]] = {user: [] for user in user_ids}
     for pop in pops:
@@ -235,4 +245,4 @@ def _with_calls(pops: QuerySet[Pop]) -> QuerySet[Pop]:
 
 
 def _rights(user_ids: Collection[int]) -> dict[int, Rights]:
-    return Rights.of_each(User.objects.filter(pk__in=user_ids)) if user_ids else {}
+    return Rights.of_each(User.objects.filter(pk__in=user_ids).only("is_active", "is_superuser")) if user_ids else {}

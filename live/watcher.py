@@ -23,8 +23,9 @@ from live.models import Listener, LiveProcess
 
 logger = logging.getLogger(__name__)
 
-# Between looks: while anybody listens, and else.
+# From one look to the next: while anybody listens, and else. Between them it rests at least a moment.
 BUSY_S, IDLE_S = 0.05, 1.0
+LEAST_REST_S = 0.01
 SWEEP_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
 CHECK_EVERY_S = 10.0
@@ -82,6 +83,7 @@ class Watcher:
     def _run(self) -> None:
         pause_s = 0.0
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 self.look()
                 pause_s = 0.0
@@ -90,7 +92,8 @@ class Watcher:
                     connection.close()
                 self._say(error)
                 pause_s = min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
-            self._woken.wait(pause_s or (BUSY_S if len(self._hub) else IDLE_S))
+            next_at = began + (BUSY_S if len(self._hub) else IDLE_S)
+            self._woken.wait(pause_s or max(next_at - time.monotonic(), LEAST_REST_S))
             self._woken.clear()
         self._leave()
 
