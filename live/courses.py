@@ -31,7 +31,8 @@ TIMEOUT = timedelta(seconds=60)
 # Whether an event rings is decided later: here a destination counts that anybody ever answered at.
 _EVENTS = """
 WITH concerned AS MATERIALIZED (
-  SELECT new.call_id FROM unnest(%(calls)s::bigint[], %(numbers)s::bigint[], %(types)s::text[], %(destinations)s::text[])
+  SELECT new.call_id
+  FROM unnest(%(calls)s::bigint[], %(numbers)s::bigint[], %(types)s::text[], %(destinations)s::text[])
     AS new (call_id, number_id, destination_type, destination)
   WHERE EXISTS (SELECT FROM contacts_agentdestination AS agent
     WHERE agent.destination_type = new.destination_type AND agent.destination = new.destination)

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from live import courses, queries, rings, tail
+from live import courses, rings, shown_pops, tail
 from live.courses import StoredCall, StoredEvent, Targets
 from live.models import FeedCursor, Pop
 from live.rings import Decisions, Event, Kind, Ring
@@ -36,7 +36,8 @@ FROM live_feedcursor
 
 # How people may be shown rings now: which of them have switched pops off, and which are connected.
 _ABILITIES = """
-SELECT person.id, EXISTS (SELECT FROM live_liveprofile AS profile WHERE profile.user_id = person.id AND NOT profile.pops),
+SELECT person.id,
+  EXISTS (SELECT FROM live_liveprofile AS profile WHERE profile.user_id = person.id AND NOT profile.pops),
   EXISTS (SELECT FROM live_listener AS listener JOIN live_liveprocess AS process ON process.id = listener.process_id
     WHERE listener.user_id = person.id AND process.seen_at > %(since)s)
 FROM unnest(%(users)s::int[]) AS person (id)
@@ -123,7 +124,7 @@ def _execute(statement: str) -> None:
 
 
 def _close_tests(now: datetime, revision: int) -> int:
-    tests = Pop.objects.filter(closed_at=None, is_test=True, rang_at__lt=now - queries.TEST_RINGS_FOR)
+    tests = Pop.objects.filter(closed_at=None, is_test=True, rang_at__lt=now - shown_pops.TEST_RINGS_FOR)
     return int(tests.update(closed_at=now, why_closed=rings.TIMED_OUT, revision=revision))
 
 

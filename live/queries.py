@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,16 +22,14 @@ from contacts.agents import Agents, labelled
 from contacts.links import CallValues
 from contacts.matching import Match
 from contacts.models import LinkTemplate
-from live import rings
-from live.models import LONGEST_TIMEOUT_S, LiveProfile, Pop
+from live import rings, shown_pops
+from live.models import LiveProfile, Pop
 from reports import periods
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
 
 # Of more calls of a caller only this many are counted.
 MOST_EARLIER = 100
-RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
-TEST_RINGS_FOR = timedelta(seconds=30)
 
 _EARLIER = """
 SELECT call.id, earlier.calls, earlier.last_id FROM calls_call AS call CROSS JOIN LATERAL (
@@ -44,8 +41,6 @@ SELECT call.id, earlier.calls, earlier.last_id FROM calls_call AS call CROSS JOI
 ) AS earlier
 WHERE call.id = ANY(%(ids)s) AND call.caller_id_number <> ''
 """
-
-_WITH_OPEN_POPS = "SELECT DISTINCT user_id FROM live_pop WHERE user_id = ANY(%s) AND closed_at IS NULL"
 
 
 @dataclass(frozen=True)
@@ -184,26 +179,9 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
     return {pk: Earlier(calls, *by_id.get(last_id, (None, ""))) for pk, calls, last_id in rows}
 
 
-def _with_open_pops(user_ids: Collection[int]) -> list[int]:
-    """Return for which of these people anything may ring now. Mostly for none, so the larger query is not asked."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WITH_OPEN_POPS, [list(user_ids)])
-        return [user for (user,) in cursor.fetchall()]
-
-
-def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
-    """Return what rings now for these people, and whom they talk to. What rang long ago is left out: the process that
-    closes rings may not run."""
-    now = timezone.now()
-    is_recent = Q(answered_at__isnull=False) | Q(rang_at__gt=now - RINGS_AT_MOST)
-    is_recent &= Q(is_test=False) | Q(rang_at__gt=now - TEST_RINGS_FOR)
-    return _with_calls(Pop.objects.filter(is_recent, user__in=user_ids, closed_at=None, why_not__in=rings.RINGS))
-
-
 def states_of(user_ids: Collection[int]) -> list[Message]:
     """Return the whole state of these people as they see it now: the first message of a stream."""
-    ringing = _with_open_pops(user_ids)
-    pops = list(open_pops(ringing)) if ringing else []
+    pops = shown_pops.open_now(user_ids)
     sight = Sight.of(pops, _rights({pop.user_id for pop in pops}))
     shown: dict[int, list[dict[str, Any]]] = {user: [] for user in user_ids}
     for pop in pops:
@@ -214,9 +192,8 @@ def states_of(user_ids: Collection[int]) -> list[Message]:
 
 def messages_after(revision: int, until: int, user_ids: Collection[int]) -> list[Message]:
     """Return what has changed for these people since a revision, in order."""
-    changed = Pop.objects.filter(revision__gt=revision, revision__lte=until, why_not__in=rings.RINGS)
     # Few change at once, but thousands may listen: the statement does not name them.
-    pops = [pop for pop in _with_calls(changed).order_by("revision", "pk") if pop.user_id in user_ids]
+    pops = [pop for pop in shown_pops.changed(revision, until) if pop.user_id in user_ids]
     if not pops:
         return []
     sight = Sight.of([pop for pop in pops if pop.closed_at is None], _rights({pop.user_id for pop in pops}))
@@ -237,11 +214,6 @@ def profile_of(user: Any) -> dict[str, bool]:
     """Return how a person wants to be told."""
     profile = LiveProfile.for_user(user)
     return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
-
-
-def _with_calls(pops: QuerySet[Pop]) -> QuerySet[Pop]:
-    related = pops.select_related("event__call__destination_number", "answer")
-    return related.defer("event__payload", "answer__payload").order_by("rang_at", "pk")
 
 
 def _rights(user_ids: Collection[int]) -> dict[int, Rights]:

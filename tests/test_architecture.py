@@ -57,6 +57,7 @@ LAYERS = {
         {"my_calls", "lead_time", "watcher"},
         {"hub", "feed"},
         {"queries", "courses"},
+        {"shown_pops"},
         {"tail", "people"},
         {"why_not", "rings"},
         {"models"},

@@ -1,0 +1,76 @@
+"""Reads rings that are shown, with their calls and numbers, as models whose other fields are read when asked for.
+
+Every look of `live` asks this. The ORM would take six times as long to write the statement as PostgreSQL to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, models
+from django.utils import timezone
+
+from calls.models import Call, CallEvent, DestinationNumber
+from live import rings
+from live.models import LONGEST_TIMEOUT_S, Pop
+
+RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
+TEST_RINGS_FOR = timedelta(seconds=30)
+
+_EVENT = ("id", "call_id", "received_at", "destination", "destination_type")
+# What is read of each table. The first column is null where nothing was joined.
+_READ: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
+    "pop": (Pop, tuple(field.attname for field in Pop._meta.concrete_fields)),
+    "event": (CallEvent, _EVENT),
+    "call": (Call, ("id", "destination_number_id", "caller_id_number")),
+    "number": (DestinationNumber, ("id", "e164", "label")),
+    "answer": (CallEvent, _EVENT),
+}
+_SELECT = f"""
+SELECT {", ".join(f"{table}.{column}" for table, (_model, columns) in _READ.items() for column in columns)}
+FROM live_pop AS pop
+LEFT JOIN calls_callevent AS event ON event.id = pop.event_id
+LEFT JOIN calls_call AS call ON call.id = event.call_id
+LEFT JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
+LEFT JOIN calls_callevent AS answer ON answer.id = pop.answer_id
+WHERE pop.why_not = ANY(%(rings)s) AND """
+_OPEN = f"""{_SELECT} pop.user_id = ANY(%(users)s) AND pop.closed_at IS NULL
+AND (pop.answered_at IS NOT NULL OR pop.rang_at > %(rang_since)s) AND (NOT pop.is_test OR pop.rang_at > %(tests_since)s)
+ORDER BY pop.rang_at, pop.id
+"""
+_CHANGED = f"{_SELECT} pop.revision > %(after)s AND pop.revision <= %(until)s ORDER BY pop.revision, pop.id"
+
+
+def open_now(user_ids: Collection[int]) -> list[Pop]:
+    """Return what rings now for these people, and whom they talk to. What rang long ago is left out: the process that
+    closes rings may not run."""
+    now = timezone.now()
+    since = {"rang_since": now - RINGS_AT_MOST, "tests_since": now - TEST_RINGS_FOR}
+    return _read(_OPEN, {"users": list(user_ids), **since})
+
+
+def changed(after: int, until: int) -> list[Pop]:
+    """Return what has changed since a revision, up to another one, in this order."""
+    return _read(_CHANGED, {"after": after, "until": until})
+
+
+def _read(statement: str, parameters: dict[str, Any]) -> list[Pop]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"rings": list(rings.RINGS), **parameters})
+        return [_pop(row) for row in cursor.fetchall()]
+
+
+def _pop(row: Sequence[Any]) -> Pop:
+    found: dict[str, Any] = {}
+    first = 0
+    for table, (model, columns) in _READ.items():
+        values = row[first : first + len(columns)]
+        first += len(columns)
+        found[table] = None if values[0] is None else model.from_db(connection.alias, columns, values)
+    pop: Pop = found["pop"]
+    if event := found["event"]:
+        event.call = found["call"]
+        event.call.destination_number = found["number"]
+    pop.event, pop.answer = event, found["answer"]
+    return pop
