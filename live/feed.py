@@ -43,6 +43,22 @@ SELECT person.id,
 FROM unnest(%(users)s::int[]) AS person (id)
 """
 
+# bulk_update would write an expression for each value of each ring.
+_COURSE = {
+    "dimmed_at": "timestamptz",
+    "answered_at": "timestamptz",
+    "answer_id": "bigint",
+    "closed_at": "timestamptz",
+    "why_closed": "text",
+    "revision": "bigint",
+}
+_STORE = f"""
+UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in _COURSE)}
+FROM unnest(%(id)s::bigint[], {", ".join(f"%({name})s::{kind}[]" for name, kind in _COURSE.items())})
+  AS new (id, {", ".join(_COURSE)})
+WHERE pop.id = new.id
+"""
+
 
 @dataclass(frozen=True)
 class Fed:
@@ -167,10 +183,13 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
                 changed.append(pop)
     Pop.objects.bulk_create(new)
     if changed:
-        Pop.objects.bulk_update(
-            changed, ["dimmed_at", "answered_at", "answer", "closed_at", "why_closed", "revision"], batch_size=500
-        )
+        _store(changed)
     return len(new) + len(changed)
+
+
+def _store(pops: Sequence[Pop]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, {name: [getattr(pop, name) for pop in pops] for name in ("id", *_COURSE)})
 
 
 def _follow(

@@ -217,10 +217,12 @@ async def measure(web: Web, live: Web, cookies: Sequence[str], arguments: Any) -
     """Print the figures; return whether the targets were reached."""
     rate, seconds, streams = arguments.rate, arguments.seconds, arguments.streams
     await send(web.port, rate, 3, streams, None)  # warms up
-    with_ms, without_ms, frames, ratios, missing = [], [], [], [], 0
+    with_ms, without_ms, frames, ratios, connects_s, missing = [], [], [], [], [], 0
     for _round in range(arguments.rounds):
         alone = await send(web.port, rate, seconds, streams, None)
+        began = time.perf_counter()
         async with Browsers(live.port, cookies[:streams]) as browsers:
+            connects_s.append(time.perf_counter() - began)
             turn = await send(web.port, rate, seconds, streams, browsers)
         with_ms.append(p99(turn.posts_ms))
         without_ms.append(p99(alone.posts_ms))
@@ -228,6 +230,7 @@ async def measure(web: Web, live: Web, cookies: Sequence[str], arguments: Any) -
         frames += turn.frames_ms
         missing += turn.missing
     say(f"{rate:.0f} posts/s, {streams} streams, {len(frames)} rings, {missing} missing")
+    say(f"  connected in {statistics.median(connects_s):.1f} s")
     say(f"  sent → frame at the browser:  median {statistics.median(frames):.0f} ms, p99 {p99(frames):.0f} ms")
     say(f"  posts' p99: {statistics.median(without_ms):.1f} ms without, {statistics.median(with_ms):.1f} ms with")
     began = time.perf_counter()
