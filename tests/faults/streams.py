@@ -106,22 +106,25 @@ class Forwards:
         while not self._stopped.wait(max(0.0, began + index / self._rate - time.monotonic())):
             index += 1
             with contextlib.suppress(OSError, http.client.HTTPException):
-                self._post(f"{self._name}-{index}")
+                call = f"{self._name}-{index}"
+                if forward(self._system, self._e164, self._key, call):
+                    self.answered.append(call)
 
-    def _post(self, call: str) -> None:
-        named = {"destination_number": self._e164, "call_uuid": call, "caller_id_number": "+4917012345678"}
-        post = {
-            "requestType": "INITIATE_FORWARD",
-            "customerNumber": 200000,
-            "accessKey": self._key,
-            "destination": DESK,
-            "destinationType": "SIP_USER",
-            "variables": named | {"correlation_id": call},
-        }
-        connection = http.client.HTTPConnection("127.0.0.1", self._system.port, timeout=5)
-        try:
-            connection.request("POST", "/tenios/posts", json.dumps(post), {"Content-Type": "application/json"})
-            if connection.getresponse().status == 200:
-                self.answered.append(call)
-        finally:
-            connection.close()
+
+def forward(system: System, e164: str, access_key: str, call: str, *, within_s: float = 5.0) -> bool:
+    """Send that a call is forwarded to the person; return whether that was answered 200."""
+    named = {"destination_number": e164, "call_uuid": call, "caller_id_number": "+4917012345678"}
+    post = {
+        "requestType": "INITIATE_FORWARD",
+        "customerNumber": 200000,
+        "accessKey": access_key,
+        "destination": DESK,
+        "destinationType": "SIP_USER",
+        "variables": named | {"correlation_id": call},
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=within_s)
+    try:
+        connection.request("POST", "/tenios/posts", json.dumps(post), {"Content-Type": "application/json"})
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()

@@ -1,4 +1,5 @@
-"""The process `live` or the database is killed or frozen while calls ring: each ring is shown once, or listed."""
+"""The process `live` or the database is killed or frozen while calls ring: each ring is shown once, or listed. What
+was received long before it is read, is listed as late."""
 
 from __future__ import annotations
 
@@ -6,16 +7,19 @@ import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.faults.conftest import full_or, rounds
-from tests.faults.streams import USER, Forwards, Listener, make_listener
+from tests.faults.streams import USER, Forwards, Listener, forward, make_listener
 from tests.faults.system import ACCESS_KEY, E164, children_of, frozen, tree_of, under_load, wait_until
 
 pytestmark = pytest.mark.faults
 
 RINGS_A_SECOND = 10.0
+# Older posts are late.
+FRESH_S = 10.0
 RINGING = ("", "not_connected")
 # Each forward to the person, with the ring that was noted of it.
 RINGS = """
@@ -94,3 +98,29 @@ def test_every_ring_is_shown_once_or_listed(running, note, fault, number):
     assert not twice, f"shown twice: {twice[:3]} ({figures})"
     # Those that are only listed came late, or were over when the stream came back.
     assert len(shown) >= 30, figures
+
+
+def test_posts_that_waited_in_the_spool_are_listed_as_late_and_never_shown(running, note):
+    listener = Listener(running.port + 1, make_listener(running))
+    listener.start()
+    wait_until(lambda: listener.states, what="a stream")
+    name = f"late-{time.monotonic_ns()}"
+    calls = [f"{name}-{n}" for n in range(full_or(5000, 100))]
+    # Only the posts in the very beginning wait for the database; then the intake knows that it is away.
+    with frozen(tree_of(running.postmaster())), ThreadPoolExecutor(16) as senders:
+        answered = list(senders.map(lambda call: forward(running, E164, ACCESS_KEY, call, within_s=30), calls))
+        time.sleep(FRESH_S + 1)
+    running.settle()
+
+    def rows():
+        with running.database() as connection:
+            return connection.execute(RINGS, [USER, calls]).fetchall()
+
+    wait_until(lambda: len(rows()) == len(calls) and all(pop for _u, _c, pop, *_ in rows()), what="all rings noted")
+    listener.stop()
+    noted = rows()
+    late = sum(why == "late" for *_row, why, _closed in noted)
+    shown = [call for _uuid, call, *_row in noted if listener.shown[call]]
+    note(f"{len(calls)} posts while the database was frozen, {late} listed as late, {len(shown)} shown")
+    assert all(answered)
+    assert (late, shown) == (len(calls), [])
