@@ -23,9 +23,9 @@ from live.models import Listener, LiveProcess
 
 logger = logging.getLogger(__name__)
 
-# From one look to the next: while anybody listens, and else. Between them it rests at least a moment.
+# From one look to the next: while anybody listens, and else. It rests as long as it looked, so that under full load
+# posts come first: then a look takes long, and finds more at once.
 BUSY_S, IDLE_S = 0.05, 1.0
-LEAST_REST_S = 0.01
 SWEEP_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
 CHECK_EVERY_S = 10.0
@@ -92,8 +92,8 @@ class Watcher:
                     connection.close()
                 self._say(error)
                 pause_s = min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
-            next_at = began + (BUSY_S if len(self._hub) else IDLE_S)
-            self._woken.wait(pause_s or max(next_at - time.monotonic(), LEAST_REST_S))
+            took_s = time.monotonic() - began
+            self._woken.wait(pause_s or max((BUSY_S if len(self._hub) else IDLE_S) - took_s, took_s))
             self._woken.clear()
         self._leave()
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ E164 = next(iter(made_up.NUMBERS))
 # Promised for 50 posts a second and 500 streams.
 FRAME_P50_MS, FRAME_P99_MS = 60.0, 200.0
 POSTS_P99_RATIO = 1.2
+MANY_P99_MS = 400.0
+# Promised for as many posts as are answered, with 500 streams.
+FLOOD_RATIO, CAUGHT_UP_S = 0.85, 60.0
+FLOOD_CONNECTIONS = 16
 MOST_MB = 450.0
 MANY_STREAMS = 5000
 CONNECTS_AT_ONCE = 50
@@ -161,6 +166,36 @@ class Browsers:
             writer.close()
 
 
+async def post(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    kind: str,
+    *,
+    call: str,
+    desk: int,
+    caller: str = "+4917012345678",
+) -> None:
+    """Send a post on an open connection and read the answer."""
+    named = {"destination_number": E164, "call_uuid": call, "correlation_id": call, "caller_id_number": caller}
+    content = json.dumps(
+        {
+            "requestType": kind,
+            "customerNumber": 200000,
+            "accessKey": made_up.NUMBERS[E164],
+            "destination": str(desk),
+            "destinationType": "SIP_USER",
+            "variables": named,
+        }
+    )
+    head = f"POST {made_up.PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n{content}".encode())
+    answer = await reader.readuntil(b"\r\n\r\n")
+    if b" 200 " not in answer.split(b"\r\n", 1)[0]:
+        raise SystemExit(f"a post was answered {answer[:200]!r}")
+    length = answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    await (reader.readexactly(int(length)) if length else reader.readuntil(b"0\r\n\r\n"))
+
+
 async def send(port: int, rate: float, seconds: float, people: int, browsers: Browsers | None) -> Turn:
     """Send forwards at a steady rate, each to another person; return what posts and rings took."""
     turn, sent_at = Turn(), {}
@@ -171,29 +206,9 @@ async def send(port: int, rate: float, seconds: float, people: int, browsers: Br
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (index := await waiting.get()) >= 0:
             caller = f"+4917{base + index:09}"
-            content = json.dumps(
-                {
-                    "requestType": "INITIATE_FORWARD",
-                    "customerNumber": 200000,
-                    "accessKey": made_up.NUMBERS[E164],
-                    "destination": str(desk_of(index % people)),
-                    "destinationType": "SIP_USER",
-                    "variables": {
-                        "destination_number": E164,
-                        "call_uuid": f"bench-{base + index}",
-                        "correlation_id": f"bench-{base + index}",
-                        "caller_id_number": caller,
-                    },
-                }
-            )
             began = sent_at[caller] = time.perf_counter()
-            head = f"POST {made_up.PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n{content}".encode())
-            answer = await reader.readuntil(b"\r\n\r\n")
-            if b" 200 " not in answer.split(b"\r\n", 1)[0]:
-                raise SystemExit(f"a post was answered {answer[:200]!r}")
-            length = answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-            await (reader.readexactly(int(length)) if length else reader.readuntil(b"0\r\n\r\n"))
+            call, desk = f"bench-{base + index}", desk_of(index % people)
+            await post(reader, writer, "INITIATE_FORWARD", call=call, desk=desk, caller=caller)
             turn.posts_ms.append((time.perf_counter() - began) * 1000)
         writer.close()
 
@@ -219,13 +234,13 @@ async def measure(web: Web, live: Web, cookies: Sequence[str], arguments: Any) -
     await send(web.port, rate, 3, streams, None)  # warms up
     with_ms, without_ms, frames, ratios, connects_s, missing = [], [], [], [], [], 0
     for _round in range(arguments.rounds):
-        alone = await send(web.port, rate, seconds, streams, None)
+        unwatched = await send(web.port, rate, seconds, streams, None)
         began = time.perf_counter()
         async with Browsers(live.port, cookies[:streams]) as browsers:
             connects_s.append(time.perf_counter() - began)
             turn = await send(web.port, rate, seconds, streams, browsers)
         with_ms.append(p99(turn.posts_ms))
-        without_ms.append(p99(alone.posts_ms))
+        without_ms.append(p99(unwatched.posts_ms))
         ratios.append(with_ms[-1] / without_ms[-1])
         frames += turn.frames_ms
         missing += turn.missing
@@ -233,6 +248,17 @@ async def measure(web: Web, live: Web, cookies: Sequence[str], arguments: Any) -
     say(f"  connected in {statistics.median(connects_s):.1f} s")
     say(f"  sent → frame at the browser:  median {statistics.median(frames):.0f} ms, p99 {p99(frames):.0f} ms")
     say(f"  posts' p99: {statistics.median(without_ms):.1f} ms without, {statistics.median(with_ms):.1f} ms with")
+    shares, floods_s, behind_s = [], [], []
+    for _round in range(arguments.rounds):
+        alone = await flood(web.port, arguments.seconds / 2, streams, is_watched=False)
+        async with Browsers(live.port, cookies[:streams]):
+            watched = await flood(web.port, arguments.seconds / 2, streams, is_watched=True)
+        shares.append(watched.posts_s / alone.posts_s)
+        floods_s.append(watched.posts_s)
+        behind_s.append(watched.behind_s)
+    share = statistics.median(shares)
+    say(f"as many posts as are answered: {statistics.median(floods_s):.0f}/s, {share:.2f} of those without streams")
+    say(f"  rings caught up {statistics.median(behind_s):.1f} s after the last post")
     began = time.perf_counter()
     async with Browsers(live.port, cookies[: arguments.many]) as browsers:
         connected_s = time.perf_counter() - began
@@ -244,12 +270,56 @@ async def measure(web: Web, live: Web, cookies: Sequence[str], arguments: Any) -
         f"median ≤ {FRAME_P50_MS:.0f} ms": statistics.median(frames) <= FRAME_P50_MS,
         f"p99 ≤ {FRAME_P99_MS:.0f} ms": p99(frames) <= FRAME_P99_MS,
         f"posts' p99 with ÷ without ≤ {POSTS_P99_RATIO}": statistics.median(ratios) <= POSTS_P99_RATIO,
+        f"posts with streams ÷ without ≥ {FLOOD_RATIO}": share >= FLOOD_RATIO,
+        f"caught up within {CAUGHT_UP_S:.0f} s": max(behind_s) <= CAUGHT_UP_S,
+        f"p99 of {arguments.many} streams ≤ {MANY_P99_MS:.0f} ms": p99(many.frames_ms) <= MANY_P99_MS,
         f"memory ≤ {MOST_MB:.0f} MB": memory_mb <= MOST_MB,
         "no ring missing": missing + many.missing == 0,
     }
     for what, is_reached in reached.items():
         say(f"{what}: {'reached' if is_reached else 'NOT REACHED'}")
     return all(reached.values())
+
+
+@dataclass
+class Flood:
+    """Posts as fast as they are answered: how many a second, and how long rings were behind afterwards."""
+
+    posts_s: float
+    behind_s: float
+
+
+async def flood(port: int, seconds: float, people: int, *, is_watched: bool) -> Flood:
+    """Send calls with their start, forward, answer and end, each at another person, as fast as they are answered."""
+    kinds = ("CALL_START", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+    numbers = count()
+    base = f"flood-{time.time_ns()}"
+    until = time.perf_counter() + seconds
+    sent = 0
+
+    async def sender() -> None:
+        nonlocal sent
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() < until:
+            index = next(numbers)
+            call = index // len(kinds)
+            await post(reader, writer, kinds[index % len(kinds)], call=f"{base}-{call}", desk=desk_of(call % people))
+            sent += 1
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(sender() for _sender in range(FLOOD_CONNECTIONS)))
+    ended = time.perf_counter()
+    while is_watched and not await asyncio.to_thread(has_caught_up):
+        await asyncio.sleep(0.1)
+    return Flood(sent / (ended - began), time.perf_counter() - ended)
+
+
+def has_caught_up() -> bool:
+    """Return whether every stored event was read."""
+    from live import feed
+
+    return not feed.peek()[1]
 
 
 def p99(values: Sequence[float]) -> float:
