@@ -15,7 +15,7 @@ LAYERS = {
     "accounts": [
         {"admin", "signin", "apps", "admin_config", "admin_site"},
         {"user_admin_forms"},
-        {"admin_base", "addresses", "giving", "history"},
+        {"admin_base", "addresses", "encryption", "giving", "history"},
         {"folding"},
     ],
     "calls": [
@@ -39,6 +39,7 @@ LAYERS = {
             "keys",
             "phones",
             "monitoring_access",
+            "outgoing",
             "opening_hours",
             "quarter_hours",
             "search_keys",
