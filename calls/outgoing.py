@@ -228,8 +228,9 @@ def _send_to(address: Address, host: str, prepared: requests.PreparedRequest, de
     with _Limit(left_s) as limit, contextlib.closing(_Adapter(address, host, limit.watch)) as adapter:
         try:
             timeout = Timeout(connect=min(CONNECTS_WITHIN_S, left_s), read=min(READS_WITHIN_S, left_s))
-            response = adapter.send(prepared, stream=True, timeout=timeout)  # type: ignore[arg-type]
-            body = b"".join(_pieces(response.raw))
+            sent = adapter.send(prepared, stream=True, timeout=timeout)  # type: ignore[arg-type]
+            with contextlib.closing(sent) as response:
+                body = b"".join(_pieces(response.raw))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             if limit.is_over:
                 raise _timed_out() from None
@@ -307,13 +308,18 @@ class _Limit:
         """Watch a connection by a copy of its socket, because TLS takes over the original."""
         with self._lock:
             self._watched.append(connection.dup())
+            if self.is_over:
+                self._shut_down()
 
     def _end(self) -> None:
         with self._lock:
             self.is_over = True
-            for watched in self._watched:
-                with contextlib.suppress(OSError):
-                    watched.shutdown(socket.SHUT_RDWR)
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        for watched in self._watched:
+            with contextlib.suppress(OSError):
+                watched.shutdown(socket.SHUT_RDWR)
 
 
 class _Adapter(HTTPAdapter):

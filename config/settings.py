@@ -301,7 +301,7 @@ TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
 CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
-CLEAR_WORKBOOKS_EVERY_S = 300
+CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
 
 BROKER = HOME / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
@@ -372,6 +372,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "contacts.tasks.clear_uploads",
         "schedule": CLEAR_UPLOADS_EVERY_S,
         "options": {"expires": CLEAR_UPLOADS_EVERY_S},
+    },
+    "clear-lookup-answers": {
+        "task": "contacts.tasks.clear_lookup_answers",
+        "schedule": CLEAR_LOOKUP_ANSWERS_EVERY_S,
+        "options": {"expires": CLEAR_LOOKUP_ANSWERS_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

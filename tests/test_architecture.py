@@ -68,8 +68,9 @@ LAYERS = {
         {"serializers", "uploads"},
         {"upserts", "contact_keys"},
         {"importing"},
-        {"agents", "matching"},
+        {"agents", "lookups", "matching"},
         {"models"},
+        {"lookup_format"},
         {"links"},
     ],
     "reports": [
