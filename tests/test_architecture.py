@@ -56,10 +56,10 @@ LAYERS = {
         {"urls"},
         {"apps", "pages", "admin", "views", "events", "tasks", "state", "management"},
         {"my_calls", "lead_time", "watcher"},
-        {"hub", "feed"},
+        {"asking", "hub", "feed"},
         {"queries", "tail"},
         {"people"},
-        {"why_not", "rings"},
+        {"looked_up", "why_not", "rings"},
         {"models"},
     ],
     "contacts": [
