@@ -87,6 +87,7 @@ class LookUps:
             except Exception as error:  # noqa: BLE001 (the next ring is asked about in any case)
                 if isinstance(error, DatabaseError | InterfaceError):
                     connection.close()
+                self._awaited.clear()  # or it would be looked for again at once
                 logger.warning("a look-up was left out: %s", type(error).__name__)
         self._askers.shutdown(wait=False, cancel_futures=True)
         connection.close()
@@ -116,9 +117,13 @@ class LookUps:
                     self._awaited[pending] = time.monotonic() + lookups.ASKED_FOR.total_seconds()
 
     def _ask(self, lookup: Lookup, answer: int, caller: str, number: str, since: float) -> None:
-        if time.monotonic() - since < WAITS_AT_MOST_S:
+        if time.monotonic() - since > WAITS_AT_MOST_S:
+            return
+        try:
             asked = lookups.ask(lookup, caller, number, lookups.WHILE_IT_RINGS_S)
-            self._todo.put(_Answered(lookup, answer, caller, asked))
+        except Exception as error:  # noqa: BLE001 (counted as a failure, so that it rests)
+            asked = Asked(time.monotonic() - since, error=type(error).__name__)
+        self._todo.put(_Answered(lookup, answer, caller, asked))
 
     def _look_for_awaited(self) -> None:
         """Send what other processes were answered."""
