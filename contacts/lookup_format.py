@@ -27,7 +27,13 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 class NotReadable(ValueError):  # noqa: N818 (named for what the answer is)
-    """The answer cannot be read as the look-up says. The text says what is wrong."""
+    """The answer cannot be read as the look-up says. The text says what is wrong, `detail` what there is instead.
+
+    The detail may contain what was asked or answered, so it is not stored."""
+
+    def __init__(self, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -130,10 +136,9 @@ def read(body: bytes, list_path: str, paths: Mapping[str, str]) -> Found | None:
     cut = {field: text[: LONGEST[field]] for field, text in texts.items()}
     found = Found(**cut, url=url if is_link(url) else "", others=others)
     if not found:
-        raise NotReadable(
-            _("There is a record, but none of the expressions gives a text in it. The record has: %(names)s.")
-            % {"names": ", ".join(map(_text, [*first][:20])) if isinstance(first, dict) else type(first).__name__}
-        )
+        names = ", ".join(map(_text, [*first][:20])) if isinstance(first, dict) else type(first).__name__
+        said = _("There is a record, but none of the expressions gives a text in it.")
+        raise NotReadable(said, _("The record has: %(names)s.") % {"names": names})
     return found
 
 

@@ -33,17 +33,20 @@ NOBODY = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.NO_CONTENT})
 
 @dataclass(frozen=True)
 class Asked:
-    """How a question went: what was found, None if nobody; or in `error` why there is no answer."""
+    """How a question went: what was found, None if nobody; or in `error` why there is no answer.
+
+    `detail` is for who tries it alone: it may contain what was answered."""
 
     took_s: float
     status: int | None = None
     found: Found | None = None
     error: str = ""
+    detail: str = ""
 
 
 def ask(lookup: Lookup, caller: str, number: str, within_s: float) -> Asked:
     """Ask the other system who calls. It reads nothing from the database."""
-    began, status = time.monotonic(), None
+    began, status, detail = time.monotonic(), None, ""
     try:
         headers = {"Accept": "application/json"}
         if secret := lookup.secret:
@@ -59,9 +62,11 @@ def ask(lookup: Lookup, caller: str, number: str, within_s: float) -> Asked:
         return Asked(time.monotonic() - began, status, found)
     except SecretNotReadable:
         error = _("The secret was encrypted with another ENCRYPTION_KEY. Enter it again.")
-    except (NoAnswer, lookup_format.NotReadable) as failure:
+    except NoAnswer as failure:
         error = str(failure)
-    return Asked(time.monotonic() - began, status, error=error)
+    except lookup_format.NotReadable as failure:
+        error, detail = str(failure), failure.detail
+    return Asked(time.monotonic() - began, status, error=error, detail=detail)
 
 
 def _of_status(status: int) -> str:

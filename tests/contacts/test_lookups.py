@@ -61,8 +61,9 @@ def test_an_answer_that_cannot_be_read_says_why():
         read(b"<html>", "", PATHS)
     with pytest.raises(NotReadable, match="not JSON"):
         read(b"[" * 60_000, "", PATHS)
-    with pytest.raises(NotReadable, match="The record has: surname, firm"):
+    with pytest.raises(NotReadable, match="none of the expressions") as raised:
         found_in({"surname": "Meyer", "firm": None})
+    assert raised.value.detail == "The record has: surname, firm."
     with pytest.raises(NotReadable, match="does not fit the answer"):
         found_in({"firm": 5}, paths={"company": "length(firm)"})
 
@@ -179,11 +180,14 @@ def test_after_five_failures_in_a_row_it_rests_for_a_minute(server):
         assert Lookup.objects.get().failures == failures
     assert lookups.asked_now() == []
     assert "500" in Lookup.objects.get().last_failure
+    server.answers({"items": [{CALLER: "Anna Meyer"}]})
+    assert ask_and_keep(lookup)
+    assert CALLER not in Lookup.objects.get().last_failure  # it is shown on a page
     assert LookupAnswer.objects.count() == 0
 
     Lookup.objects.update(rests_until="2026-01-01T00:00Z")
     assert lookups.asked_now() == [lookup]
-    server.status = 200
+    server.answers({"items": [RECORD]})
     assert ask_and_keep(lookup)
     lookup.refresh_from_db()
     assert (lookup.failures, lookup.rests_until, lookup.last_failure) == (0, None, "")
