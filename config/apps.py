@@ -10,6 +10,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         register(checks.spool, Tags.security)
         register(checks.secrets, Tags.security, deploy=True)
+        register(checks.encryption, Tags.security, deploy=True)
         register(checks.threads)
         register(checks.database, Tags.database)
         register(checks.migrations, Tags.database, deploy=True)

@@ -37,6 +37,14 @@ def secret(name: str, least: int) -> str:
 SECRET_KEY = secret("SECRET_KEY", 50)
 # The HMAC key of access-key fingerprints. Changing it makes all issued access keys unknown.
 ACCESS_KEY_PEPPER = secret("ACCESS_KEY_PEPPER", 32)
+# Encrypts secrets that are sent to other systems, before they are stored. The first one encrypts, all decrypt. Without
+# it the key is made of SECRET_KEY, as in installations that are older than this setting.
+ENCRYPTION_KEYS = [text.strip() for text in env.str("ENCRYPTION_KEY", default="").split(",") if text.strip()]
+if any(len(text) < 32 for text in ENCRYPTION_KEYS):
+    raise ImproperlyConfigured(
+        "ENCRYPTION_KEY needs at least 32 characters. Generate one with `openssl rand -hex 32`. To replace a key, put "
+        "the new one before it, with a comma between them."
+    )
 
 # --- Web -------------------------------------------------------------------------------------
 
@@ -277,13 +285,23 @@ CLOSE_SILENT_CALLS_EVERY_S = env.int("CLOSE_SILENT_CALLS_EVERY_S", default=180)
 FORWARDS_LEAST_DESTINATIONS = env.int("FORWARDS_LEAST_DESTINATIONS", default=5)
 # Hosts and private networks to which links from calls may use http.
 LINKS_HTTP_HOSTS = env.list("LINKS_HTTP_HOSTS", default=[])
+# Private networks to which look-ups may be sent, with http too. Other private addresses are never asked.
+OUTGOING_PRIVATE_NETWORKS = env.list("OUTGOING_PRIVATE_NETWORKS", default=[])
+try:
+    OUTGOING_PRIVATE_NETWORKS = [ip_network(text.strip()) for text in OUTGOING_PRIVATE_NETWORKS]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"OUTGOING_PRIVATE_NETWORKS must be networks separated by commas, such as 192.168.10.0/24. {error}"
+    ) from error
+# This machine itself may be asked only while developing.
+OUTGOING_LOOPBACK = DEBUG
 # Read only by the migration that turns managers into rows of access.
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
 CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
-CLEAR_WORKBOOKS_EVERY_S = 300
+CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
 
 BROKER = HOME / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
@@ -355,6 +373,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": CLEAR_UPLOADS_EVERY_S,
         "options": {"expires": CLEAR_UPLOADS_EVERY_S},
     },
+    "clear-lookup-answers": {
+        "task": "contacts.tasks.clear_lookup_answers",
+        "schedule": CLEAR_LOOKUP_ANSWERS_EVERY_S,
+        "options": {"expires": CLEAR_LOOKUP_ANSWERS_EVERY_S},
+    },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",
         "schedule": CLEAR_SESSIONS_EVERY_S,
@@ -374,5 +397,6 @@ LOGGING = {
     "filters": {"client_faults": {"()": "calls.log_limits.ClientFaults"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client_faults"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}},
+    # The addresses that urllib3 logs contain callers.
+    "loggers": {"axes": {"level": "WARNING"}, "urllib3": {"level": "CRITICAL"}},
 }

@@ -30,6 +30,8 @@ OF_A_CONTACT = frozenset({"customer_number", "name"})
 # Several contacts may have the same number, but nobody reads more links than these.
 MOST_CONTACTS = 3
 LONGEST_ADDRESS = 2_000
+# The name of the browser tab in which links open that share one.
+TAB = "calltally-links"
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _BRACE = re.compile(r"[{}]")
@@ -132,7 +134,7 @@ def _link(template: Template, values: Mapping[str, str]) -> Link | None:
     if why_refused(template.url) or any(values[place].strip() in _WAYS_UP | {""} for place in places(template.url)):
         return None
     url = _PLACE.sub(lambda place: quote(values[place[1]].strip(), safe=""), template.url)
-    return Link(template.name, url, "calltally-links" if template.opens_in == "tab" else "")
+    return Link(template.name, url, TAB if template.opens_in == "tab" else "")
 
 
 def places(url: str) -> list[str]:

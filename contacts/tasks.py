@@ -2,9 +2,14 @@
 
 from celery import shared_task
 
-from contacts import uploads
+from contacts import lookups, uploads
 
 
 @shared_task(ignore_result=True)
 def clear_uploads() -> None:
     uploads.clear()
+
+
+@shared_task(ignore_result=True)
+def clear_lookup_answers() -> None:
+    lookups.clear()

@@ -14,4 +14,5 @@ class LiveConfig(AppConfig):
         state, monitoring = import_module("live.state"), import_module("reports.monitoring")
         register(state.check, Tags.database, deploy=True)
         monitoring.further_findings.append(state.findings)
+        monitoring.further_findings.append(state.lookup_findings)
         monitoring.further_gauges.append(state.gauges)

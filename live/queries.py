@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from calls import phones
 from calls.access import Rights
 from calls.models import Call, Right
-from contacts import links, matching
+from contacts import links, lookups, matching
 from contacts.agents import Agents, labelled
 from contacts.links import CallValues
+from contacts.lookups import Kept
 from contacts.matching import Match
 from contacts.models import LinkTemplate
-from live import rings, shown_pops
+from live import looked_up, rings, shown_pops
+from live.looked_up import LookedUp
 from live.models import LiveProfile, Pop
 from reports import periods
 from reports.counting import outcomes
@@ -61,6 +63,8 @@ class Sight:
     # By the caller.
     matches: dict[str, Match] = field(default_factory=dict)
     templates: Iterable[LinkTemplate] = ()
+    # What other systems answered, by the caller and the number called.
+    answers: dict[tuple[str, str], list[Kept]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:
@@ -68,7 +72,8 @@ class Sight:
         if not calls:
             return cls(rights)
         matches = matching.who_calls({call.caller_id_number for call in calls.values()})
-        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all())
+        answers = lookups.answers_for((call.caller_id_number, call.destination_number.e164) for call in calls.values())
+        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all(), answers)
 
     @cached_property
     def agents(self) -> Agents:
@@ -96,6 +101,8 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
     number, caller = call.destination_number, call.caller_id_number
     earlier, match = sight.earlier.get(call.pk, Earlier()), sight.matches.get(caller)
     values = CallValues(call_id=call.pk, caller=caller, number=number.e164)
+    answers = sight.answers.get((caller, number.e164), [])
+    own_links = links.links_for(match or LookedUp.of(answers), values, sight.templates)
     return {
         "ring": pop.pk,
         "call": call.pk,
@@ -107,8 +114,8 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
             "is_withheld": phones.is_withheld(caller),
             "country": phones.foreign_region(caller),
         },
-        "contact": _contact(match) if match else None,
-        "links": [vars(link) for link in links.links_for(match, values, sight.templates)],
+        "contact": looked_up.contact_with(_contact(match) if match else None, match, answers),
+        "links": looked_up.links_with(own_links, match, answers),
         "earlier": {
             "calls": earlier.calls,
             "last_at": earlier.last_at.isoformat() if earlier.last_at else None,
@@ -198,6 +205,16 @@ def messages_after(revision: int, until: int, user_ids: Collection[int]) -> list
         return []
     sight = Sight.of([pop for pop in pops if pop.closed_at is None], _rights({pop.user_id for pop in pops}))
     return [message for pop in pops for message in _messages(pop, sight)]
+
+
+def messages_about(callers: Collection[str], user_ids: Collection[int]) -> list[Message]:
+    """Return who these callers are, for those of these people for whom they ring now: another system has answered."""
+    pops = [pop for pop in shown_pops.open_of_callers(callers) if pop.user_id in user_ids]
+    sight = Sight.of(pops, {})
+    shown = [(pop.user_id, ring_for(pop, sight)) for pop in pops]
+    return [
+        Message(user, "caller", {name: ring[name] for name in ("ring", "contact", "links")}) for user, ring in shown
+    ]
 
 
 def _messages(pop: Pop, sight: Sight) -> list[Message]:

@@ -5,7 +5,7 @@ Every look of `live` asks this. The ORM would take six times as long to write th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
@@ -35,19 +35,28 @@ LEFT JOIN calls_call AS call ON call.id = event.call_id
 LEFT JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
 LEFT JOIN calls_callevent AS answer ON answer.id = pop.answer_id
 WHERE pop.why_not = ANY(%(rings)s) AND """
-_OPEN = f"""{_SELECT} pop.user_id = ANY(%(users)s) AND pop.closed_at IS NULL
+# What rang long ago is left out: the process that closes rings may not run.
+_OPEN = f"""{_SELECT} pop.closed_at IS NULL
 AND (pop.answered_at IS NOT NULL OR pop.rang_at > %(rang_since)s) AND (NOT pop.is_test OR pop.rang_at > %(tests_since)s)
-ORDER BY pop.rang_at, pop.id
 """
+_OPEN_OF_PEOPLE = f"{_OPEN} AND pop.user_id = ANY(%(users)s) ORDER BY pop.rang_at, pop.id"
+_OPEN_OF_CALLERS = f"{_OPEN} AND call.caller_id_number = ANY(%(callers)s) ORDER BY pop.rang_at, pop.id"
 _CHANGED = f"{_SELECT} pop.revision > %(after)s AND pop.revision <= %(until)s ORDER BY pop.revision, pop.id"
 
 
 def open_now(user_ids: Collection[int]) -> list[Pop]:
-    """Return what rings now for these people, and whom they talk to. What rang long ago is left out: the process that
-    closes rings may not run."""
+    """Return what rings now for these people, and whom they talk to."""
+    return _read(_OPEN_OF_PEOPLE, {"users": list(user_ids), **_since()})
+
+
+def open_of_callers(callers: Collection[str]) -> list[Pop]:
+    """Return what rings now, or is answered, of these callers."""
+    return _read(_OPEN_OF_CALLERS, {"callers": list(callers), **_since()})
+
+
+def _since() -> dict[str, datetime]:
     now = timezone.now()
-    since = {"rang_since": now - RINGS_AT_MOST, "tests_since": now - TEST_RINGS_FOR}
-    return _read(_OPEN, {"users": list(user_ids), **since})
+    return {"rang_since": now - RINGS_AT_MOST, "tests_since": now - TEST_RINGS_FOR}
 
 
 def changed(after: int, until: int) -> list[Pop]:

@@ -11,9 +11,12 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Caution
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from prometheus_client.core import GaugeMetricFamily
 
+from contacts import lookups
+from contacts.models import Lookup
 from live import people
 from live.models import LiveProcess
 from reports.monitoring import Finding, sentences
@@ -81,6 +84,21 @@ def findings() -> list[Finding]:
         advice = gettext("Messages seem to be late or early there. Synchronise the clocks of all hosts (NTP).")
         lines.append(Finding(gettext("Clock"), False, said, advice))
     return lines
+
+
+def lookup_findings() -> list[Finding]:
+    """Return a line of the page System for each look-up that is on."""
+    return [_lookup_line(lookup) for lookup in Lookup.objects.filter(is_on=True)]
+
+
+def _lookup_line(lookup: Lookup) -> Finding:
+    name = gettext("Look-up %(name)s") % {"name": lookup}
+    if lookup.failures < lookups.MOST_FAILURES:
+        return Finding(name, True, gettext("Asked who calls while it rings."))
+    failed = gettext("The last %(n)d questions failed. It is asked again once a minute. The last failure:")
+    says = sentences(failed % {"n": lookup.failures}, lookup.last_failure)
+    advice = gettext("Try it in the admin under Look-ups.")
+    return Finding(name, False, says, advice, reverse("admin:contacts_lookup_changelist"))
 
 
 def gauges() -> Iterator[GaugeMetricFamily]:

@@ -18,8 +18,10 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
 from live import feed, people, queries, rings
+from live.asking import LookUps
 from live.hub import Hub, Stream, frames
 from live.models import Listener, LiveProcess
+from live.queries import Message
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._look_ups = LookUps(self._deliver, hub.users)
         self._revision: int | None = None
         self._process: LiveProcess | None = None
         self._listeners: frozenset[int] = frozenset()
@@ -62,14 +65,17 @@ class Watcher:
         self._said_at = 0.0
 
     def start(self) -> None:
+        self._look_ups.start()
         self._thread.start()
 
     def stop(self) -> None:
+        self._look_ups.stop()
         self._stopping.set()
         self._woken.set()
 
     def join(self, within_s: float) -> None:
         self._thread.join(within_s)
+        self._look_ups.join(within_s)
 
     def wake(self) -> None:
         """Look now, because somebody has begun to listen."""
@@ -129,7 +135,8 @@ class Watcher:
                 messages = queries.states_of(users)
             else:
                 messages = queries.messages_after(known, newest, users)
-            self._in_loop(self._hub.deliver, frames(messages))
+            self._deliver(messages)
+            self._look_ups.note(messages)
         self._revision = newest  # only now: after an error they are read again
 
     def _end_those_who_may_not_listen(self, streams: Sequence[Stream]) -> None:
@@ -145,6 +152,9 @@ class Watcher:
         ended = [one for place, one in enumerate(streams) if place not in there or one.user not in connected]
         if ended:
             self._in_loop(self._hub.end, ended)
+
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        self._in_loop(self._hub.deliver, frames(messages))
 
     def _in_loop(self, call: object, argument: object) -> None:
         if not self._loop.is_closed():

@@ -127,6 +127,7 @@ calls/senderpolicy               -         vc        -           -              
 contacts/agentdestination        people    vc        -           -                vc
 contacts/contact                 -         vacd      -           -                vacd
 contacts/linktemplate            -         vacd      -           -                vacd
+contacts/lookup                  -         vacd      -           -                vacd
 live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
@@ -149,6 +150,7 @@ NEED = {
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
+    "admin/contacts/lookup/<int:lookup>/try/": ("contacts/lookup", "c"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),

@@ -15,7 +15,7 @@ LAYERS = {
     "accounts": [
         {"admin", "signin", "apps", "admin_config", "admin_site"},
         {"user_admin_forms"},
-        {"admin_base", "addresses", "giving", "history"},
+        {"admin_base", "addresses", "encryption", "giving", "history"},
         {"folding"},
     ],
     "calls": [
@@ -39,6 +39,7 @@ LAYERS = {
             "keys",
             "phones",
             "monitoring_access",
+            "outgoing",
             "opening_hours",
             "quarter_hours",
             "search_keys",
@@ -55,11 +56,11 @@ LAYERS = {
         {"urls"},
         {"apps", "pages", "admin", "views", "events", "tasks", "state", "management"},
         {"my_calls", "lead_time", "watcher"},
-        {"hub", "feed"},
+        {"asking", "hub", "feed"},
         {"queries", "courses"},
         {"shown_pops"},
         {"tail", "people"},
-        {"why_not", "rings"},
+        {"looked_up", "why_not", "rings"},
         {"models"},
     ],
     "contacts": [
@@ -68,8 +69,9 @@ LAYERS = {
         {"serializers", "uploads"},
         {"upserts", "contact_keys"},
         {"importing"},
-        {"agents", "matching"},
+        {"agents", "lookups", "matching"},
         {"models"},
+        {"lookup_format"},
         {"links"},
     ],
     "reports": [

@@ -24,6 +24,7 @@ PRODUCTION = {
     "METRICS_TOKEN": "a-token-of-the-tests-Zx81kQpW3n7",
     "SECRET_KEY": "a-secret-of-the-tests-7Fq2Lx0vB9sKd8RmT4yWz1QhJc6NuEp5G",
     "ACCESS_KEY_PEPPER": "a-pepper-of-the-tests-Zx81kQpW3n7",
+    "ENCRYPTION_KEY": "a-key-of-the-tests-9Vc4Tn2XwLq8Rb",
 }
 SOUND = {
     "server_version_num": "180001",
@@ -146,6 +147,17 @@ def test_secrets_that_look_typed_are_reported(settings):
     assert ids(checks.secrets()) == ["calltally.W003"]
 
 
+def test_a_missing_encryption_key_is_reported_and_a_short_one_prevents_the_start(settings):
+    settings.ENCRYPTION_KEYS = []
+    assert ids(checks.encryption()) == ["calltally.W039"]
+    settings.ENCRYPTION_KEYS = ["k" * 32]
+    assert not checks.encryption()
+
+    done = manage("check", ENCRYPTION_KEY="a-key-that-is-long-enough-9Vc4Tn2XwL,short")
+    assert done.returncode == 1
+    assert "ENCRYPTION_KEY needs at least 32 characters" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "check_id"),
     [
@@ -264,7 +276,7 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 26, "a check was added or removed: correct this number"
+    assert len(known) == 27, "a check was added or removed: correct this number"
     assert {check_id for check_id in known if f"`{check_id.removeprefix('calltally.')}`" not in described} == set()
     registry = django_checks.registry.registry
     registered = {*registry.registered_checks, *registry.deployment_checks}
@@ -273,9 +285,14 @@ def test_every_check_is_registered_and_described():
     unregistered = sorted(check.__name__ for check in ours - registered)
     assert not unregistered, f"register in config/apps.py: {unregistered}"
     assert {checks.spool, checks.threads, checks.database, checks.mail} <= set(registry.registered_checks)
-    assert {checks.secrets, checks.migrations, checks.production, checks.intake, checks.broker} <= set(
-        registry.deployment_checks
-    )
+    assert {
+        checks.secrets,
+        checks.encryption,
+        checks.migrations,
+        checks.production,
+        checks.intake,
+        checks.broker,
+    } <= set(registry.deployment_checks)
 
 
 HEADERS = """

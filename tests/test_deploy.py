@@ -244,7 +244,7 @@ def test_systemd_and_a_shell_read_the_example_in_the_same_way():
 
 def test_calltally_starts_with_the_example(tmp_path):
     environment = read_env((DEPLOY / "env.example").read_text()) | dict.fromkeys(
-        ["SECRET_KEY", "ACCESS_KEY_PEPPER"], "0123456789abcdef" * 4
+        ["SECRET_KEY", "ACCESS_KEY_PEPPER", "ENCRYPTION_KEY"], "0123456789abcdef" * 4
     )
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],

@@ -16,7 +16,8 @@ from config.embedded.errors import EmbeddedError
 
 NAME = "calltally"  # the name of the database and of its owner
 
-SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "EMBEDDED_DATABASE_PASSWORD": 32}  # in random bytes
+# In random bytes.
+SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "ENCRYPTION_KEY": 32, "EMBEDDED_DATABASE_PASSWORD": 32}
 
 
 def find_home() -> Path:

@@ -5,6 +5,7 @@ from contacts.models.call_notes import CallNote, NoteResult
 from contacts.models.contact_keys import ContactKey
 from contacts.models.contacts import Contact, ContactNumber, validate_source
 from contacts.models.link_templates import LinkTemplate, OpensIn, ShownWhen
+from contacts.models.lookups import Lookup, LookupAnswer
 from contacts.models.uploads import ContactUpload
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "ContactNumber",
     "ContactUpload",
     "LinkTemplate",
+    "Lookup",
+    "LookupAnswer",
     "NoteResult",
     "OpensIn",
     "ShownWhen",

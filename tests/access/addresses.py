@@ -17,7 +17,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
-from contacts.models import Contact, ContactUpload, LinkTemplate
+from contacts.models import Contact, ContactUpload, LinkTemplate, Lookup
 from live.models import NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
@@ -33,6 +33,7 @@ PARTS = {
     "lead-time/<int:pk>": "lead-time/{number}",
     "calls/<int:pk>": "calls/{calls/call}",
     "<uuid:upload>": "{upload}",
+    "<int:lookup>": "{contacts/lookup}",
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
@@ -130,6 +131,7 @@ def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
         "calls/openinghours": number.opening_hours_id,
         "calls/senderpolicy": 1,
         "contacts/contact": Contact.objects.get_or_create(name="Anna Meyer")[0].pk,
+        "contacts/lookup": Lookup.objects.get_or_create(name="ERP", url="https://erp.example.com/{caller}")[0].pk,
         "contacts/linktemplate": LinkTemplate.objects.get_or_create(name="CRM", url="https://crm.example.com/")[0].pk,
     }
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
-from contacts.models import CallNote, ContactUpload, LinkTemplate
+from contacts.models import CallNote, ContactUpload, LinkTemplate, Lookup
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
@@ -66,6 +66,8 @@ OURS_IN_ADMIN = {
     "admin/contacts/contact/import/": "admin/contacts/contact/import/",
     "admin/contacts/contact/import/<uuid:upload>/": "admin/contacts/contact/import/{upload}/",
     "admin/contacts/linktemplate/<path:object_id>/change/": "admin/contacts/linktemplate/{link}/change/",
+    "admin/contacts/lookup/<path:object_id>/change/": "admin/contacts/lookup/{lookup}/change/",
+    "admin/contacts/lookup/<int:lookup>/try/": "admin/contacts/lookup/{lookup}/try/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
@@ -168,6 +170,7 @@ def furnish() -> Installation:
     # Who called last, with everything that a page shows of a caller.
     contact = make_contact(WITHOUT_A_GAP, "+4917012345678", company=LONG, customer_number="K-1001", note=LONG)
     link = LinkTemplate.objects.create(name=LONG, url="https://crm.example.com/?tel={caller}&c={customer_number}")
+    lookup = Lookup.objects.create(name=LONG[:60], url=f"https://crm.example.com/{WITHOUT_A_GAP}?tel={{caller}}")
     call = Call.objects.get(destination_number=hotline, call_uuid="c101")
     for text in (LONG, WITHOUT_A_GAP):
         CallNote.objects.create(call=call, user=staff, result="follow_up", text=text)
@@ -187,6 +190,7 @@ def furnish() -> Installation:
             "manager": manager.pk,
             "contact": contact.pk,
             "link": link.pk,
+            "lookup": lookup.pk,
             "upload": upload.pk,
             "waiting": waiting.pk,
             "working": working.pk,

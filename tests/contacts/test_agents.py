@@ -175,6 +175,7 @@ def test_where_the_last_row_of_a_day_is_removed_those_before_answer_again(anna, 
 CODENAMES = {
     *("view_agentdestination", "change_agentdestination"),
     *(f"{action}_{model}" for model in ("contact", "linktemplate") for action in ("view", "add", "change", "delete")),
+    *(f"{action}_lookup" for action in ("view", "add", "change", "delete")),
 }
 
 
@@ -186,6 +187,7 @@ CODENAMES = {
     [
         ("0002_let_operators_map_agents", "let_operators_map_agents", ["agentdestination"]),
         ("0005_let_operators_edit_contacts", "let_operators_edit_contacts", ["contact", "linktemplate"]),
+        ("0007_let_operators_edit_lookups", "let_operators_edit_lookups", ["lookup"]),
     ],
 )
 def test_operators_are_given_permissions_unless_their_group_was_changed(migration, function, models):
@@ -195,7 +197,8 @@ def test_operators_are_given_permissions_unless_their_group_was_changed(migratio
     given = group.permissions.filter(content_type__app_label="contacts", content_type__model__in=models)
     assert given.exists()
     # What later updates added.
-    of_later_models = ["numberrings", "pop", *([] if "contact" in models else ["contact", "linktemplate"])]
+    of_contacts = ["contact", "linktemplate"] if "agentdestination" in models else []
+    of_later_models = ["numberrings", "pop", "lookup", *of_contacts]
     later = group.permissions.filter(content_type__model__in=of_later_models)
     try:
         group.permissions.remove(*given, *later)

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
 from live.events import Live
@@ -92,3 +94,22 @@ def session_of(user: Any) -> str:
     client = Client()
     client.force_login(user)
     return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    """Wait until the database says so."""
+    async with asyncio.timeout(WITHIN_S):
+        while not await in_thread(is_so):
+            await asyncio.sleep(0.01)
+
+
+async def in_thread(call: Callable[..., Any], *args: Any) -> Any:
+    """Call it in another thread, which keeps no connection to the test database."""
+
+    def called() -> Any:
+        try:
+            return call(*args)
+        finally:
+            connection.close()
+
+    return await sync_to_async(called)()

@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.utils import timezone
 
 from contacts.models import AgentDestination
@@ -18,7 +16,7 @@ from live.hub import Hub, Stream
 from live.models import Listener, LiveProcess, Pop
 from tests.factories import make_number, make_user, take
 from tests.live.rings import map_to
-from tests.live.streams import run, session_of, stream
+from tests.live.streams import in_thread, run, session_of, stream, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "http://127.0.0.1:8000"
@@ -39,25 +37,6 @@ def anna():
 def post(number, kind, **more):
     more = {"destinationType": "SIP_USER"} | more if "FORWARD" in kind else more
     take(number, kind, timezone.now(), **more)
-
-
-async def until(is_so):
-    """Wait until the database says so."""
-    async with asyncio.timeout(10):
-        while not await in_thread(is_so):
-            await asyncio.sleep(0.01)
-
-
-async def in_thread(call, *args):
-    """Call it in another thread, which keeps no connection to the test database."""
-
-    def called():
-        try:
-            return call(*args)
-        finally:
-            connection.close()
-
-    return await sync_to_async(called)()
 
 
 def test_a_ring_its_answer_and_its_end_arrive_at_the_person_at_once_and_at_nobody_else(number, anna):

@@ -33,5 +33,6 @@ class Command(BaseCommand):
             sys.exit(str(error))
         self.stdout.write(
             f"{file} contains the database ({size / 1_000_000:.1f} MB). Keep {settings.HOME / 'env'} with it, or the "
-            "file that sets ACCESS_KEY_PEPPER. Without it all access keys are unknown after a restore."
+            "file that sets ACCESS_KEY_PEPPER and ENCRYPTION_KEY. Without it all access keys are unknown after a "
+            "restore, and secrets for other systems cannot be read."
         )
