@@ -23,7 +23,7 @@ from contacts.agents import Agents, labelled
 from contacts.links import CallValues
 from contacts.matching import Match
 from contacts.models import LinkTemplate
-from live import rings
+from live import notes, rings
 from live.models import LONGEST_TIMEOUT_S, LiveProfile, Pop
 from reports import periods
 from reports.counting import outcomes
@@ -64,14 +64,17 @@ class Sight:
     # By the caller.
     matches: dict[str, Match] = field(default_factory=dict)
     templates: Iterable[LinkTemplate] = ()
+    # By person and call.
+    own_notes: dict[tuple[int, int], notes.Written] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:
+        pops = list(pops)
         calls = {call.pk: call for pop in pops if (call := pop.call)}
         if not calls:
             return cls(rights)
         matches = matching.who_calls({call.caller_id_number for call in calls.values()})
-        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all())
+        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all(), notes.own_notes(pops))
 
     @cached_property
     def agents(self) -> Agents:
@@ -121,6 +124,7 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
         "by": answered_by(pop, sight),
         "why": pop.why_closed,
         "call_url": reverse("call", args=[call.pk]) if sight.may(pop.user_id, Right.CALLS, call) else "",
+        "own_note": sight.own_notes.get((pop.user_id, call.pk)),
     }
 
 
@@ -166,6 +170,7 @@ def _made_up(pop: Pop) -> dict[str, Any]:
         "by": "",
         "why": pop.why_closed,
         "call_url": "",
+        "own_note": None,
     }
 
 

@@ -102,6 +102,7 @@ live/state                       login      200        200
 live/shown                       405        405        405
 live/profile                     405        405        405
 live/test                        405        405        405
+live/note                        405        405        405
 admin/                           login      login      200
 admin/login/                     200        200        ->
 admin/logout/                    ->         ->         405

@@ -53,11 +53,11 @@ LAYERS = {
     ],
     "live": [
         {"urls"},
-        {"apps", "pages", "admin", "views", "events", "tasks", "state", "management"},
+        {"apps", "pages", "admin", "views", "events", "tasks", "state", "management", "templatetags"},
         {"my_calls", "lead_time", "watcher"},
         {"hub", "feed"},
         {"queries", "tail"},
-        {"people"},
+        {"people", "notes"},
         {"why_not", "rings"},
         {"models"},
     ],

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
 
-from contacts.models import LinkTemplate
+from contacts.models import CallNote, LinkTemplate
 from live.models import Pop
 from tests.browser.axe import findings
 from tests.factories import PASSWORD, make_contact, make_number, make_user, send
@@ -215,6 +215,68 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
 
     assert len(page.context.pages) == 2
     wait_until(lambda: Pop.objects.filter(opened_at__isnull=False).count() == 3)
+
+
+@pytest.mark.usefixtures("live", "anna")
+@pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])
+def test_a_note_is_written_on_the_card_by_keyboard_and_is_in_all_tabs(live_server, sign_in, number, window):
+    page = signed_in(sign_in, **window)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    other = page.context.new_page()
+    other.goto(f"{live_server.url}/live/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
+    expect(page.locator(CARD)).to_contain_text("Ringing")
+    expect(page.locator(CARD).locator("summary")).to_be_hidden()
+    call(number, "FORWARD_ANSWER 1001")
+    expect(page.locator(CARD)).to_contain_text("Answered")
+
+    page.bring_to_front()
+    page.locator(CARD).get_by_role("button", name="Dismiss").focus()
+    for key in ("Tab", "Enter", "Tab", "c", "Tab"):
+        page.keyboard.press(key)
+    page.keyboard.type("Wants an offer")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(CARD).get_by_role("status")).to_contain_text("Saved at")
+    note = CallNote.objects.get()
+    assert (note.user.username, note.result, note.text) == ("anna", "call_back", "Wants an offer")
+    expect(other.locator("#rings-now").get_by_label("Note")).to_have_value("Wants an offer")
+    expect(other.locator("#rings-now").get_by_label("Result")).to_have_value("call_back")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) + findings(other) == []
+
+
+def test_a_note_that_cannot_be_saved_stays_also_after_the_call_and_on_the_next_page(
+    live_server, live, sign_in, number, anna
+):
+    page = signed_in(sign_in)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    page.locator(CARD).locator("summary").click()
+    page.locator(CARD).get_by_label("Note").fill("Wants an offer")
+    page.context.route("**/live/note", lambda route: route.abort())
+    page.locator(CARD).get_by_role("button", name="Save note").click()
+    expect(page.locator(CARD).get_by_role("status")).to_have_text("Not saved. The note stays here: try again.")
+
+    call(number, "CALL_END")
+    expect(page.locator(CARD)).to_contain_text("Call ended")
+    page.locator("#main").focus()
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", name="call-2")
+    expect(page.locator(CARD)).to_have_count(2)
+    call(number, "CALL_END", name="call-2")
+    expect(page.locator(CARD)).to_have_count(1, timeout=15_000)  # that of the call that ended last
+    expect(page.locator(CARD).get_by_label("Note")).to_have_value("Wants an offer")
+
+    page.goto(f"{live_server.url}/live/")
+    row = page.locator("#last-calls")
+    expect(row.get_by_label("Note")).to_have_value("Wants an offer")
+    expect(row.get_by_role("status")).to_have_text("Not saved yet.")
+    page.context.unroute("**/live/note")
+    row.get_by_role("button", name="Save note").click()
+    expect(row.get_by_role("status")).to_contain_text("Saved at")
+    assert CallNote.objects.get().text == "Wants an offer"
+    assert findings(page) == []
 
 
 @pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])

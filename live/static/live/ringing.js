@@ -58,6 +58,7 @@
       dismissed.add(data.dismissed);
       draw();
     }
+    if (data.noted) takeNote(data.noted);
     if (leads) {
       if (data.hello) tellAll();
       if (data.report) report(...data.report);
@@ -75,6 +76,12 @@
     const ring = rings.get(id);
     if (ring) rings.set(id, { ...ring, ...values });
     return ring !== undefined;
+  };
+  const takeNote = ({ ring: id, note }) => {
+    const call = rings.get(id)?.call;
+    for (const ring of rings.values()) if (ring.call && ring.call === call) change(ring.ring, { own_note: note });
+    for (const form of document.querySelectorAll(`[data-note] form[data-ring="${id}"]`)) giveNote(form, note);
+    draw();
   };
   const EVENTS = {
     state: (data) => {
@@ -196,6 +203,7 @@
   const late = document.getElementById("ringing-late");
   const spoken = document.getElementById("ringing-spoken");
   const cards = new Map();
+  const shown = new WeakMap(); // the ring that a card shows
   const ORDER = ["ringing", "answered", "rang_before", "closed"];
   const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
     timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
@@ -244,7 +252,27 @@
     }));
   };
 
+  /* notes.js shows and saves it. */
+  const giveNote = (form, note) => {
+    form.dispatchEvent(new CustomEvent("calltally:stored", { bubbles: true, detail: note }));
+  };
+  const fillNote = (card, ring) => {
+    const part = card.querySelector("[data-note]");
+    const form = part.querySelector("form");
+    const key = JSON.stringify(ring.own_note || null);
+    const talked = ring.state === "answered" || ring.why === "answered";
+    if (ring.call && talked && form.dataset.key !== key) {
+      form.dataset.key = key;
+      form.dataset.ring = ring.ring;
+      giveNote(form, ring.own_note);
+    }
+    part.hidden = !ring.call || !talked;
+  };
+  /* Whether a note is written on a card, which then stays although its call has ended. */
+  const isWritten = (card) => card.querySelector("form[data-unsaved], form:focus-within") !== null;
+
   const fill = (card, ring) => {
+    shown.set(card, ring);
     const slot = (name, value) => {
       const part = card.querySelector(`[data-slot="${name}"]`);
       if (part.textContent !== value) part.textContent = value;
@@ -269,6 +297,7 @@
     open.textContent = first.label;
     open.hidden = isHere && !linksOf(ring).length;
     fillLinks(card, ring);
+    fillNote(card, ring);
   };
   const make = (ring) => {
     const card = document.getElementById("ring-card").content.firstElementChild.cloneNode(true);
@@ -297,10 +326,13 @@
     const all = [...rings.values()]
       .filter((ring) => !dismissed.has(ring.ring))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
-    const shown = isHere ? all : inBar(all);
-    const ids = new Set(shown.map(({ ring }) => ring));
-    for (const id of [...cards.keys()]) if (!ids.has(id)) remove(id);
-    for (const ring of shown) {
+    const toShow = isHere ? all : inBar(all);
+    const ids = new Set(toShow.map(({ ring }) => ring));
+    for (const [id, card] of [...cards].filter(([id]) => !ids.has(id))) {
+      if (dismissed.has(id) || !isWritten(card)) remove(id);
+      else fill(card, rings.get(id) || { ...shown.get(card), state: "closed", why: "answered" });
+    }
+    for (const ring of toShow) {
       const isNew = !cards.has(ring.ring);
       if (isNew) cards.set(ring.ring, make(ring));
       const card = cards.get(ring.ring);
@@ -312,14 +344,19 @@
       }
       if (!document.hidden && ring.state !== "closed") report("shown", ring.ring);
     }
-    root.hidden = isHere || !shown.length;
+    root.hidden = isHere || !cards.size;
     late.hidden = isLive;
-    const detail = { isConnected: setup?.connected ?? false, isLive, rings: shown.length };
+    const detail = { isConnected: setup?.connected ?? false, isLive, rings: cards.size };
     document.dispatchEvent(new CustomEvent("calltally:rings", { detail }));
   };
   setInterval(() => {
     for (const [id, card] of cards) if (rings.has(id)) fill(card, rings.get(id));
+    if ([...cards.keys()].some((id) => !rings.has(id))) draw(); // kept while a note was written
   }, 1000);
+  document.addEventListener("calltally:noted", ({ detail }) => {
+    tell({ noted: detail });
+    takeNote(detail);
+  });
   document.addEventListener("visibilitychange", draw); // what appeared in a hidden tab is shown now
 
   /* --- the leading tab --- */
