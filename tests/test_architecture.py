@@ -42,6 +42,7 @@ LAYERS = {
             "opening_hours",
             "quarter_hours",
             "search_keys",
+            "spreadsheets",
             "kept_searches",
             "log_limits",
             "lookups",
