@@ -91,7 +91,7 @@ def feed(*, sweeps: bool = False) -> Fed | None:
 
 def next_revision() -> int:
     """Return a revision for a change of rings. To be called in the transaction that makes the change: until its end
-    nobody else changes rings, so revisions are committed in order."""
+    no other process changes rings, so revisions are committed in order."""
     FeedCursor.objects.get_or_create(pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last})
     cursor = FeedCursor.objects.select_for_update().get(pk=FeedCursor.ONLY)
     cursor.revision += 1
@@ -130,7 +130,7 @@ def _key(event: Any) -> Key:
 
 
 def _concerned(events: Sequence[TailEvent], now: datetime) -> set[int]:
-    """Return the calls of new events that ring for somebody, or rang before."""
+    """Return the calls of new events that ring for people, or rang before."""
     recent = [event for event in events if now - event.received_at < HISTORY and _kind(event) is not None]
     if not recent:
         return set()
@@ -175,14 +175,14 @@ def _close_tests(now: datetime, revision: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """How people may be told now: without pops if they switched them off, not at all if nobody listens."""
+class _Audience:
+    """Who can be shown rings now: not people who switched pops off, nor those without an open page."""
 
     off: frozenset[int]
     listening: frozenset[int]
 
     @classmethod
-    def read(cls, users: Collection[int], now: datetime) -> _Told:
+    def read(cls, users: Collection[int], now: datetime) -> _Audience:
         off = LiveProfile.objects.filter(user__in=users, pops=False).values_list("user", flat=True)
         listening = Listener.objects.filter(user__in=users, process__seen_at__gt=now - LISTENS_FOR)
         return cls(frozenset(off), frozenset(listening.values_list("user", flat=True)))
@@ -213,7 +213,7 @@ def _renew(call_ids: Iterable[int], now: datetime, revision: int) -> int:
     }
     courses = [(calls[pk], found.events_of(calls[pk], events)) for pk, events in stored.items()]
     users = {user for _call, events in courses for event in events for user in event.people}
-    told = _Told.read(users, now)
+    audience = _Audience.read(users, now)
     by_id = {event.pk: event for events in stored.values() for event in events}
     new: list[Pop] = []
     changed: list[Pop] = []
@@ -223,7 +223,7 @@ def _renew(call_ids: Iterable[int], now: datetime, revision: int) -> int:
         before = {user for user, event_id in pops if event_id in ids}
         for user in sorted(ringing | before):
             decided = {pk: pop.why_not for (owner, pk), pop in pops.items() if owner == user and pk in ids}
-            decisions = Decisions({pk: why for pk, why in decided.items() if pk}, told.decision(user))
+            decisions = Decisions({pk: why for pk, why in decided.items() if pk}, audience.decision(user))
             events_for = _with_own(events, user, decided)
             for ring in rings.follow(events_for, user, now, found.settings_of(call), decisions):
                 pop = pops.get((user, ring.event.id))
@@ -248,7 +248,7 @@ def _with_own(events: Sequence[Event], user: int, decided: Collection[int | None
 
 @dataclass(frozen=True)
 class _Found:
-    """For whom calls of some numbers ring."""
+    """The people of destinations and teams, and the settings of numbers."""
 
     mapped: dict[Key, frozenset[int]]
     teams: dict[int, frozenset[int]]

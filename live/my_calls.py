@@ -20,7 +20,7 @@ from contacts import matching
 from contacts.agents import Agents
 from contacts.matching import Match
 from contacts.models import name_of
-from live import notes, why_not
+from live import notes, queries, why_not
 from live.models import NumberRings, Pop
 from reports import periods
 from reports.queries import forwards
@@ -65,7 +65,7 @@ class RingRow(Readable):
     number: str
     # Blank if withheld.
     caller: str
-    # Who that is; blank if nobody is known, or if the caller is masked.
+    # Who that is; blank if the caller is not known, or masked.
     contact: str
     destination: str
     # Whose it is; blank if the reader may not see people.
@@ -159,6 +159,8 @@ def _test_row(pop: Pop) -> RingRow:
 def _result(pop: Pop) -> str:
     if pop.state == "closed":
         return str(pop.get_why_closed_display())
+    if pop.state == "answered" and queries.is_long_over(pop):
+        return _("Answered, end unknown")
     return {"answered": _("Answered"), "rang_before": _("Rings elsewhere now")}.get(pop.state, _("Ringing"))
 
 

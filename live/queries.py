@@ -32,6 +32,8 @@ from reports.counting.outcomes import Outcome
 # Of more calls of a caller only this many are counted.
 MOST_EARLIER = 100
 RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
+# A call that was answered longer ago is not shown as going on: its end did not arrive.
+TALKS_AT_MOST = timedelta(hours=4)
 TEST_RINGS_FOR = timedelta(seconds=30)
 
 _EARLIER = """
@@ -78,7 +80,7 @@ class Sight:
 
     @cached_property
     def agents(self) -> Agents:
-        """Who answers where: read only if a ring was answered by somebody else."""
+        """Who answers where: read only if a ring was answered by someone else."""
         return Agents.read()
 
     def may(self, user: int, what: str, call: Call) -> bool:
@@ -143,7 +145,7 @@ def _contact(match: Match) -> dict[str, Any]:
 
 
 def answered_by(pop: Pop, sight: Sight) -> str:
-    """Return who answered instead of the person of a ring; blank if nobody did, or if they may not see people."""
+    """Return who answered instead of the person of a ring; blank without an answer, or if they may not see people."""
     call, answer = pop.call, pop.answer
     if pop.why_closed != rings.ANSWERED_ELSEWHERE or call is None or answer is None:
         return ""
@@ -188,12 +190,23 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
 
 
 def open_pops(user_ids: Iterable[int]) -> QuerySet[Pop]:
-    """Return what rings now for these people, and whom they talk to. What rang long ago is left out: the process that
-    closes rings may not run."""
+    """Return what rings now for these people, and the calls that they answered and that go on.
+
+    What rang long ago is left out, because the process that closes rings may not run; so are calls whose end did not
+    arrive: silent ones, and those that were answered hours ago."""
     now = timezone.now()
-    is_recent = Q(answered_at__isnull=False) | Q(rang_at__gt=now - RINGS_AT_MOST)
+    goes_on = Q(answered_at__gt=now - TALKS_AT_MOST, event__call__silent_at=None)
+    is_recent = goes_on | Q(answered_at=None, rang_at__gt=now - RINGS_AT_MOST)
     is_recent &= Q(is_test=False) | Q(rang_at__gt=now - TEST_RINGS_FOR)
     return _with_calls(Pop.objects.filter(is_recent, user__in=user_ids, closed_at=None, why_not__in=rings.RINGS))
+
+
+def is_long_over(pop: Pop) -> bool:
+    """Return whether a call that was answered goes on only because its end did not arrive."""
+    call, answered_at = pop.call, pop.answered_at
+    if call is None or answered_at is None:
+        return False
+    return call.silent_at is not None or answered_at <= timezone.now() - TALKS_AT_MOST
 
 
 def states_of(user_ids: Collection[int]) -> list[Message]:
@@ -229,7 +242,7 @@ def _messages(pop: Pop, sight: Sight) -> list[Message]:
 
 
 def profile_of(user: Any) -> dict[str, bool]:
-    """Return how a person wants to be told."""
+    """Return how calls are shown to a person."""
     profile = LiveProfile.for_user(user)
     return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
 
