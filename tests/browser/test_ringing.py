@@ -320,6 +320,32 @@ def test_without_the_stream_pages_ask_every_few_seconds_and_say_so(live_server, 
     expect(page.locator("#ringing-late")).to_contain_text("No live connection")
 
 
+def test_who_is_named_at_a_destination_while_a_page_is_open_sees_calls_within_a_minute(live_server, live, sign_in):
+    ben = make_user("ben")
+    page = sign_in("ben", PASSWORD)
+    page.clock.install()
+    page.goto(f"{live_server.url}/reports/")
+    page.wait_for_load_state("networkidle")
+    map_to(ben, "1001")
+    with page.expect_request("**/live/events"):
+        page.clock.run_for(61_000)
+
+
+def test_the_admin_shows_calls_too(live_server, live, sign_in, number):
+    olga = make_user("olga", is_staff=True)
+    map_to(olga, "1001")
+    page = sign_in("olga", PASSWORD, width=320, scheme="dark")
+    page.goto(f"{live_server.url}/admin/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    expect(page.locator(CARD)).to_contain_text(CALLER)
+    page.locator(CARD).locator("summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) == []
+    page.locator(CARD).get_by_label("Note").fill("Wants an offer")
+    page.locator(CARD).get_by_role("button", name="Save note").click()
+    expect(page.locator(CARD).get_by_role("status")).to_contain_text("Saved at")
+
+
 def test_people_without_connection_ask_for_no_stream(live_server, live, sign_in, number):
     make_user("ben")
     page = sign_in("ben", PASSWORD)

@@ -7,9 +7,11 @@
   if (!root) return;
 
   const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
+  const ASK_AGAIN_MS = 60_000; // how often it is asked at least while no calls can ring for them
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
   const LONGEST_REST_MS = 8_000;
   const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
+  const TALKS_AT_MOST_MS = 4 * 3_600_000; // an answered call is not shown for longer: its end did not arrive
   const MOST_IN_BAR = 4; // cards over a page; My calls has all
   const REMEMBERED = 50; // rings that were dismissed or notified of
   const named = (name) => `calltally-${name}-${root.dataset.user}`;
@@ -313,7 +315,7 @@
   const remove = (id) => {
     const card = cards.get(id);
     // Keyboard users go on at the content, not at the beginning of the page.
-    if (card.contains(document.activeElement)) document.getElementById("main")?.focus({ preventScroll: true });
+    if (card.contains(document.activeElement)) document.querySelector("main")?.focus({ preventScroll: true });
     card.remove();
     cards.delete(id);
   };
@@ -322,9 +324,11 @@
     const latest = all.findLast((ring) => ring.state === "answered");
     return all.filter((ring) => ring.state !== "answered" || ring === latest).slice(0, MOST_IN_BAR);
   };
+  const isLongOver = (ring) =>
+    ring.state === "answered" && serverNow() - Date.parse(ring.rang_at) > TALKS_AT_MOST_MS;
   const draw = () => {
     const all = [...rings.values()]
-      .filter((ring) => !dismissed.has(ring.ring))
+      .filter((ring) => !dismissed.has(ring.ring) && !isLongOver(ring))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
     const toShow = isHere ? all : inBar(all);
     const ids = new Set(toShow.map(({ ring }) => ring));
@@ -369,7 +373,7 @@
   };
   const keep = ({ rings: _, ...said }) => {
     setup = said;
-    save("sessionStorage", "setup", { ...said, until: Date.now() + SETUP_FOR_MS });
+    save("sessionStorage", "setup", { ...said, until: Date.now() + (said.connected ? SETUP_FOR_MS : ASK_AGAIN_MS) });
     tell({ setup });
   };
   const takeFrame = (frame) => {
@@ -462,6 +466,20 @@
     stopped();
   };
 
+  /* Ask until calls can ring for the person, or they are signed out. Another tab may have said so. */
+  const askUntilConnected = async () => {
+    while (!setup.connected) {
+      await pause(ASK_AGAIN_MS * (0.75 + Math.random() / 4));
+      if (setup.connected) return;
+      try {
+        const { status, state } = await ask();
+        if ([401, 403].includes(status)) return;
+        if (status === 200) keep(state);
+      } catch {
+        // Asked again.
+      }
+    }
+  };
   const start = async () => {
     const kept = load("sessionStorage", "setup");
     if (kept && kept.until > Date.now() && !isHere) {
@@ -477,6 +495,9 @@
       }
     }
     draw();
+    // They may be named at a destination while their page is open. One tab asks for all.
+    if (!setup.connected && navigator.locks) await navigator.locks.request(named("asks"), askUntilConnected);
+    else if (!setup.connected) await askUntilConnected();
     if (!setup.connected) return;
     tell({ hello: true });
     if (navigator.locks) navigator.locks.request(named("leads"), lead);
