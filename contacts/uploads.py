@@ -34,7 +34,7 @@ def keep(content: bytes, name: str, source: str, user: Any) -> ContactUpload:
 
 
 def opened(upload: ContactUpload) -> ContactFile:
-    """Return the file of an upload that is not imported yet. Raise FileRefused if its columns are not enough."""
+    """Return the file of an upload that is not imported yet."""
     return importing.open_file(bytes(upload.content or b""), upload.columns)
 
 
@@ -56,7 +56,7 @@ def run(upload: ContactUpload, *, remove_missing: bool = False) -> bool:
 
 
 def map_columns(upload: ContactUpload, columns: Mapping[str, str]) -> None:
-    """Read the columns of an upload as these fields from now on. Raise FileRefused if they are not enough."""
+    """Read the columns of an upload as these fields from now on. Raise FileRefused if there is no such field."""
     upload.columns = dict(columns)
     opened(upload)
     upload.save(update_fields=["columns"])

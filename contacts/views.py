@@ -6,7 +6,6 @@ import json
 import logging
 from typing import Any, cast
 
-import psycopg
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, serializers, status
@@ -30,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 SCHEME = "Bearer"
 RETRY_AFTER_S = 15
-DATABASE_IS_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 # Senders of wrong keys; their own count in each process.
 wrong_keys = RateLimit()
 
@@ -60,6 +58,7 @@ class WithContactKey(BaseAuthentication):
             wrong_keys.refused(sender)
             raise exceptions.NotAuthenticated
         wrong_keys.taken(sender)
+        contact_keys.note_use(found)
         return None, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -137,7 +136,7 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response:
         return _refuse(CODES.get(type(error), str(error.default_code)), error.status_code, **headers)
     # Only its name is logged: a traceback would contain the contact.
     logger.error("a contact could not be taken: %s", type(error).__name__)
-    if isinstance(error, DATABASE_IS_AWAY):
+    if isinstance(error, OperationalError | InterfaceError):
         return _refuse("unavailable", status.HTTP_503_SERVICE_UNAVAILABLE, **{"Retry-After": str(RETRY_AFTER_S)})
     return _refuse("error", status.HTTP_500_INTERNAL_SERVER_ERROR)
 

@@ -1,4 +1,4 @@
-"""Admin pages of the rings of numbers: for whom the calls of a number ring, and from when on."""
+"""Admin pages of the rings of numbers: who is shown the calls of a number, and from when on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAID = {True: _("%(name)s added to the team"), False: _("%(name)s removed from t
 
 
 class NumberRingsForm(forms.ModelForm):
-    """The form of a number's rings. People whom the editor may not name stay in the team unseen."""
+    """The form of a number's rings. People that the editor may not name stay in the team unseen."""
 
     editor: Any
 

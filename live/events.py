@@ -1,7 +1,7 @@
 """The ASGI application of the process `live`: GET /live/events is a stream of Server-Sent Events, /healthz its health.
 
 It uses sessions, passwords and rights as pages do, but none of their middleware, which would take a thread for each
-stream. Only a signed-in person for whom calls can ring gets a stream: 403 and 204 tell others not to come back."""
+stream. Only signed-in people who can be shown calls get a stream: 403 and 204 tell others not to come back."""
 
 from __future__ import annotations
 

@@ -22,23 +22,23 @@ LONGEST_TIMEOUT_S = 600
 
 
 class WhyNot(models.TextChoices):
-    """Why a ring was not shown as a pop. Blank: it was."""
+    """Why a ring was not shown as a pop, as a sentence. Blank: it was."""
 
-    LATE = "late", _("The message came more than 10 seconds late")
-    ENDED = "ended", _("The call had already ended")
-    OVER = "over", _("It no longer rang there when the message was read")
-    CALLBACK = "callback", _("Calltally was told that this is a callback")
-    ALREADY_RINGING = "already_ringing", _("This call was already shown")
-    NUMBER_OFF = "number_off", _("Pops are switched off for this number")
-    SWITCHED_OFF = "switched_off", _("The person has switched pops off")
-    NOT_CONNECTED = "not_connected", _("No page of the person was open")
+    LATE = "late", _("The message from TENIOS came more than 10 seconds late.")
+    ENDED = "ended", _("The call was over before it could be shown.")
+    OVER = "over", _("It no longer rang there when the message was read.")
+    CALLBACK = "callback", _("It is a callback, which Calltally started for the person.")
+    ALREADY_RINGING = "already_ringing", _("This call was already shown and still rang.")
+    NUMBER_OFF = "number_off", _("Calls to this number are not shown.")
+    SWITCHED_OFF = "switched_off", _("The person has switched it off.")
+    NOT_CONNECTED = "not_connected", _("No page of Calltally was open.")
 
 
 class WhyClosed(models.TextChoices):
     """Why a ring is over."""
 
     ANSWERED = "answered", _("Answered, and the call has ended")
-    ANSWERED_ELSEWHERE = "answered_elsewhere", _("Somebody else answered")
+    ANSWERED_ELSEWHERE = "answered_elsewhere", _("Answered by someone else")
     NOT_ANSWERED = "not_answered", _("Not answered")
     TIMED_OUT = "timed_out", _("Rang for longer than the time limit")
 
@@ -58,7 +58,7 @@ class Pop(models.Model):
     answer = models.ForeignKey(CallEvent, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     destination = models.TextField("destination", blank=True)
     destination_type = models.TextField("destinationType", blank=True)
-    # Rings for the number's team, because nobody is mapped to the destination, or at the start of the call.
+    # Rings for the number's team, because no person is mapped to the destination, or at the start of the call.
     is_of_team = models.BooleanField(default=False)
     # Made up by the person to try pops: without an event.
     is_test = models.BooleanField(default=False)
@@ -117,7 +117,7 @@ class Pop(models.Model):
 
 
 class LiveProfile(models.Model):
-    """How a person wants to be told of rings. Without a row the defaults apply."""
+    """How rings are shown to a person. Without a row the defaults apply."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="live_profile", verbose_name=_("person")
@@ -152,7 +152,7 @@ class PopOn(models.TextChoices):
 
 
 class NumberRings(models.Model):
-    """For whom the calls of a number ring, and from when on. Without a row the defaults apply."""
+    """Who is shown the calls of a number, and from when on. Without a row the defaults apply."""
 
     destination_number = models.OneToOneField(
         DestinationNumber, on_delete=models.CASCADE, related_name="rings", verbose_name=_("number")
@@ -162,7 +162,7 @@ class NumberRings(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("team"),
-        help_text=_("They see calls that ring at a destination where nobody is named."),
+        help_text=_("They see calls that ring at a destination without a named person."),
     )
     pop_on = models.CharField(_("show calls"), max_length=7, choices=PopOn, default=PopOn.FORWARD)
     ring_timeout_s = models.PositiveIntegerField(

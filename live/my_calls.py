@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from contacts import matching
 from contacts.agents import Agents
 from contacts.matching import Match
 from contacts.models import name_of
-from live import why_not
+from live import notes, shown_pops, why_not
 from live.models import NumberRings, Pop
 from reports import periods
 from reports.queries import forwards
@@ -65,7 +65,7 @@ class RingRow(Readable):
     number: str
     # Blank if withheld.
     caller: str
-    # Who that is; blank if nobody is known, or if the caller is masked.
+    # Who that is; blank if the caller is not known, or masked.
     contact: str
     destination: str
     # Whose it is; blank if the reader may not see people.
@@ -78,11 +78,19 @@ class RingRow(Readable):
     # Blank if the reader may not see the call.
     call_url: str
     is_test: bool
+    # The ring whose note can be written in the list, and what it says by now.
+    note_of: int | None = None
+    note: notes.Written = field(default_factory=dict)
 
 
 def last_rings(user: Any) -> list[RingRow]:
-    """Return the latest rings of a person, newest first, with their whole callers."""
-    return _rows(_rings().filter(user=user)[:LAST_RINGS], user)
+    """Return the latest rings of a person, newest first, with their whole callers, and notes that can be written."""
+    pops = list(_rings().filter(user=user)[:LAST_RINGS])
+    offered = [pop for pop in pops if notes.is_offered(pop)]
+    own = notes.own_notes(offered)
+    written = {pop.pk: own.get((pop.user_id, call.pk), {}) for pop in offered if (call := pop.call)}
+    rows = zip(pops, _rows(pops, user), strict=True)
+    return [replace(row, note_of=pop.pk, note=written[pop.pk]) if pop.pk in written else row for pop, row in rows]
 
 
 def unseen_rings(reader: Any, *, of_all: bool) -> list[RingRow]:
@@ -151,6 +159,8 @@ def _test_row(pop: Pop) -> RingRow:
 def _result(pop: Pop) -> str:
     if pop.state == "closed":
         return str(pop.get_why_closed_display())
+    if pop.state == "answered" and shown_pops.is_long_over(pop):
+        return _("Answered, end unknown")
     return {"answered": _("Answered"), "rang_before": _("Rings elsewhere now")}.get(pop.state, _("Ringing"))
 
 

@@ -27,7 +27,7 @@ from reports.views.shared import Page, page_of, passed_on, personal
 
 
 class ProfileForm(forms.ModelForm):
-    """How a person wants to be told of calls."""
+    """How calls are shown to a person."""
 
     class Meta:
         model = LiveProfile
@@ -36,7 +36,7 @@ class ProfileForm(forms.ModelForm):
 
 @dataclass(frozen=True, kw_only=True)
 class MyCallsPage(Page):
-    """What rings for the person now, what rang last, and how they are told."""
+    """What rings for the person now, what rang last, and how calls are shown to them."""
 
     connections: Connections
     form: ProfileForm

@@ -1,4 +1,4 @@
-"""For whom calls ring: people mapped to a destination, or a number's team; and who is connected at all."""
+"""Who is shown calls that ring: people mapped to a destination, or a number's team; and who is connected at all."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from contacts.links import CallValues
 from contacts.lookups import Kept
 from contacts.matching import Match
 from contacts.models import LinkTemplate
-from live import looked_up, rings, shown_pops
+from live import looked_up, notes, rings, shown_pops
 from live.looked_up import LookedUp
 from live.models import LiveProfile, Pop
 from reports import periods
@@ -65,19 +65,23 @@ class Sight:
     templates: Iterable[LinkTemplate] = ()
     # What other systems answered, by the caller and the number called.
     answers: dict[tuple[str, str], list[Kept]] = field(default_factory=dict)
+    # By person and call.
+    own_notes: dict[tuple[int, int], notes.Written] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pops: Iterable[Pop], rights: dict[int, Rights]) -> Sight:
+        pops = list(pops)
         calls = {call.pk: call for pop in pops if (call := pop.call)}
         if not calls:
             return cls(rights)
         matches = matching.who_calls({call.caller_id_number for call in calls.values()})
         answers = lookups.answers_for((call.caller_id_number, call.destination_number.e164) for call in calls.values())
-        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all(), answers)
+        own_notes = notes.own_notes(pops)
+        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all(), answers, own_notes)
 
     @cached_property
     def agents(self) -> Agents:
-        """Who answers where: read only if a ring was answered by somebody else."""
+        """Who answers where: read only if a ring was answered by someone else."""
         return Agents.read()
 
     def may(self, user: int, what: str, call: Call) -> bool:
@@ -125,6 +129,7 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
         "by": answered_by(pop, sight),
         "why": pop.why_closed,
         "call_url": reverse("call", args=[call.pk]) if sight.may(pop.user_id, Right.CALLS, call) else "",
+        "own_note": sight.own_notes.get((pop.user_id, call.pk)),
     }
 
 
@@ -143,7 +148,7 @@ def _contact(match: Match) -> dict[str, Any]:
 
 
 def answered_by(pop: Pop, sight: Sight) -> str:
-    """Return who answered instead of the person of a ring; blank if nobody did, or if they may not see people."""
+    """Return who answered instead of the person of a ring; blank without an answer, or if they may not see people."""
     call, answer = pop.call, pop.answer
     if pop.why_closed != rings.ANSWERED_ELSEWHERE or call is None or answer is None:
         return ""
@@ -170,6 +175,7 @@ def _made_up(pop: Pop) -> dict[str, Any]:
         "by": "",
         "why": pop.why_closed,
         "call_url": "",
+        "own_note": None,
     }
 
 
@@ -228,7 +234,7 @@ def _messages(pop: Pop, sight: Sight) -> list[Message]:
 
 
 def profile_of(user: Any) -> dict[str, bool]:
-    """Return how a person wants to be told."""
+    """Return how calls are shown to a person."""
     profile = LiveProfile.for_user(user)
     return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
 

@@ -34,7 +34,7 @@ class Kind(Enum):
 @dataclass(frozen=True)
 class Event:
     """An event of a call. `people` are those at its destination, or else the team of the number; of a start those
-    for whom the call rings at once."""
+    who are shown the call at once."""
 
     id: int
     at: datetime

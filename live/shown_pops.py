@@ -16,6 +16,8 @@ from live import rings
 from live.models import LONGEST_TIMEOUT_S, Pop
 
 RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
+# A call that was answered longer ago is not shown as going on: its end did not arrive.
+TALKS_AT_MOST = timedelta(hours=4)
 TEST_RINGS_FOR = timedelta(seconds=30)
 
 _EVENT = ("id", "call_id", "received_at", "destination", "destination_type")
@@ -23,7 +25,7 @@ _EVENT = ("id", "call_id", "received_at", "destination", "destination_type")
 _READ: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "pop": (Pop, tuple(field.attname for field in Pop._meta.concrete_fields)),
     "event": (CallEvent, _EVENT),
-    "call": (Call, ("id", "destination_number_id", "caller_id_number")),
+    "call": (Call, ("id", "destination_number_id", "caller_id_number", "silent_at")),
     "number": (DestinationNumber, ("id", "e164", "label")),
     "answer": (CallEvent, _EVENT),
 }
@@ -35,9 +37,12 @@ LEFT JOIN calls_call AS call ON call.id = event.call_id
 LEFT JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
 LEFT JOIN calls_callevent AS answer ON answer.id = pop.answer_id
 WHERE pop.why_not = ANY(%(rings)s) AND """
-# What rang long ago is left out: the process that closes rings may not run.
+# What rang long ago is left out, because the process that closes rings may not run; so are calls whose end did not
+# arrive: silent ones, and those that were answered hours ago.
 _OPEN = f"""{_SELECT} pop.closed_at IS NULL
-AND (pop.answered_at IS NOT NULL OR pop.rang_at > %(rang_since)s) AND (NOT pop.is_test OR pop.rang_at > %(tests_since)s)
+AND CASE WHEN pop.is_test THEN pop.rang_at > %(tests_since)s
+  WHEN pop.answered_at IS NULL THEN pop.rang_at > %(rang_since)s
+  ELSE pop.answered_at > %(answered_since)s AND call.silent_at IS NULL END
 """
 _OPEN_OF_PEOPLE = f"{_OPEN} AND pop.user_id = ANY(%(users)s) ORDER BY pop.rang_at, pop.id"
 _OPEN_OF_CALLERS = f"{_OPEN} AND call.caller_id_number = ANY(%(callers)s) ORDER BY pop.rang_at, pop.id"
@@ -56,7 +61,19 @@ def open_of_callers(callers: Collection[str]) -> list[Pop]:
 
 def _since() -> dict[str, datetime]:
     now = timezone.now()
-    return {"rang_since": now - RINGS_AT_MOST, "tests_since": now - TEST_RINGS_FOR}
+    return {
+        "rang_since": now - RINGS_AT_MOST,
+        "answered_since": now - TALKS_AT_MOST,
+        "tests_since": now - TEST_RINGS_FOR,
+    }
+
+
+def is_long_over(pop: Pop) -> bool:
+    """Return whether a call that was answered goes on only because its end did not arrive."""
+    call, answered_at = pop.call, pop.answered_at
+    if call is None or answered_at is None:
+        return False
+    return call.silent_at is not None or answered_at <= timezone.now() - TALKS_AT_MOST
 
 
 def changed(after: int, until: int) -> list[Pop]:

@@ -32,7 +32,7 @@ class LiveState:
     """What the running processes have noted of themselves."""
 
     processes: Sequence[LiveProcess]
-    # For whom calls ring: they are named at a destination or in a team.
+    # People who are shown rings: they are named at a destination or in a team.
     people: int
 
     @classmethod
@@ -105,7 +105,7 @@ def gauges() -> Iterator[GaugeMetricFamily]:
     """Yield the metrics."""
     state = LiveState.read()
     values: dict[str, tuple[str, float]] = {
-        "people": ("People for whom calls ring.", state.people),
+        "people": ("People who answer at a destination or are in a team.", state.people),
         "processes": ("Live processes that run.", len(state.processes)),
         "streams": ("Browsers that are connected to them.", state.streams),
     }

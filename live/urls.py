@@ -11,4 +11,5 @@ urlpatterns = [
     path("live/state", views.state, name="state"),
     path("live/shown", views.shown, name="shown"),
     path("live/test", views.test, name="test"),
+    path("live/note", views.note, name="note"),
 ]

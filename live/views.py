@@ -13,7 +13,7 @@ from django.http.request import split_domain_port
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from live import feed, queries, rings
+from live import feed, notes, queries, rings
 from live.models import Pop
 from live.people import is_connected
 from reports.views.shared import personal
@@ -79,3 +79,15 @@ def test(request: HttpRequest) -> HttpResponse:
         revision = feed.next_revision()
         Pop.objects.create(user=user, is_test=True, rang_at=timezone.now(), revision=revision)
     return HttpResponse(status=204)
+
+
+@require_POST
+@login_required
+@personal
+def note(request: HttpRequest) -> JsonResponse:
+    """Store the person's note on the call of one of their rings; the answer is the note, or what is wrong with it."""
+    written, form = notes.save(request.user, request.POST.get("ring", ""), request.POST)
+    if form is not None:
+        errors = [message for messages in form.errors.values() for message in messages]
+        return JsonResponse({"errors": errors}, status=400)
+    return JsonResponse(written)

@@ -78,7 +78,7 @@ class Watcher:
         self._look_ups.join(within_s)
 
     def wake(self) -> None:
-        """Look now, because somebody has begun to listen."""
+        """Look now, because a page has begun to listen."""
         self._woken.set()
 
     @property
@@ -200,7 +200,7 @@ class Watcher:
         )
 
     def _leave(self) -> None:
-        """Remove the row of this process, so that nobody seems to listen any more."""
+        """Remove the row of this process, so that its people no longer count as listening."""
         try:
             if self._process is not None:
                 self._process.delete()

@@ -3,9 +3,6 @@
 tests/access/people.py has the users and tests/access/addresses.py the objects. An address that no table below lists
 fails. An answer is a status; `login` is a redirect to the sign-in page, `->` a redirect to another page."""
 
-import html
-import re
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
@@ -26,6 +23,7 @@ from tests.access.addresses import (
     objects_of_all,
     with_names,
 )
+from tests.access.answers import ask
 from tests.access.people import ANONYMOUS, PEOPLE, SUPERUSER, make_person
 from tests.conftest import and_in_full
 from tests.factories import give, make_number, make_superuser, make_user
@@ -102,6 +100,7 @@ live/state                       login      200        200
 live/shown                       405        405        405
 live/profile                     405        405        405
 live/test                        405        405        405
+live/note                        405        405        405
 admin/                           login      login      200
 admin/login/                     200        200        ->
 admin/logout/                    ->         ->         405
@@ -128,6 +127,7 @@ contacts/agentdestination        people    vc        -           -              
 contacts/contact                 -         vacd      -           -                vacd
 contacts/linktemplate            -         vacd      -           -                vacd
 contacts/lookup                  -         vacd      -           -                vacd
+contacts/contactkey              -         va        -           -                va
 live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
@@ -151,6 +151,7 @@ NEED = {
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
     "admin/contacts/lookup/<int:lookup>/try/": ("contacts/lookup", "c"),
+    "admin/contacts/contactkey/<path:object_id>/revoke/": ("contacts/contactkey", "a"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
@@ -158,15 +159,6 @@ NEED = {
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
 APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|reports|live)/$"  # asked for `calls`
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
-
-HEADERS = (
-    "Content-Security-Policy",
-    "X-Content-Type-Options",
-    "X-Frame-Options",
-    "Referrer-Policy",
-    "Cross-Origin-Opener-Policy",
-    "Permissions-Policy",
-)
 
 
 def rows(table):
@@ -226,35 +218,6 @@ def has(name, need):
 
 def may(name, table, letters):
     return bool({*letters} & {*MAY.get((table, name), "-")})
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: str
-    location: str
-    body: bytes
-
-    def __str__(self):
-        return f"{self.status} {self.location}".strip()
-
-
-def ask(client, path, method="get"):
-    """Request a path. The path and tokens of forms are replaced in the answer, so that answers can be compared."""
-    response = getattr(client, method)(path)
-    if not path.startswith(("/tenios", "/healthz")):
-        lacking = [name for name in HEADERS if name not in response.headers]
-        assert not lacking, f"{path}: no {lacking}"
-        assert "no-store" in response["Cache-Control"], path
-    body = b"".join(response.streaming_content) if response.streaming else response.content
-    location = response.get("Location", "")
-    status = str(response.status_code)
-    if status == "302":
-        status = "login" if "/login/" in location else "->"
-    for text in (path, path.partition("?")[0]):
-        for spelled in (text, quote(text), quote(text, safe=""), html.escape(text)):
-            location = location.replace(spelled, "PATH")
-            body = body.replace(spelled.encode(), b"PATH")
-    return Answer(status, location, re.sub(rb"\b[0-9A-Za-z]{64}\b", b"TOKEN", body))
 
 
 @pytest.fixture
@@ -409,35 +372,3 @@ def without(text, parts):
     for part in sorted(parts, key=len, reverse=True):
         text = text.replace(part, "").replace(quote(part), "")
     return text
-
-
-def test_calls_are_missing_where_figures_alone_are_shown(client, installation):
-    own, foreign = installation
-    user = make_user("anna")
-    give(user, own, "calls", "callers", "people", "export")
-    give(user, foreign)
-    client.force_login(user)
-    objects = objects_of(foreign, user)
-
-    assert ask(client, filled("reports/numbers/<int:pk>/", objects)).status == "200"
-    page = "reports/calls/<int:pk>/"
-    missing = ask(client, filled(page, missing_objects(objects)))
-    assert ask(client, filled(page, objects)) == missing
-    assert missing.status == "404"
-    # That the number exists they see; why there are no calls is said.
-    assert ask(client, filled("reports/calls.csv", objects)).status == "403"
-    assert ask(client, "/reports/calls.csv").body.count(b"\n") == 2  # the heading, and the one call of their own
-
-
-def test_a_workbook_shows_nothing_after_the_right_to_it_ended(client, installation):
-    own, _foreign = installation
-    user = make_user("anna")
-    give(user, own, "calls", "export")
-    workbook = make_workbook(own, user)
-    client.force_login(user)
-    address = f"/reports/files/{workbook.pk}.xlsx"
-    assert ask(client, address).body.startswith(b"PK")
-
-    user.number_access.all().delete()
-
-    assert ask(client, address).status == "403"

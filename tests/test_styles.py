@@ -23,7 +23,7 @@ def page_sheets():
 
 
 def admin_sheets():
-    return sorted(ADMIN_STATIC.glob("*.css"))
+    return sorted([*ADMIN_STATIC.glob("*.css"), *(LIVE_STATIC / "admin").glob("*.css")])
 
 
 def page_templates():
@@ -34,6 +34,11 @@ def page_templates():
 
 def admin_templates():
     return sorted((ROOT / "templates" / "admin").rglob("*.html"))
+
+
+def cards():
+    """Return the templates of calls that ring, which pages and the admin have."""
+    return [ROOT / "templates" / "live" / name for name in ("_late.html", "_note_form.html", "_ringing.html")]
 
 
 def with_rules(sheets):
@@ -84,7 +89,7 @@ def test_no_rule_is_unused():
 def test_no_rule_of_the_admin_is_unused():
     files = [*DJANGO_ADMIN.glob("templates/**/*.html"), *DJANGO_ADMIN.glob("static/**/*.js")]
     words = {word for file in files for word in re.findall(r"[\w-]+", file.read_text(encoding="utf-8"))}
-    given = in_templates(admin_templates()) | in_scripts(ADMIN_STATIC.glob("*.js")) | words
+    given = in_templates([*admin_templates(), *cards()]) | in_scripts(ADMIN_STATIC.glob("*.js")) | words
     unused = {name for name in with_rules(admin_sheets()) - given if not name.startswith(BY_DJANGO)}
     assert not unused, f"rules for classes that the admin does not have: {sorted(unused)}"
 
@@ -93,7 +98,10 @@ def test_no_class_of_a_template_is_unknown():
     bootstrap = PAGES_STATIC / "vendor" / "bootstrap" / "bootstrap.min.css"
     for templates, sheets in (
         (page_templates(), [*page_sheets(), bootstrap]),
-        (admin_templates(), [*admin_sheets(), *DJANGO_ADMIN.glob("static/**/*.css")]),
+        (
+            [*admin_templates(), *cards()],
+            [*admin_sheets(), LIVE_STATIC / "ringing.css", *DJANGO_ADMIN.glob("static/**/*.css")],
+        ),
     ):
         given, known = in_templates(templates), with_rules(sheets)
         plain = {name for name in given if FILLED_IN not in name}

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import connection
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext
@@ -46,11 +47,29 @@ class NumberForm(forms.ModelForm):
         return cleaned
 
 
+class NumberFormSet(forms.BaseInlineFormSet):
+    """The numbers of a contact, each once, also beside numbers that another person added meanwhile."""
+
+    def validate_unique(self) -> None:
+        shown = [form.instance.pk for form in self.initial_forms]
+        others = ContactNumber.objects.filter(contact=self.instance.pk).exclude(pk__in=shown)
+        taken = {*others.values_list("e164", flat=True)} if self.instance.pk else set()
+        deleted = self.deleted_forms
+        for form in self.forms:
+            number = form.cleaned_data.get("e164") if form.is_valid() else None
+            if not number or form in deleted:
+                continue
+            if number in taken:
+                form.add_error("e164", gettext("This contact already has this number."))
+            taken.add(number)
+
+
 class Numbers(admin.TabularInline):
     """The phone numbers of a contact. Who may change contacts may change their numbers."""
 
     model = ContactNumber
     form = NumberForm
+    formset = NumberFormSet
     extra = 1
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -101,6 +120,14 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
     def get_queryset(self, request: HttpRequest) -> Any:
         numbers = ContactNumber.objects.order_by("pk")
         return super().get_queryset(request).prefetch_related(Prefetch("numbers", numbers))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a contact, locked while it is changed: who saves later then sees the numbers that others added."""
+        contact = super().get_object(request, object_id, from_field)
+        if contact is None or request.method != "POST" or not connection.in_atomic_block:
+            return contact
+        list(Contact.objects.select_for_update().filter(pk=contact.pk))
+        return super().get_object(request, object_id, from_field)
 
     def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
         """Return the contacts with these words, this customer number, or this phone number.

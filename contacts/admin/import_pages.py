@@ -125,17 +125,19 @@ class ImportPages(admin.ModelAdmin):
 
     def _previewed(self, upload: ContactUpload) -> dict[str, Any]:
         file = uploads.opened(upload)
-        preview = importing.preview(file)
         columns = getattr(file, "columns", ())
-        result = importing.run(file, upload.source, dry_run=True)
-        return {
-            "preview": preview,
-            "refused": result.refused[:MOST_REFUSED],
+        shown = {
+            "preview": importing.preview(file),
             "columns": [(f"{COLUMN}{n}", column.header, column.field) for n, column in enumerate(columns)],
             "fields": FIELDS.items(),
             "headers": file.headers,
-            "counts": uploads.counts_of(result),
         }
+        try:
+            result = importing.run(file, upload.source, dry_run=True)
+        except FileRefused as error:
+            # Columns that are not enough yet can be read as other fields.
+            return shown | {"problem": str(error)}
+        return shown | {"refused": result.refused[:MOST_REFUSED], "counts": uploads.counts_of(result)}
 
     def _upload(self, request: HttpRequest, pk: UUID) -> ContactUpload:
         self._require_permission(request)

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from calls import spreadsheets
 from contacts.importing import rows, store
 from contacts.importing.csv_files import CsvFile, open_csv
 from contacts.importing.rows import Draft, Refusal, Row, RowRefused
@@ -27,8 +28,9 @@ Progress = Callable[[int, int], None]
 
 PREVIEWED = 10
 REPORT_EVERY = 1000
-# A spreadsheet could read such a cell as a formula. Phone numbers begin with a plus, and digits follow.
-_FORMULA = re.compile(r"""[\s"']*[=@\t\r]|[\s"']*[+-](?![\d\s()/.-]*$)""")
+_FORMULA = re.compile(spreadsheets.FORMULA)
+# Phone numbers in any spelling are no formulas; with a quote before them they could not be imported again.
+_NUMBER = re.compile(r"[+-][0-9 ()/.-]*")
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ class Result:
 def open_file(content: bytes, columns: Mapping[str, str] | None = None) -> ContactFile:
     """Return the file: vCards, or CSV whose separator and encoding are found out.
 
-    `columns` names the field (rows.FIELDS) for headers of a CSV file that are not to be read by their name. Raise
-    FileRefused, whose message says why the file cannot be imported."""
+    `columns` names the field (rows.FIELDS) for headers of a CSV file that are not to be read by their name. Whether
+    the columns are enough says `check_columns`. Raise FileRefused, whose message says why the file cannot be read."""
     text, encoding = decoded(content)
     if looks_like_vcards(text):
         return VcardFile(text, encoding)
-    file = open_csv(text, encoding, columns)
+    return open_csv(text, encoding, columns)
+
+
+def check_columns(file: ContactFile) -> None:
+    """Raise FileRefused unless the columns of a file are enough for contacts: a name or company, and a number."""
     fields = file.fields()
     headers = ", ".join(file.headers)
     if not fields & {rows.NAME, rows.FIRST_NAME, rows.LAST_NAME, rows.COMPANY}:
@@ -74,7 +80,6 @@ def open_file(content: bytes, columns: Mapping[str, str] | None = None) -> Conta
         )
     if not fields & {*rows.PHONES, rows.CUSTOMER_NUMBER}:
         raise FileRefused(_("There is no column with phone numbers among these: %(headers)s.") % {"headers": headers})
-    return file
 
 
 def preview(file: ContactFile, limit: int = PREVIEWED) -> Preview:
@@ -119,6 +124,7 @@ def run(
     All or nothing. With `remove_missing`, contacts of the source that the file does not have are deleted; a contact
     whose row was refused is kept. With `dry_run` nothing is changed. Raise FileRefused."""
     check_source(source)
+    check_columns(file)
     total = file.count()
     drafts, refused = read(file.rows(), total, progress)
     if remove_missing and not drafts:
@@ -156,5 +162,10 @@ def refused_csv(result: Result) -> Iterator[str]:
 
 def _csv_line(cells: Iterable[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, delimiter=";").writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
+    csv.writer(line, delimiter=";").writerow(map(_safe, cells))
     return line.getvalue()
+
+
+def _safe(cell: str) -> str:
+    """Return a cell that no spreadsheet runs as a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell

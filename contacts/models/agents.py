@@ -34,12 +34,15 @@ class AgentDestination(models.Model):
         blank=True,
         related_name="agent_destinations",
         verbose_name=_("person"),
-        help_text=_("Leave blank for nobody."),
+        help_text=_("Leave blank if no named person answers there from then on."),
     )
     destination_type = models.TextField("destinationType", blank=True)
     destination = models.TextField("destination")
     from_day = models.DateField(
-        _("from"), null=True, blank=True, help_text=_("The first day. Leave blank for from the beginning.")
+        _("from"),
+        null=True,
+        blank=True,
+        help_text=_("The first day. Leave blank if they have always answered there."),
     )
 
     objects: ClassVar[models.Manager[AgentDestination]] = models.Manager()

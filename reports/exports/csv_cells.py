@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from calls.masking import HIDDEN
+from calls.spreadsheets import FORMULA
 
-# Characters that are invisible before the first visible one of a cell: format characters, spaces and line ends of any
-# kind, fillers, variation selectors (Unicode Cf, Zs, Zl, Zp, Cc and Default_Ignorable_Code_Point).
-IGNORABLE = (
-    r"\s\u0001-\u0020\u007F-\u00A0\u00AD\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u1680\u17B4\u17B5"
-    r"\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB"
-    r"\U000110BD\U000110CD\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF"
-)
-# A cell that a spreadsheet could read as a formula: it begins with = + - @ (or their full-width and small forms), also
-# after invisible characters or quotes, or with a tab or a line break. Plain E.164 numbers are not guarded.
-FORMULA = rf"""^[{IGNORABLE}]*[\t\r\n]|^[{IGNORABLE}"'']*[=+@＝＋－＠﹢﹣﹦﹫-]"""
+_FORMULA = FORMULA.replace("'", "''")  # in a literal of SQL
 
 
 def safe(column: str) -> str:
-    """Return the SQL of a text cell that no spreadsheet runs as a formula. A blank text becomes null."""
+    """Return the SQL of a text cell that no spreadsheet runs as a formula. A blank text becomes null.
+
+    Plain E.164 numbers are not guarded."""
     # Texts that begin with a letter or digit first: matching every cell of a million calls would take seconds.
     return (
         f"CASE WHEN ascii({column}) BETWEEN 65 AND 122 OR ascii({column}) BETWEEN 48 AND 57 THEN {column} "
         f"WHEN {column} = '' THEN NULL "
-        f"WHEN ({is_e164(column)}) OR {column} !~ '{FORMULA}' THEN {column} "
+        f"WHEN ({is_e164(column)}) OR {column} !~ '{_FORMULA}' THEN {column} "
         f"ELSE '''' || {column} END"
     )
 

@@ -23,15 +23,14 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
 from calls.access import Rights
-from calls.masking import masked_sql
 from calls.models import Call, DestinationNumber, RequestType, Right
 from contacts.agents import NO_AGENTS, Agents
 from reports import periods
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
-from reports.exports import csv_agents, csv_contacts
-from reports.exports.csv_cells import MOMENTS, exact_moment, for_excel, moment, safe, seconds
+from reports.exports import csv_agents, csv_calls
+from reports.exports.csv_cells import MOMENTS, for_excel, moment, safe
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
 from reports.periods import Grain, Opening, Period
@@ -194,59 +193,6 @@ ORDER BY bucket, e164
 """
 
 
-# As in the counts, cells are empty if the figure was not measured at the time of the call. `call` is the query of the
-# function's caller, with outcomes; `number` says since when each figure is shown.
-_MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in COUNTED_FIGURES}
-CALLS = f"""
-WITH {_NUMBER}, {csv_agents.TURN}
-SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
-  {safe("call.customer_number")} AS customer_number,
-  number.e164 AS destination_number, {safe("number.label")} AS label,
-  CASE WHEN number.callers THEN {safe("call.caller_id_number")}
-    ELSE nullif({masked_sql("call.caller_id_number")}, '') END AS caller_id_number,
-  {exact_moment("call.first_post_at")} AS started_at, {exact_moment("call.forwarded_at")} AS forwarded_at,
-  {exact_moment("call.answered_at")} AS answered_at, {exact_moment("call.ended_at")} AS ended_at,
-  CASE
-    WHEN call.callback_id <> '' THEN '{outcomes.CALLBACK}'
-    {" ".join(f"WHEN call.outcome = '{key}' AND {_MEASURED[key]} THEN '{key}'" for key in OUTCOMES)}
-  END AS outcome,
-  CASE WHEN call.callback_id = '' AND {_MEASURED["time_to_answer"]} THEN {seconds("call.time_to_answer")} END
-    AS time_to_answer_s,
-  CASE WHEN call.callback_id = '' AND {_MEASURED["ring"]} THEN {seconds("call.ring")} END AS ring_s,
-  CASE WHEN call.callback_id = '' AND {_MEASURED["talk"]} THEN {seconds("call.talk")} END AS talk_s,
-  CASE WHEN {_MEASURED["blocks"]} THEN posted.blocks END AS blocks,
-  CASE WHEN {_MEASURED["blocks"]} THEN {safe("posted.last_block_type")} END AS last_block_type,
-  CASE WHEN call.first_post_at >= number.forwards_from THEN posted.forwards END AS forwards,
-  CASE WHEN number.people THEN {safe("posted.answered_destination")} END AS answered_destination,
-  {safe("posted.answered_destination_type")} AS answered_destination_type,
-  CASE WHEN number.people THEN {safe(csv_agents.NAMES_OF_TURN)} END AS answered_agents,
-  {csv_contacts.COLUMNS}
-FROM ({{calls}}) AS call
-JOIN number ON number.id = call.destination_number_id
-LEFT JOIN LATERAL (
-  SELECT count(*) FILTER (WHERE request_type = 'BLOCK_END') AS blocks,
-    count(*) FILTER (WHERE request_type = 'INITIATE_FORWARD') AS forwards,
-    (array_agg(block_type ORDER BY received_at DESC, ingest_id DESC)
-      FILTER (WHERE request_type = 'BLOCK_END'))[1] AS last_block_type,
-    (array_agg(destination ORDER BY received_at, ingest_id)
-      FILTER (WHERE request_type = 'FORWARD_ANSWER'))[1] AS answered_destination,
-    (array_agg(destination_type ORDER BY received_at, ingest_id)
-      FILTER (WHERE request_type = 'FORWARD_ANSWER'))[1] AS answered_destination_type
-  FROM calls_callevent WHERE call_id = call.id
-) AS posted ON true
-{csv_agents.turn_of_day("posted.answered_destination", "posted.answered_destination_type", "call.first_post_at::date")}
-{csv_contacts.JOIN_CONTACTS}
-{csv_contacts.JOIN_NOTES}
-ORDER BY call.first_post_at, call.id
-"""
-
-CALL_COLUMNS = (
-    *("id", "call_uuid", "correlation_id", "callback_id", "customer_number", "caller_id_number"),
-    *("destination_number_id", "first_post_at", "forwarded_at", "answered_at", "ended_at"),
-    *("outcome", "time_to_answer", "ring", "talk"),
-)
-
-
 # The format of workforce planning programs: no header, UTC, every quarter-hour of every number. Calls handled are the
 # answered ones; handling time is their average talk time. Cells are empty if that is not measured.
 PLANNER = f"""
@@ -326,12 +272,13 @@ def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
             ring=outcomes.RING_TIME,
             talk=outcomes.TALK_TIME,
         )
-        .values(*CALL_COLUMNS)
+        .values(*csv_calls.FIELDS)
         # Do not elide an empty query, such as the calls of no numbers: its file has only the header.
         .query.get_compiler(connection=connection, elide_empty=False)
         .as_sql()
     )
-    sql = CALLS.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
+    statement = f"WITH {_NUMBER}, {csv_calls.STATEMENT}"
+    sql = statement.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
     coverage = Coverage.read(DestinationNumber.objects.all())
     numbers = _numbers(coverage, rights, names_people=names_people)
     agents = Agents.read() if names_people else NO_AGENTS

@@ -17,7 +17,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
-from contacts.models import Contact, ContactUpload, LinkTemplate, Lookup
+from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup
 from live.models import NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
@@ -67,7 +67,7 @@ def with_names(address: str) -> str:
         path += "?number={e164}"
     elif "/keys/" in path:
         path += "?number={number}"
-    elif path.endswith("/revoke/"):
+    elif path.endswith("accesskey/revoke/"):
         path += "?key={calls/accesskey}"
     return f"/{path}"
 
@@ -132,6 +132,7 @@ def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
         "calls/senderpolicy": 1,
         "contacts/contact": Contact.objects.get_or_create(name="Anna Meyer")[0].pk,
         "contacts/lookup": Lookup.objects.get_or_create(name="ERP", url="https://erp.example.com/{caller}")[0].pk,
+        "contacts/contactkey": ContactKey.objects.get_or_create(name="Odoo", source="erp")[0].pk,
         "contacts/linktemplate": LinkTemplate.objects.get_or_create(name="CRM", url="https://crm.example.com/")[0].pk,
     }
 

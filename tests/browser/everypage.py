@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
-from contacts.models import CallNote, ContactUpload, LinkTemplate, Lookup
+from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
@@ -40,7 +40,7 @@ DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:rece
 # Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
-    *("live/state", "live/shown", "live/profile", "live/test", "live/lead-time/<int:pk>/"),
+    *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
     "api/contacts/<str:source>/<path:external_id>",
 )
 FILES = (".csv", ".xlsx")
@@ -65,6 +65,9 @@ OURS_IN_ADMIN = {
     "admin/contacts/contact/<path:object_id>/change/": "admin/contacts/contact/{contact}/change/",
     "admin/contacts/contact/import/": "admin/contacts/contact/import/",
     "admin/contacts/contact/import/<uuid:upload>/": "admin/contacts/contact/import/{upload}/",
+    "admin/contacts/contactkey/add/": "admin/contacts/contactkey/add/",
+    "admin/contacts/contactkey/<path:object_id>/change/": "admin/contacts/contactkey/{contact_key}/change/",
+    "admin/contacts/contactkey/<path:object_id>/revoke/": "admin/contacts/contactkey/{contact_key}/revoke/",
     "admin/contacts/linktemplate/<path:object_id>/change/": "admin/contacts/linktemplate/{link}/change/",
     "admin/contacts/lookup/<path:object_id>/change/": "admin/contacts/lookup/{lookup}/change/",
     "admin/contacts/lookup/<int:lookup>/try/": "admin/contacts/lookup/{lookup}/try/",
@@ -191,6 +194,7 @@ def furnish() -> Installation:
             "contact": contact.pk,
             "link": link.pk,
             "lookup": lookup.pk,
+            "contact_key": ContactKey.objects.create(name=LONG, source="erp", last4="abcd").pk,
             "upload": upload.pk,
             "waiting": waiting.pk,
             "working": working.pk,

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
 
-from contacts.models import LinkTemplate
+from contacts.models import CallNote, LinkTemplate
 from live.models import Pop
 from tests.browser.axe import findings
 from tests.factories import PASSWORD, make_contact, make_number, make_user, send
@@ -217,6 +217,68 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
     wait_until(lambda: Pop.objects.filter(opened_at__isnull=False).count() == 3)
 
 
+@pytest.mark.usefixtures("live", "anna")
+@pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])
+def test_a_note_is_written_on_the_card_by_keyboard_and_is_in_all_tabs(live_server, sign_in, number, window):
+    page = signed_in(sign_in, **window)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    other = page.context.new_page()
+    other.goto(f"{live_server.url}/live/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
+    expect(page.locator(CARD)).to_contain_text("Ringing")
+    expect(page.locator(CARD).locator("summary")).to_be_hidden()
+    call(number, "FORWARD_ANSWER 1001")
+    expect(page.locator(CARD)).to_contain_text("Answered")
+
+    page.bring_to_front()
+    page.locator(CARD).get_by_role("button", name="Dismiss").focus()
+    for key in ("Tab", "Enter", "Tab", "c", "Tab"):
+        page.keyboard.press(key)
+    page.keyboard.type("Wants an offer")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(CARD).get_by_role("status")).to_contain_text("Saved at")
+    note = CallNote.objects.get()
+    assert (note.user.username, note.result, note.text) == ("anna", "call_back", "Wants an offer")
+    expect(other.locator("#rings-now").get_by_label("Note")).to_have_value("Wants an offer")
+    expect(other.locator("#rings-now").get_by_label("Result")).to_have_value("call_back")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) + findings(other) == []
+
+
+def test_a_note_that_cannot_be_saved_stays_also_after_the_call_and_on_the_next_page(
+    live_server, live, sign_in, number, anna
+):
+    page = signed_in(sign_in)
+    page.goto(f"{live_server.url}/reports/definitions/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    page.locator(CARD).locator("summary").click()
+    page.locator(CARD).get_by_label("Note").fill("Wants an offer")
+    page.context.route("**/live/note", lambda route: route.abort())
+    page.locator(CARD).get_by_role("button", name="Save note").click()
+    expect(page.locator(CARD).get_by_role("status")).to_have_text("Not saved. The note stays here: try again.")
+
+    call(number, "CALL_END")
+    expect(page.locator(CARD)).to_contain_text("Call ended")
+    page.locator("#main").focus()
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", name="call-2")
+    expect(page.locator(CARD)).to_have_count(2)
+    call(number, "CALL_END", name="call-2")
+    expect(page.locator(CARD)).to_have_count(1, timeout=15_000)  # that of the call that ended last
+    expect(page.locator(CARD).get_by_label("Note")).to_have_value("Wants an offer")
+
+    page.goto(f"{live_server.url}/live/")
+    row = page.locator("#last-calls")
+    expect(row.get_by_label("Note")).to_have_value("Wants an offer")
+    expect(row.get_by_role("status")).to_have_text("Not saved yet.")
+    page.context.unroute("**/live/note")
+    row.get_by_role("button", name="Save note").click()
+    expect(row.get_by_role("status")).to_contain_text("Saved at")
+    assert CallNote.objects.get().text == "Wants an offer"
+    assert findings(page) == []
+
+
 @pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])
 def test_a_test_call_shows_what_a_call_looks_like(live_server, live, sign_in, anna, window):
     page = signed_in(sign_in, **window)
@@ -256,6 +318,32 @@ def test_without_the_stream_pages_ask_every_few_seconds_and_say_so(live_server, 
     expect(page.locator("#ringing-late")).to_be_hidden()
     page.clock.run_for(25_000)
     expect(page.locator("#ringing-late")).to_contain_text("No live connection")
+
+
+def test_who_is_named_at_a_destination_while_a_page_is_open_sees_calls_within_a_minute(live_server, live, sign_in):
+    ben = make_user("ben")
+    page = sign_in("ben", PASSWORD)
+    page.clock.install()
+    page.goto(f"{live_server.url}/reports/")
+    page.wait_for_load_state("networkidle")
+    map_to(ben, "1001")
+    with page.expect_request("**/live/events"):
+        page.clock.run_for(61_000)
+
+
+def test_the_admin_shows_calls_too(live_server, live, sign_in, number):
+    olga = make_user("olga", is_staff=True)
+    map_to(olga, "1001")
+    page = sign_in("olga", PASSWORD, width=320, scheme="dark")
+    page.goto(f"{live_server.url}/admin/")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    expect(page.locator(CARD)).to_contain_text(CALLER)
+    page.locator(CARD).locator("summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) == []
+    page.locator(CARD).get_by_label("Note").fill("Wants an offer")
+    page.locator(CARD).get_by_role("button", name="Save note").click()
+    expect(page.locator(CARD).get_by_role("status")).to_contain_text("Saved at")
 
 
 def test_people_without_connection_ask_for_no_stream(live_server, live, sign_in, number):

@@ -19,7 +19,9 @@ from contacts.agents import Agents
 from contacts.matching import who_calls
 from contacts.models import AgentDestination, Contact
 from live.management.commands import demo
-from tests.factories import make_key
+from live.models import Pop
+from tests.factories import make_key, make_number
+from tests.live.rings import ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,6 +193,17 @@ def test_the_demo_leaves_agents_as_they_are():
     AgentDestination.objects.exclude(destination="1001").delete()
     call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
     assert {*AgentDestination.objects.values_list("destination", flat=True)} == {"1001"}
+
+
+def test_the_demo_closes_calls_that_went_on_when_it_was_stopped():
+    call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
+    number, user = DestinationNumber.objects.get(e164=profiles.PROFILES[0].e164), User.objects.all()[0]
+    answered, other = (
+        ring(user, number, answered_at=timezone.now()),
+        ring(user, make_number("+4930123456"), answered_at=timezone.now()),
+    )
+    call_command("demo", once=True, calls_a_week=0, stdout=StringIO())
+    assert [Pop.objects.get(pk=pop.pk).state for pop in (answered, other)] == ["closed", "answered"]
 
 
 def test_history_cannot_end_in_the_future():

@@ -197,8 +197,13 @@ def test_operators_are_given_permissions_unless_their_group_was_changed(migratio
     given = group.permissions.filter(content_type__app_label="contacts", content_type__model__in=models)
     assert given.exists()
     # What later updates added.
-    of_contacts = ["contact", "linktemplate"] if "agentdestination" in models else []
-    of_later_models = ["numberrings", "pop", "lookup", *of_contacts]
+    of_later_models = [
+        "numberrings",
+        "pop",
+        "lookup",
+        "contactkey",
+        *([] if "contact" in models else ["contact", "linktemplate"]),
+    ]
     later = group.permissions.filter(content_type__model__in=of_later_models)
     try:
         group.permissions.remove(*given, *later)

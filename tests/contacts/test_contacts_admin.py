@@ -1,10 +1,13 @@
 """The admin pages of contacts: searched by posted texts, edited with their numbers, by people with the permission."""
 
 import re
+import threading
 from html import unescape
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.test import Client
 
 from contacts.models import Contact, ContactNumber
 from tests.factories import allow, make_contact, make_user
@@ -70,7 +73,7 @@ def test_numbers_are_entered_in_any_spelling_and_only_once(client, operator):
     stored = {"numbers-INITIAL_FORMS": 1, "numbers-0-id": contact.numbers.get().pk, "numbers-0-contact": contact.pk}
     again = {"numbers-TOTAL_FORMS": 2, "numbers-0-e164": "+49 221 4710300", "numbers-1-e164": "0221 4710300"}
     page = client.post(f"{CONTACTS}{contact.pk}/change/", form(**stored, **again))
-    assert "Please correct the duplicate data" in text_of(page)
+    assert "This contact already has this number." in text_of(page)
     assert "is not a phone number" in text_of(client.post(f"{CONTACTS}add/", form(**{"numbers-0-e164": "none"})))
     assert ContactNumber.objects.count() == 1
 
@@ -113,3 +116,46 @@ def test_without_the_permission_nobody_sees_or_changes_contacts_in_the_admin(cli
     assert client.post(f"{CONTACTS}{contact.pk}/change/", form()).status_code == 403
     assert client.get(f"{CONTACTS}import/").status_code == 403
     assert Contact.objects.get().name == "Anna Meyer"
+
+
+def test_a_number_is_entered_once_for_a_contact(client, operator):
+    contact = make_contact("Anna Meyer", "+492214710300")
+    rows = {"numbers-TOTAL_FORMS": 2, "numbers-0-e164": "0221 4710301", "numbers-1-e164": "+49 221 4710301"}
+    for posted in (rows, {"numbers-0-e164": "0221 4710300"}):
+        page = client.post(f"{CONTACTS}{contact.pk}/change/", form(**posted))
+        assert "This contact already has this number." in text_of(page)
+    assert ContactNumber.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_people_who_add_the_same_number_at_once_the_second_reads_that_it_is_there(client, operator):
+    contact = make_contact("Anna Meyer", source="crm")
+    added = {"numbers-0-e164": "0221 4710300"}
+    address = f"{CONTACTS}{contact.pk}/change/"
+    other = Client()
+    other.force_login(operator)
+    answers = []
+
+    def save():
+        answers.append(other.post(address, form(**added)))
+        connection.close()
+
+    second = threading.Thread(target=save)
+    with transaction.atomic():
+        # The first one has stored the number, and is not done yet.
+        list(Contact.objects.select_for_update().filter(pk=contact.pk))
+        ContactNumber.objects.create(contact=contact, e164="+492214710300")
+        second.start()
+        while second.is_alive() and not waiting_for_a_lock():
+            second.join(0.01)
+    second.join()
+    assert answers[0].status_code == 200
+    assert "This contact already has this number." in text_of(answers[0])
+    assert ContactNumber.objects.count() == 1
+
+
+def waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction keeps its first snapshot
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.fetchone()

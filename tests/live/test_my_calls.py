@@ -103,8 +103,7 @@ def test_a_test_call_rings_for_oneself_alone_and_is_no_call(client, anna):
 def test_each_reason_is_a_sentence_with_what_to_do(client, number, anna, code):
     ring(anna, number, why_not=code, closed_at=timezone.now())
     [row] = rows_of(client.get(WHY))
-    happened, advice = why_not.SENTENCES[code]
-    assert row[1:] == [WHOLE, "Hotline", f"{happened} {advice}"]
+    assert row[1:] == [WHOLE, "Hotline", f"{why_not.happened(code)} {why_not.ADVICE[code]}"]
     assert "Why some of them were not shown" in text_of(client.get(MY_CALLS))
 
 

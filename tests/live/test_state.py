@@ -9,7 +9,7 @@ import pytest
 from django.core import checks
 from django.utils import timezone
 
-from calls.models import Right
+from calls.models import Call, Right
 from contacts.models import LinkTemplate
 from live import feed, state
 from live.models import LiveProcess, Pop
@@ -135,6 +135,17 @@ def test_system_metrics_and_checks_say_whether_calls_are_shown(client, number):
     metrics = client.get("/metrics", headers={"host": "10.0.0.1:8000"}).content.decode()
     assert "calltally_live_streams 3.0" in metrics
     assert "calltally_live_people 1.0" in metrics
+
+
+def test_an_answered_call_whose_end_did_not_arrive_is_no_longer_shown_as_going_on(client, number, anna):
+    now = timezone.now()
+    goes_on = ring(anna, number, answered_at=now - timedelta(hours=3))
+    ring(anna, number, answered_at=now - timedelta(hours=5), shown_at=now)
+    silent = ring(anna, number, answered_at=now - timedelta(minutes=5), shown_at=now)
+    Call.objects.filter(pk=silent.call.pk).update(silent_at=now)
+
+    assert [shown["ring"] for shown in client.get(STATE).json()["rings"]] == [goes_on.pk]
+    assert client.get("/live/").content.decode().count("Answered, end unknown") == 2
 
 
 def test_a_ring_names_the_contact_of_the_caller_and_links_to_their_record(client, number, anna):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from django.test import Client
@@ -38,3 +39,13 @@ def listed(client: Client, address: str) -> list[str]:
     answer = client.get(address.replace("/reports/calls/", "/reports/calls.csv"))
     assert answer.status_code == 200, address
     return sorted(row["call_uuid"] for row in csv.DictReader(io.StringIO(b"".join(answer).decode())))
+
+
+def text(pieces: Iterable[bytes]) -> str:
+    """Return a file as text."""
+    return b"".join(pieces).decode()
+
+
+def rows(pieces: Iterable[bytes]) -> list[dict[str, str]]:
+    """Return the rows of a CSV file by column."""
+    return list(csv.DictReader(io.StringIO(text(pieces), newline="")))

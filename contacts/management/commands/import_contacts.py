@@ -46,6 +46,7 @@ class Command(BaseCommand):
         began = self.reported = time.monotonic()
         try:
             file = importing.open_file(options["file"].read_bytes(), dict(options["column"]))
+            importing.check_columns(file)
             # Opened first: an import is not repeated because its refused rows cannot be written.
             with contextlib.ExitStack() as stack:
                 path = options["refused"]

@@ -19,7 +19,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -29,7 +29,9 @@ from calls.simulator import history, live, profiles, scenarios
 from calls.simulator.profiles import PROFILES
 from contacts import agents
 from contacts.models import AgentDestination, Contact, ContactNumber
-from live.models import NumberRings
+from live import feed
+from live.models import NumberRings, Pop
+from live.rings import ANSWERED
 
 HISTORY = timedelta(days=60)
 CALLS_A_WEEK = round(sum(profile.calls_a_week for profile in PROFILES))
@@ -67,7 +69,7 @@ PEOPLE = (
     Person("dataprotection", "David Sommer", "data protection", "", opens_admin=True),
 )
 # Who answers at which destination, and since when (None: from the beginning). One person has two, two share one, one
-# was taken over some days ago; the others have nobody.
+# was taken over some days ago; the others have no person.
 AGENTS = (
     (scenarios.HOTLINE_DESKS[0], ("manager",), None),
     (scenarios.HOTLINE_DESKS[1], ("operator",), None),
@@ -109,6 +111,7 @@ class Command(BaseCommand):
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_agents()
             self._ensure_teams(numbers.values())
+            self._close_rings(numbers.values())
             self._ensure_contacts()
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
@@ -182,13 +185,20 @@ class Command(BaseCommand):
             agents.take_over(to.destination, to.destination_type, people, today - since if since else None)
 
     def _ensure_teams(self, numbers: Iterable[DestinationNumber]) -> None:
-        """Put everybody into the team of each number, so that whoever signs in soon sees a call that rings. Teams that
+        """Put all people into the team of each number, so that all who sign in soon see a call that rings. Teams that
         exist already stay as they are."""
         if NumberRings.objects.exists():
             return
         people = User.objects.filter(is_active=True)
         for number in numbers:
             NumberRings.objects.create(destination_number=number).team.set(people)
+
+    def _close_rings(self, numbers: Iterable[DestinationNumber]) -> None:
+        """Close the rings of calls that went on when an earlier run was stopped: their end never arrives."""
+        left = Pop.objects.filter(closed_at=None, event__call__destination_number__in=numbers)
+        with transaction.atomic():
+            revision = feed.next_revision()
+            left.exclude(answered_at=None).update(closed_at=timezone.now(), why_closed=ANSWERED, revision=revision)
 
     def _ensure_contacts(self) -> None:
         """Name the callers that call often, and a company by the beginning of its numbers. Contacts that exist already

@@ -7,9 +7,11 @@
   if (!root) return;
 
   const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
+  const ASK_AGAIN_MS = 60_000; // how often it is asked at least while no calls can ring for them
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
   const LONGEST_REST_MS = 8_000;
   const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
+  const TALKS_AT_MOST_MS = 4 * 3_600_000; // an answered call is not shown for longer: its end did not arrive
   const MOST_IN_BAR = 4; // cards over a page; My calls has all
   const REMEMBERED = 50; // rings that were dismissed or notified of
   const named = (name) => `calltally-${name}-${root.dataset.user}`;
@@ -58,6 +60,7 @@
       dismissed.add(data.dismissed);
       draw();
     }
+    if (data.noted) takeNote(data.noted);
     if (leads) {
       if (data.hello) tellAll();
       if (data.report) report(...data.report);
@@ -75,6 +78,12 @@
     const ring = rings.get(id);
     if (ring) rings.set(id, { ...ring, ...values });
     return ring !== undefined;
+  };
+  const takeNote = ({ ring: id, note }) => {
+    const call = rings.get(id)?.call;
+    for (const ring of rings.values()) if (ring.call && ring.call === call) change(ring.ring, { own_note: note });
+    for (const form of document.querySelectorAll(`[data-note] form[data-ring="${id}"]`)) giveNote(form, note);
+    draw();
   };
   const EVENTS = {
     state: (data) => {
@@ -196,6 +205,7 @@
   const late = document.getElementById("ringing-late");
   const spoken = document.getElementById("ringing-spoken");
   const cards = new Map();
+  const shown = new WeakMap(); // the ring that a card shows
   const ORDER = ["ringing", "answered", "rang_before", "closed"];
   const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
     timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
@@ -244,7 +254,27 @@
     }));
   };
 
+  /* notes.js shows and saves it. */
+  const giveNote = (form, note) => {
+    form.dispatchEvent(new CustomEvent("calltally:stored", { bubbles: true, detail: note }));
+  };
+  const fillNote = (card, ring) => {
+    const part = card.querySelector("[data-note]");
+    const form = part.querySelector("form");
+    const key = JSON.stringify(ring.own_note || null);
+    const talked = ring.state === "answered" || ring.why === "answered";
+    if (ring.call && talked && form.dataset.key !== key) {
+      form.dataset.key = key;
+      form.dataset.ring = ring.ring;
+      giveNote(form, ring.own_note);
+    }
+    part.hidden = !ring.call || !talked;
+  };
+  /* Whether a note is written on a card, which then stays although its call has ended. */
+  const isWritten = (card) => card.querySelector("form[data-unsaved], form:focus-within") !== null;
+
   const fill = (card, ring) => {
+    shown.set(card, ring);
     const slot = (name, value) => {
       const part = card.querySelector(`[data-slot="${name}"]`);
       if (part.textContent !== value) part.textContent = value;
@@ -269,6 +299,7 @@
     open.textContent = first.label;
     open.hidden = isHere && !linksOf(ring).length;
     fillLinks(card, ring);
+    fillNote(card, ring);
   };
   const make = (ring) => {
     const card = document.getElementById("ring-card").content.firstElementChild.cloneNode(true);
@@ -284,7 +315,7 @@
   const remove = (id) => {
     const card = cards.get(id);
     // Keyboard users go on at the content, not at the beginning of the page.
-    if (card.contains(document.activeElement)) document.getElementById("main")?.focus({ preventScroll: true });
+    if (card.contains(document.activeElement)) document.querySelector("main")?.focus({ preventScroll: true });
     card.remove();
     cards.delete(id);
   };
@@ -293,14 +324,19 @@
     const latest = all.findLast((ring) => ring.state === "answered");
     return all.filter((ring) => ring.state !== "answered" || ring === latest).slice(0, MOST_IN_BAR);
   };
+  const isLongOver = (ring) =>
+    ring.state === "answered" && serverNow() - Date.parse(ring.rang_at) > TALKS_AT_MOST_MS;
   const draw = () => {
     const all = [...rings.values()]
-      .filter((ring) => !dismissed.has(ring.ring))
+      .filter((ring) => !dismissed.has(ring.ring) && !isLongOver(ring))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.ring - b.ring);
-    const shown = isHere ? all : inBar(all);
-    const ids = new Set(shown.map(({ ring }) => ring));
-    for (const id of [...cards.keys()]) if (!ids.has(id)) remove(id);
-    for (const ring of shown) {
+    const toShow = isHere ? all : inBar(all);
+    const ids = new Set(toShow.map(({ ring }) => ring));
+    for (const [id, card] of [...cards].filter(([id]) => !ids.has(id))) {
+      if (dismissed.has(id) || !isWritten(card)) remove(id);
+      else fill(card, rings.get(id) || { ...shown.get(card), state: "closed", why: "answered" });
+    }
+    for (const ring of toShow) {
       const isNew = !cards.has(ring.ring);
       if (isNew) cards.set(ring.ring, make(ring));
       const card = cards.get(ring.ring);
@@ -312,14 +348,19 @@
       }
       if (!document.hidden && ring.state !== "closed") report("shown", ring.ring);
     }
-    root.hidden = isHere || !shown.length;
+    root.hidden = isHere || !cards.size;
     late.hidden = isLive;
-    const detail = { isConnected: setup?.connected ?? false, isLive, rings: shown.length };
+    const detail = { isConnected: setup?.connected ?? false, isLive, rings: cards.size };
     document.dispatchEvent(new CustomEvent("calltally:rings", { detail }));
   };
   setInterval(() => {
     for (const [id, card] of cards) if (rings.has(id)) fill(card, rings.get(id));
+    if ([...cards.keys()].some((id) => !rings.has(id))) draw(); // kept while a note was written
   }, 1000);
+  document.addEventListener("calltally:noted", ({ detail }) => {
+    tell({ noted: detail });
+    takeNote(detail);
+  });
   document.addEventListener("visibilitychange", draw); // what appeared in a hidden tab is shown now
 
   /* --- the leading tab --- */
@@ -332,7 +373,7 @@
   };
   const keep = ({ rings: _, ...said }) => {
     setup = said;
-    save("sessionStorage", "setup", { ...said, until: Date.now() + SETUP_FOR_MS });
+    save("sessionStorage", "setup", { ...said, until: Date.now() + (said.connected ? SETUP_FOR_MS : ASK_AGAIN_MS) });
     tell({ setup });
   };
   const takeFrame = (frame) => {
@@ -425,6 +466,20 @@
     stopped();
   };
 
+  /* Ask until calls can ring for the person, or they are signed out. Another tab may have said so. */
+  const askUntilConnected = async () => {
+    while (!setup.connected) {
+      await pause(ASK_AGAIN_MS * (0.75 + Math.random() / 4));
+      if (setup.connected) return;
+      try {
+        const { status, state } = await ask();
+        if ([401, 403].includes(status)) return;
+        if (status === 200) keep(state);
+      } catch {
+        // Asked again.
+      }
+    }
+  };
   const start = async () => {
     const kept = load("sessionStorage", "setup");
     if (kept && kept.until > Date.now() && !isHere) {
@@ -440,6 +495,9 @@
       }
     }
     draw();
+    // They may be named at a destination while their page is open. One tab asks for all.
+    if (!setup.connected && navigator.locks) await navigator.locks.request(named("asks"), askUntilConnected);
+    else if (!setup.connected) await askUntilConnected();
     if (!setup.connected) return;
     tell({ hello: true });
     if (navigator.locks) navigator.locks.request(named("leads"), lead);
