@@ -21,7 +21,7 @@ from calls.models import Call, Right
 from contacts import links, matching
 from contacts.agents import Agents, labelled
 from contacts.links import CallValues
-from contacts.matching import Match
+from contacts.matching import NOT_IDENTIFIED, Identified, Match
 from contacts.models import LinkTemplate
 from live import rings
 from live.models import LONGEST_TIMEOUT_S, LiveProfile, Pop
@@ -61,8 +61,8 @@ class Sight:
 
     rights: dict[int, Rights]
     earlier: dict[int, Earlier] = field(default_factory=dict)
-    # By the caller.
-    matches: dict[str, Match] = field(default_factory=dict)
+    # Who calls and what they typed, by the id of the call.
+    identified: dict[int, Identified] = field(default_factory=dict)
     templates: Iterable[LinkTemplate] = ()
 
     @classmethod
@@ -70,8 +70,8 @@ class Sight:
         calls = {call.pk: call for pop in pops if (call := pop.call)}
         if not calls:
             return cls(rights)
-        matches = matching.who_calls({call.caller_id_number for call in calls.values()})
-        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all())
+        identified = matching.identify(calls.values())
+        return cls(rights, earlier_calls(calls), identified, LinkTemplate.objects.all())
 
     @cached_property
     def agents(self) -> Agents:
@@ -97,8 +97,8 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
     if call is None:
         return _made_up(pop)
     number, caller = call.destination_number, call.caller_id_number
-    earlier, match = sight.earlier.get(call.pk, Earlier()), sight.matches.get(caller)
-    values = CallValues(call_id=call.pk, caller=caller, number=number.e164)
+    earlier, found = sight.earlier.get(call.pk, Earlier()), sight.identified.get(call.pk, NOT_IDENTIFIED)
+    values = CallValues(call.pk, caller, number.e164, found.typed)
     return {
         "ring": pop.pk,
         "call": call.pk,
@@ -110,8 +110,9 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
             "is_withheld": phones.is_withheld(caller),
             "country": phones.foreign_region(caller),
         },
-        "contact": _contact(match) if match else None,
-        "links": [vars(link) for link in links.links_for(match, values, sight.templates)],
+        "contact": _contact(found.match) if found.match else None,
+        "typed": [str(typed) for typed in found.typed],
+        "links": [vars(link) for link in links.links_for(found.match, values, sight.templates)],
         "earlier": {
             "calls": earlier.calls,
             "last_at": earlier.last_at.isoformat() if earlier.last_at else None,
@@ -160,6 +161,7 @@ def _made_up(pop: Pop) -> dict[str, Any]:
         "destination": "",
         "caller": {"text": "+49 30 23125 000", "is_withheld": False, "country": ""},
         "contact": None,
+        "typed": [],
         "links": [],
         "earlier": {"calls": 0, "last_at": None, "last_outcome": ""},
         "state": pop.state,

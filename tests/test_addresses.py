@@ -127,6 +127,7 @@ calls/senderpolicy               -         vc        -           -              
 contacts/agentdestination        people    vc        -           -                vc
 contacts/contact                 -         vacd      -           -                vacd
 contacts/linktemplate            -         vacd      -           -                vacd
+contacts/typednumber             figures   vacd      -           -                vacd
 live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v

@@ -67,9 +67,10 @@ LAYERS = {
         {"serializers", "uploads"},
         {"upserts", "contact_keys"},
         {"importing"},
-        {"agents", "matching"},
+        {"matching"},
+        {"agents", "typed_numbers", "seen_variables"},
         {"models"},
-        {"links"},
+        {"links", "patterns", "known_contacts"},
     ],
     "reports": [
         {"urls", "unavailable"},
