@@ -122,7 +122,7 @@ class CallValues:
             "caller_national": national(self.caller),
             "caller_digits": self.caller.removeprefix("+") if self.caller.removeprefix("+").isdigit() else "",
             "number": self.number,
-            "customer_number": (contact and contact.customer_number) or self.typed_as("customer"),
+            "customer_number": (contact.customer_number if contact else "") or self.typed_as("customer"),
             "ticket": self.typed_as("ticket"),
             "order": self.typed_as("order"),
             "name": contact.name or contact.company if contact else "",

@@ -75,11 +75,11 @@ AGENTS = (
     (scenarios.HOTLINE_DESKS[3], ("manager",), None),
     (scenarios.SHOP_DESKS[0], ("useradmin", "viewer"), None),
 )
-# What callers of a number type into its menu, as a number that leads into a made-up system.
+# What callers of a number type into its menu. Without links, which would lead nowhere.
 TYPED = (
-    (PROFILES[0], TypedKind.TICKET, "Ticket", "https://helpdesk.example.com/tickets/{value}"),
-    (PROFILES[0], TypedKind.CUSTOMER, "Customer", ""),
-    (PROFILES[1], TypedKind.ORDER, "Order", "https://shop.example.com/orders/{value}"),
+    (PROFILES[0], TypedKind.TICKET, "Ticket"),
+    (PROFILES[0], TypedKind.CUSTOMER, "Customer"),
+    (PROFILES[1], TypedKind.ORDER, "Order"),
 )
 # Contacts for half of the callers of the simulator that call often, and for one of its companies.
 OFTEN_CALLS, COMPANY = "+49171392", "+49221471070"
@@ -228,14 +228,13 @@ class Command(BaseCommand):
         """Say what callers type into the menus of the simulator. Typed numbers that exist already stay as they are."""
         if TypedNumber.objects.exists():
             return
-        for profile, kind, label, url in TYPED:
+        for profile, kind, label in TYPED:
             TypedNumber.objects.create(
                 destination_number=numbers[profile.e164],
                 variable=f"collected_{kind}",
                 kind=kind,
                 label=label,
                 pattern=r"\d{4,6}",
-                url=url,
             )
 
     def _ensure_history(
