@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from calls import phones, posts
@@ -21,6 +21,15 @@ WITHHELD = "anonymous"
 # two of them.
 _NUMBER = re.compile(rf"\+?\d(?:[\W_]{{0,3}}\d){{{phones.FEWEST_DIGITS - 1},}}")
 _USER = re.compile(r"""([^@<>:;"'\s]+)@""")  # of a SIP address
+
+
+# Each returns the names of variables of a number, by its id, that say who calls. Apps above add theirs.
+further_variables: list[Callable[[int], Collection[str]]] = []
+
+
+def variables_of_callers(number_id: int) -> frozenset[str]:
+    """Return the names of the variables of a number whose values are masked as callers are."""
+    return frozenset(name for names_of in further_variables for name in names_of(number_id))
 
 
 def masked(number: str) -> str:
@@ -79,12 +88,14 @@ def masked_payload(
     people: bool,
     known_callers: Iterable[str] = (),
     known_destinations: Iterable[str] = (),
+    variables: Collection[str] = (),
 ) -> str:
     """Return a stored payload as JSON for a person who may see whole callers, destinations, both or neither.
 
     Without `callers`, the caller is masked wherever it occurs, and so is every other number of seven or more digits
-    outside the fields that TENIOS documents. Without `people`, the destination becomes its type and is hidden wherever
-    else it occurs. `known_callers` and `known_destinations` are those of other posts of the same call.
+    outside the fields that TENIOS documents; the values of `variables`, which say who calls, are hidden. Without
+    `people`, the destination becomes its type and is hidden wherever else it occurs. `known_callers` and
+    `known_destinations` are those of other posts of the same call.
     A payload that is not JSON is hidden completely, unless the person may see both."""
     if callers and people:
         return payload
@@ -94,7 +105,7 @@ def masked_payload(
         return json.dumps(HIDDEN)
     hidden_callers = [] if callers else [*known_callers, *_texts(posted, "variables", "caller_id_number")]
     hidden_destinations = [] if people else [*known_destinations, *_texts(posted, "destination")]
-    mask = _Mask(callers, people, hidden_callers, hidden_destinations)
+    mask = _Mask(callers, people, hidden_callers, hidden_destinations, () if callers else variables)
     return json.dumps(mask.post(posted), separators=(",", ":"))
 
 
@@ -114,8 +125,15 @@ def _texts(posted: Any, *names: str) -> list[str]:
 class _Mask:
     """Masks one payload. Only fields that TENIOS documents are shown as they are."""
 
-    def __init__(self, callers: bool, people: bool, callers_hidden: list[str], destinations_hidden: list[str]) -> None:
-        self._callers, self._people = callers, people
+    def __init__(
+        self,
+        callers: bool,
+        people: bool,
+        callers_hidden: list[str],
+        destinations_hidden: list[str],
+        variables_hidden: Collection[str],
+    ) -> None:
+        self._callers, self._people, self._variables = callers, people, frozenset(variables_hidden)
         self._digits: set[str] = set()  # the last digits of hidden numbers, which every spelling of them has
         self._words: set[str] = set()  # hidden short codes, extensions and names
         for caller in callers_hidden:
@@ -153,6 +171,8 @@ class _Mask:
         if name == "caller_id_number" and not isinstance(value, dict | list):
             is_shown = self._callers or value is None or isinstance(value, bool)
             return value if is_shown else masked_as_received(str(value))
+        if name in self._variables:
+            return value if _is_empty(value) else HIDDEN
         return self._documented(value) if name in posts.NAMED_VARIABLES else self._unknown(value)
 
     def _type_of(self, posted: dict[str, Any]) -> str:

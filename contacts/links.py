@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Protocol
@@ -22,16 +22,19 @@ EXAMPLES = {
     "number": "+4922155400300",
     "customer_number": "K-1001",
     "ticket": "4711",
+    "order": "2026-0815",
     "name": "Anna Meyer",
     "call_id": "1",
 }
+# The link of a typed number may name that number itself, too.
+VALUE = "value"
 # These come from a contact: with several contacts there is a link for each.
 OF_A_CONTACT = frozenset({"customer_number", "name"})
 # Several contacts may have the same number, but nobody reads more links than these.
 MOST_CONTACTS = 3
 LONGEST_ADDRESS = 2_000
-# The name of the browser tab in which links open that share one.
-TAB = "calltally-links"
+# The name of the browser tab that all calls share.
+SHARED_TAB = "calltally-links"
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _BRACE = re.compile(r"[{}]")
@@ -71,6 +74,22 @@ class Found(Protocol):
     def contacts(self) -> Sequence[Known]: ...
 
 
+class Typed(Protocol):
+    """What is read of a number that the caller typed; `url` is blank, or a template of its own."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Link:
     """A link for one call. `target` is the name of a browser tab that all calls share; blank for a new tab each."""
@@ -87,7 +106,12 @@ class CallValues:
     call_id: int
     caller: str
     number: str
-    ticket: str = ""
+    # Numbers that the caller typed.
+    typed: Sequence[Typed] = ()
+
+    def typed_as(self, kind: str) -> str:
+        """Return the first number of a kind that the caller typed; blank if there is none."""
+        return next((typed.value for typed in self.typed if typed.kind == kind), "")
 
     def by_place(self, contact: Known | None) -> dict[str, str]:
         """Return the value of each place; blank where there is none."""
@@ -96,22 +120,23 @@ class CallValues:
             "caller_national": national(self.caller),
             "caller_digits": self.caller.removeprefix("+") if self.caller.removeprefix("+").isdigit() else "",
             "number": self.number,
-            "customer_number": contact.customer_number if contact else "",
-            "ticket": self.ticket,
+            "customer_number": (contact.customer_number if contact else "") or self.typed_as("customer"),
+            "ticket": self.typed_as("ticket"),
+            "order": self.typed_as("order"),
             "name": contact.name or contact.company if contact else "",
             "call_id": str(self.call_id),
         }
 
 
 def links_for(match: Found | None, call: CallValues, templates: Iterable[Template]) -> list[Link]:
-    """Return the links of a call, in the order of the templates. `match` is None if nobody is known.
+    """Return the links of a call: those of typed numbers, then the others in the order of the templates.
 
-    A link is left out where a value that it needs is missing."""
-    kind = match.kind if match else "nobody"
+    `match` is None if nobody is known. A link is left out where a value that it needs is missing."""
     contacts = list(match.contacts[:MOST_CONTACTS]) if match else []
-    links: dict[tuple[str, str], Link] = {}
+    links = {(link.label, link.url): link for link in _typed_links(call, contacts)}
+    shown_when = _shown_when(match, call)
     for template in templates:
-        if template.shown_when not in {"any", kind}:
+        if template.shown_when not in shown_when:
             continue
         is_for_each = len(contacts) > 1 and bool(OF_A_CONTACT & {*places(template.url)})
         for contact in contacts if is_for_each else [contacts[0] if contacts else None]:
@@ -124,6 +149,20 @@ def links_for(match: Found | None, call: CallValues, templates: Iterable[Templat
     return list(links.values())
 
 
+def _shown_when(match: Found | None, call: CallValues) -> set[str]:
+    """Return which templates are shown. Whose customer number was typed is known as well as by the phone number."""
+    kind = match.kind if match else "nobody"
+    return {"any", "exact" if kind == "typed" else kind, *(["typed"] if call.typed else [])}
+
+
+def _typed_links(call: CallValues, contacts: Sequence[Known]) -> Iterator[Link]:
+    """Yield the links that typed numbers have themselves."""
+    values = call.by_place(contacts[0] if contacts else None)
+    for typed in call.typed:
+        if typed.url and (url := _filled(typed.url, values | {VALUE: typed.value})):
+            yield Link(typed.label, url, SHARED_TAB)
+
+
 def made_up_link(template: Template) -> Link | None:
     """Return the link of a made-up call."""
     return _link(template, EXAMPLES)
@@ -131,10 +170,15 @@ def made_up_link(template: Template) -> Link | None:
 
 def _link(template: Template, values: Mapping[str, str]) -> Link | None:
     """Return the filled-in link; None if a value is missing, or the template is no longer allowed."""
-    if why_refused(template.url) or any(values[place].strip() in _WAYS_UP | {""} for place in places(template.url)):
-        return None
-    url = _PLACE.sub(lambda place: quote(values[place[1]].strip(), safe=""), template.url)
-    return Link(template.name, url, TAB if template.opens_in == "tab" else "")
+    url = _filled(template.url, values)
+    return Link(template.name, url, SHARED_TAB if template.opens_in == "tab" else "") if url else None
+
+
+def _filled(url: str, values: Mapping[str, str]) -> str:
+    """Return an address with its values; blank if one is missing, or the address is no longer allowed."""
+    if why_refused(url, values) or any(values[place].strip() in _WAYS_UP | {""} for place in places(url)):
+        return ""
+    return _PLACE.sub(lambda place: quote(values[place[1]].strip(), safe=""), url)
 
 
 def places(url: str) -> list[str]:
@@ -163,12 +207,18 @@ def check(url: str) -> None:
         raise ValidationError(why, code="link")
 
 
-def why_refused(url: str) -> str:
-    """Return why a template is not allowed; blank if it is."""
-    if unknown := [place for place in places(url) if place not in EXAMPLES]:
+def check_typed(url: str) -> None:
+    """Raise ValidationError if the link of a typed number is not allowed; it says what to enter."""
+    if why := why_refused(url, [VALUE, *EXAMPLES]):
+        raise ValidationError(why, code="link")
+
+
+def why_refused(url: str, known: Collection[str] = EXAMPLES) -> str:
+    """Return why a template is not allowed; blank if it is. It may name what is `known`."""
+    if unknown := [place for place in places(url) if place not in known]:
         return _("{%(place)s} is not known. You can use %(places)s.") % {
             "place": unknown[0],
-            "places": " ".join(f"{{{place}}}" for place in EXAMPLES),
+            "places": " ".join(f"{{{place}}}" for place in known),
         }
     if _BRACE.search(_PLACE.sub("", url)):
         return _("A brace is not closed. Enter names like {caller}.")

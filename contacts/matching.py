@@ -1,20 +1,24 @@
-"""Who is calling: finds the contacts of callers by their numbers, for many callers with one statement.
+"""Who is calling: finds the contacts of calls, for many calls with two statements.
 
-The first kind that matches wins, and all of its contacts are returned: the whole number, then a company's number with
-extensions. Numbers are never compared by their last digits."""
+The first kind that matches wins, and all of its contacts are returned: the customer number that the caller typed, then
+the caller's whole number, then a company's number with extensions. Numbers are never compared by their last digits."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from django.db import connection
 
 from calls import phones
+from calls.models import Call
+from contacts import typed_numbers
+from contacts.known_contacts import COLUMNS, KnownContact
+from contacts.typed_numbers import Typed
 
-Kind = Literal["exact", "company"]
+Kind = Literal["typed", "exact", "company"]
 
 # Of a number with extensions, with its plus; contacts.models.contacts has the same as a constraint.
 SHORTEST_COMPANY = phones.FEWEST_DIGITS + 1
@@ -22,34 +26,14 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 # The index contact_number_e164 is read once, for the callers and for all numbers that they may begin with. The contacts
 # are looked up one by one: a planner that expects many numbers would read the whole table of contacts instead.
-SELECT_CONTACTS = """
+SELECT_CONTACTS = f"""
 SELECT number.e164, number.has_extensions, contact.*, number.label
 FROM contacts_contactnumber AS number
 CROSS JOIN LATERAL (
-  SELECT id, source, external_id, name, company, url, note, customer_number, important, search_key
-  FROM contacts_contact WHERE id = number.contact_id LIMIT 1
+  SELECT {COLUMNS} FROM contacts_contact WHERE id = number.contact_id LIMIT 1
 ) AS contact
 WHERE number.e164 = ANY(%s) AND (number.has_extensions OR number.e164 = ANY(%s))
 """
-
-
-class KnownContact(NamedTuple):
-    """What is known of a contact, read without the cost of a model. `label` is that of the number that matched."""
-
-    pk: int
-    source: str
-    external_id: str
-    name: str
-    company: str
-    url: str
-    note: str
-    customer_number: str
-    important: bool
-    search_key: str
-    label: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.company})" if self.name and self.company else self.name or self.company
 
 
 @dataclass(frozen=True)
@@ -60,8 +44,35 @@ class Match:
     contacts: tuple[KnownContact, ...]
 
 
+@dataclass(frozen=True)
+class Identified:
+    """Who calls, None if nobody is known, and which of the mapped numbers they typed."""
+
+    match: Match | None = None
+    typed: tuple[Typed, ...] = ()
+
+
+NOT_IDENTIFIED = Identified()
+
+
+def identify(calls: Iterable[Call]) -> dict[int, Identified]:
+    """Return by the id of the call who calls and what they typed, with two statements.
+
+    Calls of which nothing is known are missing. Withheld callers are known only by what they typed."""
+    callers = {call.pk: call.caller_id_number for call in calls}
+    typed = typed_numbers.of_calls(callers)
+    matches = {pk: Match("typed", _ordered(found.contacts)) for pk, found in typed.items() if found.contacts}
+    by_number = who_calls({caller for pk, caller in callers.items() if pk not in matches})
+    identified = {}
+    for pk, caller in callers.items():
+        match, found = matches.get(pk) or by_number.get(caller), typed.get(pk)
+        if match or found:
+            identified[pk] = Identified(match, found.typed if found else ())
+    return identified
+
+
 def who_calls(callers: Iterable[str]) -> dict[str, Match]:
-    """Return the match of each caller, with one statement. Callers whom nobody knows are missing.
+    """Return the match of each caller by their number, with one statement. Callers whom nobody knows are missing.
 
     Callers are in E.164, as posts are stored; other texts match nothing, masked callers among them."""
     beginnings_of = {caller: beginnings(caller) for caller in callers if _E164.fullmatch(caller)}
@@ -71,7 +82,6 @@ def who_calls(callers: Iterable[str]) -> dict[str, Match]:
     whole, companies = _read(sorted(wanted), sorted(beginnings_of))
     matches = {}
     for caller, own_beginnings in beginnings_of.items():
-        # Contacts found by a customer number that the caller typed will come before these.
         if contacts := whole.get(caller):
             matches[caller] = Match("exact", _ordered(contacts))
         elif company := next(filter(None, map(companies.get, own_beginnings)), None):
@@ -102,5 +112,5 @@ def _read(wanted: list[str], callers: list[str]) -> tuple[Contacts, Contacts]:
     return whole, companies
 
 
-def _ordered(contacts: list[KnownContact]) -> tuple[KnownContact, ...]:
+def _ordered(contacts: Iterable[KnownContact]) -> tuple[KnownContact, ...]:
     return tuple(sorted(contacts, key=lambda contact: (not contact.important, contact.search_key, contact.pk)))

@@ -49,5 +49,7 @@ def contact_with(own: dict[str, Any] | None, match: Match | None, answers: Seque
 
 def links_with(own: Sequence[links.Link], match: Match | None, answers: Sequence[Kept]) -> list[dict[str, str]]:
     """Return the links of a card: those of answers come first where only the answers say who calls."""
-    found = [links.Link(answer.lookup, answer.found.url, links.TAB) for answer in answers if is_link(answer.found.url)]
+    found = [
+        links.Link(answer.lookup, answer.found.url, links.SHARED_TAB) for answer in answers if is_link(answer.found.url)
+    ]
     return [vars(link) for link in ([*own, *found] if match else [*found, *own])]

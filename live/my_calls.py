@@ -18,7 +18,7 @@ from calls.masking import masked
 from calls.models import DestinationNumber, Right
 from contacts import matching
 from contacts.agents import Agents
-from contacts.matching import Match
+from contacts.matching import NOT_IDENTIFIED, Identified
 from contacts.models import name_of
 from live import notes, shown_pops, why_not
 from live.models import NumberRings, Pop
@@ -67,6 +67,8 @@ class RingRow(Readable):
     caller: str
     # Who that is; blank if the caller is not known, or masked.
     contact: str
+    # What the caller typed, as far as it is mapped; empty if the caller is masked.
+    typed: Sequence[str]
     destination: str
     # Whose it is; blank if the reader may not see people.
     person: str
@@ -124,23 +126,24 @@ def _rows(pops: Iterable[Pop], reader: Any) -> list[RingRow]:
         for pop in shown
         if (call := pop.call) and (pop.user_id == reader.pk or rights.may(Right.CALLERS, call.destination_number))
     }
-    callers = {call.caller_id_number for pop in shown if pop.pk in whole and (call := pop.call)}
-    known = matching.who_calls(callers) if callers else {}
+    calls = {call.pk: call for pop in shown if pop.pk in whole and (call := pop.call)}
+    known = matching.identify(calls.values()) if calls else {}
     return [_row(pop, rights, known, is_own=pop.user_id == reader.pk, is_whole=pop.pk in whole) for pop in shown]
 
 
-def _row(pop: Pop, rights: Rights, known: Mapping[str, Match], *, is_own: bool, is_whole: bool) -> RingRow:
+def _row(pop: Pop, rights: Rights, known: Mapping[int, Identified], *, is_own: bool, is_whole: bool) -> RingRow:
     call = pop.call
     if call is None:
         return _test_row(pop)
-    number, match = call.destination_number, known.get(call.caller_id_number)
+    number, found = call.destination_number, known.get(call.pk, NOT_IDENTIFIED) if is_whole else NOT_IDENTIFIED
     sees_people = is_own or rights.may(Right.PEOPLE, number)
     is_unseen = pop.shown_at is None and (bool(pop.why_not) or pop.rang_at < _soon_shown())
     return RingRow(
         rang_at=pop.rang_at,
         number=number.name,
         caller=phones.readable(call.caller_id_number) if is_whole else masked(call.caller_id_number),
-        contact=str(KnownCaller(match)) if match and is_whole else "",
+        contact=str(KnownCaller(found.match)) if found.match else "",
+        typed=[str(typed) for typed in found.typed],
         destination=phones.readable(pop.destination) if sees_people else forwards.type_label(pop.destination_type),
         person=name_of(pop.user) if sees_people else "",
         result=why_not.happened(pop.why_not) if is_unseen else _result(pop),
@@ -153,7 +156,7 @@ def _row(pop: Pop, rights: Rights, known: Mapping[str, Match], *, is_own: bool, 
 
 def _test_row(pop: Pop) -> RingRow:
     test = _("Test call")
-    return RingRow(pop.rang_at, test, test, "", "", name_of(pop.user), _result(pop), False, "", "", True)
+    return RingRow(pop.rang_at, test, test, "", (), "", name_of(pop.user), _result(pop), False, "", "", True)
 
 
 def _result(pop: Pop) -> str:

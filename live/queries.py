@@ -21,7 +21,7 @@ from contacts import links, lookups, matching
 from contacts.agents import Agents, labelled
 from contacts.links import CallValues
 from contacts.lookups import Kept
-from contacts.matching import Match
+from contacts.matching import NOT_IDENTIFIED, Identified, Match
 from contacts.models import LinkTemplate
 from live import looked_up, notes, rings, shown_pops
 from live.looked_up import LookedUp
@@ -60,8 +60,8 @@ class Sight:
 
     rights: dict[int, Rights]
     earlier: dict[int, Earlier] = field(default_factory=dict)
-    # By the caller.
-    matches: dict[str, Match] = field(default_factory=dict)
+    # Who calls and what they typed, by the id of the call.
+    identified: dict[int, Identified] = field(default_factory=dict)
     templates: Iterable[LinkTemplate] = ()
     # What other systems answered, by the caller and the number called.
     answers: dict[tuple[str, str], list[Kept]] = field(default_factory=dict)
@@ -74,10 +74,10 @@ class Sight:
         calls = {call.pk: call for pop in pops if (call := pop.call)}
         if not calls:
             return cls(rights)
-        matches = matching.who_calls({call.caller_id_number for call in calls.values()})
+        identified = matching.identify(calls.values())
         answers = lookups.answers_for((call.caller_id_number, call.destination_number.e164) for call in calls.values())
         own_notes = notes.own_notes(pops)
-        return cls(rights, earlier_calls(calls), matches, LinkTemplate.objects.all(), answers, own_notes)
+        return cls(rights, earlier_calls(calls), identified, LinkTemplate.objects.all(), answers, own_notes)
 
     @cached_property
     def agents(self) -> Agents:
@@ -103,9 +103,10 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
     if call is None:
         return _made_up(pop)
     number, caller = call.destination_number, call.caller_id_number
-    earlier, match = sight.earlier.get(call.pk, Earlier()), sight.matches.get(caller)
-    values = CallValues(call_id=call.pk, caller=caller, number=number.e164)
+    earlier, found = sight.earlier.get(call.pk, Earlier()), sight.identified.get(call.pk, NOT_IDENTIFIED)
+    values = CallValues(call.pk, caller, number.e164, found.typed)
     answers = sight.answers.get((caller, number.e164), [])
+    match = found.match
     own_links = links.links_for(match or LookedUp.of(answers), values, sight.templates)
     return {
         "ring": pop.pk,
@@ -119,6 +120,7 @@ def ring_for(pop: Pop, sight: Sight) -> dict[str, Any]:
             "country": phones.foreign_region(caller),
         },
         "contact": looked_up.contact_with(_contact(match) if match else None, match, answers),
+        "typed": [str(typed) for typed in found.typed],
         "links": looked_up.links_with(own_links, match, answers),
         "earlier": {
             "calls": earlier.calls,
@@ -169,6 +171,7 @@ def _made_up(pop: Pop) -> dict[str, Any]:
         "destination": "",
         "caller": {"text": "+49 30 23125 000", "is_withheld": False, "country": ""},
         "contact": None,
+        "typed": [],
         "links": [],
         "earlier": {"calls": 0, "last_at": None, "last_outcome": ""},
         "state": pop.state,

@@ -19,7 +19,7 @@ from django.test import Client
 from calls import keys, posts
 from calls.ingest import intake
 from calls.models import AccessKey, DestinationNumber, NumberAccess, Right
-from contacts.models import Contact, ContactKey, ContactNumber
+from contacts.models import Contact, ContactKey, ContactNumber, TypedNumber
 
 E164 = "+4922155400300"
 # Admits posts for every number passed to `send` and `take`, so that most tests need not create keys.
@@ -112,6 +112,12 @@ def make_contact(
     for e164 in with_extensions:
         ContactNumber.objects.create(contact=contact, e164=e164, has_extensions=True)
     return contact
+
+
+def map_variable(number: DestinationNumber, kind: str = "ticket", **fields: Any) -> TypedNumber:
+    """Say that callers of a number type a number of this kind: the variable `collected_KIND`, 4 to 8 digits."""
+    defaults = {"variable": f"collected_{kind}", "label": kind.capitalize(), "pattern": r"\d{4,8}"}
+    return TypedNumber.objects.create(destination_number=number, kind=kind, **(defaults | fields))
 
 
 def make_contact_key(source: str = "crm", name: str = "", **fields: Any) -> str:

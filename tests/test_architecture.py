@@ -70,10 +70,11 @@ LAYERS = {
         {"serializers", "uploads"},
         {"upserts", "contact_keys"},
         {"importing"},
-        {"agents", "lookups", "matching"},
+        {"matching"},
+        {"agents", "lookups", "typed_numbers", "seen_variables"},
         {"models"},
         {"lookup_format"},
-        {"links"},
+        {"links", "patterns", "known_contacts"},
     ],
     "reports": [
         {"urls", "unavailable"},

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from calls import posts, search
 from calls.access import Rights
 from calls.admin.base import PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly
-from calls.masking import masked_as_received, masked_payload
+from calls.masking import masked_as_received, masked_payload, variables_of_callers
 from calls.models import Call, CallEvent, RequestType, Right
 
 
@@ -28,13 +28,21 @@ class Mask:
     # What to mask also in undocumented fields: the callers and destinations of all posts of the call.
     known_callers: frozenset[str]
     known_destinations: frozenset[str]
+    # Variables of the number that say who calls.
+    variables: frozenset[str]
 
     @classmethod
     def of(cls, call: Call, *, callers: bool, people: bool) -> Self:
         named: list[tuple[str, str]] = []
         if not (callers and people):
             named = list(call.events.order_by().values_list("caller_id_number", "destination").distinct())
-        return cls(callers, people, frozenset(caller for caller, _d in named), frozenset(to for _c, to in named))
+        return cls(
+            callers,
+            people,
+            frozenset(caller for caller, _d in named),
+            frozenset(to for _c, to in named),
+            frozenset() if callers else variables_of_callers(call.destination_number_id),
+        )
 
     def payload(self, payload: str) -> str:
         """Return a payload of the call for people: masked, indented, printable."""
@@ -47,6 +55,7 @@ class Mask:
             people=self.people,
             known_callers=self.known_callers - {""},
             known_destinations=self.known_destinations - {""},
+            variables=self.variables,
         )
 
     def caller(self, event: CallEvent) -> str:

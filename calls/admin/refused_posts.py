@@ -21,7 +21,7 @@ from calls import access_keys, phones, posts
 from calls.access import Rights
 from calls.admin.base import ReadOnlyAdmin, exactly, let_creator_see, may_issue_keys
 from calls.ingest import intake, replay
-from calls.masking import masked_payload
+from calls.masking import masked_payload, variables_of_callers
 from calls.models import DestinationNumber, Reason, RefusedPost, Right, SenderPolicy
 
 # What each reason means.
@@ -126,7 +126,8 @@ def content_for(user: Any, post: RefusedPost) -> str:
     def may(what: Right) -> bool:
         return rights.everywhere(what) if number is None else rights.may(what, number)
 
-    return masked_payload(post.body, callers=may(Right.CALLERS), people=may(Right.PEOPLE))
+    variables = variables_of_callers(number.pk) if number else frozenset()
+    return masked_payload(post.body, callers=may(Right.CALLERS), people=may(Right.PEOPLE), variables=variables)
 
 
 def count_for(number: DestinationNumber) -> str:

@@ -18,6 +18,8 @@ from calls.models import RequestType
 CUSTOMER_NUMBER = 200000
 ALL_BOXES = frozenset(RequestType.values)
 LONGEST_TALK_S = 2 * 3600.0
+# Customer numbers of contacts in `make demo`; callers also type a few that nobody has.
+CUSTOMERS = range(1001, 1051)
 
 Post = dict[str, Any]
 Plan = Callable[["Scene"], None]
@@ -288,7 +290,13 @@ def hotline(scene: Scene) -> None:
         scene.block("ANNOUNCEMENT")
     if scene.happens(0.55):
         scene.passes(4, 0.5)
-        scene.collect("menu", scene.rng.choice("1123"))
+        choice = scene.rng.choice("1123")
+        scene.collect("menu", choice)
+        scene.passes(5, 0.5)
+        if choice == "2":
+            scene.collect("ticket", str(scene.rng.randrange(10_000, 100_000)))
+        elif choice == "3":
+            scene.collect("customer", str(CUSTOMERS.start + scene.rng.randrange(len(CUSTOMERS) + 10)))
     if scene.happens(0.08):
         with scene.inner_plan():
             scene.passes(3)

@@ -1,4 +1,4 @@
-"""Admin pages of contacts and of links into other systems. That of agents shows how often each rang: reports.admin."""
+"""Admin pages of contacts, links into other systems and typed numbers. That of agents has figures: reports.admin."""
 
 # Importing a module registers its pages.
-from contacts.admin import contact_keys, contacts, link_templates, lookups  # noqa: F401
+from contacts.admin import contact_keys, contacts, link_templates, lookups, typed_numbers  # noqa: F401

@@ -6,9 +6,11 @@ from contacts.models.contact_keys import ContactKey
 from contacts.models.contacts import Contact, ContactNumber, validate_source
 from contacts.models.link_templates import LinkTemplate, OpensIn, ShownWhen
 from contacts.models.lookups import Lookup, LookupAnswer
+from contacts.models.typed_numbers import LONGEST_VARIABLE, TypedKind, TypedNumber
 from contacts.models.uploads import ContactUpload
 
 __all__ = [
+    "LONGEST_VARIABLE",
     "AgentDestination",
     "CallNote",
     "Contact",
@@ -21,6 +23,8 @@ __all__ = [
     "NoteResult",
     "OpensIn",
     "ShownWhen",
+    "TypedKind",
+    "TypedNumber",
     "name_of",
     "normalised",
     "validate_source",

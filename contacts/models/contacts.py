@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.core.validators import MaxLengthValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -90,8 +91,10 @@ class Contact(WithSearchKey):
         indexes = [
             # The list of contacts, in alphabetical order.
             models.Index(name="contact_search_key", fields=["search_key", "id"]),
-            # Whose customer number is this?
-            models.Index(name="contact_customer_number", fields=["customer_number"], condition=~Q(customer_number="")),
+            # Whose customer number is this, in upper or lower case?
+            models.Index(
+                Upper("customer_number"), name="contact_customer_number_folded", condition=~Q(customer_number="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,9 +14,10 @@ class ShownWhen(models.TextChoices):
     """How much has to be known of a caller for a link to be shown."""
 
     ANY = "any", _("always")
-    EXACT = "exact", _("the caller's number is that of a contact")
+    EXACT = "exact", _("the caller is a contact")
     COMPANY = "company", _("only the company is known")
     NOBODY = "nobody", _("the caller is not known")
+    TYPED = "typed", _("the caller typed a customer, ticket or order number")
 
 
 class OpensIn(models.TextChoices):

@@ -49,6 +49,7 @@ LEFT JOIN LATERAL (
   FROM calls_callevent WHERE call_id = call.id
 ) AS posted ON true
 {csv_agents.turn_of_day("posted.answered_destination", "posted.answered_destination_type", "call.first_post_at::date")}
+{csv_contacts.JOIN_TYPED}
 {csv_contacts.JOIN_CONTACTS}
 {csv_contacts.JOIN_NOTES}
 ORDER BY call.first_post_at, call.id

@@ -5,15 +5,26 @@ from __future__ import annotations
 
 from calls.masking import masked_text_sql
 from contacts.matching import SHORTEST_COMPANY
+from contacts.typed_numbers import CONTACTS_OF_CUSTOMER, TYPED_LAST
 from reports.exports.csv_cells import safe
 
+_NAME = "concat_ws(' · ', nullif(contact.name, ''), nullif(contact.company, ''))"
 # The conditions with EXISTS are asked once: without contacts and notes, a million calls take no longer.
+# Contacts with the customer number that the caller typed, which come first.
+JOIN_TYPED = f"""LEFT JOIN LATERAL (
+  SELECT string_agg(DISTINCT {_NAME}, ', ') AS names
+  FROM contacts_typednumber AS typed
+  CROSS JOIN LATERAL ({TYPED_LAST}) AS found
+  CROSS JOIN LATERAL ({CONTACTS_OF_CUSTOMER}) AS contact
+  WHERE number.callers AND typed.destination_number_id = call.destination_number_id AND typed.kind = 'customer'
+    AND EXISTS (SELECT FROM contacts_typednumber WHERE kind = 'customer')
+) AS typed ON true"""
 # The number with most digits that the caller's begins with: the whole one, or that of a company with extensions, as
 # contacts.matching finds it. Compared by code points, as the index is.
 JOIN_CONTACTS = f"""LEFT JOIN LATERAL (
   SELECT string_agg(found.name, ', ' ORDER BY found.name) AS names FROM (
     SELECT DISTINCT CASE WHEN phone.e164 = call.caller_id_number
-        THEN concat_ws(' · ', nullif(contact.name, ''), nullif(contact.company, ''))
+        THEN {_NAME}
         ELSE coalesce(nullif(contact.company, ''), contact.name) END AS name, length(phone.e164) AS digits
     FROM contacts_contactnumber AS phone JOIN contacts_contact AS contact ON contact.id = phone.contact_id
     WHERE number.callers AND phone.e164 = ANY (ARRAY(
@@ -29,5 +40,5 @@ JOIN_NOTES = """LEFT JOIN LATERAL (
   SELECT result, text FROM contacts_callnote WHERE call_id = call.id AND EXISTS (SELECT FROM contacts_callnote)
   ORDER BY written_at DESC, id DESC LIMIT 1
 ) AS note ON true"""
-COLUMNS = f"""{safe("known.names")} AS caller_contact, nullif(note.result, '') AS note_result,
+COLUMNS = f"""{safe("coalesce(typed.names, known.names)")} AS caller_contact, nullif(note.result, '') AS note_result,
   CASE WHEN number.callers THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from calls import posts
 from calls.ingest.sender_policy import FOREIGN
-from calls.masking import masked_as_received, masked_payload
+from calls.masking import masked_as_received, masked_payload, variables_of_callers
 from calls.models import Call, CallEvent, RequestType
 from contacts.agents import NO_AGENTS, Agents, labelled
 from reports import periods
@@ -88,6 +88,7 @@ def events_of(call: Call, *, callers: bool, people: bool, agents: Agents = NO_AG
     known_callers = {call.caller_id_number, call.caller_least or "", call.caller_greatest or ""}
     known_callers.update(event.caller_id_number for event in events)
     known_destinations = {event.destination for event in events}
+    variables = frozenset() if callers else variables_of_callers(call.destination_number_id)
     for event in events:
         forwards += event.request_type == RequestType.INITIATE_FORWARD
         names = agents.on(event.destination, event.destination_type, day) if people else []
@@ -114,6 +115,7 @@ def events_of(call: Call, *, callers: bool, people: bool, agents: Agents = NO_AG
                     people=people,
                     known_callers=known_callers,
                     known_destinations=known_destinations,
+                    variables=variables,
                 ),
             )
         )

@@ -10,8 +10,9 @@ from django.utils.translation import ngettext
 from calls.access import Rights
 from calls.models import Call, Right
 from contacts import links, matching
+from contacts.known_contacts import KnownContact
 from contacts.links import CallValues, Link
-from contacts.matching import KnownContact, Match
+from contacts.matching import NOT_IDENTIFIED, Identified, Match
 from contacts.models import LinkTemplate
 
 
@@ -29,6 +30,11 @@ class KnownCaller:
     def is_company(self) -> bool:
         """Whether only the company is known: the number is one of its extensions."""
         return self.match.kind == "company"
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the contacts were found by the customer number that the caller typed."""
+        return self.match.kind == "typed"
 
     @property
     def is_important(self) -> bool:
@@ -51,16 +57,16 @@ def name_of(contact: KnownContact, *, is_company: bool = False) -> str:
 
 def of_calls(calls: Sequence[Call], rights: Rights) -> dict[int, KnownCaller]:
     """Return the known callers of calls by the id of the call. A masked caller is not looked up."""
-    callers = {
-        call.pk: call.caller_id_number
-        for call in calls
-        if call.caller_id_number and rights.may(Right.CALLERS, call.destination_number_id)
-    }
-    matches = matching.who_calls(set(callers.values())) if callers else {}
-    return {pk: KnownCaller(matches[caller]) for pk, caller in callers.items() if caller in matches}
+    return {pk: KnownCaller(found.match) for pk, found in identified(calls, rights).items() if found.match}
 
 
-def links_of(call: Call, known: KnownCaller | None) -> list[Link]:
+def identified(calls: Sequence[Call], rights: Rights) -> dict[int, Identified]:
+    """Return who calls and what they typed by the id of the call, only of calls whose caller may be seen."""
+    seen = [call for call in calls if rights.may(Right.CALLERS, call.destination_number_id)]
+    return matching.identify(seen) if seen else {}
+
+
+def links_of(call: Call, found: Identified = NOT_IDENTIFIED) -> list[Link]:
     """Return the links of a call into other systems. They contain the caller: ask only for who may see it."""
-    values = CallValues(call_id=call.pk, caller=call.caller_id_number, number=call.destination_number.e164)
-    return links.links_for(known.match if known else None, values, LinkTemplate.objects.all())
+    values = CallValues(call.pk, call.caller_id_number, call.destination_number.e164, found.typed)
+    return links.links_for(found.match, values, LinkTemplate.objects.all())

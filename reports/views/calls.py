@@ -19,6 +19,8 @@ from calls.kept_searches import keep_search, kept_search
 from calls.models import Call, RequestType, Right
 from contacts.agents import NO_AGENTS, labelled
 from contacts.links import Link
+from contacts.matching import NOT_IDENTIFIED
+from contacts.typed_numbers import Typed
 from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.coverage import Coverage
@@ -156,6 +158,8 @@ class CallPage(Page):
     answered_by: str
     # None if there is no contact, or the caller is masked.
     known: KnownCaller | None
+    # What the caller typed, as far as it is mapped; empty if the caller is masked.
+    typed: Sequence[Typed]
     links: Sequence[Link]
     notes: Notes
     list_query: str
@@ -199,7 +203,7 @@ def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm 
     events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people, agents=agents)
     answers = (event for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     answer = next(answers, None)
-    known = known_callers.of_calls([shown_call], rights).get(shown_call.pk)
+    found = known_callers.identified([shown_call], rights).get(shown_call.pk, NOT_IDENTIFIED)
     of_caller = [number.pk for number in call_filter.choices if rights.may(Right.CALLERS, number) == shows_callers]
     return CallPage(
         call=shown_call,
@@ -212,8 +216,9 @@ def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm 
         variables=call_timeline.variables_of(events),
         remarks=call_timeline.remarks_on(shown_call, events),
         answered_by=labelled(answer.people, answer.destination) if answer else "",
-        known=known,
-        links=known_callers.links_of(shown_call, known) if shows_callers else [],
+        known=KnownCaller(found.match) if found.match else None,
+        typed=found.typed,
+        links=known_callers.links_of(shown_call, found) if shows_callers else [],
         notes=build_notes(shown_call, call_filter.user, of_caller, posted, callers=shows_callers),
         list_query=call_filter.query(),
         earlier=call_queries.earlier(neighbours, *place).values_list("pk", flat=True).first(),

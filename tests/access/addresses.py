@@ -17,7 +17,7 @@ from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
-from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup
+from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup, TypedNumber
 from live.models import NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
@@ -112,6 +112,9 @@ def objects_of(
     objects["calls/destinationnumber"] = number
     objects["calls/accesskey"] = number.access_keys.get()
     objects["live/numberrings"] = NumberRings.objects.get_or_create(destination_number=number)[0]
+    objects["contacts/typednumber"] = TypedNumber.objects.get_or_create(
+        destination_number=number, variable="collected_ticket", kind="ticket", label="Ticket", pattern="[0-9]{4}"
+    )[0]
     objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
     objects["auth/user"] = user
     return {name: found.pk for name, found in objects.items()} | {

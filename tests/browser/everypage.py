@@ -23,7 +23,7 @@ from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from reports.queries import forwards
-from tests.factories import make_contact, make_number, make_staff, make_user, post, post_body, take
+from tests.factories import make_contact, make_number, make_staff, make_user, map_variable, post, post_body, take
 
 # A typical German label, and the longest possible one, without a place to break it.
 LONG = "Störungsannahme/Bereitschaftsdienst"
@@ -71,6 +71,8 @@ OURS_IN_ADMIN = {
     "admin/contacts/linktemplate/<path:object_id>/change/": "admin/contacts/linktemplate/{link}/change/",
     "admin/contacts/lookup/<path:object_id>/change/": "admin/contacts/lookup/{lookup}/change/",
     "admin/contacts/lookup/<int:lookup>/try/": "admin/contacts/lookup/{lookup}/try/",
+    "admin/contacts/typednumber/add/": "admin/contacts/typednumber/add/?number={hotline}",
+    "admin/contacts/typednumber/<path:object_id>/change/": "admin/contacts/typednumber/{typed}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
@@ -195,6 +197,7 @@ def furnish() -> Installation:
             "link": link.pk,
             "lookup": lookup.pk,
             "contact_key": ContactKey.objects.create(name=LONG, source="erp", last4="abcd").pk,
+            "typed": map_variable(hotline, label=WITHOUT_A_GAP[:40], url="https://crm.example.com/{value}").pk,
             "upload": upload.pk,
             "waiting": waiting.pk,
             "working": working.pk,

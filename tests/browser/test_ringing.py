@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from contacts.models import CallNote, LinkTemplate
 from live.models import Pop
 from tests.browser.axe import findings
-from tests.factories import PASSWORD, make_contact, make_number, make_user, send
+from tests.factories import PASSWORD, make_contact, make_number, make_user, map_variable, send
 from tests.live.rings import map_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -189,6 +189,7 @@ def test_a_card_takes_no_focus_and_is_dismissed_by_keyboard_in_all_tabs(live_ser
 def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, live, sign_in, number, anna):
     make_contact("Erika Muster", "+4917012345678", company="Muster GmbH", note="Calls back at noon", important=True)
     LinkTemplate.objects.create(name="CRM", url="https://crm.example/find?tel={caller}")
+    map_variable(number)
     page = signed_in(sign_in)
     page.context.route(
         "https://crm.example/**",
@@ -199,10 +200,11 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
     page.goto(f"{live_server.url}/reports/definitions/")
     callers = ["+4917012345678", "+4917012345679", "+4917012345680"]
     for n, caller in enumerate(callers):
-        call(number, "CALL_START", "INITIATE_FORWARD 1001", name=f"call-{n}", caller_id_number=caller)
+        typed = {"caller_id_number": caller, "collected_ticket": "4711"}
+        call(number, "CALL_START", "INITIATE_FORWARD 1001", name=f"call-{n}", **typed)
         expect(page.locator(CARD)).to_have_count(n + 1)
     expect(page.locator(CARD).first).to_contain_text("Erika Muster Important")
-    for text in ("Muster GmbH", CALLER, "Calls back at noon"):
+    for text in ("Muster GmbH", CALLER, "Ticket 4711", "Calls back at noon"):
         expect(page.locator(CARD).first).to_contain_text(text)
     assert findings(page) == []
 

@@ -185,7 +185,8 @@ def test_the_groups_are_created_once_and_stay_as_they_are_changed_later():
     assert "change_user" in before["user admin"]
     for name, permissions in before.items():
         assert not {codename for codename in permissions if codename.startswith("delete_")} - {
-            *("delete_openinghours", "delete_numberaccess", "delete_contact", "delete_linktemplate", "delete_lookup")
+            *("delete_openinghours", "delete_numberaccess", "delete_contact", "delete_linktemplate"),
+            *("delete_typednumber", "delete_lookup"),
         }
         assert not permissions & {"view_call", "view_callevent"}, name  # no content
     with before_the_update():

@@ -16,7 +16,7 @@ from django.utils import timezone
 from calls.models import AccessKey, Call, CallEvent, ChangedQuarterHour, DestinationNumber
 from calls.simulator import history, profiles
 from contacts.agents import Agents
-from contacts.matching import who_calls
+from contacts.matching import identify, who_calls
 from contacts.models import AgentDestination, Contact
 from live.management.commands import demo
 from live.models import Pop
@@ -185,6 +185,9 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
     assert answering.on("2001", "SIP_USER", today) == ["Uta Winter", "Vera Lindner"]
     known = who_calls(["+491713920001", "+492214710701"])
     assert [str(match.contacts[0]) for match in known.values()] == ["Anna Becker", "Beispiel AG"]
+    identified = identify(Call.objects.filter(destination_number__e164="+492214710300")).values()
+    assert {typed.label for call in identified for typed in call.typed} == {"Ticket", "Customer"}
+    assert "typed" in {call.match.kind for call in identified if call.match}
     assert Contact.objects.count() == len(demo.FIRST_NAMES) * len(demo.LAST_NAMES) + 1
 
 

@@ -174,8 +174,11 @@ def test_where_the_last_row_of_a_day_is_removed_those_before_answer_again(anna, 
 
 CODENAMES = {
     *("view_agentdestination", "change_agentdestination"),
-    *(f"{action}_{model}" for model in ("contact", "linktemplate") for action in ("view", "add", "change", "delete")),
-    *(f"{action}_lookup" for action in ("view", "add", "change", "delete")),
+    *(
+        f"{action}_{model}"
+        for model in ("contact", "linktemplate", "lookup", "typednumber")
+        for action in ("view", "add", "change", "delete")
+    ),
 }
 
 
@@ -188,6 +191,7 @@ CODENAMES = {
         ("0002_let_operators_map_agents", "let_operators_map_agents", ["agentdestination"]),
         ("0005_let_operators_edit_contacts", "let_operators_edit_contacts", ["contact", "linktemplate"]),
         ("0007_let_operators_edit_lookups", "let_operators_edit_lookups", ["lookup"]),
+        ("0011_let_operators_map_typed_numbers", "let_operators_map_typed_numbers", ["typednumber"]),
     ],
 )
 def test_operators_are_given_permissions_unless_their_group_was_changed(migration, function, models):
@@ -197,13 +201,17 @@ def test_operators_are_given_permissions_unless_their_group_was_changed(migratio
     given = group.permissions.filter(content_type__app_label="contacts", content_type__model__in=models)
     assert given.exists()
     # What later updates added.
-    of_later_models = [
-        "numberrings",
-        "pop",
+    in_order = [
+        "agentdestination",
+        "contact",
+        "linktemplate",
         "lookup",
         "contactkey",
-        *([] if "contact" in models else ["contact", "linktemplate"]),
+        "typednumber",
+        "numberrings",
+        "pop",
     ]
+    of_later_models = in_order[in_order.index(models[-1]) + 1 :]
     later = group.permissions.filter(content_type__model__in=of_later_models)
     try:
         group.permissions.remove(*given, *later)

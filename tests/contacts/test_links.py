@@ -1,6 +1,7 @@
 """Links into other systems: filled in with the call, every value encoded, only to https or a host that is allowed."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from contacts.links import CallValues, links_for
 from contacts.models import LinkTemplate
+from contacts.typed_numbers import Typed
 from tests.factories import make_contact, make_user
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,36 @@ def test_a_link_is_shown_by_how_much_is_known():
     assert [label for label, _url in shown(Match(contact))] == ["any", "exact"]
     assert [label for label, _url in shown(Match(contact, kind="company"))] == ["any", "company"]
     assert [label for label, _url in shown()] == ["any", "nobody"]
+
+
+def test_a_link_is_shown_where_something_was_typed_and_a_typed_contact_is_as_well_known_as_by_phone():
+    for kind in ("any", "exact", "company", "nobody", "typed"):
+        add(kind, shown_when=kind)
+    order = replace(CALL, typed=[Typed("order", "Order", "2026", "")])
+    assert [label for label, _url in shown(call=order)] == ["any", "nobody", "typed"]
+    assert [label for label, _url in shown(Match(make_contact(), kind="typed"), order)] == ["any", "exact", "typed"]
+
+
+def test_typed_numbers_fill_in_links_and_have_links_of_their_own_that_come_first():
+    add("by ticket", "https://crm.example.com/?ticket={ticket}&order={order}")
+    add("by customer", "https://crm.example.com/{customer_number}")
+    call = replace(
+        CALL,
+        typed=[
+            Typed("ticket", "Ticket", "A/4711 ?", "https://helpdesk.example.com/{value}?tel={caller_digits}"),
+            Typed("ticket", "Old ticket", "12", ""),
+            Typed("order", "Order", "..", "https://shop.example.com/{value}/edit"),
+            Typed("order", "Order", "2026", "http://shop.example.com/{value}"),
+            Typed("customer", "Customer", "K-9", ""),
+        ],
+    )
+    own = ("Ticket", "https://helpdesk.example.com/A%2F4711%20%3F?tel=491711234567")
+    assert shown(call=call) == [own, ("by customer", "https://crm.example.com/K-9")]
+    of_contact = ("by customer", "https://crm.example.com/K-1")
+    assert shown(Match(make_contact(customer_number="K-1")), call) == [own, of_contact]
+    whole = replace(call, typed=[call.typed[0], call.typed[3]])
+    filled = ("by ticket", "https://crm.example.com/?ticket=A%2F4711%20%3F&order=2026")
+    assert shown(call=whole) == [own, filled]
 
 
 def test_with_several_contacts_there_is_a_link_for_each_that_names_it():

@@ -13,7 +13,7 @@ from calls.models import Call, Right
 from contacts.models import LinkTemplate
 from live import feed, state
 from live.models import LiveProcess, Pop
-from tests.factories import give, make_contact, make_number, make_staff, make_user, take
+from tests.factories import give, make_contact, make_number, make_staff, make_user, map_variable, take
 from tests.live.rings import map_to, ring
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,3 +171,27 @@ def test_of_a_number_with_extensions_a_ring_names_the_company_alone(client, numb
     ring(anna, number, at=timezone.now())
     contact = client.get(STATE).json()["rings"][0]["contact"]
     assert (contact["name"], contact["company"]) == ("Muster GmbH", "")
+
+
+def test_a_ring_shows_what_the_caller_typed_and_leads_there_first(client, number, anna):
+    map_variable(number, url="https://helpdesk.example/{value}")
+    map_variable(number, "customer")
+    make_contact("Erika Muster", customer_number="58213")
+    LinkTemplate.objects.create(name="CRM", url="https://crm.example/{customer_number}")
+    typed = {"collected_ticket": "4711", "collected_customer": "58213", "collected_pin": "987654"}
+    pop = ring(anna, number, at=timezone.now(), caller="anonymous", variables=typed)
+    answer = client.get(STATE)
+    (shown,) = answer.json()["rings"]
+    assert shown["typed"] == ["Ticket 4711", "Customer 58213"]
+    assert (shown["contact"]["name"], shown["caller"]["is_withheld"]) == ("Erika Muster", True)
+    assert [(link["label"], link["url"]) for link in shown["links"]] == [
+        ("Ticket", "https://helpdesk.example/4711"),
+        ("CRM", "https://crm.example/58213"),
+    ]
+    assert "987654" not in answer.content.decode()
+
+    pop.closed_at = timezone.now()
+    pop.save()
+    page = " ".join(client.get("/live/").content.decode().split())
+    assert "<bdi>Ticket 4711</bdi>" in page
+    assert "Erika Muster" in page

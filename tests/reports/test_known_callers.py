@@ -10,7 +10,7 @@ import pytest
 
 from calls.models import Call
 from contacts.models import LinkTemplate
-from tests.factories import give, make_contact, make_number, make_user, take
+from tests.factories import give, make_contact, make_number, make_user, map_variable, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,3 +144,44 @@ def test_the_files_find_the_same_contacts_as_the_pages(client, sales):
     }
     assert (of_file["Hotline 1"], of_file["Hotline 2"]) == ("Direct", "Nearer")
     assert [text.rpartition(" +49")[0] for text in callers(client)["Hotline"][1:3]] == ["Nearer", "Direct"]
+
+
+@pytest.fixture
+def typed(called):
+    """A withheld call to each number, in which a ticket and the customer number of a contact were typed."""
+    make_contact("Berta Kurz", customer_number="58213", company="Kurz GmbH")
+    for number in called:
+        map_variable(number, url="https://helpdesk.example.com/tickets/{value}")
+        map_variable(number, "customer")
+        name = f"{number.label} typed"
+        variables = {"collected_ticket": "47115", "collected_customer": "58213", "collected_menu": "8"}
+        take(
+            number,
+            "BLOCK_END",
+            NOON + timedelta(hours=1),
+            call_uuid=name,
+            correlation_id=name,
+            caller_id_number="anonymous",
+            **variables,
+        )
+
+
+def test_what_a_caller_typed_is_shown_only_with_the_right_callers(client, sales, typed):
+    page = page_of(client, "Hotline typed")
+    words = ["Ticket 47115", "Customer 58213", "Berta Kurz", "Found by the customer number that the caller typed."]
+    assert [text for text in words if text not in text_of(page)] == []
+    assert 'href="https://helpdesk.example.com/tickets/47115"' in page.content.decode()
+    assert callers(client)["Hotline"][0] == "Berta Kurz · Kurz GmbH number withheld"
+
+    page = page_of(client, "Shop typed").content.decode()
+    assert [text for text in ("47115", "58213", "Kurz", "helpdesk") if text in page] == []
+    assert "collected_ticket" in page  # in the messages, with its value masked
+    assert ">8<" in page  # what is not mapped is no caller
+    assert callers(client)["Shop"][0] == "number withheld"
+
+
+def test_files_name_the_contact_whose_customer_number_was_typed(client, sales, typed):
+    rows = csv.DictReader(io.StringIO(client.get(f"/reports/calls.csv?{DAY}").getvalue().decode()))
+    named = {row["call_uuid"]: row["caller_contact"] for row in rows}
+    assert (named["Hotline typed"], named["Shop typed"]) == ("Berta Kurz · Kurz GmbH", "")
+    assert named["Hotline 0"] == "Anna Meyer · Meyer GmbH"

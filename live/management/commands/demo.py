@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from calls.models import Call, DestinationNumber, NumberAccess, OpeningHours, Ri
 from calls.simulator import history, live, profiles, scenarios
 from calls.simulator.profiles import PROFILES
 from contacts import agents
-from contacts.models import AgentDestination, Contact, ContactNumber
+from contacts.models import AgentDestination, Contact, ContactNumber, TypedKind, TypedNumber
 from live import feed
 from live.models import NumberRings, Pop
 from live.rings import ANSWERED
@@ -77,6 +77,12 @@ AGENTS = (
     (scenarios.HOTLINE_DESKS[3], ("manager",), None),
     (scenarios.SHOP_DESKS[0], ("useradmin", "viewer"), None),
 )
+# What callers of a number type into its menu. Without links, which would lead nowhere.
+TYPED = (
+    (PROFILES[0], TypedKind.TICKET, "Ticket"),
+    (PROFILES[0], TypedKind.CUSTOMER, "Customer"),
+    (PROFILES[1], TypedKind.ORDER, "Order"),
+)
 # Contacts for half of the callers of the simulator that call often, and for one of its companies.
 OFTEN_CALLS, COMPANY = "+49171392", "+49221471070"
 FIRST_NAMES = ("Anna", "Ben", "Clara", "David", "Elif", "Felix", "Greta", "Hamza", "Ida", "Jonas")
@@ -113,6 +119,7 @@ class Command(BaseCommand):
             self._ensure_teams(numbers.values())
             self._close_rings(numbers.values())
             self._ensure_contacts()
+            self._ensure_typed_numbers(numbers)
             self._ensure_history(numbers.values(), calls_a_week, stopped)
             if once or stopped.is_set():
                 return
@@ -215,17 +222,30 @@ class Command(BaseCommand):
                     external_id=str(n + 1),
                     name=f"{first} {last}",
                     company=company,
-                    customer_number=f"K-{1001 + n}",
+                    customer_number=str(scenarios.CUSTOMERS[n]),
                     important=n % 20 == 0,
                 )
             )
             numbers.append(ContactNumber(contact=contacts[-1], e164=f"{OFTEN_CALLS}{n:04d}"))
-        contacts.append(Contact(source="demo", external_id="company", company="Beispiel AG", customer_number="K-2000"))
+        contacts.append(Contact(source="demo", external_id="company", company="Beispiel AG", customer_number="2000"))
         numbers.append(ContactNumber(contact=contacts[-1], e164=COMPANY, has_extensions=True))
         for contact in contacts:
             contact.save()
         for number in numbers:
             number.save()
+
+    def _ensure_typed_numbers(self, numbers: Mapping[str, DestinationNumber]) -> None:
+        """Say what callers type into the menus of the simulator. Typed numbers that exist already stay as they are."""
+        if TypedNumber.objects.exists():
+            return
+        for profile, kind, label in TYPED:
+            TypedNumber.objects.create(
+                destination_number=numbers[profile.e164],
+                variable=f"collected_{kind}",
+                kind=kind,
+                label=label,
+                pattern=r"\d{4,6}",
+            )
 
     def _ensure_history(
         self, numbers: Iterable[DestinationNumber], calls_a_week: int, stopped: threading.Event

@@ -289,6 +289,7 @@
     slot("called", calledOf(ring));
     slot("earlier", earlierOf(ring));
     slot("contact", contactOf(ring));
+    slot("typed", (ring.typed || []).join(" · "));
     slot("important", ring.contact?.important ? text("important") : "");
     slot("note", ring.contact?.note || "");
     const open = card.querySelector("[data-open]");

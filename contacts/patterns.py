@@ -1,0 +1,59 @@
+"""Patterns of typed numbers: regular expressions of PostgreSQL, which matches them without backtracking.
+
+What is typed has to match the whole pattern, upper and lower case alike. The statement that reads typed numbers
+applies them (contacts.typed_numbers)."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.db import DataError, connection, transaction
+from django.utils.translation import gettext as _
+
+LONGEST_PATTERN = 100
+# A pattern that matches these would match anything.
+_BLANK = ["", " "]
+# Only these make PostgreSQL backtrack, or make small patterns large.
+_REFERENCE = re.compile(r"\\[1-9]")
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
+_LOOKAROUND = re.compile(r"\(\?(?!:)")
+
+
+def check(pattern: str) -> None:
+    """Raise ValidationError if a pattern is not allowed; it says what to enter."""
+    if why := why_refused(pattern):
+        raise ValidationError(why, code="pattern")
+
+
+def why_refused(pattern: str) -> str:
+    """Return why a pattern is not allowed; blank if it is. Asks the database whether it can be read."""
+    if not pattern.isprintable():
+        return _("Enter a pattern in one line, without control characters.")
+    if _REFERENCE.search(pattern) or _LOOKAROUND.search(pattern):
+        return _("References such as \\1 and groups that begin with (? are not allowed.")
+    if _REPEATED_GROUP.search(pattern):
+        return _("A group in parentheses may not be repeated. Write out what it contains, for example \\d{3}-\\d{3}.")
+    try:
+        # A statement that fails would end the transaction around it.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT bool_or(text ~* {whole('%s')}) FROM unnest(%s::text[]) AS text", [pattern, _BLANK])
+            ((matches_blank,),) = cursor.fetchall()
+    except DataError as error:
+        return _("This pattern cannot be read: %(why)s. Enter for example \\d{4,8} for 4 to 8 digits.") % {
+            "why": _reason(error)
+        }
+    if matches_blank:
+        return _("This pattern also matches an empty text. Enter for example \\d{4,8} for 4 to 8 digits.")
+    return ""
+
+
+def whole(pattern: str) -> str:
+    """Return the SQL of a pattern that matches whole texts; to be used with `~*`, regardless of case."""
+    return f"('^(?:' || {pattern} || ')$')"
+
+
+def _reason(error: DataError) -> str:
+    """Return what PostgreSQL says is wrong, without its own words around it."""
+    said = str(error).splitlines()[0]
+    return said.rpartition(": ")[2].rstrip(".")
