@@ -17,7 +17,7 @@ _BLANK = ["", " "]
 # Only these make PostgreSQL backtrack, or make small patterns large.
 _REFERENCE = re.compile(r"\\[1-9]")
 _REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
-_LOOKAROUND = re.compile(r"\(\?(?!:)")
+_LOOKAROUND = re.compile(r"(?<!\\)\(\?(?!:)")
 
 
 def check(pattern: str) -> None:
@@ -37,8 +37,8 @@ def why_refused(pattern: str) -> str:
     try:
         # A statement that fails would end the transaction around it.
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SELECT bool_or(text ~* {whole('%s')}) FROM unnest(%s::text[]) AS text", [pattern, _BLANK])
-            ((matches_blank,),) = cursor.fetchall()
+            cursor.execute(_MATCHES_BLANK, [pattern, pattern, _BLANK])
+            ((_somewhere, matches_blank),) = cursor.fetchall()
     except DataError as error:
         return _("This pattern cannot be read: %(why)s. Enter for example \\d{4,8} for 4 to 8 digits.") % {
             "why": _reason(error)
@@ -51,6 +51,12 @@ def why_refused(pattern: str) -> str:
 def whole(pattern: str) -> str:
     """Return the SQL of a pattern that matches whole texts; to be used with `~*`, regardless of case."""
     return f"('^(?:' || {pattern} || ')$')"
+
+
+# By itself, too: `4)|(5` would close the group that makes it match as a whole.
+_MATCHES_BLANK = f"""
+SELECT bool_or(text ~ %s), bool_or(text ~* {whole("%s")}) FROM unnest(%s::text[]) AS text
+"""
 
 
 def _reason(error: DataError) -> str:

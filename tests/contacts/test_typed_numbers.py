@@ -137,6 +137,7 @@ def test_many_calls_are_identified_with_two_statements(number):
         (r"\d{4,", "cannot be read"),
         (r"[0-9", "cannot be read: brackets [] not balanced"),
         (r"(\d", "cannot be read: parentheses () not balanced"),
+        (r"4)|(\d", "cannot be read: parentheses () not balanced"),
         (r"\d*", "also matches an empty text"),
         (".+", "also matches an empty text"),
         (r"(\d)\1+", "are not allowed"),
@@ -151,7 +152,7 @@ def test_a_pattern_that_is_refused_says_why(number, pattern, why):
         TypedNumber(destination_number=number, variable="x", kind="ticket", label="T", pattern=pattern).full_clean()
 
 
-@pytest.mark.parametrize("pattern", [r"\d{4,8}", r"[A-Z]{2}-?\d+", r"(AB|CD)\d{4}(-\d)?", r"\(\d+\)"])
+@pytest.mark.parametrize("pattern", [r"\d{4,8}", r"[A-Z]{2}-?\d+", r"(AB|CD)\d{4}(-\d)?", r"\(?\d+\)?"])
 def test_usual_patterns_are_accepted(pattern):
     assert patterns.why_refused(pattern) == ""
 
