@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection
 from django.db.models import Min
@@ -99,7 +99,7 @@ def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredC
     new = [event for event in new if kind_of(event) is not None]
     if not new and not others:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         "calls": [event.call_id for event in new],
         "numbers": [event.number_id for event in new],
         "types": [event.destination_type for event in new],

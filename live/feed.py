@@ -162,8 +162,8 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
     targets = Targets.of(calls)
     pops: dict[int, dict[tuple[int, int | None], Pop]] = {call.id: {} for call in calls}
     call_of = {pk: call.id for call in calls for pk in call.events}
-    for pop in Pop.objects.filter(event__in=list(call_of)):
-        pops[call_of[pop.event_id or 0]][pop.user_id, pop.event_id] = pop
+    for stored in Pop.objects.filter(event__in=list(call_of)):
+        pops[call_of[stored.event_id or 0]][stored.user_id, stored.event_id] = stored
     events_of = {call.id: targets.events_of(call) for call in calls}
     concerned = {user for events in events_of.values() for event in events for user in event.people}
     decisions = _decisions(concerned | {user for of_call in pops.values() for user, _event in of_call}, now)

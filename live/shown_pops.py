@@ -20,14 +20,22 @@ RINGS_AT_MOST = timedelta(seconds=LONGEST_TIMEOUT_S)
 TALKS_AT_MOST = timedelta(hours=4)
 TEST_RINGS_FOR = timedelta(seconds=30)
 
+
+def _in_order(model: type[models.Model], *wanted: str) -> tuple[type[models.Model], tuple[str, ...]]:
+    """Return a model with the columns that are read of it, all if none are named, in the order in which from_db takes
+    them."""
+    columns = tuple(field.attname for field in model._meta.concrete_fields)
+    return model, tuple(column for column in columns if not wanted or column in wanted)
+
+
 _EVENT = ("id", "call_id", "received_at", "destination", "destination_type")
-# What is read of each table. The first column is null where nothing was joined.
-_READ: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
-    "pop": (Pop, tuple(field.attname for field in Pop._meta.concrete_fields)),
-    "event": (CallEvent, _EVENT),
-    "call": (Call, ("id", "destination_number_id", "caller_id_number", "silent_at")),
-    "number": (DestinationNumber, ("id", "e164", "label")),
-    "answer": (CallEvent, _EVENT),
+# What is read of each table. The first column is the key, which is null where nothing was joined.
+_READ = {
+    "pop": _in_order(Pop),
+    "event": _in_order(CallEvent, *_EVENT),
+    "call": _in_order(Call, "id", "destination_number_id", "caller_id_number", "silent_at"),
+    "number": _in_order(DestinationNumber, "id", "e164", "label"),
+    "answer": _in_order(CallEvent, *_EVENT),
 }
 _SELECT = f"""
 SELECT {", ".join(f"{table}.{column}" for table, (_model, columns) in _READ.items() for column in columns)}
