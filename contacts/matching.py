@@ -1,4 +1,4 @@
-"""Who is calling: finds the contacts of calls, for many calls with two statements.
+"""Who is calling: finds the contacts of calls, for many calls with three statements.
 
 The first kind that matches wins, and all of its contacts are returned: the customer number that the caller typed, then
 the caller's whole number, then a company's number with extensions. Numbers are never compared by their last digits."""
@@ -56,7 +56,7 @@ NOT_IDENTIFIED = Identified()
 
 
 def identify(calls: Iterable[Call]) -> dict[int, Identified]:
-    """Return by the id of the call who calls and what they typed, with two statements.
+    """Return by the id of the call who calls and what they typed, with three statements.
 
     Calls of which nothing is known are missing. Withheld callers are known only by what they typed."""
     callers = {call.pk: call.caller_id_number for call in calls}

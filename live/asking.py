@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 ASKERS = 8
 # A question that had to wait so long for one of them is not asked any more.
 WAITS_AT_MOST_S = 3.0
+# Without any look-up, it is looked again after this time whether there is one.
+LOOK_AGAIN_S = 1.0
 # How often it is looked whether another process got the answer that it asked for.
 LOOK_EVERY_S = 0.1
 
@@ -57,6 +59,7 @@ class LookUps:
         self._thread = threading.Thread(target=self._run, name="look-ups", daemon=True)
         # What other processes are asking: the ids of answers, with the time after which they are given up.
         self._awaited: dict[int, float] = {}
+        self._none_until = 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -69,6 +72,8 @@ class LookUps:
 
     def note(self, messages: Sequence[Message]) -> None:
         """Ask about the callers of new rings, soon."""
+        if time.monotonic() < self._none_until:
+            return
         rings = [one.data["ring"] for one in messages if one.name == "ring" and one.data["state"] == "ringing"]
         if rings:
             self._todo.put(_Rang(rings))
@@ -105,6 +110,7 @@ class LookUps:
     def _ask_about(self, rings: Sequence[int]) -> None:
         on = lookups.asked_now()
         if not on:
+            self._none_until = time.monotonic() + LOOK_AGAIN_S
             return
         calls = Pop.objects.filter(pk__in=rings, is_test=False, event__call__caller_id_number__startswith="+")
         asked = calls.values_list("event__call__caller_id_number", "event__call__destination_number__e164").distinct()

@@ -5,8 +5,9 @@ So one process feeds at a time, whichever comes first, and another one goes on w
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,7 +44,20 @@ SELECT person.id,
 FROM unnest(%(users)s::int[]) AS person (id)
 """
 
-# bulk_update would write an expression for each value of each ring.
+_LOCK = """
+SELECT last_event_id, skipped, revision, clock_timestamp() FROM live_feedcursor FOR UPDATE SKIP LOCKED
+"""
+# bulk_create and bulk_update would write an expression for each value of each ring.
+_BEGINNING = {
+    "user_id": "int",
+    "event_id": "bigint",
+    "destination": "text",
+    "destination_type": "text",
+    "is_of_team": "boolean",
+    "is_test": "boolean",
+    "rang_at": "timestamptz",
+    "why_not": "text",
+}
 _COURSE = {
     "dimmed_at": "timestamptz",
     "answered_at": "timestamptz",
@@ -52,10 +66,18 @@ _COURSE = {
     "why_closed": "text",
     "revision": "bigint",
 }
-_STORE = f"""
+
+
+def _arrays(columns: dict[str, str]) -> str:
+    return ", ".join(f"%({name})s::{kind}[]" for name, kind in columns.items())
+
+
+_INSERT = f"""
+INSERT INTO live_pop ({", ".join(_BEGINNING | _COURSE)}) SELECT * FROM unnest({_arrays(_BEGINNING | _COURSE)})
+"""
+_UPDATE = f"""
 UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in _COURSE)}
-FROM unnest(%(id)s::bigint[], {", ".join(f"%({name})s::{kind}[]" for name, kind in _COURSE.items())})
-  AS new (id, {", ".join(_COURSE)})
+FROM unnest(%(id)s::bigint[], {_arrays(_COURSE)}) AS new (id, {", ".join(_COURSE)})
 WHERE pop.id = new.id
 """
 
@@ -82,12 +104,12 @@ def feed(*, sweeps: bool = False) -> Fed | None:
 
     Return None if another process is doing that."""
     with transaction.atomic():
-        cursor = _lock()
-        if cursor is None:
+        locked = _lock()
+        if locked is None:
             return None
+        cursor, now = locked
         position = Position(cursor.last_event_id, [Gap(*gap) for gap in cursor.skipped])
         events, after = tail.read(position)
-        now = _database_time()
         recent = [event for event in events if now - event.received_at < HISTORY]
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
         revision = cursor.revision + 1
@@ -102,7 +124,8 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         if changed or after != position:
             cursor.last_event_id, cursor.skipped = after.last, after.gaps
             cursor.save()
-    delays = [(now - event.received_at).total_seconds() for event in events]
+    # An event may have been received while this one looked.
+    delays = [max(0.0, (now - event.received_at).total_seconds()) for event in events]
     return Fed(cursor.revision, len(events), delays)
 
 
@@ -116,22 +139,24 @@ def next_revision() -> int:
     return cursor.revision
 
 
-def _lock() -> FeedCursor | None:
-    """Lock the cursor; None if another process has it. The first one begins after the events that are stored."""
-    cursor = FeedCursor.objects.select_for_update(skip_locked=True).first()
-    if cursor is None and not FeedCursor.objects.exists():
-        cursor, is_new = FeedCursor.objects.get_or_create(
-            pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last}
-        )
-        return cursor if is_new else None
-    return cursor
+def _lock() -> tuple[FeedCursor, datetime] | None:
+    """Lock the cursor and return it with the database's time; None if another process has it. The first one begins
+    after the events that are stored."""
+    if (locked := _try_to_lock()) or FeedCursor.objects.exists():
+        return locked
+    FeedCursor.objects.get_or_create(pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last})
+    return _try_to_lock()
 
 
-def _database_time() -> datetime:
+def _try_to_lock() -> tuple[FeedCursor, datetime] | None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        ((now,),) = cursor.fetchall()
-    return now  # type: ignore[no-any-return]
+        cursor.execute(_LOCK)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    last, skipped, revision, now = row
+    position = {"last_event_id": last, "skipped": json.loads(skipped), "revision": revision}
+    return FeedCursor.from_db(connection.alias, ["id", *position], [FeedCursor.ONLY, *position.values()]), now
 
 
 def _execute(statement: str) -> None:
@@ -162,7 +187,7 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
     targets = Targets.of(calls)
     pops: dict[int, dict[tuple[int, int | None], Pop]] = {call.id: {} for call in calls}
     call_of = {pk: call.id for call in calls for pk in call.events}
-    for stored in Pop.objects.filter(event__in=list(call_of)):
+    for stored in shown_pops.of_events(list(call_of)):
         pops[call_of[stored.event_id or 0]][stored.user_id, stored.event_id] = stored
     events_of = {call.id: targets.events_of(call) for call in calls}
     concerned = {user for events in events_of.values() for event in events for user in event.people}
@@ -181,15 +206,16 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
                 new.append(_pop(call.events[ring.event.id], user, ring, revision, targets))
             elif pop is not None and pop.closed_at is None and _update(pop, ring, revision):
                 changed.append(pop)
-    Pop.objects.bulk_create(new)
+    if new:
+        _store(_INSERT, new, _BEGINNING | _COURSE)
     if changed:
-        _store(changed)
+        _store(_UPDATE, changed, {"id": "bigint"} | _COURSE)
     return len(new) + len(changed)
 
 
-def _store(pops: Sequence[Pop]) -> None:
+def _store(statement: str, pops: Sequence[Pop], columns: Iterable[str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, {name: [getattr(pop, name) for pop in pops] for name in ("id", *_COURSE)})
+        cursor.execute(statement, {name: [getattr(pop, name) for pop in pops] for name in columns})
 
 
 def _follow(

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -198,7 +197,7 @@ def earlier_calls(call_ids: Collection[int]) -> dict[int, Earlier]:
 def states_of(user_ids: Collection[int]) -> list[Message]:
     """Return the whole state of these people as they see it now: the first message of a stream."""
     pops = shown_pops.open_now(user_ids)
-    sight = Sight.of(pops, _rights({pop.user_id for pop in pops}))
+    sight = Sight.of(pops, _rights(pops))
     shown: dict[int, list[dict[str, Any]]] = {user: [] for user in user_ids}
     for pop in pops:
         shown[pop.user_id].append(ring_for(pop, sight))
@@ -212,7 +211,7 @@ def messages_after(revision: int, until: int, user_ids: Collection[int]) -> list
     pops = [pop for pop in shown_pops.changed(revision, until) if pop.user_id in user_ids]
     if not pops:
         return []
-    sight = Sight.of([pop for pop in pops if pop.closed_at is None], _rights({pop.user_id for pop in pops}))
+    sight = Sight.of([pop for pop in pops if pop.closed_at is None], _rights(pops))
     return [message for pop in pops for message in _messages(pop, sight)]
 
 
@@ -242,5 +241,5 @@ def profile_of(user: Any) -> dict[str, bool]:
     return {name: getattr(profile, name) for name in ("pops", "notification", "open_at_once", "sound")}
 
 
-def _rights(user_ids: Collection[int]) -> dict[int, Rights]:
-    return Rights.of_each(User.objects.filter(pk__in=user_ids).only("is_active", "is_superuser")) if user_ids else {}
+def _rights(pops: Iterable[Pop]) -> dict[int, Rights]:
+    return Rights.of_each({pop.user_id: pop.user for pop in pops}.values())

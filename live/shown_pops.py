@@ -1,4 +1,4 @@
-"""Reads rings that are shown, with their calls and numbers, as models whose other fields are read when asked for.
+"""Reads rings with their people, calls and numbers, as models whose other fields are read when asked for.
 
 Every look of `live` asks this. The ORM would take six times as long to write the statement as PostgreSQL to run it."""
 
@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.utils import timezone
 
@@ -32,6 +33,7 @@ _EVENT = ("id", "call_id", "received_at", "destination", "destination_type")
 # What is read of each table. The first column is the key, which is null where nothing was joined.
 _READ = {
     "pop": _in_order(Pop),
+    "person": _in_order(User, "id", "is_active", "is_superuser"),
     "event": _in_order(CallEvent, *_EVENT),
     "call": _in_order(Call, "id", "destination_number_id", "caller_id_number", "silent_at"),
     "number": _in_order(DestinationNumber, "id", "e164", "label"),
@@ -40,6 +42,7 @@ _READ = {
 _SELECT = f"""
 SELECT {", ".join(f"{table}.{column}" for table, (_model, columns) in _READ.items() for column in columns)}
 FROM live_pop AS pop
+JOIN auth_user AS person ON person.id = pop.user_id
 LEFT JOIN calls_callevent AS event ON event.id = pop.event_id
 LEFT JOIN calls_call AS call ON call.id = event.call_id
 LEFT JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
@@ -54,6 +57,7 @@ AND CASE WHEN pop.is_test THEN pop.rang_at > %(tests_since)s
 """
 _OPEN_OF_PEOPLE = f"{_OPEN} AND pop.user_id = ANY(%(users)s) ORDER BY pop.rang_at, pop.id"
 _OPEN_OF_CALLERS = f"{_OPEN} AND call.caller_id_number = ANY(%(callers)s) ORDER BY pop.rang_at, pop.id"
+_OF_EVENTS = f"SELECT {', '.join(_READ['pop'][1])} FROM live_pop WHERE event_id = ANY(%s)"
 _CHANGED = f"{_SELECT} pop.revision > %(after)s AND pop.revision <= %(until)s ORDER BY pop.revision, pop.id"
 
 
@@ -65,6 +69,14 @@ def open_now(user_ids: Collection[int]) -> list[Pop]:
 def open_of_callers(callers: Collection[str]) -> list[Pop]:
     """Return what rings now, or is answered, of these callers."""
     return _read(_OPEN_OF_CALLERS, {"callers": list(callers), **_since()})
+
+
+def of_events(event_ids: Sequence[int]) -> list[Pop]:
+    """Return the rings of these events, shown or not, without their calls."""
+    _pop, columns = _READ["pop"]
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_EVENTS, [list(event_ids)])
+        return [Pop.from_db(connection.alias, columns, row) for row in cursor.fetchall()]
 
 
 def _since() -> dict[str, datetime]:
@@ -103,6 +115,7 @@ def _pop(row: Sequence[Any]) -> Pop:
         first += len(columns)
         found[table] = None if values[0] is None else model.from_db(connection.alias, columns, values)
     pop: Pop = found["pop"]
+    pop.user = found["person"]
     if event := found["event"]:
         event.call = found["call"]
         event.call.destination_number = found["number"]

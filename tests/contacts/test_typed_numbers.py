@@ -116,7 +116,7 @@ def test_other_variables_other_numbers_and_texts_with_the_name_are_not_read(numb
     assert typed_in(receive(other, {"collected_ticket": "4711"}, name="other")) == []
 
 
-def test_many_calls_are_identified_with_two_statements(number):
+def test_many_calls_are_identified_with_three_statements(number):
     map_variable(number)
     map_variable(number, "customer")
     make_contact("Anna Meyer", customer_number="4711")
