@@ -25,9 +25,10 @@ from live.queries import Message
 
 logger = logging.getLogger(__name__)
 
-# From one look to the next: while anybody listens, and else. It rests as long as it looked, so that under full load
-# posts come first: then a look takes long, and finds more at once.
+# From one look to the next: while anybody listens, and else. Between them it rests at least as long as it looked, and
+# under full load longer, so that posts come first: then a look finds more at once.
 BUSY_S, IDLE_S = 0.05, 1.0
+FULL_LOAD_EVENTS, FULL_LOAD_RESTS = 25, 3
 SWEEP_EVERY_S = 1.0
 RENEW_EVERY_S = 5.0
 CHECK_EVERY_S = 10.0
@@ -89,9 +90,9 @@ class Watcher:
     def _run(self) -> None:
         pause_s = 0.0
         while not self._stopping.is_set():
-            began = time.monotonic()
+            began, events = time.monotonic(), 0
             try:
-                self.look()
+                events = self.look()
                 pause_s = 0.0
             except Exception as error:  # noqa: BLE001 (whatever the error, streams get what comes after it)
                 if isinstance(error, DatabaseError | InterfaceError):
@@ -99,25 +100,28 @@ class Watcher:
                 self._say(error)
                 pause_s = min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
             took_s = time.monotonic() - began
-            self._woken.wait(pause_s or max((BUSY_S if len(self._hub) else IDLE_S) - took_s, took_s))
+            rest_s = took_s * (FULL_LOAD_RESTS if events > FULL_LOAD_EVENTS else 1)
+            self._woken.wait(pause_s or max((BUSY_S if len(self._hub) else IDLE_S) - took_s, rest_s))
             self._woken.clear()
         self._leave()
 
-    def look(self) -> None:
-        """Do once what there is to do."""
+    def look(self) -> int:
+        """Do once what there is to do. Return how many events were read."""
+        events = 0
         self._note_listeners(self._hub.users())
         newest, has_news = feed.peek()
         is_time_to_sweep = self._is_time_for("sweep", SWEEP_EVERY_S)
         if has_news or is_time_to_sweep:
             fed = feed.feed(sweeps=is_time_to_sweep)
             if fed is not None:
-                newest = fed.revision
+                newest, events = fed.revision, fed.events
                 self._delays.extend(delay for delay in fed.delays_s if delay < rings.FRESH.total_seconds())
         # Asked again: who began to listen meanwhile may have read a state without what was changed meanwhile.
         self._send(newest, self._hub.users())
         if self._hub and self._is_time_for("check", CHECK_EVERY_S):
             self._end_those_who_may_not_listen(self._hub.streams())
         self._looked_at = time.monotonic()
+        return events
 
     def _is_time_for(self, what: str, every_s: float) -> bool:
         now = time.monotonic()
