@@ -126,7 +126,7 @@ def test_many_calls_are_identified_with_three_statements(number):
     calls = list(Call.objects.order_by("pk"))
     with CaptureQueriesContext(connection) as queries:
         identified = identify(calls)
-    assert len(queries) == 2
+    assert len(queries) == 3
     assert [len(identified[call.pk].typed) for call in calls] == [1, 2] * 10
     assert [bool(identified[call.pk].match) for call in calls] == [False, True] * 10
 
