@@ -151,3 +151,14 @@ def _close_writer(django_db_setup):
 
     intake.get_intake().close()
     monitoring.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient_intake(request, monkeypatch):
+    """Let the intake wait for a database that a busy machine has stopped for a while. Otherwise posts that a test needs
+    in the database would go to the spool after 0.75 seconds."""
+    from calls.ingest import intake
+
+    if not request.node.get_closest_marker("time_limits"):
+        monkeypatch.setattr(intake, "WAIT_FOR_DATABASE_S", 30.0)
+        monkeypatch.setattr(intake, "WAIT_S", 60.0)

@@ -100,6 +100,7 @@ def test_only_its_owner_can_read_the_spool_and_it_contains_no_key(client, number
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.time_limits
 @pytest.mark.parametrize("table", ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey"])
 def test_a_locked_table_delays_no_post_and_its_posts_are_stored_once_afterwards(client, number, table):
     assert post(client, start(number)).status_code == 200
@@ -116,6 +117,7 @@ def test_a_locked_table_delays_no_post_and_its_posts_are_stored_once_afterwards(
     assert held().waiting == 0
 
 
+@pytest.mark.time_limits
 def test_a_post_that_the_database_wrote_after_the_time_limit_is_stored_once(client, number):
     """The statement waits for a lock longer than the request does, and then succeeds."""
     assert post(client, start(number)).status_code == 200
