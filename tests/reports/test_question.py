@@ -40,7 +40,8 @@ def numbers() -> list[DestinationNumber]:
     numbers = [make_number(f"+492215540030{n}", label=f"Number {n}", opening_hours=hours) for n in range(3)]
     for number in numbers:
         for day in range(4):
-            at = timezone.now() - timedelta(days=day, minutes=20)
+            # On the same day also in its first minutes.
+            at = max(timezone.now() - timedelta(days=day, minutes=20), periods.day_start(days_ago(day)))
             for n, kind in enumerate(FULL if day % 2 else FULL[:1] + FULL[2:3] + FULL[4:]):
                 take(number, kind, at + timedelta(seconds=9 * n), call_uuid=f"call-{day}")
     rollups.recount_changed(wait=True)
