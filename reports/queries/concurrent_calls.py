@@ -19,7 +19,7 @@ from reports.queries import sums
 # For each number and bucket the quarter-hour with the highest peak; the first if several are equal.
 _HIGHEST = f"""
 highest AS (
-  SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, quarter_hour
+  SELECT DISTINCT ON (number.id, bucket) number.id, bucket, peak, min(quarter_hour) AS quarter_hour
   FROM number
   CROSS JOIN LATERAL (
     SELECT {{bucket}} AS bucket, peak, quarter_hour
@@ -28,7 +28,7 @@ highest AS (
       AND {sums.IS_ASKED}
     OFFSET 0  -- by the index, number by number
   ) AS peaks
-  ORDER BY number.id, bucket, peak DESC, quarter_hour
+  GROUP BY number.id, bucket, peak ORDER BY number.id, bucket, peak DESC
 )"""
 
 

@@ -26,8 +26,15 @@ TALK_BOUNDS = (60, 120, 180, 300, 600, 1200, 1800)
 BOUNDS_OF = {"time_to_answer": BOUNDS, "ring": BOUNDS, "talk": TALK_BOUNDS}
 MINUTE = 60
 
+
+def _is_measured(key: str) -> str:
+    needs = FIGURES[key].needs
+    return f"measured & {needs} = {needs}"
+
+
 # Calls by duration, rounded up to full seconds, as far as measured. Past months are usually added up already (see
-# reports.counting.month_durations); other days are read from the durations in quarter-hours.
+# reports.counting.month_durations); other days are read from the durations in quarter-hours. An unnest in the list of
+# columns takes half the time of one in FROM.
 _DURATIONS = f"""
 WITH run AS MATERIALIZED (
   SELECT number.id, starts, ends FROM unnest(%(ids)s::bigint[]) AS number (id)
@@ -50,13 +57,10 @@ WITH run AS MATERIALIZED (
 """ + "\nUNION ALL\n".join(
     f"""
 SELECT {{number}} AS number, '{key}' AS key, second, sum(calls)::bigint FROM (
-  SELECT destination_number_id, measured, second, 1 AS calls
-  FROM quarter_hours CROSS JOIN unnest(each_{key}_s) AS second
+  SELECT destination_number_id, unnest(each_{key}_s) AS second, 1 AS calls FROM quarter_hours WHERE {_is_measured(key)}
   UNION ALL
-  SELECT destination_number_id, measured, second, calls
-  FROM months CROSS JOIN unnest({key}_s, {key}_calls) AS duration (second, calls)
+  SELECT destination_number_id, unnest({key}_s), unnest({key}_calls) FROM months WHERE {_is_measured(key)}
 ) AS duration
-WHERE measured & {FIGURES[key].needs} = {FIGURES[key].needs}
 GROUP BY {{keys}}"""
     for key in KEYS
 )
