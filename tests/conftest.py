@@ -19,6 +19,7 @@ import hypothesis  # noqa: E402 (the environment comes first)
 import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
+from tests.chromium import find_browser  # noqa: E402
 
 HOMES = "calltally-test-database-"
 # The data is deleted afterwards, so it need not survive a power cut.
@@ -26,7 +27,6 @@ FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 # Of these, only rows of groups that tests have created are deleted: the column that holds the id of the group.
 GROUPS = {"auth_group": "id", "auth_group_permissions": "group_id"}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # No deadline: the duration of an example depends on the machine more than on our code.
 hypothesis.settings.register_profile("calltally", deadline=None)
@@ -97,11 +97,6 @@ def _sweep() -> None:
 def and_in_full(short: list, *more: object) -> list:
     """Return the cases that every run has; with CALLTALLY_TEST_FULL, the others too."""
     return [*short, *more] if os.environ.get("CALLTALLY_TEST_FULL") else short
-
-
-def find_browser() -> str | None:
-    """Return the path of a Chromium on this machine."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,9 +40,17 @@ class Round:
 class Web:
     """A web server that receives posts over HTTP."""
 
-    def __init__(self, name: str, command: Callable[[int], Sequence[str]], logs: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[int], Sequence[str]],
+        logs: Path,
+        port: int | None = None,
+        **environment: str,
+    ) -> None:
+        """`environment` is added to ours. Without a port it gets a free one."""
         self.name = name
-        self.port = free_port()
+        self.port = port or free_port()
         log = logs / f"{re.sub(r'[^a-z]+', '-', name.lower())}.log"
         self.child = Child(name, command(self.port), log, environment)
 

@@ -5,21 +5,10 @@ import os
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.conftest import find_browser
+from tests.chromium import ARGUMENTS, find_browser
 
 # Playwright runs an event loop in this thread; the database is never used inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-
 
 REFUSED = ("Failed to load resource", "Response Status Error Code")
 
