@@ -125,10 +125,11 @@ def _number(lookup: Lookup, number: str) -> str:
     return number if "number" in links.places(lookup.url) else ""
 
 
-def pending(lookup: Lookup, caller: str, number: str) -> int | None:
-    """Return the id of an answer that is being asked for."""
-    own = LookupAnswer.objects.filter(lookup=lookup, caller=caller, number=_number(lookup, number), is_pending=True)
-    return own.values_list("pk", flat=True).first()
+def asked_just_now(lookup: Lookup, caller: str, number: str) -> int | None:
+    """Return the id of an answer that is being asked for, or was a moment ago: who read what is known before that does
+    not have it."""
+    own = LookupAnswer.objects.filter(lookup=lookup, caller=caller, number=_number(lookup, number))
+    return own.filter(asked_at__gt=Now() - Value(2 * ASKED_FOR)).values_list("pk", flat=True).first()
 
 
 def keep(lookup: Lookup, answer: int, asked: Asked) -> None:

@@ -78,6 +78,10 @@ class Watcher:
         self._thread.join(within_s)
         self._look_ups.join(within_s)
 
+    def note_state(self, state: Message) -> None:
+        """Ask who calls in a state that a new stream begins with; another process may be asking that already."""
+        self._look_ups.note([state])
+
     def wake(self) -> None:
         """Look now, because a page has begun to listen."""
         self._woken.set()

@@ -14,7 +14,7 @@ from contacts.lookups import Asked
 from contacts.models import LinkTemplate, Lookup, LookupAnswer
 from tests.factories import make_contact, make_number, make_staff, make_user, take
 from tests.live.rings import CALLER, map_to, ring
-from tests.live.streams import in_thread, run, session_of, stream, until
+from tests.live.streams import in_thread, run, session_of, started, stream, until
 from tests.web_server import web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,6 +146,45 @@ def test_nobody_is_asked_about_withheld_callers_or_by_look_ups_that_are_off(numb
 
     run(test)
     assert len(server.asked) == 1
+
+
+def test_a_page_that_is_opened_at_another_process_is_sent_the_answer_that_the_first_one_asked_for(
+    number, anna, server, held
+):
+    make_lookup(server)
+    ben = make_user("ben")
+    map_to(ben, "1001")
+    sessions = session_of(ben), session_of(anna)
+
+    async def test(live):
+        async with started() as other, stream(live, sessions[0]) as first:
+            await first.next()
+            await in_thread(post, number, "INITIATE_FORWARD 1001")
+            assert (await first.next())[0] == "ring"
+            await until(lambda: server.asked)
+            async with stream(other, sessions[1]) as opened:
+                _name, state = await opened.next()
+                assert [ring["contact"] for ring in state["rings"]] == [None]
+                held.set()
+                name, data = await opened.next()
+                assert (name, data["contact"]["name"]) == ("caller", "Anna Meyer")
+
+    run(test)
+    assert len(server.asked) == 1
+
+
+def test_about_a_call_that_rang_before_a_page_was_open_the_page_has_the_other_system_asked(number, anna, server):
+    make_lookup(server)
+    session = session_of(anna)
+    ring(anna, number, at=timezone.now(), why_not="not_connected")
+
+    async def test(live):
+        async with stream(live, session) as browser:
+            assert (await browser.next())[0] == "state"
+            name, data = await browser.next()
+            assert (name, data["contact"]["name"]) == ("caller", "Anna Meyer")
+
+    run(test)
 
 
 # --- What is shown ---------------------------------------------------------------------------------
