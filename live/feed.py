@@ -23,15 +23,14 @@ from live.tail import Gap, Position
 
 logger = logging.getLogger(__name__)
 
-# Events that were received longer ago are history that was added, not calls that anybody missed.
+# Events that were received longer ago were added as history: they ring for no person.
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
-_PEEK = """
-SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> coalesce((SELECT max(id) FROM calls_callevent), 0)
-FROM live_feedcursor
+_PEEK = f"""
+SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST} FROM live_feedcursor
 """
 
 
@@ -48,7 +47,7 @@ _LOCK = """
 SELECT last_event_id, skipped, revision, clock_timestamp() FROM live_feedcursor FOR UPDATE SKIP LOCKED
 """
 # bulk_create and bulk_update would write an expression for each value of each ring.
-_BEGINNING = {
+BEGINNING = {
     "user_id": "int",
     "event_id": "bigint",
     "destination": "text",
@@ -58,7 +57,7 @@ _BEGINNING = {
     "rang_at": "timestamptz",
     "why_not": "text",
 }
-_COURSE = {
+COURSE = {
     "dimmed_at": "timestamptz",
     "answered_at": "timestamptz",
     "answer_id": "bigint",
@@ -73,11 +72,11 @@ def _arrays(columns: dict[str, str]) -> str:
 
 
 _INSERT = f"""
-INSERT INTO live_pop ({", ".join(_BEGINNING | _COURSE)}) SELECT * FROM unnest({_arrays(_BEGINNING | _COURSE)})
+INSERT INTO live_pop ({", ".join(BEGINNING | COURSE)}) SELECT * FROM unnest({_arrays(BEGINNING | COURSE)})
 """
 _UPDATE = f"""
-UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in _COURSE)}
-FROM unnest(%(id)s::bigint[], {_arrays(_COURSE)}) AS new (id, {", ".join(_COURSE)})
+UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in COURSE)}
+FROM unnest(%(id)s::bigint[], {_arrays(COURSE)}) AS new (id, {", ".join(COURSE)})
 WHERE pop.id = new.id
 """
 
@@ -131,7 +130,7 @@ def feed(*, sweeps: bool = False) -> Fed | None:
 
 def next_revision() -> int:
     """Return a revision for a change of rings. To be called in the transaction that makes the change: until its end
-    nobody else changes rings, so revisions are committed in order."""
+    no other process changes rings, so revisions are committed in order."""
     FeedCursor.objects.get_or_create(pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last})
     cursor = FeedCursor.objects.select_for_update().get(pk=FeedCursor.ONLY)
     cursor.revision += 1
@@ -207,9 +206,9 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
             elif pop is not None and pop.closed_at is None and _update(pop, ring, revision):
                 changed.append(pop)
     if new:
-        _store(_INSERT, new, _BEGINNING | _COURSE)
+        _store(_INSERT, new, BEGINNING | COURSE)
     if changed:
-        _store(_UPDATE, changed, {"id": "bigint"} | _COURSE)
+        _store(_UPDATE, changed, {"id": "bigint"} | COURSE)
     return len(new) + len(changed)
 
 

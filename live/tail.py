@@ -19,8 +19,10 @@ BATCH = 2000
 # So many gaps at once are not the intake's work; the oldest are given up.
 MOST_GAPS = 1000
 
+# The newest event, as SQL.
+NEWEST = "(SELECT coalesce(max(id), 0) FROM calls_callevent)"
 # Runs before the events are read: what ended before that can be seen by then.
-_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT max(id) FROM calls_callevent)"
+_ENDED = f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, {NEWEST}"
 _TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
 _COLUMNS = """event.id, event.call_id, event.received_at, event.request_type, event.block_type, event.destination,
     event.destination_type"""
@@ -66,7 +68,7 @@ class Position:
 def end() -> Position:
     """Return the position after all events that are stored now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM calls_callevent")
+        cursor.execute(f"SELECT {NEWEST}")
         ((last,),) = cursor.fetchall()
     return Position(last)
 
@@ -76,8 +78,8 @@ def read(position: Position) -> tuple[list[TailEvent], Position]:
     with connection.cursor() as cursor:
         cursor.execute(_ENDED)
         ((ended_below, newest),) = cursor.fetchall()
-        if (newest or 0) < position.last:  # the database was restored to an earlier state
-            position = Position(newest or 0)
+        if newest < position.last:  # the database was restored to an earlier state
+            position = Position(newest)
         parameters: dict[str, Any] = {
             "last": position.last,
             "batch": BATCH,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from calls.models import Call
@@ -172,3 +172,12 @@ def test_old_rings_are_deleted(number, anna):
     assert feed.delete_old() == 0
     Pop.objects.update(rang_at=timezone.now() - timedelta(days=31))
     assert feed.delete_old() == 1
+
+
+def test_a_ring_is_stored_by_hand_with_all_columns_of_its_model_and_their_types():
+    short = {"integer": "int", "timestamp with time zone": "timestamptz", "varchar(20)": "text"}
+    types = {field.attname: field.db_type(connection) for field in Pop._meta.concrete_fields}
+    # The key is given by the database, and pages note the other two.
+    for name in ("id", "shown_at", "opened_at"):
+        del types[name]
+    assert {name: short.get(kind, kind) for name, kind in types.items()} == feed.BEGINNING | feed.COURSE
