@@ -79,6 +79,11 @@ UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in COURSE)
 FROM unnest(%(id)s::bigint[], {_arrays(COURSE)}) AS new (id, {", ".join(COURSE)})
 WHERE pop.id = new.id
 """
+_SEND_AGAIN = """
+UPDATE live_pop AS pop SET revision = %(revision)s FROM calls_callevent AS event
+WHERE event.call_id = ANY(%(calls)s) AND pop.event_id = event.id AND pop.closed_at IS NULL
+  AND pop.revision < %(revision)s
+"""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
         revision = cursor.revision + 1
         changed = _renew(calls, now, revision) if calls else 0
+        if typed := {event.call_id for event in recent if event.has_typed}:
+            changed += _send_again(typed, revision)
         if sweeps:
             changed += _close_tests(now, revision)
         if changed:
@@ -161,6 +168,13 @@ def _try_to_lock() -> tuple[FeedCursor, datetime] | None:
 def _execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def _send_again(calls: Collection[int], revision: int) -> int:
+    """Have the open rings of these calls sent again, because the caller typed something; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEND_AGAIN, {"calls": list(calls), "revision": revision})
+        return int(cursor.rowcount)
 
 
 def _close_tests(now: datetime, revision: int) -> int:
