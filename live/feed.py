@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
+# That the rings of a call cannot be followed is logged at most this often; and when that was, by the id of the call.
+SAY_AGAIN_AFTER_S = 60.0
+_said: dict[int, float] = {}
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
 _PEEK = f"""
@@ -208,11 +212,12 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
     new: list[Pop] = []
     changed: list[Pop] = []
     for call in calls:
+        events, settings = events_of[call.id], targets.settings_of(call)
         try:
-            followed = _follow(events_of[call.id], pops[call.id], targets.settings_of(call), now, decisions)
-        except Exception:  # (a call that the rules cannot follow must not keep others from ringing)
-            logger.exception("the rings of call %s cannot be followed", call.id)
-            continue
+            followed = _follow(events, pops[call.id], settings, now, decisions)
+        except Exception as error:  # noqa: BLE001 (a call that cannot be followed must not keep others from ringing)
+            _say_not_followed(call.id, error)
+            followed = _without_rules(events, pops[call.id], settings, now)
         for user, ring in followed:
             pop = pops[call.id].get((user, ring.event.id))
             if pop is None and now - ring.event.at < HISTORY:
@@ -246,6 +251,40 @@ def _follow(
         own = Decisions(decided, decisions.get(user, rings.NOT_CONNECTED))
         followed += [(user, ring) for ring in rings.follow(_with_own(events, user, decided), user, now, settings, own)]
     return followed
+
+
+def _without_rules(
+    events: Sequence[Event], pops: dict[tuple[int, int | None], Pop], settings: rings.Settings, now: datetime
+) -> list[tuple[int, Ring]]:
+    """Return the rings of a call that the rules cannot follow: new ones are not shown, and open ones end with the call
+    or by its time limit."""
+    by_id = {event.id: event for event in events}
+    ended_at = max((event.at for event in events if event.kind is Kind.CALL_END), default=None)
+    left = [
+        (user, Ring(event, rings.FAILED, event.at, closed_at=event.at))
+        for event in events
+        if event.kind in (Kind.START, Kind.FORWARD)
+        for user in event.people
+        if (user, event.id) not in pops
+    ]
+    for (user, event_id), pop in pops.items():
+        rang_until = pop.rang_at + settings.timeout
+        if pop.closed_at is None and (ended_at or (pop.answered_at is None and rang_until <= now)):
+            ring = Ring(by_id[event_id or 0], pop.why_not, pop.rang_at, pop.dimmed_at, pop.answered_at)
+            ring.answer, ring.closed_at = by_id.get(pop.answer_id or 0), ended_at or rang_until
+            ring.why_closed = rings.ANSWERED if pop.answered_at else rings.NOT_ANSWERED if ended_at else rings.TIMED_OUT
+            left.append((user, ring))
+    return left
+
+
+def _say_not_followed(call: int, error: Exception) -> None:
+    """Log an error of each call at most once a minute: an open ring is looked at each second."""
+    now = time.monotonic()
+    for pk in [pk for pk, said_at in _said.items() if now - said_at >= SAY_AGAIN_AFTER_S]:
+        del _said[pk]
+    if call not in _said:
+        _said[call] = now
+        logger.error("the rings of call %s cannot be followed", call, exc_info=error)
 
 
 def _with_own(events: Sequence[Event], user: int, decided: Collection[int]) -> list[Event]:
