@@ -133,10 +133,13 @@ def asked_just_now(lookup: Lookup, caller: str, number: str) -> int | None:
 
 
 def keep(lookup: Lookup, answer: int, asked: Asked) -> None:
-    """Keep what was answered; after a failure, nothing but that it failed."""
+    """Keep what was answered; after a failure, nothing but that it failed. If the look-up was changed meanwhile, which
+    deletes the answer, nothing is kept: it was asked as it was before."""
     own = LookupAnswer.objects.filter(pk=answer)
     if asked.error:
-        own.delete()
+        deleted, _of_each = own.delete()
+        if not deleted:
+            return
         rests = When(failures__gte=MOST_FAILURES - 1, then=Now() + Value(RESTS_FOR))
         Lookup.objects.filter(pk=lookup.pk).update(
             failures=F("failures") + 1, rests_until=Case(rests, default=None), last_failure=asked.error[:500]
@@ -144,8 +147,8 @@ def keep(lookup: Lookup, answer: int, asked: Asked) -> None:
         return
     kept_for = FOUND_FOR if asked.found else NOBODY_FOR
     found = asdict(asked.found) if asked.found else None
-    own.update(is_pending=False, found=found, expires_at=Now() + Value(kept_for))
-    Lookup.objects.filter(pk=lookup.pk, failures__gt=0).update(failures=0, rests_until=None, last_failure="")
+    if own.update(is_pending=False, found=found, expires_at=Now() + Value(kept_for)):
+        Lookup.objects.filter(pk=lookup.pk, failures__gt=0).update(failures=0, rests_until=None, last_failure="")
 
 
 @dataclass(frozen=True)
