@@ -43,7 +43,7 @@ ORDER BY lookup.name
 
 @dataclass(frozen=True)
 class Asked:
-    """How a question went: what was found, None if nobody; or in `error` why there is no answer.
+    """How a question went: what was found, None if the caller is not known; or in `error` why there is no answer.
 
     `detail` is for who tries it alone: it may contain what was answered."""
 
