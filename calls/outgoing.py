@@ -163,7 +163,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_private(address: Address) -> bool:
-    """Return whether an address may be that of somebody's own network."""
+    """Return whether an address may belong to a private network."""
     if isinstance(address, IPv6Address):
         return address in _PRIVATE_V6
     is_special = address.is_multicast or address.is_link_local or address.is_reserved or address in _THIS_NETWORK

@@ -22,12 +22,19 @@ from config.embedded import Binaries, EmbeddedError, Server
 # Settings that newer tools write and older servers do not know.
 UNKNOWN_TO_OLDER = {b"SET transaction_timeout = 0;\n"}
 
-DROP_ALL_TABLES = b"""
+# All tables and functions, but those of extensions.
+DROP_EVERYTHING = b"""
 DO $$
 DECLARE name text;
 BEGIN
   FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
     EXECUTE format('DROP TABLE IF EXISTS public.%I CASCADE', name);
+  END LOOP;
+  FOR name IN SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind = 'f'
+      AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+  LOOP
+    EXECUTE 'DROP FUNCTION IF EXISTS ' || name || ' CASCADE';
   END LOOP;
 END $$;
 """
@@ -94,7 +101,7 @@ def describe(file: Path) -> str:
 
 
 def read(file: Path) -> None:
-    """Replace all tables of the database by those of a dump, in one transaction. After BackupError nothing changed."""
+    """Replace all tables and functions by those of a dump, in one transaction. After BackupError nothing changed."""
     environment = _environment()
     is_older = _server_major() < 17
     with (
@@ -114,7 +121,7 @@ def read(file: Path) -> None:
             raise AssertionError("each is a pipe")
         # An error ends psql early; its message is read below.
         with contextlib.suppress(BrokenPipeError):
-            writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + DROP_ALL_TABLES)
+            writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + DROP_EVERYTHING)
             for line in reading.stdout:
                 if not (is_older and line in UNKNOWN_TO_OLDER):
                     writing.stdin.write(line)

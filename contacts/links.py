@@ -30,7 +30,7 @@ EXAMPLES = {
 VALUE = "value"
 # These come from a contact: with several contacts there is a link for each.
 OF_A_CONTACT = frozenset({"customer_number", "name"})
-# Several contacts may have the same number, but nobody reads more links than these.
+# Several contacts may have the same number, but a card has no room for more links than these.
 MOST_CONTACTS = 3
 LONGEST_ADDRESS = 2_000
 # The name of the browser tab that all calls share.
@@ -131,7 +131,7 @@ class CallValues:
 def links_for(match: Found | None, call: CallValues, templates: Iterable[Template]) -> list[Link]:
     """Return the links of a call: those of typed numbers, then the others in the order of the templates.
 
-    `match` is None if nobody is known. A link is left out where a value that it needs is missing."""
+    `match` is None if the caller is not known. A link is left out where a value that it needs is missing."""
     contacts = list(match.contacts[:MOST_CONTACTS]) if match else []
     links = {(link.label, link.url): link for link in _typed_links(call, contacts)}
     shown_when = _shown_when(match, call)

@@ -116,7 +116,7 @@ def check_expression(expression: str) -> None:
 
 
 def read(body: bytes, list_path: str, paths: Mapping[str, str]) -> Found | None:
-    """Return who was found in an answer, None if nobody; raise NotReadable.
+    """Return who was found in an answer, None if the caller is not known; raise NotReadable.
 
     `paths` has the expression for each field of a record; a blank one leaves the field out."""
     try:

@@ -43,7 +43,7 @@ ORDER BY lookup.name
 
 @dataclass(frozen=True)
 class Asked:
-    """How a question went: what was found, None if nobody; or in `error` why there is no answer.
+    """How a question went: what was found, None if the caller is not known; or in `error` why there is no answer.
 
     `detail` is for who tries it alone: it may contain what was answered."""
 
@@ -125,17 +125,21 @@ def _number(lookup: Lookup, number: str) -> str:
     return number if "number" in links.places(lookup.url) else ""
 
 
-def pending(lookup: Lookup, caller: str, number: str) -> int | None:
-    """Return the id of an answer that is being asked for."""
-    own = LookupAnswer.objects.filter(lookup=lookup, caller=caller, number=_number(lookup, number), is_pending=True)
-    return own.values_list("pk", flat=True).first()
+def asked_just_now(lookup: Lookup, caller: str, number: str) -> int | None:
+    """Return the id of an answer that is being asked for, or was a moment ago: who read what is known before that does
+    not have it."""
+    own = LookupAnswer.objects.filter(lookup=lookup, caller=caller, number=_number(lookup, number))
+    return own.filter(asked_at__gt=Now() - Value(2 * ASKED_FOR)).values_list("pk", flat=True).first()
 
 
 def keep(lookup: Lookup, answer: int, asked: Asked) -> None:
-    """Keep what was answered; after a failure, nothing but that it failed."""
+    """Keep what was answered; after a failure, nothing but that it failed. If the look-up was changed meanwhile, which
+    deletes the answer, nothing is kept: it was asked as it was before."""
     own = LookupAnswer.objects.filter(pk=answer)
     if asked.error:
-        own.delete()
+        deleted, _of_each = own.delete()
+        if not deleted:
+            return
         rests = When(failures__gte=MOST_FAILURES - 1, then=Now() + Value(RESTS_FOR))
         Lookup.objects.filter(pk=lookup.pk).update(
             failures=F("failures") + 1, rests_until=Case(rests, default=None), last_failure=asked.error[:500]
@@ -143,8 +147,8 @@ def keep(lookup: Lookup, answer: int, asked: Asked) -> None:
         return
     kept_for = FOUND_FOR if asked.found else NOBODY_FOR
     found = asdict(asked.found) if asked.found else None
-    own.update(is_pending=False, found=found, expires_at=Now() + Value(kept_for))
-    Lookup.objects.filter(pk=lookup.pk, failures__gt=0).update(failures=0, rests_until=None, last_failure="")
+    if own.update(is_pending=False, found=found, expires_at=Now() + Value(kept_for)):
+        Lookup.objects.filter(pk=lookup.pk, failures__gt=0).update(failures=0, rests_until=None, last_failure="")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Identified:
-    """Who calls, None if nobody is known, and which of the mapped numbers they typed."""
+    """Who calls, None if that is not known, and which of the mapped numbers they typed."""
 
     match: Match | None = None
     typed: tuple[Typed, ...] = ()
@@ -72,7 +72,7 @@ def identify(calls: Iterable[Call]) -> dict[int, Identified]:
 
 
 def who_calls(callers: Iterable[str]) -> dict[str, Match]:
-    """Return the match of each caller by their number, with one statement. Callers whom nobody knows are missing.
+    """Return the match of each caller by their number, with one statement. Callers that are not known are missing.
 
     Callers are in E.164, as posts are stored; other texts match nothing, masked callers among them."""
     beginnings_of = {caller: beginnings(caller) for caller in callers if _E164.fullmatch(caller)}

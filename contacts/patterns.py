@@ -12,6 +12,8 @@ from django.db import DataError, connection, transaction
 from django.utils.translation import gettext as _
 
 LONGEST_PATTERN = 100
+# Of the database: a migration adds it.
+FUNCTION = "contacts_matches_whole"
 # A pattern that matches these would match anything.
 _BLANK = ["", " "]
 # Only these make PostgreSQL backtrack, or make small patterns large.
@@ -48,14 +50,15 @@ def why_refused(pattern: str) -> str:
     return ""
 
 
-def whole(pattern: str) -> str:
-    """Return the SQL of a pattern that matches whole texts; to be used with `~*`, regardless of case."""
-    return f"('^(?:' || {pattern} || ')$')"
+def matches(value: str, pattern: str) -> str:
+    """Return the SQL of whether a whole text matches a pattern, regardless of case; of a pattern that cannot be read,
+    null."""
+    return f"{FUNCTION}({value}, {pattern})"
 
 
-# By itself, too: `4)|(5` would close the group that makes it match as a whole.
-_MATCHES_BLANK = f"""
-SELECT bool_or(text ~ %s), bool_or(text ~* {whole("%s")}) FROM unnest(%s::text[]) AS text
+# By itself, too: `4)|(5` would close the group that makes it match as a whole, as the function above does.
+_MATCHES_BLANK = """
+SELECT bool_or(text ~ %s), bool_or(text ~* ('^(?:' || %s || ')$')) FROM unnest(%s::text[]) AS text
 """
 
 

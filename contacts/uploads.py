@@ -13,7 +13,7 @@ from contacts import importing
 from contacts.importing import ContactFile, FileRefused, Result
 from contacts.models import ContactUpload
 
-# What a page imports while somebody waits. Larger files are for the command.
+# What a page imports while a person waits. Larger files are for the command.
 MOST_BYTES = 20 * 1024 * 1024
 MOST_ROWS = 10_000
 

@@ -15,4 +15,5 @@ class LiveConfig(AppConfig):
         register(state.check, Tags.database, deploy=True)
         monitoring.further_findings.append(state.findings)
         monitoring.further_findings.append(state.lookup_findings)
+        monitoring.further_findings.append(state.typed_number_findings)
         monitoring.further_gauges.append(state.gauges)

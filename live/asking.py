@@ -34,7 +34,7 @@ LOOK_EVERY_S = 0.1
 
 @dataclass(frozen=True)
 class _Rang:
-    """Rings that have begun."""
+    """Rings that have begun, or that a page found when it was opened."""
 
     rings: Sequence[int]
 
@@ -71,10 +71,12 @@ class LookUps:
         self._thread.join(within_s)
 
     def note(self, messages: Sequence[Message]) -> None:
-        """Ask about the callers of new rings, soon."""
+        """Ask about the callers of what rings, soon. May be called by any thread."""
         if time.monotonic() < self._none_until:
             return
-        rings = [one.data["ring"] for one in messages if one.name == "ring" and one.data["state"] == "ringing"]
+        told = [one.data for one in messages if one.name == "ring"]
+        whole = [ring for one in messages if one.name == "state" for ring in one.data["rings"]]
+        rings = [ring["ring"] for ring in (*told, *whole) if ring["state"] == "ringing"]
         if rings:
             self._todo.put(_Rang(rings))
 
@@ -119,8 +121,8 @@ class LookUps:
                 answer = lookups.claim(lookup, caller, number)
                 if answer is not None:
                     self._askers.submit(self._ask, lookup, answer, caller, number, time.monotonic())
-                elif (pending := lookups.pending(lookup, caller, number)) is not None:
-                    self._awaited[pending] = time.monotonic() + lookups.ASKED_FOR.total_seconds()
+                elif (asked_for := lookups.asked_just_now(lookup, caller, number)) is not None:
+                    self._awaited[asked_for] = time.monotonic() + lookups.ASKED_FOR.total_seconds()
 
     def _ask(self, lookup: Lookup, answer: int, caller: str, number: str, since: float) -> None:
         if time.monotonic() - since > WAITS_AT_MOST_S:

@@ -27,8 +27,8 @@ KINDS: dict[str, Kind] = {
 }
 TIMEOUT = timedelta(seconds=60)
 
-# The events of calls to which something new happened that may ring for somebody, or that rang before; and of `others`.
-# Whether an event rings is decided later: here a destination counts that anybody ever answered at.
+# The events of calls to which something new happened that may ring for people, or that rang before; and of `others`.
+# Whether an event rings is decided later: here a destination counts that ever had a person.
 _EVENTS = """
 WITH concerned AS MATERIALIZED (
   SELECT new.call_id
@@ -95,7 +95,7 @@ class StoredCall:
 
 
 def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredCall]:
-    """Return the calls of new events that may ring for somebody, or that rang before, and those with these ids."""
+    """Return the calls of new events that may ring for people, or that rang before, and those with these ids."""
     new = [event for event in new if kind_of(event) is not None]
     if not new and not others:
         return []

@@ -25,6 +25,7 @@ from django.http.request import split_domain_port, validate_host
 from live import queries
 from live.hub import Full, Hub, Stream, frame
 from live.people import is_connected
+from live.queries import Message
 from live.watcher import Watcher
 
 Scope = dict[str, Any]
@@ -121,8 +122,9 @@ class Live:
             if len(self._hub) == 1:  # with others it looks often anyway
                 self.watcher().wake()
             # Read once the stream is in the hub: what changes from now on waits in its queue.
-            state = await self._read(_state, stream.user)
-            await self._stream(stream, state, scope, receive, send)
+            state: Message = await self._read(_state, stream.user)
+            self.watcher().note_state(state)
+            await self._stream(stream, frame(state.name, state.data), scope, receive, send)
         finally:
             self._hub.remove(stream)
 
@@ -192,9 +194,9 @@ def _open_stream(session_key: str) -> Stream:
     return Stream(user.pk, session_key, user.password)
 
 
-def _state(user: int) -> bytes:
+def _state(user: int) -> Message:
     (message,) = queries.states_of([user])
-    return frame(message.name, message.data)
+    return message
 
 
 def _allowed(scope: Scope) -> Headers:

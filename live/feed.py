@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,15 +24,17 @@ from live.tail import Gap, Position
 
 logger = logging.getLogger(__name__)
 
-# Events that were received longer ago are history that was added, not calls that anybody missed.
+# Events that were received longer ago were added as history: they ring for no person.
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
+# That the rings of a call cannot be followed is logged at most this often; and when that was, by the id of the call.
+SAY_AGAIN_AFTER_S = 60.0
+_said: dict[int, float] = {}
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
-_PEEK = """
-SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> coalesce((SELECT max(id) FROM calls_callevent), 0)
-FROM live_feedcursor
+_PEEK = f"""
+SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST} FROM live_feedcursor
 """
 
 
@@ -48,7 +51,7 @@ _LOCK = """
 SELECT last_event_id, skipped, revision, clock_timestamp() FROM live_feedcursor FOR UPDATE SKIP LOCKED
 """
 # bulk_create and bulk_update would write an expression for each value of each ring.
-_BEGINNING = {
+BEGINNING = {
     "user_id": "int",
     "event_id": "bigint",
     "destination": "text",
@@ -58,7 +61,7 @@ _BEGINNING = {
     "rang_at": "timestamptz",
     "why_not": "text",
 }
-_COURSE = {
+COURSE = {
     "dimmed_at": "timestamptz",
     "answered_at": "timestamptz",
     "answer_id": "bigint",
@@ -73,12 +76,17 @@ def _arrays(columns: dict[str, str]) -> str:
 
 
 _INSERT = f"""
-INSERT INTO live_pop ({", ".join(_BEGINNING | _COURSE)}) SELECT * FROM unnest({_arrays(_BEGINNING | _COURSE)})
+INSERT INTO live_pop ({", ".join(BEGINNING | COURSE)}) SELECT * FROM unnest({_arrays(BEGINNING | COURSE)})
 """
 _UPDATE = f"""
-UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in _COURSE)}
-FROM unnest(%(id)s::bigint[], {_arrays(_COURSE)}) AS new (id, {", ".join(_COURSE)})
+UPDATE live_pop AS pop SET {", ".join(f"{name} = new.{name}" for name in COURSE)}
+FROM unnest(%(id)s::bigint[], {_arrays(COURSE)}) AS new (id, {", ".join(COURSE)})
 WHERE pop.id = new.id
+"""
+_SEND_AGAIN = """
+UPDATE live_pop AS pop SET revision = %(revision)s FROM calls_callevent AS event
+WHERE event.call_id = ANY(%(calls)s) AND pop.event_id = event.id AND pop.closed_at IS NULL
+  AND pop.revision < %(revision)s
 """
 
 
@@ -114,6 +122,8 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
         revision = cursor.revision + 1
         changed = _renew(calls, now, revision) if calls else 0
+        if typed := {event.call_id for event in recent if event.has_typed}:
+            changed += _send_again(typed, revision)
         if sweeps:
             changed += _close_tests(now, revision)
         if changed:
@@ -131,7 +141,7 @@ def feed(*, sweeps: bool = False) -> Fed | None:
 
 def next_revision() -> int:
     """Return a revision for a change of rings. To be called in the transaction that makes the change: until its end
-    nobody else changes rings, so revisions are committed in order."""
+    no other process changes rings, so revisions are committed in order."""
     FeedCursor.objects.get_or_create(pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last})
     cursor = FeedCursor.objects.select_for_update().get(pk=FeedCursor.ONLY)
     cursor.revision += 1
@@ -162,6 +172,13 @@ def _try_to_lock() -> tuple[FeedCursor, datetime] | None:
 def _execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def _send_again(calls: Collection[int], revision: int) -> int:
+    """Have the open rings of these calls sent again, because the caller typed something; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEND_AGAIN, {"calls": list(calls), "revision": revision})
+        return int(cursor.rowcount)
 
 
 def _close_tests(now: datetime, revision: int) -> int:
@@ -195,11 +212,12 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
     new: list[Pop] = []
     changed: list[Pop] = []
     for call in calls:
+        events, settings = events_of[call.id], targets.settings_of(call)
         try:
-            followed = _follow(events_of[call.id], pops[call.id], targets.settings_of(call), now, decisions)
-        except Exception:  # (a call that the rules cannot follow must not keep others from ringing)
-            logger.exception("the rings of call %s cannot be followed", call.id)
-            continue
+            followed = _follow(events, pops[call.id], settings, now, decisions)
+        except Exception as error:  # noqa: BLE001 (a call that cannot be followed must not keep others from ringing)
+            _say_not_followed(call.id, error)
+            followed = _without_rules(events, pops[call.id], settings, now)
         for user, ring in followed:
             pop = pops[call.id].get((user, ring.event.id))
             if pop is None and now - ring.event.at < HISTORY:
@@ -207,9 +225,9 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
             elif pop is not None and pop.closed_at is None and _update(pop, ring, revision):
                 changed.append(pop)
     if new:
-        _store(_INSERT, new, _BEGINNING | _COURSE)
+        _store(_INSERT, new, BEGINNING | COURSE)
     if changed:
-        _store(_UPDATE, changed, {"id": "bigint"} | _COURSE)
+        _store(_UPDATE, changed, {"id": "bigint"} | COURSE)
     return len(new) + len(changed)
 
 
@@ -233,6 +251,40 @@ def _follow(
         own = Decisions(decided, decisions.get(user, rings.NOT_CONNECTED))
         followed += [(user, ring) for ring in rings.follow(_with_own(events, user, decided), user, now, settings, own)]
     return followed
+
+
+def _without_rules(
+    events: Sequence[Event], pops: dict[tuple[int, int | None], Pop], settings: rings.Settings, now: datetime
+) -> list[tuple[int, Ring]]:
+    """Return the rings of a call that the rules cannot follow: new ones are not shown, and open ones end with the call
+    or by its time limit."""
+    by_id = {event.id: event for event in events}
+    ended_at = max((event.at for event in events if event.kind is Kind.CALL_END), default=None)
+    left = [
+        (user, Ring(event, rings.FAILED, event.at, closed_at=event.at))
+        for event in events
+        if event.kind in (Kind.START, Kind.FORWARD)
+        for user in event.people
+        if (user, event.id) not in pops
+    ]
+    for (user, event_id), pop in pops.items():
+        rang_until = pop.rang_at + settings.timeout
+        if pop.closed_at is None and (ended_at or (pop.answered_at is None and rang_until <= now)):
+            ring = Ring(by_id[event_id or 0], pop.why_not, pop.rang_at, pop.dimmed_at, pop.answered_at)
+            ring.answer, ring.closed_at = by_id.get(pop.answer_id or 0), ended_at or rang_until
+            ring.why_closed = rings.ANSWERED if pop.answered_at else rings.NOT_ANSWERED if ended_at else rings.TIMED_OUT
+            left.append((user, ring))
+    return left
+
+
+def _say_not_followed(call: int, error: Exception) -> None:
+    """Log an error of each call at most once a minute: an open ring is looked at each second."""
+    now = time.monotonic()
+    for pk in [pk for pk, said_at in _said.items() if now - said_at >= SAY_AGAIN_AFTER_S]:
+        del _said[pk]
+    if call not in _said:
+        _said[call] = now
+        logger.error("the rings of call %s cannot be followed", call, exc_info=error)
 
 
 def _with_own(events: Sequence[Event], user: int, decided: Collection[int]) -> list[Event]:

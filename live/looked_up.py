@@ -14,7 +14,7 @@ from contacts.matching import Match
 
 @dataclass(frozen=True)
 class LookedUp:
-    """A caller whom only another system knows, as links into other systems take it."""
+    """A caller that only another system knows, as links into other systems take it."""
 
     contacts: Sequence[Found]
     kind: str = "exact"

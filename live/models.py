@@ -32,6 +32,7 @@ class WhyNot(models.TextChoices):
     NUMBER_OFF = "number_off", _("Calls to this number are not shown.")
     SWITCHED_OFF = "switched_off", _("The person has switched it off.")
     NOT_CONNECTED = "not_connected", _("No page of Calltally was open.")
+    FAILED = "failed", _("Calltally could not follow this call. Its log says why.")
 
 
 class WhyClosed(models.TextChoices):
@@ -94,7 +95,7 @@ class Pop(models.Model):
             models.Index(name="pop_open", fields=["user"], condition=Q(closed_at=None)),
             # What rang for a person, latest first?
             models.Index(name="pop_user_time", fields=["user", "-rang_at"]),
-            # What rang for anybody, latest first; what is old enough to delete?
+            # What rang for all people, latest first; what is old enough to delete?
             models.Index(name="pop_time", fields=["rang_at"]),
         ]
 

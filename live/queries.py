@@ -216,7 +216,7 @@ def messages_after(revision: int, until: int, user_ids: Collection[int]) -> list
 
 
 def messages_about(callers: Collection[str], user_ids: Collection[int]) -> list[Message]:
-    """Return who these callers are, for those of these people for whom they ring now: another system has answered."""
+    """Return who these callers are, for those of these people who see a ring of theirs: another system has answered."""
     pops = [pop for pop in shown_pops.open_of_callers(callers) if pop.user_id in user_ids]
     sight = Sight.of(pops, {})
     shown = [(pop.user_id, ring_for(pop, sight)) for pop in pops]

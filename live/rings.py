@@ -15,7 +15,7 @@ TOGETHER = timedelta(seconds=3)
 # Why a ring is not shown, and why it is over: the values of live.models.WhyNot and WhyClosed.
 SHOWN, NOT_CONNECTED, SWITCHED_OFF = "", "not_connected", "switched_off"
 LATE, ENDED, OVER, CALLBACK = "late", "ended", "over", "callback"
-ALREADY_RINGING, NUMBER_OFF = "already_ringing", "number_off"
+ALREADY_RINGING, NUMBER_OFF, FAILED = "already_ringing", "number_off", "failed"
 ANSWERED, ANSWERED_ELSEWHERE, NOT_ANSWERED, TIMED_OUT = "answered", "answered_elsewhere", "not_answered", "timed_out"
 # Rings that go on until they are closed. A person who opens a page while it rings sees those too that were not shown.
 RINGS = frozenset({SHOWN, NOT_CONNECTED})

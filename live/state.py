@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from prometheus_client.core import GaugeMetricFamily
 
-from contacts import lookups
+from contacts import lookups, typed_numbers
 from contacts.models import Lookup
 from live import people
 from live.models import LiveProcess
@@ -99,6 +99,20 @@ def _lookup_line(lookup: Lookup) -> Finding:
     says = sentences(failed % {"n": lookup.failures}, lookup.last_failure)
     advice = gettext("Try it in the admin under Look-ups.")
     return Finding(name, False, says, advice, reverse("admin:contacts_lookup_changelist"))
+
+
+def typed_number_findings() -> list[Finding]:
+    """Return a line of the page System for each typed number whose pattern is without effect."""
+    return [
+        Finding(
+            gettext("Typed number %(name)s") % {"name": typed},
+            False,
+            gettext("Its pattern cannot be read, so the number is not shown."),
+            gettext("Enter another pattern in the admin under Typed numbers."),
+            reverse("admin:contacts_typednumber_changelist"),
+        )
+        for typed in typed_numbers.without_effect()
+    ]
 
 
 def gauges() -> Iterator[GaugeMetricFamily]:

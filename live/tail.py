@@ -19,16 +19,20 @@ BATCH = 2000
 # So many gaps at once are not the intake's work; the oldest are given up.
 MOST_GAPS = 1000
 
+# The newest event, as SQL.
+NEWEST = "(SELECT coalesce(max(id), 0) FROM calls_callevent)"
 # Runs before the events are read: what ended before that can be seen by then.
-_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT max(id) FROM calls_callevent)"
+_ENDED = f"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, {NEWEST}"
 _TRANSACTION = "SELECT pg_current_xact_id()::text::bigint"
-_COLUMNS = """event.id, event.call_id, event.received_at, event.request_type, event.block_type, event.destination,
-    event.destination_type"""
-_EVENTS = f"""
-SELECT tail.*, call.destination_number_id FROM (
-  (SELECT {_COLUMNS} FROM calls_callevent AS event WHERE event.id > %(last)s ORDER BY event.id LIMIT %(batch)s)
+_EVENTS = """
+SELECT tail.id, tail.call_id, tail.received_at, tail.request_type, tail.block_type, tail.destination,
+  tail.destination_type, call.destination_number_id, EXISTS (
+    SELECT FROM contacts_typednumber AS typed WHERE typed.destination_number_id = call.destination_number_id
+      AND position('"' || typed.variable || '":' IN tail.payload) > 0)
+FROM (
+  (SELECT event.* FROM calls_callevent AS event WHERE event.id > %(last)s ORDER BY event.id LIMIT %(batch)s)
   UNION ALL
-  (SELECT {_COLUMNS} FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
+  (SELECT event.* FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS gap (first, last)
    JOIN calls_callevent AS event ON event.id BETWEEN gap.first AND gap.last LIMIT %(batch)s)
 ) AS tail JOIN calls_call AS call ON call.id = tail.call_id ORDER BY tail.id
 """
@@ -45,6 +49,8 @@ class TailEvent(NamedTuple):
     destination: str
     destination_type: str
     number_id: int
+    # It has a variable in which callers type.
+    has_typed: bool
 
 
 class Gap(NamedTuple):
@@ -66,7 +72,7 @@ class Position:
 def end() -> Position:
     """Return the position after all events that are stored now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM calls_callevent")
+        cursor.execute(f"SELECT {NEWEST}")
         ((last,),) = cursor.fetchall()
     return Position(last)
 
@@ -76,8 +82,8 @@ def read(position: Position) -> tuple[list[TailEvent], Position]:
     with connection.cursor() as cursor:
         cursor.execute(_ENDED)
         ((ended_below, newest),) = cursor.fetchall()
-        if (newest or 0) < position.last:  # the database was restored to an earlier state
-            position = Position(newest or 0)
+        if newest < position.last:  # the database was restored to an earlier state
+            position = Position(newest)
         parameters: dict[str, Any] = {
             "last": position.last,
             "batch": BATCH,

@@ -60,7 +60,7 @@ def shown(request: HttpRequest) -> HttpResponse:
     try:
         asked: Any = json.loads(request.body) if len(request.body) <= LARGEST_BODY else None
         ids = {name: [int(pk) for pk in asked.get(name, [])][:MOST_IDS] for name in ("shown", "opened")}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return HttpResponse(status=400)
     user: Any = request.user
     own, now = Pop.objects.filter(user=user, why_not__in=rings.RINGS), timezone.now()

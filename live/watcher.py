@@ -25,8 +25,8 @@ from live.queries import Message
 
 logger = logging.getLogger(__name__)
 
-# From one look to the next: while anybody listens, and else. Between them it rests at least as long as it looked, and
-# under full load longer, so that posts come first: then a look finds more at once.
+# From one look to the next: with connected browsers, and without. Between them it rests at least as long as it looked,
+# and under full load longer, so that posts come first: then a look finds more at once.
 BUSY_S, IDLE_S = 0.05, 1.0
 FULL_LOAD_EVENTS, FULL_LOAD_RESTS = 25, 3
 SWEEP_EVERY_S = 1.0
@@ -77,6 +77,10 @@ class Watcher:
     def join(self, within_s: float) -> None:
         self._thread.join(within_s)
         self._look_ups.join(within_s)
+
+    def note_state(self, state: Message) -> None:
+        """Ask who calls in a state that a new stream begins with; another process may be asking that already."""
+        self._look_ups.note([state])
 
     def wake(self) -> None:
         """Look now, because a page has begun to listen."""

@@ -22,6 +22,7 @@ ADVICE = {
     WhyNot.NOT_CONNECTED: _(
         "Sign in and keep one page open while you work. One tab is enough, also in the background."
     ),
+    WhyNot.FAILED: _("Tell your administrator: this is an error of Calltally. Other calls are not affected."),
 }
 
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from calls import access_keys, phones
 from calls.admin.base import (
     MOST_AT_ONCE,
+    KeyStateFilter,
     NumberFilter,
     ReadOnlyAdmin,
     SearchKeyAdmin,
@@ -29,12 +30,12 @@ from calls.admin.base import (
 from calls.models import AccessKey
 
 
-class KeyStateFilter(admin.SimpleListFilter):
-    title = _("state")
-    parameter_name = "state"
+class AccessKeyStateFilter(KeyStateFilter):
+    """Finds keys that are active, expired or revoked."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("active")), ("expired", _("expired")), ("revoked", _("revoked"))]
+        live, revoked = super().lookups(request, model_admin)
+        return [live, ("expired", _("expired")), revoked]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = timezone.now()
@@ -42,7 +43,7 @@ class KeyStateFilter(admin.SimpleListFilter):
             return queryset.live_at(now)
         if self.value() == "expired":
             return queryset.filter(expires_at__lte=now, revoked_at=None)
-        return queryset.filter(revoked_at__lte=now) if self.value() == "revoked" else queryset
+        return super().queryset(request, queryset)
 
 
 @admin.register(AccessKey)
@@ -58,7 +59,7 @@ class AccessKeyAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         "revoked_at",
         "last_used_at",
     ]
-    list_filter = [KeyStateFilter, ("destination_number", NumberFilter)]
+    list_filter = [AccessKeyStateFilter, ("destination_number", NumberFilter)]
     list_select_related = ["destination_number"]
     search_fields = ["last4", "destination_number__search_key", "destination_number__e164"]
     search_help_text = _("Last four characters of the key, or the number in any spelling")

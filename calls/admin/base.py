@@ -85,6 +85,20 @@ class NumberFilter(admin.RelatedFieldListFilter):
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=visible)
 
 
+class KeyStateFilter(admin.SimpleListFilter):
+    """Finds keys that are active or revoked."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("live", _("active")), ("revoked", _("revoked"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.value()
+        return queryset.filter(revoked_at__isnull=chosen == "live") if chosen in {"live", "revoked"} else queryset
+
+
 class SearchedList(ChangeList):
     """A list whose address has the token of a search."""
 

@@ -14,20 +14,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OfferedFiltersAdmin
+from calls.admin.base import KeyStateFilter
 from contacts import contact_keys
 from contacts.models import ContactKey
-
-
-class RevokedFilter(admin.SimpleListFilter):
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("active")), ("revoked", _("revoked"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        chosen = self.value()
-        return queryset.filter(revoked_at__isnull=chosen == "live") if chosen in {"live", "revoked"} else queryset
 
 
 @admin.register(ContactKey)
@@ -35,7 +24,7 @@ class ContactKeyAdmin(OfferedFiltersAdmin):
     """Creates, lists and revokes keys. All who may change keys may do all of it; none is edited or deleted."""
 
     list_display = ["name", "source", "ends_in", "created_at", "last_used_at", "revoked_at"]
-    list_filter = [RevokedFilter]
+    list_filter = [KeyStateFilter]
     fields = ["name", "source", "ends_in", "created_at", "last_used_at", "revoked_at"]
     readonly_fields = ["ends_in"]
     ordering = ["name"]

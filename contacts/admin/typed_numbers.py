@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import WordedHistoryAdmin
 from calls.admin.base import NumberFilter, VisibleAdmin, ids_of
 from calls.models import DestinationNumber
-from contacts import seen_variables
+from contacts import seen_variables, typed_numbers
 from contacts.models import TypedNumber
 
 FIELDS = ("variable", "kind", "label", "pattern", "url")
@@ -62,7 +62,7 @@ class TypedNumberAdmin(VisibleAdmin, WordedHistoryAdmin):
     """The variables of the numbers that one sees. Number and variable of a row stay; another one is another row."""
 
     form = TypedNumberForm
-    list_display = ["label", "kind", "variable", "number", "pattern"]
+    list_display = ["label", "kind", "variable", "number", "applied_pattern"]
     list_filter = [("destination_number", NumberFilter), "kind"]
     list_select_related = ["destination_number"]
     ordering = ["destination_number__search_key", "destination_number__e164", "pk"]
@@ -71,6 +71,15 @@ class TypedNumberAdmin(VisibleAdmin, WordedHistoryAdmin):
     @admin.display(description=_("number"))
     def number(self, typed: TypedNumber) -> str:
         return str(typed.destination_number)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(matches_blank=typed_numbers.MATCHES_BLANK)
+
+    @admin.display(description=_("pattern"))
+    def applied_pattern(self, typed: Any) -> str:
+        if typed.matches_blank is None:
+            return gettext("%(pattern)s (cannot be read: without effect)") % {"pattern": typed.pattern}
+        return str(typed.pattern)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["number", *FIELDS]

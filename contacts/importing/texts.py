@@ -32,7 +32,7 @@ def decoded(content: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         encoding = "cp1252"
         text = content.decode(encoding, "replace")
-    # A NUL can be typed by nobody: this is a workbook, a picture, or another file that is not text.
+    # Text has no NUL: this is a workbook, a picture, or another file that is not text.
     if "\0" in text[:4096] or text.startswith("PK\x03\x04"):
         raise FileRefused(_("This is not a text file. Save it as CSV (separated by commas) or vCard first."))
     return text, encoding

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from contacts.importing import rows
 from contacts.importing.rows import Row
 
-# What is not a phone that somebody calls from, and what says nothing about one.
+# Types of numbers that never call, and types that say nothing about a phone.
 _NOT_A_PHONE = frozenset({"fax", "pager", "modem", "bbs", "textphone"})
 _SAYS_NOTHING = frozenset({"voice", "pref", "text", "msg", "internet"})
 _PROPERTY = re.compile(
@@ -125,7 +125,7 @@ def _row(line: int, card: Sequence[Property]) -> Row:
 
 
 def _label(parameters: str) -> str | None:
-    """Return the types of a phone in words, as `cell, home`; None if nobody calls from it."""
+    """Return the types of a phone in words, as `cell, home`; None if it never calls."""
     types = [
         word.lower()
         for part in _split(parameters)

@@ -8,7 +8,8 @@ from django.db import migrations
 PERMISSIONS = [f"{action}_lookup" for action in ("view", "add", "change", "delete")]
 
 
-def let_operators_edit_lookups(apps, schema_editor):
+def let_operators(apps, schema_editor, permissions):
+    """Give the group operator these permissions of this app; later updates call this, too."""
     using = schema_editor.connection.alias
     Group = apps.get_model("auth", "Group")
     Permission = apps.get_model("auth", "Permission")
@@ -29,8 +30,12 @@ def let_operators_edit_lookups(apps, schema_editor):
     app_config.models_module = True
     create_permissions(app_config, verbosity=0, using=using, apps=apps)
     app_config.models_module = models_module
-    wanted = Permission.objects.using(using).filter(content_type__app_label="contacts", codename__in=PERMISSIONS)
+    wanted = Permission.objects.using(using).filter(content_type__app_label="contacts", codename__in=permissions)
     group.permissions.add(*wanted)
+
+
+def let_operators_edit_lookups(apps, schema_editor):
+    let_operators(apps, schema_editor, PERMISSIONS)
 
 
 class Migration(migrations.Migration):

@@ -46,7 +46,7 @@ class CallNote(models.Model):
     class Meta:
         verbose_name = _("note on a call")
         verbose_name_plural = _("notes on calls")
-        # Written on the page of a call, by everybody who sees it.
+        # Written on the page of a call, by people who see it.
         default_permissions = ()
         ordering = ["written_at", "pk"]
         constraints = [

@@ -103,7 +103,7 @@ class LookupAnswer(models.Model):
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     is_pending = models.BooleanField(default=True)
-    # Null: nobody was found.
+    # Null: the caller is not known.
     found = models.JSONField(null=True)
 
     objects: ClassVar[models.Manager[LookupAnswer]] = models.Manager()

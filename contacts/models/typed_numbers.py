@@ -80,5 +80,5 @@ class TypedNumber(models.Model):
         ]
 
     def __str__(self) -> str:
-        # Not the number, which is not everybody's.
+        # Without the number called, which not everyone may see.
         return gettext("%(label)s (%(variable)s)") % {"label": self.label, "variable": self.variable}

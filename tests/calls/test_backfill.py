@@ -19,7 +19,7 @@ from contacts.agents import Agents
 from contacts.matching import identify, who_calls
 from contacts.models import AgentDestination, Contact
 from live.management.commands import demo
-from live.models import Pop
+from live.models import NumberRings, Pop
 from tests.factories import make_key, make_number
 from tests.live.rings import ring
 
@@ -183,6 +183,9 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
     assert answering.on("1001", "SIP_USER", today) == ["Mara Keller"]
     assert answering.between("1002", "SIP_USER", date(2026, 1, 1), today) == ["Oskar Brandt", "Vera Lindner"]
     assert answering.on("2001", "SIP_USER", today) == ["Uta Winter", "Vera Lindner"]
+    teams = {rings.destination_number.label: rings.team.all() for rings in NumberRings.objects.all()}
+    assert {user.username for user in teams["Shop München"]} == {"useradmin", "viewer"}
+    assert all(0 < len(team) < len(people) for team in teams.values())
     known = who_calls(["+491713920001", "+492214710701"])
     assert [str(match.contacts[0]) for match in known.values()] == ["Anna Becker", "Beispiel AG"]
     identified = identify(Call.objects.filter(destination_number__e164="+492214710300")).values()

@@ -191,3 +191,13 @@ def test_after_five_failures_in_a_row_it_rests_for_a_minute(server):
     assert ask_and_keep(lookup)
     lookup.refresh_from_db()
     assert (lookup.failures, lookup.rests_until, lookup.last_failure) == (0, None, "")
+
+
+def test_what_was_asked_before_a_look_up_was_changed_is_neither_kept_nor_counted(server):
+    lookup = make_lookup(server)
+    for asked in (lookups.Asked(0.1, error="It failed."), lookups.Asked(0.1, 200, ANNA)):
+        answer = lookups.claim(lookup, CALLER, NUMBER)
+        LookupAnswer.objects.all().delete()  # as saving it in the admin does
+        lookups.keep(lookup, answer, asked)
+    assert Lookup.objects.get().failures == 0
+    assert lookups.answers_for([(CALLER, NUMBER)]) == {}

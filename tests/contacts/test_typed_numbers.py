@@ -7,14 +7,16 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from calls.models import Call
 from contacts import patterns
 from contacts.matching import identify
 from contacts.models import TypedNumber
-from tests.factories import make_contact, make_number, map_variable, take
+from tests.factories import make_contact, make_number, make_staff, map_variable, take
 
 NOON = datetime(2026, 9, 14, 10, 0, tzinfo=UTC)
+TYPED = "/admin/contacts/typednumber/"
 CALLER, COMPANY = "+4922147103012", "+49221471030"
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -150,6 +152,24 @@ def test_many_calls_are_identified_with_three_statements(number):
 def test_a_pattern_that_is_refused_says_why(number, pattern, why):
     with pytest.raises(ValidationError, match=why.replace("[]", r"\[\]").replace("()", r"\(\)")):
         TypedNumber(destination_number=number, variable="x", kind="ticket", label="T", pattern=pattern).full_clean()
+
+
+@pytest.mark.parametrize("pattern", [r"\d{4,", "(4", "[0-9", "4{2,1}", r"\d{99999}"])
+def test_a_pattern_that_was_written_past_its_check_matches_nothing_and_system_says_so(client, number, pattern):
+    map_variable(number, "customer", pattern=pattern)
+    map_variable(number)
+    make_contact("Anna Meyer", CALLER)
+    call = receive(number, {"collected_customer": "4711", "collected_ticket": "4712"})
+    assert typed_in(call) == ["Ticket 4712"]
+    assert identify([call])[call.pk].match.contacts[0].name == "Anna Meyer"
+
+    client.force_login(make_staff())
+    calls = b"".join(client.get("/reports/calls.csv?from=2026-09-14&to=2026-09-14"))
+    assert b"Anna Meyer" in calls
+    system = client.get("/reports/system/").content.decode()
+    assert "Typed number Customer (collected_customer)" in system
+    assert "Typed number Ticket" not in system
+    assert f"{escape(pattern)} (cannot be read: without effect)" in client.get(TYPED).content.decode()
 
 
 @pytest.mark.parametrize("pattern", [r"\d{4,8}", r"[A-Z]{2}-?\d+", r"(AB|CD)\d{4}(-\d)?", r"\(?\d+\)?"])

@@ -23,18 +23,25 @@ def run(test: Callable[[Live], Awaitable[None]]) -> None:
     """Run a test with an application, which is started before and stopped afterwards."""
 
     async def with_application() -> None:
-        application = Live()
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                while not application.watcher().is_well:  # streams that begin before its first look get two states
-                    await asyncio.sleep(0.01)
+        async with started() as application:
             await test(application)
-        finally:
-            await application.stop()
 
     # In a thread of its own, because Playwright leaves a loop running in that of the tests.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, with_application()).result()
+
+
+@asynccontextmanager
+async def started() -> AsyncIterator[Live]:
+    """Start an application, and stop it at the end."""
+    application = Live()
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            while not application.watcher().is_well:  # streams that begin before its first look get two states
+                await asyncio.sleep(0.01)
+        yield application
+    finally:
+        await application.stop()
 
 
 class Browser:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from calls.models import Call
+from calls.models import Call, CallEvent
 from contacts.models import AgentDestination
-from live import feed
+from live import feed, rings
 from live.models import FeedCursor, Listener, LiveProcess, LiveProfile, NumberRings, Pop, PopOn
 from tests.factories import make_number, make_user, take
 from tests.live.rings import map_to
@@ -100,6 +100,34 @@ def test_a_call_that_has_ended_does_not_pop(number, anna):
     assert told() == [("anna", "ended", "closed")]
 
 
+def test_a_call_that_cannot_be_followed_is_listed_and_logged_once_and_keeps_no_other_from_ringing(
+    client, number, anna, monkeypatch, caplog
+):
+    post(number, DESK, 2)
+    feed.feed()
+    post(number, DESK, 1)
+    broken, follow = {*CallEvent.objects.values_list("pk", flat=True)}, rings.follow
+
+    def fails_for_the_first_call(events, *args):
+        if broken & {event.id for event in events}:
+            raise ZeroDivisionError
+        return follow(events, *args)
+
+    monkeypatch.setattr(rings, "follow", fails_for_the_first_call)
+    post(number, DESK, 1, call_uuid="other", correlation_id="other")
+    for _second in range(3):
+        feed.feed(sweeps=True)
+    assert told() == [("anna", "", "ringing"), ("anna", "failed", "closed"), ("anna", "", "ringing")]
+    client.force_login(anna)
+    assert "Calltally could not follow this call." in client.get("/live/why/").content.decode()
+
+    first = Pop.objects.order_by("pk")[:1]
+    Pop.objects.filter(pk__in=first.values("pk")).update(rang_at=timezone.now() - timedelta(seconds=61))
+    feed.feed(sweeps=True)
+    assert first[0].why_closed == "timed_out"
+    assert [record.name for record in caplog.records if record.exc_info] == ["live.feed"]
+
+
 def test_people_who_do_not_listen_or_do_not_want_to_are_not_shown_it(number, anna):
     off, away = make_user("off"), make_user("away")
     LiveProfile.objects.create(user=off, pops=False)
@@ -172,3 +200,12 @@ def test_old_rings_are_deleted(number, anna):
     assert feed.delete_old() == 0
     Pop.objects.update(rang_at=timezone.now() - timedelta(days=31))
     assert feed.delete_old() == 1
+
+
+def test_a_ring_is_stored_by_hand_with_all_columns_of_its_model_and_their_types():
+    short = {"integer": "int", "timestamp with time zone": "timestamptz", "varchar(20)": "text"}
+    types = {field.attname: field.db_type(connection) for field in Pop._meta.concrete_fields}
+    # The key is given by the database, and pages note the other two.
+    for name in ("id", "shown_at", "opened_at"):
+        del types[name]
+    assert {name: short.get(kind, kind) for name, kind in types.items()} == feed.BEGINNING | feed.COURSE

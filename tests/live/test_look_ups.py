@@ -12,9 +12,10 @@ from contacts import lookups
 from contacts.lookup_format import Found
 from contacts.lookups import Asked
 from contacts.models import LinkTemplate, Lookup, LookupAnswer
+from live import asking
 from tests.factories import make_contact, make_number, make_staff, make_user, take
 from tests.live.rings import CALLER, map_to, ring
-from tests.live.streams import in_thread, run, session_of, stream, until
+from tests.live.streams import in_thread, run, session_of, started, stream, until
 from tests.web_server import web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +54,13 @@ def held(server):
     may_answer.set()
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Leave a busy machine the time to answer."""
+    monkeypatch.setattr(lookups, "WHILE_IT_RINGS_S", 20.0)
+    monkeypatch.setattr(asking, "WAITS_AT_MOST_S", 20.0)
+
+
 def make_lookup(server=None, name="ERP"):
     url = f"{server.url}/?tel={{caller}}" if server else "https://erp.example/?tel={caller}"
     return Lookup.objects.create(name=name, url=url, is_on=True, name_path="name", url_path="page")
@@ -72,6 +80,7 @@ def shown_now(client):
 # --- While it rings --------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_ring_comes_first_and_the_answer_is_added_for_each_person_by_one_question(client, number, anna, server, held):
     make_lookup(server)
     ben = make_user("ben")
@@ -130,6 +139,7 @@ def test_a_system_that_never_answers_delays_nothing_and_rests_after_five_failure
     assert "Asked who calls while it rings." in client.get("/reports/system/").content.decode()
 
 
+@pytest.mark.usefixtures("patient")
 def test_nobody_is_asked_about_withheld_callers_or_by_look_ups_that_are_off(number, anna, server):
     make_lookup(server)
     off = make_lookup(server, "Another")
@@ -146,6 +156,47 @@ def test_nobody_is_asked_about_withheld_callers_or_by_look_ups_that_are_off(numb
 
     run(test)
     assert len(server.asked) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_page_that_is_opened_at_another_process_is_sent_the_answer_that_the_first_one_asked_for(
+    number, anna, server, held
+):
+    make_lookup(server)
+    ben = make_user("ben")
+    map_to(ben, "1001")
+    sessions = session_of(ben), session_of(anna)
+
+    async def test(live):
+        async with started() as other, stream(live, sessions[0]) as first:
+            await first.next()
+            await in_thread(post, number, "INITIATE_FORWARD 1001")
+            assert (await first.next())[0] == "ring"
+            await until(lambda: server.asked)
+            async with stream(other, sessions[1]) as opened:
+                _name, state = await opened.next()
+                assert [ring["contact"] for ring in state["rings"]] == [None]
+                held.set()
+                name, data = await opened.next()
+                assert (name, data["contact"]["name"]) == ("caller", "Anna Meyer")
+
+    run(test)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_about_a_call_that_rang_before_a_page_was_open_the_page_has_the_other_system_asked(number, anna, server):
+    make_lookup(server)
+    session = session_of(anna)
+    ring(anna, number, at=timezone.now(), why_not="not_connected")
+
+    async def test(live):
+        async with stream(live, session) as browser:
+            assert (await browser.next())[0] == "state"
+            name, data = await browser.next()
+            assert (name, data["contact"]["name"]) == ("caller", "Anna Meyer")
+
+    run(test)
 
 
 # --- What is shown ---------------------------------------------------------------------------------

@@ -68,10 +68,11 @@ def test_people_who_are_connected_nowhere_read_whom_to_ask(client, number, anna)
 
     client.force_login(anna)
     map_to(anna, "1001")
-    NumberRings.objects.create(destination_number=number).team.add(anna)
+    for one in (number, make_number("+4922155400301", label="Accounts")):
+        NumberRings.objects.create(destination_number=one).team.add(anna)
     page = text_of(client.get(MY_CALLS))
     assert "Ask your administrator" not in page
-    assert "You answer at: 1001. You are in the team of Hotline." in page
+    assert "You answer at: 1001. You are in the team of: Accounts, Hotline." in page
 
 
 def test_switches_are_stored_for_the_person_who_sets_them(client, anna):

@@ -99,7 +99,9 @@ def test_what_was_on_a_screen_is_noted_once_and_only_for_ones_own_rings(client, 
     assert set(Pop.objects.exclude(pk=own.pk).values_list("shown_at", "opened_at")) == {(None, None)}
 
 
-@pytest.mark.parametrize("body", ["", "[]", '{"shown": ["x"]}', '{"shown": 1}', '{"shown": [null]}'])
+@pytest.mark.parametrize(
+    "body", ["", "[]", '{"shown": ["x"]}', '{"shown": 1}', '{"shown": [null]}', '{"shown": [1e999]}', "[" * 10_000]
+)
 def test_what_is_no_list_of_rings_is_refused(client, anna, body):
     assert client.post(SHOWN, body, content_type="application/json").status_code == 400
 

@@ -14,7 +14,7 @@ from contacts.models import AgentDestination
 from live import hub, watcher
 from live.hub import Hub, Stream
 from live.models import Listener, LiveProcess, Pop
-from tests.factories import make_number, make_user, take
+from tests.factories import make_number, make_user, map_variable, take
 from tests.live.rings import map_to
 from tests.live.streams import in_thread, run, session_of, stream, until
 
@@ -66,6 +66,27 @@ def test_a_ring_its_answer_and_its_end_arrive_at_the_person_at_once_and_at_nobod
 
     run(test)
     assert [pop.why_not for pop in Pop.objects.all()] == [""]
+
+
+def test_what_the_caller_typed_is_sent_when_it_arrives_also_while_nothing_else_changes(number, anna):
+    map_variable(number)
+    session = session_of(anna)
+
+    async def test(live):
+        async with stream(live, session) as browser:
+            await browser.next()
+            await in_thread(post, number, "INITIATE_FORWARD 1001")
+            first = (await browser.next())[1]
+            assert first["typed"] == []
+            await in_thread(lambda: post(number, "BLOCK_END COLLECT_DIGITS", collected_menu="1"))
+            await in_thread(lambda: post(number, "BLOCK_END COLLECT_DIGITS", collected_ticket="4711"))
+            name, ring = await browser.next()
+            assert (name, ring["ring"], ring["typed"]) == ("ring", first["ring"], ["Ticket 4711"])
+            await in_thread(post, number, "CALL_END")
+            assert (await browser.next())[0] == "closed"
+
+    run(test)
+    assert Pop.objects.count() == 1
 
 
 def test_a_stream_begins_with_what_rings_already(number, anna):

@@ -77,6 +77,14 @@ AGENTS = (
     (scenarios.HOTLINE_DESKS[3], ("manager",), None),
     (scenarios.SHOP_DESKS[0], ("useradmin", "viewer"), None),
 )
+# The teams of numbers: a few people each, as in a company; the other numbers have none. Users that the demo did not
+# create, such as the administrator, join the team of the busiest number, where calls ring most often.
+TEAMS = (
+    (PROFILES[0], ("manager", "viewer", "operator")),
+    (PROFILES[1], ("useradmin", "viewer")),
+    (PROFILES[3], ("manager", "useradmin")),
+    (PROFILES[4], ("operator",)),
+)
 # What callers of a number type into its menu. Without links, which would lead nowhere.
 TYPED = (
     (PROFILES[0], TypedKind.TICKET, "Ticket"),
@@ -116,7 +124,7 @@ class Command(BaseCommand):
             for person in PEOPLE:
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
             self._ensure_agents()
-            self._ensure_teams(numbers.values())
+            self._ensure_teams(numbers)
             self._close_rings(numbers.values())
             self._ensure_contacts()
             self._ensure_typed_numbers(numbers)
@@ -191,14 +199,16 @@ class Command(BaseCommand):
             people = [users[name] for name in names]
             agents.take_over(to.destination, to.destination_type, people, today - since if since else None)
 
-    def _ensure_teams(self, numbers: Iterable[DestinationNumber]) -> None:
-        """Put all people into the team of each number, so that all who sign in soon see a call that rings. Teams that
-        exist already stay as they are."""
+    def _ensure_teams(self, numbers: dict[str, DestinationNumber]) -> None:
+        """Give numbers their teams. If there are teams already, all stay as they are."""
         if NumberRings.objects.exists():
             return
-        people = User.objects.filter(is_active=True)
-        for number in numbers:
-            NumberRings.objects.create(destination_number=number).team.set(people)
+        of_demo = {person.name for person in PEOPLE}
+        for profile, names in TEAMS:
+            rings = NumberRings.objects.create(destination_number=numbers[profile.e164])
+            rings.team.set(User.objects.filter(username__in=names))
+            if profile is PROFILES[0]:
+                rings.team.add(*User.objects.filter(is_active=True).exclude(username__in=of_demo))
 
     def _close_rings(self, numbers: Iterable[DestinationNumber]) -> None:
         """Close the rings of calls that went on when an earlier run was stopped: their end never arrives."""

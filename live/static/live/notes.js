@@ -124,7 +124,7 @@
     say(form, isUnsaved ? text("unsaved") : "");
   });
 
-  /* Notes that ringing.js has: of a new card, and of other tabs. */
+  /* Notes that ring-cards.js has: of a new card, and of other tabs. */
   document.addEventListener("calltally:stored", ({ target, detail }) => {
     take(target, detail);
     restore(target);
