@@ -12,6 +12,7 @@ from contacts import lookups
 from contacts.lookup_format import Found
 from contacts.lookups import Asked
 from contacts.models import LinkTemplate, Lookup, LookupAnswer
+from live import asking
 from tests.factories import make_contact, make_number, make_staff, make_user, take
 from tests.live.rings import CALLER, map_to, ring
 from tests.live.streams import in_thread, run, session_of, stream, until
@@ -53,6 +54,13 @@ def held(server):
     may_answer.set()
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Leave a busy machine the time to answer."""
+    monkeypatch.setattr(lookups, "WHILE_IT_RINGS_S", 20.0)
+    monkeypatch.setattr(asking, "WAITS_AT_MOST_S", 20.0)
+
+
 def make_lookup(server=None, name="ERP"):
     url = f"{server.url}/?tel={{caller}}" if server else "https://erp.example/?tel={caller}"
     return Lookup.objects.create(name=name, url=url, is_on=True, name_path="name", url_path="page")
@@ -72,6 +80,7 @@ def shown_now(client):
 # --- While it rings --------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_ring_comes_first_and_the_answer_is_added_for_each_person_by_one_question(client, number, anna, server, held):
     make_lookup(server)
     ben = make_user("ben")
@@ -130,6 +139,7 @@ def test_a_system_that_never_answers_delays_nothing_and_rests_after_five_failure
     assert "Asked who calls while it rings." in client.get("/reports/system/").content.decode()
 
 
+@pytest.mark.usefixtures("patient")
 def test_nobody_is_asked_about_withheld_callers_or_by_look_ups_that_are_off(number, anna, server):
     make_lookup(server)
     off = make_lookup(server, "Another")
