@@ -117,24 +117,49 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _delete_rows_after_each_test(django_db_setup):
     """Delete rows after each test. Django would truncate all tables and create the initial rows again, which takes ten
-    times as long."""
+    times as long; and most of its command `flush` is not about rows."""
     from django.contrib.contenttypes.management import create_contenttypes
     from django.db import connection
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.signals import post_migrate
+    from django.test import TransactionTestCase
 
     # By name: sessions whose tests need no database have none to ask for ids.
     names = ", ".join(f"'{name}'" for name in import_module("calls.migrations.0010_groups").GROUPS)
     kept = f"SELECT id FROM auth_group WHERE name IN ({names})"
+    # Django closes its own connections after each test, and a new one has nothing prepared.
+    own: list[BaseDatabaseWrapper] = []
 
-    def sql_flush(self, _style, tables, **_):
-        statements = [f"DELETE FROM {self.quote_name(table)};" for table in {*tables} - MADE_BY_MIGRATE - {*GROUPS}]
-        statements += [f"DELETE FROM {table} WHERE {column} NOT IN ({kept});" for table, column in GROUPS.items()]
-        return ["".join(statements)]
+    def connect():
+        """Open a connection, and make a function that has its statements prepared and looks which tables have rows."""
+        own.append(connection.copy())
+        tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
+        deletes = [
+            f"IF EXISTS (SELECT FROM {name}) THEN DELETE FROM {name}; END IF;"
+            for name in map(connection.ops.quote_name, tables - MADE_BY_MIGRATE - {*GROUPS})
+        ]
+        deletes += [f"DELETE FROM {table} WHERE {column} NOT IN ({kept});" for table, column in GROUPS.items()]
+        with own[0].cursor() as cursor:
+            cursor.execute(
+                "CREATE FUNCTION pg_temp.delete_rows() RETURNS void LANGUAGE plpgsql AS "
+                f"$$ BEGIN {''.join(deletes)} END $$"
+            )
 
-    # For all connections: browser tests use other ones.
-    type(connection.ops).sql_flush = sql_flush
+    def delete_rows(*_):
+        connection.close()  # it may have left a transaction open
+        if own and not own[0].is_usable():  # a test has ended all sessions
+            own.pop().close()
+        if not own:
+            connect()
+        with own[0].cursor() as cursor:
+            cursor.execute("SELECT pg_temp.delete_rows()")
+
+    TransactionTestCase._fixture_teardown = delete_rows
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    yield delete_rows
+    for connected in own:
+        connected.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

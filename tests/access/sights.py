@@ -22,9 +22,10 @@ from reports import alerts
 from reports.exports import downloads, file_store, workbook_jobs
 from reports.models import ToldSilence
 from tests.access.addresses import addresses, filled, with_names
+from tests.conftest import and_in_full
 
 MONTH = "from=2026-10-01&to=2026-10-31"
-QUERIES = ("", MONTH, f"{MONTH}&by=day&opening=inside", "period=today")
+QUERIES = and_in_full([MONTH, f"{MONTH}&by=day&opening=inside"], "", "period=today")
 QUERIES_OF_CSV = (MONTH, f"{MONTH}&by=week&format=excel")
 # A whole number, its end, its beginning, and no number.
 SEARCHES = ("+4917012345678", "5678", "0170 12", "withheld")

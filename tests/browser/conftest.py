@@ -3,12 +3,16 @@
 import os
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.chromium import ARGUMENTS, find_browser
 
 # Playwright runs an event loop in this thread; the database is never used inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+# On a busy machine a browser takes long. Who waits for something that never comes, fails in any case.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 REFUSED = ("Failed to load resource", "Response Status Error Code")
 
@@ -32,7 +36,7 @@ def open_window(chromium):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: complain(page, message.type, message.text))
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
         return page

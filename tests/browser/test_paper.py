@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.browser.everypage import STAFF, furnish
+from tests.browser.everypage import COMPLETE, STAFF, furnish
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,7 +76,7 @@ def test_every_word_of_a_page_is_printed(live_server, sign_in, tmp_path):
     missing_by_address = {}
     for address in installation.pages():
         page.goto(f"{live_server.url}{address}")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function(COMPLETE)
         if missing := lacking(page, tmp_path):
             missing_by_address[address] = missing
     assert not missing_by_address, "\n".join(f"{address}: {missing}" for address, missing in missing_by_address.items())

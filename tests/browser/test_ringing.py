@@ -132,7 +132,8 @@ def test_five_tabs_read_one_stream_and_show_one_notification(live_server, live, 
 
     leader.close()
     others = [page for page in pages if page != leader]
-    wait_until(lambda: others[0].evaluate("true") and len(streams) == 2, within_s=2)
+    # Two seconds, and the rest for a busy machine.
+    wait_until(lambda: others[0].evaluate("true") and len(streams) == 2, within_s=5)
     call(number, "CALL_START", "INITIATE_FORWARD 1001", name="call-2")
     for page in others:
         expect(page.locator(CARD)).to_have_count(2)
@@ -148,7 +149,7 @@ def test_a_card_says_who_answered_and_goes(live_server, live, sign_in, number, a
     call(number, "FORWARD_ANSWER 1002")
 
     expect(page.locator(CARD)).to_contain_text("Answered by someone else")
-    expect(page.locator(CARD)).to_have_count(0, timeout=15_000)
+    expect(page.locator(CARD)).to_have_count(0)
     expect(page.locator("#ringing")).to_be_hidden()
 
 
@@ -267,7 +268,7 @@ def test_a_note_that_cannot_be_saved_stays_also_after_the_call_and_on_the_next_p
     call(number, "CALL_START", "INITIATE_FORWARD 1001", name="call-2")
     expect(page.locator(CARD)).to_have_count(2)
     call(number, "CALL_END", name="call-2")
-    expect(page.locator(CARD)).to_have_count(1, timeout=15_000)  # that of the call that ended last
+    expect(page.locator(CARD)).to_have_count(1)  # that of the call that ended last
     expect(page.locator(CARD).get_by_label("Note")).to_have_value("Wants an offer")
 
     page.goto(f"{live_server.url}/live/")

@@ -13,6 +13,7 @@ from django.core.management import call_command
 
 from calls.models import Call, DestinationNumber
 from reports.periods import today
+from tests.browser.everypage import COMPLETE
 from tests.factories import PASSWORD, make_staff, make_user
 from tests.pictures import LARGEST_PICTURE, pictures_shown
 
@@ -51,9 +52,7 @@ def picture(tmp_path, live_server):
             return
         if address:
             page.goto(f"{live_server.url}{address}")
-        page.wait_for_load_state("networkidle")
-        if page.locator("canvas").count():
-            page.wait_for_selector("html[data-ready]")
+        page.wait_for_function(COMPLETE)
         size = page.viewport_size
         if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
             wide.append(name)

@@ -101,7 +101,9 @@ def test_only_its_owner_can_read_the_spool_and_it_contains_no_key(client, number
 
 
 @pytest.mark.time_limits
-@pytest.mark.parametrize("table", ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey"])
+@pytest.mark.parametrize(
+    "table", ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey", "calls_destinationnumber"]
+)
 def test_a_locked_table_delays_no_post_and_its_posts_are_stored_once_afterwards(client, number, table):
     assert post(client, start(number)).status_code == 200
     with writer.connect() as other:

@@ -1,10 +1,7 @@
 """Fault tests with real processes under load: `make test-faults`; with CALLTALLY_TEST_FULL=1 all rounds."""
 
 import os
-import shutil
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -31,21 +28,6 @@ def demand(is_there, what):
         if REQUIRED:
             pytest.fail(f"{what}, and CALLTALLY_REQUIRE_FAULTS=1 demands it", pytrace=False)
         pytest.skip(what)
-
-
-def preloaded(folder, source, variable):
-    """Yield a system whose processes use a replaced function of the C library, and the file that controls it."""
-    compiler = shutil.which("cc")
-    demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
-    control, library = folder / "control", folder / "library.so"
-    control.write_text("0")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name(source)], check=True)
-    system = System(folder / "var", LD_PRELOAD=str(library), **{variable: str(control)})
-    try:
-        system.start()
-        yield system, control
-    finally:
-        system.stop()
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,8 @@ print("cookies", json.dumps(cookies))
 
 def sign_in(system: System, people: int) -> list[str]:
     """Create staff users; return the Cookie header of each."""
-    printed = system.manage("shell", "-c", SIGN_IN.format(people=people)).stdout
+    is_done, printed = system.run(SIGN_IN.format(people=people))
+    assert is_done, printed
     line = next(line for line in printed.splitlines() if line.startswith("cookies "))
     cookies: list[str] = json.loads(line.partition(" ")[2])
     return cookies

@@ -29,7 +29,8 @@ SILENT_AFTER_S = 20.0
 
 def make_listener(system: System) -> str:
     """Map a person to a destination; return the cookie of their session."""
-    printed = system.manage("shell", "-c", MAKE_LISTENER).stdout
+    is_made, printed = system.run(MAKE_LISTENER)
+    assert is_made, printed
     (line,) = [line for line in printed.splitlines() if line.startswith("cookie ")]
     return line.removeprefix("cookie ")
 

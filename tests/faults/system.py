@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -28,15 +29,30 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 E164, ACCESS_KEY = "+4922155400300", "the-key-of-the-faults-0123456789"
 RATE = 100.0
 LONGEST_ANSWER_S = 2.0
+START_WITHIN_S = 180.0  # on a machine with other work
 LEAST_INSIDE = 50
 WRITERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'calltally writer'"
-# The commands of an operator, in one process: to start one takes longer than all of them.
 SETTLE = """
 from django.core.management import call_command
 call_command("drain_spool", "--once")
 call_command("roll_up")
 print("settled")
 call_command("verify_rollups")
+"""
+# Runs what it is given on a line, and answers with a line: whether it succeeded, and what it printed.
+SHELL = """
+import contextlib, io, json, sys, traceback
+from django.db import connections
+for line in sys.stdin:
+    printed, succeeded = io.StringIO(), False
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            exec(json.loads(line), {})
+            succeeded = True
+        except BaseException:
+            traceback.print_exc()
+        connections.close_all()
+    print("answer", json.dumps([succeeded, printed.getvalue()]), flush=True)
 """
 DATABASE = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
 
@@ -74,6 +90,7 @@ class System:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._shell: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         self.home.parent.chmod(0o711)
@@ -86,11 +103,14 @@ class System:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(lambda: b"Ctrl-C stops everything" in log.read_bytes() or self.process.poll() is not None)
+        wait_until(
+            lambda: b"Ctrl-C stops everything" in log.read_bytes() or self.process.poll() is not None, START_WITHIN_S
+        )
         assert self.process.poll() is None, log.read_text()
         self.manage("add_number", E164, "--key", ACCESS_KEY)
 
     def stop(self) -> None:
+        self._close_shell()
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -127,11 +147,13 @@ class System:
                 start_new_session=True,
             )
 
-    def manage(self, *arguments: str, check: bool = True, within_s: float = 120) -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *arguments: str, check: bool = True, within_s: float = 120, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -139,6 +161,45 @@ class System:
         )
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done
+
+    def run(self, code: str, within_s: float = 120) -> tuple[bool, str]:
+        """Run code in `manage.py shell`; return whether it succeeded, and what it printed.
+
+        One shell is used until something fails in it: to start one takes longer than what it does."""
+        if self._shell is None:
+            self._shell = subprocess.Popen(
+                [sys.executable, "manage.py", "shell", "--verbosity=0", "-c", SHELL],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        assert self._shell.stdin
+        assert self._shell.stdout
+        succeeded, said = False, []
+        patience = threading.Timer(within_s, self._shell.kill)
+        patience.start()
+        with contextlib.suppress(BrokenPipeError):
+            self._shell.stdin.write(json.dumps(code) + "\n")
+            self._shell.stdin.flush()
+        for line in self._shell.stdout:
+            if line.startswith("answer "):
+                succeeded, printed = json.loads(line.removeprefix("answer "))
+                said.append(printed)
+                break
+            said.append(line)
+        patience.cancel()
+        if not succeeded:
+            self._close_shell()
+        return succeeded, "".join(said)
+
+    def _close_shell(self) -> None:
+        if self._shell:
+            self._shell.kill()
+            self._shell.communicate()
+            self._shell = None
 
     def database(self, **how: Any) -> psycopg.Connection:
         how = {"autocommit": True, "connect_timeout": 5, "application_name": "faults"} | how
@@ -169,9 +230,9 @@ class System:
         wait_until(self.has_database, what="the database")
 
         def is_settled() -> bool:
-            done = self.manage("shell", "-c", SETTLE, check=False)
-            assert done.returncode == 0 or "settled" not in done.stdout, f"{done.stdout}{done.stderr}"
-            return done.returncode == 0
+            is_done, printed = self.run(SETTLE)
+            assert is_done or "settled" not in printed, printed
+            return is_done
 
         wait_until(is_settled, 150, "an empty spool, and counts of all calls")
 
@@ -227,6 +288,21 @@ def frozen(pids: list[int]) -> Iterator[None]:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def locked(system: System, tables: str) -> Iterator[None]:
+    """Lock tables. The lock is tried again if somebody holds one of them and waits for another."""
+    with system.database() as connection:
+        while True:
+            try:
+                connection.execute(f"BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+            except psycopg.errors.DeadlockDetected:
+                connection.execute("ROLLBACK")
+            else:
+                break
+        yield
+        connection.execute("ROLLBACK")
 
 
 @dataclass

@@ -2,23 +2,23 @@
 
 import contextlib
 
+import psycopg
 import pytest
 
+from config import embedded
 from tests.faults.conftest import rounds
-from tests.faults.system import System
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """A system that backups are restored to: empty in the first round, then with the previous backup."""
-    other = System(tmp_path_factory.mktemp("other") / "var")
-    try:
-        other.start()
-        yield other
-    finally:
-        other.stop()
+def other(running):
+    """Another database, which backups are restored to: empty in the first round, then with the previous backup."""
+    with running.database() as connection:
+        connection.execute("CREATE DATABASE other")
+    yield f"{embedded.saved_url(running.home).rpartition('/')[0]}/other"
+    with running.database() as connection:
+        connection.execute("DROP DATABASE other WITH (FORCE)")
 
 
 @rounds(3)
@@ -35,9 +35,9 @@ def test_a_backup_is_complete_while_posts_arrive(running, other, endure, number,
 
     endure(running, fault, 1)
 
-    done = other.manage("restore", str(file), "--yes")
+    done = running.manage("restore", str(file), "--yes", DATABASE_URL=other)
     assert "The backup was restored" in done.stdout
-    with other.database() as connection:
+    with psycopg.connect(other) as connection:
         assert connection.execute("SELECT count(*) FROM calls_callevent").fetchone()[0] >= before[0] > 0
-    other.manage("roll_up")
-    other.manage("verify_rollups")
+    running.manage("roll_up", DATABASE_URL=other)
+    running.manage("verify_rollups", DATABASE_URL=other)

@@ -32,7 +32,7 @@ def all_counted(system):
         wait_until(lambda: connection.execute(waiting, [now]).fetchone() == (0,), 60, "counting")
 
 
-@rounds(50, short=2)
+@rounds(50)
 def test_a_worker_is_killed_in_the_middle_of_a_recount(running, endure, number):
     @contextlib.contextmanager
     def fault(system):
@@ -47,7 +47,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_recount(running, endure, number):
     endure(running, fault, until=all_counted)
 
 
-@pytest.mark.parametrize("number", range(2))
+@rounds(2)
 def test_two_beats_and_four_workers(running, endure, number):
     @contextlib.contextmanager
     def fault(system):

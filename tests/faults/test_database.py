@@ -25,6 +25,7 @@ from tests.faults.system import (
     free_port,
     frozen,
     judge,
+    locked,
     tree_of,
     wait_until,
     writers,
@@ -46,7 +47,7 @@ def back(system: System) -> None:
     wait_until(system.has_database, what="the database")
 
 
-@rounds(20, short=2)
+@rounds(20)
 def test_killed_with_its_children(running, endure, number):
     endure(running, lambda system: signalled(system, signal.SIGKILL, everybody=True), until=back)
 
@@ -67,22 +68,17 @@ def test_the_writers_backends_are_frozen(running, endure, number):
     endure(running, lambda system: frozen(writers(system)), full_or(15, 4))
 
 
-@pytest.mark.parametrize(
-    "table",
-    ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey", "calls_destinationnumber"],
-)
-@pytest.mark.parametrize("number", range(full_or(3, 1)))
-def test_a_table_is_locked(running, endure, table, number):
-    @contextlib.contextmanager
-    def fault(system):
-        with system.database() as connection, connection.transaction():
-            connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            yield
-
-    endure(running, fault, full_or(15, 4))
+TABLES = ["calls_call", "calls_callevent", "calls_changedquarterhour", "calls_accesskey", "calls_destinationnumber"]
 
 
-@rounds(50, short=2)
+# One by one in the full form; tests/calls/test_outage.py locks each in any case.
+@pytest.mark.parametrize("tables", full_or(TABLES, [", ".join(TABLES)]))
+@rounds(3)
+def test_tables_are_locked(running, endure, tables, number):
+    endure(running, lambda system: locked(system, tables), full_or(15, 4))
+
+
+@rounds(50)
 def test_all_sessions_are_terminated(running, endure, number):
     @contextlib.contextmanager
     def fault(system):

@@ -1,4 +1,4 @@
-"""The disk of the database, of the spool, or both are full or slow: posts answered 200 are stored once."""
+"""The disk of the database, of the spool, or both are full: posts answered 200 are stored once."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.embedded import Server
-from tests.faults.conftest import demand, full_or, preloaded, rounds
-from tests.faults.system import System, frozen, wait_until, writers
+from tests.faults.conftest import demand, full_or, rounds
+from tests.faults.system import System, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -80,29 +80,6 @@ def test_both_are_full(small, endure, number):
     of = endure(system, lambda system: full(disk, spool), full_or(15, 8), allowed={"503"}, until=takes_posts)
     # In the first round the database may have free space within its files; afterwards it is used up.
     assert number or "503" in {line.answer for line in of.client.sent}
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory):
-    """A system whose syncs take longer by the milliseconds in a file; and that file."""
-    yield from preloaded(tmp_path_factory.mktemp("disk"), "disk.c", "SLOW_SYNCS")
-
-
-@rounds(5)
-def test_the_disk_is_slow_while_the_intake_cannot_write_to_the_database(slow, endure, number):
-    """All web processes and the drainer, which continues to read, share the spool file, and its syncs are slow."""
-    system, milliseconds = slow
-
-    @contextlib.contextmanager
-    def fault(system):
-        milliseconds.write_text("60")
-        try:
-            with frozen(writers(system)):
-                yield
-        finally:
-            milliseconds.write_text("0")
-
-    endure(system, fault, full_or(15, 4))
 
 
 def takes_posts(system):

@@ -9,16 +9,11 @@ import time
 import pytest
 
 from tests.faults.conftest import full_or, rounds
-from tests.faults.system import wait_until
+from tests.faults.system import locked, wait_until
 
 pytestmark = pytest.mark.faults
 
-
-@contextlib.contextmanager
-def locked(system):
-    with system.database() as connection, connection.transaction():
-        connection.execute("LOCK TABLE calls_callevent IN ACCESS EXCLUSIVE MODE")
-        yield
+KEPT = "calls_callevent"
 
 
 def is_frozen(drainer, spool):
@@ -34,7 +29,7 @@ def is_frozen(drainer, spool):
     return True
 
 
-@rounds(50, short=2)
+@rounds(50)
 def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     spool = running.home / "spool" / "posts.sqlite3"
 
@@ -59,7 +54,7 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     @contextlib.contextmanager
     def fault(system):
         wait_until(lambda: is_frozen(system.pid("drain_spool"), spool))
-        with locked(system):
+        with locked(system, KEPT):
             yield
 
     def until(system):
@@ -78,11 +73,11 @@ def test_a_drainer_is_killed_between_commit_and_delete(running, endure, number):
     endure(running, fault, 1.5, until=until)
 
 
-@pytest.mark.parametrize("number", range(full_or(60, 2)))
+@rounds(60)
 def test_two_drainers_at_once(running, endure, number):
     second = running.popen("manage.py", "drain_spool")
     try:
-        endure(running, locked, full_or(8, 2))
+        endure(running, lambda system: locked(system, KEPT), full_or(8, 2))
     finally:
         second.terminate()
         second.wait(20)

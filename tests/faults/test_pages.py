@@ -7,12 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from tests.faults.conftest import full_or
 from tests.faults.readers import Tabs, ask_for_workbook, sign_in, stalled_downloads
-from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, tree_of, under_load, wait_until
+from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, locked, tree_of, under_load, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -119,27 +118,13 @@ def test_tables_are_locked(busy, endure_with_pages, tables, number):
     endure_with_pages(lambda: locked(busy, tables), full_or(60, 12))
 
 
-@contextlib.contextmanager
-def locked(system, tables):
-    """Lock tables. The lock is tried again if a page holds one of them and waits for another."""
-    with system.database() as connection:
-        while True:
-            try:
-                connection.execute(f"BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
-            except psycopg.errors.DeadlockDetected:
-                connection.execute("ROLLBACK")
-            else:
-                break
-        yield
-        connection.execute("ROLLBACK")
-
-
 @pytest.mark.parametrize("number", range(full_or(3, 1)))
-def test_thirty_workbooks(busy, endure_with_pages, number):
-    """Ten people request them at the same time; each is made while posts and pages continue."""
+def test_workbooks_of_ten_people(busy, endure_with_pages, number):
+    """Ten people request workbooks at the same time, three each in the full form; all are made while posts and pages
+    continue."""
     cookies = sign_in(busy, 10)
     today = datetime.now(UTC).date()
-    lasts = [today - timedelta(days=4 + number * 3 + shift) for shift in range(3)]
+    lasts = [today - timedelta(days=4 + number * 3 + shift) for shift in range(full_or(3, 1))]
     queries = [f"from={last - timedelta(days=full_or(4, 1))}&to={last}" for last in lasts]
 
     def states():
@@ -147,14 +132,14 @@ def test_thirty_workbooks(busy, endure_with_pages, number):
             return dict(connection.execute("SELECT state, count(*) FROM reports_workbook GROUP BY state").fetchall())
 
     before = states().get("ready", 0)
+    asked = [(cookie, query) for query in queries for cookie in cookies]
 
     @contextlib.contextmanager
     def fault():
-        asked = [(cookie, query) for query in queries for cookie in cookies]
-        with ThreadPoolExecutor(30) as people:
+        with ThreadPoolExecutor(len(asked)) as people:
             list(people.map(lambda question: ask_until_taken(busy.port, *question), asked))
         yield
-        wait_until(lambda: states().get("ready", 0) >= before + 30, full_or(600, 180), "thirty workbooks")
+        wait_until(lambda: states().get("ready", 0) >= before + len(asked), full_or(600, 180), "all workbooks")
 
     endure_with_pages(fault, full_or(60, 8), cookies)
     assert set(states()) == {"ready"}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 BLINK_S = 0.5
 
 
-@rounds(50, short=2)
+@rounds(50)
 def test_a_worker_is_killed(running, endure, number):
     @contextlib.contextmanager
     def fault(system):
@@ -30,7 +30,7 @@ def test_a_worker_is_killed(running, endure, number):
     assert longest_refusal_s(of.client.connects) < BLINK_S
 
 
-@rounds(20, short=2)
+@rounds(20)
 def test_its_first_process_is_killed(running, endure, number):
     """Its workers serve until those of the next main process do."""
 
@@ -47,7 +47,7 @@ def test_its_first_process_is_killed(running, endure, number):
     assert longest_refusal_s(of.client.connects) < BLINK_S
 
 
-@rounds(20, short=2)
+@rounds(20)
 def test_a_rolling_restart(running, endure, number):
     @contextlib.contextmanager
     def fault(system):

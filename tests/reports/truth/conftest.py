@@ -8,10 +8,9 @@ import pytest
 
 
 @pytest.fixture(scope="package")
-def month(django_db_setup, django_db_blocker):
+def month(_delete_rows_after_each_test, django_db_blocker):
     """The month, loaded and committed once for all tests, and removed at the end."""
     from django.contrib.auth.models import User
-    from django.core.management import call_command
     from django.test import Client
 
     from calls.models import Call, DestinationNumber
@@ -31,4 +30,4 @@ def month(django_db_setup, django_db_blocker):
                 clients, {line: numbers[line.e164] for line in LINES}, dict(Call.objects.values_list("call_uuid", "pk"))
             )
         finally:
-            call_command("flush", interactive=False, verbosity=0)
+            _delete_rows_after_each_test()
