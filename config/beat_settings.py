@@ -2,4 +2,4 @@
 
 from config.settings import *  # noqa: F403 (all settings of an operator apply here too)
 
-INSTALLED_APPS: list[str] = []
+INSTALLED_APPS = []
