@@ -10,7 +10,7 @@ TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live lint format screenshots pictures
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-rest lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -59,6 +59,10 @@ bench-contacts: $(VENV)/installed-dev
 # files (ulimit -n); takes about seven minutes.
 bench-live: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.live $(ARGS)
+
+# How much memory and processor time all of `make run` needs while nothing happens. Needs Linux; takes about five minutes.
+bench-rest: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.rest $(ARGS)
 
 # Pictures of every page in four window sizes, written to var/screenshots, which is not committed. Needs Chromium.
 screenshots: $(VENV)/installed-dev

@@ -1,5 +1,4 @@
-"""The Django project: settings, URLs, processes, and the one-command start."""
+"""The Django project: settings, URLs, processes, and the one-command start.
 
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+It does not import Celery's application, as projects usually do: only Celery's own processes need it, and all others
+would use memory for it."""

@@ -1,11 +1,22 @@
-"""Celery beat's scheduler: keeps its state in memory and continues when the clock is set back."""
+"""Celery beat, `celery -A config.beat beat`: its settings, and its scheduler, which keeps its state in memory and
+continues when the clock is set back."""
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
 from celery.beat import Scheduler
+from django.conf import settings
+
+from config.celery import app
+
+__all__ = ["SteadyScheduler", "app"]
+
+if not settings.configured:  # in tests they are configured already
+    # Not only as a default: importing `config.celery` has set it to config.settings already, for workers.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.beat_settings"
 
 
 class SteadyScheduler(Scheduler):

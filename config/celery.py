@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A config worker`, `celery -A config beat`."""
+"""The Celery application: `celery -A config worker`. Only Celery's processes import it; that of beat is config.beat."""
 
 import contextlib
 import os
@@ -9,6 +9,8 @@ from celery import Celery
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Celery would run Django's checks without showing what they find, and they load all pages.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("calltally")
 app.config_from_object("django.conf:settings", namespace="CELERY")

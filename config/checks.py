@@ -10,6 +10,7 @@ import socket
 import stat
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
-from kombu import Connection
 
 from config.embedded import NEWEST, OLDEST
 
@@ -226,8 +226,9 @@ def broker(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     url, options = settings.CELERY_BROKER_URL, getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     if url == "filesystem://":
         return []  # a folder in HOME, created when it is needed
+    kombu = import_module("kombu")  # only here, because all processes load this module
     try:
-        with Connection(url, transport_options=options, connect_timeout=BROKER_WITHIN_S) as connection:
+        with kombu.Connection(url, transport_options=options, connect_timeout=BROKER_WITHIN_S) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WITHIN_S)
     except Exception as error:  # noqa: BLE001 (each broker has its own exceptions)
         text = f"The broker does not answer ({type(error).__name__}), so calls are not counted."

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from config.shares import Kind, Shares, kind_of, refuse_probe
 
 if not settings.configured:  # in tests they are configured already
-    # Not only as a default: importing `config` has set it to config.settings already, for Celery.
+    # Not only as a default: a shell may have set it to config.settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.intake_settings"
 django.setup(set_prefix=False)
 

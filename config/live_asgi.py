@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if not settings.configured:  # in tests they are configured already
-    # Not only as a default: importing `config` has set it to config.settings already, for Celery.
+    # Not only as a default: a shell may have set it to config.settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.live_settings"
 django.setup(set_prefix=False)
 

@@ -11,13 +11,20 @@ HOST = "127.0.0.1"
 
 def services(port: int) -> dict[str, list[str]]:
     """Return the commands that `quickstart` runs, by the name of the process."""
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "config"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A"]
     return {
         "web": _serve("config.wsgi:application", port, settings.WEB_PROCESSES, settings.WEB_THREADS),
-        "drainer": [sys.executable, str(settings.BASE_DIR / "manage.py"), "drain_spool"],
+        # It needs what the intake needs, and none of the apps of pages.
+        "drainer": [
+            sys.executable,
+            str(settings.BASE_DIR / "manage.py"),
+            "drain_spool",
+            "--settings=config.intake_settings",
+        ],
         # Makes workbooks, one at a time. `quickstart` runs it only while there are any to make.
         "files": [
             *celery,
+            "config",
             "worker",
             "--queues=files",
             "--hostname=files",
@@ -31,6 +38,7 @@ def services(port: int) -> dict[str, list[str]]:
         # The default broker does not support messages between workers.
         "worker": [
             *celery,
+            "config",
             "worker",
             "--pool=threads",
             "--concurrency=2",
@@ -39,7 +47,7 @@ def services(port: int) -> dict[str, list[str]]:
             "--without-heartbeat",
             "--loglevel=WARNING",
         ],
-        "beat": [*celery, "beat", "--loglevel=WARNING"],
+        "beat": [*celery, "config.beat", "beat", "--loglevel=WARNING"],
         "live": live_service(port + 1),
     }
 

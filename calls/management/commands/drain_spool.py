@@ -26,6 +26,8 @@ MOST_SHOWN = 50
 
 class Command(BaseCommand):
     help = "Moves spooled posts into the database. Runs until stopped, unless --once or --show is given."
+    # They would load all pages. They are run by `manage.py check`, and by other commands.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group()

@@ -1,0 +1,42 @@
+"""What processes load: memory that each of them would use, and none of them needs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Modules that load many others.
+PAGES = {"config.urls"}
+ADMIN = {"django.contrib.admin.sites"}
+CELERY = {"celery", "kombu"}
+MODELS = {"calls.models"}
+STARTS = "app.loader.init_worker(); app.finalize()"
+
+
+@pytest.mark.parametrize(
+    ("process", "program", "unneeded"),
+    [
+        ("web", "import config.serve, config.wsgi", CELERY),
+        ("intake", "import config.intake_wsgi", CELERY),
+        ("live", "import config.live_asgi", CELERY | PAGES),
+        ("drainer", "import manage; manage.main()", CELERY | PAGES | ADMIN),
+        ("worker", f"from config.celery import app; {STARTS}", PAGES),
+        ("beat", f"from config.beat import app; {STARTS}", PAGES | ADMIN | MODELS),
+    ],
+)
+def test_a_process_loads_only_what_it_needs(process, program, unneeded, tmp_path):
+    """Runs in a separate process, because the process of the tests has loaded everything."""
+    ends = f"import atexit, sys; atexit.register(lambda: print({unneeded} & set(sys.modules)))"
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{ends}; {program}", "drain_spool", "--settings=config.intake_settings", "--show"],
+        cwd=ROOT,
+        env=environment | {"SPOOL_FOLDER": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("set()\n"), f"{process}: {done.stdout}{done.stderr}"
