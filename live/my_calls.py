@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from calls import phones
 from calls.access import Rights
 from calls.masking import masked
-from calls.models import DestinationNumber, Right
+from calls.models import Right
 from contacts import matching
 from contacts.agents import Agents
 from contacts.matching import NOT_IDENTIFIED, Identified
@@ -35,10 +35,10 @@ SHOWN_WITHIN = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Connections(Readable):
-    """Why calls are shown to a person: destinations where they answer today, and numbers whose team they are in."""
+    """Why calls are shown to a person: where they answer today, and the names of numbers whose team they are in."""
 
     destinations: Sequence[str]
-    teams: Sequence[DestinationNumber]
+    teams: Sequence[str]
 
     def __bool__(self) -> bool:
         return bool(self.destinations or self.teams)
@@ -54,7 +54,7 @@ def connections_of(user: Any) -> Connections:
         if turn.first <= today <= turn.last and user.pk in turn.people
     ]
     rows = NumberRings.objects.filter(team=user).select_related("destination_number")
-    return Connections(sorted(destinations), sorted((row.destination_number for row in rows), key=lambda one: one.name))
+    return Connections(sorted(destinations), sorted(row.destination_number.name for row in rows))
 
 
 @dataclass(frozen=True)

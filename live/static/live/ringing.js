@@ -207,7 +207,9 @@
   const cards = new Map();
   const shown = new WeakMap(); // the ring that a card shows
   const ORDER = ["ringing", "answered", "rang_before", "closed"];
-  const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+  // As the pages write dates: 28 Nov, 16:17.
+  const language = document.documentElement.lang.replace(/^(en)?$/, "en-GB");
+  const moment = new Intl.DateTimeFormat(language, {
     timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   });
 
@@ -232,7 +234,8 @@
   };
   const contactOf = (ring) => {
     const { company, customer_number: customerNumber, others } = ring.contact || {};
-    return [company, customerNumber, others ? text("others", { n: others }) : ""].filter(Boolean).join(" · ");
+    const customer = customerNumber ? text("customer", { n: customerNumber }) : "";
+    return [company, customer, others ? text("others", { n: others }) : ""].filter(Boolean).join(" · ");
   };
   const clock = (ring) => {
     const seconds = Math.max(0, Math.round((serverNow() - Date.parse(ring.rang_at)) / 1000));
