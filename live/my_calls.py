@@ -35,8 +35,7 @@ SHOWN_WITHIN = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Connections(Readable):
-    """Why calls are shown to a person: destinations where they answer today, and names of numbers whose team they are
-    in."""
+    """Why calls are shown to a person: where they answer today, and the names of numbers whose team they are in."""
 
     destinations: Sequence[str]
     teams: Sequence[str]

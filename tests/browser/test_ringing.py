@@ -1,6 +1,7 @@
 """Calls that ring, in real tabs: one stream and one notification for all, cards that come and go, keyboard, phone."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -297,6 +298,31 @@ def test_a_test_call_shows_what_a_call_looks_like(live_server, live, sign_in, an
     assert faults + findings(other) == []
     other.emulate_media(media="print")
     expect(other.locator("#ringing")).to_be_hidden()
+
+
+def test_on_a_phone_my_calls_is_in_the_bottom_bar_and_its_table_fills_the_width(
+    live_server, live, sign_in, number, anna
+):
+    make_contact("Erika Muster", "+4917012345678", customer_number="1001")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001", "CALL_END", name="call-0")
+    page = signed_in(sign_in, width=320)
+    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    # Dates as on all pages, in 24 hours.
+    expect(page.locator(CARD)).to_contain_text(re.compile(r"Last one: \d+ [A-Z][a-z]+,? \d\d:\d\d, "))
+    expect(page.locator(CARD)).to_contain_text("Customer number 1001")
+
+    page.locator(".bottom-bar").get_by_role("link", name="My calls").click()
+    expect(page.locator(".bottom-bar [aria-current=page]")).to_have_text("My calls")
+    expect(page.locator("#last-calls [data-note] form")).not_to_have_count(0)
+    filled = page.locator("#last-calls table").evaluate(
+        """(table) => [...table.rows[1].cells].reduce((sum, cell) => sum + cell.offsetWidth, 0) / table.offsetWidth"""
+    )
+    assert filled == pytest.approx(1, abs=0.02)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    row = page.locator("#last-calls tbody tr").first
+    expect(row.get_by_text("Hotline").locator("visible=true")).to_have_count(1)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(row.get_by_text("Hotline").locator("visible=true")).to_have_count(1)
 
 
 def test_the_browser_is_asked_for_notifications_only_after_a_click(live_server, live, sign_in, anna):

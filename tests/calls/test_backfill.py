@@ -163,6 +163,7 @@ def test_the_demo_creates_numbers_history_and_a_person_for_each_group(monkeypatc
         call_command("demo", once=True, calls_a_week=120, stdout=(said := StringIO()))
 
     passwords = dict(re.findall(r"^demo: sign in as (\w+) / (\w+)  \(", said.getvalue(), re.M))
+    assert "open My calls" in said.getvalue()
     people = {user.username: user for user in User.objects.all()}
     assert {*people} == {*passwords, "manager"}
     assert {user.groups.get().name for user in people.values()} == {*Group.objects.values_list("name", flat=True)}

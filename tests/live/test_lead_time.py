@@ -57,6 +57,16 @@ def test_it_is_the_median_of_what_was_shown_before_the_answer_and_its_share(clie
     assert rows_of(client.get(f"/live/lead-time/{other.pk}/")) == [["All people", "1", "100 %", "9 s"]]
 
 
+def test_it_links_to_its_meaning_in_the_glossary(client):
+    number, anna = make_number(), make_user("anna")
+    answered(anna, number, 1)
+    give(anna, number)
+    client.force_login(anna)
+    part = client.get(f"/live/lead-time/{number.pk}/").content.decode()
+    address, anchor = re.search(r'href="([^"#]+)#([^"]+)"', part).groups()
+    assert f'<tr id="{anchor}">' in client.get(address).content.decode()
+
+
 def test_a_number_without_answered_rings_says_nothing(client):
     number = make_number()
     reader = make_user("reader", numbers=[number])

@@ -23,8 +23,9 @@ def text_of(page):
 
 
 def rows_of(page):
-    """Return the cells of each row of the table."""
+    """Return the cells of each row of the table, as wide windows show them."""
     body = page.content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    body = re.sub(r'<span class="only-phone.*?</span>', "", body)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body.split("<tr>")[1:]]
     return [[" ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split()) for cell in row] for row in cells]
 

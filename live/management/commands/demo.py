@@ -123,6 +123,7 @@ class Command(BaseCommand):
             self._ensure_hours([numbers[profile.e164] for profile in PROFILES[:-1]])
             for person in PEOPLE:
                 self._ensure_person(person, [numbers[profile.e164] for profile in PROFILES[:MANAGES]])
+            self.stdout.write("demo: calls ring for all of them: open My calls, and keep it open")
             self._ensure_agents()
             self._ensure_teams(numbers)
             self._close_rings(numbers.values())

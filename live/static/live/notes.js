@@ -72,7 +72,7 @@
   const restoreAll = () => document.querySelectorAll(FORM).forEach(restore);
 
   /* --- saving --- */
-  const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+  const moment = new Intl.DateTimeFormat(document.documentElement.lang.replace(/^(en)?$/, "en-GB"), {
     timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit",
   });
   const post = async (form, values) => {

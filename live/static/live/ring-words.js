@@ -1,7 +1,9 @@
 /* A ring in words, and where it leads. The words are attributes of the page (templates/live/_ringing.html). */
 const ringWords = ringTab && (() => {
   const { root, text, serverNow } = ringTab;
-  const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+  // As the pages write dates: 28 Nov, 16:17.
+  const language = document.documentElement.lang.replace(/^(en)?$/, "en-GB");
+  const moment = new Intl.DateTimeFormat(language, {
     timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   });
 
@@ -34,7 +36,8 @@ const ringWords = ringTab && (() => {
   };
   const contactOf = (ring) => {
     const { company, customer_number: customerNumber, others } = ring.contact || {};
-    return [company, customerNumber, others ? text("others", { n: others }) : ""].filter(Boolean).join(" · ");
+    const customer = customerNumber ? text("customer", { n: customerNumber }) : "";
+    return [company, customer, others ? text("others", { n: others }) : ""].filter(Boolean).join(" · ");
   };
   const clock = (ring) => {
     const seconds = Math.max(0, Math.round((serverNow() - Date.parse(ring.rang_at)) / 1000));
