@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import http.cookiejar
 import json
 import os
@@ -110,9 +111,13 @@ def watching(system: System) -> Iterator[None]:
     stream = opener.open(f"http://127.0.0.1:{system.port + 1}/live/events", timeout=60)
     if stream.status != 200 or not stream.readline():
         raise SystemExit(f"the stream was answered {stream.status}")
-    threading.Thread(target=stream.read, daemon=True).start()
+
+    def listen() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # when the process `live` is stopped
+            stream.read()
+
+    threading.Thread(target=listen, daemon=True).start()
     yield
-    # It ends with this process: closing it here would wait for the thread that reads.
 
 
 def measure(system: System, seconds: float) -> dict[str, Used]:

@@ -306,10 +306,14 @@ def test_on_a_phone_my_calls_is_in_the_bottom_bar_and_its_table_fills_the_width(
     make_contact("Erika Muster", "+4917012345678", customer_number="1001")
     call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001", "CALL_END", name="call-0")
     page = signed_in(sign_in, width=320)
-    call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
     # Dates as on all pages, in 24 hours.
     expect(page.locator(CARD)).to_contain_text(re.compile(r"Last one: \d+ [A-Z][a-z]+,? \d\d:\d\d, "))
     expect(page.locator(CARD)).to_contain_text("Customer number 1001")
+    call(number, "FORWARD_ANSWER 1001")
+    expect(page.locator(CARD)).to_contain_text("Answered")
+    call(number, "CALL_END")
+    expect(page.locator(CARD)).to_contain_text("Call ended")
 
     page.locator(".bottom-bar").get_by_role("link", name="My calls").click()
     expect(page.locator(".bottom-bar [aria-current=page]")).to_have_text("My calls")
