@@ -20,7 +20,7 @@ TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_AFTER_S = 10  # a child that ran for longer is restarted without a pause
-HAND_OVER_S = 6  # a restarted web server serves after this time
+HAND_OVER_S = 15  # a restarted web server serves after this time, on a busy machine too
 
 
 class BackOff:

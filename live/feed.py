@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -34,7 +34,9 @@ _said: dict[int, float] = {}
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
 _PEEK = f"""
-SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST} FROM live_feedcursor
+SELECT revision, jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST},
+  EXISTS (SELECT FROM live_pop WHERE closed_at IS NULL)
+FROM live_feedcursor
 """
 
 
@@ -99,12 +101,18 @@ class Fed:
     delays_s: Sequence[float] = field(default_factory=list)
 
 
-def peek() -> tuple[int, bool]:
-    """Return the newest revision, and whether `feed` has anything to do."""
+class Peeked(NamedTuple):
+    revision: int
+    has_events: bool  # that `feed` has not read
+    has_open_rings: bool
+
+
+def peek() -> Peeked:
+    """Return the newest revision, and what there may be to do for `feed`."""
     with connection.cursor() as cursor:
         cursor.execute(_PEEK)
         row = cursor.fetchone()
-    return row or (0, True)
+    return Peeked(*row) if row else Peeked(0, has_events=True, has_open_rings=True)
 
 
 def feed(*, sweeps: bool = False) -> Fed | None:

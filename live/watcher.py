@@ -113,9 +113,9 @@ class Watcher:
         """Do once what there is to do. Return how many events were read."""
         events = 0
         self._note_listeners(self._hub.users())
-        newest, has_news = feed.peek()
-        is_time_to_sweep = self._is_time_for("sweep", SWEEP_EVERY_S)
-        if has_news or is_time_to_sweep:
+        newest, has_events, has_open_rings = feed.peek()
+        is_time_to_sweep = has_open_rings and self._is_time_for("sweep", SWEEP_EVERY_S)
+        if has_events or is_time_to_sweep:
             fed = feed.feed(sweeps=is_time_to_sweep)
             if fed is not None:
                 newest, events = fed.revision, fed.events

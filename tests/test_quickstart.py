@@ -198,7 +198,7 @@ def test_from_the_first_start_to_the_next(home, port):
         os.kill(web, signal.SIGKILL)
         assert embedded.wait_until(lambda: again.pids()["config.serve"] != web, 10)
         assert embedded.wait_until(
-            lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 20
+            lambda: not (is_up(port) or is_up(port)) or not supervisor._left_of(web, command), 60
         )
         # As above: a connection that waited for the last of them is cut off, and the next one is answered.
         assert is_up(port) or is_up(port)

@@ -283,7 +283,7 @@ def has_caught_up() -> bool:
     """Return whether every stored event was read."""
     from live import feed
 
-    return not feed.peek()[1]
+    return not feed.peek().has_events
 
 
 def memory_of(server: Web) -> float:
