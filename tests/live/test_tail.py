@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -78,8 +79,12 @@ def test_a_gap_that_stays_is_given_up_although_an_older_transaction_had_no_numbe
     ids, position = read(Position(first))
     assert ids == [higher]
     assert position.gaps
-    ids, position = read(position)
-    assert (ids, position) == ([], Position(higher))
+    until = time.monotonic() + 60
+    while position.gaps:  # as long as a transaction of another database of this server
+        assert time.monotonic() < until
+        ids, position = read(position)
+        assert ids == []
+    assert position == Position(higher)
 
 
 def test_a_gap_is_kept_while_the_transaction_that_may_fill_it_goes_on_however_many_others_end(first):
