@@ -56,7 +56,7 @@ bench-contacts: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.contacts $(ARGS)
 
 # How soon calls that ring are with browsers, what streams cost posts, and how many fit. Needs Linux and 12,000 open
-# files (ulimit -n); takes about seven minutes.
+# files (ulimit -n); takes about nine minutes.
 bench-live: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.live $(ARGS)
 

@@ -20,6 +20,7 @@ COURSE = (
     ("CALL_END", 0, 6.0),
 )
 CONNECTS_AT_ONCE = 50
+SENDERS = 8
 
 
 def desk_of(person: int) -> int:
@@ -170,14 +171,15 @@ async def send(port: int, plan: Sequence[Planned], people: int, browsers: Browse
             turn.posts_ms.append((time.perf_counter() - began) * 1000)
         writer.close()
 
-    senders = [asyncio.create_task(sender()) for _ in range(8)]
-    began = time.perf_counter()
-    for planned in plan:
-        await asyncio.sleep(max(0.0, began + planned.at_s - time.perf_counter()))
-        waiting.put_nowait(planned)
-    for _sender in senders:
-        waiting.put_nowait(None)
-    await asyncio.gather(*senders)
+    async with asyncio.TaskGroup() as senders:
+        for _ in range(SENDERS):
+            senders.create_task(sender())
+        began = time.perf_counter()
+        for planned in plan:
+            await asyncio.sleep(max(0.0, began + planned.at_s - time.perf_counter()))
+            waiting.put_nowait(planned)
+        for _ in range(SENDERS):
+            waiting.put_nowait(None)
     if browsers is not None:
         await asyncio.sleep(1.5)  # the last rings arrive
         turn.frames_ms = _took_ms(sent_at, browsers.rang_at)
