@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.conftest import full_or, rounds
+from tests.faults.conftest import full_or
 from tests.faults.streams import USER, Forwards, Listener, forward, make_listener
 from tests.faults.system import ACCESS_KEY, E164, children_of, frozen, tree_of, under_load, wait_until
 
@@ -52,10 +52,13 @@ def freeze_database(system):
 
 
 FAULTS = {"live killed": kill_live, "database killed": kill_database, "database frozen": freeze_database}
+# How often in the full form.
+ROUNDS = {"live killed": 20, "database killed": 5, "database frozen": 3}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@rounds(20)
+@pytest.mark.parametrize(
+    ("fault", "number"), [(fault, number) for fault, full in ROUNDS.items() for number in range(full_or(full, 1))]
+)
 def test_every_ring_is_shown_once_or_listed(running, note, fault, number):
     listener = Listener(running.port + 1, make_listener(running))
     forwards = Forwards(running, E164, ACCESS_KEY, rate=RINGS_A_SECOND, name=f"ring-{time.monotonic_ns()}")
