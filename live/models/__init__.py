@@ -1,0 +1,38 @@
+"""The models of what goes on right now: rings of people, the processes that show them, and events for other systems."""
+
+from live.models.deliveries import Delivery, DispatchCursor, State
+from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
+from live.models.rings import (
+    LONGEST_TIMEOUT_S,
+    FeedCursor,
+    Listener,
+    LiveProcess,
+    LiveProfile,
+    NumberRings,
+    Pop,
+    PopOn,
+    WhyClosed,
+    WhyNot,
+)
+
+__all__ = [
+    "LONGEST_TIMEOUT_S",
+    "CallerShown",
+    "Delivery",
+    "DispatchCursor",
+    "Endpoint",
+    "EventType",
+    "FeedCursor",
+    "Format",
+    "Listener",
+    "LiveProcess",
+    "LiveProfile",
+    "NumberRings",
+    "Pop",
+    "PopOn",
+    "Rows",
+    "State",
+    "WhyClosed",
+    "WhyNot",
+    "WhyOff",
+]

@@ -1,0 +1,147 @@
+"""The model of endpoints: addresses of other systems that are told what happens in calls."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import encryption
+from calls.models import DestinationNumber
+from contacts import links, lookup_format
+
+
+class Format(models.TextChoices):
+    """How an endpoint is told: a module of live.dispatch.formats for each."""
+
+    WEBHOOK = "webhook", _("Signed webhooks (Standard Webhooks)")
+    ZAMMAD = "zammad", "Zammad (Generic CTI)"
+    SIPGATE = "sipgate", "sipgate.io"
+    PLACETEL = "placetel", "Placetel"
+
+
+class EventType(models.TextChoices):
+    """What signed webhooks tell."""
+
+    STARTED = "call.started", _("a call has started")
+    RINGING = "call.ringing", _("it rings at a destination")
+    ANSWERED = "call.answered", _("a destination has answered")
+    ENDED = "call.ended", _("the call has ended")
+    IDENTIFIED = "call.identified", _("the caller has typed a number")
+    SILENT = "call.silent", _("no message has arrived for hours, so the call counts as over")
+
+
+class CallerShown(models.TextChoices):
+    """How much of the caller an endpoint gets."""
+
+    WHOLE = "whole", _("the whole number, with the contact and what the caller typed")
+    MASKED = "masked", _("the number without its last three digits, and nothing else")
+    NONE = "none", _("nothing")
+
+
+class Rows(models.TextChoices):
+    """What is one call for a system that speaks a CTI format."""
+
+    CALL = "call", _("each call")
+    RING = "ring", _("each destination at which it rings")
+
+
+class WhyOff(models.TextChoices):
+    """Why Calltally switched an endpoint off."""
+
+    GONE = "gone", _("The system answered that the address is gone (410).")
+    FAILING = "failing", _("Nothing could be delivered for five days.")
+
+
+def all_events() -> list[str]:
+    return list(EventType.values)
+
+
+def validate_address(url: str) -> None:
+    """Raise ValidationError if nothing can be sent to an address; it says what to enter."""
+    scheme, host = lookup_format.origin(url)
+    if not host or "@" in host or any(sign.isspace() or not sign.isprintable() for sign in url):
+        raise ValidationError(
+            gettext("Enter a complete address, such as https://crm.example.com/calls."), code="address"
+        )
+    may_be_http = settings.OUTGOING_PRIVATE_NETWORKS or settings.OUTGOING_LOOPBACK
+    if scheme != "https" and not (scheme == "http" and may_be_http):
+        text = gettext(
+            "The address must begin with https://. Your administrator can allow http:// for networks of your own by "
+            "OUTGOING_PRIVATE_NETWORKS."
+        )
+        raise ValidationError(text, code="scheme")
+
+
+class Endpoint(models.Model):
+    """Another system that is told what happens in calls: where, how, of which numbers, and how much of the caller.
+
+    The secret is stored encrypted. After a rotation the previous one signs, too, until `previous_until`."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True, help_text=_("For example Zammad or ERP."))
+    is_on = models.BooleanField(
+        _("on"), default=False, help_text=_("Save and send a test call first, then switch it on.")
+    )
+    format = models.CharField(_("format"), max_length=10, choices=Format)
+    url = models.CharField(_("address"), max_length=links.LONGEST_ADDRESS, validators=[validate_address])
+    rows = models.CharField(_("one call there is"), max_length=4, choices=Rows, default=Rows.CALL)
+    caller = models.CharField(_("of the caller it gets"), max_length=6, choices=CallerShown, default=CallerShown.WHOLE)
+    all_numbers = models.BooleanField(_("calls to all numbers"), default=True)
+    numbers = models.ManyToManyField(DestinationNumber, blank=True, related_name="+", verbose_name=_("numbers"))
+    # Of signed webhooks; the other formats tell new calls, answers and ends.
+    events = ArrayField(
+        models.CharField(max_length=20, choices=EventType), default=all_events, verbose_name=_("events")
+    )
+    # Encrypted; blank if there is none.
+    secret_encrypted = models.TextField(blank=True, editable=False)
+    previous_secret_encrypted = models.TextField(blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
+    # Calls before this are not told.
+    on_since = models.DateTimeField(null=True, editable=False)
+    delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
+    # The first failure since the last delivery.
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    last_failure = models.TextField(_("last failure"), blank=True, editable=False)
+    off_at = models.DateTimeField(null=True, editable=False)
+    why_off = models.CharField(max_length=10, blank=True, choices=WhyOff, editable=False)
+
+    objects: ClassVar[models.Manager[Endpoint]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("endpoint")
+        verbose_name_plural = _("endpoints")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(name="endpoint_is_web", condition=Q(url__regex=r"^https?://")),
+            models.CheckConstraint(
+                name="endpoint_cti_caller_whole_or_none",
+                condition=Q(format=Format.WEBHOOK) | ~Q(caller=CallerShown.MASKED),
+                violation_error_message=_("This format has no masked numbers. Choose the whole number or nothing."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret(self) -> str:
+        """The secret in the clear, blank if there is none; raise accounts.encryption.NotReadable."""
+        return encryption.decrypt(self.secret_encrypted) if self.secret_encrypted else ""
+
+    def secrets(self) -> list[str]:
+        """Return the secrets that sign now, the newest first; raise accounts.encryption.NotReadable."""
+        signing = [self.secret] if self.secret_encrypted else []
+        if self.previous_secret_encrypted and self.previous_until and self.previous_until > timezone.now():
+            signing.append(encryption.decrypt(self.previous_secret_encrypted))
+        return signing
+
+    def set_secret(self, secret: str) -> None:
+        self.secret_encrypted = encryption.encrypt(secret) if secret else ""
