@@ -45,8 +45,8 @@ class Event:
 class Step:
     """What an endpoint is told: `kind` is a type of webhooks, or newCall, answer or hangup of a row.
 
-    `ring` is the ordinal of the forward in its call, 0 where the step is of the whole call. An answer has the destination
-    that answered."""
+    `ring` is the ordinal of the forward in its call, 0 where the step is of the whole call. An answer has the
+    destination that answered."""
 
     kind: str
     event: Event

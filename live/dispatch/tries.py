@@ -15,7 +15,7 @@ from calls import outgoing
 from calls.outgoing import Answer, NoAnswer
 from live.dispatch import formats
 from live.dispatch.formats.base import Sending, Verdict
-from live.models import Endpoint
+from live.models import Delivery
 
 # What is kept of an answer.
 LONGEST_KEPT = 2000
@@ -52,15 +52,11 @@ def message_id(delivery: uuid.UUID) -> str:
 
 
 def try_once(
-    endpoint: Endpoint,
-    kind: str,
-    body: str,
-    delivery: uuid.UUID,
-    follow_up: Mapping[str, str],
-    within_s: float,
-    send: Send = outgoing.send,
+    delivery: Delivery, follow_up: Mapping[str, str], within_s: float, send: Send = outgoing.send
 ) -> Tried | None:
-    """Send a delivery once; None if the system does not want a step of this kind."""
+    """Send a delivery once; None if the system does not want a step of this kind. `follow_up` is what the newCall of
+    its row was answered."""
+    endpoint, kind = delivery.endpoint, delivery.kind
     endpoint_format = formats.of(endpoint.format)
     url = endpoint_format.address(endpoint.url, kind, follow_up)
     if not url:
@@ -71,7 +67,7 @@ def try_once(
         return round((time.monotonic() - began) * 1000)
 
     try:
-        sending = Sending(message_id(delivery), kind, body.encode(), endpoint.secrets(), timezone.now())
+        sending = Sending(message_id(delivery.uuid), kind, delivery.body.encode(), endpoint.secrets(), timezone.now())
         headers = {"Content-Type": endpoint_format.content_type, **endpoint_format.headers(sending)}
         answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s)
     except NotReadable:
