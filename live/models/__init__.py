@@ -4,6 +4,7 @@ from live.models.deliveries import Delivery, DispatchCursor, State
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
 from live.models.rings import (
     LONGEST_TIMEOUT_S,
+    SHORTEST_TIMEOUT_S,
     FeedCursor,
     Listener,
     LiveProcess,
@@ -17,6 +18,7 @@ from live.models.rings import (
 
 __all__ = [
     "LONGEST_TIMEOUT_S",
+    "SHORTEST_TIMEOUT_S",
     "CallerShown",
     "Delivery",
     "DispatchCursor",
