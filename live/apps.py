@@ -13,6 +13,7 @@ class LiveConfig(AppConfig):
         # They need the models of all apps, which are there only now.
         state, monitoring = import_module("live.state"), import_module("reports.monitoring")
         register(state.check, Tags.database, deploy=True)
+        register(import_module("live.dispatch.dispatcher_state").check, Tags.database, deploy=True)
         monitoring.further_findings.append(state.findings)
         monitoring.further_findings.append(state.lookup_findings)
         monitoring.further_findings.append(state.typed_number_findings)

@@ -60,7 +60,7 @@ LAYERS = {
         {"asking", "hub", "feed"},
         {"queries", "courses"},
         {"shown_pops"},
-        {"tail", "people", "notes"},
+        {"tail", "people", "notes", "dispatch.dispatcher_state"},
         {"dispatch.tries"},
         {"dispatch.formats"},
         {"dispatch.steps"},
