@@ -60,6 +60,8 @@ LAYERS = {
         {"asking", "hub", "feed"},
         {"queries", "courses"},
         {"shown_pops"},
+        {"dispatch.outbox"},
+        {"dispatch.facts"},
         {"tail", "people", "notes", "dispatch.dispatcher_state"},
         {"dispatch.tries"},
         {"dispatch.formats"},

@@ -5,6 +5,7 @@ from live.models.dispatchers import DispatchProcess
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
 from live.models.rings import (
     LONGEST_TIMEOUT_S,
+    SHORTEST_TIMEOUT_S,
     FeedCursor,
     Listener,
     LiveProcess,
@@ -18,6 +19,7 @@ from live.models.rings import (
 
 __all__ = [
     "LONGEST_TIMEOUT_S",
+    "SHORTEST_TIMEOUT_S",
     "CallerShown",
     "Delivery",
     "DispatchCursor",
