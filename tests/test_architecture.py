@@ -39,6 +39,7 @@ LAYERS = {
             "keys",
             "phones",
             "monitoring_access",
+            "exchanges",
             "outgoing",
             "opening_hours",
             "quarter_hours",
