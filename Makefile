@@ -10,7 +10,7 @@ TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-rest lint format screenshots pictures
+.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -59,6 +59,11 @@ bench-contacts: $(VENV)/installed-dev
 # files (ulimit -n); takes about nine minutes.
 bench-live: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.live $(ARGS)
+
+# What three endpoints and 500 streams cost posts, and how soon other systems are told. Needs Linux and 2,000 open files
+# (ulimit -n); takes about seven minutes.
+bench-dispatch: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.dispatch $(ARGS)
 
 # How much memory and processor time all of `make run` needs while nothing happens. Needs Linux; takes about five minutes.
 bench-rest: $(VENV)/installed-dev

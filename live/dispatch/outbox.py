@@ -26,6 +26,8 @@ HISTORY = timedelta(days=7)
 TIMEOUT = timedelta(seconds=60)
 # Silence is stored by a transaction that may take this long, with the time of its beginning.
 SILENCE_TAKES_AT_MOST = timedelta(minutes=10)
+# Not with each sweep, because each write waits for the disk.
+NOTES_SILENCE_EVERY = timedelta(minutes=1)
 TYPES: dict[Kind, str] = {
     Kind.START: EventType.STARTED,
     Kind.FORWARD: EventType.RINGING,
@@ -141,7 +143,8 @@ def fill(*, sweeps: bool = False) -> int | None:
             fresh = [event for event in events if now - event.received_at < HISTORY]
             deliveries = _Outbox(receivers, now).deliveries(fresh, silent_until, sweeps=sweeps)
         Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-        if sweeps or after != before:
+        is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY
+        if is_time_to_note or after != before:
             _store(after, now if sweeps else silent_until)
     return len(deliveries)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.__main__ import database_for_pages, say
-from tests.benchmarks.contenders import Web, free_port
+from tests.benchmarks.contenders import Web
 from tests.benchmarks.live import flood, make_people, memory_of, serving
 from tests.benchmarks.streams import Browsers, p99, send, whole_calls
 
@@ -83,13 +83,11 @@ def make_endpoints(port: int) -> None:
 def dispatching(home: Path) -> Iterator[Web]:
     """Run the dispatcher, which begins with the events that come next."""
     from config.services import dispatcher_service
-
     from live.models import DispatchCursor
 
     DispatchCursor.objects.all().delete()
-    process = Web(
-        "dispatcher", lambda _port: dispatcher_service(), home / "logs", port=free_port(), OUTGOING_LOOPBACK="1"
-    )
+    command = [*dispatcher_service()[:-1], "--settings=tests.benchmarks.dispatch_settings"]
+    process = Web("dispatcher", lambda _port: command, home / "logs")
     process.child.start()
     try:
         until = time.monotonic() + 30

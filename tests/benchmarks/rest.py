@@ -1,7 +1,8 @@
 """`make bench-rest`: the memory and processor time of all processes of `make run` while no post arrives.
 
-Starts them in a separate home and measures them twice: when no one has signed in yet, and while one person watches
-calls that ring. Memory is the proportional set size: what only a process uses, and its share of what several use."""
+Starts them in a separate home and measures them three times: when no one has signed in yet, while one person watches
+calls that ring, and with an endpoint, which the dispatcher serves. Memory is the proportional set size: what only a
+process uses, and its share of what several use."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ from tests.benchmarks.__main__ import say
 from tests.faults.system import System, children_of, tree_of
 
 MOST_MB, MOST_MB_OF_LIVE, MOST_PERCENT_OF_LIVE = 600.0, 90.0, 2.0
+MOST_MB_OF_DISPATCHER, MOST_PERCENT_OF_DISPATCHER = 70.0, 1.0
 QUICKSTART = "quickstart"
 # A word of each command, by the name of the process.
 WORDS = {
@@ -46,6 +48,10 @@ AT_A_DESTINATION = """
 from django.contrib.auth.models import User
 from contacts.models import AgentDestination
 AgentDestination.objects.create(user=User.objects.get(), destination_type="SIP_USER", destination="1001")
+"""
+AN_ENDPOINT = """
+from live.models import Endpoint
+Endpoint.objects.create(name="ERP", format="webhook", url="https://erp.example.com/calls", is_on=True)
 """
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -73,11 +79,14 @@ def main() -> int:
         with watching(system):
             time.sleep(arguments.settle / 4)
             watched = measure(system, arguments.seconds)
+        system.manage("shell", "-c", AN_ENDPOINT)
+        time.sleep(arguments.settle / 2)
+        dispatched = measure(system, arguments.seconds)
     if arguments.json:
-        kept = {"alone": alone, "watched": watched}
+        kept = {"alone": alone, "watched": watched, "dispatched": dispatched}
         used = {when: {name: asdict(part) for name, part in parts.items()} for when, parts in kept.items()}
         Path(arguments.json).write_text(json.dumps(used, indent=1) + "\n")
-    return 0 if report(alone, watched) else 1
+    return 0 if report(alone, watched, dispatched.get("dispatcher")) else 1
 
 
 @contextlib.contextmanager
@@ -156,18 +165,25 @@ def ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def report(alone: dict[str, Used], watched: dict[str, Used]) -> bool:
+def report(alone: dict[str, Used], watched: dict[str, Used], dispatcher: Used | None) -> bool:
     """Print the figures; return whether the targets were reached."""
+    if dispatcher is None:
+        raise SystemExit("the dispatcher did not begin")
     say(f"{'':12}{'processes':>10}{'MB':>8}{'% of a processor':>18}{'MB, one stream':>17}{'% of a processor':>18}")
     for name, used in alone.items():
         print_figures(name, used, watched[name])
     all_alone = total(alone)
     print_figures("all", all_alone, total(watched))
+    say(f"dispatcher, with an endpoint: {dispatcher.megabytes:.1f} MB, {dispatcher.percent:.2f} % of a processor")
     reached = {
         f"all of `make run` ≤ {MOST_MB:.0f} MB": all_alone.megabytes <= MOST_MB,
         f"live ≤ {MOST_MB_OF_LIVE:.0f} MB": alone["live"].megabytes <= MOST_MB_OF_LIVE,
         f"live with one stream ≤ {MOST_PERCENT_OF_LIVE:.0f} % of a processor": watched["live"].percent
         <= MOST_PERCENT_OF_LIVE,
+        "without an endpoint no dispatcher": "dispatcher" not in alone,
+        f"dispatcher ≤ {MOST_MB_OF_DISPATCHER:.0f} MB": dispatcher.megabytes <= MOST_MB_OF_DISPATCHER,
+        f"dispatcher ≤ {MOST_PERCENT_OF_DISPATCHER:.0f} % of a processor": dispatcher.percent
+        <= MOST_PERCENT_OF_DISPATCHER,
     }
     for target, is_reached in reached.items():
         say(f"{target}: {'reached' if is_reached else 'NOT REACHED'}")

@@ -12,10 +12,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from calls.models import Call, CallEvent
-from contacts.models import Contact, ContactNumber, TypedNumber
 from live.dispatch import outbox
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Format, Rows
-from tests.factories import make_number, make_user, take
+from tests.factories import make_contact, make_number, make_user, map_variable, take
 from tests.live.rings import CALLER, map_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,9 +90,8 @@ def test_an_endpoint_without_numbers_gets_nothing(number):
 
 
 def test_the_caller_is_whole_with_contact_and_what_was_typed_or_masked_or_missing(number):
-    contact = Contact.objects.create(source="erp", external_id="7", name="Anna Beispiel", customer_number="4711")
-    ContactNumber.objects.create(contact=contact, e164=CALLER)
-    TypedNumber.objects.create(destination_number=number, variable="customer", kind="customer", label="Customer")
+    make_contact("Anna Beispiel", CALLER, customer_number="4711")
+    map_variable(number, "customer", variable="customer")
     for shown in CallerShown.values:
         endpoint(name=shown, caller=shown)
     post(number, "CALL_START", customer="4711")
@@ -113,17 +111,17 @@ def test_the_caller_is_whole_with_contact_and_what_was_typed_or_masked_or_missin
 
 
 def test_what_was_typed_is_told_once_and_again_when_it_changes(number):
-    TypedNumber.objects.create(destination_number=number, variable="ticket", kind="ticket", label="Ticket")
+    map_variable(number, "ticket", variable="ticket")
     crm = endpoint(events=[EventType.IDENTIFIED])
     post(number, "CALL_START")
-    post(number, "BLOCK_END ANNOUNCEMENT", ticket="1")
+    post(number, "BLOCK_END ANNOUNCEMENT", ticket="1111")
     outbox.fill()
-    post(number, FORWARD, ticket="1")
+    post(number, FORWARD, ticket="1111")
     outbox.fill()
     assert added(endpoint=crm) == ["call.identified"]
-    post(number, "BLOCK_END ANNOUNCEMENT", ago_s=0, ticket="22")
+    post(number, "BLOCK_END ANNOUNCEMENT", ago_s=0, ticket="2222")
     outbox.fill()
-    assert [body["data"]["identifiers"][0]["value"] for body in bodies(endpoint=crm)] == ["1", "22"]
+    assert [body["data"]["identifiers"][0]["value"] for body in bodies(endpoint=crm)] == ["1111", "2222"]
 
 
 def test_late_messages_are_told_as_late_and_begin_no_row(number):
