@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from django.db import DataError, connection, transaction
+from django.db import DataError, connection
 from django.utils.translation import gettext as _
 
 from live.dispatch import formats
@@ -146,13 +146,11 @@ def retry_after(header: str, now: datetime) -> timedelta:
 def store(outcomes: Sequence[Outcome]) -> None:
     """Store outcomes with one statement. If the database refuses what was answered, the rest is stored without it."""
     try:
-        with transaction.atomic():
-            _store(outcomes)
+        _store(outcomes)
     except DataError:
         for outcome in outcomes:
             try:
-                with transaction.atomic():
-                    _store([outcome])
+                _store([outcome])
             except DataError:
                 _store([replace(outcome, answer="", error=_("The answer cannot be stored."), follow_up={})])
 
