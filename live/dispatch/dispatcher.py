@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # it rests at least as long as it looked, so that posts come first.
 SHORTEST_REST_S, LONGEST_REST_S, GROWS_BY = 0.05, 0.25, 1.25
 # How often rows and calls are looked for that are over by time alone.
-SWEEP_EVERY_S = 1.0
+SWEEP_EVERY_S = 2.0
 STANDBY_S = 1.0
 RENEW_EVERY_S = 5.0
 GONE_AFTER = timedelta(minutes=1)

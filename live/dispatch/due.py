@@ -96,7 +96,8 @@ def expire(busy: Collection[int], error: str) -> int:
     """Mark deliveries of formats with rows as expired whose time is over. Return how many."""
     with connection.cursor() as cursor:
         cursor.execute(_EXPIRE, {"busy": list(busy), "error": error, "with_rows": _with_rows()})
-        return cursor.rowcount
+        expired: int = cursor.rowcount
+    return expired
 
 
 def _with_rows() -> list[str]:

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 THREADS = 16
 # A try takes so long at most, with everything.
 WITHIN_S = 20.0
-EXPIRE_EVERY_S = 1.0
+EXPIRE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
