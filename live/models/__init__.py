@@ -1,6 +1,7 @@
 """The models of what goes on right now: rings of people, the processes that show them, and events for other systems."""
 
 from live.models.deliveries import Delivery, DispatchCursor, State
+from live.models.dispatchers import DispatchProcess
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
 from live.models.rings import (
     LONGEST_TIMEOUT_S,
@@ -22,6 +23,7 @@ __all__ = [
     "CallerShown",
     "Delivery",
     "DispatchCursor",
+    "DispatchProcess",
     "Endpoint",
     "EventType",
     "FeedCursor",

@@ -73,8 +73,8 @@ class Delivery(models.Model):
             models.UniqueConstraint(name="delivery_once", fields=["event", "endpoint", "kind", "ring"]),
         ]
         indexes = [
-            # What is to be sent now?
-            models.Index(name="delivery_due", fields=["endpoint", "id"], condition=Q(state="waiting")),
+            # What is to be sent now? By time: millions may wait for a system that is away for a day.
+            models.Index(name="delivery_due", fields=["endpoint", "next_at", "id"], condition=Q(state="waiting")),
             # What was an endpoint told, latest first?
             models.Index(name="delivery_endpoint", fields=["endpoint", "-id"]),
             # What is old enough to delete?
