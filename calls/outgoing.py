@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,56 +19,32 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 from django.utils.translation import gettext as _
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.util import Timeout
 
 from accounts.addresses import Address, Network
+from calls.exchanges import (
+    CONNECTS_WITHIN_S,
+    LONGEST_ANSWER,
+    READS_WITHIN_S,
+    Answer,
+    Connection,
+    NoAnswer,
+    Reason,
+    Request,
+    timed_out,
+    tls_context,
+)
 
-CONNECTS_WITHIN_S = 5.0
-READS_WITHIN_S = 15.0
-LONGEST_ANSWER = 64 * 1024
+__all__ = ["LONGEST_ANSWER", "Answer", "Connections", "NoAnswer", "Reason", "send", "tls_context"]
+
 # A host with more addresses is tried at these alone; all of them are judged.
 MOST_TRIED = 3
 DEFAULT_HEADERS = {"User-Agent": "Calltally", "Accept-Encoding": "identity"}
+# Connections that stay open: how many to a host and port, and for how long.
+MOST_OPEN, OPEN_FOR_S = 2, 60.0
 
 _PUBLIC_V6 = ip_network("2000::/3")
 _PRIVATE_V6 = ip_network("fc00::/7")
 _THIS_NETWORK = ip_network("0.0.0.0/8")
-
-
-class Reason(Enum):
-    """Why a request got no answer."""
-
-    NO_ADDRESS = "no address"
-    NOT_RESOLVED = "not resolved"
-    NEVER_ALLOWED = "never allowed"
-    PRIVATE = "private"
-    NEEDS_HTTPS = "needs https"
-    CERTIFICATE = "certificate"
-    NOT_REACHED = "not reached"
-    TIMED_OUT = "timed out"
-    TOO_LONG = "too long"
-    BROKEN = "broken"
-
-
-class NoAnswer(Exception):  # noqa: N818 (named for what happened)
-    """A request got no answer. The text says why, in words for those who entered the address."""
-
-    def __init__(self, reason: Reason, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was answered, whatever the status."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 def send(
@@ -81,36 +54,126 @@ def send(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     within_s: float = CONNECTS_WITHIN_S + READS_WITHIN_S,
+    may_cut: bool = False,
 ) -> Answer:
     """Send a request and return the answer; raise NoAnswer.
 
-    It takes `within_s` at most, with everything. The answer may have LONGEST_ANSWER bytes; redirects are answers."""
+    It takes `within_s` at most, with everything. The answer may have LONGEST_ANSWER bytes, or with `may_cut` is cut to
+    them; redirects are answers."""
     deadline = time.monotonic() + within_s
-    prepared, host, port = _prepare(method, url, headers or {}, body)
-    addresses = judged(host, port, is_encrypted=url.lower().startswith("https:"), deadline=deadline)
-    for place, address in enumerate(addresses):
+    request = _prepare(method, url, headers or {}, body)
+    with contextlib.closing(_connect(request, deadline)) as connection:
+        return connection.exchange(request, deadline, may_cut=may_cut)
+
+
+class Connections:
+    """Sends requests as `send` does, over connections that stay open for the next request; for all threads.
+
+    The address is judged when a connection is made. A connection stays open for OPEN_FOR_S at most, so a host that has
+    another address since is found there a minute later."""
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[str, int, bool], list[Connection]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        within_s: float = CONNECTS_WITHIN_S + READS_WITHIN_S,
+        may_cut: bool = False,
+    ) -> Answer:
+        """Send a request and return the answer; raise NoAnswer.
+
+        If a connection that was open breaks before any byte of the answer, because the other side closed it at this
+        moment, the request is sent once more over a new one."""
+        deadline = time.monotonic() + within_s
+        request = _prepare(method, url, headers or {}, body)
+        if open_connection := self._take(request):
+            try:
+                return self._exchange(open_connection, request, deadline, may_cut=may_cut)
+            except NoAnswer as error:
+                if error.reason is not Reason.BROKEN or open_connection.has_received:
+                    raise
+        return self._exchange(_connect(request, deadline), request, deadline, may_cut=may_cut)
+
+    def close(self, *, older_than_s: float = 0.0) -> None:
+        """Close connections that no request uses; with OPEN_FOR_S, those that are not used again in any case."""
+        with self._lock:
+            every = [one for several in self._idle.values() for one in several]
+            old = [one for one in every if time.monotonic() - one.opened_at >= older_than_s]
+            for key, several in list(self._idle.items()):
+                self._idle[key] = [one for one in several if one not in old]
+                if not self._idle[key]:
+                    del self._idle[key]
+        for one in old:
+            one.close()
+
+    def _exchange(self, connection: Connection, request: Request, deadline: float, *, may_cut: bool) -> Answer:
         try:
-            return _send_to(address, host, prepared, deadline)
-        except NoAnswer as error:
-            if error.reason is not Reason.NOT_REACHED or place + 1 == len(addresses):
-                raise
-    raise NoAnswer(Reason.NOT_RESOLVED, _("The host has no address."))
+            answer = connection.exchange(request, deadline, may_cut=may_cut)
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            idle = self._idle[_key(request)]
+            stays = connection.may_stay_open and not _is_old(connection) and len(idle) < MOST_OPEN
+            if stays:
+                idle.append(connection)
+        if not stays:
+            connection.close()
+        return answer
+
+    def _take(self, request: Request) -> Connection | None:
+        while True:
+            with self._lock:
+                idle = self._idle.get(_key(request))
+                connection = idle.pop() if idle else None
+            if connection is None or (not _is_old(connection) and connection.is_idle()):
+                return connection
+            connection.close()
 
 
-def _prepare(
-    method: str, url: str, headers: Mapping[str, str], body: bytes | None
-) -> tuple[requests.PreparedRequest, str, int]:
-    """Return the request, its host and its port."""
+def _key(request: Request) -> tuple[str, int, bool]:
+    return request.host, request.port, request.is_encrypted
+
+
+def _is_old(connection: Connection) -> bool:
+    return time.monotonic() - connection.opened_at >= OPEN_FOR_S
+
+
+def _prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Request:
     try:
         prepared = requests.Request(method, url, headers={**DEFAULT_HEADERS, **headers}, data=body).prepare()
         parts = urlsplit(prepared.url or "")
-        host, port = parts.hostname or "", parts.port
+        host, port, is_encrypted = parts.hostname or "", parts.port, parts.scheme == "https"
+        lines = [f"{prepared.method} {prepared.path_url} HTTP/1.1", f"Host: {parts.netloc}"]
+        # Without cookies, proxies and passwords of the environment: these belong to sessions of `requests`.
+        lines += [f"{name}: {value}" for name, value in prepared.headers.items()]
+        head = "".join(f"{line}\r\n" for line in lines).encode("latin-1")
     except (requests.RequestException, ValueError):
         raise NoAnswer(Reason.NO_ADDRESS, _("The address or the header cannot be sent.")) from None
     if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
         raise NoAnswer(Reason.NO_ADDRESS, _("This is not a complete address."))
-    prepared.headers["Host"] = parts.netloc
-    return prepared, host, port or (443 if parts.scheme == "https" else 80)
+    content = head + b"\r\n" + (body or b"")
+    return Request(str(prepared.method), host, port or (443 if is_encrypted else 80), is_encrypted, content)
+
+
+def _connect(request: Request, deadline: float) -> Connection:
+    """Return a connection to an address of the host that is allowed; raise NoAnswer."""
+    addresses = judged(request.host, request.port, is_encrypted=request.is_encrypted, deadline=deadline)
+    for place, address in enumerate(addresses):
+        if deadline <= time.monotonic():
+            raise timed_out()
+        try:
+            return Connection(address, request, deadline)
+        except NoAnswer as error:
+            if error.reason is not Reason.NOT_REACHED or place + 1 == len(addresses):
+                raise
+    raise NoAnswer(Reason.NOT_RESOLVED, _("The host has no address."))
 
 
 # --- Which addresses are allowed ---------------------------------------------------------------
@@ -200,7 +263,7 @@ def resolved(host: str, port: int, deadline: float) -> list[Address]:
     asking.start()
     asking.join(max(0.0, deadline - time.monotonic()))
     if asking.is_alive():
-        raise _timed_out()
+        raise timed_out()
     addresses = dict.fromkeys(ip_address(address[0].partition("%")[0]) for *_more, address in answer)
     if not addresses:
         raise NoAnswer(Reason.NOT_RESOLVED, _("No host is known by the name %(host)s.") % {"host": host})
@@ -216,152 +279,3 @@ def _database_addresses(deadline: float) -> set[Address]:
             with contextlib.suppress(NoAnswer):
                 found |= {*resolved(host, 5432, deadline)}
     return found
-
-
-# --- The connection ----------------------------------------------------------------------------
-
-
-def _send_to(address: Address, host: str, prepared: requests.PreparedRequest, deadline: float) -> Answer:
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
-        raise _timed_out()
-    with _Limit(left_s) as limit, contextlib.closing(_Adapter(address, host, limit.watch)) as adapter:
-        try:
-            timeout = Timeout(connect=min(CONNECTS_WITHIN_S, left_s), read=min(READS_WITHIN_S, left_s))
-            sent = adapter.send(prepared, stream=True, timeout=timeout)  # type: ignore[arg-type]
-            with contextlib.closing(sent) as response:
-                body = b"".join(_pieces(response.raw))
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            if limit.is_over:
-                raise _timed_out() from None
-            raise _no_answer(error, host) from None
-    if limit.is_over:  # what was read until then may be less than the whole answer
-        raise _timed_out()
-    return Answer(response.status_code, body, dict(response.headers))
-
-
-def _pieces(raw: Any) -> Iterator[bytes]:
-    """Yield the answer as it is sent: encoded texts would be longer once they are decoded."""
-    length = 0
-    while piece := raw.read(16 * 1024, decode_content=False):
-        length += len(piece)
-        if length > LONGEST_ANSWER:
-            raise NoAnswer(Reason.TOO_LONG, _("The answer is longer than %(kb)d kB.") % {"kb": LONGEST_ANSWER // 1024})
-        yield piece
-
-
-def _no_answer(error: Exception, host: str) -> NoAnswer:
-    """Return what an error of `requests` means."""
-    if isinstance(error, requests.exceptions.SSLError):
-        said = _("The certificate of %(host)s is not valid, or the connection is not encrypted: %(error)s.")
-        return NoAnswer(Reason.CERTIFICATE, said % {"host": host, "error": _of_tls(error)})
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return NoAnswer(Reason.NOT_REACHED, _("%(host)s did not accept the connection in time.") % {"host": host})
-    if isinstance(error, requests.exceptions.ReadTimeout) or "timed out" in str(error).lower():
-        return _timed_out()
-    if error.args and isinstance(getattr(error.args[0], "reason", None), NewConnectionError):
-        return NoAnswer(Reason.NOT_REACHED, _("%(host)s does not accept connections.") % {"host": host})
-    return NoAnswer(Reason.BROKEN, _("%(host)s closed the connection without a complete answer.") % {"host": host})
-
-
-def _of_tls(error: BaseException) -> str:
-    """Return what TLS says, without the address that the error of `requests` contains."""
-    cause: Any = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        if isinstance(cause, ssl.SSLError):
-            return str(cause.reason or "")
-        inner = [part for part in cause.args if isinstance(part, BaseException)]
-        cause = getattr(cause, "reason", None) or (inner[0] if inner else None) or cause.__cause__
-        if not isinstance(cause, BaseException):
-            break
-    return "TLS"
-
-
-def _timed_out() -> NoAnswer:
-    return NoAnswer(Reason.TIMED_OUT, _("There was no complete answer in time."))
-
-
-class _Limit:
-    """Ends the connection of a request when its time is over, also if the answer arrives byte by byte."""
-
-    def __init__(self, within_s: float) -> None:
-        self.is_over = False
-        self._watched: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(within_s, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Limit:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
-        with self._lock:
-            for watched in self._watched:
-                watched.close()
-            self._watched = []
-
-    def watch(self, connection: socket.socket) -> None:
-        """Watch a connection by a copy of its socket, because TLS takes over the original."""
-        with self._lock:
-            self._watched.append(connection.dup())
-            if self.is_over:
-                self._shut_down()
-
-    def _end(self) -> None:
-        with self._lock:
-            self.is_over = True
-            self._shut_down()
-
-    def _shut_down(self) -> None:
-        for watched in self._watched:
-            with contextlib.suppress(OSError):
-                watched.shutdown(socket.SHUT_RDWR)
-
-
-class _Adapter(HTTPAdapter):
-    """Connects to one address, with the certificate of the host. Used without a session of `requests`, so nothing of
-    the environment applies, and no redirect is read."""
-
-    def __init__(self, address: Address, host: str, watch: Callable[[socket.socket], None]) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1)
-        self._address, self._host, self._watch = address, host, watch
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
-        host_params, _pool_kwargs = self.build_connection_pool_key_attributes(request, verify, cert)
-        is_encrypted = host_params["scheme"] == "https"
-        # TLS names the host, and checks that the certificate is for it.
-        tls = {"ssl_context": _tls_context(), "server_hostname": self._host} if is_encrypted else {}
-        to_address = host_params | {"host": str(self._address)}
-        pool = self.poolmanager.connection_from_host(**to_address, pool_kwargs=tls)
-        pool.ConnectionCls = _watched(pool.ConnectionCls, self._watch)
-        return pool
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"  # by the context, which has the authorities
-
-
-def _watched(connection_class: Any, watch: Callable[[socket.socket], None]) -> Any:
-    """Return a class of connections that have each new socket watched."""
-
-    class Watched(connection_class):
-        def _new_conn(self) -> socket.socket:
-            connection: socket.socket = super()._new_conn()
-            watch(connection)
-            return connection
-
-    assert issubclass(Watched, HTTPConnection)  # noqa: S101 (for readers: urllib3 may change)
-    return Watched
-
-
-@lru_cache(1)
-def _tls_context() -> ssl.SSLContext:
-    """Return the authorities that this machine trusts, where a company adds its own, and those of Mozilla."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context

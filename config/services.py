@@ -49,6 +49,8 @@ def services(port: int) -> dict[str, list[str]]:
         ],
         "beat": [*celery, "config.beat", "beat", "--loglevel=WARNING"],
         "live": live_service(port + 1),
+        # `quickstart` runs it only while there is an endpoint.
+        "dispatcher": dispatcher_service(),
     }
 
 
@@ -77,6 +79,12 @@ def live_service(port: int) -> list[str]:
         "--no-ws",
         "config.live_asgi:application",
     ]
+
+
+def dispatcher_service() -> list[str]:
+    """Return the command of the process that sends events to other systems."""
+    manage = str(settings.BASE_DIR / "manage.py")
+    return [sys.executable, manage, "dispatch_events", "--settings=config.dispatch_settings"]
 
 
 def _serve(application: str, port: int, processes: int, threads: int) -> list[str]:

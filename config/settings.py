@@ -240,6 +240,9 @@ SPOOL_MOST_MB = env.int("SPOOL_MOST_MB", default=1024)
 if SPOOL_MOST_MB < 1:
     raise ImproperlyConfigured("SPOOL_MOST_MB, the size limit of the spool in megabytes, must be at least 1.")
 
+# Exists while there is an endpoint: `make run` runs the dispatcher only then.
+DISPATCHER_WANTED = HOME / "dispatcher-wanted"
+
 # --- Workbooks: made by a separate worker, kept for a day ---------------------------------------
 
 FILES_FOLDER = HOME / "files"

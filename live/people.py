@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from calls.models import Arrives, DestinationNumber, RequestType
 from contacts.agents import Key
-from live.models import NumberRings, PopOn
+from live.models import SHORTEST_TIMEOUT_S, NumberRings, PopOn
 from reports import periods
 from reports.models import FirstPost
 
@@ -43,6 +43,10 @@ SELECT rings.destination_number_id, rings.pop_on, rings.ring_timeout_s, ARRAY(
   JOIN auth_user AS person ON person.id = team.user_id AND person.is_active WHERE team.numberrings_id = rings.id)
 FROM live_numberrings AS rings WHERE rings.destination_number_id = ANY(%(numbers)s)
 """
+
+
+# No number rings for less than this before its rings are closed.
+SHORTEST_TIMEOUT = timedelta(seconds=SHORTEST_TIMEOUT_S)
 
 
 class NumberTeam(NamedTuple):
@@ -83,15 +87,20 @@ def start_rings(number_ids: Collection[int]) -> frozenset[int]:
     if not number_ids:
         return frozenset()
     as_set = NumberRings.objects.filter(destination_number__in=number_ids, pop_on=PopOn.START)
-    seen = FirstPost.objects.filter(
-        destination_number__in=number_ids, request_type=RequestType.INITIATE_FORWARD
-    ).values_list("destination_number", flat=True)
-    without = DestinationNumber.objects.filter(pk__in=number_ids).filter(
-        Q(initiate_forward=Arrives.OFF) | (Q(initiate_forward=Arrives.AUTOMATIC) & ~Q(pk__in=seen))
-    )
-    return frozenset(as_set.values_list("destination_number", flat=True)) | frozenset(
-        without.values_list("pk", flat=True)
-    )
+    without_forwards = without(RequestType.INITIATE_FORWARD, number_ids)
+    return frozenset(as_set.values_list("destination_number", flat=True)) | without_forwards
+
+
+def without(request_type: RequestType, number_ids: Collection[int]) -> frozenset[int]:
+    """Return those numbers for which no posts of this kind arrive: as set, or because none ever did."""
+    if not number_ids:
+        return frozenset()
+    setting = request_type.lower()
+    seen = FirstPost.objects.filter(destination_number__in=number_ids, request_type=request_type)
+    is_off = Q(**{setting: Arrives.OFF})
+    never_came = Q(**{setting: Arrives.AUTOMATIC}) & ~Q(pk__in=seen.values_list("destination_number", flat=True))
+    found = DestinationNumber.objects.filter(pk__in=number_ids).filter(is_off | never_came)
+    return frozenset(found.values_list("pk", flat=True))
 
 
 def connected(user_ids: Collection[int]) -> frozenset[int]:

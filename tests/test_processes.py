@@ -13,6 +13,12 @@ PAGES = {"config.urls"}
 ADMIN = {"django.contrib.admin.sites"}
 CELERY = {"celery", "kombu"}
 MODELS = {"calls.models"}
+DISPATCHER = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.dispatch_settings"
+django.setup()
+import live.management.commands.dispatch_events
+"""
 STARTS = "app.loader.init_worker(); app.finalize()"
 
 
@@ -23,6 +29,7 @@ STARTS = "app.loader.init_worker(); app.finalize()"
         ("intake", "import config.intake_wsgi", CELERY),
         ("live", "import config.live_asgi", CELERY | PAGES),
         ("drainer", "import manage; manage.main()", CELERY | PAGES | ADMIN),
+        ("dispatcher", DISPATCHER, CELERY | PAGES | ADMIN),
         ("worker", f"from config.celery import app; {STARTS}", PAGES),
         ("beat", f"from config.beat import app; {STARTS}", PAGES | ADMIN | MODELS),
     ],

@@ -396,3 +396,22 @@ def test_the_files_worker_runs_only_while_there_are_workbooks_to_make(tmp_path, 
         assert quickstart.run_while_wanted(child, print)
     finally:
         child.stop()
+
+
+def test_the_dispatcher_runs_only_while_there_is_an_endpoint(tmp_path, monkeypatch):
+    wanted = tmp_path / "wanted"
+    monkeypatch.setattr(quickstart, "DISPATCHER_WANTED", wanted)
+    program = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = supervisor.Child("dispatcher", program, tmp_path / "dispatcher.log")
+    try:
+        assert not quickstart.run_while_wanted(child, print)
+        assert child.pid is None
+        wanted.touch()
+        assert quickstart.run_while_wanted(child, print)
+        assert child.is_alive()
+        assert not quickstart.run_while_wanted(child, print)
+        wanted.unlink()
+        assert quickstart.run_while_wanted(child, print)
+        assert child.pid is None
+    finally:
+        child.stop()

@@ -109,6 +109,8 @@ class Call(models.Model):
                 fields=["destination_number"],
                 condition=Q(ended_at=None, silent_at=None),
             ),
+            # Which calls have fallen silent a moment ago?
+            models.Index(name="call_silent", fields=["silent_at"], condition=~Q(silent_at=None)),
             # Which calls wait for one that names their call_uuid?
             models.Index(name="call_weak", fields=["last_post_at"], condition=~Q(weak_key="")),
         ]

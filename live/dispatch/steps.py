@@ -5,7 +5,7 @@ which begins with a newCall, may be answered, and ends with a hangup."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -45,7 +45,7 @@ class Event:
 class Step:
     """What an endpoint is told: `kind` is a type of webhooks, or newCall, answer or hangup of a row.
 
-    `ring` is the ordinal of the forward in its call, 0 where the step is of the whole call. An answer has the
+    `ring` is the id of the forward's event, 0 where the step is of the whole call. An answer has the
     destination that answered."""
 
     kind: str
@@ -76,13 +76,6 @@ class Course:
         return sorted(self.events, key=lambda event: (event.at, event.id))
 
 
-def ordinals(events: Iterable[Event]) -> dict[int, int]:
-    """Return the ordinal of each forward in its call, from 1, by the id of its event. A forward that is stored later
-    keeps those before it as they are, so the order is that of the ids."""
-    forwards = sorted(event.id for event in events if event.kind is Kind.FORWARD)
-    return {pk: place for place, pk in enumerate(forwards, 1)}
-
-
 def steps_of_call(course: Course, now: datetime) -> list[Step]:
     """Return the steps of the one row of a call, at most one of each kind."""
     row: _Row | None = None
@@ -108,12 +101,11 @@ def steps_of_call(course: Course, now: datetime) -> list[Step]:
 
 def steps_of_rings(course: Course, now: datetime) -> list[Step]:
     """Return the steps of a row for each forward of a call."""
-    numbered = ordinals(course.events)
     rows: list[_Row] = []
     for event in course.ordered():
         _time_out(rows, course, event.at)
         if event.kind is Kind.FORWARD:
-            rows.append(_Row(numbered[event.id], event))
+            rows.append(_Row(event.id, event))
         elif event.kind is Kind.ANSWER:
             _answer(rows, event)
         elif event.kind is Kind.BRIDGE_END:

@@ -69,7 +69,7 @@ def try_once(
     try:
         sending = Sending(message_id(delivery.uuid), kind, delivery.body.encode(), endpoint.secrets(), timezone.now())
         headers = {"Content-Type": endpoint_format.content_type, **endpoint_format.headers(sending)}
-        answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s)
+        answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s, may_cut=True)
     except NotReadable:
         error = _("The secret was encrypted with another ENCRYPTION_KEY. Create a new one.")
         return Tried(Verdict.RETRY, took_ms(), error=error)

@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("uuid", models.UUIDField(unique=True)),
                 ("kind", models.CharField(max_length=20, verbose_name="event")),
-                ("ring", models.PositiveIntegerField(default=0)),
+                ("ring", models.BigIntegerField(default=0)),
                 ("body", models.TextField(verbose_name="sent")),
                 ("is_late", models.BooleanField(default=False, verbose_name="late")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),

@@ -1,9 +1,11 @@
 """The models of what goes on right now: rings of people, the processes that show them, and events for other systems."""
 
 from live.models.deliveries import Delivery, DispatchCursor, State
+from live.models.dispatchers import DispatchProcess
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
 from live.models.rings import (
     LONGEST_TIMEOUT_S,
+    SHORTEST_TIMEOUT_S,
     FeedCursor,
     Listener,
     LiveProcess,
@@ -17,9 +19,11 @@ from live.models.rings import (
 
 __all__ = [
     "LONGEST_TIMEOUT_S",
+    "SHORTEST_TIMEOUT_S",
     "CallerShown",
     "Delivery",
     "DispatchCursor",
+    "DispatchProcess",
     "Endpoint",
     "EventType",
     "FeedCursor",

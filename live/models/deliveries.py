@@ -40,8 +40,8 @@ class Delivery(models.Model):
     )
     # A type of EventType, or newCall, answer or hangup.
     kind = models.CharField(_("event"), max_length=20)
-    # The ordinal of the forward in its call; 0 where the step is of the whole call.
-    ring = models.PositiveIntegerField(default=0)
+    # The id of the forward's event; 0 where the step is of the whole call.
+    ring = models.BigIntegerField(default=0)
     body = models.TextField(_("sent"))
     is_late = models.BooleanField(_("late"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
@@ -73,8 +73,8 @@ class Delivery(models.Model):
             models.UniqueConstraint(name="delivery_once", fields=["event", "endpoint", "kind", "ring"]),
         ]
         indexes = [
-            # What is to be sent now?
-            models.Index(name="delivery_due", fields=["endpoint", "id"], condition=Q(state="waiting")),
+            # What is to be sent now? By time: millions may wait for a system that is away for a day.
+            models.Index(name="delivery_due", fields=["endpoint", "next_at", "id"], condition=Q(state="waiting")),
             # What was an endpoint told, latest first?
             models.Index(name="delivery_endpoint", fields=["endpoint", "-id"]),
             # What is old enough to delete?

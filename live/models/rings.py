@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from calls.models import Call
 
 
-LONGEST_TIMEOUT_S = 600
+SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 5, 600
 
 
 class WhyNot(models.TextChoices):
@@ -169,7 +169,7 @@ class NumberRings(models.Model):
     ring_timeout_s = models.PositiveIntegerField(
         _("rings for at most"),
         default=60,
-        validators=[MinValueValidator(5), MaxValueValidator(LONGEST_TIMEOUT_S)],
+        validators=[MinValueValidator(SHORTEST_TIMEOUT_S), MaxValueValidator(LONGEST_TIMEOUT_S)],
         help_text=_("Seconds. Then a call that was not answered is no longer shown as ringing."),
     )
 

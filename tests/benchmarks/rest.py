@@ -37,6 +37,7 @@ WORDS = {
     "worker": "worker",
     "beat": "beat",
     "live": "granian",
+    "dispatcher": "dispatch_events",
     "postgres": "-D",
 }
 PERSON = {"DJANGO_SUPERUSER_USERNAME": "bench", "DJANGO_SUPERUSER_PASSWORD": "correct horse battery"}

@@ -181,12 +181,12 @@ def test_who_does_not_listen_and_who_is_not_known_are_told_apart(here):
 def test_the_certificate_has_to_be_for_the_host_and_from_a_known_authority(here, tmp_path, monkeypatch):
     certificate = make_certificate(tmp_path / "server.pem", "localhost")
     with web_server(certificate) as server:
-        outgoing._tls_context.cache_clear()
+        outgoing.tls_context.cache_clear()
         assert refusal(f"https://localhost:{server.port}/") is Reason.CERTIFICATE
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        outgoing._tls_context.cache_clear()
+        outgoing.tls_context.cache_clear()
         try:
             assert outgoing.send("GET", f"https://localhost:{server.port}/").status == 200
             assert refusal(f"https://127.0.0.1:{server.port}/") is Reason.CERTIFICATE
         finally:
-            outgoing._tls_context.cache_clear()
+            outgoing.tls_context.cache_clear()

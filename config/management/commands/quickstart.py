@@ -28,6 +28,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection
+from django.utils.module_loading import import_string
 
 from config import embedded
 from config.embedded import EmbeddedError, Server
@@ -39,6 +40,9 @@ WATCH_EVERY_S = 0.2
 METRICS = Path(settings.HOME) / "metrics"  # the counters of web processes, one file each
 WANTED = Path(settings.FILES_FOLDER) / "wanted"  # touched while workbooks wait or are being made
 IDLE_AFTER_S = 300
+DISPATCHER_WANTED = Path(settings.DISPATCHER_WANTED)  # there while there is an endpoint
+# Processes that run only while they have something to do.
+ON_DEMAND = ("files", "dispatcher")
 FIRST_NUMBER = "+4922155400300"
 
 
@@ -95,7 +99,7 @@ class Command(BaseCommand):
                 connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
             hello = self.prepare(port)
             for child in children:
-                if child.name != "files":
+                if child.name not in ON_DEMAND:
                     child.start()
             note(settings.HOME / "processes", children)
             wait_until_up(children, port)
@@ -121,6 +125,7 @@ class Command(BaseCommand):
         collect_static()
         login = make_superuser()
         e164, access_key = first_number()
+        import_string("live.dispatch.wanted.mark")()
         connection.close()
         return "\n".join(
             [
@@ -153,7 +158,7 @@ class Command(BaseCommand):
                 for child in children:
                     child.renew()
             for child in list(children):
-                if child.name == "files" and run_while_wanted(child, self.say):
+                if child.name in ON_DEMAND and run_while_wanted(child, self.say):
                     note(settings.HOME / "processes", children)
                 if child.log is None and not child.is_alive():
                     self.say(f"The {child.name} has ended ({child.why_it_ended()}). Everything else keeps running.")
@@ -164,25 +169,31 @@ class Command(BaseCommand):
 
 
 def run_while_wanted(child: Child, say: Callable[[str], None]) -> bool:
-    """Start the files worker with the first workbook, and stop it once it is idle, so that it uses no resources.
+    """Start the files worker with the first workbook and the dispatcher with the first endpoint, and stop them when
+    they have nothing to do, so that they use no resources.
 
     Return whether the running processes have changed."""
-    try:
-        is_wanted = abs(time.time() - WANTED.stat().st_mtime) < IDLE_AFTER_S
-    except OSError:
-        is_wanted = False
+    is_wanted = DISPATCHER_WANTED.exists() if child.name == "dispatcher" else has_workbooks_to_make()
     if is_wanted and child.pid is None:
         try:
             child.start()
         except OSError as error:
-            say(f"The files worker could not be started: {error}.")
-            WANTED.unlink(missing_ok=True)  # touched again while workbooks wait
+            say(f"The {child.name} could not be started: {error}.")
+            if child.name == "files":
+                WANTED.unlink(missing_ok=True)  # touched again while workbooks wait
             return False
         return True
     if not is_wanted and child.pid is not None:
         child.stop()
         return True
     return False
+
+
+def has_workbooks_to_make() -> bool:
+    try:
+        return abs(time.time() - WANTED.stat().st_mtime) < IDLE_AFTER_S
+    except OSError:
+        return False
 
 
 def server_options() -> dict[str, str]:

@@ -1,0 +1,341 @@
+"""Turns new events into deliveries to endpoints: exactly once, whenever the process dies.
+
+The position in the events and the deliveries change in one transaction, which holds the row of DispatchCursor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from calls.models import RequestType
+from live import people, rings, tail
+from live.dispatch import formats, steps
+from live.dispatch.facts import Knowledge, StoredCall, calls_with_events
+from live.dispatch.steps import Course, Kind, Step
+from live.dispatch.tries import new_uuid
+from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Rows
+from live.tail import Gap, Position, TailEvent
+
+# What was received longer ago was added as history: no other system is told.
+HISTORY = timedelta(days=7)
+TIMEOUT = timedelta(seconds=60)
+# Silence is stored by a transaction that may take this long, with the time of its beginning.
+SILENCE_TAKES_AT_MOST = timedelta(minutes=10)
+TYPES: dict[Kind, str] = {
+    Kind.START: EventType.STARTED,
+    Kind.FORWARD: EventType.RINGING,
+    Kind.ANSWER: EventType.ANSWERED,
+    Kind.CALL_END: EventType.ENDED,
+}
+
+# Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
+_PEEK = f"""
+SELECT jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST} FROM live_dispatchcursor
+"""
+_LOCK = """
+SELECT last_event_id, skipped, silent_until, clock_timestamp() FROM live_dispatchcursor FOR UPDATE SKIP LOCKED
+"""
+_STORE = """
+UPDATE live_dispatchcursor SET last_event_id = %s, skipped = %s::jsonb, silent_until = %s
+"""
+# Rows of other systems that may be over although no event says so.
+_MAY_BE_OVER = """
+SELECT event.call_id FROM live_delivery AS opened JOIN calls_callevent AS event ON event.id = opened.event_id
+JOIN calls_call AS call ON call.id = event.call_id
+WHERE opened.is_open AND (opened.created_at <= %(until)s OR call.silent_at IS NOT NULL)
+"""
+# Calls that fell silent, but for those whose silence was told.
+_FALLEN_SILENT = """
+SELECT call.id FROM calls_call AS call WHERE call.silent_at > %(since)s AND NOT EXISTS (
+  SELECT FROM calls_callevent AS event JOIN live_delivery AS told ON told.event_id = event.id
+  WHERE event.call_id = call.id AND told.kind = %(silent)s AND told.created_at >= call.silent_at)
+"""
+_ADDED = """
+SELECT event.call_id, delivery.endpoint_id, delivery.ring, delivery.kind,
+  CASE WHEN delivery.kind = %(identified)s THEN delivery.body END
+FROM calls_callevent AS event JOIN live_delivery AS delivery ON delivery.event_id = event.id
+WHERE event.call_id = ANY(%(calls)s) ORDER BY delivery.id
+"""
+_CLOSE = """
+UPDATE live_delivery AS opened SET is_open = false
+FROM unnest(%(calls)s::bigint[], %(endpoints)s::bigint[], %(rings)s::bigint[]) AS over (call_id, endpoint_id, ring)
+JOIN calls_callevent AS event ON event.call_id = over.call_id
+WHERE opened.event_id = event.id AND opened.endpoint_id = over.endpoint_id AND opened.ring = over.ring
+  AND opened.is_open
+"""
+
+
+class Row(NamedTuple):
+    """A row of another system: that of a call, or of one of its rings."""
+
+    call: int
+    endpoint: int
+    ring: int
+
+
+@dataclass
+class Added:
+    """What was added for some calls before: the kinds of each row, and what was last identified in each call."""
+
+    kinds: dict[Row, set[str]] = field(default_factory=dict)
+    identified: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+    def has(self, row: Row, kind: str) -> bool:
+        return kind in self.kinds.get(row, ())
+
+    def note(self, row: Row, kind: str) -> None:
+        self.kinds.setdefault(row, set()).add(kind)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """An endpoint that is on."""
+
+    endpoint: Endpoint
+    # None: all numbers.
+    numbers: frozenset[int] | None
+
+    def wants_number(self, call: StoredCall) -> bool:
+        return self.numbers is None or call.number_id in self.numbers
+
+    def was_on(self, at: datetime) -> bool:
+        since = self.endpoint.on_since
+        return since is None or at >= since
+
+    @classmethod
+    def all_on(cls) -> list[Receiver]:
+        """Return the endpoints that are on, with two statements."""
+        endpoints = Endpoint.objects.filter(is_on=True).order_by("pk").prefetch_related("numbers")
+        return [
+            cls(one, None if one.all_numbers else frozenset(number.pk for number in one.numbers.all()))
+            for one in endpoints
+        ]
+
+
+def has_events() -> bool:
+    """Return whether there may be events that were not read. One cheap statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PEEK)
+        row = cursor.fetchone()
+    return bool(row is None or row[0])
+
+
+def fill(*, sweeps: bool = False) -> int | None:
+    """Read the next events and add deliveries for them; with `sweeps` also for calls that are over by time alone.
+
+    Return how many were added; None if another process is doing that."""
+    with transaction.atomic():
+        locked = _lock()
+        if locked is None:
+            return None
+        before, silent_until, now = locked
+        events, after = tail.read(before)
+        receivers = Receiver.all_on()
+        deliveries: list[Delivery] = []
+        if receivers:
+            fresh = [event for event in events if now - event.received_at < HISTORY]
+            deliveries = _Outbox(receivers, now).deliveries(fresh, silent_until, sweeps=sweeps)
+        Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
+        if sweeps or after != before:
+            _store(after, now if sweeps else silent_until)
+    return len(deliveries)
+
+
+def _lock() -> tuple[Position, datetime, datetime] | None:
+    """Lock the cursor and return it with the time until when silence was looked for, and the database's time; None if
+    another process has it. The first one begins after the events that are stored."""
+    if (locked := _try_to_lock()) or DispatchCursor.objects.exists():
+        return locked
+    DispatchCursor.objects.get_or_create(pk=DispatchCursor.ONLY, defaults={"last_event_id": tail.end().last})
+    return _try_to_lock()
+
+
+def _try_to_lock() -> tuple[Position, datetime, datetime] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    last, skipped, silent_until, now = row
+    return Position(last, [Gap(*gap) for gap in json.loads(skipped)]), silent_until, now
+
+
+def _store(position: Position, silent_until: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, [position.last, json.dumps(position.gaps), silent_until])
+
+
+class _Outbox:
+    """Deliveries for some events, at one time."""
+
+    def __init__(self, receivers: Sequence[Receiver], now: datetime) -> None:
+        self._with_rows = [one for one in receivers if formats.of(one.endpoint.format).has_rows]
+        self._with_types = [one for one in receivers if not formats.of(one.endpoint.format).has_rows]
+        self._now = now
+        self._deliveries: list[Delivery] = []
+        # Rows that begin now, and rows that began before and end now.
+        self._begun: dict[Row, Delivery] = {}
+        self._over: list[Row] = []
+        self._knowledge = Knowledge(())
+        self._added = Added()
+
+    def deliveries(self, events: Sequence[TailEvent], silent_until: datetime, *, sweeps: bool) -> list[Delivery]:
+        """Return the deliveries that are to be added, in the order in which they are to be sent."""
+        silent = self._fallen_silent(silent_until) if sweeps else set()
+        over = self._may_be_over() if sweeps and self._with_rows else set()
+        calls = {call.id: call for call in calls_with_events({event.call_id for event in events} | silent | over)}
+        self._knowledge = Knowledge([*calls.values()])
+        self._added = (
+            _added(calls) if self._with_rows or silent or any(event.has_typed for event in events) else Added()
+        )
+        for event in events:
+            if event.call_id in calls and event.id in calls[event.call_id].events:
+                self._tell_event(calls[event.call_id], event)
+        for pk in silent:
+            if calls[pk].silent_at is not None and calls[pk].events:
+                last = calls[pk].events[max(calls[pk].events)]
+                self._tell(calls[pk], Step(EventType.SILENT, last, at=calls[pk].silent_at))
+        if self._with_rows:
+            self._tell_rows([call for call in calls.values() if not call.is_callback])
+        if self._over:
+            _close(self._over)
+        return self._deliveries
+
+    def _fallen_silent(self, silent_until: datetime) -> set[int]:
+        if not any(EventType.SILENT in one.endpoint.events for one in self._with_types):
+            return set()
+        with connection.cursor() as cursor:
+            cursor.execute(_FALLEN_SILENT, {"since": silent_until - SILENCE_TAKES_AT_MOST, "silent": EventType.SILENT})
+            return {pk for (pk,) in cursor.fetchall()}
+
+    def _may_be_over(self) -> set[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(_MAY_BE_OVER, {"until": self._now - people.SHORTEST_TIMEOUT})
+            return {pk for (pk,) in cursor.fetchall()}
+
+    # --- Signed webhooks: a step for each event ---
+
+    def _tell_event(self, call: StoredCall, told: TailEvent) -> None:
+        event = call.events[told.id]
+        if event.kind in TYPES:
+            step = Step(TYPES[event.kind], event, 0, event.destination, event.destination_type)
+            self._tell(call, step)
+        if told.has_typed:
+            self._tell(call, Step(EventType.IDENTIFIED, event))
+
+    def _tell(self, call: StoredCall, step: Step) -> None:
+        for receiver in self._with_types:
+            endpoint = receiver.endpoint
+            if step.kind not in endpoint.events or not receiver.wants_number(call):
+                continue
+            if not receiver.was_on(step.happened_at) or not self._is_new(call, step, endpoint):
+                continue
+            self._add(call, step, endpoint, is_late=self._now - step.happened_at > rings.FRESH)
+
+    def _is_new(self, call: StoredCall, step: Step, endpoint: Endpoint) -> bool:
+        """Return whether a step has something to tell: an identification has what was typed, if that is not the same
+        as before."""
+        if step.kind != EventType.IDENTIFIED:
+            return True
+        if endpoint.caller != CallerShown.WHOLE:
+            return False
+        typed = [f"{one.kind} {one.value}" for one in self._knowledge.identified(call).typed]
+        key = call.id, endpoint.pk
+        if not typed or self._added.identified.get(key) == typed:
+            return False
+        self._added.identified[key] = typed
+        return True
+
+    # --- CTI formats: rows ---
+
+    def _tell_rows(self, calls: Sequence[StoredCall]) -> None:
+        numbers = {call.number_id for call in calls}
+        without_ends = people.without(RequestType.CALL_END, numbers)
+        of_numbers = people.of_numbers(numbers)
+        for call in calls:
+            row = of_numbers.get(call.number_id)
+            timeout = timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT
+            events = [event for event in call.events.values() if event.kind is not Kind.OTHER]
+            course = Course(events, call.silent_at, timeout, has_ends=call.number_id not in without_ends)
+            of_kind = {
+                Rows.CALL: steps.steps_of_call(course, self._now),
+                Rows.RING: steps.steps_of_rings(course, self._now),
+            }
+            for receiver in self._with_rows:
+                if receiver.wants_number(call):
+                    for step in of_kind[Rows(receiver.endpoint.rows)]:
+                        self._tell_row(call, step, receiver)
+
+    def _tell_row(self, call: StoredCall, step: Step, receiver: Receiver) -> None:
+        """Add a step of a row unless it was added. A row begins and is answered only at once, but its end is told late,
+        too: otherwise it would ring there for ever."""
+        row = Row(call.id, receiver.endpoint.pk, step.ring)
+        if self._added.has(row, step.kind) or self._added.has(row, steps.HANGUP):
+            return
+        is_late = self._now - step.happened_at > rings.FRESH
+        if step.kind == steps.NEW_CALL:
+            if is_late or not receiver.was_on(step.happened_at):
+                return
+        elif not self._added.has(row, steps.NEW_CALL) or (is_late and step.kind == steps.ANSWER):
+            return
+        self._added.note(row, step.kind)
+        delivery = self._add(call, step, receiver.endpoint, is_late=is_late)
+        if step.kind == steps.NEW_CALL:
+            delivery.is_open = True
+            self._begun[row] = delivery
+        elif step.kind == steps.HANGUP and row in self._begun:
+            self._begun[row].is_open = False
+        elif step.kind == steps.HANGUP:
+            self._over.append(row)
+
+    # --- Deliveries ---
+
+    def _add(self, call: StoredCall, step: Step, endpoint: Endpoint, *, is_late: bool) -> Delivery:
+        endpoint_format = formats.of(endpoint.format)
+        facts = self._knowledge.facts(call, endpoint.caller)
+        who = self._knowledge.people_at(step.destination_type, step.destination) if step.destination else ()
+        expires_after = endpoint_format.expires_after
+        since = self._now if step.kind == steps.HANGUP else step.happened_at
+        delivery = Delivery(
+            uuid=new_uuid(),
+            endpoint=endpoint,
+            event_id=step.event.id,
+            kind=step.kind,
+            ring=step.ring,
+            body=endpoint_format.body(step, facts, who, is_late=is_late),
+            is_late=is_late,
+            created_at=self._now,
+            next_at=self._now,
+            expires_at=since + expires_after if expires_after else None,
+        )
+        self._deliveries.append(delivery)
+        return delivery
+
+
+def _added(call_ids: Iterable[int]) -> Added:
+    """Return what was added for these calls before."""
+    added = Added()
+    with connection.cursor() as cursor:
+        cursor.execute(_ADDED, {"calls": [*call_ids], "identified": EventType.IDENTIFIED})
+        for call, endpoint, ring, kind, body in cursor.fetchall():
+            added.note(Row(call, endpoint, ring), kind)
+            if body is not None:
+                added.identified[call, endpoint] = [*_typed_in(body)]
+    return added
+
+
+def _typed_in(body: str) -> Iterator[str]:
+    for one in json.loads(body).get("data", {}).get("identifiers") or ():
+        yield f"{one.get('kind')} {one.get('value')}"
+
+
+def _close(over: Collection[Row]) -> None:
+    """Note that rows of other systems are over."""
+    with connection.cursor() as cursor:
+        calls, endpoints, ring_numbers = zip(*over, strict=True)
+        cursor.execute(_CLOSE, {"calls": [*calls], "endpoints": [*endpoints], "rings": [*ring_numbers]})

@@ -1,0 +1,158 @@
+"""Sends the deliveries that are due, in threads that wait for answers and touch no database.
+
+Nothing is marked as being sent: a process that is killed has its deliveries sent again by the next one, with the same
+message id. How tries went is kept in memory until it is stored, also while the database is away."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calls.outgoing import OPEN_FOR_S, Connections
+from live.dispatch import due as due_deliveries
+from live.dispatch import outcomes, tries
+from live.dispatch.due import Due
+from live.dispatch.endpoint_health import EndpointHealth
+from live.dispatch.formats.base import Verdict
+from live.dispatch.lanes import Lanes
+from live.dispatch.outcomes import Outcome
+from live.dispatch.tries import Send, Tried
+
+logger = logging.getLogger(__name__)
+
+THREADS = 16
+# A try takes so long at most, with everything.
+WITHIN_S = 20.0
+EXPIRE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What one step did: how many outcomes it stored, and how many deliveries it found due."""
+
+    stored: int
+    due: int
+
+
+class Sender:
+    """Sends what is due. `step` is called again and again by the one thread that uses the database; `wake` is called
+    by the others when a further step has something to do."""
+
+    def __init__(self, wake: Callable[[], None], send: Send | None = None) -> None:
+        self._wake = wake
+        self._connections = Connections()
+        self._send = send or self._connections.send
+        self._lanes = Lanes(THREADS)
+        # Guards lanes and outcomes; notified when there may be something to send.
+        self._changed = threading.Condition()
+        self._outcomes: list[Outcome] = []
+        self._has_more = False
+        self._is_stopping = False
+        self._health = EndpointHealth()
+        self._expire_at = 0.0
+        self._threads = [
+            threading.Thread(target=self._run, name=f"sender {n}", daemon=True) for n in range(1, THREADS + 1)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, within_s: float) -> None:
+        """Begin nothing more, and wait for what is being sent, but not longer than this."""
+        with self._changed:
+            self._is_stopping = True
+            self._lanes.fill([])
+            self._changed.notify_all()
+        until = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._connections.close()
+
+    def pause(self) -> None:
+        """Begin nothing more until the next step, because the database is away or another process sends."""
+        with self._changed:
+            self._lanes.fill([])
+
+    def step(self) -> Stepped:
+        """Store how tries went, and look what is due now."""
+        stored = self.store()
+        self._expire()
+        with self._changed:
+            busy = self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
+            full = self._lanes.full()
+        found = due_deliveries.find(busy, full)
+        now = timezone.now()
+        unsent = {due.id: outcome for due in found if (outcome := outcomes.without_a_try(due, now))}
+        with self._changed:
+            if self._is_stopping:
+                return Stepped(stored, 0)
+            # Meanwhile some that waited may have been sent.
+            done = {outcome.delivery for outcome in self._outcomes}
+            self._outcomes += [outcome for pk, outcome in unsent.items() if pk not in done]
+            self._lanes.fill(due for due in found if due.id not in done and due.id not in unsent)
+            self._has_more = len(found) >= due_deliveries.MOST_READ
+            if len(self._lanes):
+                self._changed.notify_all()
+        return Stepped(stored, len(found))
+
+    def store(self, *, at_once: bool = False) -> int:
+        """Store how tries went; return how many. Those that cannot be stored are kept."""
+        with self._changed:
+            kept = list(self._outcomes)
+        if kept:
+            outcomes.store(kept)
+            with self._changed:
+                del self._outcomes[: len(kept)]
+            self._health.note(kept)
+        self._health.store(at_once=at_once)
+        return len(kept)
+
+    def _expire(self) -> None:
+        """Now and then: mark what is too late, and close connections that have been open for long."""
+        if time.monotonic() < self._expire_at:
+            return
+        self._expire_at = time.monotonic() + EXPIRE_EVERY_S
+        with self._changed:
+            busy = self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
+        due_deliveries.expire(busy, outcomes.too_late())
+        self._connections.close(older_than_s=OPEN_FOR_S)
+
+    # --- In threads of its own ---
+
+    def _run(self) -> None:
+        while (due := self._next()) is not None:
+            outcome = self._sent(due)
+            with self._changed:
+                self._lanes.finish(due)
+                self._outcomes.append(outcome)
+                wakes = self._has_more and not len(self._lanes)
+                self._has_more = self._has_more and not wakes
+                self._changed.notify()
+            if wakes:
+                self._wake()
+
+    def _next(self) -> Due | None:
+        """Return what is sent next, as soon as there is something; None when it is time to stop."""
+        with self._changed:
+            while not self._is_stopping:
+                if (due := self._lanes.take()) is not None:
+                    return due
+                self._changed.wait()
+        return None
+
+    def _sent(self, due: Due) -> Outcome:
+        if outcome := outcomes.without_a_try(due, timezone.now()):
+            return outcome
+        try:
+            tried = tries.try_once(due.delivery, due.follow_up, WITHIN_S, self._send)
+        except Exception as error:  # noqa: BLE001 (whatever the error, other deliveries are sent)
+            logger.error("delivery %d could not be sent: %s", due.id, type(error).__name__)
+            tried = Tried(Verdict.RETRY, error=_("Calltally could not send it. The log of the dispatcher says why."))
+        return outcomes.not_wanted(due) if tried is None else outcomes.after_try(due, tried, timezone.now())
