@@ -111,6 +111,7 @@ admin/jsi18n/                    login      login      200
 admin/(?P<url>.*)$               login      login      404
 """
 # What may be done with each table of the admin: v view, a add, c change, d delete. Others may do nothing there.
+# Changing an endpoint needs more rights than the figures that operators have here.
 # `shown by` is the right on a number without which its rows are missing.
 #    table                       shown by  operator  user-admin  data-protection  superuser
 TABLES = """
@@ -130,6 +131,8 @@ contacts/lookup                  -         vacd      -           -              
 contacts/contactkey              -         va        -           -                va
 contacts/typednumber             figures   vacd      -           -                vacd
 live/numberrings                 figures   vacd      -           -                vacd
+live/endpoint                    figures   va        -           -                vacd
+live/delivery                    calls     vc        -           -                vc
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
 reports/quarterhourblockcounts   figures   -         -           -                v
@@ -152,6 +155,11 @@ NEED = {
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
     "admin/contacts/lookup/<int:lookup>/try/": ("contacts/lookup", "c"),
+    **{
+        f"admin/live/endpoint/<int:endpoint>/{page}/": ("live/endpoint", "c")
+        for page in ("test", "switch", "secret", "resend")
+    },
+    "admin/live/delivery/<int:delivery>/resend/": ("live/delivery", "c"),
     "admin/contacts/contactkey/<path:object_id>/revoke/": ("contacts/contactkey", "a"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
@@ -203,6 +211,8 @@ def in_admin(address, name):
     if not may(name, table, letters):
         return "403"
     is_missing = "{" in with_names(address) and not (SHOWN_BY[table] == "-" or PEOPLE[name].has(SHOWN_BY[table]))
+    if is_missing and address in NEED:
+        return "404"  # a page of ours, not Django's
     return "->" if is_missing or address == LEADS_TO_ITS_ROW else "200"
 
 

@@ -58,7 +58,8 @@ LAYERS = {
         {"urls"},
         {"apps", "pages", "admin", "views", "events", "tasks", "state", "management", "templatetags"},
         {"my_calls", "lead_time", "watcher", "dispatch.dispatcher"},
-        {"asking", "hub", "feed", "dispatch.sender"},
+        {"asking", "hub", "feed", "endpoint_state", "endpoint_alerts", "dispatch.sender"},
+        {"dispatch.made_up", "dispatch.stored"},
         {"dispatch.lanes", "dispatch.endpoint_health"},
         {"dispatch.due", "dispatch.outcomes"},
         {"queries", "courses"},
@@ -69,7 +70,7 @@ LAYERS = {
         {"dispatch.tries"},
         {"dispatch.formats"},
         {"dispatch.steps"},
-        {"looked_up", "why_not", "rings"},
+        {"looked_up", "why_not", "rings", "endpoint_rights", "endpoint_secrets"},
         {"models"},
     ],
     "contacts": [
