@@ -37,7 +37,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 HEARTBEAT_S = 15.0
-NO_NUMBER: frozenset[int] = frozenset()
 HEARTBEAT = b": still here\n\n"
 READS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 1.0
@@ -241,7 +240,7 @@ def _open_screen(cookie: str) -> BoardStream:
     if board_key is None:
         raise Refused(403)
     keys.note_use([board_key.pk])
-    return BoardStream(0, "", "", key=board_key.pk, numbers=keys.numbers_of([board_key.pk]).get(board_key.pk, NO_NUMBER))
+    return BoardStream(0, "", "", key=board_key.pk, numbers=keys.shown_by(board_key))
 
 
 def _state(user: int) -> Message:

@@ -55,8 +55,8 @@ LAYERS = {
     ],
     "live": [
         {"urls"},
-        {"apps", "board.pages"},
-        {"pages", "admin", "views", "events", "tasks", "state", "management", "templatetags"},
+        {"apps", "board.pages", "admin"},
+        {"pages", "views", "board.admin", "events", "tasks", "state", "management", "templatetags"},
         {"my_calls", "lead_time", "watcher", "board.caster"},
         {"sessions", "board.streams", "board.table"},
         {"asking", "hub", "feed", "board.messages"},

@@ -69,7 +69,12 @@ def remembered(cookie: str) -> BoardKey | None:
 def numbers_of(board_keys: Collection[int]) -> dict[int, frozenset[int] | None]:
     """Return the ids of the numbers that each of these keys shows today, None for all; without keys that have ended."""
     rows = BoardKey.objects.live().filter(pk__in=board_keys).prefetch_related("numbers")
-    return {row.pk: None if row.is_for_all else frozenset(number.pk for number in row.numbers.all()) for row in rows}
+    return {row.pk: shown_by(row) for row in rows}
+
+
+def shown_by(board_key: BoardKey) -> frozenset[int] | None:
+    """Return the ids of the numbers that a key shows; None for all."""
+    return None if board_key.is_for_all else frozenset(number.pk for number in board_key.numbers.all())
 
 
 def note_use(board_keys: Collection[int]) -> None:

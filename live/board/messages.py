@@ -36,12 +36,17 @@ def still_live(snapshot: Snapshot) -> dict[str, Any]:
     return {"rows": [], "at": snapshot.at.isoformat()}
 
 
+def until_of(snapshot: Snapshot) -> str:
+    """Return the local time until which the calls of today are counted; blank in the first quarter-hour of a day."""
+    until = snapshot.counted_until
+    return timezone.localtime(until, periods.zone()).strftime("%H:%M") if until else ""
+
+
 def _message(snapshot: Snapshot, numbers: Numbers, shown: Collection[int]) -> dict[str, Any]:
     rows = [{"number": pk, "name": snapshot.numbers[pk].name, **snapshot.figures[pk]} for pk in shown]
-    until = snapshot.counted_until
     return {
         "rows": rows,
         "all": together(snapshot.figures[pk] for pk in snapshot.of(numbers)),
         "at": snapshot.at.isoformat(),
-        "until": timezone.localtime(until, periods.zone()).strftime("%H:%M") if until else "",
+        "until": until_of(snapshot),
     }

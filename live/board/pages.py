@@ -20,7 +20,6 @@ from live.board import keys, messages, table
 from live.board.figures import BoardFigures
 from live.board.messages import Numbers
 from live.board.table import BoardRow
-from live.models import BoardKey
 from live.views import stream_url
 from reports.views.shared import Page, page_of, passed_on, personal
 
@@ -46,6 +45,8 @@ class BoardPage(Page):
     not_measured: Sequence[str]
     order: str
     at: str
+    # Until when the calls of today are counted: 10:15; blank in the first quarter-hour of a day.
+    until: str
     stream_url: str
     state_url: str
     poll_s: int = POLL_S
@@ -72,7 +73,7 @@ def _kiosk(request: HttpRequest) -> HttpResponse:
     if board_key is None:
         return _enter_key(request, has_ended=bool(cookie))
     keys.note_use([board_key.pk])
-    page = build_board_page(request, _numbers_of(board_key), table.BY_WAITING)
+    page = build_board_page(request, keys.shown_by(board_key), table.BY_WAITING)
     return render(request, "live/kiosk.html", {"page": page, "name": board_key.name})
 
 
@@ -98,7 +99,7 @@ def state(request: HttpRequest) -> HttpResponse:
         if board_key is None:
             return JsonResponse({}, status=403)
         keys.note_use([board_key.pk])
-        numbers = _numbers_of(board_key)
+        numbers = keys.shown_by(board_key)
     elif request.user.is_authenticated:
         numbers = Rights.of(request.user).numbers(Right.FIGURES)
     else:
@@ -108,7 +109,7 @@ def state(request: HttpRequest) -> HttpResponse:
 
 def build_board_page(request: HttpRequest, numbers: Numbers, order: str, rights: Rights | None = None) -> BoardPage:
     """Build the board of these numbers; without rights that of a screen."""
-    snapshot, kiosk = figures().read(), "" if rights else "kiosk=1"
+    snapshot, kiosk = figures().read(), "kiosk=1" if rights is None else ""
     return BoardPage(
         zone=settings.TIME_ZONE,
         rows=table.rows_of(snapshot, numbers, order, rights),
@@ -118,13 +119,10 @@ def build_board_page(request: HttpRequest, numbers: Numbers, order: str, rights:
         not_measured=table.not_measured(snapshot, numbers),
         order=order,
         at=snapshot.at.isoformat(),
+        until=messages.until_of(snapshot),
         stream_url=f"{stream_url(request)}?board=1{kiosk and '&' + kiosk}",
         state_url=f"{reverse('live:board_state')}{kiosk and '?' + kiosk}",
     )
-
-
-def _numbers_of(board_key: BoardKey) -> Numbers:
-    return None if board_key.is_for_all else frozenset(board_key.numbers.values_list("pk", flat=True))
 
 
 def _enter_key(request: HttpRequest, *, is_wrong: bool = False, has_ended: bool = False) -> HttpResponse:

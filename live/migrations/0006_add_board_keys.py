@@ -72,9 +72,7 @@ class Migration(migrations.Migration):
                 ("last4", models.CharField(editable=False, max_length=4, verbose_name="last four characters")),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
                 ),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked")),

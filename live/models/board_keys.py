@@ -31,12 +31,14 @@ class BoardKey(models.Model):
     name = models.CharField(
         _("name"), max_length=100, unique=True, help_text=_("Where the screen is, for example Service team.")
     )
-    is_for_all = models.BooleanField(
-        _("all numbers"), default=False, help_text=_("Also numbers that are added later.")
-    )
+    is_for_all = models.BooleanField(_("all numbers"), default=False, help_text=_("Also numbers that are added later."))
     numbers = models.ManyToManyField(DestinationNumber, blank=True, related_name="+", verbose_name=_("numbers"))
     until = models.DateField(
-        _("last day"), null=True, blank=True, default=in_a_year, help_text=_("Leave blank for a key that never expires.")
+        _("last day"),
+        null=True,
+        blank=True,
+        default=in_a_year,
+        help_text=_("Leave blank for a key that never expires."),
     )
     fingerprint = models.CharField(_("fingerprint"), max_length=64, unique=True, editable=False)
     last4 = models.CharField(_("last four characters"), max_length=4, editable=False)

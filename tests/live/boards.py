@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from calls.models import Call
 from live.board import rules
-from live.board.rules import Event, Kind, State
+from live.board.rules import Event, Kind
 
 KINDS = {
     ("INITIATE_FORWARD", ""): Kind.FORWARD,
