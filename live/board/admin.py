@@ -39,7 +39,7 @@ class BoardKeyForm(forms.ModelForm):
         numbers: Any = self.fields["numbers"]
         numbers.queryset = DestinationNumber.objects.visible_to(self.editor)
         if not Rights.of(self.editor).everywhere(Right.FIGURES):
-            del self.fields["is_for_all"]
+            self.fields.pop("is_for_all", None)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

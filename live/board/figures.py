@@ -4,6 +4,7 @@ A process counts open calls at most once a second, however many people watch."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from calls.models import DestinationNumber, RequestType
@@ -22,6 +24,8 @@ from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import comparison, counts, durations
+
+logger = logging.getLogger(__name__)
 
 COUNTED_EVERY_S = 1.0
 # Numbers with their settings and first posts; today's counts.
@@ -84,7 +88,7 @@ class _Today:
     figures: Mapping[int, Figures]
 
 
-def together(figures: Iterable[Figures]) -> dict[str, Any]:
+def together(figures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the figures of several numbers together, as far as they are measured. `of` has, for each figure that is
     measured for some of the numbers only, for how many of how many."""
     rows = list(figures)
@@ -117,7 +121,7 @@ class BoardFigures:
         self._limits: dict[int, timedelta] = {}
         self._today = _Today(None, {})
         self._usual_for: tuple[datetime, frozenset[int]] | None = None
-        self._usual: dict[int, Figures] = {}
+        self._usual: Mapping[int, Figures] = {}
 
     def read(self) -> Snapshot:
         """Return the figures as they were at most a second ago. Threads that ask meanwhile wait for the same answer."""
@@ -141,7 +145,7 @@ class BoardFigures:
             self._today = self._read_today(now)
             self._done("numbers")
         if self._is_time_for("limits", LIMITS_EVERY_S) or not self._numbers.keys() <= self._limits.keys():
-            self._limits = talk_limits(self._coverage)
+            self._limits = self._read_limits()
             self._done("limits")
         # Nothing is measured of numbers whose ends do not arrive, so their calls are not read.
         ending = {pk: self._limits[pk] for pk, one in self._numbers.items() if CALL_END not in one.missing}
@@ -150,10 +154,20 @@ class BoardFigures:
         return Snapshot(
             now,
             {pk: one.number for pk, one in self._numbers.items()},
-            {pk: _figures(one, calls.get(pk, NO_CALLS)) | self._today.figures[pk] for pk, one in self._numbers.items()},
+            {
+                pk: {**_figures(one, calls.get(pk, NO_CALLS)), **self._today.figures[pk]}
+                for pk, one in self._numbers.items()
+            },
             {pk: one.missing for pk, one in self._numbers.items() if one.missing},
             self._today.until,
         )
+
+    def _read_limits(self) -> dict[int, timedelta]:
+        try:
+            return talk_limits(self._coverage)
+        except DatabaseError as error:  # it may take too long under load: then the board goes on with what it knows
+            logger.warning("how long talks take cannot be read now: %s", type(error).__name__)
+            return {pk: self._limits.get(pk, rules.TALK_ALLOWED) for pk in self._numbers}
 
     def _read_today(self, now: datetime) -> _Today:
         """Return the counts of today up to the last full quarter-hour, beside usual ones, as the overview has them."""
@@ -166,7 +180,7 @@ class BoardFigures:
             self._usual = _usual(self._coverage, today)
             self._usual_for = usual_for
         rows = counts.by_number(self._coverage, today, counts.OF_CALLS)
-        return _Today(today.end, {_pk(row): _of_today(row) | self._usual[_pk(row)] for row in rows})
+        return _Today(today.end, {_pk(row): {**_of_today(row), **self._usual[_pk(row)]} for row in rows})
 
 
 def talk_limits(coverage: Coverage) -> dict[int, timedelta]:
@@ -181,7 +195,7 @@ def talk_limits(coverage: Coverage) -> dict[int, timedelta]:
 
 def _number(coverage: Coverage, number: DestinationNumber, now: datetime) -> _Number:
     has_forwards = coverage.forwards(number)
-    not_applying = frozenset() if has_forwards else OF_FORWARDS
+    not_applying: frozenset[str] = frozenset() if has_forwards else OF_FORWARDS
     needed = {
         key: posts if has_forwards else tuple(post for post in posts if post not in {FORWARD, ANSWER})
         for key, posts in RESTS_ON.items()
@@ -216,18 +230,17 @@ def _whole(value: float | None) -> int | None:
 def _usual(coverage: Coverage, today: Period) -> dict[int, Figures]:
     """Return what is usual of each number by this time of the day; blank before its first week is over."""
     weeks: Sequence[Sequence[Row]] = comparison.same_days_before_by_number(coverage, today, periods.USUAL_WEEKS)
+    first: dict[int, datetime] = {}
+    for (pk, _post), at in coverage.first_posts.items():
+        first[pk] = min(at, first.get(pk, at))
     usual: dict[int, Figures] = {}
     for rows in zip(*weeks, strict=True) if weeks else ():
-        known = [row for row in rows if _is_known(coverage, row)]
+        pk = _pk(rows[0])
+        # A day before the first call of the number says nothing about what is usual.
+        known = [row for row in rows if pk in first and row.bucket and first[pk] < row.bucket.end]
         values = {name: comparison.usual_of(known, key) for name, key in KEYS_TODAY.items()}
-        usual[_pk(rows[0])] = {
+        usual[pk] = {
             f"usual_{name}": DOES_NOT_APPLY if value is None else round(value) for name, value in values.items()
         }
     nothing = dict.fromkeys((f"usual_{name}" for name in KEYS_TODAY), DOES_NOT_APPLY)
     return {number.pk: usual.get(number.pk, nothing) for number in coverage}
-
-
-def _is_known(coverage: Coverage, row: Row) -> bool:
-    """Return whether the number of a row had its first call before the day of the row was over."""
-    first = min((at for (pk, _post), at in coverage.first_posts.items() if pk == _pk(row)), default=None)
-    return first is not None and row.bucket is not None and first < row.bucket.end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -49,7 +48,7 @@ class BoardKey(models.Model):
     # The key itself, only on the object that was just created.
     issued = ""
 
-    objects: ClassVar[models.Manager[BoardKey]] = BoardKeyQuerySet.as_manager()
+    objects = BoardKeyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("board key")

@@ -12,10 +12,10 @@ from live.models import BoardKey
 from tests.browser.axe import findings
 from tests.browser.live_process import live_process
 from tests.factories import PASSWORD, make_board_key, make_number, make_user, send
+from tests.live.boards import ON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ON = {"call_start": "on", "block_end": "on", "initiate_forward": "on", "forward_answer": "on", "call_end": "on"}
 CALLER = "+4917012345678"
 
 

@@ -10,6 +10,8 @@ from calls.models import Call
 from live.board import rules
 from live.board.rules import Event, Kind
 
+# Settings of a number whose messages all arrive.
+ON = {"call_start": "on", "block_end": "on", "initiate_forward": "on", "forward_answer": "on", "call_end": "on"}
 KINDS = {
     ("INITIATE_FORWARD", ""): Kind.FORWARD,
     ("FORWARD_ANSWER", ""): Kind.ANSWER,

@@ -17,11 +17,11 @@ from live.models import BoardKey
 from reports import periods
 from reports.counting import rollups
 from tests.factories import give, make_board_key, make_number, make_staff, make_user, take
+from tests.live.boards import ON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BOARD, KIOSK, STATE = "/live/board", "/live/board?kiosk=1", "/live/board/state"
-ON = {"call_start": "on", "block_end": "on", "initiate_forward": "on", "forward_answer": "on", "call_end": "on"}
 CALLER = "+4917012345678"
 
 

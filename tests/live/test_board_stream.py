@@ -18,10 +18,10 @@ from live.board.rules import State
 from live.models import BoardKey
 from tests.factories import give, make_board_key, make_number, make_user, take, take_back
 from tests.live import boards
+from tests.live.boards import ON
 from tests.live.streams import in_thread, run, session_of, stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ON = {"call_start": "on", "block_end": "on", "initiate_forward": "on", "forward_answer": "on", "call_end": "on"}
 
 
 @pytest.fixture(autouse=True)

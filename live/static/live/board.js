@@ -128,10 +128,12 @@
   };
   const sayStale = () => {
     const isStale = isOver || performance.now() - heardAt > STALE_AFTER_MS;
+    const wasStale = !stale.hidden;
     board.classList.toggle("is-stale", isStale);
     const words = text(isOver ? "signed-out" : "not-live", { at: clock.format(new Date(saidAt)) });
     if (isStale) write(stale, words);
     stale.hidden = !isStale;
+    if (isStale !== wasStale) showPage(); // the bar takes room
   };
   const end = () => {
     isOver = true;
@@ -173,21 +175,11 @@
       stop.abort(); // the body of a refusal is not read
     }
   };
-  const listen = async () => {
-    let restMs = 1000;
-    while (!isOver) {
-      const beganAt = performance.now();
-      const status = await readStream();
-      if ([204, 401, 403].includes(status)) end();
-      restMs = performance.now() - beganAt > 30_000 ? 1000 : Math.min(restMs * 2, LONGEST_REST_MS);
-      await pause(restMs * (0.5 + Math.random() / 2));
-    }
-  };
   let isAsking = false;
   let askAt = 0;
-  const ask = async () => {
+  const ask = async (isAtOnce = false) => {
     const now = performance.now();
-    if (isOver || isAsking || now < askAt || now - heardAt < ASK_AFTER_MS) return;
+    if (isOver || isAsking || (!isAtOnce && (now < askAt || now - heardAt < ASK_AFTER_MS))) return;
     isAsking = true;
     askAt = now + board.dataset.pollS * 1000;
     try {
@@ -199,6 +191,17 @@
       // Asked again.
     } finally {
       isAsking = false;
+    }
+  };
+
+  const listen = async () => {
+    let restMs = 1000;
+    while (!isOver) {
+      const beganAt = performance.now();
+      const status = await readStream();
+      if ([204, 401, 403].includes(status)) await ask(true); // which says whether it is over
+      restMs = performance.now() - beganAt > 30_000 ? 1000 : Math.min(restMs * 2, LONGEST_REST_MS);
+      await pause(restMs * (0.5 + Math.random() / 2));
     }
   };
 
