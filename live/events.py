@@ -84,12 +84,10 @@ class Live:
         """End all streams, so that browsers go to another process at once."""
         self._hub.close()
         self._boards.close()
-        for thread in (self._watcher, self._caster):
-            if thread is not None:
-                thread.stop()
-        for thread in (self._watcher, self._caster):
-            if thread is not None:
-                await asyncio.to_thread(thread.join, STOPS_WITHIN_S)
+        threads = [thread for thread in (self._watcher, self._caster) if thread is not None]
+        for thread in threads:
+            thread.stop()
+        await asyncio.gather(*(asyncio.to_thread(thread.join, STOPS_WITHIN_S) for thread in threads))
         together = threading.Barrier(READERS)
         closed = [self._readers.submit(_close_connection, together) for _reader in range(READERS)]
         await asyncio.to_thread(wait, closed, STOPS_WITHIN_S)
