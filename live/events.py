@@ -84,7 +84,8 @@ class Live:
         """End all streams, so that browsers go to another process at once."""
         self._hub.close()
         self._boards.close()
-        threads = [thread for thread in (self._watcher, self._caster) if thread is not None]
+        threads: list[Watcher | Caster] = [self._watcher] if self._watcher else []
+        threads += [self._caster] if self._caster else []
         for thread in threads:
             thread.stop()
         await asyncio.gather(*(asyncio.to_thread(thread.join, STOPS_WITHIN_S) for thread in threads))

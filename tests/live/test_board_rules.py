@@ -84,7 +84,7 @@ def test_the_statement_counts_random_calls_as_the_rules_do(calls):
     counted = open_calls.count(limits, NOW)
     standings = list(boards.standings(limits, NOW))
 
-    assert len(standings) > 0.7 * calls
+    assert len(standings) > 0.3 * calls
     for pk, of_number in counted.items():
         own = [standing for call, standing in standings if call.destination_number_id == pk]
         assert of_number.calls == {state: sum(one.state == state for one in own) for state in State}

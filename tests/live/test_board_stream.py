@@ -228,7 +228,7 @@ def test_a_process_that_starts_anew_reads_the_open_calls_from_the_table(numbers,
         if place % 20 == 19:
             message = messages.whole(snapshot, None)
             assert counted(message) == by_the_rules(limits, numbers), place
-    assert Call.objects.filter(ended_at=None).count() > 2 * restarts
+    assert Call.objects.filter(ended_at=None).count() > restarts
 
 
 def counted(message):
