@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
-from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
-from live import feed, people, queries, rings
+from live import feed, people, queries, rings, sessions
 from live.asking import LookUps
 from live.hub import Hub, Stream, frames
 from live.models import Listener, LiveProcess
@@ -38,14 +37,6 @@ GONE_AFTER = timedelta(minutes=1)
 SAY_AGAIN_AFTER_S = 60.0
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
 DELAYS_KEPT = 1000
-
-# Which of these streams may go on: the session is there, the person active, the password the same.
-_STILL_THERE = """
-SELECT stream.place FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[])
-  WITH ORDINALITY AS stream (session_key, user_id, password, place)
-JOIN django_session AS session ON session.session_key = stream.session_key AND session.expire_date > now()
-JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND person.password = stream.password
-"""
 
 
 class Watcher:
@@ -148,14 +139,7 @@ class Watcher:
         self._revision = newest  # only now: after an error they are read again
 
     def _end_those_who_may_not_listen(self, streams: Sequence[Stream]) -> None:
-        with connection.cursor() as cursor:
-            asked: dict[str, Any] = {
-                "sessions": [stream.session_key for stream in streams],
-                "users": [stream.user for stream in streams],
-                "passwords": [stream.password for stream in streams],
-            }
-            cursor.execute(_STILL_THERE, asked)
-            there = {place - 1 for (place,) in cursor.fetchall()}
+        there = sessions.still_there(streams)
         connected = people.connected({stream.user for stream in streams})
         ended = [one for place, one in enumerate(streams) if place not in there or one.user not in connected]
         if ended:

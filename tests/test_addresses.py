@@ -75,6 +75,7 @@ reports/week.csv                sign-in figures
 reports/week.xlsx               sign-in figures
 live/                           sign-in
 live/why/                       sign-in
+live/board                      sign-in
 live/lead-time/<int:pk>/        sign-in figures
 accounts/password_change/       sign-in
 accounts/password_change/done/  sign-in
@@ -97,6 +98,8 @@ api/contacts/<str:source>/<path:external_id>  401  401     401
 accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
 live/state                       login      200        200
+live/board/state                 403        200        200
+live/board/key                   405        405        405
 live/shown                       405        405        405
 live/profile                     405        405        405
 live/test                        405        405        405
@@ -130,6 +133,7 @@ contacts/linktemplate            -         vacd      -           -              
 contacts/lookup                  -         vacd      -           -                vacd
 contacts/contactkey              -         va        -           -                va
 contacts/typednumber             figures   vacd      -           -                vacd
+live/boardkey                    -         va        -           -                va
 live/numberrings                 figures   vacd      -           -                vacd
 live/endpoint                    figures   va        -           -                vacd
 live/delivery                    calls     vc        -           -                vc
@@ -161,6 +165,7 @@ NEED = {
     },
     "admin/live/delivery/<int:delivery>/resend/": ("live/delivery", "c"),
     "admin/contacts/contactkey/<path:object_id>/revoke/": ("contacts/contactkey", "a"),
+    "admin/live/boardkey/<path:object_id>/revoke/": ("live/boardkey", "a"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
 from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup, TypedNumber
-from live.models import Delivery, Endpoint, NumberRings
+from live.models import BoardKey, Delivery, Endpoint, NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
@@ -152,6 +152,7 @@ def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
         "contacts/contact": Contact.objects.get_or_create(name="Anna Meyer")[0].pk,
         "contacts/lookup": Lookup.objects.get_or_create(name="ERP", url="https://erp.example.com/{caller}")[0].pk,
         "contacts/contactkey": ContactKey.objects.get_or_create(name="Odoo", source="erp")[0].pk,
+        "live/boardkey": BoardKey.objects.get_or_create(name="Service team", is_for_all=True)[0].pk,
         "contacts/linktemplate": LinkTemplate.objects.get_or_create(name="CRM", url="https://crm.example.com/")[0].pk,
     }
 

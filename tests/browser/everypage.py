@@ -19,7 +19,7 @@ from django.utils import timezone
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
 from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
-from live.models import WhyOff
+from live.models import BoardKey, WhyOff
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
@@ -47,6 +47,7 @@ COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") 
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
+    *("live/board/state", "live/board/key"),
     "api/contacts/<str:source>/<path:external_id>",
 )
 FILES = (".csv", ".xlsx")
@@ -65,6 +66,9 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
     "admin/contacts/agentdestination/": "admin/contacts/agentdestination/",
+    "admin/live/boardkey/add/": "admin/live/boardkey/add/",
+    "admin/live/boardkey/<path:object_id>/change/": "admin/live/boardkey/{board_key}/change/",
+    "admin/live/boardkey/<path:object_id>/revoke/": "admin/live/boardkey/{board_key}/revoke/",
     "admin/live/numberrings/add/": "admin/live/numberrings/add/",
     "admin/contacts/agentdestination/<path:object_id>/change/": "admin/contacts/agentdestination/{token}/change/",
     "admin/contacts/contact/": "admin/contacts/contact/",
@@ -105,6 +109,7 @@ FACES = {
         "?from=never",
     ],
     "reports/files/new/": ["?kind=calls&{week}&{wide}"],
+    "live/board": ["", "?kiosk=1"],
     "live/why/": ["", "?who=all"],
 }
 FILLED = {
@@ -215,6 +220,7 @@ def furnish() -> Installation:
             "contact": contact.pk,
             "link": link.pk,
             "lookup": lookup.pk,
+            "board_key": BoardKey.objects.create(name=LONG, is_for_all=True, last4="abcd").pk,
             "contact_key": ContactKey.objects.create(name=LONG, source="erp", last4="abcd").pk,
             "endpoint": endpoint.pk,
             "delivery": delivery.pk,
