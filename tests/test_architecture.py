@@ -57,7 +57,7 @@ LAYERS = {
     "live": [
         {"urls"},
         {"apps", "board.pages", "admin"},
-        {"pages", "views", "board.admin", "events", "tasks", "state", "management", "templatetags"},
+        {"pages", "views", "events", "tasks", "state", "management", "templatetags"},
         {"my_calls", "lead_time", "watcher", "board.caster", "dispatch.dispatcher"},
         {"sessions", "board.streams", "board.table"},
         {"asking", "hub", "feed", "board.messages", "endpoint_state", "endpoint_alerts", "dispatch.sender"},

@@ -1,4 +1,4 @@
-"""Admin pages of calls in progress: how numbers ring, the systems that are told of calls, and what they were told."""
+"""Admin pages of calls in progress: how numbers ring, keys of the live board, other systems and what they were told."""
 
 # Importing a module registers its pages.
-from live.admin import deliveries, endpoints, rings  # noqa: F401
+from live.admin import board_keys, deliveries, endpoints, rings  # noqa: F401

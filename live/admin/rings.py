@@ -16,7 +16,6 @@ from accounts.admin_base import WordedHistoryAdmin
 from calls.admin.base import VisibleAdmin
 from contacts import agents
 from contacts.models import name_of
-from live.board import admin as board_keys  # noqa: F401 (registers its pages)
 from live.models import NumberRings
 
 # What the history says instead of the name of the field.

@@ -44,7 +44,7 @@ def let_operators_run_endpoints(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("live", "0005_add_endpoints"),
+        ("live", "0006_add_board_keys"),
         ("contacts", "0007_let_operators_edit_lookups"),
         ("calls", "0010_groups"),
     ]
