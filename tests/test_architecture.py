@@ -100,7 +100,7 @@ LAYERS = {
         {
             "filters.base",
             "queries.calls",
-            "counting.month_durations",
+            "counting.added_durations",
             "counting.verification",
             "queries.hours_of_week",
             "queries.post_arrivals",
