@@ -222,7 +222,7 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
         events, settings = events_of[call.id], targets.settings_of(call)
         try:
             followed = _follow(events, pops[call.id], settings, now, decisions)
-        except Exception as error:  # noqa: BLE001 (a call that cannot be followed must not keep others from ringing)
+        except Exception as error:  # a call that cannot be followed must not keep others from ringing
             if _log_limit.is_due(call.id):
                 logger.error("the rings of call %s cannot be followed", call.id, exc_info=error)
             followed = _without_rules(events, pops[call.id], settings, now)
