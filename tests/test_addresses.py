@@ -128,7 +128,7 @@ contacts/contact                 -         vacd      -           -              
 contacts/linktemplate            -         vacd      -           -                vacd
 contacts/lookup                  -         vacd      -           -                vacd
 contacts/contactkey              -         va        -           -                va
-contacts/typednumber             figures   vacd      -           -                vacd
+contacts/typednumber             figures   vac       -           -                vacd
 live/numberrings                 figures   vacd      -           -                vacd
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
