@@ -16,6 +16,7 @@ from statistics import quantiles
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
+from calls.log_limits import OnceAMinute
 from live import feed, people, queries, rings, sessions
 from live.asking import LookUps
 from live.hub import Hub, Stream, frames
@@ -34,7 +35,6 @@ CHECK_EVERY_S = 10.0
 # Without a look for this long, streams have no heartbeat, so that browsers ask the pages instead.
 AWAY_AFTER_S = 10.0
 GONE_AFTER = timedelta(minutes=1)
-SAY_AGAIN_AFTER_S = 60.0
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
 DELAYS_KEPT = 1000
 
@@ -54,7 +54,7 @@ class Watcher:
         self._delays: deque[float] = deque(maxlen=DELAYS_KEPT)
         self._due: dict[str, float] = {}
         self._looked_at = 0.0
-        self._said_at = 0.0
+        self._log_limit = OnceAMinute()
 
     def start(self) -> None:
         self._look_ups.start()
@@ -202,9 +202,7 @@ class Watcher:
             connection.close()
 
     def _say(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now >= self._said_at:
-            self._said_at = now + SAY_AGAIN_AFTER_S
+        if self._log_limit.is_due():
             logger.error("rings cannot be read now: %s", type(error).__name__)
 
 

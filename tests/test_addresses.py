@@ -132,7 +132,7 @@ contacts/contact                 -         vacd      -           -              
 contacts/linktemplate            -         vacd      -           -                vacd
 contacts/lookup                  -         vacd      -           -                vacd
 contacts/contactkey              -         va        -           -                va
-contacts/typednumber             figures   vacd      -           -                vacd
+contacts/typednumber             figures   vac       -           -                vacd
 live/boardkey                    -         va        -           -                va
 live/numberrings                 figures   vacd      -           -                vacd
 live/endpoint                    figures   va        -           -                vacd
