@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connection
 
 from calls.access import Rights
+from calls.log_limits import OnceAMinute
 from calls.models import Right
 from live import sessions
 from live.board import keys, messages
@@ -32,7 +33,6 @@ RESTS = 2
 SAY_STILL_LIVE_EVERY_S = 5.0
 CHECK_EVERY_S = 10.0
 LONGEST_PAUSE_S = 4.0
-SAY_AGAIN_AFTER_S = 60.0
 
 
 class Caster:
@@ -45,7 +45,8 @@ class Caster:
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
         self._sent_at: dict[Numbers, float] = {}
-        self._checked_at = self._said_at = -SAY_AGAIN_AFTER_S
+        self._checked_at = -CHECK_EVERY_S
+        self._log_limit = OnceAMinute()
 
     def start(self) -> None:
         self._thread.start()
@@ -162,7 +163,5 @@ class Caster:
             self._loop.call_soon_threadsafe(call, argument)  # type: ignore[arg-type]
 
     def _say(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now >= self._said_at + SAY_AGAIN_AFTER_S:
-            self._said_at = now
+        if self._log_limit.is_due():
             logger.error("the board cannot be read now: %s", type(error).__name__)
