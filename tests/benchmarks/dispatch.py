@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import time
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns with and without (%(default)s)")
     parser.add_argument("--folder", default="/var/tmp", help="where the database lies while it runs (%(default)s)")
     arguments = parser.parse_args()
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # between turns, when nothing else runs in the loop
     with database_for_pages(arguments.folder) as server:
         cookies = make_people(arguments.streams)
         with receiving(server.home) as port, serving(server.home) as (web, live):
