@@ -7,6 +7,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from standardwebhooks import Webhook
@@ -89,7 +90,7 @@ def test_late_and_callbacks_are_marked_and_a_cause_is_there_if_there_is_one():
 
 
 def test_the_time_is_that_of_the_event_in_utc():
-    berlin = AT.astimezone(tz=None)
+    berlin = AT.astimezone(ZoneInfo("Europe/Berlin"))
     silent = Step(EventType.SILENT, RINGING.event, at=berlin + timedelta(hours=4))
     assert json.loads(FORMAT.body(silent, facts(), (), is_late=False))["timestamp"] == "2026-03-02T13:15:04.000000Z"
 
