@@ -10,7 +10,10 @@ TEMPLATES = $(shell find templates -name '*.html')
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
-.PHONY: run demo test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint format screenshots pictures
+# Programs in Node that receive what is sent to other systems.
+NODE := tests/live/formats/node
+
+.PHONY: run demo receivers test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -33,6 +36,10 @@ test-faults: $(VENV)/installed-dev
 # Sends posts over HTTPS through nginx with deploy/nginx/calltally.conf. Needs nginx and openssl.
 test-deploy: $(VENV)/installed-dev
 	@$(IN_VENV) -m pytest -o addopts="--strict-markers --strict-config -ra" $(or $(ARGS),tests/deploy)
+
+# Libraries in Node with which tests receive what is sent to other systems. Needs Node and npm; without them, and without
+# this, these tests are skipped.
+receivers: $(NODE)/node_modules/.package-lock.json
 
 # The figures of docs/performance.md: compares the intake with other servers that run the same statement. Takes about
 # six minutes.
@@ -105,6 +112,11 @@ $(VENV)/installed: requirements.txt | $(IN_VENV)
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@echo "Installing what its tests need …"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@echo "Installing libraries that receive what is sent to other systems …"
+	@npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(BENCH)/installed: tests/benchmarks/requirements.txt | $(IN_VENV)

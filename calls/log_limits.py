@@ -1,13 +1,33 @@
-"""Log filters: a limit of lines per second, and one short line for each refused request."""
+"""Limits of what is logged: of lines per second, of lines about one subject, and of those about refused requests."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Hashable
 
 LINES_PER_S = 20  # per process, so that a flood cannot fill the disk
 LONGEST_LINE = 300
+SAY_AGAIN_AFTER_S = 60.0
+
+
+class OnceAMinute:
+    """Limits lines about the same subject: an outage should not log one for every post. For any number of threads."""
+
+    def __init__(self) -> None:
+        self._silent_until: dict[Hashable, float] = {}
+        self._looking = threading.Lock()
+
+    def is_due(self, subject: Hashable = None) -> bool:
+        """Return whether a line about a subject is to be logged now. Then the next one is due in a minute."""
+        with self._looking:
+            now = time.monotonic()
+            if now < self._silent_until.get(subject, now):
+                return False
+            silent = {other: until for other, until in self._silent_until.items() if now < until}
+            self._silent_until = silent | {subject: now + SAY_AGAIN_AFTER_S}
+            return True
 
 
 class LogRateLimit(logging.Filter):

@@ -4,6 +4,7 @@ They are shown to those whose permissions let them do something about it, of the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,10 @@ class Notice:
     address: str = ""  # the page to see and fix it
 
 
+# Each returns the notices for a user. Apps above add theirs.
+further_notices: list[Callable[[Any], list[Notice]]] = []
+
+
 def for_user(user: Any) -> list[Notice]:
     """Return the notices for this user, only those they may do something about."""
     shown = []
@@ -44,6 +49,8 @@ def for_user(user: Any) -> list[Notice]:
         shown += _foreign()
     if user.has_perm("calls.view_system"):
         shown += _in_spool()
+    for more in further_notices:
+        shown += more(user)
     return shown
 
 

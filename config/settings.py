@@ -303,6 +303,7 @@ FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
 CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
+DELETE_OLD_DELIVERIES_EVERY_S, TELL_SWITCHED_OFF_EVERY_S = 3600, 300
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
 
@@ -360,6 +361,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "live.tasks.delete_old_rings",
         "schedule": DELETE_OLD_RINGS_EVERY_S,
         "options": {"expires": DELETE_OLD_RINGS_EVERY_S},
+    },
+    "delete-old-deliveries": {
+        "task": "live.tasks.delete_old_deliveries",
+        "schedule": DELETE_OLD_DELIVERIES_EVERY_S,
+        "options": {"expires": DELETE_OLD_DELIVERIES_EVERY_S},
+    },
+    "tell-switched-off": {
+        "task": "live.tasks.tell_switched_off",
+        "schedule": TELL_SWITCHED_OFF_EVERY_S,
+        "options": {"expires": TELL_SWITCHED_OFF_EVERY_S},
     },
     "clear-workbooks": {
         "task": "reports.tasks.clear_workbooks",

@@ -130,6 +130,12 @@ def rows_of(destination: str, destination_type: str) -> list[AgentDestination]:
     return list(rows.select_related("user"))
 
 
+def answering_on(day: date | None, of_destination: Sequence[Turn]) -> list[User]:
+    """Return those who answer at a destination on a day (None: in the beginning)."""
+    begun = [turn for turn in of_destination if turn.first <= (day or date.min)]
+    return [row.user for row in begun[-1].rows if row.user] if begun else []
+
+
 @transaction.atomic
 def take_over(
     destination: str, destination_type: str, people: Sequence[User | None], day: date | None, *, joins: bool = False
@@ -138,8 +144,7 @@ def take_over(
 
     With `joins` those who answer on that day go on. Later turns stay as they are. Return in words what changed."""
     before = rows_of(destination, destination_type)
-    at_that_day = [turn for turn in turns(before) if turn.first <= (day or date.min)]
-    others = [row.user for row in at_that_day[-1].rows if row.user] if joins and at_that_day else []
+    others = answering_on(day, turns(before)) if joins else []
     wanted = {person.pk if person else None: person for person in (*others, *people)}
     if any(wanted.values()):
         wanted.pop(None, None)

@@ -38,6 +38,12 @@ def opened(upload: ContactUpload) -> ContactFile:
     return importing.open_file(bytes(upload.content or b""), upload.columns)
 
 
+def check_rows(file: ContactFile) -> None:
+    """Raise FileRefused if a file has no contacts, for example only headers."""
+    if not file.count():
+        raise FileRefused(_("This file has no contacts."))
+
+
 @transaction.atomic
 def run(upload: ContactUpload, *, remove_missing: bool = False) -> bool:
     """Import an upload and keep the result in place of the file; return False if it was imported already.
@@ -47,7 +53,9 @@ def run(upload: ContactUpload, *, remove_missing: bool = False) -> bool:
     locked = ContactUpload.objects.select_for_update().get(pk=upload.pk)
     if locked.imported_at:
         return False
-    result = importing.run(opened(locked), locked.source, remove_missing=remove_missing)
+    file = opened(locked)
+    check_rows(file)
+    result = importing.run(file, locked.source, remove_missing=remove_missing)
     locked.counts = counts_of(result)
     locked.refused = "".join(importing.refused_csv(result)) if result.refused else ""
     locked.content, locked.imported_at = None, timezone.now()

@@ -74,9 +74,9 @@ class LookUps:
         """Ask about the callers of what rings, soon. May be called by any thread."""
         if time.monotonic() < self._none_until:
             return
-        told = [one.data for one in messages if one.name == "ring"]
-        whole = [ring for one in messages if one.name == "state" for ring in one.data["rings"]]
-        rings = [ring["ring"] for ring in (*told, *whole) if ring["state"] == "ringing"]
+        new = [one.data for one in messages if one.name == "ring"]
+        listed = [ring for one in messages if one.name == "state" for ring in one.data["rings"]]
+        rings = [ring["ring"] for ring in (*new, *listed) if ring["state"] == "ringing"]
         if rings:
             self._todo.put(_Rang(rings))
 

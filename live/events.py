@@ -1,7 +1,8 @@
 """The ASGI application of the process `live`: GET /live/events is a stream of Server-Sent Events, /healthz its health.
 
 It uses sessions, passwords and rights as pages do, but none of their middleware, which would take a thread for each
-stream. Only signed-in people who can be shown calls get a stream: 403 and 204 tell others not to come back."""
+stream. Only signed-in people who can be shown calls get a stream: 403 and 204 tell others not to come back. With
+`board=1` it is the stream of the live board instead, for people who see figures, or with `kiosk=1` for screens."""
 
 from __future__ import annotations
 
@@ -10,22 +11,24 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
+from calls.access import Rights
+from calls.models import Right
 from live import queries
+from live.board import keys
+from live.board.caster import Caster
+from live.board.streams import BoardStream, BoardStreams
 from live.hub import Full, Hub, Stream, frame
 from live.people import is_connected
 from live.queries import Message
+from live.sessions import person_of
 from live.watcher import Watcher
 
 Scope = dict[str, Any]
@@ -58,8 +61,9 @@ class Live:
     """The streams of this process with their threads; it begins with the server and ends with it."""
 
     def __init__(self) -> None:
-        self._hub = Hub()
+        self._hub, self._boards = Hub(), BoardStreams()
         self._watcher: Watcher | None = None
+        self._caster: Caster | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
     def watcher(self) -> Watcher:
@@ -69,12 +73,22 @@ class Live:
             self._watcher.start()
         return self._watcher
 
+    def caster(self) -> Caster:
+        """Return what feeds boards, which is started with the first of them."""
+        if self._caster is None:
+            self._caster = Caster(self._boards, asyncio.get_running_loop())
+            self._caster.start()
+        return self._caster
+
     async def stop(self) -> None:
         """End all streams, so that browsers go to another process at once."""
         self._hub.close()
-        if self._watcher is not None:
-            self._watcher.stop()
-            await asyncio.to_thread(self._watcher.join, STOPS_WITHIN_S)
+        self._boards.close()
+        threads: list[Watcher | Caster] = [self._watcher] if self._watcher else []
+        threads += [self._caster] if self._caster else []
+        for thread in threads:
+            thread.stop()
+        await asyncio.gather(*(asyncio.to_thread(thread.join, STOPS_WITHIN_S) for thread in threads))
         together = threading.Barrier(READERS)
         closed = [self._readers.submit(_close_connection, together) for _reader in range(READERS)]
         await asyncio.to_thread(wait, closed, STOPS_WITHIN_S)
@@ -113,6 +127,12 @@ class Live:
             raise Refused(400)
         cookies = parse_cookie(_header(scope, b"cookie"))
         session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if "board" in asked:
+            by_key = "kiosk" in asked
+            opening = (_open_screen, cookies.get(keys.COOKIE, "")) if by_key else (_open_board, session_key)
+            await self._answer_board(await self._read(*opening), scope, receive, send)
+            return
         stream = await self._read(_open_stream, session_key)
         try:
             self._hub.add(stream)
@@ -127,6 +147,17 @@ class Live:
             await self._stream(stream, frame(state.name, state.data), scope, receive, send)
         finally:
             self._hub.remove(stream)
+
+    async def _answer_board(self, stream: BoardStream, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._boards.add(stream)
+        except Full:
+            raise Refused(503) from None
+        try:
+            self.caster().wake()
+            await self._stream(stream, HEARTBEAT, scope, receive, send)
+        finally:
+            self._boards.remove(stream)
 
     async def _read(self, ask: Callable[[Any], Any], about: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _asked, ask, about)
@@ -183,15 +214,32 @@ def _close_connection(together: threading.Barrier) -> None:
 
 def _open_stream(session_key: str) -> Stream:
     """Return a stream for the person of a session; 403 without one, 204 if no calls can ring for them."""
-    if not session_key:
-        raise Refused(403)
-    request: Any = SimpleNamespace(session=SessionStore(session_key))
-    user = get_user(request)
-    if not isinstance(user, User) or not user.is_active:
+    user = person_of(session_key)
+    if user is None:
         raise Refused(403)
     if not is_connected(user):
         raise Refused(204)
     return Stream(user.pk, session_key, user.password)
+
+
+def _open_board(session_key: str) -> BoardStream:
+    """Return a stream of the board for the person of a session; 403 without one, 204 if they see no figures."""
+    user = person_of(session_key)
+    if user is None:
+        raise Refused(403)
+    rights = Rights.of(user)
+    if not rights.anywhere(Right.FIGURES):
+        raise Refused(204)
+    return BoardStream(user.pk, session_key, user.password, numbers=rights.numbers(Right.FIGURES))
+
+
+def _open_screen(cookie: str) -> BoardStream:
+    """Return a stream of the board for a screen; 403 if its key is none, or has ended."""
+    board_key = keys.remembered(cookie)
+    if board_key is None:
+        raise Refused(403)
+    keys.note_use([board_key.pk])
+    return BoardStream(0, "", "", key=board_key.pk, numbers=keys.shown_by(board_key))
 
 
 def _state(user: int) -> Message:

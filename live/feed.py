@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
+from calls.log_limits import OnceAMinute
 from live import courses, rings, shown_pops, tail
 from live.courses import StoredCall, StoredEvent, Targets
 from live.models import FeedCursor, Pop
@@ -28,9 +28,8 @@ logger = logging.getLogger(__name__)
 HISTORY = timedelta(days=1)
 # A process that has not renewed its row for this long has no listeners any more.
 LISTENS_FOR = timedelta(seconds=30)
-# That the rings of a call cannot be followed is logged at most this often; and when that was, by the id of the call.
-SAY_AGAIN_AFTER_S = 60.0
-_said: dict[int, float] = {}
+# Of that the rings of a call cannot be followed, by the id of the call: an open ring is looked at each second.
+_log_limit = OnceAMinute()
 
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
 _PEEK = f"""
@@ -223,8 +222,9 @@ def _renew(calls: Collection[StoredCall], now: datetime, revision: int) -> int:
         events, settings = events_of[call.id], targets.settings_of(call)
         try:
             followed = _follow(events, pops[call.id], settings, now, decisions)
-        except Exception as error:  # noqa: BLE001 (a call that cannot be followed must not keep others from ringing)
-            _say_not_followed(call.id, error)
+        except Exception as error:  # a call that cannot be followed must not keep others from ringing
+            if _log_limit.is_due(call.id):
+                logger.error("the rings of call %s cannot be followed", call.id, exc_info=error)
             followed = _without_rules(events, pops[call.id], settings, now)
         for user, ring in followed:
             pop = pops[call.id].get((user, ring.event.id))
@@ -283,16 +283,6 @@ def _without_rules(
             ring.why_closed = rings.ANSWERED if pop.answered_at else rings.NOT_ANSWERED if ended_at else rings.TIMED_OUT
             left.append((user, ring))
     return left
-
-
-def _say_not_followed(call: int, error: Exception) -> None:
-    """Log an error of each call at most once a minute: an open ring is looked at each second."""
-    now = time.monotonic()
-    for pk in [pk for pk, said_at in _said.items() if now - said_at >= SAY_AGAIN_AFTER_S]:
-        del _said[pk]
-    if call not in _said:
-        _said[call] = now
-        logger.error("the rings of call %s cannot be followed", call, exc_info=error)
 
 
 def _with_own(events: Sequence[Event], user: int, decided: Collection[int]) -> list[Event]:

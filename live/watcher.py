@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
-from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 
-from live import feed, people, queries, rings
+from calls.log_limits import OnceAMinute
+from live import feed, people, queries, rings, sessions
 from live.asking import LookUps
 from live.hub import Hub, Stream, frames
 from live.models import Listener, LiveProcess
@@ -35,17 +35,8 @@ CHECK_EVERY_S = 10.0
 # Without a look for this long, streams have no heartbeat, so that browsers ask the pages instead.
 AWAY_AFTER_S = 10.0
 GONE_AFTER = timedelta(minutes=1)
-SAY_AGAIN_AFTER_S = 60.0
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
 DELAYS_KEPT = 1000
-
-# Which of these streams may go on: the session is there, the person active, the password the same.
-_STILL_THERE = """
-SELECT stream.place FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[])
-  WITH ORDINALITY AS stream (session_key, user_id, password, place)
-JOIN django_session AS session ON session.session_key = stream.session_key AND session.expire_date > now()
-JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND person.password = stream.password
-"""
 
 
 class Watcher:
@@ -63,7 +54,7 @@ class Watcher:
         self._delays: deque[float] = deque(maxlen=DELAYS_KEPT)
         self._due: dict[str, float] = {}
         self._looked_at = 0.0
-        self._said_at = 0.0
+        self._log_limit = OnceAMinute()
 
     def start(self) -> None:
         self._look_ups.start()
@@ -148,14 +139,7 @@ class Watcher:
         self._revision = newest  # only now: after an error they are read again
 
     def _end_those_who_may_not_listen(self, streams: Sequence[Stream]) -> None:
-        with connection.cursor() as cursor:
-            asked: dict[str, Any] = {
-                "sessions": [stream.session_key for stream in streams],
-                "users": [stream.user for stream in streams],
-                "passwords": [stream.password for stream in streams],
-            }
-            cursor.execute(_STILL_THERE, asked)
-            there = {place - 1 for (place,) in cursor.fetchall()}
+        there = sessions.still_there(streams)
         connected = people.connected({stream.user for stream in streams})
         ended = [one for place, one in enumerate(streams) if place not in there or one.user not in connected]
         if ended:
@@ -218,9 +202,7 @@ class Watcher:
             connection.close()
 
     def _say(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now >= self._said_at:
-            self._said_at = now + SAY_AGAIN_AFTER_S
+        if self._log_limit.is_due():
             logger.error("rings cannot be read now: %s", type(error).__name__)
 
 

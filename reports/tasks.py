@@ -8,7 +8,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from reports import alerts
-from reports.counting import month_durations, rollups
+from reports.counting import added_durations, rollups
 from reports.exports import workbook_jobs
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def roll_up() -> None:
 
 @shared_task(ignore_result=True)
 def add_up_durations() -> None:
-    month_durations.add_up()
+    added_durations.add_up()
 
 
 @shared_task(ignore_result=True)

@@ -20,6 +20,7 @@ from django.views import defaults
 from prometheus_client import Counter
 
 from calls.ingest.spool import SpoolError, open_spool
+from calls.log_limits import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,12 @@ REFUSED = Counter("calltally_pages_refused", "Pages and downloads refused, so th
 UNAVAILABLE = Counter("calltally_pages_unavailable", "Pages and downloads that the database did not answer in time.")
 
 AWAY_RETRY_S, BUSY_RETRY_S, API_RETRY_S = 15, 5, 1
-SAY_AGAIN_AFTER_S = 60.0
 LOOK_AGAIN_AFTER_S = 1.0  # for posts waiting in the spool
 # Classes of SQLSTATE: connection lost, resources exhausted, operator intervention or time-out, system error.
 AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
 AWAY_STATES = frozenset({"55P03", "25006"})  # lock not available; read-only standby
 
-_said: dict[str, float] = {}
+_log_limit = OnceAMinute()
 _waiting: tuple[float, int | None] = (0.0, None)
 
 
@@ -168,7 +168,5 @@ def _is_safe(request: HttpRequest) -> bool:
 
 def _say(what: str, line: str) -> None:
     """Log a line, at most once a minute for each `what`."""
-    now = time.monotonic()
-    if now >= _said.get(what, 0.0):
-        _said[what] = now + SAY_AGAIN_AFTER_S
+    if _log_limit.is_due(what):
         logger.error("%s", line)

@@ -2,6 +2,8 @@
 
 import shutil
 
+# Without a window it opens pages in two thirds of the time.
+WITHOUT_WINDOW = "chromium-headless-shell"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
@@ -11,9 +13,16 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    # As with a window. Else letters are moved to whole pixels, and spaces between words on paper are too narrow.
+    "--font-render-hinting=none",
 ]
 
 
 def find_browser() -> str | None:
     """Return the path of a Chromium on this machine."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def find_fast_browser() -> str | None:
+    """Return the path of a Chromium without a window; if there is none on this machine, of any."""
+    return shutil.which(WITHOUT_WINDOW) or find_browser()

@@ -19,7 +19,7 @@ import hypothesis  # noqa: E402 (the environment comes first)
 import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
-from tests.chromium import find_browser  # noqa: E402
+from tests.chromium import find_fast_browser  # noqa: E402
 
 HOMES = "calltally-test-database-"
 # The data is deleted afterwards, so it need not survive a power cut.
@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("browser") and find_browser() is None:
+    if item.get_closest_marker("browser") and find_fast_browser() is None:
         if os.environ.get("CALLTALLY_REQUIRE_BROWSER") == "1":
             pytest.fail("no Chromium on this machine, and CALLTALLY_REQUIRE_BROWSER=1 demands one", pytrace=False)
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")

@@ -20,6 +20,7 @@ from calls import keys, posts
 from calls.ingest import intake
 from calls.models import AccessKey, DestinationNumber, NumberAccess, Right
 from contacts.models import Contact, ContactKey, ContactNumber, TypedNumber
+from live.models import BoardKey
 
 E164 = "+4922155400300"
 # Admits posts for every number passed to `send` and `take`, so that most tests need not create keys.
@@ -126,6 +127,14 @@ def make_contact_key(source: str = "crm", name: str = "", **fields: Any) -> str:
     ContactKey.objects.create(
         name=name or source, source=source, fingerprint=keys.fingerprint(key), last4=key[-4:], **fields
     )
+    return key
+
+
+def make_board_key(*numbers: DestinationNumber, name: str = "Service team", **fields: Any) -> str:
+    """Create a key of the live board for these numbers; without any for all. Return the key."""
+    key = keys.generate()
+    fields = {"is_for_all": not numbers, "fingerprint": keys.fingerprint(key), "last4": key[-4:]} | fields
+    BoardKey.objects.create(name=name, **fields).numbers.set(numbers)
     return key
 
 

@@ -75,6 +75,7 @@ reports/week.csv                sign-in figures
 reports/week.xlsx               sign-in figures
 live/                           sign-in
 live/why/                       sign-in
+live/board                      sign-in
 live/lead-time/<int:pk>/        sign-in figures
 accounts/password_change/       sign-in
 accounts/password_change/done/  sign-in
@@ -97,6 +98,8 @@ api/contacts/<str:source>/<path:external_id>  401  401     401
 accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
 live/state                       login      200        200
+live/board/state                 403        200        200
+live/board/key                   405        405        405
 live/shown                       405        405        405
 live/profile                     405        405        405
 live/test                        405        405        405
@@ -111,6 +114,7 @@ admin/jsi18n/                    login      login      200
 admin/(?P<url>.*)$               login      login      404
 """
 # What may be done with each table of the admin: v view, a add, c change, d delete. Others may do nothing there.
+# Changing an endpoint needs more rights than the figures that operators have here.
 # `shown by` is the right on a number without which its rows are missing.
 #    table                       shown by  operator  user-admin  data-protection  superuser
 TABLES = """
@@ -128,8 +132,11 @@ contacts/contact                 -         vacd      -           -              
 contacts/linktemplate            -         vacd      -           -                vacd
 contacts/lookup                  -         vacd      -           -                vacd
 contacts/contactkey              -         va        -           -                va
-contacts/typednumber             figures   vacd      -           -                vacd
+contacts/typednumber             figures   vac       -           -                vacd
+live/boardkey                    -         va        -           -                va
 live/numberrings                 figures   vacd      -           -                vacd
+live/endpoint                    figures   va        -           -                vacd
+live/delivery                    calls     vc        -           -                vc
 reports/quarterhourcounts        figures   -         -           -                v
 reports/daycounts                figures   -         -           -                v
 reports/quarterhourblockcounts   figures   -         -           -                v
@@ -152,7 +159,13 @@ NEED = {
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
     "admin/contacts/lookup/<int:lookup>/try/": ("contacts/lookup", "c"),
+    **{
+        f"admin/live/endpoint/<int:endpoint>/{page}/": ("live/endpoint", "c")
+        for page in ("test", "switch", "secret", "resend")
+    },
+    "admin/live/delivery/<int:delivery>/resend/": ("live/delivery", "c"),
     "admin/contacts/contactkey/<path:object_id>/revoke/": ("contacts/contactkey", "a"),
+    "admin/live/boardkey/<path:object_id>/revoke/": ("live/boardkey", "a"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/": ("contacts/contact", "a"),
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
@@ -203,6 +216,8 @@ def in_admin(address, name):
     if not may(name, table, letters):
         return "403"
     is_missing = "{" in with_names(address) and not (SHOWN_BY[table] == "-" or PEOPLE[name].has(SHOWN_BY[table]))
+    if is_missing and address in NEED:
+        return "404"  # a page of ours, not Django's
     return "->" if is_missing or address == LEADS_TO_ITS_ROW else "200"
 
 

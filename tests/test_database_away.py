@@ -14,6 +14,7 @@ from django.test import Client
 
 from calls.ingest import writer
 from calls.ingest.spool import open_spool
+from calls.log_limits import OnceAMinute
 from config import time_limits
 from config.time_limits import Limit, TimeIsUp, limited
 from reports import unavailable
@@ -27,7 +28,7 @@ AWAY = ("/reports/", "/reports/calls/", "/reports/calls.csv", "/reports/counts.x
 
 @pytest.fixture(autouse=True)
 def _says_again(monkeypatch):
-    monkeypatch.setattr(unavailable, "_said", {})
+    monkeypatch.setattr(unavailable, "_log_limit", OnceAMinute())
     monkeypatch.setattr(unavailable, "_waiting", (0.0, None))
     yield
     connection.close()  # a session keeps its last limit

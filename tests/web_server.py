@@ -31,6 +31,8 @@ class WebServer:
     # Called before each answer; a test can hold it up with this, or answer by itself and return True.
     before: Callable[[BaseHTTPRequestHandler], Any] | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    # What was posted, one for each POST.
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -59,6 +61,10 @@ def web_server(certificate: Path | None = None) -> Iterator[WebServer]:
                 self.wfile.write(said.body)
             except OSError:  # nobody waits for the answer any more
                 self.close_connection = True
+
+        def do_POST(self) -> None:
+            said.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
 
         def log_message(self, *args: Any) -> None:
             pass

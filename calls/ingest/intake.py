@@ -21,6 +21,7 @@ from calls.ingest.refused_posts import RefusedPostDraft
 from calls.ingest.sender_policy import Policy, Sender
 from calls.ingest.spool import Spool, SpoolContents, SpoolError, open_spool
 from calls.ingest.writer import Unwritable, Writer
+from calls.log_limits import OnceAMinute
 from calls.posts import CallPost
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ WAIT_S = 1.75  # in total, for the database and then for the spool
 READ_KEYS_EVERY_S = 60.0
 READ_KEYS_AFTER_FAILURE_S = 5.0
 OLD_S = 60.0  # posts that wait in the spool for longer are reported
-SAY_AGAIN_AFTER_S = 60.0
 NO_KEY = keys.fingerprint("")
 
 
@@ -67,7 +67,7 @@ class Intake:
         self._keys: GroupCommit[str | None, None] = GroupCommit("keys", self._read_keys, self._key_reader.close)
         self._read_keys_at = 0.0
         self._has_read = False
-        self._logged_until: dict[str, float] = {}
+        self._log_limit = OnceAMinute()
         self._refreshing = threading.Lock()
 
     def keep(self, post: CallPost) -> bool:
@@ -217,10 +217,7 @@ class Intake:
         return [None] * len(asked_for)
 
     def _say(self, what: str, level: int = logging.ERROR) -> None:
-        """Log a message at most once a minute: an outage should not log a line for every post."""
-        now = time.monotonic()
-        if now >= self._logged_until.get(what, 0.0):
-            self._logged_until[what] = now + SAY_AGAIN_AFTER_S
+        if self._log_limit.is_due(what):
             logger.log(level, "%s", what)
 
 

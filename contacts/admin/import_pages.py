@@ -133,6 +133,10 @@ class ImportPages(admin.ModelAdmin):
             "headers": file.headers,
         }
         try:
+            uploads.check_rows(file)
+        except FileRefused as error:
+            return shown | {"problem": str(error), "columns": []}
+        try:
             result = importing.run(file, upload.source, dry_run=True)
         except FileRefused as error:
             # Columns that are not enough yet can be read as other fields.

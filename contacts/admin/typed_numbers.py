@@ -14,8 +14,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import WordedHistoryAdmin
+from calls.access import Rights
 from calls.admin.base import NumberFilter, VisibleAdmin, ids_of
-from calls.models import DestinationNumber
+from calls.models import DestinationNumber, Right
 from contacts import seen_variables, typed_numbers
 from contacts.models import TypedNumber
 
@@ -80,6 +81,12 @@ class TypedNumberAdmin(VisibleAdmin, WordedHistoryAdmin):
         if typed.matches_blank is None:
             return gettext("%(pattern)s (cannot be read: without effect)") % {"pattern": typed.pattern}
         return str(typed.pattern)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who does not see whole callers cannot remove a row: short values of its variable would no longer be hidden
+        from them."""
+        sees_values = obj is None or Rights.of(request.user).may(Right.CALLERS, obj.destination_number_id)
+        return sees_values and super().has_delete_permission(request, obj)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["number", *FIELDS]

@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 
+from calls.log_limits import OnceAMinute
 from live.dispatch import outbox
 from live.dispatch.sender import Sender
 from live.dispatch.tries import Send
@@ -27,7 +28,6 @@ SWEEP_EVERY_S = 2.0
 STANDBY_S = 1.0
 RENEW_EVERY_S = 5.0
 GONE_AFTER = timedelta(minutes=1)
-SAY_AGAIN_AFTER_S = 60.0
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
 # When it is stopped, what is being sent has this long to be answered.
 ENDS_WITHIN_S = 3.0
@@ -47,7 +47,7 @@ class Dispatcher:
         self._process: DispatchProcess | None = None
         self._due: dict[str, float] = {}
         self._rest_s = SHORTEST_REST_S
-        self._said_at = 0.0
+        self._log_limit = OnceAMinute()
 
     def stop(self) -> None:
         self._is_stopping = True
@@ -147,7 +147,5 @@ class Dispatcher:
             connection.close()
 
     def _say(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now >= self._said_at:
-            self._said_at = now + SAY_AGAIN_AFTER_S
+        if self._log_limit.is_due():
             logger.error("events cannot be sent to other systems now: %s", type(error).__name__)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 NEW_CALL, ANSWER, HANGUP = "newCall", "answer", "hangup"
 # Why a row ended. TENIOS does not say more, so we never claim that a line was busy.
@@ -56,6 +57,10 @@ class Step:
     cause: str = ""
     # Of a step that no event brought: the time limit or the silence that did.
     at: datetime | None = None
+    # Of a row of one ring: the destination at which it rings.
+    rings_at: str = ""
+    # Of a hangup: when the row was answered.
+    answered_at: datetime | None = None
 
     @property
     def happened_at(self) -> datetime:
@@ -131,19 +136,25 @@ class _Row:
 
     def __post_init__(self) -> None:
         self.rang_at = self.first.at
-        self.steps.append(Step(NEW_CALL, self.first, self.ring, self.first.destination, self.first.destination_type))
+        self._add(NEW_CALL, self.first, self.first.key)
 
     def answer(self, event: Event) -> None:
         if not self.is_over and not self.is_answered:
             self.is_answered = True
-            self.steps.append(Step(ANSWER, event, self.ring, event.destination, event.destination_type))
+            self._add(ANSWER, event, event.key)
 
     def hang_up(self, event: Event, cause: str, at: datetime | None = None) -> None:
         if not self.is_over:
             self.is_over = True
             answered = next((step for step in self.steps if step.kind == ANSWER), None)
-            destination = (answered.destination, answered.destination_type) if answered else ("", "")
-            self.steps.append(Step(HANGUP, event, self.ring, *destination, cause=cause, at=at))
+            destination = (answered.destination_type, answered.destination) if answered else ("", "")
+            answered_at = answered.happened_at if answered else None
+            self._add(HANGUP, event, destination, cause=cause, at=at, answered_at=answered_at)
+
+    def _add(self, kind: str, event: Event, key: tuple[str, str], **more: Any) -> None:
+        destination_type, destination = key
+        rings_at = self.first.destination if self.ring else ""
+        self.steps.append(Step(kind, event, self.ring, destination, destination_type, rings_at=rings_at, **more))
 
 
 def _open(rows: Sequence[_Row]) -> Iterator[_Row]:

@@ -1,5 +1,7 @@
-"""The models of what goes on right now: rings of people, the processes that show them, and events for other systems."""
+"""The models of what goes on right now: rings of people, the processes that show them, keys of the live board, and
+events for other systems."""
 
+from live.models.board_keys import BoardKey
 from live.models.deliveries import Delivery, DispatchCursor, State
 from live.models.dispatchers import DispatchProcess
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
@@ -20,6 +22,7 @@ from live.models.rings import (
 __all__ = [
     "LONGEST_TIMEOUT_S",
     "SHORTEST_TIMEOUT_S",
+    "BoardKey",
     "CallerShown",
     "Delivery",
     "DispatchCursor",

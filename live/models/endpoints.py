@@ -112,6 +112,13 @@ class Endpoint(models.Model):
     last_failure = models.TextField(_("last failure"), blank=True, editable=False)
     off_at = models.DateTimeField(null=True, editable=False)
     why_off = models.CharField(max_length=10, blank=True, choices=WhyOff, editable=False)
+    # Who got a mail that Calltally switched it off; forgotten when it is switched on again.
+    off_told = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", editable=False)
+    # Deliveries before this are never sent again: they may hold more than the endpoint gets now.
+    resend_from = models.DateTimeField(null=True, editable=False)
+
+    # A secret that was just made, to show it once; it is stored encrypted alone.
+    made_secret = ""
 
     objects: ClassVar[models.Manager[Endpoint]] = models.Manager()
 
@@ -142,6 +149,12 @@ class Endpoint(models.Model):
         if self.previous_secret_encrypted and self.previous_until and self.previous_until > timezone.now():
             signing.append(encryption.decrypt(self.previous_secret_encrypted))
         return signing
+
+    @property
+    def shown_address(self) -> str:
+        """The address without what may be a secret: for many systems the end of the path is one."""
+        scheme, host = lookup_format.origin(self.url)
+        return f"{scheme}://{host}/…"
 
     def set_secret(self, secret: str) -> None:
         self.secret_encrypted = encryption.encrypt(secret) if secret else ""

@@ -46,25 +46,40 @@ class AgentForm(forms.Form):
     )
     joins = forms.ChoiceField(
         label=_("Those before"),
-        choices=[("", _("no longer answer there")), ("yes", _("go on answering there, too"))],
+        choices=[("no", _("no longer answer there")), ("yes", _("go on answering there, too"))],
         required=False,
         widget=forms.RadioSelect,
-        initial="",
     )
 
-    def __init__(self, editor: Any, *args: Any) -> None:
+    def __init__(self, editor: Any, shown: Destination, *args: Any) -> None:
         super().__init__(*args)
+        self._shown = shown
+        if not any(turn.people for turn in shown.turns):
+            del self.fields["joins"]
         self.users = {str(user.pk): user for user in agents.nameable_by(editor)}
         named = sorted(((_choice(user), pk) for pk, user in self.users.items()), key=lambda row: row[0].casefold())
         people: Any = self.fields["person"]
         people.choices = [("", "---------"), *((pk, name) for name, pk in named), (NOBODY, gettext("Nobody"))]
 
-    def save(self, destination: Destination) -> list[str]:
+    def clean(self) -> dict[str, Any]:
+        """Ask whether others go on answering there: to replace them must be chosen."""
+        person = self.users.get(self.cleaned_data.get("person", ""))
+        if person and "from_day" in self.cleaned_data and not self.cleaned_data.get("joins"):
+            answering = agents.answering_on(self.cleaned_data["from_day"], self._shown.turns)
+            if {user.pk for user in answering} - {person.pk}:
+                names = ", ".join(map(name_of, answering))
+                self.add_error(
+                    "joins", gettext("Choose whether those before go on answering there: %(names)s.") % {"names": names}
+                )
+        return self.cleaned_data
+
+    def save(self) -> list[str]:
         """Store it; return in words what changed."""
         day: date | None = self.cleaned_data["from_day"]
         person = self.users.get(self.cleaned_data["person"])
-        joins = bool(self.cleaned_data["joins"]) and person is not None
-        return agents.take_over(destination.destination, destination.destination_type, [person], day, joins=joins)
+        joins = self.cleaned_data.get("joins") == "yes" and person is not None
+        shown = self._shown
+        return agents.take_over(shown.destination, shown.destination_type, [person], day, joins=joins)
 
 
 def _choice(user: User) -> str:
@@ -115,7 +130,7 @@ class AgentsAdmin(admin.ModelAdmin):
             if form is None:
                 return HttpResponseRedirect(request.path)
         else:
-            form = AgentForm(request.user)
+            form = AgentForm(request.user, shown)
         context = self._context(request) | {
             "title": str(shown),
             "shown": shown,
@@ -166,10 +181,10 @@ class AgentsAdmin(admin.ModelAdmin):
             rows = [row for turn in shown.turns for row in turn.rows if str(row.pk) == pk]
             changes = [text for row in rows for text in agents.remove(row)]
         else:
-            form = AgentForm(request.user, request.POST)
+            form = AgentForm(request.user, shown, request.POST)
             if not form.is_valid():
                 return form
-            changes = form.save(shown)
+            changes = form.save()
         if changes:
             editor: Any = request.user
             LogEntry.objects.create(

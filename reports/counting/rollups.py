@@ -31,7 +31,7 @@ LOCK = 0x726F6C6C
 MOST_LOG_ROWS = 100_000  # taken in one transaction
 FEW = 100  # quarter-hours
 MOST_AT_ONCE = 20_000  # quarter-hours
-MONTH_DURATIONS = "reports_monthdurations"
+MONTH_DURATIONS, DAY_DURATIONS = "reports_monthdurations", "reports_daydurations"
 
 
 class ZoneChanged(Exception):  # noqa: N818 (a state of the installation, not a fault)
@@ -93,7 +93,11 @@ WITH {CHANGED}, {count_tables.CHANGED_DAYS}, {count_tables.CHANGED_HOURS}, {
         "changed_hour",
         scope_keys=count_tables.HOUR_SCOPE,
     )
-} SELECT""")
+}, forgotten AS (
+  -- The sums of durations; reports.counting.added_durations makes them again.
+  DELETE FROM {DAY_DURATIONS} AS durations USING changed_day
+  WHERE durations.destination_number_id = changed_day.destination_number_id AND durations.day = changed_day.day
+) SELECT""")
 
 SUM_MONTHS = _numbered(f"""
 WITH {CHANGED}, {count_tables.CHANGED_MONTHS}, {
@@ -104,7 +108,7 @@ WITH {CHANGED}, {count_tables.CHANGED_MONTHS}, {
         for table in TABLES
     )
 }, forgotten AS (
-  -- The sums of durations; reports.counting.month_durations makes them again.
+  -- As those of days.
   DELETE FROM {MONTH_DURATIONS} AS durations USING changed_month
   WHERE durations.destination_number_id = changed_month.destination_number_id
     AND durations.month = changed_month.month
@@ -282,7 +286,8 @@ def rebuild() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         counted = [name for table in TABLES for name in (table.of_quarter_hours, table.of_days, table.of_months)]
-        for name in (*counted, count_tables.HOURS, MONTH_DURATIONS, count_tables.PEAKS, "reports_firstpost"):
+        others = (count_tables.HOURS, MONTH_DURATIONS, DAY_DURATIONS, count_tables.PEAKS, "reports_firstpost")
+        for name in (*counted, *others):
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from calls.models import DestinationNumber, RequestType
 from calls.quarter_hours import quarter_hour_sql
-from reports.counting import count_tables, measured, month_durations, rollups
+from reports.counting import added_durations, count_tables, measured, rollups
 from reports.counting.count_tables import TABLES
 
 
@@ -50,10 +50,10 @@ changed_month AS (
   SELECT DISTINCT destination_number_id, date_trunc('month', day)::date AS month FROM reports_daycounts
 )"""
 
-# Only months that were added up are compared; the others have no rows yet.
-ADDED_UP_MONTHS = f"""
+# Only months and days that were added up are compared; the others have no rows yet.
+ADDED_UP = """
 scope AS MATERIALIZED (
-  SELECT DISTINCT destination_number_id, month, %s::text AS time_zone FROM {rollups.MONTH_DURATIONS}
+  SELECT DISTINCT destination_number_id, {column}, %s::text AS time_zone FROM {table}
 )"""
 
 ALL_HOURS = f"changed_hour AS ({count_tables.HOURS_OF.format(quarter_hours=count_tables.COUNTS.of_quarter_hours)})"
@@ -116,15 +116,16 @@ def _questions() -> Iterator[Question]:
         # Not the first occurrence, which might be the hour that is skipped in spring.
         f"({count_tables.FIRST_OF_HOUR} + interval '14 days') AT TIME ZONE %s",
     )
-    yield Question(
-        rollups.MONTH_DURATIONS,
-        ADDED_UP_MONTHS,
-        month_durations.ADD_UP,
-        month_durations.KEYS,
-        month_durations.ARRAYS,
-        NEVER,
-        [zone],
-    )
+    for added in (added_durations.MONTHS, added_durations.DAYS):
+        yield Question(
+            added.table,
+            ADDED_UP.format(column=added.column, table=added.table),
+            added.add_up,
+            added.keys,
+            added_durations.ARRAYS,
+            NEVER,
+            [zone],
+        )
     yield Question(
         count_tables.PEAKS,
         f"going AS MATERIALIZED ({count_tables.GOING_IN_ALL})",

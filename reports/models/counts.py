@@ -116,10 +116,10 @@ class HourOfWeekCounts(OfNumber, Measured, OfMonth):
         return f"{self.destination_number_id} {self.month:%Y-%m} {self.weekday} {self.hour}"
 
 
-class MonthDurations(OfNumber, Measured, OfMonth):
-    """Durations of the calls of a past month: the full seconds that occur, and the number of calls for each.
+class Durations(OfNumber, Measured):
+    """Durations of past calls: the full seconds that occur, and the number of calls for each.
 
-    Added up from the durations of quarter-hours and deleted when one of them changes (counting.month_durations)."""
+    Added up from the durations of quarter-hours and deleted when one of them changes (counting.added_durations)."""
 
     time_to_answer_s = durations_field(_("time to answer (s)"))
     time_to_answer_calls = durations_field(_("calls"))
@@ -127,6 +127,30 @@ class MonthDurations(OfNumber, Measured, OfMonth):
     ring_calls = durations_field(_("calls"))
     talk_s = durations_field(_("talk time (s)"))
     talk_calls = durations_field(_("calls"))
+
+    class Meta:
+        abstract = True
+
+
+class DayDurations(Durations, OfDay):
+    """Durations of the calls of a day that is over."""
+
+    class Meta:
+        verbose_name = _("durations of a day")
+        verbose_name_plural = _("durations by day")
+        constraints = [
+            # Also answers: what are this number's durations on a day?
+            models.UniqueConstraint(
+                name="durations_once_per_day", fields=["destination_number", "day", "is_open", "measured"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.destination_number_id} {self.day}"
+
+
+class MonthDurations(Durations, OfMonth):
+    """Durations of the calls of a month that is over."""
 
     class Meta:
         verbose_name = _("durations of a month")

@@ -96,12 +96,19 @@ def same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Row
     call of any number are left out, because they say nothing about what is usual."""
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
-    before = [
-        days
-        for days in (_weeks_before(period, week) for week in range(weeks, 0, -1))
-        if days.first >= coverage.first_day
-    ]
-    return list(reversed(counts.of_each(coverage, before)))
+    return list(reversed(counts.of_each(coverage, _same_days_before(coverage, period, weeks))))
+
+
+def same_days_before_by_number(
+    coverage: Coverage, period: Period, weeks: int, keys: tuple[str, ...] = counts.OF_CALLS
+) -> list[list[Row]]:
+    """Return the figures of each number on the same weekdays in the weeks before, a list of rows for each week."""
+    return [counts.by_number(coverage, days, keys) for days in _same_days_before(coverage, period, weeks)]
+
+
+def _same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Period]:
+    before = (_weeks_before(period, week) for week in range(weeks, 0, -1))
+    return [days for days in before if days.first >= coverage.first_day]
 
 
 def _weeks_before(period: Period, weeks: int) -> Period:
@@ -120,19 +127,24 @@ def usual_of(rows: list[Row], key: str) -> float | None:
     return sum(cell.value or 0 for cell in cells) / len(cells) if cells else None
 
 
-def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
-    """Return today up to the last full quarter-hour, and what is usual by then; None in the first quarter-hour."""
+def day_so_far(now: datetime, opening: Opening = Opening.ALL) -> Period | None:
+    """Return the day up to the last full quarter-hour; None in its first quarter-hour."""
     day = periods.day_of(now)
     start = periods.day_start(day)
     passed = (now - start) // periods.QUARTER_HOUR * periods.QUARTER_HOUR
-    if not passed:
+    return Period(day, day, opening, until=start + passed) if passed else None
+
+
+def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) -> dict[str, Any] | None:
+    """Return today up to the last full quarter-hour, and what is usual by then; None in the first quarter-hour."""
+    today = day_so_far(now, opening)
+    if today is None:
         return None
-    today = Period(day, day, opening, until=start + passed)
     row = counts.totals(coverage, today)
     weeks = same_days_before(coverage, today, periods.USUAL_WEEKS)
     return {
         "until": today.end,
-        "weekday": WEEKDAYS[day.weekday()],
+        "weekday": WEEKDAYS[today.first.weekday()],
         "row": row,
         "figures": [
             {"key": key, "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(weeks, key)} for key in HEADLINE

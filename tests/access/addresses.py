@@ -18,12 +18,13 @@ from django.utils import timezone
 
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
 from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup, TypedNumber
-from live.models import NumberRings
+from live.models import BoardKey, Delivery, Endpoint, NumberRings
 from reports.counting import rollups
 from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
 from reports.queries import forwards
 from tests.factories import post, post_body, take
+from tests.live.endpoints import register_missing_formats
 
 COUNTS = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, FirstPost)
 # Parts of addresses, and what is written in their place. Names in braces are those of objects.
@@ -34,6 +35,8 @@ PARTS = {
     "calls/<int:pk>": "calls/{calls/call}",
     "<uuid:upload>": "{upload}",
     "<int:lookup>": "{contacts/lookup}",
+    "<int:endpoint>": "{live/endpoint}",
+    "<int:delivery>": "{live/delivery}",
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
@@ -115,6 +118,7 @@ def objects_of(
     objects["contacts/typednumber"] = TypedNumber.objects.get_or_create(
         destination_number=number, variable="collected_ticket", kind="ticket", label="Ticket", pattern="[0-9]{4}"
     )[0]
+    objects["live/endpoint"], objects["live/delivery"] = _told(number, objects["calls/callevent"])
     objects["calls/refusedpost"] = RefusedPost.objects.get(destination_number=number.e164)
     objects["auth/user"] = user
     return {name: found.pk for name, found in objects.items()} | {
@@ -127,6 +131,18 @@ def objects_of(
     }
 
 
+def _told(number: DestinationNumber, event: CallEvent) -> tuple[Endpoint, Delivery]:
+    """Return an endpoint of a number that has just been added, or was before, and what it is told of an event."""
+    register_missing_formats()
+    url = "https://erp.example.com/calls"
+    endpoint = Endpoint.objects.get_or_create(name=f"ERP {number.e164}", format="webhook", url=url, all_numbers=False)[
+        0
+    ]
+    endpoint.numbers.set([number])
+    of_event = {"endpoint": endpoint, "event": event, "kind": "call.started"}
+    return endpoint, Delivery.objects.get_or_create(**of_event, defaults={"uuid": uuid.uuid4(), "body": "{}"})[0]
+
+
 def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
     """Return the objects in addresses that belong to no single number."""
     return {
@@ -136,6 +152,7 @@ def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
         "contacts/contact": Contact.objects.get_or_create(name="Anna Meyer")[0].pk,
         "contacts/lookup": Lookup.objects.get_or_create(name="ERP", url="https://erp.example.com/{caller}")[0].pk,
         "contacts/contactkey": ContactKey.objects.get_or_create(name="Odoo", source="erp")[0].pk,
+        "live/boardkey": BoardKey.objects.get_or_create(name="Service team", is_for_all=True)[0].pk,
         "contacts/linktemplate": LinkTemplate.objects.get_or_create(name="CRM", url="https://crm.example.com/")[0].pk,
     }
 

@@ -115,7 +115,7 @@ def fill(sizes: Mapping[str, int] = SIZES) -> dict[str, Any]:
 
     from calls.models import Call, DestinationNumber, NumberAccess, RequestType
     from reports import periods
-    from reports.counting import count_tables, month_durations
+    from reports.counting import added_durations, count_tables
 
     last = periods.today() - periods.DAY
     first = last - timedelta(days=DAYS - 1)
@@ -168,7 +168,7 @@ def fill(sizes: Mapping[str, int] = SIZES) -> dict[str, Any]:
         cursor.execute(
             "INSERT INTO reports_rollup (id, counted_at, time_zone) VALUES (1, now(), %s)", [settings.TIME_ZONE]
         )
-        month_durations.add_up()
+        added_durations.add_up()
         # The state some time after the rows were written, so that it does not happen while pages are measured.
         cursor.execute("VACUUM (ANALYZE)")
         cursor.execute("CHECKPOINT")

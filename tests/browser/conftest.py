@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.chromium import ARGUMENTS, find_browser
+from tests.chromium import ARGUMENTS, find_fast_browser
 
 # Playwright runs an event loop in this thread; the database is never used inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -18,11 +18,17 @@ REFUSED = ("Failed to load resource", "Response Status Error Code")
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def launched():
+    """Return a function that starts a Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield lambda program: playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+
+
+@pytest.fixture(scope="session")
+def chromium(launched):
+    browser = launched(find_fast_browser())
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -16,14 +16,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from calls.models import Call, DestinationNumber, OpeningHours, RefusedPost
+from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
 from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
+from live.models import BoardKey, WhyOff
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
 from reports.queries import forwards
 from tests.factories import make_contact, make_number, make_staff, make_user, map_variable, post, post_body, take
+from tests.live.endpoints import make_delivery, make_endpoint
 
 # A typical German label, and the longest possible one, without a place to break it.
 LONG = "Störungsannahme/Bereitschaftsdienst"
@@ -45,6 +47,7 @@ COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") 
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
+    *("live/board/state", "live/board/key"),
     "api/contacts/<str:source>/<path:external_id>",
 )
 FILES = (".csv", ".xlsx")
@@ -63,6 +66,9 @@ OURS_IN_ADMIN = {
     "admin/calls/refusedpost/<int:pk>/mend/": "admin/calls/refusedpost/{refused}/mend/",
     "admin/calls/openinghours/<path:object_id>/change/": "admin/calls/openinghours/{hours}/change/",
     "admin/contacts/agentdestination/": "admin/contacts/agentdestination/",
+    "admin/live/boardkey/add/": "admin/live/boardkey/add/",
+    "admin/live/boardkey/<path:object_id>/change/": "admin/live/boardkey/{board_key}/change/",
+    "admin/live/boardkey/<path:object_id>/revoke/": "admin/live/boardkey/{board_key}/revoke/",
     "admin/live/numberrings/add/": "admin/live/numberrings/add/",
     "admin/contacts/agentdestination/<path:object_id>/change/": "admin/contacts/agentdestination/{token}/change/",
     "admin/contacts/contact/": "admin/contacts/contact/",
@@ -77,6 +83,16 @@ OURS_IN_ADMIN = {
     "admin/contacts/lookup/<int:lookup>/try/": "admin/contacts/lookup/{lookup}/try/",
     "admin/contacts/typednumber/add/": "admin/contacts/typednumber/add/?number={hotline}",
     "admin/contacts/typednumber/<path:object_id>/change/": "admin/contacts/typednumber/{typed}/change/",
+    "admin/live/endpoint/": "admin/live/endpoint/",
+    "admin/live/endpoint/add/": "admin/live/endpoint/add/?format=webhook",
+    "admin/live/endpoint/<path:object_id>/change/": "admin/live/endpoint/{endpoint}/change/",
+    **{
+        f"admin/live/endpoint/<int:endpoint>/{page}/": f"admin/live/endpoint/{{endpoint}}/{page}/"
+        for page in ("test", "switch", "secret", "resend")
+    },
+    "admin/live/delivery/": "admin/live/delivery/",
+    "admin/live/delivery/<path:object_id>/change/": "admin/live/delivery/{delivery}/change/",
+    "admin/live/delivery/<int:delivery>/resend/": "admin/live/delivery/{delivery}/resend/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
 }
 # Pages that can look different.
@@ -93,6 +109,7 @@ FACES = {
         "?from=never",
     ],
     "reports/files/new/": ["?kind=calls&{week}&{wide}"],
+    "live/board": ["", "?kiosk=1"],
     "live/why/": ["", "?who=all"],
 }
 FILLED = {
@@ -186,6 +203,9 @@ def furnish() -> Installation:
     file = f"{LONG};name;phone\n1;{WITHOUT_A_GAP};0221 4710300\n2;;0221\n".encode()
     upload = ContactUpload.objects.create(user=staff, name=f"{WITHOUT_A_GAP}.csv", source="crm", content=file)
     today, first = periods.today(), periods.today() - 7 * periods.DAY
+    endpoint = make_endpoint(LONG, hotline, why_off=WhyOff.FAILING, off_at=timezone.now(), last_failure=WITHOUT_A_GAP)
+    event = CallEvent.objects.filter(call__call_uuid="c101")[0]
+    delivery = make_delivery(endpoint, hotline, event=event, answer=WITHOUT_A_GAP, error=LONG)
     return Installation(
         {
             "hotline": hotline.pk,
@@ -200,7 +220,10 @@ def furnish() -> Installation:
             "contact": contact.pk,
             "link": link.pk,
             "lookup": lookup.pk,
+            "board_key": BoardKey.objects.create(name=LONG, is_for_all=True, last4="abcd").pk,
             "contact_key": ContactKey.objects.create(name=LONG, source="erp", last4="abcd").pk,
+            "endpoint": endpoint.pk,
+            "delivery": delivery.pk,
             "typed": map_variable(hotline, label=WITHOUT_A_GAP[:40], url="https://crm.example.com/{value}").pk,
             "upload": upload.pk,
             "waiting": waiting.pk,

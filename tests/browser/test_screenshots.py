@@ -1,7 +1,7 @@
 """Every page at 390 and 1440 px, light and dark, empty and full: nothing overflows sideways, no error is logged.
 
 `make screenshots` keeps full pages under var/screenshots; `make pictures` writes the first screen of the pages shown in
-the documentation. Otherwise the pictures are thrown away."""
+the documentation. Otherwise there are no pictures."""
 
 import base64
 import os
@@ -41,7 +41,7 @@ def write_webp(page, path):
 @pytest.fixture
 def picture(tmp_path, live_server):
     """Return a function that opens an address, keeps a picture, and checks that nothing overflows."""
-    folder = Path(KEEP or PICTURES) if KEEP or PICTURES else tmp_path
+    folder = Path(KEEP or PICTURES or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     wide = []
 
@@ -58,6 +58,7 @@ def picture(tmp_path, live_server):
             wide.append(name)
         if PICTURES:
             write_webp(page, folder / f"{name}.webp")
+        if not KEEP:
             return
         # As high as the page, so that elements fixed to the window's edges are at the page's edges.
         page.set_viewport_size(size | {"height": max(size["height"], page.evaluate("document.body.scrollHeight"))})

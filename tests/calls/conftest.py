@@ -1,4 +1,4 @@
-"""Fixtures: a number with a key, and a separate intake for tests about what a process caches."""
+"""Fixtures: a number with a key, a separate intake for tests about what a process caches, a database that is away."""
 
 import pytest
 
@@ -24,3 +24,23 @@ def own_intake(tmp_path, settings, monkeypatch):
     monkeypatch.setattr(intake, "get_intake", lambda: own)
     yield own
     own.close()
+
+
+@pytest.fixture
+def away(own_intake, monkeypatch):
+    """Return a function that makes the database unavailable to the intake; it returns a function that undoes this."""
+    from django.db import connection
+
+    def back():
+        monkeypatch.setitem(connection.settings_dict, "PORT", there)
+        connection.close()
+
+    there = connection.settings_dict["PORT"]
+
+    def go():
+        own_intake.close()  # its connections would stay open
+        monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+        return back
+
+    yield go
+    back()

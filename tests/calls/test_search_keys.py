@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
@@ -234,21 +233,3 @@ def test_search_keys_are_collated_alike_in_every_database():
         )
         collations = dict(cursor.fetchall())
     assert collations == dict.fromkeys(("calls_destinationnumber", "calls_openinghours", "contacts_contact"), "C")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_rows_of_an_older_version_get_their_search_keys_by_the_update():
-    graph = MigrationExecutor(connection).loader.graph
-    newest = graph.leaf_nodes()
-    before = [parent.key for parent in graph.node_map["calls", "0005_search_keys"].parents if parent.key[0] == "calls"]
-    try:
-        older = MigrationExecutor(connection).migrate(before)
-        old = older.apps.get_model("calls", "DestinationNumber")
-        old.objects.create(e164="+492214710300", label="Köln")
-        old.objects.create(e164="+492214710301")
-        older.apps.get_model("calls", "OpeningHours").objects.create(name="Büro")
-    finally:
-        MigrationExecutor(connection).migrate(newest)
-
-    assert keys() == [("", ""), ("Köln", "koln\nkoeln")]
-    assert OpeningHours.objects.get().search_key == "buro\nbuero"

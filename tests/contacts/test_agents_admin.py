@@ -170,6 +170,25 @@ def test_people_are_added_and_removed_and_the_history_says_it_by_name(client, op
     assert LogEntry.objects.count() == 3
 
 
+def test_whether_those_before_go_on_is_asked_where_somebody_answers(client, operator, anna):
+    question = "Those before"
+    assert question not in text_of(client.get(page_of("1001")))
+    map_to(anna, "1001")
+    page = client.get(page_of("1001"))
+    assert question in text_of(page)
+    assert "checked" not in page.content.decode()
+
+    ben = make_user("ben", first_name="Ben", last_name="Kurz")
+    answer = text_of(client.post(page_of("1001"), {"person": ben.pk, "from_day": "1 Sep 2026"}))
+    assert "Choose whether those before go on answering there: Anna Meyer." in answer
+    assert AgentDestination.objects.get().user == anna
+    client.post(page_of("1001"), {"person": ben.pk, "from_day": "1 Sep 2026", "joins": "no"})
+    assert [row[:2] for row in rows_of(client.get(page_of("1001")))] == [
+        ["from the beginning", "Anna Meyer"],
+        ["1 Sep 2026", "Ben Kurz"],
+    ]
+
+
 def test_a_row_of_another_destination_is_not_removed_here(client, operator, anna):
     map_to(anna, "2001")
     client.post(page_of("1001"), {"remove": AgentDestination.objects.get().pk})

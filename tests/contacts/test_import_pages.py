@@ -103,6 +103,18 @@ def test_a_file_with_other_headers_is_imported_once_its_columns_are_named(client
     assert Contact.objects.get().numbers.get().e164 == "+492214710300"
 
 
+def test_a_file_with_only_headers_is_not_offered_for_import(client, operator):
+    make_contact("Former", source="crm", external_id="99")
+    address = upload(client, "ID;Name;Telefon\n")["Location"]
+    page = client.get(address)
+    assert "This file has no contacts." in text_of(page)
+    assert not {"import", "remove", "columns"} & {*re.findall(r'name="(\w+)"', page.content.decode())}
+    answer = client.post(address, {"import": "Import", "remove": "on"}, follow=True)
+    assert "This file has no contacts." in text_of(answer)
+    assert Contact.objects.get().name == "Former"
+    assert not LogEntry.objects.exists()
+
+
 def test_contacts_that_are_missing_in_the_file_are_removed_only_if_asked_to(client, operator):
     make_contact("Former", source="crm", external_id="99")
     client.post(upload(client)["Location"], {"import": "Import"})

@@ -126,3 +126,16 @@ def test_only_the_permission_changes_them(client, numbers):
         assert client.post(address, form_of(label="Changed")).status_code == 403
     typed.refresh_from_db()
     assert typed.label == "Ticket"
+
+
+def test_who_does_not_see_whole_callers_cannot_remove_what_hides_a_variable(client, operator, numbers):
+    hotline, sales = numbers
+    give(operator, sales, "calls", "callers")
+    kept, removed = map_variable(hotline), map_variable(sales)
+    assert client.post(f"{TYPED}{kept.pk}/delete/", {"post": "yes"}).status_code == 403
+    both = {"action": "delete_selected", "_selected_action": [kept.pk, removed.pk], "post": "yes"}
+    assert client.post(TYPED, both).status_code == 403
+    assert TypedNumber.objects.count() == 2
+
+    client.post(f"{TYPED}{removed.pk}/delete/", {"post": "yes"})
+    assert TypedNumber.objects.get() == kept

@@ -71,6 +71,8 @@ class Browser:
     async def next(self) -> tuple[str, Any]:
         """Return the next event with its data; ("end", None) when the stream has ended."""
         message = await self.piece()
+        while message.get("more_body") and message["body"].startswith(b":"):  # a heartbeat
+            message = await self.piece()
         if not message.get("more_body"):
             return "end", None
         name, data = message["body"].decode().strip().split("\n")
@@ -79,14 +81,27 @@ class Browser:
 
 @asynccontextmanager
 async def stream(
-    application: Live, session: str = "", *, host: str = "127.0.0.1:8001", origin: str = ""
+    application: Live,
+    session: str = "",
+    *,
+    host: str = "127.0.0.1:8001",
+    origin: str = "",
+    query: str = "",
+    cookie: str = "",
 ) -> AsyncIterator[Browser]:
-    """Ask for the stream with a session, and leave it at the end."""
-    headers = [(b"host", host.encode()), (b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode())]
+    """Ask for the stream with a session, or with another cookie, and leave it at the end."""
+    cookie = cookie or f"{settings.SESSION_COOKIE_NAME}={session}"
+    headers = [(b"host", host.encode()), (b"cookie", cookie.encode())]
     if origin:
         headers.append((b"origin", origin.encode()))
     browser = Browser()
-    scope = {"type": "http", "path": "/live/events", "method": "GET", "headers": headers}
+    scope = {
+        "type": "http",
+        "path": "/live/events",
+        "method": "GET",
+        "headers": headers,
+        "query_string": query.encode(),
+    }
     answering = asyncio.ensure_future(application(scope, browser.receive, browser.send))
     try:
         await browser.begin()

@@ -13,9 +13,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from calls.ingest.drain import BATCH, Drained, drain_refused, drain_some
-from calls.ingest.intake import OLD_S, SAY_AGAIN_AFTER_S
+from calls.ingest.intake import OLD_S
 from calls.ingest.spool import Spool, SpoolError, open_spool
 from calls.ingest.writer import Writer
+from calls.log_limits import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
     """Move posts from the spool until SIGTERM or Ctrl-C; log progress and failures."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    pause_s, say_at = SHORTEST_PAUSE_S, 0.0
+    pause_s, log_limit = SHORTEST_PAUSE_S, OnceAMinute()
     while True:
         try:
             drained = drain_some(spool, writer)
@@ -101,8 +102,7 @@ def drain_until_stopped(spool: Spool, writer: Writer) -> None:
             continue
         if drained.written or drained.set_aside:
             logger.info("%d spooled posts written, %d quarantined", drained.written, drained.set_aside)
-        if held.oldest_s > OLD_S and time.monotonic() >= say_at:
-            say_at = time.monotonic() + SAY_AGAIN_AFTER_S
+        if held.oldest_s > OLD_S and log_limit.is_due():
             logger.error("%d posts wait in the spool, the oldest for %.0f s", held.waiting, held.oldest_s)
         if drained.failed:
             logger.warning("spooled posts cannot be written now: %s", drained.failed)

@@ -1,9 +1,9 @@
 /* Notes on calls that rang for the person: forms on cards and on My calls, saved without leaving the page. What was
    typed and is not saved stays in its form, and is in it again after another page was opened in the same tab. */
 (() => {
-  const root = document.getElementById("ringing");
-  if (!root) return;
+  if (!ringTab) return;
 
+  const { root, dates } = ringTab;
   const DRAFTS = `calltally-notes-${root.dataset.user}`;
   const DRAFTS_KEPT = 20;
   const FORM = '[data-note] form:not([data-ring=""])';
@@ -72,9 +72,7 @@
   const restoreAll = () => document.querySelectorAll(FORM).forEach(restore);
 
   /* --- saving --- */
-  const moment = new Intl.DateTimeFormat(document.documentElement.lang.replace(/^(en)?$/, "en-GB"), {
-    timeZone: root.dataset.zone, hour: "2-digit", minute: "2-digit",
-  });
+  const moment = dates({ hour: "2-digit", minute: "2-digit" });
   const post = async (form, values) => {
     try {
       const answer = await fetch(form.action, {

@@ -1,11 +1,7 @@
 /* A ring in words, and where it leads. The words are attributes of the page (templates/live/_ringing.html). */
 const ringWords = ringTab && (() => {
-  const { root, text, serverNow } = ringTab;
-  // As the pages write dates: 28 Nov, 16:17.
-  const language = document.documentElement.lang.replace(/^(en)?$/, "en-GB");
-  const moment = new Intl.DateTimeFormat(language, {
-    timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
-  });
+  const { root, text, dates, serverNow } = ringTab;
+  const moment = dates({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
   /* Where a ring leads: the links into other systems, then the page of the call. A blank target is a new tab. */
   const linksOf = (ring) => {

@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from reports.counting import month_durations, rollups
+from reports.counting import added_durations, rollups
 
 
 class Command(BaseCommand):
@@ -14,6 +14,6 @@ class Command(BaseCommand):
         self.stdout.write("Counting all calls again. The pages show the old counts until this is done.")
         started = time.monotonic()
         counted = rollups.rebuild()
-        month_durations.add_up()
+        added_durations.add_up()
         took = time.monotonic() - started
         self.stdout.write(f"Counted {counted:,} quarter-hours in {took:.1f} s, days of {settings.TIME_ZONE}.")

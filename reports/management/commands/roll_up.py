@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from calls.ingest import writer
-from reports.counting import month_durations, rollups
+from reports.counting import added_durations, rollups
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         writer.reunite_calls()
         try:
             counted = rollups.recount_changed(wait=True)
-            month_durations.add_up()
+            added_durations.add_up()
         except rollups.ZoneChanged as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Counted {counted:,} quarter-hours in {time.monotonic() - started:.1f} s.")

@@ -1,4 +1,4 @@
-"""Durations of past months are added up, deleted when a month is recounted, and verified."""
+"""Durations of past months and recent days are added up, deleted when these are recounted, and verified."""
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.db.models import F
 
 from reports import periods
-from reports.counting import month_durations, rollups, verification
+from reports.counting import added_durations, rollups, verification
 from reports.figures.coverage import Coverage
-from reports.models import MonthDurations
+from reports.models import DayDurations, MonthDurations
 from reports.periods import Opening, Period
 from reports.queries import durations
 from tests.factories import make_number, take
@@ -67,8 +67,8 @@ def test_durations_are_the_same_before_and_after_months_are_added_up(numbers):
     before = list(questions(numbers))
     assert not MonthDurations.objects.exists()
 
-    assert month_durations.add_up() >= 8  # for both numbers
-    assert month_durations.add_up() == 0
+    assert added_durations.add_up() >= 8  # for both numbers
+    assert added_durations.add_up() == 0
 
     assert list(questions(numbers)) == before
     assert before[0][0]["time_to_answer"].calls == 62
@@ -78,7 +78,7 @@ def test_durations_are_the_same_before_and_after_months_are_added_up(numbers):
 def test_only_months_that_are_over_are_added_up(numbers):
     call(numbers[0], datetime.now(UTC) - timedelta(minutes=1))
     roll_up()
-    month_durations.add_up()
+    added_durations.add_up()
 
     this_month = periods.today().replace(day=1)
     assert MonthDurations.objects.filter(month=FEBRUARY).exists()
@@ -86,7 +86,7 @@ def test_only_months_that_are_over_are_added_up(numbers):
 
 
 def test_a_call_that_comes_late_is_among_the_durations_at_once(numbers):
-    month_durations.add_up()
+    added_durations.add_up()
     first, second = numbers
     call(first, datetime(2026, 2, 10, 9, tzinfo=UTC), waits_s=600)
     roll_up()
@@ -98,23 +98,23 @@ def test_a_call_that_comes_late_is_among_the_durations_at_once(numbers):
     late = list(questions(numbers))
     assert durations.read(Coverage.read([first]), february)["time_to_answer"].seconds[600] == 1
 
-    assert month_durations.add_up() == 1
+    assert added_durations.add_up() == 1
     assert list(questions(numbers)) == late
 
 
 def test_what_is_measured_decides_within_a_month(numbers):
     first = numbers[0]
-    month_durations.add_up()
+    added_durations.add_up()
     first.forward_answer = "off"
     first.save()
     roll_up()
     assert durations.read(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
-    month_durations.add_up()
+    added_durations.add_up()
     assert durations.read(Coverage.read([first]), Period(FEBRUARY, APRIL))["talk"].calls == 0
 
 
 def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):
-    month_durations.add_up()
+    added_durations.add_up()
     before = list(questions(numbers))
     rollups.rebuild()
     assert not MonthDurations.objects.exists()
@@ -127,5 +127,66 @@ def test_a_rebuild_and_a_changed_month_leave_nothing_wrong(numbers):
     assert {(difference.table, difference.when) for difference in differences} == {("monthdurations", FEBRUARY)}
     verification.fix(differences)
     assert list(verification.differences()) == []
-    month_durations.add_up()
+    added_durations.add_up()
     assert list(questions(numbers)) == before
+
+
+@pytest.fixture
+def recent():
+    """A number with calls on each of the last 45 days and today, and periods that cut months and days."""
+    number = make_number(expects_forward=True)
+    random = Random("recent")
+    today = periods.today()
+    for ago in range(46):
+        at = periods.day_start(today - ago * periods.DAY) + timedelta(minutes=random.randrange(1, 5))
+        call(number, at, waits_s=random.randrange(3, 90), talks_s=random.randrange(1, 100))
+    roll_up()
+    yesterday = today - periods.DAY
+    week = Period(today - 7 * periods.DAY, yesterday)
+    noon = periods.day_start(today) + timedelta(hours=12)
+    asked = [week, Period(today - 40 * periods.DAY, yesterday), Period(week.first, today, until=noon)]
+    return number, week, [*asked, Period(yesterday, yesterday), Period(today, today)]
+
+
+def test_recent_days_are_added_up_and_read_as_what_they_were_added_up_from(recent):
+    number, week, asked = recent
+
+    def read():
+        coverage = Coverage.read([number])
+        return [durations.read(coverage, period) for period in asked]
+
+    before = read()
+    assert before[0]["talk"].calls == 7
+    added_durations.add_up()
+    days = set(DayDurations.objects.values_list("day", flat=True))
+    assert days >= set(week.days)
+    assert periods.today() not in days
+    assert min(days) >= added_durations.days_kept_from(periods.today())
+    assert read() == before
+    assert list(verification.differences()) == []
+
+    call(number, periods.day_start(week.first) + timedelta(hours=9), waits_s=600)
+    roll_up()
+    assert days - set(DayDurations.objects.values_list("day", flat=True)) == {week.first}
+    assert read()[0]["time_to_answer"].seconds[600] == 1
+    added_durations.add_up()
+    assert read()[0]["time_to_answer"].seconds[600] == 1
+
+
+def test_a_day_that_was_added_up_wrongly_is_found_and_fixed(recent):
+    _number, week, _asked = recent
+    added_durations.add_up()
+    DayDurations.objects.filter(day=week.last).update(talk_s=F("ring_s"))
+    differences = list(verification.differences())
+    assert {(difference.table, difference.when) for difference in differences} == {("daydurations", week.last)}
+    verification.fix(differences)
+    assert list(verification.differences()) == []
+
+
+def test_days_before_last_month_are_deleted(recent):
+    added_durations.add_up()
+    first = DayDurations.objects.order_by("day").first()
+    first.pk, first.day = None, first.day - timedelta(days=70)
+    first.save()
+    added_durations.add_up()
+    assert not DayDurations.objects.filter(day=first.day).exists()

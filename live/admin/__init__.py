@@ -1,0 +1,4 @@
+"""Admin pages of calls in progress: how numbers ring, keys of the live board, other systems and what they were told."""
+
+# Importing a module registers its pages.
+from live.admin import board_keys, deliveries, endpoints, rings  # noqa: F401

@@ -1,0 +1,43 @@
+"""Which streams may go on: their person is still signed in, and may still sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+
+from live.hub import Stream
+
+# Which of these streams may go on: the session is there, the person active, the password the same.
+_STILL_THERE = """
+SELECT stream.place FROM unnest(%(sessions)s::text[], %(users)s::int[], %(passwords)s::text[])
+  WITH ORDINALITY AS stream (session_key, user_id, password, place)
+JOIN django_session AS session ON session.session_key = stream.session_key AND session.expire_date > now()
+JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND person.password = stream.password
+"""
+
+
+def person_of(session_key: str) -> User | None:
+    """Return the active person who is signed in by a session; None for any other text."""
+    if not session_key:
+        return None
+    request: Any = SimpleNamespace(session=SessionStore(session_key))
+    user = get_user(request)
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def still_there(streams: Sequence[Stream]) -> set[int]:
+    """Return the places of the streams whose person is still signed in and active, with the same password."""
+    asked: dict[str, Any] = {
+        "sessions": [stream.session_key for stream in streams],
+        "users": [stream.user for stream in streams],
+        "passwords": [stream.password for stream in streams],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_THERE, asked)
+        return {place - 1 for (place,) in cursor.fetchall()}

@@ -1,0 +1,9 @@
+/* A link to the board may have the key after #, which browsers send to no server. It is entered and taken away. */
+(() => {
+  const form = document.getElementById("board-key");
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!form || !key) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  form.elements.key.value = key;
+  form.submit();
+})();
