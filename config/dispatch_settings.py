@@ -12,5 +12,7 @@ INSTALLED_APPS = [
     "reports",
     "live.apps.DispatchConfig",
 ]
-# A process that is frozen loses its session, and with it the lock by which only one dispatcher works.
-DATABASES["default"]["OPTIONS"]["options"] += " -c idle_session_timeout=20s -c application_name=calltally\\ dispatcher"
+# A process that is frozen loses its session, and with it the lock by which only one dispatcher works. After an outage,
+# thousands of events are turned into deliveries in one transaction, which may take longer than a look of `live`.
+_limits = " -c idle_session_timeout=20s -c idle_in_transaction_session_timeout=60s"
+DATABASES["default"]["OPTIONS"]["options"] += f"{_limits} -c application_name=calltally\\ dispatcher"

@@ -14,7 +14,7 @@ from live.dispatch.steps import ANSWER, HANGUP, NEW_CALL
 from live.models import Delivery, Endpoint, State
 
 # Of an endpoint at once. They are sent within a fraction of a second, or read again.
-MOST_READ = 32
+MOST_READ = 100
 
 _COLUMNS = ("id", "uuid", "endpoint_id", "event_id", "kind", "ring", "body", "next_at", "expires_at", "tries")
 # Formats with rows: a step waits until those before it in its row are decided. What is being sent is still waiting.

@@ -74,9 +74,9 @@ class Lanes:
         """Return the slow endpoints to which something is being sent: nothing more is sent to them now."""
         return {endpoint for endpoint, flights in self._flights.items() if flights and self._is_slow(endpoint)}
 
-    def __len__(self) -> int:
-        """Return how many wait, without those that are being sent."""
-        return sum(map(len, self._waiting.values()))
+    def waiting(self, endpoint: int) -> int:
+        """Return how many deliveries to an endpoint wait, without those that are being sent."""
+        return len(self._waiting.get(endpoint, ()))
 
     def _is_slow(self, endpoint: int) -> bool:
         now = self._clock()

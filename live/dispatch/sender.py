@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,7 +53,8 @@ class Sender:
         # Guards lanes and outcomes; notified when there may be something to send.
         self._changed = threading.Condition()
         self._outcomes: list[Outcome] = []
-        self._has_more = False
+        # Endpoints for which more is due than was read.
+        self._has_more: set[int] = set()
         self._is_stopping = False
         self._health = EndpointHealth()
         self._expire_at = 0.0
@@ -97,8 +99,9 @@ class Sender:
             done = {outcome.delivery for outcome in self._outcomes}
             self._outcomes += [outcome for pk, outcome in unsent.items() if pk not in done]
             self._lanes.fill(due for due in found if due.id not in done and due.id not in unsent)
-            self._has_more = len(found) >= due_deliveries.MOST_READ
-            if len(self._lanes):
+            read = Counter(due.endpoint for due in found)
+            self._has_more = {endpoint for endpoint, count in read.items() if count >= due_deliveries.MOST_READ}
+            if found:
                 self._changed.notify_all()
         return Stepped(stored, len(found))
 
@@ -132,8 +135,9 @@ class Sender:
             with self._changed:
                 self._lanes.finish(due)
                 self._outcomes.append(outcome)
-                wakes = self._has_more and not len(self._lanes)
-                self._has_more = self._has_more and not wakes
+                wakes = due.endpoint in self._has_more and not self._lanes.waiting(due.endpoint)
+                if wakes:
+                    self._has_more.discard(due.endpoint)
                 self._changed.notify()
             if wakes:
                 self._wake()
