@@ -93,7 +93,7 @@ class Caster:
     def look(self) -> None:
         """Read the figures once and send to each stream what has changed; to new ones all."""
         now = time.monotonic()
-        streams = self._streams.streams()
+        streams: Sequence[BoardStream] = self._streams.streams()
         if now - self._checked_at >= CHECK_EVERY_S:
             streams = self._check(streams)
             self._checked_at = now

@@ -51,6 +51,7 @@ def test_figures_change_by_the_stream_on_the_page_and_on_a_screen_whose_key_leav
         kiosk = open_window(1920, 1080)
         asked = []
         kiosk.on("request", lambda request: asked.append(request.url))
+        kiosk.goto(f"{live_server.url}/live/board?kiosk=1")  # asks for the key; then the link is opened
         kiosk.goto(f"{live_server.url}/live/board?kiosk=1#key={key}")
         for window in (page, kiosk):
             expect(figure(window, "Buy", "ringing")).to_have_text("0")
