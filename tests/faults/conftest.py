@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.faults.system import LEAST_INSIDE, Round, System, judge, under_load
+from config.embedded import Server
+from tests.faults.system import LEAST_INSIDE, Round, System, judge, prepare, under_load
 
 FULL = bool(os.environ.get("CALLTALLY_TEST_FULL"))
 REQUIRED = os.environ.get("CALLTALLY_REQUIRE_FAULTS") == "1"
@@ -31,10 +32,22 @@ def demand(is_there, what):
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory):
+def prepared(tmp_path_factory):
+    """A home with tables and a number, of which each system begins with a copy."""
+    folder = tmp_path_factory.mktemp("prepared")
+    folder.chmod(0o711)
+    home = folder / "var"
+    try:
+        yield prepare(home)
+    finally:
+        Server(home).remove()
+
+
+@pytest.fixture(scope="session")
+def running(prepared, tmp_path_factory):
     system = System(tmp_path_factory.mktemp("faults") / "var")
     try:
-        system.start()
+        system.start(prepared)
         yield system
     finally:
         system.stop()

@@ -32,7 +32,7 @@ class Redis:
 
 
 @pytest.fixture(scope="module")
-def with_redis(tmp_path_factory):
+def with_redis(prepared, tmp_path_factory):
     program = next(filter(None, map(shutil.which, SERVERS)), None)
     demand(program, "no Redis and no Valkey are here (Debian: apt-get install redis-server)")
     home = tmp_path_factory.mktemp("redis") / "var"
@@ -40,7 +40,7 @@ def with_redis(tmp_path_factory):
     redis.start()
     system = System(home, CELERY_BROKER_URL=f"redis://127.0.0.1:{redis.port}/0")
     try:
-        system.start()
+        system.start(prepared)
         yield system, redis
     finally:
         system.stop()

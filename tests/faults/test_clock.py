@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
-def preloaded(tmp_path_factory):
+def preloaded(prepared, tmp_path_factory):
     """A system whose processes use replaced functions of the C library, and the files that control them: the seconds by
     which the clock is shifted, and the milliseconds by which a sync is delayed."""
     compiler = shutil.which("cc")
@@ -30,7 +30,7 @@ def preloaded(tmp_path_factory):
     environment = {name: str(file) for name, file in files.items()}
     system = System(folder / "var", LD_PRELOAD=" ".join(map(str, libraries.values())), **environment)
     try:
-        system.start()
+        system.start(prepared)
         yield system, *files.values()
     finally:
         system.stop()

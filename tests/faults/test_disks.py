@@ -40,7 +40,7 @@ def full(*folders):
 
 
 @pytest.fixture(scope="module")
-def small():
+def small(prepared):
     """A system whose database and spool have a small disk each; and both folders."""
     demand(os.geteuid() == 0, "only root can make small disks")
     # Not in pytest's folder, which the database server's user cannot pass through.
@@ -51,7 +51,7 @@ def small():
     try:
         demand(mounted(disk, "300m") and mounted(spool, "8m"), "no small disks can be mounted here")
         system = System(disk / "var", SPOOL_FOLDER=str(spool))
-        system.start()
+        system.start(prepared)
         assert Server(system.home).base.is_relative_to(disk)
         yield system, disk, spool
     finally:

@@ -17,11 +17,11 @@ TENIOS = "80.239.139.193"
 
 
 @pytest.fixture(scope="module")
-def behind_proxy(tmp_path_factory):
+def behind_proxy(prepared, tmp_path_factory):
     """A system that trusts a proxy on this machine to name the client's address."""
     system = System(tmp_path_factory.mktemp("flood") / "var", TRUSTED_PROXIES="127.0.0.1")
     try:
-        system.start()
+        system.start(prepared)
         yield system
     finally:
         system.stop()

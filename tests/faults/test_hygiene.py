@@ -28,10 +28,10 @@ KEYS = (ACCESS_KEY, BROUGHT, WRONG, PASSWORD)
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
+def system(prepared, tmp_path_factory):
     system = System(tmp_path_factory.mktemp("hygiene") / "var", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     try:
-        system.start()
+        system.start(prepared)
         yield system
     finally:
         system.stop()

@@ -11,7 +11,18 @@ import pytest
 
 from tests.faults.conftest import full_or
 from tests.faults.readers import Tabs, ask_for_workbook, sign_in, stalled_downloads
-from tests.faults.system import LEAST_INSIDE, Round, System, frozen, judge, locked, tree_of, under_load, wait_until
+from tests.faults.system import (
+    LEAST_INSIDE,
+    Round,
+    System,
+    frozen,
+    judge,
+    locked,
+    prepare,
+    tree_of,
+    under_load,
+    wait_until,
+)
 
 pytestmark = pytest.mark.faults
 
@@ -33,13 +44,15 @@ DAYS = "from=2020-01-01&to=2100-01-01"
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory):
+def busy(prepared, tmp_path_factory):
     """A system with so many calls that downloads are large."""
-    system = System(tmp_path_factory.mktemp("pages") / "var")
+    folder = tmp_path_factory.mktemp("pages")
+    folder.chmod(0o711)
+    system = System(folder / "var")
+    backfill = ["backfill", f"--calls={CALLS}", "--days=30", "--numbers=5", "--seed=1"]
     try:
-        system.start()
-        system.manage("backfill", f"--calls={CALLS}", "--days=30", "--numbers=5", "--seed=1", within_s=1800)
-        system.manage("roll_up")
+        # Before it runs: its worker would count again and again what is not complete yet.
+        system.start(prepare(system.home, backfill, ["roll_up"], of=prepared))
         yield system
     finally:
         system.stop()

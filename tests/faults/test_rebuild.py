@@ -141,7 +141,7 @@ def held_back(chance: Random, made: list[Post]) -> list[Post]:
 
 def add_number(system: System, e164: str) -> str:
     """Add a number whose key was issued long ago; return the fingerprint of the key."""
-    system.manage("add_number", e164, "--key", ACCESS_KEY)
+    system.command("add_number", e164, "--key", ACCESS_KEY)
     with system.database() as connection:
         fingerprint: str = connection.execute(ISSUED_LONG_AGO, [e164]).fetchone()[0]
     return fingerprint
@@ -250,7 +250,7 @@ def test_a_rebuild_is_killed_and_run_again_while_posts_arrive(counted, cookie, e
         with system.database() as connection:
             wait_until(lambda: connection.execute(CONNECTED, [f"stops at row {row}"]).fetchone() == (0,))
         # Nothing has changed.
-        system.manage("verify_rollups")
+        system.command("verify_rollups")
         close_and_count(system, numbers)
         hold_figures(system, cookie, early, settings)
 
