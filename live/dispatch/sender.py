@@ -1,7 +1,8 @@
 """Sends the deliveries that are due, in threads that wait for answers and touch no database.
 
 Nothing is marked as being sent: a process that is killed has its deliveries sent again by the next one, with the same
-message id. How tries went is kept in memory until it is stored, also while the database is away."""
+message id. How tries went is stored by a thread of its own, soon also while the dispatcher adds deliveries of many
+events, and kept in memory while the database is away."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,19 +33,19 @@ THREADS = 16
 # A try takes so long at most, with everything.
 WITHIN_S = 20.0
 EXPIRE_EVERY_S = 2.0
+STORE_EVERY_S, STORE_AGAIN_AFTER_S = 0.05, 1.0
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """What one step did: how many outcomes it stored, and how many deliveries it found due."""
+    """What one step did: how many deliveries it found due."""
 
-    stored: int
     due: int
 
 
 class Sender:
-    """Sends what is due. `step` is called again and again by the one thread that uses the database; `wake` is called
-    by the others when a further step has something to do."""
+    """Sends what is due. `step` is called again and again by one thread; `wake` is called by others when a further step
+    has something to do."""
 
     def __init__(self, wake: Callable[[], None], send: Send | None = None) -> None:
         self._wake = wake
@@ -53,6 +55,10 @@ class Sender:
         # Guards lanes and outcomes; notified when there may be something to send.
         self._changed = threading.Condition()
         self._outcomes: list[Outcome] = []
+        # Deliveries that were sent since the last step looked what is due.
+        self._sent_since: set[int] = set()
+        self._to_store = threading.Event()
+        self._storing = threading.Lock()
         # Endpoints for which more is due than was read.
         self._has_more: set[int] = set()
         self._is_stopping = False
@@ -61,9 +67,10 @@ class Sender:
         self._threads = [
             threading.Thread(target=self._run, name=f"sender {n}", daemon=True) for n in range(1, THREADS + 1)
         ]
+        self._storer = threading.Thread(target=self._keep_storing, name="storer", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in (*self._threads, self._storer):
             thread.start()
 
     def stop(self, within_s: float) -> None:
@@ -72,8 +79,9 @@ class Sender:
             self._is_stopping = True
             self._lanes.fill([])
             self._changed.notify_all()
+        self._to_store.set()
         until = time.monotonic() + within_s
-        for thread in self._threads:
+        for thread in (*self._threads, self._storer):
             thread.join(max(0.0, until - time.monotonic()))
         self._connections.close()
 
@@ -83,10 +91,10 @@ class Sender:
             self._lanes.fill([])
 
     def step(self) -> Stepped:
-        """Store how tries went, and look what is due now."""
-        stored = self.store()
+        """Look what is due now."""
         self._expire()
         with self._changed:
+            self._sent_since.clear()
             busy = self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
             full = self._lanes.full()
         found = due_deliveries.find(busy, full)
@@ -94,28 +102,30 @@ class Sender:
         unsent = {due.id: outcome for due in found if (outcome := outcomes.without_a_try(due, now))}
         with self._changed:
             if self._is_stopping:
-                return Stepped(stored, 0)
-            # Meanwhile some that waited may have been sent.
-            done = {outcome.delivery for outcome in self._outcomes}
+                return Stepped(0)
+            # Meanwhile some that waited may have been sent, and that even stored.
+            done = self._sent_since
             self._outcomes += [outcome for pk, outcome in unsent.items() if pk not in done]
             self._lanes.fill(due for due in found if due.id not in done and due.id not in unsent)
             read = Counter(due.endpoint for due in found)
             self._has_more = {endpoint for endpoint, count in read.items() if count >= due_deliveries.MOST_READ}
             if found:
                 self._changed.notify_all()
-        return Stepped(stored, len(found))
+        if unsent:
+            self._to_store.set()
+        return Stepped(len(found))
 
-    def store(self, *, at_once: bool = False) -> int:
-        """Store how tries went; return how many. Those that cannot be stored are kept."""
-        with self._changed:
-            kept = list(self._outcomes)
-        if kept:
-            outcomes.store(kept)
+    def store(self, *, at_once: bool = False) -> None:
+        """Store how tries went. What cannot be stored is kept."""
+        with self._storing:
             with self._changed:
-                del self._outcomes[: len(kept)]
-            self._health.note(kept)
-        self._health.store(at_once=at_once)
-        return len(kept)
+                kept = list(self._outcomes)
+            if kept:
+                outcomes.store(kept)
+                with self._changed:
+                    del self._outcomes[: len(kept)]
+                self._health.note(kept)
+            self._health.store(at_once=at_once)
 
     def _expire(self) -> None:
         """Now and then: mark what is too late, and close connections that have been open for long."""
@@ -129,12 +139,28 @@ class Sender:
 
     # --- In threads of its own ---
 
+    def _keep_storing(self) -> None:
+        while not self._is_stopping:
+            self._to_store.wait(STORE_AGAIN_AFTER_S)
+            self._to_store.clear()
+            pause_s = STORE_EVERY_S
+            try:
+                self.store()
+            except Exception as error:  # noqa: BLE001 (whatever the error, it is tried again)
+                if isinstance(error, DatabaseError | InterfaceError):
+                    connection.close()
+                pause_s = STORE_AGAIN_AFTER_S
+            time.sleep(pause_s)
+        connection.close()
+
     def _run(self) -> None:
         while (due := self._next()) is not None:
             outcome = self._sent(due)
             with self._changed:
                 self._lanes.finish(due)
                 self._outcomes.append(outcome)
+                self._sent_since.add(due.id)
+                self._to_store.set()
                 wakes = due.endpoint in self._has_more and not self._lanes.waiting(due.endpoint)
                 if wakes:
                     self._has_more.discard(due.endpoint)

@@ -86,12 +86,6 @@ def test_each_event_is_sent_once_while_one_dispatcher_follows_the_other(number, 
     assert not DispatchProcess.objects.exists(), "each has removed its row"
 
 
-def test_only_one_dispatcher_works(number, other):
-    with running(), running():
-        wait_until(lambda: DispatchProcess.objects.filter(works=True).exists())
-        assert DispatchProcess.objects.filter(works=True).count() == 1
-
-
 def test_a_dispatcher_that_is_stopped_stores_what_was_being_sent(number, other):
     is_asked, may_answer = other.hold()
     endpoint = make_endpoint(other.url)
