@@ -38,5 +38,6 @@ def visible_endpoints(user: Any) -> QuerySet[Endpoint]:
     numbers = Rights.of(user).numbers(Right.FIGURES)
     if numbers is None:
         return Endpoint.objects.all()
-    of_others = Endpoint.numbers.through.objects.exclude(destinationnumber_id__in=numbers)
+    chosen: Any = Endpoint.numbers.through
+    of_others = chosen.objects.exclude(destinationnumber_id__in=numbers)
     return Endpoint.objects.filter(all_numbers=False).exclude(pk__in=of_others.values("endpoint_id"))

@@ -1,4 +1,4 @@
-"""The state of endpoints: a line of the page System for each, and metrics."""
+"""The state of endpoints and of the dispatcher that sends to them: lines of the page System, and metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from prometheus_client.core import GaugeMetricFamily
 
+from live.dispatch import dispatcher_state
 from live.models import Endpoint, State, WhyOff
 from reports.monitoring import Finding, moment, sentences
 
 # A delivery that waits longer, although the system takes others, is late.
 BEHIND = timedelta(minutes=15)
+# The dispatcher is behind if what it has to do waits longer.
+LATE_S = 60.0
 # No more are counted: a system that was away for days has millions.
 MOST_COUNTED = 10_000
 # How many deliveries wait for each endpoint, those that are due first, and since when the oldest of them.
@@ -65,7 +68,26 @@ class EndpointState:
 
 
 def findings() -> list[Finding]:
-    """Return the lines of the page System: of endpoints that are on, and of those that Calltally switched off."""
+    """Return the lines of the page System: of the dispatcher, of endpoints that are on, and of those that Calltally
+    switched off."""
+    return [*_dispatcher_lines(), *_endpoint_lines()]
+
+
+def _dispatcher_lines() -> list[Finding]:
+    state, name = dispatcher_state.read(), gettext("Dispatcher")
+    if not state.endpoints_on:
+        return []
+    if state.is_missing:
+        says = gettext("No dispatcher is running, so other systems are told nothing.")
+        return [Finding(name, False, says, gettext("`systemctl status calltally-dispatcher` shows the reason."))]
+    if state.behind_s > LATE_S:
+        says = gettext("It is behind: the oldest message or delivery has waited for %(seconds)d s.")
+        advice = gettext("The load of database and host is high, or many events came at once. It catches up.")
+        return [Finding(name, False, says % {"seconds": state.behind_s}, advice)]
+    return [Finding(name, True, gettext("It is running, and nothing waits for it."))]
+
+
+def _endpoint_lines() -> list[Finding]:
     return [_line(state) for state in EndpointState.read() if state.endpoint.is_on or state.endpoint.why_off]
 
 
@@ -118,8 +140,17 @@ def gauges() -> Iterator[GaugeMetricFamily]:
     text = "How long the oldest delivery to an endpoint that is on has waited."
     oldest = max((state.oldest_s for state in states if state.endpoint.is_on), default=0.0)
     yield GaugeMetricFamily("calltally_deliveries_oldest_seconds", text, value=oldest)
+    yield from _dispatcher_gauges()
     if states:
         yield _deliveries(states)
+
+
+def _dispatcher_gauges() -> Iterator[GaugeMetricFamily]:
+    state = dispatcher_state.read()
+    is_up = state.working is not None
+    yield GaugeMetricFamily("calltally_dispatcher_up", "Whether a dispatcher works.", value=float(is_up))
+    text = "How long the oldest message or delivery has waited for the dispatcher."
+    yield GaugeMetricFamily("calltally_dispatcher_behind_seconds", text, value=state.behind_s)
 
 
 def _deliveries(states: list[EndpointState]) -> GaugeMetricFamily:

@@ -33,7 +33,7 @@ class EndpointFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         chosen = self.value()
-        return queryset.filter(endpoint=int(chosen)) if chosen in dict(self.lookup_choices) else queryset
+        return queryset.filter(endpoint=chosen) if chosen in dict(self.lookup_choices) else queryset
 
 
 class KindFilter(admin.SimpleListFilter):

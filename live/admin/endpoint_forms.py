@@ -44,7 +44,10 @@ class EndpointForm(forms.ModelForm):
         max_length=links.LONGEST_ADDRESS, widget=forms.TextInput(attrs={"class": "vLargeTextField", "size": 80})
     )
     events = forms.MultipleChoiceField(
-        label=_("Events"), choices=EventType, widget=forms.CheckboxSelectMultiple, initial=list(EventType.values)
+        label=_("Events"),
+        choices=EventType.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=list(EventType.values),
     )
     caller = forms.ChoiceField(
         label=_("Of the caller it gets"), widget=forms.RadioSelect, help_text=WHOLE_MEANS, initial=CallerShown.WHOLE

@@ -24,7 +24,7 @@ from live.models import CallerShown, Delivery, Endpoint, EventType, Format, Rows
 # Each step is waited for as long as this.
 WITHIN_S = 5.0
 # Nothing is stored of the call. Its id is another each time, because systems remember calls by it.
-_EVENTS = {
+_EVENTS: dict[str, Kind] = {
     EventType.STARTED: Kind.START,
     EventType.RINGING: Kind.FORWARD,
     EventType.IDENTIFIED: Kind.OTHER,
@@ -80,7 +80,8 @@ def _steps(endpoint: Endpoint, now: datetime) -> list[Step]:
     for place, kind in enumerate(kinds):
         if endpoint.format == Format.WEBHOOK and kind not in endpoint.events:
             continue
-        event = Event(place + 1, now + timedelta(seconds=place), events[kind], DESTINATION, DESTINATION_TYPE)
+        at = now - timedelta(seconds=len(kinds) - place)
+        event = Event(place + 1, at, events[kind], DESTINATION, DESTINATION_TYPE)
         cause = NORMAL if kind == HANGUP else ""
         steps.append(Step(str(kind), event, ring, DESTINATION, DESTINATION_TYPE, cause))
     return steps

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("live", "0005_add_endpoints"),
+        ("live", "0007_let_operators_run_endpoints"),
     ]
 
     operations = [

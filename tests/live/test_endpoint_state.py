@@ -4,10 +4,11 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from live import tasks
-from live.models import Delivery, State, WhyOff
+from live.models import Delivery, DispatchProcess, State, WhyOff
 from reports import monitoring
 from tests.factories import allow, give, make_number, make_staff, make_superuser, make_user
 from tests.live.endpoints import make_delivery, make_endpoint
@@ -33,8 +34,12 @@ def mails(settings, mailoutbox):
 
 
 def system(client):
-    client.force_login(make_staff())
+    client.force_login(User.objects.filter(username="staff").first() or make_staff())
     return unescape(client.get("/reports/system/").content.decode())
+
+
+def scrape(client):
+    return client.get("/metrics", headers={"host": "10.0.0.1:8000"}).content.decode().splitlines()
 
 
 def test_system_says_how_each_endpoint_goes(client, number):
@@ -58,6 +63,24 @@ def test_system_says_how_each_endpoint_goes(client, number):
     assert page.count("Deliveries are late.") == 1
 
 
+def test_system_and_metrics_say_whether_a_dispatcher_works(client, number):
+    endpoint = make_endpoint("ERP", is_on=True)
+    assert "No dispatcher is running" in system(client)
+    assert "calltally_dispatcher_up 0.0" in scrape(client)
+
+    DispatchProcess.objects.create(name="host 1", works=True)
+    assert "It is running, and nothing waits for it." in system(client)
+    assert "calltally_dispatcher_up 1.0" in scrape(client)
+    make_delivery(
+        endpoint, number, at=timezone.now() - timedelta(minutes=5), next_at=timezone.now() - timedelta(minutes=5)
+    )
+    assert "It is behind" in system(client)
+
+    endpoint.is_on = False
+    endpoint.save()
+    assert "dispatcher" not in system(client).casefold()
+
+
 def test_metrics_count_deliveries_by_endpoint_and_state(client, number):
     now = timezone.now()
     endpoint = make_endpoint(is_on=True)
@@ -67,7 +90,7 @@ def test_metrics_count_deliveries_by_endpoint_and_state(client, number):
     make_endpoint("Gone", why_off=WhyOff.GONE)
     make_endpoint("Failing", is_on=True, failing_since=now)
 
-    lines = client.get("/metrics", headers={"host": "10.0.0.1:8000"}).content.decode().splitlines()
+    lines = scrape(client)
 
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     own = f'calltally_deliveries{{endpoint="{endpoint.pk}",state="%s"}}'
