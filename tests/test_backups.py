@@ -10,6 +10,7 @@ import pytest
 
 from config import embedded
 from config.embedded import Server, binaries
+from tests.conftest import FAST_AND_LOOSE
 from tests.test_quickstart import calls, manage
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ OLD = Path("/usr/lib/postgresql/15/bin")
 
 def filled(home: Path) -> Server:
     """Return a running server with some counted calls."""
-    server = Server(home)
+    server = Server(home, FAST_AND_LOOSE)
     server.start()
     for command in (("migrate",), ("backfill", f"--calls={CALLS}", "--days=3"), ("roll_up",)):
         done = manage(home, *command)

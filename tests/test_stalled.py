@@ -15,7 +15,7 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.system import ACCESS_KEY, E164, System, frozen, tree_of, wait_until
+from tests.faults.system import ACCESS_KEY, E164, System, frozen, prepare, tree_of, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +29,10 @@ SMALL_BUFFER = 4096
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     """A web process with four threads, and so many calls that a download fills every buffer on the way."""
+    folder = tmp_path_factory.mktemp("stalled")
+    folder.chmod(0o711)
     system = System(
-        tmp_path_factory.mktemp("stalled") / "var",
+        folder / "var",
         WEB_PROCESSES="1",
         WEB_THREADS=str(THREADS),
         WEB_STALLED_READER_S="2",
@@ -38,9 +40,8 @@ def system(tmp_path_factory):
         DJANGO_SUPERUSER_PASSWORD=PASSWORD,
     )
     try:
-        system.start()
         # Their file has 7 MB. One of 3 MB sometimes lay in the buffers completely: then nothing was left to break off.
-        system.manage("backfill", "--calls", "30000", "--days", "20")
+        system.start(prepare(system.home, ["backfill", "--calls", "30000", "--days", "20"], ["roll_up"]))
         yield system
     finally:
         system.stop()
