@@ -93,8 +93,9 @@
     return waitingOf(b) - waitingOf(a) || ((a.wait || "") === (b.wait || "") ? byName : bySince);
   };
   const sort = () => {
-    if (rows.matches(":hover, :focus-within")) return;
     const now = [...rows.children];
+    // Before the first message the order is that of the page.
+    if (rows.matches(":hover, :focus-within") || !now.every((line) => figures.has(line))) return;
     const sorted = [...now].sort(compare);
     if (sorted.some((line, place) => line !== now[place])) rows.append(...sorted);
     showPage();
