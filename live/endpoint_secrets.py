@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode
 from datetime import timedelta
 
 from django.utils import timezone
 
+from live.dispatch.formats import webhooks
 from live.models import Endpoint, Format
 
 # Signed webhooks are signed with both secrets for this long after a new one was made.
 BOTH_SIGN_FOR = timedelta(hours=24)
-# What Standard Webhooks begins secrets with. Its bytes are 24 to 64.
-PREFIX, BYTES = "whsec_", 32
+BYTES = 32
 
 
 def new_secret(endpoint_format: str) -> str:
     """Return a new secret in the spelling of a format."""
     if endpoint_format == Format.WEBHOOK:
-        return PREFIX + b64encode(secrets.token_bytes(BYTES)).decode()
+        return webhooks.new_secret()
     return secrets.token_urlsafe(BYTES)
 
 

@@ -86,7 +86,7 @@ def _call(row: Sequence[Any]) -> StoredCall:
         pk: Event(pk, at, kind_of(request_type, block_type), destination, destination_type)
         for pk, at, request_type, block_type, destination, destination_type in zip(*row[-6:], strict=True)
     }
-    return StoredCall(*row[:-6], events)
+    return StoredCall(*row[:-6], events=events)
 
 
 @dataclass
