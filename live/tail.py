@@ -77,8 +77,10 @@ def end() -> Position:
     return Position(last)
 
 
-def read(position: Position) -> tuple[list[TailEvent], Position]:
-    """Return the next events and the position after them. To be called in a transaction that stores this position."""
+def read(position: Position, most: int = BATCH) -> tuple[list[TailEvent], Position]:
+    """Return the next events, at most this many that are new and as many that fill gaps, and the position after them.
+
+    To be called in a transaction that stores this position."""
     with connection.cursor() as cursor:
         cursor.execute(_ENDED)
         ((ended_below, newest),) = cursor.fetchall()
@@ -86,7 +88,7 @@ def read(position: Position) -> tuple[list[TailEvent], Position]:
             position = Position(newest)
         parameters: dict[str, Any] = {
             "last": position.last,
-            "batch": BATCH,
+            "batch": most,
             "firsts": [gap.first for gap in position.gaps],
             "lasts": [gap.last for gap in position.gaps],
         }
@@ -96,7 +98,7 @@ def read(position: Position) -> tuple[list[TailEvent], Position]:
         filled = [pk for pk in ids if pk <= position.last]
         gaps: list[Gap] = []
         for gap in position.gaps:
-            if gap.transaction >= ended_below or len(filled) == BATCH:
+            if gap.transaction >= ended_below or len(filled) == most:
                 gaps += _unseen(gap, filled)
         ahead = [pk for pk in ids if pk > position.last]
         last = ahead[-1] if ahead else position.last

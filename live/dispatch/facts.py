@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -33,15 +32,13 @@ KINDS: dict[str, Kind] = {
 _CALLS = """
 SELECT call.id, call.destination_number_id, number.e164, number.label, call.call_uuid, call.correlation_id,
   call.callback_id <> '', call.caller_id_number, call.first_post_at, call.forwarded_at, call.answered_at,
-  call.ended_at, call.silent_at,
-  ARRAY(SELECT event.id FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id),
-  ARRAY(SELECT event.received_at FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id),
-  ARRAY(SELECT event.request_type FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id),
-  ARRAY(SELECT event.block_type FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id),
-  ARRAY(SELECT event.destination FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id),
-  ARRAY(SELECT event.destination_type FROM calls_callevent AS event WHERE event.call_id = call.id ORDER BY event.id)
+  call.ended_at, call.silent_at
 FROM calls_call AS call JOIN calls_destinationnumber AS number ON number.id = call.destination_number_id
-WHERE call.id = ANY(%s)
+WHERE call.id = ANY(%s) ORDER BY call.id
+"""
+_EVENTS = """
+SELECT call_id, id, received_at, request_type, block_type, destination, destination_type
+FROM calls_callevent WHERE call_id = ANY(%s) ORDER BY id
 """
 
 
@@ -73,20 +70,16 @@ def kind_of(request_type: str, block_type: str) -> Kind:
 
 
 def calls_with_events(call_ids: Collection[int]) -> list[StoredCall]:
-    """Return these calls with one statement."""
+    """Return these calls with two statements."""
     if not call_ids:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_CALLS, [sorted(call_ids)])
-        return [_call(row) for row in cursor.fetchall()]
-
-
-def _call(row: Sequence[Any]) -> StoredCall:
-    events = {
-        pk: Event(pk, at, kind_of(request_type, block_type), destination, destination_type)
-        for pk, at, request_type, block_type, destination, destination_type in zip(*row[-6:], strict=True)
-    }
-    return StoredCall(*row[:-6], events=events)
+        cursor.execute(_EVENTS, [list(call_ids)])
+        events: dict[int, dict[int, Event]] = {}
+        for call, pk, at, request_type, block_type, *destination in cursor.fetchall():
+            events.setdefault(call, {})[pk] = Event(pk, at, kind_of(request_type, block_type), *destination)
+        cursor.execute(_CALLS, [list(call_ids)])
+        return [StoredCall(*row, events=events.get(row[0], {})) for row in cursor.fetchall()]
 
 
 @dataclass

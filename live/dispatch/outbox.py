@@ -21,6 +21,8 @@ from live.dispatch.tries import new_uuid
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Rows
 from live.tail import Gap, Position, TailEvent
 
+# Of a step, so that others are sent meanwhile.
+MOST_EVENTS = 200
 # What was received longer ago was added as history: no other system is told.
 HISTORY = timedelta(days=7)
 TIMEOUT = timedelta(seconds=60)
@@ -62,6 +64,28 @@ SELECT event.call_id, delivery.endpoint_id, delivery.ring, delivery.kind,
   CASE WHEN delivery.kind = %(identified)s THEN delivery.body END
 FROM calls_callevent AS event JOIN live_delivery AS delivery ON delivery.event_id = event.id
 WHERE event.call_id = ANY(%(calls)s) ORDER BY delivery.id
+"""
+# bulk_create would write an expression for each value of each delivery.
+_COLUMNS = {
+    "uuid": "uuid",
+    "endpoint_id": "bigint",
+    "event_id": "bigint",
+    "kind": "text",
+    "ring": "bigint",
+    "body": "text",
+    "is_late": "boolean",
+    "created_at": "timestamptz",
+    "next_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "is_open": "boolean",
+}
+_ADD = f"""
+INSERT INTO live_delivery ({", ".join(_COLUMNS)}, state, tries, answer, error, follow_up)
+SELECT {", ".join(_COLUMNS)}, 'waiting', 0, '', '', '{{}}'::jsonb
+FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())})
+  WITH ORDINALITY AS added ({", ".join(_COLUMNS)}, place)
+ORDER BY place
+ON CONFLICT DO NOTHING
 """
 _CLOSE = """
 UPDATE live_delivery AS opened SET is_open = false
@@ -136,13 +160,14 @@ def fill(*, sweeps: bool = False) -> int | None:
         if locked is None:
             return None
         before, silent_until, now = locked
-        events, after = tail.read(before)
+        events, after = tail.read(before, MOST_EVENTS)
         receivers = Receiver.all_on()
         deliveries: list[Delivery] = []
         if receivers:
             fresh = [event for event in events if now - event.received_at < HISTORY]
             deliveries = _Outbox(receivers, now).deliveries(fresh, silent_until, sweeps=sweeps)
-        Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
+        if deliveries:
+            _add_all(deliveries)
         is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY
         if is_time_to_note or after != before:
             _store(after, now if sweeps else silent_until)
@@ -265,13 +290,14 @@ class _Outbox:
             timeout = timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT
             events = [event for event in call.events.values() if event.kind is not Kind.OTHER]
             course = Course(events, call.silent_at, timeout, has_ends=call.number_id not in without_ends)
-            of_kind = {
-                Rows.CALL: steps.steps_of_call(course, self._now),
-                Rows.RING: steps.steps_of_rings(course, self._now),
-            }
+            of_rows: dict[str, list[Step]] = {}
             for receiver in self._with_rows:
                 if receiver.wants_number(call):
-                    for step in of_kind[Rows(receiver.endpoint.rows)]:
+                    rows = receiver.endpoint.rows
+                    if rows not in of_rows:
+                        follow = steps.steps_of_call if rows == Rows.CALL else steps.steps_of_rings
+                        of_rows[rows] = follow(course, self._now)
+                    for step in of_rows[rows]:
                         self._tell_row(call, step, receiver)
 
     def _tell_row(self, call: StoredCall, step: Step, receiver: Receiver) -> None:
@@ -318,6 +344,11 @@ class _Outbox:
         )
         self._deliveries.append(delivery)
         return delivery
+
+
+def _add_all(deliveries: Sequence[Delivery]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, {name: [getattr(one, name) for one in deliveries] for name in _COLUMNS})
 
 
 def _added(call_ids: Iterable[int]) -> Added:
