@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # An endpoint is off after failing for so long. Two failures with days without calls in between are no reason, so there
 # must have been some in a row, too.
 FAILS_AT_MOST = timedelta(days=5)
-LEAST_FAILURES = 10
+LEAST_FAILURES = 5
 # Not with each delivery: the row of an endpoint is one that others want.
 STORE_EVERY_S = 1.0
 LONGEST_FAILURE = 500

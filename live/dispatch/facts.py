@@ -88,6 +88,7 @@ class Knowledge:
 
     calls: Sequence[StoredCall]
     _identified: dict[int, Identified] | None = None
+    _facts: dict[tuple[int, str], CallFacts] = field(default_factory=dict)
     _people: dict[Key, tuple[str, ...]] | None = None
 
     def identified(self, call: StoredCall) -> Identified:
@@ -106,6 +107,11 @@ class Knowledge:
 
     def facts(self, call: StoredCall, caller: str) -> CallFacts:
         """Return a call as an endpoint may have it; `caller` is one of CallerShown."""
+        if (call.id, caller) not in self._facts:
+            self._facts[call.id, caller] = self._read_facts(call, caller)
+        return self._facts[call.id, caller]
+
+    def _read_facts(self, call: StoredCall, caller: str) -> CallFacts:
         identified = self.identified(call) if caller == CallerShown.WHOLE else NOT_IDENTIFIED
         return CallFacts(
             id=call.id,

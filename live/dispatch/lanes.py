@@ -13,6 +13,8 @@ from live.dispatch.due import Due
 MOST_OF_ENDPOINT = 2
 # An endpoint is slow while a try takes longer than this, and until one was faster.
 SLOW_S = 1.0
+# An endpoint rests after so many failures in a row, each time twice as long, until a try succeeds.
+MOST_FAILURES, SHORTEST_REST_S, LONGEST_REST_S = 5, 1.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,10 @@ class Lanes:
     """The deliveries that wait in memory, a lane for each endpoint, and those that are being sent.
 
     An endpoint that is slow has one thread, and all of them together have half. So has one that was not tried yet:
-    otherwise those that never answer could hold all threads after a start."""
+    otherwise those that never answer could hold all threads after a start.
+
+    An endpoint that only fails rests, because to try all that waits for it would cost the others time. After its rest
+    one delivery is tried."""
 
     def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_slow = max(1, threads // 2)
@@ -35,6 +40,8 @@ class Lanes:
         self._waiting: dict[int, list[Due]] = {}
         self._flights: dict[int, dict[int, _Flight]] = defaultdict(dict)
         self._took_s: dict[int, float] = {}
+        self._failures: dict[int, int] = {}
+        self._rests_until: dict[int, float] = {}
         # Endpoints, the one that was served longest ago first.
         self._turns: list[int] = []
 
@@ -52,7 +59,7 @@ class Lanes:
         slow = {endpoint for endpoint in self._turns if self._is_slow(endpoint)}
         has_room = sum(len(self._flights[endpoint]) for endpoint in slow) < self._most_slow
         for place, endpoint in enumerate(self._turns):
-            most = (1 if has_room else 0) if endpoint in slow else MOST_OF_ENDPOINT
+            most = 0 if endpoint in slow and not has_room else self._most_of(endpoint)
             if len(self._flights[endpoint]) >= most:
                 continue
             if (due := self._first_of(endpoint)) is not None:
@@ -61,22 +68,38 @@ class Lanes:
                 return due
         return None
 
-    def finish(self, due: Due) -> None:
-        """Note that a delivery is no longer being sent."""
-        flight = self._flights[due.endpoint].pop(due.id)
-        self._took_s[due.endpoint] = self._clock() - flight.since
+    def finish(self, due: Due, *, has_failed: bool = False, is_gone: bool = False) -> None:
+        """Note that a delivery is no longer being sent, whether the system failed, and whether it said that its address
+        is gone: then it rests until that is stored, at least."""
+        endpoint, now = due.endpoint, self._clock()
+        self._took_s[endpoint] = now - self._flights[endpoint].pop(due.id).since
+        failures = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1 if has_failed else 0
+        if is_gone:
+            self._rests_until[endpoint] = now + LONGEST_REST_S
+        elif failures >= MOST_FAILURES:
+            doubled = min(failures - MOST_FAILURES, 10)
+            self._rests_until[endpoint] = now + min(SHORTEST_REST_S * 2**doubled, LONGEST_REST_S)
 
     def busy(self) -> set[int]:
         """Return the ids of deliveries that are being sent."""
         return {pk for flights in self._flights.values() for pk in flights}
 
     def full(self) -> set[int]:
-        """Return the slow endpoints to which something is being sent: nothing more is sent to them now."""
-        return {endpoint for endpoint, flights in self._flights.items() if flights and self._is_slow(endpoint)}
+        """Return the endpoints to which nothing more is sent now: those that rest, and slow ones to which something is
+        being sent."""
+        busy = {endpoint for endpoint, flights in self._flights.items() if flights and self._most_of(endpoint) == 1}
+        return busy | {endpoint for endpoint in self._rests_until if self._most_of(endpoint) == 0}
 
     def waiting(self, endpoint: int) -> int:
         """Return how many deliveries to an endpoint wait, without those that are being sent."""
         return len(self._waiting.get(endpoint, ()))
+
+    def _most_of(self, endpoint: int) -> int:
+        """Return how many deliveries of an endpoint may be sent at once now."""
+        if self._clock() < self._rests_until.get(endpoint, 0.0):
+            return 0
+        has_rested = self._failures.get(endpoint, 0) >= MOST_FAILURES
+        return 1 if has_rested or self._is_slow(endpoint) else MOST_OF_ENDPOINT
 
     def _is_slow(self, endpoint: int) -> bool:
         now = self._clock()

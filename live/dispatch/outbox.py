@@ -210,6 +210,7 @@ class _Outbox:
         self._begun: dict[Row, Delivery] = {}
         self._over: list[Row] = []
         self._knowledge = Knowledge(())
+        self._bodies: dict[tuple[str, str, Step], str] = {}
         self._added = Added()
 
     def deliveries(self, events: Sequence[TailEvent], silent_until: datetime, *, sweeps: bool) -> list[Delivery]:
@@ -326,8 +327,12 @@ class _Outbox:
 
     def _add(self, call: StoredCall, step: Step, endpoint: Endpoint, *, is_late: bool) -> Delivery:
         endpoint_format = formats.of(endpoint.format)
-        facts = self._knowledge.facts(call, endpoint.caller)
-        who = self._knowledge.people_at(step.destination_type, step.destination) if step.destination else ()
+        # Endpoints that get the same of the same step share its text.
+        same = endpoint.format, endpoint.caller, step
+        if same not in self._bodies:
+            facts = self._knowledge.facts(call, endpoint.caller)
+            who = self._knowledge.people_at(step.destination_type, step.destination) if step.destination else ()
+            self._bodies[same] = endpoint_format.body(step, facts, who, is_late=is_late)
         expires_after = endpoint_format.expires_after
         since = self._now if step.kind == steps.HANGUP else step.happened_at
         delivery = Delivery(
@@ -336,7 +341,7 @@ class _Outbox:
             event_id=step.event.id,
             kind=step.kind,
             ring=step.ring,
-            body=endpoint_format.body(step, facts, who, is_late=is_late),
+            body=self._bodies[same],
             is_late=is_late,
             created_at=self._now,
             next_at=self._now,

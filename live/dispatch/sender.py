@@ -157,7 +157,8 @@ class Sender:
         while (due := self._next()) is not None:
             outcome = self._sent(due)
             with self._changed:
-                self._lanes.finish(due)
+                has_failed = outcome.tried_at is not None and not outcome.is_delivered
+                self._lanes.finish(due, has_failed=has_failed, is_gone=outcome.is_gone)
                 self._outcomes.append(outcome)
                 self._sent_since.add(due.id)
                 self._to_store.set()

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from live.dispatch.due import Due
-from live.dispatch.lanes import SLOW_S, Lanes
+from live.dispatch.lanes import LONGEST_REST_S, MOST_FAILURES, SHORTEST_REST_S, SLOW_S, Lanes
 from live.models import Delivery
 
 ids = itertools.count(1)
@@ -93,3 +93,28 @@ def test_what_is_being_sent_is_not_sent_again_if_it_is_found_again(clock):
     assert lanes.busy() == {one.id}
     lanes.fill([one])
     assert (lanes.waiting(1), lanes.take()) == (0, None)
+
+
+def test_an_endpoint_that_only_fails_rests_longer_each_time_until_one_try_succeeds(clock):
+    lanes = proven(clock, 1)
+
+    def fail():
+        lanes.fill([due(1, call) for call in range(3)])
+        lanes.finish(lanes.take(), has_failed=True)
+
+    for _failure in range(MOST_FAILURES):
+        fail()
+    rest_s = SHORTEST_REST_S
+    while rest_s < LONGEST_REST_S * 4:
+        lanes.fill([due(1, call) for call in range(3)])
+        assert (lanes.take(), lanes.full()) == (None, {1})
+        clock.now += min(rest_s, LONGEST_REST_S)
+        assert lanes.full() == set()
+        first = lanes.take()
+        assert (take_all(lanes), lanes.full()) == ([], {1}), "one is tried"
+        lanes.finish(first, has_failed=True)
+        rest_s *= 2
+    clock.now += LONGEST_REST_S
+    lanes.finish(lanes.take())
+    lanes.fill([due(1, call) for call in range(3)])
+    assert len(take_all(lanes)) == 2

@@ -211,7 +211,7 @@ def test_an_address_that_is_gone_switches_the_endpoint_off_and_the_rest_waits(nu
 def test_an_endpoint_that_fails_for_five_days_is_switched_off(number, other, days, is_on):
     other.status = 500
     endpoint = make_endpoint(other.url, failing_since=timezone.now() - timedelta(days=days))
-    for n in range(LEAST_FAILURES + 1):
+    for n in range(LEAST_FAILURES):
         make_delivery(endpoint, make_event(number, f"call-{n}"))
     with sending() as until:
         until(is_decided if is_on else lambda: not Endpoint.objects.get().is_on)
