@@ -69,10 +69,10 @@ LAYERS = {
         {"dispatch.outbox"},
         {"dispatch.facts"},
         {"tail", "people", "notes", "dispatch.dispatcher_state", "dispatch.wanted"},
-        {"dispatch.tries"},
+        {"dispatch.tries", "endpoint_secrets"},
         {"dispatch.formats"},
         {"dispatch.steps"},
-        {"looked_up", "why_not", "rings", "endpoint_rights", "endpoint_secrets"},
+        {"looked_up", "why_not", "rings", "endpoint_rights"},
         {"models"},
     ],
     "contacts": [
