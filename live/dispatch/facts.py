@@ -79,7 +79,7 @@ def calls_with_events(call_ids: Collection[int]) -> list[StoredCall]:
         for call, pk, at, request_type, block_type, *destination in cursor.fetchall():
             events.setdefault(call, {})[pk] = Event(pk, at, kind_of(request_type, block_type), *destination)
         cursor.execute(_CALLS, [list(call_ids)])
-        return [StoredCall(*row, events=events.get(row[0], {})) for row in cursor.fetchall()]
+        return [StoredCall(*(*row, events.get(row[0], {}))) for row in cursor.fetchall()]
 
 
 @dataclass
