@@ -39,7 +39,17 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     menu.locator("summary").click()
 
     links = menu.locator("nav a")
-    wanted = ["Overview", "When", "Forwarding", "Data quality", "Calls", "My calls", "Glossary", "Hotline"]
+    wanted = [
+        "Overview",
+        "When",
+        "Forwarding",
+        "Data quality",
+        "Calls",
+        "My calls",
+        "Live board",
+        "Glossary",
+        "Hotline",
+    ]
     assert names_of(links) == wanted + (["Admin", "System"] if who == "admin" else [])
     boxes = links.evaluate_all(BOXES)
     assert len({x for x, _, _ in boxes}) == 1

@@ -176,7 +176,7 @@ def test_an_update_without_people_says_nothing_creates_no_groups_again_and_write
     for name, permissions in before.items():
         assert not {codename for codename in permissions if codename.startswith("delete_")} - {
             *("delete_openinghours", "delete_numberaccess", "delete_contact", "delete_linktemplate"),
-            *("delete_typednumber", "delete_lookup"),
+            *("delete_typednumber", "delete_lookup", "delete_endpoint"),
         }
         assert not permissions & {"view_call", "view_callevent"}, name  # no content
     with before_the_update("0004_find_callers_by_part") as apps:
