@@ -22,7 +22,7 @@ from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventTy
 from live.tail import Gap, Position, TailEvent
 
 # Of a step, so that others are sent meanwhile.
-MOST_EVENTS = 200
+MOST_EVENTS = 50
 # What was received longer ago was added as history: no other system is told.
 HISTORY = timedelta(days=7)
 TIMEOUT = timedelta(seconds=60)
