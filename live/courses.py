@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Min
@@ -13,18 +13,12 @@ from django.db.models import Min
 from calls.models import RequestType
 from contacts.agents import Key
 from live import people, rings
+from live.kinds import BRIDGE, OF_REQUESTS, Kind, kind_of
 from live.models import NumberRings, Pop, PopOn
-from live.rings import Event, Kind
+from live.rings import Event
 from live.tail import TailEvent
 from reports import periods
 
-BRIDGE = "BRIDGE"
-KINDS: dict[str, Kind] = {
-    RequestType.CALL_START: Kind.START,
-    RequestType.INITIATE_FORWARD: Kind.FORWARD,
-    RequestType.FORWARD_ANSWER: Kind.ANSWER,
-    RequestType.CALL_END: Kind.CALL_END,
-}
 TIMEOUT = timedelta(seconds=60)
 
 # The events of calls to which something new happened that may ring for people, or that rang before; and of `others`.
@@ -65,22 +59,9 @@ class StoredEvent(NamedTuple):
     def key(self) -> Key:
         return self.destination_type, self.destination
 
-
-class _Happened(Protocol):
-    """What says of which kind an event is."""
-
     @property
-    def request_type(self) -> str: ...
-
-    @property
-    def block_type(self) -> str: ...
-
-
-def kind_of(event: _Happened) -> Kind | None:
-    """Return what an event means for rings; None if nothing."""
-    if event.request_type == RequestType.BLOCK_END and event.block_type == BRIDGE:
-        return Kind.BRIDGE_END
-    return KINDS.get(event.request_type)
+    def kind(self) -> Kind | None:
+        return kind_of(self.request_type, self.block_type)
 
 
 @dataclass
@@ -96,7 +77,7 @@ class StoredCall:
 
 def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredCall]:
     """Return the calls of new events that may ring for people, or that rang before, and those with these ids."""
-    new = [event for event in new if kind_of(event) is not None]
+    new = [event for event in new if kind_of(event.request_type, event.block_type) is not None]
     if not new and not others:
         return []
     parameters: dict[str, Any] = {
@@ -105,7 +86,7 @@ def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredC
         "types": [event.destination_type for event in new],
         "destinations": [event.destination for event in new],
         "others": list(others),
-        "kinds": list(KINDS),
+        "kinds": list(OF_REQUESTS),
         "bridge": BRIDGE,
     }
     calls: dict[int, StoredCall] = {}
@@ -113,7 +94,7 @@ def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredC
         cursor.execute(_EVENTS, parameters)
         for pk, number, is_callback, silent_at, *columns in cursor.fetchall():
             event = StoredEvent(*columns)
-            if kind_of(event) is not None:
+            if event.kind is not None:
                 calls.setdefault(pk, StoredCall(pk, number, is_callback, silent_at)).events[event.id] = event
     return list(calls.values())
 
@@ -162,7 +143,7 @@ class Targets:
         team = row.team if row else frozenset()
         events = []
         for event in call.events.values():
-            kind = kind_of(event)
+            kind = event.kind
             if kind is None:
                 continue
             who: frozenset[int] = frozenset()

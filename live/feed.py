@@ -18,8 +18,9 @@ from django.utils import timezone
 from calls.log_limits import OnceAMinute
 from live import courses, rings, shown_pops, tail
 from live.courses import StoredCall, StoredEvent, Targets
+from live.kinds import Kind
 from live.models import FeedCursor, Pop
-from live.rings import Decisions, Event, Kind, Ring
+from live.rings import Decisions, Event, Ring
 from live.tail import Gap, Position
 
 logger = logging.getLogger(__name__)

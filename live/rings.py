@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+
+from live.kinds import Kind
 
 # A pop needs an event that was received at most this long ago.
 FRESH = timedelta(seconds=10)
@@ -19,16 +20,6 @@ ALREADY_RINGING, NUMBER_OFF, FAILED = "already_ringing", "number_off", "failed"
 ANSWERED, ANSWERED_ELSEWHERE, NOT_ANSWERED, TIMED_OUT = "answered", "answered_elsewhere", "not_answered", "timed_out"
 # Rings that go on until they are closed. A person who opens a page while it rings sees those too that were not shown.
 RINGS = frozenset({SHOWN, NOT_CONNECTED})
-
-
-class Kind(Enum):
-    """What an event means for rings."""
-
-    START = "start"
-    FORWARD = "forward"
-    ANSWER = "answer"
-    BRIDGE_END = "bridge end"
-    CALL_END = "call end"
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ LAYERS = {
         {"dispatch.formats"},
         {"dispatch.steps"},
         {"looked_up", "why_not", "rings", "endpoint_rights"},
+        {"kinds"},
         {"models"},
     ],
     "contacts": [

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from live.kinds import Kind
+
 # A call that stands in one state for longer has probably ended, and its end did not arrive.
 RINGS_AT_MOST = timedelta(minutes=3)
 IN_PLAN_AT_MOST = timedelta(hours=1)
@@ -24,14 +26,6 @@ class State(StrEnum):
     RINGING = "ringing"
     TALKING = "talking"
     NO_END = "no_end"
-
-
-class Kind(StrEnum):
-    """What an event means for the board."""
-
-    FORWARD = "forward"
-    ANSWER = "answer"
-    BRIDGE_END = "bridge end"
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def standing(started_at: datetime, events: Iterable[Event], limit: timedelta, no
             has_talked = True
             if state is not State.TALKING:
                 state, since = State.TALKING, event.at
-        elif state is not State.TALKING:
+        elif event.kind is Kind.FORWARD and state is not State.TALKING:
             state, since = State.RINGING, event.at
     at_most = {State.IN_PLAN: IN_PLAN_AT_MOST, State.RINGING: RINGS_AT_MOST, State.TALKING: limit}[state]
     if now - since > at_most:

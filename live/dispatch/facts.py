@@ -10,24 +10,17 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from calls import masking
-from calls.models import Call, RequestType
+from calls.models import Call
 from contacts import matching
 from contacts.agents import Key
 from contacts.matching import NOT_IDENTIFIED, Identified
 from contacts.models import name_of
 from live import people
 from live.dispatch.formats.base import CallFacts, Identifier, Match
-from live.dispatch.steps import Event, Kind
+from live.dispatch.steps import Event
+from live.kinds import kind_of
 from live.models import CallerShown
 from reports import periods
-
-BRIDGE = "BRIDGE"
-KINDS: dict[str, Kind] = {
-    RequestType.CALL_START: Kind.START,
-    RequestType.INITIATE_FORWARD: Kind.FORWARD,
-    RequestType.FORWARD_ANSWER: Kind.ANSWER,
-    RequestType.CALL_END: Kind.CALL_END,
-}
 
 _CALLS = """
 SELECT call.id, call.destination_number_id, number.e164, number.label, call.call_uuid, call.correlation_id,
@@ -60,13 +53,6 @@ class StoredCall:
     ended_at: datetime | None
     silent_at: datetime | None
     events: Mapping[int, Event] = field(default_factory=dict)
-
-
-def kind_of(request_type: str, block_type: str) -> Kind:
-    """Return what an event means for other systems."""
-    if request_type == RequestType.BLOCK_END and block_type == BRIDGE:
-        return Kind.BRIDGE_END
-    return KINDS.get(request_type, Kind.OTHER)
 
 
 def calls_with_events(call_ids: Collection[int]) -> list[StoredCall]:

@@ -17,20 +17,21 @@ from calls import masking
 from contacts import links
 from live.dispatch import formats
 from live.dispatch.formats.base import CallFacts, Identifier, Match
-from live.dispatch.steps import ANSWER, HANGUP, NEW_CALL, NORMAL, Event, Kind, Step
+from live.dispatch.steps import ANSWER, HANGUP, NEW_CALL, NORMAL, Event, Step
 from live.dispatch.tries import Tried, new_uuid, try_once
+from live.kinds import Kind
 from live.models import CallerShown, Delivery, Endpoint, EventType, Format, Rows
 
 # Each step is waited for as long as this.
 WITHIN_S = 5.0
 # Nothing is stored of the call. Its id is another each time, because systems remember calls by it.
-_EVENTS: dict[str, Kind] = {
+_EVENTS: dict[str, Kind | None] = {
     EventType.STARTED: Kind.START,
     EventType.RINGING: Kind.FORWARD,
-    EventType.IDENTIFIED: Kind.OTHER,
+    EventType.IDENTIFIED: None,
     EventType.ANSWERED: Kind.ANSWER,
     EventType.ENDED: Kind.CALL_END,
-    EventType.SILENT: Kind.OTHER,
+    EventType.SILENT: None,
 }
 DESTINATION, DESTINATION_TYPE = "+492215540099", "EXTERNALNUMBER"
 

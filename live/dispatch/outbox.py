@@ -16,8 +16,9 @@ from calls.models import RequestType
 from live import people, rings, tail
 from live.dispatch import formats, steps
 from live.dispatch.facts import Knowledge, StoredCall, calls_with_events
-from live.dispatch.steps import Course, Kind, Step
+from live.dispatch.steps import Course, Step
 from live.dispatch.tries import new_uuid
+from live.kinds import Kind
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Rows
 from live.tail import Gap, Position, TailEvent
 
@@ -30,7 +31,7 @@ TIMEOUT = timedelta(seconds=60)
 SILENCE_TAKES_AT_MOST = timedelta(minutes=10)
 # Not with each sweep, because each write waits for the disk.
 NOTES_SILENCE_EVERY = timedelta(minutes=1)
-TYPES: dict[Kind, str] = {
+TYPES: dict[Kind | None, str] = {
     Kind.START: EventType.STARTED,
     Kind.FORWARD: EventType.RINGING,
     Kind.ANSWER: EventType.ANSWERED,
@@ -289,7 +290,7 @@ class _Outbox:
         for call in calls:
             row = of_numbers.get(call.number_id)
             timeout = timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT
-            events = [event for event in call.events.values() if event.kind is not Kind.OTHER]
+            events = [event for event in call.events.values() if event.kind is not None]
             course = Course(events, call.silent_at, timeout, has_ends=call.number_id not in without_ends)
             of_rows: dict[str, list[Step]] = {}
             for receiver in self._with_rows:

@@ -8,32 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
+
+from live.kinds import Kind
 
 NEW_CALL, ANSWER, HANGUP = "newCall", "answer", "hangup"
 # Why a row ended. TENIOS does not say more, so we never claim that a line was busy.
 NORMAL, CANCEL, NO_ANSWER, FORWARDED = "normalClearing", "cancel", "noAnswer", "forwarded"
 
 
-class Kind(Enum):
-    """What an event means for other systems."""
-
-    START = "start"
-    FORWARD = "forward"
-    ANSWER = "answer"
-    BRIDGE_END = "bridge end"
-    CALL_END = "call end"
-    OTHER = "other"
-
-
 @dataclass(frozen=True)
 class Event:
-    """An event of a call."""
+    """An event of a call, also one that means nothing for rows."""
 
     id: int
     at: datetime
-    kind: Kind
+    kind: Kind | None
     destination: str = ""
     destination_type: str = ""
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from calls.models import Call
 from live.board import rules
-from live.board.rules import Event, Kind
+from live.board.rules import Event
+from live.kinds import Kind
 
 # Settings of a number whose messages all arrive.
 ON = {"call_start": "on", "block_end": "on", "initiate_forward": "on", "forward_answer": "on", "call_end": "on"}

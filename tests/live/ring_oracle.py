@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from live.rings import Event, Kind, Settings
+from live.kinds import Kind
+from live.rings import Event, Settings
 
 TEN, THREE = timedelta(seconds=10), timedelta(seconds=3)
 SHOWN_OR_WAITING = ("", "not_connected")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from live.board import open_calls, rules
-from live.board.rules import Event, Kind, State
+from live.board.rules import Event, State
+from live.kinds import Kind
 from tests.conftest import and_in_full
 from tests.factories import make_number, take
 from tests.live import boards

@@ -6,7 +6,8 @@ import os
 import random
 from datetime import UTC, datetime, timedelta
 
-from live.rings import Decisions, Event, Kind, Settings, follow
+from live.kinds import Kind
+from live.rings import Decisions, Event, Settings, follow
 from tests.live import ring_oracle as oracle
 
 T = datetime(2026, 9, 9, 10, 0, tzinfo=UTC)

@@ -15,8 +15,9 @@ from calls import outgoing
 from live.dispatch import formats
 from live.dispatch.formats import webhooks
 from live.dispatch.formats.base import Verdict
-from live.dispatch.steps import Event, Kind, Step
+from live.dispatch.steps import Event, Step
 from live.dispatch.tries import Tried, new_uuid, try_once
+from live.kinds import Kind
 from live.models import Delivery, Endpoint, EventType, Format, Rows
 from tests.live.formats.receivers import receiver
 from tests.live.formats.told import ANSWERED, AT, BRIDGE_END, END, FORWARD, NUMBER, START, facts, rows

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook
 
 from live.dispatch.formats import webhooks
 from live.dispatch.formats.base import Identifier, Match, Sending, Verdict
-from live.dispatch.steps import Event, Kind, Step
+from live.dispatch.steps import Event, Step
+from live.kinds import Kind
 from live.models import EventType
 from tests.live.formats.told import AT, answer, facts
 

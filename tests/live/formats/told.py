@@ -8,7 +8,8 @@ from typing import Any
 from calls.outgoing import Answer
 from live.dispatch import formats
 from live.dispatch.formats.base import CallFacts
-from live.dispatch.steps import Course, Event, Kind, Step, steps_of_call, steps_of_rings
+from live.dispatch.steps import Course, Event, Step, steps_of_call, steps_of_rings
+from live.kinds import Kind
 from live.models import Rows
 
 AT = datetime(2026, 3, 2, 9, 15, 4, tzinfo=UTC)
