@@ -73,6 +73,11 @@ def _why_refused(url: str) -> str:
     scheme, host = origin(url)
     if not host or "{" in host or "@" in host:
         return _("Enter a complete address, such as https://crm.example.com/?phone={caller}. The host is fixed.")
+    return why_scheme_refused(scheme)
+
+
+def why_scheme_refused(scheme: str) -> str:
+    """Return why nothing can be sent to addresses of a scheme, and what to enter; blank if it can."""
     may_be_http = settings.OUTGOING_PRIVATE_NETWORKS or settings.OUTGOING_LOOPBACK
     if scheme == "https" or (scheme == "http" and may_be_http):
         return ""

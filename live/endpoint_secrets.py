@@ -35,12 +35,6 @@ def replace(endpoint: Endpoint, secret: str, *, overlaps: bool) -> None:
     endpoint.set_secret(secret)
 
 
-def previous_signs(endpoint: Endpoint) -> bool:
-    """Return whether a previous secret still signs."""
-    until = endpoint.previous_until
-    return bool(endpoint.previous_secret_encrypted and until and until > timezone.now())
-
-
 def end_previous(endpoint: Endpoint) -> None:
     """Forget the previous secret, unsaved."""
     endpoint.previous_secret_encrypted, endpoint.previous_until = "", None

@@ -126,7 +126,7 @@ class EndpointPages(admin.ModelAdmin):
         if request.method == "POST":
             return self._change_secret(request, signing, ends="end" in request.POST)
         overlaps = endpoint_secrets.has_overlap(signing)
-        more = {"previous_signs": endpoint_secrets.previous_signs(signing), "overlaps": overlaps}
+        more = {"previous_signs": signing.previous_signs, "overlaps": overlaps}
         title = gettext("New secret of %(endpoint)s") % {"endpoint": signing}
         return self._page(request, "secret", signing, title, until=exactly(signing.previous_until), **more)
 
@@ -145,7 +145,7 @@ class EndpointPages(admin.ModelAdmin):
     def secret_page(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
         """Show the secret that was just made, in this answer only. admin_view forbids browsers to store it."""
         title = gettext("Secret of %(endpoint)s") % {"endpoint": endpoint}
-        until = exactly(endpoint.previous_until) if endpoint_secrets.previous_signs(endpoint) else ""
+        until = exactly(endpoint.previous_until) if endpoint.previous_signs else ""
         return self._page(request, "new_secret", endpoint, title, secret=endpoint.made_secret, until=until)
 
     # --- Sending again ------------------------------------------------------------------------------

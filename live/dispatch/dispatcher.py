@@ -75,8 +75,8 @@ class Dispatcher:
     def _work(self) -> float:
         """Do once what there is to do. Return how long to rest."""
         added = self._fill()
-        stepped = self._sender.step()
-        is_busy = added or stepped.due
+        due = self._sender.step()
+        is_busy = added or due
         self._rest_s = SHORTEST_REST_S if is_busy else min(self._rest_s * GROWS_BY, LONGEST_REST_S)
         return self._rest_s
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
@@ -34,13 +33,6 @@ THREADS = 16
 WITHIN_S = 20.0
 EXPIRE_EVERY_S = 2.0
 STORE_EVERY_S, STORE_AGAIN_AFTER_S = 0.05, 1.0
-
-
-@dataclass(frozen=True)
-class Stepped:
-    """What one step did: how many deliveries it found due."""
-
-    due: int
 
 
 class Sender:
@@ -90,19 +82,19 @@ class Sender:
         with self._changed:
             self._lanes.fill([])
 
-    def step(self) -> Stepped:
-        """Look what is due now."""
+    def step(self) -> int:
+        """Look what is due now; return how many deliveries that is."""
         self._expire()
         with self._changed:
             self._sent_since.clear()
-            busy = self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
+            busy = self._busy()
             full = self._lanes.full()
         found = due_deliveries.find(busy, full)
         now = timezone.now()
         unsent = {due.id: outcome for due in found if (outcome := outcomes.without_a_try(due, now))}
         with self._changed:
             if self._is_stopping:
-                return Stepped(0)
+                return 0
             # Meanwhile some that waited may have been sent, and that even stored.
             done = self._sent_since
             self._outcomes += [outcome for pk, outcome in unsent.items() if pk not in done]
@@ -113,7 +105,7 @@ class Sender:
                 self._changed.notify_all()
         if unsent:
             self._to_store.set()
-        return Stepped(len(found))
+        return len(found)
 
     def store(self, *, at_once: bool = False) -> None:
         """Store how tries went. What cannot be stored is kept."""
@@ -127,13 +119,17 @@ class Sender:
                 self._health.note(kept)
             self._health.store(at_once=at_once)
 
+    def _busy(self) -> set[int]:
+        """Return the deliveries that are being sent, and those of which it is not stored how that went."""
+        return self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
+
     def _expire(self) -> None:
         """Now and then: mark what is too late, and close connections that have been open for long."""
         if time.monotonic() < self._expire_at:
             return
         self._expire_at = time.monotonic() + EXPIRE_EVERY_S
         with self._changed:
-            busy = self._lanes.busy() | {outcome.delivery for outcome in self._outcomes}
+            busy = self._busy()
         due_deliveries.expire(busy, outcomes.too_late())
         self._connections.close(older_than_s=OPEN_FOR_S)
 

@@ -71,13 +71,8 @@ def validate_address(url: str) -> None:
         raise ValidationError(
             gettext("Enter a complete address, such as https://crm.example.com/calls."), code="address"
         )
-    may_be_http = settings.OUTGOING_PRIVATE_NETWORKS or settings.OUTGOING_LOOPBACK
-    if scheme != "https" and not (scheme == "http" and may_be_http):
-        text = gettext(
-            "The address must begin with https://. Your administrator can allow http:// for networks of your own by "
-            "OUTGOING_PRIVATE_NETWORKS."
-        )
-        raise ValidationError(text, code="scheme")
+    if why := lookup_format.why_scheme_refused(scheme):
+        raise ValidationError(why, code="scheme")
 
 
 class Endpoint(models.Model):
@@ -143,10 +138,16 @@ class Endpoint(models.Model):
         """The secret in the clear, blank if there is none; raise accounts.encryption.NotReadable."""
         return encryption.decrypt(self.secret_encrypted) if self.secret_encrypted else ""
 
+    @property
+    def previous_signs(self) -> bool:
+        """Whether a previous secret still signs."""
+        until = self.previous_until
+        return bool(self.previous_secret_encrypted and until and until > timezone.now())
+
     def secrets(self) -> list[str]:
         """Return the secrets that sign now, the newest first; raise accounts.encryption.NotReadable."""
         signing = [self.secret] if self.secret_encrypted else []
-        if self.previous_secret_encrypted and self.previous_until and self.previous_until > timezone.now():
+        if self.previous_signs:
             signing.append(encryption.decrypt(self.previous_secret_encrypted))
         return signing
 
