@@ -42,6 +42,18 @@ class FoldedAdmin(admin.ModelAdmin):
         return FoldedList
 
 
+class NoRelatedButtonsAdmin(admin.ModelAdmin):
+    """Forms in which related rows are chosen, but not added, changed, deleted or opened."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget: Any = getattr(field, "widget", None)
+        for action in ("add", "change", "delete", "view"):
+            if hasattr(widget, f"can_{action}_related"):
+                setattr(widget, f"can_{action}_related", False)
+        return field
+
+
 class OfferedFiltersAdmin(admin.ModelAdmin):
     """Allows only the filters that the list offers: by others, people could ask for what they may not see."""
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_base import DATE_SCRIPTS, OfferedFiltersAdmin
+from accounts.admin_base import DATE_SCRIPTS, NoRelatedButtonsAdmin
 from calls.access import Rights
-from calls.admin.base import KeyStateFilter
+from calls.admin.issued_keys import IssuedKeyAdmin
 from calls.models import DestinationNumber, Right
 from live.board import keys
 from live.models import BoardKey
@@ -49,14 +47,14 @@ class BoardKeyForm(forms.ModelForm):
 
 
 @admin.register(BoardKey)
-class BoardKeyAdmin(OfferedFiltersAdmin):
-    """Creates, lists and revokes keys. All who may change keys may do all of it; none is edited or deleted."""
+class BoardKeyAdmin(NoRelatedButtonsAdmin, IssuedKeyAdmin):
+    """The keys; screens with one that was revoked end within half a minute."""
 
     form = BoardKeyForm
     list_display = ["name", "shows", "ends_in", "created_at", "last_used_at", "until", "revoked_at"]
-    list_filter = [KeyStateFilter]
     filter_horizontal = ["numbers"]
-    ordering = ["name"]
+    new_title = _("New board key")
+    revoke_title = _("Revoke this board key?")
 
     class Media:
         js = DATE_SCRIPTS
@@ -65,9 +63,16 @@ class BoardKeyAdmin(OfferedFiltersAdmin):
         rows: QuerySet[BoardKey] = super().get_queryset(request).annotate(of_numbers=Count("numbers"))
         return rows
 
-    @admin.display(description=_("key"))
-    def ends_in(self, key: BoardKey) -> str:
-        return f"…{key.last4}"
+    def issue(self, key: BoardKey) -> str:
+        return keys.issue(key)
+
+    def revoke(self, key: BoardKey) -> None:
+        keys.revoke(key)
+
+    def next_steps(self, key: BoardKey, site: str) -> dict[str, Any]:
+        address = f"{site}{reverse('live:board')}?kiosk=1"
+        # Browsers send what is after # to no server; the page takes it out of the address.
+        return {"address": address, "link": f"{address}#key={key.issued}"}
 
     @admin.display(description=_("shows"))
     def shows(self, key: BoardKey) -> str:
@@ -76,15 +81,6 @@ class BoardKeyAdmin(OfferedFiltersAdmin):
             return gettext("all numbers")
         of_numbers: int = key.of_numbers  # type: ignore[attr-defined]  # annotated
         return ngettext("%(n)d number", "%(n)d numbers", of_numbers) % {"n": of_numbers}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("live.change_boardkey")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:
@@ -104,59 +100,3 @@ class BoardKeyAdmin(OfferedFiltersAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         made = super().get_form(request, obj, change, **kwargs)
         return type(made.__name__, (made,), {"editor": request.user})
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        widget: Any = getattr(field, "widget", None)
-        for action in ("add", "change", "delete", "view"):
-            if hasattr(widget, f"can_{action}_related"):
-                setattr(widget, f"can_{action}_related", False)
-        return field
-
-    def get_urls(self) -> list[URLPattern]:
-        revoke = self.admin_site.admin_view(self.revoke_view)
-        return [path("<path:object_id>/revoke/", revoke, name="live_boardkey_revoke"), *super().get_urls()]
-
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
-        context["may_revoke"] = self.has_add_permission(request)
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def save_model(self, request: HttpRequest, obj: BoardKey, form: Any, change: bool) -> None:
-        obj.issued = keys.issue(obj)
-
-    def response_add(self, request: HttpRequest, obj: BoardKey, post_url_continue: Any = None) -> HttpResponse:
-        """Show the key, in this answer only. admin_view forbids browsers to store it."""
-        site = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-        address = f"{site}{reverse('live:board')}?kiosk=1"
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": gettext("New board key"),
-            "key": obj,
-            "address": address,
-            # Browsers send what is after # to no server; the page takes it out of the address.
-            "link": f"{address}#key={obj.issued}",
-        }
-        return TemplateResponse(request, "admin/live/boardkey/new_key.html", context)
-
-    def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for confirmation and revoke the key; screens with it end within half a minute."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        key = self.get_object(request, object_id)
-        back = reverse("admin:live_boardkey_changelist")
-        if key is None or key.revoked_at is not None:
-            self.message_user(request, gettext("This key is already revoked."), messages.WARNING)
-            return HttpResponseRedirect(back)
-        if request.method == "POST":
-            keys.revoke(key)
-            self.log_change(request, key, "Revoked.")
-            self.message_user(request, gettext("The key was revoked."), messages.SUCCESS)
-            return HttpResponseRedirect(back)
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": gettext("Revoke this board key?"),
-            "key": key,
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/live/boardkey/revoke.html", context)

@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import history
-from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.admin_base import NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from calls.admin.base import exactly
-from live import endpoint_rights, endpoint_secrets
+from live import endpoint_rights
 from live.admin.endpoint_forms import EndpointForm
 from live.admin.endpoint_pages import EndpointPages
 from live.dispatch import formats, stored
@@ -24,7 +24,7 @@ from live.models import Endpoint, Format
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(EndpointPages, WordedHistoryAdmin, OfferedFiltersAdmin):
+class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
     """The endpoints of which one sees all numbers. Changing one needs the rights to what its system gets."""
 
     form = EndpointForm
@@ -94,14 +94,6 @@ class EndpointAdmin(EndpointPages, WordedHistoryAdmin, OfferedFiltersAdmin):
             (gettext("What the system gets"), {"fields": told}),
             *([(gettext("How it goes"), {"fields": ["delivered", "failing"]})] if obj else []),
         ]
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        widget: Any = getattr(field, "widget", None)
-        for action in ("add", "change", "delete", "view"):
-            if hasattr(widget, f"can_{action}_related"):
-                setattr(widget, f"can_{action}_related", False)
-        return field
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
         """Store what the form changes; how deliveries go is noted by the dispatcher meanwhile."""
@@ -182,7 +174,7 @@ class EndpointAdmin(EndpointPages, WordedHistoryAdmin, OfferedFiltersAdmin):
     def secret_state(self, endpoint: Endpoint) -> str:
         if not endpoint.secret_encrypted:
             return gettext("None")
-        if endpoint_secrets.previous_signs(endpoint):
+        if endpoint.previous_signs:
             text = gettext("There is one. It cannot be shown. The one before signs, too, until %(moment)s.")
             return text % {"moment": exactly(endpoint.previous_until)}
         return gettext("There is one. It cannot be shown.")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import history
-from accounts.admin_base import WordedHistoryAdmin
+from accounts.admin_base import NoRelatedButtonsAdmin, WordedHistoryAdmin
 from calls.admin.base import VisibleAdmin
 from contacts import agents
 from contacts.models import name_of
@@ -54,7 +54,7 @@ class NumberRingsForm(forms.ModelForm):
 
 
 @admin.register(NumberRings)
-class NumberRingsAdmin(VisibleAdmin, WordedHistoryAdmin):
+class NumberRingsAdmin(VisibleAdmin, NoRelatedButtonsAdmin, WordedHistoryAdmin):
     """The numbers of which something was set; for all others the defaults apply."""
 
     form = NumberRingsForm
@@ -91,14 +91,6 @@ class NumberRingsAdmin(VisibleAdmin, WordedHistoryAdmin):
         if db_field.name == "destination_number":
             kwargs["queryset"] = self.visible_numbers(request).filter(rings=None)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        widget: Any = getattr(field, "widget", None)
-        for action in ("add", "change", "delete", "view"):
-            if hasattr(widget, f"can_{action}_related"):
-                setattr(widget, f"can_{action}_related", False)
-        return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         made = super().get_form(request, obj, change, **kwargs)
