@@ -24,7 +24,6 @@ from reports.exports import downloads, workbook_jobs
 from reports.models import DayBlockCounts, DayCounts, FirstPost, QuarterHourBlockCounts, QuarterHourCounts, Workbook
 from reports.queries import forwards
 from tests.factories import post, post_body, take
-from tests.live.endpoints import register_missing_formats
 
 COUNTS = (QuarterHourCounts, DayCounts, QuarterHourBlockCounts, DayBlockCounts, FirstPost)
 # Parts of addresses, and what is written in their place. Names in braces are those of objects.
@@ -133,7 +132,6 @@ def objects_of(
 
 def _told(number: DestinationNumber, event: CallEvent) -> tuple[Endpoint, Delivery]:
     """Return an endpoint of a number that has just been added, or was before, and what it is told of an event."""
-    register_missing_formats()
     url = "https://erp.example.com/calls"
     endpoint = Endpoint.objects.get_or_create(name=f"ERP {number.e164}", format="webhook", url=url, all_numbers=False)[
         0

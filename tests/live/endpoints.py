@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from calls.models import CallEvent, DestinationNumber
 from calls.outgoing import Answer
-from live.dispatch import formats
 from live.dispatch.formats.base import CallFacts, Sending, Verdict
 from live.dispatch.steps import Step
 from live.dispatch.tries import new_uuid
@@ -61,19 +60,12 @@ PLAIN_FORMATS = {
 }
 
 
-def register_missing_formats() -> None:
-    """Register plain formats in place of those that are not there."""
-    for name, plain in PLAIN_FORMATS.items():
-        formats.FORMATS.setdefault(name, plain)
-
-
 def signature(secret: str, body: bytes) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def make_endpoint(name: str = "ERP", *numbers: DestinationNumber, **fields: Any) -> Endpoint:
     """Create an endpoint of signed webhooks that is off; of these numbers, or of all."""
-    register_missing_formats()
     defaults = {"format": Format.WEBHOOK, "url": "https://erp.example.com/hook/token-4711", "all_numbers": not numbers}
     endpoint = Endpoint(name=name, **(defaults | fields))
     endpoint.set_secret("whsec_first")
