@@ -7,7 +7,6 @@
   const ASK_AFTER_MS = 7_000; // the stream says something every five seconds
   const SORT_EVERY_MS = 30_000; // so that the order is steady for readers
   const NEXT_PAGE_MS = 12_000;
-  const LONGEST_REST_MS = 8_000;
   const rows = board.querySelector("[data-rows]");
   const all = board.querySelector("[data-all] tr");
   const made = document.getElementById("board-row");
@@ -143,39 +142,12 @@
   };
 
   /* --- the stream, and asking --- */
-  const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
-  const takeFrame = (frame) => {
-    const lines = frame.split("\n");
-    if (!lines.some((line) => line === "event: board")) return;
-    take(JSON.parse(lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5)).join("")));
-  };
-  const readStream = async () => {
-    const stop = new AbortController();
-    const beganAt = performance.now();
-    const watch = setInterval(() => {
-      if (performance.now() - Math.max(beganAt, heardAt) > STALE_AFTER_MS) stop.abort();
-    }, 1000);
-    try {
-      const headers = { Accept: "text/event-stream" };
-      const asked = { headers, credentials: "include", cache: "no-store", signal: stop.signal };
-      const answer = await fetch(board.dataset.streamUrl, asked);
-      if (answer.status !== 200) return answer.status;
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let kept = "";
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) return 0;
-        const frames = (kept + value).split("\n\n");
-        kept = frames.pop();
-        frames.forEach(takeFrame);
-      }
-    } catch {
-      return 0;
-    } finally {
-      clearInterval(watch);
-      stop.abort(); // the body of a refusal is not read
-    }
-  };
+  const readStream = () =>
+    liveStream.read(board.dataset.streamUrl, {
+      silentAfterMs: STALE_AFTER_MS,
+      heardAt: () => heardAt,
+      take: (name, message) => { if (name === "board") take(message); },
+    });
   let isAsking = false;
   let askAt = 0;
   const ask = async (isAtOnce = false) => {
@@ -195,16 +167,8 @@
     }
   };
 
-  const listen = async () => {
-    let restMs = 1000;
-    while (!isOver) {
-      const beganAt = performance.now();
-      const status = await readStream();
-      if ([204, 401, 403].includes(status)) await ask(true); // which says whether it is over
-      restMs = performance.now() - beganAt > 30_000 ? 1000 : Math.min(restMs * 2, LONGEST_REST_MS);
-      await pause(restMs * (0.5 + Math.random() / 2));
-    }
-  };
+  // After a refusal, asking says whether it is over.
+  const listen = () => liveStream.follow(readStream, () => isOver, () => ask(true));
 
   setClock(board.dataset.at);
   const tick = () => {

@@ -11,7 +11,6 @@
   const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
   const ASK_AGAIN_MS = 60_000; // how often it is asked at least while no calls can ring for them
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
-  const LONGEST_REST_MS = 8_000;
   const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
 
   /* --- between tabs --- */
@@ -69,7 +68,6 @@
 
   /* --- the leading tab --- */
   let heardAt = 0;
-  const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
   const ask = async () => {
     const answer = await fetch(root.dataset.stateUrl, { headers: { Accept: "application/json" }, cache: "no-store" });
     if (!answer.ok || answer.redirected) return { status: answer.redirected ? 403 : answer.status };
@@ -80,51 +78,14 @@
     save("sessionStorage", "setup", { ...said, until: Date.now() + (said.connected ? SETUP_FOR_MS : ASK_AGAIN_MS) });
     tell({ setup: said });
   };
-  const takeFrame = (frame) => {
-    let name = "";
-    let data = "";
-    for (const line of frame.split("\n")) {
-      if (line.startsWith("event:")) name = line.slice(6).trim();
-      if (line.startsWith("data:")) data += line.slice(5);
-    }
-    if (name && data) take(name, JSON.parse(data));
-  };
   const hear = () => {
     heardAt = performance.now();
     if (ringTab.isLive) return;
     ringTab.isLive = true;
     tellAll();
   };
-  /* Read the stream until it ends; return the status with which it was refused, or 0. An EventSource would hide
-     this status and the heartbeat. */
-  const readStream = async () => {
-    const stop = new AbortController();
-    const beganAt = performance.now();
-    const watch = setInterval(() => {
-      if (performance.now() - Math.max(beganAt, heardAt) > SILENT_AFTER_MS) stop.abort();
-    }, 1000);
-    try {
-      const headers = { Accept: "text/event-stream" };
-      const asked = { headers, credentials: "include", cache: "no-store", signal: stop.signal };
-      const answer = await fetch(ringTab.setup.stream_url, asked);
-      if (answer.status !== 200) return answer.status;
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let kept = "";
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) return 0;
-        hear();
-        const frames = (kept + value).split("\n\n");
-        kept = frames.pop();
-        frames.forEach(takeFrame);
-      }
-    } catch {
-      return 0;
-    } finally {
-      clearInterval(watch);
-      stop.abort(); // the body of a refusal is not read
-    }
-  };
+  const readStream = () =>
+    liveStream.read(ringTab.setup.stream_url, { silentAfterMs: SILENT_AFTER_MS, heardAt: () => heardAt, hear, take });
   const poll = async () => {
     try {
       const { status, state } = await ask();
@@ -141,7 +102,6 @@
     ringTab.leads = true;
     heardAt = performance.now();
     let goesOn = true;
-    let restMs = 1000;
     let pollAt = 0;
     const polls = setInterval(async () => {
       const now = performance.now();
@@ -158,22 +118,14 @@
       ringTab.isLive = true;
       tellAll();
     };
-    while (goesOn) {
-      const beganAt = performance.now();
-      const status = await readStream();
-      if ([204, 401, 403].includes(status)) goesOn = false;
-      if (!goesOn) break;
-      restMs = performance.now() - beganAt > 30_000 ? 1000 : Math.min(restMs * 2, LONGEST_REST_MS);
-      // Random, so that tabs that were cut off together do not come back together.
-      await pause(restMs * (0.5 + Math.random() / 2));
-    }
+    await liveStream.follow(readStream, () => !goesOn, () => { goesOn = false; });
     stopped();
   };
 
   /* Ask until calls can ring for the person, or they are signed out. Another tab may have said so. */
   const askUntilConnected = async () => {
     while (!ringTab.setup.connected) {
-      await pause(ASK_AGAIN_MS * (0.75 + Math.random() / 4));
+      await liveStream.pause(ASK_AGAIN_MS * (0.75 + Math.random() / 4));
       if (ringTab.setup.connected) return;
       try {
         const { status, state } = await ask();
@@ -213,7 +165,7 @@
     if (ringTab.setup?.connected && ringTab.isLive) return;
     do {
       await poll();
-      await pause(5000);
+      await liveStream.pause(5000);
     } while (ringTab.rings.size && !ringTab.setup?.connected);
   });
   start();
