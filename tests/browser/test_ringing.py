@@ -302,6 +302,44 @@ def test_a_test_call_shows_what_a_call_looks_like(live_server, live, sign_in, an
     expect(other.locator("#ringing")).to_be_hidden()
 
 
+def test_my_calls_says_that_it_is_connected_when_its_own_script_arrives_last(live_server, live, sign_in, anna):
+    page = signed_in(sign_in)
+    page.add_init_script(
+        """window.drawn = 0; document.addEventListener("calltally:rings", () => { window.drawn += 1; });"""
+    )
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/my-calls*.js", hold)
+    page.goto(f"{live_server.url}/live/", wait_until="commit")
+    # After the answer, and after the beginning of the stream.
+    wait_until(lambda: page.evaluate("window.drawn") >= 2, within_s=30)
+    held[0].continue_()
+    expect(page.get_by_text("Connected: calls appear at once.")).to_be_visible()
+
+
+def test_a_page_asks_again_when_it_gets_no_answer_to_its_first_question(live_server, live, sign_in, number, anna):
+    page = signed_in(sign_in)
+    refused = []
+
+    def refuse(route):
+        refused.append(route)
+        if len(refused) == 1:
+            route.fulfill(status=503)
+        elif len(refused) == 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/live/state", refuse)
+    page.goto(f"{live_server.url}/live/")
+    expect(page.get_by_text("Connected: calls appear at once.")).to_be_visible()
+    call(number, "CALL_START", "INITIATE_FORWARD 1001")
+    expect(page.locator("#rings-now .ring-card")).to_contain_text(CALLER)
+
+
 def test_on_a_phone_my_calls_is_in_the_bottom_bar_and_its_table_fills_the_width(
     live_server, live, sign_in, number, anna
 ):

@@ -11,6 +11,7 @@
     show("nothing-rings", detail.rings === 0);
     show("live", detail.isConnected && detail.isLive);
   });
+  ringCards?.draw(); // what was drawn before this script arrived was not heard
 
   /* --- notifications: browsers ask only after a click --- */
   const permission = () => {

@@ -10,6 +10,7 @@
   const { isHere, draw, takeNote } = ringCards;
   const SETUP_FOR_MS = 5 * 60_000; // how long a tab keeps what /live/state said of the person
   const ASK_AGAIN_MS = 60_000; // how often it is asked at least while no calls can ring for them
+  const ASK_AFTER_FAULT_MS = 2_000; // when it is asked again if it did not answer, then more and more rarely
   const SILENT_AFTER_MS = 20_000; // the server sends something every 15 seconds
   const CLOSED_FOR_MS = 4_000; // how long a card says how the ringing ended
 
@@ -122,18 +123,27 @@
     stopped();
   };
 
+  /* Ask until there is an answer; null if the person is signed out. */
+  const askUntilAnswered = async () => {
+    for (let restMs = ASK_AFTER_FAULT_MS; ; restMs = Math.min(restMs * 2, ASK_AGAIN_MS)) {
+      try {
+        const { status, state } = await ask();
+        if (status === 200) return state;
+        if ([401, 403].includes(status)) return null;
+      } catch {
+        // Asked again.
+      }
+      await liveStream.pause(restMs * (0.75 + Math.random() / 4));
+    }
+  };
   /* Ask until calls can ring for the person, or they are signed out. Another tab may have said so. */
   const askUntilConnected = async () => {
     while (!ringTab.setup.connected) {
       await liveStream.pause(ASK_AGAIN_MS * (0.75 + Math.random() / 4));
       if (ringTab.setup.connected) return;
-      try {
-        const { status, state } = await ask();
-        if ([401, 403].includes(status)) return;
-        if (status === 200) keep(state);
-      } catch {
-        // Asked again.
-      }
+      const state = await askUntilAnswered();
+      if (state === null) return;
+      keep(state);
     }
   };
   const start = async () => {
@@ -141,14 +151,10 @@
     if (kept && kept.until > Date.now() && !isHere) {
       ringTab.setup = kept;
     } else {
-      try {
-        const { status, state } = await ask();
-        if (status !== 200) return;
-        keep(state);
-        setClock(state.at);
-      } catch {
-        return; // the next page asks again
-      }
+      const state = await askUntilAnswered();
+      if (state === null) return;
+      keep(state);
+      setClock(state.at);
     }
     draw();
     // They may be named at a destination while their page is open. One tab asks for all.
