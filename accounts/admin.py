@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import giving, history
-from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
 
@@ -54,7 +54,7 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(groups=self.value())
 
 
-class PersonAdmin(GivingAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
+class PersonAdmin(GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
     """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
     form = UserForm

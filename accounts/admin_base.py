@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, F, Func, IntegerField, QuerySet, V
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import folding, history
+from accounts import deleting, folding, history
 
 # For forms with dates. The admin's own script comes first because the other one changes it.
 DATE_SCRIPTS = ("admin/js/core.js", "calls/dates.js")
@@ -40,6 +40,19 @@ class FoldedAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FoldedList
+
+
+class LockedDeleteAdmin(admin.ModelAdmin):
+    """Locks rows before they are deleted with what refers to them: otherwise a process that adds such rows meanwhile
+    would make the deletion fail."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with deleting.locked(obj._meta.model._base_manager.filter(pk=obj.pk)):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        with deleting.locked(queryset):
+            super().delete_queryset(request, queryset)
 
 
 class NoRelatedButtonsAdmin(admin.ModelAdmin):

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.admin_base import LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from calls import phones
 from contacts import links, lookup_format, lookups
 from contacts.models import Lookup, LookupAnswer
@@ -80,7 +80,7 @@ class TryForm(forms.Form):
 
 
 @admin.register(Lookup)
-class LookupAdmin(WordedHistoryAdmin, OfferedFiltersAdmin):
+class LookupAdmin(WordedHistoryAdmin, LockedDeleteAdmin, OfferedFiltersAdmin):
     list_display = ["name", "is_on", "host", "failures"]
     form = LookupForm
     readonly_fields = ["secret_state", "try_it"]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import history
-from accounts.admin_base import NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.admin_base import LockedDeleteAdmin, NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from calls.admin.base import exactly
 from live import endpoint_rights
 from live.admin.endpoint_forms import EndpointForm
@@ -24,7 +24,7 @@ from live.models import Endpoint, Format
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
+class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
     """The endpoints of which one sees all numbers. Changing one needs the rights to what its system gets."""
 
     form = EndpointForm

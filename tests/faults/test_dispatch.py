@@ -82,6 +82,15 @@ def sending(tmp_path_factory):
         system.stop()
 
 
+# As the admin deletes, because the dispatcher may be adding deliveries.
+DELETE = """
+from accounts import deleting
+from live.models import Endpoint
+with deleting.locked(Endpoint.objects.all()):
+    Endpoint.objects.all().delete()
+"""
+
+
 @contextlib.contextmanager
 def endpoints(system, *fields):
     """Create endpoints that are on, and wait for a dispatcher that works; delete them in the end."""
@@ -91,7 +100,7 @@ def endpoints(system, *fields):
         wait_until(lambda: works(system), what="a dispatcher that works")
         yield
     finally:
-        is_deleted, printed = system.run("from live.models import Endpoint\nEndpoint.objects.all().delete()")
+        is_deleted, printed = system.run(DELETE)
         assert is_deleted, printed
 
 
