@@ -76,6 +76,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=7.0, help="how long a turn lasts (%(default)s)")
     parser.add_argument("--connections", type=int, default=64, help="HTTP connections, one post on each (%(default)s)")
     parser.add_argument("--only", action="append", metavar="NAME", help="part of a contender's name; repeatable")
+    parser.add_argument("--fewest", type=int, default=100, help="posts of a turn that has figures (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the figures of every round there")
     parser.add_argument(
         "--pool", type=int, default=8, help="database connections a process of the others (%(default)s)"
@@ -186,6 +187,8 @@ def take_turns(
                 raise Invalid(  # noqa: TRY301 (one place says why a contender has no figures)
                     f"{figures.posts} posts were answered, {kept} are in the database"
                 )
+            if figures.posts < arguments.fewest:
+                raise Invalid(f"only {figures.posts} posts were answered")  # noqa: TRY301
         except Invalid as invalid:
             failures[contender.name] = str(invalid)
             del rounds[contender.name]
