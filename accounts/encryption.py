@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -34,5 +35,6 @@ def _keys() -> MultiFernet:
     return MultiFernet([_key(secret) for secret in (*settings.ENCRYPTION_KEYS, settings.SECRET_KEY)])
 
 
+@lru_cache  # the settings have a few; a key is needed for each delivery
 def _key(secret: str) -> Fernet:
     return Fernet(urlsafe_b64encode(hmac.digest(secret.encode(), b"calltally: secrets at rest", "sha256")))

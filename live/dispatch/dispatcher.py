@@ -14,21 +14,25 @@ from django.db.models.functions import Now
 
 from calls.log_limits import OnceAMinute
 from live.dispatch import outbox
+from live.dispatch.outbox import Filled
 from live.dispatch.sender import Sender
 from live.dispatch.tries import Send
 from live.models import DispatchProcess
 
 logger = logging.getLogger(__name__)
 
-# From one look to the next while events come; the pauses grow up to the longer one while nothing happens. Between looks
-# it rests at least as long as it looked, so that posts come first.
-SHORTEST_REST_S, LONGEST_REST_S, GROWS_BY = 0.05, 0.25, 1.25
+# From one look to the next. Looks cost posts their time, whatever is found, so it looks at once only where more waits
+# than one look reads. Between looks it rests at least as long as it looked.
+LOOKS_EVERY_S = 0.2
+# How often it looks at least for what is to be tried again, or was asked for in the admin.
+LOOKS_FOR_DUE_EVERY_S = 1.0
 # How often rows and calls are looked for that are over by time alone.
 SWEEP_EVERY_S = 2.0
 STANDBY_S = 1.0
 RENEW_EVERY_S = 5.0
 GONE_AFTER = timedelta(minutes=1)
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
+NOTHING = Filled(0, 0)
 # When it is stopped, what is being sent has this long to be answered.
 ENDS_WITHIN_S = 3.0
 # Of the session of the process that works; a process that dies loses it with its session.
@@ -46,7 +50,6 @@ class Dispatcher:
         self._works = False
         self._process: DispatchProcess | None = None
         self._due: dict[str, float] = {}
-        self._rest_s = SHORTEST_REST_S
         self._log_limit = OnceAMinute()
 
     def stop(self) -> None:
@@ -74,25 +77,24 @@ class Dispatcher:
 
     def _work(self) -> float:
         """Do once what there is to do. Return how long to rest."""
-        added = self._fill()
-        due = self._sender.step()
-        is_busy = added or due
-        self._rest_s = SHORTEST_REST_S if is_busy else min(self._rest_s * GROWS_BY, LONGEST_REST_S)
-        return self._rest_s
+        filled = self._fill()
+        is_time_for_due = self._is_time_for("due", LOOKS_FOR_DUE_EVERY_S)
+        if filled.deliveries or self._sender.may_have_more or is_time_for_due:
+            self._sender.step()
+        return 0.0 if filled.events >= outbox.MOST_EVENTS else LOOKS_EVERY_S
 
-    def _fill(self) -> int:
-        """Turn new events into deliveries; return how many. If that fails, what was added before is sent all the
-        same."""
+    def _fill(self) -> Filled:
+        """Turn new events into deliveries. If that fails, what was added before is sent all the same."""
         is_time_to_sweep = self._is_time_for("sweep", SWEEP_EVERY_S)
         if not is_time_to_sweep and not outbox.has_events():
-            return 0
+            return NOTHING
         try:
-            return outbox.fill(sweeps=is_time_to_sweep) or 0
+            return outbox.fill(sweeps=is_time_to_sweep) or NOTHING
         except (DatabaseError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 (the events are read again with the next look)
             self._say(error)
-            return 0
+            return NOTHING
 
     def _take_lock(self) -> bool:
         """Return whether this process works: it holds the lock, or gets it now."""

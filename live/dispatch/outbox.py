@@ -144,6 +144,13 @@ class Receiver:
         ]
 
 
+class Filled(NamedTuple):
+    """How many events were read, and how many deliveries were added."""
+
+    events: int
+    deliveries: int
+
+
 def has_events() -> bool:
     """Return whether there may be events that were not read. One cheap statement."""
     with connection.cursor() as cursor:
@@ -152,10 +159,10 @@ def has_events() -> bool:
     return bool(row is None or row[0])
 
 
-def fill(*, sweeps: bool = False) -> int | None:
+def fill(*, sweeps: bool = False) -> Filled | None:
     """Read the next events and add deliveries for them; with `sweeps` also for calls that are over by time alone.
 
-    Return how many were added; None if another process is doing that."""
+    Return None if another process is doing that."""
     with transaction.atomic():
         locked = _lock()
         if locked is None:
@@ -172,7 +179,7 @@ def fill(*, sweeps: bool = False) -> int | None:
         is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY
         if is_time_to_note or after != before:
             _store(after, now if sweeps else silent_until)
-    return len(deliveries)
+    return Filled(len(events), len(deliveries))
 
 
 def _lock() -> tuple[Position, datetime, datetime] | None:

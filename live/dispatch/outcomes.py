@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 from django.utils.translation import gettext as _
 
 from live.dispatch import formats
@@ -169,5 +169,8 @@ def _store(outcomes: Sequence[Outcome]) -> None:
         "errors": [one.error for one in ordered],
         "follow_ups": [json.dumps(dict(one.follow_up)) if one.follow_up else None for one in ordered],
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # After a crash of the database what was sent in the last second is sent once more, with the same id, as after a
+        # crash of this process. So the disk is not waited for.
+        cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(_STORE, values)

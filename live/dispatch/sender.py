@@ -32,7 +32,7 @@ THREADS = 16
 # A try takes so long at most, with everything.
 WITHIN_S = 20.0
 EXPIRE_EVERY_S = 2.0
-STORE_EVERY_S, STORE_AGAIN_AFTER_S = 0.05, 1.0
+STORE_EVERY_S, STORE_AGAIN_AFTER_S = 0.1, 1.0
 
 
 class Sender:
@@ -53,6 +53,9 @@ class Sender:
         self._storing = threading.Lock()
         # Endpoints for which more is due than was read.
         self._has_more: set[int] = set()
+        # Whether the next step may find something although nothing was added: what waited for an outcome, or was left
+        # out because its endpoint was busy.
+        self.may_have_more = True
         self._is_stopping = False
         self._health = EndpointHealth()
         self._expire_at = 0.0
@@ -81,11 +84,13 @@ class Sender:
         """Begin nothing more until the next step, because the database is away or another process sends."""
         with self._changed:
             self._lanes.fill([])
+            self.may_have_more = True
 
     def step(self) -> int:
         """Look what is due now; return how many deliveries that is."""
         self._expire()
         with self._changed:
+            self.may_have_more = False
             self._sent_since.clear()
             busy = self._busy()
             full = self._lanes.full()
@@ -116,6 +121,7 @@ class Sender:
                 outcomes.store(kept)
                 with self._changed:
                     del self._outcomes[: len(kept)]
+                    self.may_have_more = True
                 self._health.note(kept)
             self._health.store(at_once=at_once)
 
@@ -163,6 +169,7 @@ class Sender:
                     self._has_more.discard(due.endpoint)
                 self._changed.notify()
             if wakes:
+                self.may_have_more = True
                 self._wake()
 
     def _next(self) -> Due | None:
