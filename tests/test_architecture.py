@@ -16,7 +16,7 @@ LAYERS = {
         {"admin", "signin", "apps", "admin_config", "admin_site"},
         {"user_admin_forms"},
         {"admin_base", "addresses", "encryption", "giving", "history"},
-        {"deleting", "folding"},
+        {"deleting", "folding", "rewording"},
     ],
     "calls": [
         {"urls", "middleware"},

@@ -10,9 +10,10 @@ from django.conf import settings
 from django.db import migrations, models
 
 import calls.models
+from accounts.rewording import Rewording
 
 
-class Migration(migrations.Migration):
+class Migration(Rewording):
     dependencies = [
         ("calls", "0005_search_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

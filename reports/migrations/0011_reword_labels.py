@@ -3,8 +3,10 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
+from accounts.rewording import Rewording
 
-class Migration(migrations.Migration):
+
+class Migration(Rewording):
     dependencies = [
         ("reports", "0010_month_durations"),
     ]
