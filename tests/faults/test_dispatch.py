@@ -59,7 +59,7 @@ WHERE call.call_uuid LIKE %s
 
 
 @pytest.fixture(scope="module")
-def sending(tmp_path_factory):
+def sending(prepared, tmp_path_factory):
     """A system with a resolver and a network of the test; the file of its names, and that of its connections."""
     compiler = shutil.which("cc")
     demand(compiler, "no C compiler is here (Debian: apt-get install gcc libc6-dev)")
@@ -76,7 +76,7 @@ def sending(tmp_path_factory):
         OUTGOING_PRIVATE_NETWORKS="10.77.0.0/24",
     )
     try:
-        system.start()
+        system.start(prepared)
         yield system, names, connects
     finally:
         system.stop()
