@@ -24,7 +24,7 @@ from live.models import CallerShown, Delivery, Endpoint, EventType, Format, Rows
 
 # Each step is waited for as long as this.
 WITHIN_S = 5.0
-# Nothing is stored of the call. Its id is another each time, because systems remember calls by it.
+# Nothing is stored of the call. Its ids are others each time, because systems remember calls by them.
 _EVENTS: dict[str, Kind | None] = {
     EventType.STARTED: Kind.START,
     EventType.RINGING: Kind.FORWARD,
@@ -84,8 +84,13 @@ def _steps(endpoint: Endpoint, now: datetime) -> list[Step]:
         at = now - timedelta(seconds=len(kinds) - place)
         event = Event(place + 1, at, events[kind], DESTINATION, DESTINATION_TYPE)
         cause = NORMAL if kind == HANGUP else ""
-        steps.append(Step(str(kind), event, ring, DESTINATION, DESTINATION_TYPE, cause))
+        steps.append(Step(str(kind), event, ring, DESTINATION, DESTINATION_TYPE, cause, row=_made_up_id(now)))
     return steps
+
+
+def _made_up_id(now: datetime) -> int:
+    """Return an id far above real ones, so that it is no other call for the system."""
+    return int(now.timestamp() * 1000)
 
 
 def _call(endpoint: Endpoint, now: datetime) -> CallFacts:
@@ -101,8 +106,7 @@ def _call(endpoint: Endpoint, now: datetime) -> CallFacts:
         url="",
     )
     return CallFacts(
-        # Far above real ids, so that it is no other call for the system.
-        id=int(now.timestamp() * 1000),
+        id=_made_up_id(now),
         call_uuid=str(uuid.uuid4()),
         correlation_id="",
         number=links.EXAMPLES["number"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ SELECT call.id FROM calls_call AS call WHERE call.silent_at > %(since)s AND NOT 
   WHERE event.call_id = call.id AND told.kind = %(silent)s AND told.created_at >= call.silent_at)
 """
 _ADDED = """
-SELECT event.call_id, delivery.endpoint_id, delivery.ring, delivery.kind,
+SELECT event.call_id, delivery.endpoint_id, delivery.ring, delivery.kind, event.id, delivery.is_open,
   CASE WHEN delivery.kind = %(identified)s THEN delivery.body END
 FROM calls_callevent AS event JOIN live_delivery AS delivery ON delivery.event_id = event.id
 WHERE event.call_id = ANY(%(calls)s) ORDER BY delivery.id
@@ -107,9 +107,11 @@ class Row(NamedTuple):
 
 @dataclass
 class Added:
-    """What was added for some calls before: the kinds of each row, and what was last identified in each call."""
+    """What was added for some calls before: the kinds of each row, the events with which it began, if it is open, and
+    what was last identified in each call. After two calls with open rows were joined, a row has begun twice."""
 
     kinds: dict[Row, set[str]] = field(default_factory=dict)
+    open: dict[Row, list[int]] = field(default_factory=dict)
     identified: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def has(self, row: Row, kind: str) -> bool:
@@ -313,23 +315,34 @@ class _Outbox:
         """Add a step of a row unless it was added. A row begins and is answered only at once, but its end is told late,
         too: otherwise it would ring there for ever."""
         row = Row(call.id, receiver.endpoint.pk, step.ring)
-        if self._added.has(row, step.kind) or self._added.has(row, steps.HANGUP):
-            return
         is_late = self._now - step.happened_at > rings.FRESH
-        if step.kind == steps.NEW_CALL:
-            if is_late or not receiver.was_on(step.happened_at):
-                return
-        elif not self._added.has(row, steps.NEW_CALL) or (is_late and step.kind == steps.ANSWER):
+        if step.kind == steps.HANGUP:
+            self._hang_up(row, call, step, receiver.endpoint, is_late=is_late)
+        elif self._added.has(row, step.kind) or self._added.has(row, steps.HANGUP) or is_late:
             return
-        self._added.note(row, step.kind)
-        delivery = self._add(call, step, receiver.endpoint, is_late=is_late)
-        if step.kind == steps.NEW_CALL:
-            delivery.is_open = True
-            self._begun[row] = delivery
-        elif step.kind == steps.HANGUP and row in self._begun:
-            self._begun[row].is_open = False
-        elif step.kind == steps.HANGUP:
-            self._over.append(row)
+        elif step.kind == steps.ANSWER:
+            if began := self._added.open.get(row):
+                self._added.note(row, step.kind)
+                self._add(call, replace(step, row=began[-1]), receiver.endpoint, is_late=is_late)
+        elif receiver.was_on(step.happened_at):
+            self._added.note(row, step.kind)
+            self._added.open[row] = [step.event.id]
+            self._begun[row] = self._add(call, step, receiver.endpoint, is_late=is_late)
+            self._begun[row].is_open = True
+
+    def _hang_up(self, row: Row, call: StoredCall, step: Step, endpoint: Endpoint, *, is_late: bool) -> None:
+        """Add a hangup for all that is open of a row. An event has one of them, so the others are of the event that
+        began them."""
+        for began in reversed(self._added.open.pop(row, [])):
+            of_row = replace(step, row=began)
+            if self._added.has(row, steps.HANGUP):
+                of_row = replace(of_row, event=call.events[began], at=step.happened_at)
+            self._added.note(row, steps.HANGUP)
+            self._add(call, of_row, endpoint, is_late=is_late)
+            if row in self._begun:
+                self._begun[row].is_open = False
+            else:
+                self._over.append(row)
 
     # --- Deliveries ---
 
@@ -369,8 +382,11 @@ def _added(call_ids: Iterable[int]) -> Added:
     added = Added()
     with connection.cursor() as cursor:
         cursor.execute(_ADDED, {"calls": [*call_ids], "identified": EventType.IDENTIFIED})
-        for call, endpoint, ring, kind, body in cursor.fetchall():
-            added.note(Row(call, endpoint, ring), kind)
+        for call, endpoint, ring, kind, event, is_open, body in cursor.fetchall():
+            row = Row(call, endpoint, ring)
+            added.note(row, kind)
+            if is_open:
+                added.open.setdefault(row, []).append(event)
             if body is not None:
                 added.identified[call, endpoint] = [*_typed_in(body)]
     return added

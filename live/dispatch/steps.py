@@ -36,8 +36,8 @@ class Event:
 class Step:
     """What an endpoint is told: `kind` is a type of webhooks, or newCall, answer or hangup of a row.
 
-    `ring` is the id of the forward's event, 0 where the step is of the whole call. An answer has the
-    destination that answered."""
+    `ring` is the id of the forward's event, 0 where the step is of the whole call. `row` is the id of the event that
+    began the row: it stays the same when calls are joined. An answer has the destination that answered."""
 
     kind: str
     event: Event
@@ -45,6 +45,7 @@ class Step:
     destination: str = ""
     destination_type: str = ""
     cause: str = ""
+    row: int = 0
     # Of a step that no event brought: the time limit or the silence that did.
     at: datetime | None = None
     # Of a row of one ring: the destination at which it rings.
@@ -144,7 +145,8 @@ class _Row:
     def _add(self, kind: str, event: Event, key: tuple[str, str], **more: Any) -> None:
         destination_type, destination = key
         rings_at = self.first.destination if self.ring else ""
-        self.steps.append(Step(kind, event, self.ring, destination, destination_type, rings_at=rings_at, **more))
+        more |= {"row": self.first.id, "rings_at": rings_at}
+        self.steps.append(Step(kind, event, self.ring, destination, destination_type, **more))
 
 
 def _open(rows: Sequence[_Row]) -> Iterator[_Row]:

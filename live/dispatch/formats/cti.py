@@ -40,9 +40,9 @@ def is_success(answer: Answer) -> bool:
     return 200 <= answer.status < 300
 
 
-def row_id(step: Step, call: CallFacts) -> str:
-    """Return the id of a row: that of the call, for a ring with its number."""
-    return f"{call.id}-{step.ring}" if step.ring else str(call.id)
+def row_id(step: Step) -> str:
+    """Return the id of a row, the same in all its steps. It is not made of the call, which may be joined to another."""
+    return f"{step.row}-ring" if step.ring else str(step.row)
 
 
 def called(step: Step, call: CallFacts) -> str:

@@ -29,7 +29,7 @@ class Placetel(CtiFormat):
             "event": EVENTS[step.kind],
             "from": national(call.caller) or ANONYMOUS,
             "to": national(called(step, call)),
-            "call_id": hashlib.sha256(f"Calltally {row_id(step, call)}".encode()).hexdigest(),
+            "call_id": hashlib.sha256(f"Calltally {row_id(step)}".encode()).hexdigest(),
             "direction": "in",
         }
         if step.kind == ANSWER:

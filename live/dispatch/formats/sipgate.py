@@ -24,14 +24,15 @@ class Sipgate(CtiFormat):
     """A form for each step of a row, as sipgate.io posts it."""
 
     def body(self, step: Step, call: CallFacts, people: Sequence[str], *, is_late: bool) -> str:
+        of_call = str(call.id) if step.ring else row_id(step)
         said = [
             ("event", step.kind),
             ("from", caller_digits(call)),
             ("to", digits(called(step, call))),
             ("direction", "in"),
-            ("callId", row_id(step, call)),
-            ("origCallId", str(call.id)),
-            ("xcid", str(call.id)),
+            ("callId", row_id(step)),
+            ("origCallId", of_call),
+            ("xcid", of_call),
         ]
         place = digits(step.destination or called(step, call))
         if step.kind == NEW_CALL:

@@ -28,7 +28,7 @@ class Zammad(CtiFormat):
             "from": caller_digits(call),
             "to": digits(called(step, call)),
             "direction": "in",
-            "callId": row_id(step, call),
+            "callId": row_id(step),
             "queue": call.number_name,
         }
         if people and step.kind == NEW_CALL:

@@ -49,7 +49,7 @@ def test_each_ring_is_a_row_to_its_destination():
 def test_the_id_is_64_hex_digits_the_same_each_time_and_another_for_each_row():
     steps = rows(Rows.RING, *TWO_RINGS) + rows(Rows.CALL, *TWO_RINGS)
     _said, ids = told(steps)
-    _said, of_another = told(steps, id=48212)
+    _said, of_another = told([*rows(Rows.RING, *TWO_RINGS, first_id=6), *rows(Rows.CALL, *TWO_RINGS, first_id=6)])
     assert all(re.fullmatch(r"[0-9a-f]{64}", one) for one in ids)
     assert len({*ids}) == 3
     assert told(steps)[1] == ids

@@ -20,15 +20,15 @@ def told(steps, people=(), **fields):
     return [parse_qsl(body) for body in bodies(Format.SIPGATE, steps, people, **fields)]
 
 
-def of_row(event, to="4922155400300", call_id="48211"):
+def of_row(event, to="4922155400300", call_id="1", of_call="1"):
     return [
         ("event", event),
         ("from", "4917012345678"),
         ("to", to),
         ("direction", "in"),
         ("callId", call_id),
-        ("origCallId", "48211"),
-        ("xcid", "48211"),
+        ("origCallId", of_call),
+        ("xcid", of_call),
     ]
 
 
@@ -54,11 +54,11 @@ def test_each_ring_is_a_row_that_was_diverted_from_the_number():
     destination = "492215550100"
     new, over = told(steps, ("Ben Schulz",))
     assert new == [
-        *of_row("newCall", destination, "48211-3"),
+        *of_row("newCall", destination, "3-ring", "48211"),
         *(("user[]", "Ben Schulz"), ("userId[]", destination), ("fullUserId[]", destination)),
         diverted,
     ]
-    assert over == [*of_row("hangup", destination, "48211-3"), ("cause", FORWARDED), diverted]
+    assert over == [*of_row("hangup", destination, "3-ring", "48211"), ("cause", FORWARDED), diverted]
 
 
 def test_without_people_the_user_is_the_destination_or_the_number():

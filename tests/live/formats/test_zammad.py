@@ -21,7 +21,7 @@ def told(steps, people=(), **fields):
 
 def test_a_call_is_one_row():
     new, answered, over = told(rows(Rows.CALL, *TWO_RINGS), ("Anna Meyer", "Ben Schulz"))
-    of_call = SAME | {"to": "4922155400300", "callId": "48211"}
+    of_call = SAME | {"to": "4922155400300", "callId": "1"}
 
     assert new == of_call | {"event": "newCall", "user": ["Anna Meyer", "Ben Schulz"]}
     assert answered == of_call | {"event": "answer", "user": "Anna Meyer, Ben Schulz", "answeringNumber": "1001"}
@@ -31,13 +31,13 @@ def test_a_call_is_one_row():
 def test_each_ring_is_a_row_to_its_destination():
     steps = rows(Rows.RING, *TWO_RINGS)
     new, answered, over = told([step for step in steps if step.ring == 2])
-    first = SAME | {"to": "1001", "callId": "48211-2"}
+    first = SAME | {"to": "1001", "callId": "2-ring"}
     assert new == first | {"event": "newCall"}
     assert answered == first | {"event": "answer", "answeringNumber": "1001"}
     assert over == first | {"event": "hangup", "cause": NORMAL, "answeringNumber": "1001"}
 
     new, over = told([step for step in steps if step.ring == 3])
-    second = SAME | {"to": "492215550100", "callId": "48211-3"}
+    second = SAME | {"to": "492215550100", "callId": "3-ring"}
     assert new == second | {"event": "newCall"}
     assert over == second | {"event": "hangup", "cause": FORWARDED}
 

@@ -6,8 +6,10 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
+from calls.ingest import writer
 from calls.models import Call
 from live.dispatch import outbox
 from live.dispatch.formats.base import Verdict
@@ -41,8 +43,8 @@ def endpoints(url):
         Endpoint.objects.create(name=rows, format=Format.ZAMMAD, url=url, rows=rows, is_on=True, on_since=on_since)
 
 
-def post(number, call, kind, ago_s):
-    said = {"call_uuid": call, "correlation_id": call, "caller_id_number": "+4917012345678"}
+def post(number, call, kind, ago_s, **ids):
+    said = {"call_uuid": call, "correlation_id": call, "caller_id_number": "+4917012345678"} | ids
     more = {"destinationType": "SIP_USER"} if "FORWARD" in kind else {}
     take(number, kind, timezone.now() - timedelta(seconds=ago_s), **said, **more)
 
@@ -79,6 +81,31 @@ def test_calls_with_permuted_and_repeated_events_raise_nothing(number):
     assert len([row for row in double.rows if "-" not in row]) > 20
     assert len([row for row in double.rows if "-" in row]) > 50
     assert {said["event"] for said in double.told} == {"newCall", "answer", "hangup"}
+
+
+@pytest.mark.parametrize("both_begin", [False, True])
+@pytest.mark.parametrize("ends_before", [False, True])
+def test_rows_of_calls_that_are_joined_end_under_the_ids_with_which_they_began(number, both_begin, ends_before):
+    with zammad() as double:
+        endpoints(double.url)
+        post(number, "a", "CALL_START", 5, call_uuid=None)
+        post(number, "a", "INITIATE_FORWARD 1001", 4, call_uuid=None)
+        if ends_before:
+            post(number, "a", "CALL_END", 3, call_uuid=None)
+        post(number, "a", "CALL_START" if both_begin else "BLOCK_END MENU", 2)
+        outbox.fill()
+        last = send_new(0)
+        assert writer.reunite_calls() == 1
+        post(number, "a", "FORWARD_ANSWER 1001", 1)
+        post(number, "a", "CALL_END", 0)
+        outbox.fill()
+        last = send_new(last)
+
+    assert double.raised == []
+    assert len(double.rows) == (3 if both_begin else 2)
+    assert {*double.rows.values()} == {"hangup"}
+    outbox.fill(sweeps=True)
+    assert not Delivery.objects.filter(Q(is_open=True) | Q(pk__gt=last)).exists()
 
 
 def test_a_new_call_whose_answer_was_lost_counts_as_delivered_and_what_zammad_does_not_know_as_not(number):
