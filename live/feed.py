@@ -5,7 +5,6 @@ So one process feeds at a time, whichever comes first, and another one goes on w
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from live.courses import StoredCall, StoredEvent, Targets
 from live.kinds import Kind
 from live.models import FeedCursor, Pop
 from live.rings import Decisions, Event, Ring
-from live.tail import Gap, Position
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +47,6 @@ SELECT person.id,
 FROM unnest(%(users)s::int[]) AS person (id)
 """
 
-_LOCK = """
-SELECT last_event_id, skipped, revision, clock_timestamp() FROM live_feedcursor FOR UPDATE SKIP LOCKED
-"""
 # bulk_create and bulk_update would write an expression for each value of each ring.
 BEGINNING = {
     "user_id": "int",
@@ -120,31 +115,28 @@ def feed(*, sweeps: bool = False) -> Fed | None:
 
     Return None if another process is doing that."""
     with transaction.atomic():
-        locked = _lock()
+        locked = tail.lock(FeedCursor, "revision")
         if locked is None:
             return None
-        cursor, now = locked
-        position = Position(cursor.last_event_id, [Gap(*gap) for gap in cursor.skipped])
-        events, after = tail.read(position)
+        before, revision, now = locked
+        events, after = tail.read(before)
         recent = [event for event in events if now - event.received_at < HISTORY]
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
-        revision = cursor.revision + 1
-        changed = _renew(calls, now, revision) if calls else 0
+        changed = _renew(calls, now, revision + 1) if calls else 0
         if typed := {event.call_id for event in recent if event.has_typed}:
-            changed += _send_again(typed, revision)
+            changed += _send_again(typed, revision + 1)
         if sweeps:
-            changed += _close_tests(now, revision)
+            changed += _close_tests(now, revision + 1)
         if changed:
-            cursor.revision = revision
+            revision += 1
         else:
             # A crash would lose nothing but the work of this step, so it does not wait for the disk.
             _execute("SET LOCAL synchronous_commit = off")
-        if changed or after != position:
-            cursor.last_event_id, cursor.skipped = after.last, after.gaps
-            cursor.save()
+        if changed or after != before:
+            tail.store(FeedCursor, after, revision=revision)
     # An event may have been received while this one looked.
     delays = [max(0.0, (now - event.received_at).total_seconds()) for event in events]
-    return Fed(cursor.revision, len(events), delays)
+    return Fed(revision, len(events), delays)
 
 
 def next_revision() -> int:
@@ -155,26 +147,6 @@ def next_revision() -> int:
     cursor.revision += 1
     cursor.save(update_fields=["revision"])
     return cursor.revision
-
-
-def _lock() -> tuple[FeedCursor, datetime] | None:
-    """Lock the cursor and return it with the database's time; None if another process has it. The first one begins
-    after the events that are stored."""
-    if (locked := _try_to_lock()) or FeedCursor.objects.exists():
-        return locked
-    FeedCursor.objects.get_or_create(pk=FeedCursor.ONLY, defaults={"last_event_id": tail.end().last})
-    return _try_to_lock()
-
-
-def _try_to_lock() -> tuple[FeedCursor, datetime] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    last, skipped, revision, now = row
-    position = {"last_event_id": last, "skipped": json.loads(skipped), "revision": revision}
-    return FeedCursor.from_db(connection.alias, ["id", *position], [FeedCursor.ONLY, *position.values()]), now
 
 
 def _execute(statement: str) -> None:

@@ -8,12 +8,15 @@ to that number have ended, which no length of time could say."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+
+from live.models import DispatchCursor, FeedCursor
 
 BATCH = 2000
 # So many gaps at once are not the intake's work; the oldest are given up.
@@ -67,6 +70,34 @@ class Position:
 
     last: int
     gaps: Sequence[Gap] = ()
+
+
+def lock(cursor: type[FeedCursor | DispatchCursor], column: str) -> tuple[Position, Any, datetime] | None:
+    """Lock the row of a cursor; return its position, what it has in another column, and the database's time.
+
+    None if another process has locked it. The first one begins after the events that are stored."""
+    if (locked := _try_to_lock(cursor, column)) or cursor.objects.exists():
+        return locked
+    cursor.objects.get_or_create(pk=cursor.ONLY, defaults={"last_event_id": end().last})
+    return _try_to_lock(cursor, column)
+
+
+def _try_to_lock(cursor: type[FeedCursor | DispatchCursor], column: str) -> tuple[Position, Any, datetime] | None:
+    table = cursor._meta.db_table
+    with connection.cursor() as statement:
+        statement.execute(
+            f"SELECT last_event_id, skipped, {column}, clock_timestamp() FROM {table} FOR UPDATE SKIP LOCKED"
+        )
+        row = statement.fetchone()
+    if row is None:
+        return None
+    last, skipped, value, now = row
+    return Position(last, tuple(Gap(*gap) for gap in json.loads(skipped))), value, now
+
+
+def store(cursor: type[FeedCursor | DispatchCursor], position: Position, **values: Any) -> None:
+    """Store the position of a cursor whose row is locked, and its other columns."""
+    cursor.objects.update(last_event_id=position.last, skipped=position.gaps, **values)
 
 
 def end() -> Position:

@@ -20,7 +20,7 @@ from live.dispatch.steps import Course, Step
 from live.dispatch.tries import new_uuid
 from live.kinds import Kind
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Rows
-from live.tail import Gap, Position, TailEvent
+from live.tail import TailEvent
 
 # Of a step, so that others are sent meanwhile.
 MOST_EVENTS = 50
@@ -41,12 +41,6 @@ TYPES: dict[Kind | None, str] = {
 # Is there anything to do? One cheap statement, without a lock. Gaps are looked at, because they may be filled.
 _PEEK = f"""
 SELECT jsonb_array_length(skipped) > 0 OR last_event_id <> {tail.NEWEST} FROM live_dispatchcursor
-"""
-_LOCK = """
-SELECT last_event_id, skipped, silent_until, clock_timestamp() FROM live_dispatchcursor FOR UPDATE SKIP LOCKED
-"""
-_STORE = """
-UPDATE live_dispatchcursor SET last_event_id = %s, skipped = %s::jsonb, silent_until = %s
 """
 # Rows of other systems that may be over although no event says so.
 _MAY_BE_OVER = """
@@ -166,7 +160,7 @@ def fill(*, sweeps: bool = False) -> Filled | None:
 
     Return None if another process is doing that."""
     with transaction.atomic():
-        locked = _lock()
+        locked = tail.lock(DispatchCursor, "silent_until")
         if locked is None:
             return None
         before, silent_until, now = locked
@@ -180,32 +174,8 @@ def fill(*, sweeps: bool = False) -> Filled | None:
             _add_all(deliveries)
         is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY
         if is_time_to_note or after != before:
-            _store(after, now if sweeps else silent_until)
+            tail.store(DispatchCursor, after, silent_until=now if sweeps else silent_until)
     return Filled(len(events), len(deliveries))
-
-
-def _lock() -> tuple[Position, datetime, datetime] | None:
-    """Lock the cursor and return it with the time until when silence was looked for, and the database's time; None if
-    another process has it. The first one begins after the events that are stored."""
-    if (locked := _try_to_lock()) or DispatchCursor.objects.exists():
-        return locked
-    DispatchCursor.objects.get_or_create(pk=DispatchCursor.ONLY, defaults={"last_event_id": tail.end().last})
-    return _try_to_lock()
-
-
-def _try_to_lock() -> tuple[Position, datetime, datetime] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    last, skipped, silent_until, now = row
-    return Position(last, [Gap(*gap) for gap in json.loads(skipped)]), silent_until, now
-
-
-def _store(position: Position, silent_until: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, [position.last, json.dumps(position.gaps), silent_until])
 
 
 class _Outbox:

@@ -199,7 +199,7 @@ def test_a_failure_adds_nothing_and_the_same_events_are_read_again(number, monke
 
 
 def _refuse_cursor(execute, sql, params, many, context):
-    if "UPDATE live_dispatchcursor" in sql:
+    if 'UPDATE "live_dispatchcursor"' in sql:
         raise DatabaseError("refused by the test")
     return execute(sql, params, many, context)
 
