@@ -19,8 +19,6 @@ from live.rings import Event
 from live.tail import TailEvent
 from reports import periods
 
-TIMEOUT = timedelta(seconds=60)
-
 # The events of calls to which something new happened that may ring for people, or that rang before; and of `others`.
 # Whether an event rings is decided later: here a destination counts that ever had a person.
 _EVENTS = """
@@ -102,7 +100,8 @@ def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredC
 def due(now: datetime) -> set[int]:
     """Return the calls with rings that may be over although no event says so."""
     least_s = NumberRings.objects.aggregate(least_s=Min("ring_timeout_s"))["least_s"]
-    shortest = min(TIMEOUT, timedelta(seconds=least_s)) if least_s else TIMEOUT
+    default = rings.DEFAULT_TIMEOUT
+    shortest = min(default, timedelta(seconds=least_s)) if least_s else default
     rang = Pop.objects.filter(closed_at=None, is_test=False)
     unanswered = rang.filter(answered_at=None, rang_at__lte=now - shortest)
     silent = rang.exclude(event__call__silent_at=None)
@@ -159,7 +158,7 @@ class Targets:
     def settings_of(self, call: StoredCall) -> rings.Settings:
         row = self.of_numbers.get(call.number_id)
         return rings.Settings(
-            timeout=timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT,
+            timeout=people.timeout_of(row),
             is_callback=call.is_callback,
             is_number_off=row is not None and row.pop_on == PopOn.NEVER,
         )

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from calls.models import Arrives, DestinationNumber, RequestType
 from contacts.agents import Key
+from live import rings
 from live.models import SHORTEST_TIMEOUT_S, NumberRings, PopOn
 from reports import periods
 from reports.models import FirstPost
@@ -80,6 +81,11 @@ def of_numbers(number_ids: Collection[int]) -> dict[int, NumberTeam]:
             number: NumberTeam(pop_on, timeout_s, frozenset(team))
             for number, pop_on, timeout_s, team in cursor.fetchall()
         }
+
+
+def timeout_of(number: NumberTeam | None) -> timedelta:
+    """Return for how long the calls of a number ring; None is one for which nothing was set."""
+    return timedelta(seconds=number.ring_timeout_s) if number else rings.DEFAULT_TIMEOUT
 
 
 def start_rings(number_ids: Collection[int]) -> frozenset[int]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from live.kinds import Kind
+from live.models import DEFAULT_TIMEOUT_S
 
 # A pop needs an event that was received at most this long ago.
 FRESH = timedelta(seconds=10)
 # Forwards that begin within this time of each other ring together; a later one dims those before.
 TOGETHER = timedelta(seconds=3)
+# Of numbers for which no other time limit was set.
+DEFAULT_TIMEOUT = timedelta(seconds=DEFAULT_TIMEOUT_S)
 
 # Why a ring is not shown, and why it is over: the values of live.models.WhyNot and WhyClosed.
 SHOWN, NOT_CONNECTED, SWITCHED_OFF = "", "not_connected", "switched_off"
@@ -37,7 +40,7 @@ class Event:
 class Settings:
     """What else decides about the rings of a call."""
 
-    timeout: timedelta = timedelta(seconds=60)
+    timeout: timedelta = DEFAULT_TIMEOUT
     is_callback: bool = False
     is_number_off: bool = False
 

@@ -26,7 +26,6 @@ from live.tail import TailEvent
 MOST_EVENTS = 50
 # What was received longer ago was added as history: no other system is told.
 HISTORY = timedelta(days=7)
-TIMEOUT = timedelta(seconds=60)
 # Silence is stored by a transaction that may take this long, with the time of its beginning.
 SILENCE_TAKES_AT_MOST = timedelta(minutes=10)
 # Not with each sweep, because each write waits for the disk.
@@ -267,8 +266,7 @@ class _Outbox:
         without_ends = people.without(RequestType.CALL_END, numbers)
         of_numbers = people.of_numbers(numbers)
         for call in calls:
-            row = of_numbers.get(call.number_id)
-            timeout = timedelta(seconds=row.ring_timeout_s) if row else TIMEOUT
+            timeout = people.timeout_of(of_numbers.get(call.number_id))
             events = [event for event in call.events.values() if event.kind is not None]
             course = Course(events, call.silent_at, timeout, has_ends=call.number_id not in without_ends)
             of_rows: dict[str, list[Step]] = {}

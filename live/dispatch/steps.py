@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from live.kinds import Kind
+from live.rings import DEFAULT_TIMEOUT
 
 NEW_CALL, ANSWER, HANGUP = "newCall", "answer", "hangup"
 # Why a row ended. TENIOS does not say more, so we never claim that a line was busy.
@@ -64,7 +65,7 @@ class Course:
 
     events: Sequence[Event]
     silent_at: datetime | None = None
-    ring_timeout: timedelta = timedelta(seconds=60)
+    ring_timeout: timedelta = DEFAULT_TIMEOUT
     # Without ends, calls are over once they rang for the time limit or were answered.
     has_ends: bool = True
 

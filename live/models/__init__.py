@@ -6,6 +6,7 @@ from live.models.deliveries import Delivery, DispatchCursor, State
 from live.models.dispatchers import DispatchProcess
 from live.models.endpoints import CallerShown, Endpoint, EventType, Format, Rows, WhyOff
 from live.models.rings import (
+    DEFAULT_TIMEOUT_S,
     LONGEST_TIMEOUT_S,
     SHORTEST_TIMEOUT_S,
     FeedCursor,
@@ -20,6 +21,7 @@ from live.models.rings import (
 )
 
 __all__ = [
+    "DEFAULT_TIMEOUT_S",
     "LONGEST_TIMEOUT_S",
     "SHORTEST_TIMEOUT_S",
     "BoardKey",

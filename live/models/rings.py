@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from calls.models import Call
 
 
-SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 5, 600
+SHORTEST_TIMEOUT_S, DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S = 5, 60, 600
 
 
 class WhyNot(models.TextChoices):
@@ -168,7 +168,7 @@ class NumberRings(models.Model):
     pop_on = models.CharField(_("show calls"), max_length=7, choices=PopOn, default=PopOn.FORWARD)
     ring_timeout_s = models.PositiveIntegerField(
         _("rings for at most"),
-        default=60,
+        default=DEFAULT_TIMEOUT_S,
         validators=[MinValueValidator(SHORTEST_TIMEOUT_S), MaxValueValidator(LONGEST_TIMEOUT_S)],
         help_text=_("Seconds. Then a call that was not answered is no longer shown as ringing."),
     )
