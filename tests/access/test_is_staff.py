@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDERS = ("accounts", "calls", "config", "contacts", "reports", "templates")
+FOLDERS = ("accounts", "calls", "config", "contacts", "live", "reports", "templates")
 # The one function that asks for it.
 GATE = ("reports/permissions.py", "opens_admin")
 QUERIES = {"filter", "exclude", "get", "Q"}
