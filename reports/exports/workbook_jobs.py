@@ -150,6 +150,19 @@ def why_withheld(workbook: Workbook, user: Any) -> str:
     return ""
 
 
+def why_not_made(workbook: Workbook, user: Any) -> str:
+    """Return why a workbook failed, without numbers that a person may not see any more."""
+    if workbook.error:
+        return workbook.error
+    try:
+        downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))
+    except (Refused, BadQuery) as error:
+        return str(error)
+    except Http404:
+        return _("You no longer have access to a number in this workbook.")
+    return _("You did not have access to everything in this workbook. Now you have: create it again.")
+
+
 def before(workbook: Workbook) -> int:
     """Return how many unfinished jobs were requested earlier. People take turns, so fewer may be ahead."""
     return Workbook.objects.filter(UNFINISHED, created_at__lt=workbook.created_at).count()
@@ -328,14 +341,12 @@ def _kind_of(error: Exception) -> str:
 
 
 def why_failed(error: Exception) -> str:
-    """Return why there is no workbook and what to do, for the person who requested it."""
+    """Return why there is no workbook and what to do, for the person who requested it; blank if it was refused."""
     match error:
         case workbooks.TooLong():
             why = str(workbooks.TOO_LONG)
-        case Refused() | BadQuery():
-            why = str(error)
-        case Http404():
-            why = _("You no longer have access to a number in this workbook.")
+        case Refused() | BadQuery() | Http404():
+            why = ""  # It may name numbers, so the page says it by the access of that moment.
         case _NoRoom() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
             why = _("The server has no disk space for it. Download the CSV, or choose a shorter period.")
         case OSError():

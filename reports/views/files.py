@@ -119,6 +119,8 @@ class FilePage(Page):
     # The filters in words, which may name a destination; empty if the person has lost a right.
     filters: Sequence[tuple[str, str]]
     why: str
+    # Why there is no file; blank if it was removed because its time was over.
+    error: str
     # How many workbooks are ahead of it.
     before: int
     # Whether it is waiting and no worker makes workbooks.
@@ -137,11 +139,13 @@ class FilePage(Page):
 
 def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
     """Build the page of a workbook; `why` says why a request was refused."""
-    is_waiting, now, beat_at = workbook.state == WorkbookState.WAITING, timezone.now(), workbook.heartbeat_at
+    is_waiting, is_failed = workbook.state == WorkbookState.WAITING, workbook.state == WorkbookState.FAILED
+    now, beat_at = timezone.now(), workbook.heartbeat_at
     return FilePage(
         file=workbook,
         filters=workbook.filters if workbook_jobs.has_rights_for(workbook, workbook.asker) else [],
         why=why,
+        error=workbook_jobs.why_not_made(workbook, workbook.asker) if is_failed else workbook.error,
         before=workbook_jobs.before(workbook) if is_waiting else 0,
         is_stuck=is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),
         is_silent=workbook.state == WorkbookState.WORKING and beat_at is not None and now - beat_at > SLOW,

@@ -196,6 +196,24 @@ def test_permissions_are_checked_again_when_it_is_made(client, manager, number):
     assert "You no longer have access to a number in this workbook." in client.get(place).content.decode()
 
 
+def test_why_it_failed_names_no_number_that_was_taken_back_since(client, manager, number):
+    other = make_number(OTHER, managers=[manager])
+    place = ask(client)
+    give(manager, other, Right.CALLS)
+    workbook_jobs.make_waiting()
+    assert "of some numbers only. Choose only these: Hotline" in client.get(place).content.decode()
+
+    take_back(manager, number)
+    page = client.get(place).content.decode()
+    assert "Failed" in page
+    assert "You may not download single calls." in page
+    assert "Hotline" not in page
+
+    give(manager, number, *OF_MANAGERS)
+    give(manager, other, *OF_MANAGERS)
+    assert "Now you have: create it again." in client.get(place).content.decode()
+
+
 def test_the_same_request_is_the_same_job_while_it_is_fresh(client, manager):
     place = ask(client)
     assert ask(client) == place
