@@ -96,17 +96,15 @@ def label_of_fix(post: RefusedPost) -> Any:
     return FIXES.get(Reason(post.reason))
 
 
-def may_fix(request: HttpRequest, post: RefusedPost) -> bool:
-    """Return whether the user may apply the fix that is offered for a post.
+# What a fix needs beside the permission to issue keys: it may also add an address or a number.
+FURTHER = {Reason.FOREIGN_ADDRESS: "calls.change_senderpolicy", Reason.UNKNOWN_NUMBER: "calls.add_destinationnumber"}
 
-    It changes a number's keys, and may also add a number or an address."""
-    if post.reason == Reason.FOREIGN_ADDRESS:
-        further = "calls.change_senderpolicy"
-    elif post.reason == Reason.UNKNOWN_NUMBER:
-        further = "calls.add_destinationnumber"
-    else:
-        return may_issue_keys(request)
-    return may_issue_keys(request) and request.user.has_perm(further)
+
+def may_fix(request: HttpRequest, post: RefusedPost, *, is_meant: bool = False) -> bool:
+    """Return whether the user may apply the fix that is offered for a post; with `is_meant`, whether they may count it
+    for a number that exists."""
+    further = None if is_meant else FURTHER.get(Reason(post.reason))
+    return may_issue_keys(request) and (further is None or request.user.has_perm(further))
 
 
 def numbers_meant_by(post: RefusedPost, user: Any) -> list[DestinationNumber]:
@@ -293,21 +291,21 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         if post.replayed_at is None:
             context["advice"] = advice_on(post)
             context["meant"] = numbers_meant_by(post, request.user)
-        if may_issue_keys(request):
-            context["fix"] = label_of_fix(post) if may_fix(request, post) else None
+        context["fix"] = label_of_fix(post) if may_fix(request, post) else None
+        if may_fix(request, post, is_meant=True):
             context["counts"] = [(number.pk, count_for(number)) for number in context.get("meant", [])]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def fix_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask for confirmation, apply the fix, and replay all posts that waited for it."""
-        if not (may_issue_keys(request) and self.has_view_or_change_permission(request)):
+        if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         post = get_object_or_404(self.get_queryset(request), pk=pk)
         back = reverse("admin:calls_refusedpost_change", args=[pk])
         meant = numbers_meant_by(post, request.user)
         number = next((number for number in meant if str(number.pk) == request.GET.get("number")), None)
         is_meant = number is not None
-        if not (is_meant or may_fix(request, post)):
+        if not may_fix(request, post, is_meant=is_meant):
             raise PermissionDenied
         title = count_for(number) if number else label_of_fix(post)
         if title is None:
