@@ -1,54 +1,20 @@
-"""Endpoints, deliveries and formats for tests of what is sent, without the rules of any real format."""
+"""Endpoints and deliveries for tests of what is sent."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from calls.models import CallEvent, DestinationNumber
-from calls.outgoing import Answer
-from live.dispatch.formats.base import CallFacts, Sending, Verdict
 from live.dispatch.sender import Sender
-from live.dispatch.steps import Step
 from live.models import Delivery, Endpoint, State
 from tests.factories import take
-
-PAUSES = (timedelta(seconds=5), timedelta(minutes=5))
-
-
-@dataclass(frozen=True)
-class PlainFormat:
-    """Sends the kind of a step. Success is 2xx, 400 is final, 410 is gone, all else is tried again."""
-
-    has_rows: bool = False
-    pauses: Sequence[timedelta] = PAUSES
-    expires_after: timedelta | None = None
-    content_type: str = "application/json"
-    is_signed: bool = False
-
-    def body(self, step: Step, call: CallFacts, people: Sequence[str], *, is_late: bool) -> str:
-        return f"{call.call_uuid} {step.kind}"
-
-    def headers(self, sending: Sending) -> Mapping[str, str]:
-        return {"webhook-id": sending.message_id}
-
-    def judge(self, kind: str, answer: Answer) -> Verdict:
-        if 200 <= answer.status < 300:
-            return Verdict.DELIVERED
-        return {400: Verdict.FAILED, 410: Verdict.GONE}.get(answer.status, Verdict.RETRY)
-
-    def follow_up(self, url: str, kind: str, answer: Answer) -> Mapping[str, str]:
-        return {"hangup": f"{url}/hangup"} if answer.body == b"hangup only" else {}
-
-    def address(self, url: str, kind: str, follow_up: Mapping[str, str]) -> str:
-        return follow_up.get(kind, "") if follow_up and kind != "newCall" else url
 
 
 def make_endpoint(url: str, kind: str = "webhook", **fields: Any) -> Endpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +17,8 @@ from live.dispatch.dispatcher import Dispatcher
 from live.dispatch.wanted import mark
 from live.models import Delivery, DispatchProcess, Endpoint, EventType, State
 from tests.factories import make_number, take
-from tests.live.dispatching import PlainFormat, make_delivery, make_endpoint, make_event, wait_until
+from tests.live.dispatching import make_delivery, make_endpoint, make_event, wait_until
+from tests.live.plain_format import PlainFormat
 from tests.receiver import receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,7 +83,7 @@ def test_each_event_is_sent_once_while_one_dispatcher_follows_the_other(number, 
         wait_until(lambda: len(other.received) >= len(calls))
         wait_until(lambda: Delivery.objects.filter(state=State.DELIVERED).count() == len(calls))
         wait_until(lambda: DispatchProcess.objects.filter(works=True).count() == 1)
-    assert {body.split()[0] for body in other.bodies()} == set(calls)
+    assert {json.loads(body)["call"] for body in other.bodies()} == set(calls)
     assert len({one.headers["webhook-id"] for one in other.received}) == len(calls)
     assert not DispatchProcess.objects.exists(), "each has removed its row"
 

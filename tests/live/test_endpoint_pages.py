@@ -11,7 +11,8 @@ from django.utils import timezone
 from live.dispatch import formats
 from live.models import Delivery, State, WhyOff
 from tests.factories import make_number, make_superuser
-from tests.live.endpoints import PLAIN_FORMATS, make_delivery, make_endpoint, signature
+from tests.live.endpoints import make_delivery, make_endpoint
+from tests.live.plain_format import HANGUP_ONLY, PLAIN_FORMATS, signature
 from tests.web_server import web_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,9 +84,9 @@ def test_a_cti_system_gets_the_whole_call_but_what_it_does_not_want(client, numb
     assert [re.search(rb'"kind": "(\w+)', body)[1] for body in server.bodies] == [b"newCall", b"answer", b"hangup"]
     assert b"+49" not in b"".join(server.bodies)
 
-    server.body = b"only the end"
+    server.body = HANGUP_ONLY
     page = text_of(post(client, endpoint, "test"))
-    assert [path for path, _headers in server.asked[3:]] == ["/cti", "/cti/over"]
+    assert [path for path, _headers in server.asked[3:]] == ["/cti", "/cti/hangup"]
     assert "does not want it" in page
 
 

@@ -13,7 +13,8 @@ from django.db import connection
 from live.dispatch import formats
 from live.models import Endpoint, State
 from tests.factories import give, make_number, make_superuser, make_user
-from tests.live.endpoints import PLAIN_FORMATS, make_delivery, make_endpoint
+from tests.live.endpoints import make_delivery, make_endpoint
+from tests.live.plain_format import PLAIN_FORMATS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,6 @@ from live.dispatch.endpoint_health import LEAST_FAILURES
 from live.models import Delivery, Endpoint, State, WhyOff
 from tests.factories import make_number
 from tests.live.dispatching import (
-    PAUSES,
-    PlainFormat,
     is_decided,
     make_delivery,
     make_endpoint,
@@ -23,6 +21,7 @@ from tests.live.dispatching import (
     sending,
     state_of,
 )
+from tests.live.plain_format import HANGUP_ONLY, PAUSES, PlainFormat
 from tests.receiver import receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,7 +116,7 @@ def test_without_its_new_call_the_rest_of_a_row_is_not_sent_and_says_why(number,
 
 
 def test_what_a_system_has_not_asked_for_is_not_sent_and_the_rest_goes_where_it_said(number, other):
-    other.body = b"hangup only"
+    other.body = HANGUP_ONLY
     _first, answer, hangup = make_row(make_endpoint(f"{other.url}/push", ROWS), number)
     with sending() as until:
         until(is_decided)
