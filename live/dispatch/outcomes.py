@@ -25,7 +25,7 @@ LONGEST_RETRY_AFTER = timedelta(days=1)
 # What was due for longer than this is not sent unasked any more: the endpoint was off, or no dispatcher ran.
 DUE_FOR_AT_MOST = timedelta(days=3)
 
-# A result of a try that is to be repeated counts only if nobody has begun a replay meanwhile.
+# A result of a try that is to be repeated counts only if no replay was begun in between.
 _STORE = """
 UPDATE live_delivery AS delivery SET
   state = new.state,
@@ -138,7 +138,7 @@ def retry_after(header: str, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:12]), LONGEST_RETRY_AFTER.total_seconds()))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta()
     return max(timedelta(), at.replace(tzinfo=at.tzinfo or UTC) - now)
 

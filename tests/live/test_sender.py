@@ -147,6 +147,7 @@ def test_a_failed_try_is_repeated_after_the_pause_of_the_format(number, other):
         ("in ten minutes", timedelta(minutes=9), timedelta(minutes=10)),
         ("99999999999999", timedelta(days=1), timedelta(days=1)),
         ("soon", PAUSES[0] * 0.9, PAUSES[0] * 1.1),
+        (f"Mon, 30 Nov 2026 10:00:00 +{'9' * 20}", PAUSES[0] * 0.9, PAUSES[0] * 1.1),
     ],
 )
 def test_retry_after_is_obeyed_for_a_day_at_most(number, other, asked, least, most):
