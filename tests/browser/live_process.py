@@ -18,14 +18,19 @@ ROOT = Path(__file__).parent.parent.parent
 STARTS_WITHIN_S = 30.0
 
 
-@contextmanager
-def live_process(settings: Any, pages_port: int) -> Iterator[None]:
-    """Run the process at the port after that of the pages, as `make run` does, and let pages read from it."""
+def let_pages_read(settings: Any, pages_port: int) -> int:
+    """Return the port after that of the pages, as under `make run`, and let pages read the stream there."""
     port = pages_port + 1
     settings.LIVE_PORT = port
     policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     origins = ["'self'", f"http://localhost:{port}"]
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy | {"connect-src": origins}}
+    return port
+
+
+@contextmanager
+def live_process(settings: Any, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the process at this port."""
     url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     keys = {name: getattr(settings, name) for name in ("SECRET_KEY", "ACCESS_KEY_PEPPER")}
@@ -39,7 +44,7 @@ def live_process(settings: Any, pages_port: int) -> Iterator[None]:
     )
     try:
         _wait_for(f"http://127.0.0.1:{port}/healthz")
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(10)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from live.board import pages
 from live.models import BoardKey
 from tests.browser.axe import findings
-from tests.browser.live_process import live_process
+from tests.browser.live_process import let_pages_read, live_process
 from tests.factories import PASSWORD, make_board_key, make_number, make_user, send
 from tests.live.boards import ON
 
@@ -45,7 +45,7 @@ def test_figures_change_by_the_stream_on_the_page_and_on_a_screen_whose_key_leav
 ):
     make_user(numbers=numbers)
     key = make_board_key(numbers[1])
-    with live_process(settings, live_server.thread.port):
+    with live_process(settings, let_pages_read(settings, live_server.thread.port)):
         page = sign_in("manager", PASSWORD)
         page.goto(f"{live_server.url}/live/board")
         kiosk = open_window(1920, 1080)

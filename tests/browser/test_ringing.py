@@ -1,27 +1,21 @@
 """Calls that ring, in real tabs: one stream and one notification for all, cards that come and go, keyboard, phone."""
 
-import os
 import re
-import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
 
 from contacts.models import CallNote, LinkTemplate
 from live.models import Pop
 from tests.browser.axe import findings
+from tests.browser.live_process import let_pages_read, live_process
 from tests.factories import PASSWORD, make_contact, make_number, make_user, map_variable, send
 from tests.live.rings import map_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).parent.parent.parent
 CALLER = "+49 170 12345678"
 CARD = ".ringing-bar .ring-card"
 # Headless Chromium shows no notifications, so this notes them.
@@ -46,44 +40,16 @@ def wait_until(condition, within_s=10.0):
         time.sleep(0.02)
 
 
-def answers(url):
-    try:
-        urllib.request.urlopen(url, timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture
 def live_port(live_server, settings):
-    """The port at which pages read the stream: the one after theirs, as under `make run`."""
-    port = live_server.thread.port + 1
-    settings.LIVE_PORT = port
-    policy = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    origins = ["'self'", f"http://localhost:{port}"]
-    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy | {"connect-src": origins}}
-    return port
+    return let_pages_read(settings, live_server.thread.port)
 
 
 @pytest.fixture
-def live(live_port):
+def live(live_port, settings):
     """The process `live` on the database of this test."""
-    url = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "granian", "--interface", "asgi", "--workers-kill-timeout", "2"),
-            *("--host", "127.0.0.1", "--port", str(live_port), "config.live_asgi:application"),
-        ],
-        cwd=ROOT,
-        env=environment | {"DATABASE_URL": url, "LIVE_PORT": str(live_port)},
-    )
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{live_port}/healthz"), within_s=30)
+    with live_process(settings, live_port) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
