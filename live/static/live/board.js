@@ -14,8 +14,7 @@
   const kiosk = document.querySelector(".kiosk");
   const text = (name, values = {}) =>
     board.getAttribute(`data-${name}`).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
-  const language = document.documentElement.lang.replace(/^(en)?$/, "en-GB");
-  const clock = new Intl.DateTimeFormat(language, { timeZone: board.dataset.zone, hour: "2-digit", minute: "2-digit" });
+  const clock = liveDates(board.dataset.zone, { hour: "2-digit", minute: "2-digit" });
 
   let serverAhead = 0; // milliseconds from performance.now() to the clock of the server
   const serverNow = () => performance.now() + serverAhead;

@@ -9,9 +9,7 @@ const ringTab = (() => {
   const text = (name, values = {}) =>
     (root.getAttribute(`data-${name}`) || "").replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 
-  /* Dates and times as the pages write them: 28 Nov, 16:17. */
-  const language = document.documentElement.lang.replace(/^(en)?$/, "en-GB");
-  const dates = (parts) => new Intl.DateTimeFormat(language, { timeZone: root.dataset.zone, ...parts });
+  const dates = (parts) => liveDates(root.dataset.zone, parts);
 
   /* --- what a browser keeps; storage may be forbidden --- */
   const load = (storage, name) => {
