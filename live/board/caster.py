@@ -66,7 +66,6 @@ class Caster:
         failures = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            self._woken.clear()
             try:
                 if self._streams:
                     self.look()
@@ -77,6 +76,8 @@ class Caster:
                     connection.close()
                 self._say(error)
             self._rest(time.monotonic() - began, failures)
+            # After the rest: cleared before it, a stop at that moment would be missed, and the rest never end.
+            self._woken.clear()
         connection.close()
 
     def _rest(self, took_s: float, failures: int) -> None:
