@@ -204,7 +204,8 @@ class _Outbox:
         for event in events:
             if event.call_id in calls and event.id in calls[event.call_id].events:
                 self._tell_event(calls[event.call_id], event)
-        for pk in silent:
+        # Without those that were joined to another call since.
+        for pk in silent & calls.keys():
             if calls[pk].silent_at is not None and calls[pk].events:
                 last = calls[pk].events[max(calls[pk].events)]
                 self._tell(calls[pk], Step(EventType.SILENT, last, at=calls[pk].silent_at))
