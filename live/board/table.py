@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from calls.access import Rights
 from calls.models import BOXES, DestinationNumber, Right
-from live.board.figures import SUMMED, Snapshot, together
+from live.board.figures import Snapshot, together
 from live.board.messages import Numbers
 from reports import periods
 from reports.figures.definitions import LISTED_AS
@@ -149,7 +149,7 @@ def _without_end(figures: Mapping[str, Any]) -> str:
 
 
 def _most_waiting_first(figures: Mapping[str, Any]) -> tuple[int, bool, str]:
-    waiting = sum(value for key in SUMMED[:2] if isinstance(value := figures[key], int))
+    waiting = sum(value for key in ("in_plan", "ringing") if isinstance(value := figures[key], int))
     return -waiting, not figures["wait"], figures["wait"] or ""
 
 
