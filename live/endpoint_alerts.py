@@ -91,10 +91,10 @@ def _email(person: User, endpoints: list[Endpoint]) -> bool:
 def _subject(endpoints: list[Endpoint]) -> str:
     if len(endpoints) == 1:
         name = " ".join(endpoints[0].name.split())
-        return gettext("Calltally: %(name)s is no longer told of calls") % {"name": name}
+        return gettext("Calltally: events are no longer sent to %(name)s") % {"name": name}
     return ngettext(
-        "Calltally: %(count)d system is no longer told of calls",
-        "Calltally: %(count)d systems are no longer told of calls",
+        "Calltally: events are no longer sent to %(count)d system",
+        "Calltally: events are no longer sent to %(count)d systems",
         len(endpoints),
     ) % {"count": len(endpoints)}
 

@@ -13,14 +13,14 @@ from live.models import CallerShown, Endpoint
 
 
 def needed(caller: str) -> list[Right]:
-    """Return the rights that setting up an endpoint needs for each of its numbers. All formats tell destinations and
+    """Return the rights that setting up an endpoint needs for each of its numbers. All formats contain destinations and
     the names of the people there."""
     rights = [Right.CALLS, Right.PEOPLE]
     return [*rights, Right.CALLERS] if caller == CallerShown.WHOLE else rights
 
 
-def may_tell(user: Any, caller: str, *, all_numbers: bool, numbers: Iterable[DestinationNumber]) -> bool:
-    """Return whether a person may have another system told of these numbers; `caller` is one of CallerShown."""
+def may_send(user: Any, caller: str, *, all_numbers: bool, numbers: Iterable[DestinationNumber]) -> bool:
+    """Return whether a person may send events of these numbers to another system; `caller` is one of CallerShown."""
     rights = Rights.of(user)
     if all_numbers:
         return all(rights.everywhere(right) for right in needed(caller))
@@ -30,7 +30,7 @@ def may_tell(user: Any, caller: str, *, all_numbers: bool, numbers: Iterable[Des
 def may_set_up(user: Any, endpoint: Endpoint) -> bool:
     """Return whether a person has the rights to change an endpoint as it is."""
     numbers = [] if endpoint.all_numbers else list(endpoint.numbers.all())
-    return may_tell(user, endpoint.caller, all_numbers=endpoint.all_numbers, numbers=numbers)
+    return may_send(user, endpoint.caller, all_numbers=endpoint.all_numbers, numbers=numbers)
 
 
 def visible_endpoints(user: Any) -> QuerySet[Endpoint]:

@@ -78,7 +78,7 @@ def _dispatcher_lines() -> list[Finding]:
     if not state.endpoints_on:
         return []
     if state.is_missing:
-        says = gettext("No dispatcher is running, so other systems are told nothing.")
+        says = gettext("No dispatcher is running, so nothing is sent to other systems.")
         return [Finding(name, False, says, gettext("`systemctl status calltally-dispatcher` shows the reason."))]
     if state.behind_s > LATE_S:
         says = gettext("It is behind: the oldest message or delivery has waited for %(seconds)d s.")

@@ -1,7 +1,7 @@
 """The ASGI application of the process `live`: GET /live/events is a stream of Server-Sent Events, /healthz its health.
 
 It uses sessions, passwords and rights as pages do, but none of their middleware, which would take a thread for each
-stream. Only signed-in people who can be shown calls get a stream: 403 and 204 tell others not to come back. With
+stream. Only signed-in people who can be shown calls get a stream: 403 and 204 mean to others not to come back. With
 `board=1` it is the stream of the live board instead, for people who see figures, or with `kiosk=1` for screens."""
 
 from __future__ import annotations

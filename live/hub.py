@@ -10,7 +10,7 @@ from typing import Any
 
 from live.queries import Message
 
-# A stream that has not read so many messages is closed; its browser comes back and gets the whole state.
+# A stream that has not read this many messages is closed; its browser comes back and gets the whole state.
 LONGEST_QUEUE = 64
 MOST_STREAMS = 10_000
 MOST_OF_A_PERSON = 20

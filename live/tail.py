@@ -19,7 +19,7 @@ from django.db import connection
 from live.models import DispatchCursor, FeedCursor
 
 BATCH = 2000
-# So many gaps at once are not the intake's work; the oldest are given up.
+# More gaps at once are not the intake's work; the oldest are given up.
 MOST_GAPS = 1000
 
 # The newest event, as SQL.

@@ -1,4 +1,4 @@
-"""Admin pages of calls in progress: how numbers ring, keys of the live board, other systems and what they were told."""
+"""Admin pages of calls in progress: how numbers ring, keys of the live board, endpoints and deliveries."""
 
 # Importing a module registers its pages.
 from live.admin import board_keys, deliveries, endpoints, rings  # noqa: F401

@@ -1,4 +1,4 @@
-"""Admin pages of deliveries: what other systems were told, how that went, and sending it again."""
+"""Admin pages of deliveries: what was sent to endpoints, with which result, and sending it again."""
 
 from __future__ import annotations
 

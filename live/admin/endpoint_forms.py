@@ -30,7 +30,7 @@ WHERE = {
 }
 WHOLE_MEANS = _(
     "Whole: the system gets the caller's number, the contact that Calltally knows, and what the caller typed. All "
-    "formats tell the destination, and the names of the people there. You can choose only what you may see yourself."
+    "formats contain the destination and the names of the people there. You can choose only what you may see yourself."
 )
 
 
@@ -130,9 +130,9 @@ class EndpointForm(forms.ModelForm):
         return cleaned
 
     def _check_rights(self, caller: str, all_numbers: bool, numbers: list[DestinationNumber]) -> None:
-        if endpoint_rights.may_tell(self.editor, caller, all_numbers=all_numbers, numbers=numbers):
+        if endpoint_rights.may_send(self.editor, caller, all_numbers=all_numbers, numbers=numbers):
             return
-        if endpoint_rights.may_tell(self.editor, CallerShown.NONE, all_numbers=all_numbers, numbers=numbers):
+        if endpoint_rights.may_send(self.editor, CallerShown.NONE, all_numbers=all_numbers, numbers=numbers):
             text = gettext(
                 "You may not see whole callers of all these numbers, so the system cannot get them from you."
             )

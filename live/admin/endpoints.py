@@ -1,4 +1,4 @@
-"""Admin pages of endpoints: other systems that are told of calls, in one form for each format."""
+"""Admin pages of endpoints, with one form for each format."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, Wor
         if is_signed:
             about += [*(["secret_state"] if obj else [])]
             about += ["secret"] if chosen == Format.PLACETEL and may_change else []
-        told = ["all_numbers", "numbers", "rows" if has_rows else "events", "caller"]
+        contents = ["all_numbers", "numbers", "rows" if has_rows else "events", "caller"]
         description = "" if obj else gettext("The format cannot be changed later. Another one is another endpoint.")
         return [
             (None, {"fields": about, "description": description}),
-            (gettext("What the system gets"), {"fields": told}),
+            (gettext("What the system gets"), {"fields": contents}),
             *([(gettext("How it goes"), {"fields": ["delivered", "failing"]})] if obj else []),
         ]
 

@@ -27,9 +27,9 @@ from live.hub import frame
 logger = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-# It rests at least so many times as long as it looked, so that posts come first under load.
+# It rests at least this many times as long as it looked, so that posts come first under load.
 RESTS = 2
-# A stream without changes is told so often that its figures are live.
+# How often a stream without changes gets the message that its figures are live.
 SAY_STILL_LIVE_EVERY_S = 5.0
 CHECK_EVERY_S = 10.0
 LONGEST_PAUSE_S = 4.0
@@ -82,13 +82,13 @@ class Caster:
 
     def _rest(self, took_s: float, failures: int) -> None:
         if not self._streams and not failures:
-            connection.close()  # nobody watches, perhaps for hours
+            connection.close()  # there may be no watchers for hours
             self._before = None
             self._woken.wait()
         elif failures:
             self._stopping.wait(min(EVERY_S * failures, LONGEST_PAUSE_S))
         else:
-            # A new stream waits at most for this, too: nobody makes it look more often.
+            # A new stream waits for this, too, so that no number of streams makes it look more often.
             self._stopping.wait(max(EVERY_S - took_s, RESTS * took_s))
 
     def look(self) -> None:

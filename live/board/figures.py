@@ -43,13 +43,13 @@ RESTS_ON: dict[str, tuple[RequestType, ...]] = {
     "no_end": (CALL_END,),
     "wait": (CALL_START, ANSWER, CALL_END),
 }
-# They do not apply to numbers without forwards: whoever hears an announcement does not wait.
+# They do not apply to numbers without forwards: callers who hear an announcement do not wait.
 OF_FORWARDS = frozenset({"ringing", "talking", "wait"})
 COUNTED = ("today", "lost", "usual_today", "usual_lost")
 SUMMED = ("in_plan", "ringing", "talking", "no_end", *COUNTED)
 KEYS_TODAY = {"today": "offered", "lost": "lost"}
 
-# A figure: a number, a moment for `wait` (blank: nobody waits), blank if it does not apply, None if not measured.
+# A figure: a number, a moment for `wait` (blank: no caller waits), blank if it does not apply, None if not measured.
 Figure = int | str | None
 Figures = Mapping[str, Figure]
 DOES_NOT_APPLY = ""

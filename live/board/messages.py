@@ -1,4 +1,4 @@
-"""What browsers are told of the board: whole figures of the numbers that they may see, without any caller or person."""
+"""The messages of the board for browsers: figures of the numbers that they may see, without any caller or person."""
 
 from __future__ import annotations
 

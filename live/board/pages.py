@@ -92,7 +92,7 @@ def enter_key(request: HttpRequest) -> HttpResponse:
 @require_safe
 @personal
 def state(request: HttpRequest) -> HttpResponse:
-    """Return the whole board, for browsers that have no stream; 403 if nobody is signed in, or the key has ended."""
+    """Return the whole board, for browsers that have no stream; 403 if signed out, or if the key has ended."""
     numbers: Numbers
     if "kiosk" in request.GET:
         board_key = keys.remembered(request.COOKIES.get(keys.COOKIE, ""))

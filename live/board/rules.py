@@ -1,4 +1,4 @@
-"""The rules of the live board: how an open call stands at a moment. Pure functions; docs/live-board.md has the rules.
+"""The rules of the live board: the state of an open call at a moment. Pure functions; docs/live-board.md has the rules.
 
 `live.board.open_calls` says the same in SQL."""
 
@@ -11,16 +11,16 @@ from enum import StrEnum
 
 from live.kinds import Kind
 
-# A call that stands in one state for longer has probably ended, and its end did not arrive.
+# A call that is in one state for longer has probably ended, and its end did not arrive.
 RINGS_AT_MOST = timedelta(minutes=3)
 IN_PLAN_AT_MOST = timedelta(hours=1)
 TALK_ALLOWED = timedelta(hours=1)
-# A talk may take so many times what 99 % of the number's talks take.
+# A talk may take this many times what 99 % of the number's talks take.
 TALK_FACTOR = 2
 
 
 class State(StrEnum):
-    """How an open call stands."""
+    """The state of an open call."""
 
     IN_PLAN = "in_plan"
     RINGING = "ringing"
@@ -51,7 +51,7 @@ def talk_limit(ninety_ninth_s: int | None) -> timedelta:
 
 
 def standing(started_at: datetime, events: Iterable[Event], limit: timedelta, now: datetime) -> Standing:
-    """Return how an open call stands. What came after the last end of a forwarding block decides.
+    """Return the state of an open call. What came after the last end of a forwarding block decides.
 
     A caller waits from the start of the call; if they talked before, from the end of that forwarding block."""
     state, since, waits_since, has_talked = State.IN_PLAN, started_at, started_at, False

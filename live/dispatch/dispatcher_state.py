@@ -96,5 +96,5 @@ def check(app_configs: Any = None, databases: Sequence[str] | None = None, **kwa
         connection.close()
     if not is_missing:
         return []
-    text = "Endpoints are on, but no `dispatcher` is running: other systems are told nothing."
+    text = "Endpoints are on, but no `dispatcher` is running: nothing is sent to other systems."
     return [Caution(text, hint="Run systemctl start calltally-dispatcher", id="calltally.W040")]

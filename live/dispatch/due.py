@@ -27,15 +27,15 @@ CROSS JOIN LATERAL (
   WHERE delivery.endpoint_id = endpoint.id AND delivery.state = 'waiting' AND delivery.next_at <= now()
     AND delivery.id <> ALL(%(busy)s)
     AND NOT (endpoint.format = ANY(%(with_rows)s) AND EXISTS (
-      SELECT FROM calls_callevent AS told JOIN live_delivery AS before ON before.event_id = told.id
-      WHERE told.call_id = event.call_id AND before.endpoint_id = endpoint.id AND before.ring = delivery.ring
+      SELECT FROM calls_callevent AS earlier JOIN live_delivery AS before ON before.event_id = earlier.id
+      WHERE earlier.call_id = event.call_id AND before.endpoint_id = endpoint.id AND before.ring = delivery.ring
         AND before.state = 'waiting' AND before.id < delivery.id))
   ORDER BY delivery.next_at, delivery.id LIMIT {MOST_READ}
 ) AS due
 LEFT JOIN LATERAL (
-  SELECT begun.state, begun.follow_up FROM calls_callevent AS told
-  JOIN live_delivery AS begun ON begun.event_id = told.id
-  WHERE told.call_id = due.call_id AND begun.endpoint_id = endpoint.id AND begun.ring = due.ring
+  SELECT begun.state, begun.follow_up FROM calls_callevent AS beginning
+  JOIN live_delivery AS begun ON begun.event_id = beginning.id
+  WHERE beginning.call_id = due.call_id AND begun.endpoint_id = endpoint.id AND begun.ring = due.ring
     AND begun.kind = '{NEW_CALL}'
   ORDER BY begun.state = 'delivered' DESC, begun.id DESC LIMIT 1
 ) AS first ON due.kind IN ('{ANSWER}', '{HANGUP}')

@@ -1,4 +1,4 @@
-"""Reads what other systems are told of calls: the events of calls, and each call as one endpoint may have it."""
+"""Reads what is sent of calls: the events of calls, and each call as one endpoint may have it."""
 
 from __future__ import annotations
 

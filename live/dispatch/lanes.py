@@ -13,7 +13,7 @@ from live.dispatch.due import Due
 MOST_OF_ENDPOINT = 2
 # An endpoint is slow while a try takes longer than this, and until one was faster.
 SLOW_S = 1.0
-# An endpoint rests after so many failures in a row, each time twice as long, until a try succeeds.
+# An endpoint rests after this many failures in a row, each time twice as long, until a try succeeds.
 MOST_FAILURES, SHORTEST_REST_S, LONGEST_REST_S = 5, 1.0, 60.0
 
 
@@ -108,7 +108,7 @@ class Lanes:
         return self._took_s.get(endpoint, SLOW_S) >= SLOW_S
 
     def _first_of(self, endpoint: int) -> Due | None:
-        """Take the first delivery of a lane whose call is not being told at this moment."""
+        """Take the first delivery of a lane of whose call nothing is being sent at this moment."""
         calls = {flight.due.call for flight in self._flights[endpoint].values()}
         lane = self._waiting.get(endpoint, [])
         for place, due in enumerate(lane):

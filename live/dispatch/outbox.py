@@ -22,9 +22,9 @@ from live.kinds import Kind
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Rows
 from live.tail import TailEvent
 
-# Of a step, so that others are sent meanwhile.
+# Of a step, so that deliveries are sent between two steps.
 MOST_EVENTS = 50
-# What was received longer ago was added as history: no other system is told.
+# What was received longer ago was added as history: nothing is sent of it.
 HISTORY = timedelta(days=7)
 # Silence is stored by a transaction that may take this long, with the time of its beginning.
 SILENCE_TAKES_AT_MOST = timedelta(minutes=10)
@@ -47,11 +47,11 @@ SELECT event.call_id FROM live_delivery AS opened JOIN calls_callevent AS event 
 JOIN calls_call AS call ON call.id = event.call_id
 WHERE opened.is_open AND (opened.created_at <= %(until)s OR call.silent_at IS NOT NULL)
 """
-# Calls that fell silent, but for those whose silence was told.
+# Calls that fell silent, but for those whose silence was added.
 _FALLEN_SILENT = """
 SELECT call.id FROM calls_call AS call WHERE call.silent_at > %(since)s AND NOT EXISTS (
-  SELECT FROM calls_callevent AS event JOIN live_delivery AS told ON told.event_id = event.id
-  WHERE event.call_id = call.id AND told.kind = %(silent)s AND told.created_at >= call.silent_at)
+  SELECT FROM calls_callevent AS event JOIN live_delivery AS added ON added.event_id = event.id
+  WHERE event.call_id = call.id AND added.kind = %(silent)s AND added.created_at >= call.silent_at)
 """
 _ADDED = """
 SELECT event.call_id, delivery.endpoint_id, delivery.ring, delivery.kind, event.id, delivery.is_open,
@@ -203,14 +203,14 @@ class _Outbox:
         )
         for event in events:
             if event.call_id in calls and event.id in calls[event.call_id].events:
-                self._tell_event(calls[event.call_id], event)
+                self._add_event(calls[event.call_id], event)
         # Without those that were joined to another call since.
         for pk in silent & calls.keys():
             if calls[pk].silent_at is not None and calls[pk].events:
                 last = calls[pk].events[max(calls[pk].events)]
-                self._tell(calls[pk], Step(EventType.SILENT, last, at=calls[pk].silent_at))
+                self._add_step(calls[pk], Step(EventType.SILENT, last, at=calls[pk].silent_at))
         if self._with_rows:
-            self._tell_rows([call for call in calls.values() if not call.is_callback])
+            self._add_rows([call for call in calls.values() if not call.is_callback])
         if self._over:
             _close(self._over)
         return self._deliveries
@@ -229,15 +229,15 @@ class _Outbox:
 
     # --- Signed webhooks: a step for each event ---
 
-    def _tell_event(self, call: StoredCall, told: TailEvent) -> None:
-        event = call.events[told.id]
+    def _add_event(self, call: StoredCall, new: TailEvent) -> None:
+        event = call.events[new.id]
         if event.kind in TYPES:
             step = Step(TYPES[event.kind], event, 0, event.destination, event.destination_type)
-            self._tell(call, step)
-        if told.has_typed:
-            self._tell(call, Step(EventType.IDENTIFIED, event))
+            self._add_step(call, step)
+        if new.has_typed:
+            self._add_step(call, Step(EventType.IDENTIFIED, event))
 
-    def _tell(self, call: StoredCall, step: Step) -> None:
+    def _add_step(self, call: StoredCall, step: Step) -> None:
         for receiver in self._with_types:
             endpoint = receiver.endpoint
             if step.kind not in endpoint.events or not receiver.wants_number(call):
@@ -247,8 +247,7 @@ class _Outbox:
             self._add(call, step, endpoint, is_late=self._now - step.happened_at > rings.FRESH)
 
     def _is_new(self, call: StoredCall, step: Step, endpoint: Endpoint) -> bool:
-        """Return whether a step has something to tell: an identification has what was typed, if that is not the same
-        as before."""
+        """Return whether a step is new: an identification is one if what was typed is not the same as before."""
         if step.kind != EventType.IDENTIFIED:
             return True
         if endpoint.caller != CallerShown.WHOLE:
@@ -262,7 +261,7 @@ class _Outbox:
 
     # --- CTI formats: rows ---
 
-    def _tell_rows(self, calls: Sequence[StoredCall]) -> None:
+    def _add_rows(self, calls: Sequence[StoredCall]) -> None:
         numbers = {call.number_id for call in calls}
         without_ends = people.without(RequestType.CALL_END, numbers)
         of_numbers = people.of_numbers(numbers)
@@ -278,11 +277,11 @@ class _Outbox:
                         follow = steps.steps_of_call if rows == Rows.CALL else steps.steps_of_rings
                         of_rows[rows] = follow(course, self._now)
                     for step in of_rows[rows]:
-                        self._tell_row(call, step, receiver)
+                        self._add_row(call, step, receiver)
 
-    def _tell_row(self, call: StoredCall, step: Step, receiver: Receiver) -> None:
-        """Add a step of a row unless it was added. A row begins and is answered only at once, but its end is told late,
-        too: otherwise it would ring there for ever."""
+    def _add_row(self, call: StoredCall, step: Step, receiver: Receiver) -> None:
+        """Add a step of a row unless it was added. A row begins and is answered only at once, but its end is also sent
+        late: otherwise it would ring there for ever."""
         row = Row(call.id, receiver.endpoint.pk, step.ring)
         is_late = self._now - step.happened_at > rings.FRESH
         if step.kind == steps.HANGUP:

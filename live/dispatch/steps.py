@@ -1,4 +1,4 @@
-"""What happens in a call as other systems are told it, step by step. Pure functions; docs/endpoints.md has the rules.
+"""What happens in a call, step by step, as other systems get it. Pure functions; docs/endpoints.md has the rules.
 
 Signed webhooks get a step for each message from TENIOS. The CTI formats know rows: one for each call or for each ring,
 which begins with a newCall, may be answered, and ends with a hangup."""
@@ -35,7 +35,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Step:
-    """What an endpoint is told: `kind` is a type of webhooks, or newCall, answer or hangup of a row.
+    """What is sent to an endpoint: `kind` is a type of webhooks, or newCall, answer or hangup of a row.
 
     `ring` is the id of the forward's event, 0 where the step is of the whole call. `row` is the id of the event that
     began the row: it stays the same when calls are joined. An answer has the destination that answered."""

@@ -65,7 +65,7 @@ def switch_on(endpoint: Endpoint, *, sends_waiting: bool) -> int:
 
 
 def switch_off(endpoint: Endpoint) -> None:
-    """Switch an endpoint off. What waits stays, until somebody decides about it."""
+    """Switch an endpoint off. What waits stays until the endpoint is switched on."""
     endpoint.is_on, endpoint.off_at, endpoint.why_off = False, timezone.now(), ""
     endpoint.save(update_fields=["is_on", "off_at", "why_off"])
 

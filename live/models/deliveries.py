@@ -1,4 +1,4 @@
-"""The models of deliveries: what each endpoint is told, whether that arrived, and how far events were read."""
+"""The models of deliveries: what is sent to each endpoint, whether that arrived, and how far events were read."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Delivery(models.Model):
         indexes = [
             # What is to be sent now? By time: millions may wait for a system that is away for a day.
             models.Index(name="delivery_due", fields=["endpoint", "next_at", "id"], condition=Q(state="waiting")),
-            # What was an endpoint told, latest first?
+            # What was sent to an endpoint, latest first?
             models.Index(name="delivery_endpoint", fields=["endpoint", "-id"]),
             # What is old enough to delete?
             models.Index(name="delivery_created", fields=["created_at"]),

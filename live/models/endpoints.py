@@ -1,4 +1,4 @@
-"""The model of endpoints: addresses of other systems that are told what happens in calls."""
+"""The model of endpoints: addresses of other systems that receive events of calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from contacts import links, lookup_format
 
 
 class Format(models.TextChoices):
-    """How an endpoint is told: a module of live.dispatch.formats for each."""
+    """The format of an endpoint: a module of live.dispatch.formats for each."""
 
     WEBHOOK = "webhook", _("Signed webhooks (Standard Webhooks)")
     ZAMMAD = "zammad", "Zammad (Generic CTI)"
@@ -28,7 +28,7 @@ class Format(models.TextChoices):
 
 
 class EventType(models.TextChoices):
-    """What signed webhooks tell."""
+    """The types of events of signed webhooks."""
 
     STARTED = "call.started", _("a call has started")
     RINGING = "call.ringing", _("it rings at a destination")
@@ -76,7 +76,7 @@ def validate_address(url: str) -> None:
 
 
 class Endpoint(models.Model):
-    """Another system that is told what happens in calls: where, how, of which numbers, and how much of the caller.
+    """Another system that receives events of calls: where, how, of which numbers, and how much of the caller.
 
     The secret is stored encrypted. After a rotation the previous one signs, too, until `previous_until`."""
 
@@ -90,7 +90,7 @@ class Endpoint(models.Model):
     caller = models.CharField(_("of the caller it gets"), max_length=6, choices=CallerShown, default=CallerShown.WHOLE)
     all_numbers = models.BooleanField(_("calls to all numbers"), default=True)
     numbers = models.ManyToManyField(DestinationNumber, blank=True, related_name="+", verbose_name=_("numbers"))
-    # Of signed webhooks; the other formats tell new calls, answers and ends.
+    # Of signed webhooks; the other formats have new calls, answers and ends.
     events = ArrayField(
         models.CharField(max_length=20, choices=EventType), default=all_events, verbose_name=_("events")
     )
@@ -99,7 +99,7 @@ class Endpoint(models.Model):
     previous_secret_encrypted = models.TextField(blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)
-    # Calls before this are not told.
+    # Calls before this are not sent.
     on_since = models.DateTimeField(null=True, editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
     # The first failure since the last delivery.

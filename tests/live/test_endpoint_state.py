@@ -121,7 +121,7 @@ def test_operators_who_see_an_endpoint_get_one_mail_when_it_was_switched_off(cli
 
     (mail,) = mails
     assert mail.to == ["olga@example.com"]
-    assert mail.subject == "Calltally: ERP is no longer told of calls"
+    assert mail.subject == "Calltally: events are no longer sent to ERP"
     for text in ("gone (410)", "send a test call", "https://calls.example.com/admin/live/endpoint/"):
         assert text in mail.body
     assert "token" not in mail.body

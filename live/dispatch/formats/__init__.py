@@ -1,4 +1,4 @@
-"""The formats in which other systems are told what happens in calls, a module for each."""
+"""The formats of events for other systems, a module for each."""
 
 from live.dispatch.formats.base import EndpointFormat
 from live.dispatch.formats.placetel import Placetel

@@ -14,7 +14,7 @@ from live.dispatch.steps import Step
 
 @dataclass(frozen=True)
 class Match:
-    """A contact of the caller, as other systems are told it."""
+    """A contact of the caller, as it is sent."""
 
     kind: str  # typed, exact or company
     source: str
@@ -76,7 +76,7 @@ class Verdict(Enum):
 
 
 class EndpointFormat(Protocol):
-    """How a system is told what happens in calls."""
+    """How steps of calls are written for a kind of system."""
 
     content_type: str
     # Whether the endpoint has rows (CTI), or gets each event by its type.

@@ -15,7 +15,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class CtiFormat:
-    """A format with rows. A pop-up about a call that rang a minute ago helps nobody, so tries end soon."""
+    """A format with rows. A pop-up about a call that rang a minute ago is of no use, so tries end soon."""
 
     content_type = FORM
     has_rows = True

@@ -14,7 +14,7 @@ from live.dispatch.formats.cti import ANONYMOUS, CtiFormat, called, row_id
 from live.dispatch.steps import ANSWER, CANCEL, FORWARDED, HANGUP, NEW_CALL, NO_ANSWER, NORMAL, Step
 
 EVENTS = {NEW_CALL: "IncomingCall", ANSWER: "CallAccepted", HANGUP: "HungUp"}
-# `missed` is what Placetel says of incoming calls that nobody took, whoever gave up first.
+# `missed` is what Placetel says of unanswered incoming calls, whether caller or callee gave up.
 TYPES = {NORMAL: "accepted", CANCEL: "missed", NO_ANSWER: "missed", FORWARDED: "canceled"}
 SIGNATURE = "X-PLACETEL-SIGNATURE"
 

@@ -92,7 +92,7 @@ def _refuse(*_what: object) -> None:
 
 def _is_of_origin(address: str, url: str) -> bool:
     """Return whether an address leads to the same host and port, by the same scheme, as that of the endpoint. Anything
-    else would be a way to have requests sent to where nobody has entered an address."""
+    else would be a way to have requests sent to addresses that no person has entered."""
     is_clean = all(sign.isprintable() and not sign.isspace() for sign in address) and "\\" not in address
     origin = _origin(address) if is_clean and len(address) <= links.LONGEST_ADDRESS else None
     return origin is not None and origin == _origin(url)

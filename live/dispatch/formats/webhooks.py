@@ -94,7 +94,7 @@ class Webhooks:
 
 
 def _data(step: Step, call: CallFacts, people: Sequence[str]) -> dict[str, Any]:
-    """Return what is told of a call; what there is not is null, so that each message has the same fields."""
+    """Return the data of a call; what is missing is null, so that each message has the same fields."""
     return {
         "call_id": call.id,
         "call_uuid": call.call_uuid or None,

@@ -1,4 +1,4 @@
-"""manage.py dispatch_events: tells other systems what happens in calls. Runs as a separate process."""
+"""manage.py dispatch_events: sends events of calls to other systems. Runs as a separate process."""
 
 from __future__ import annotations
 
