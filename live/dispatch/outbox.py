@@ -165,10 +165,12 @@ def fill(*, sweeps: bool = False) -> Filled | None:
         before, silent_until, now = locked
         events, after = tail.read(before, MOST_EVENTS)
         receivers = Receiver.all_on()
-        deliveries: list[Delivery] = []
+        deliveries: Sequence[Delivery] | None = ()
         if receivers:
             fresh = [event for event in events if now - event.received_at < HISTORY]
             deliveries = _Outbox(receivers, now).deliveries(fresh, silent_until, sweeps=sweeps)
+        if deliveries is None:
+            return Filled(0, 0)
         if deliveries:
             _add_all(deliveries)
         is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY
@@ -192,18 +194,20 @@ class _Outbox:
         self._bodies: dict[tuple[str, str, Step], str] = {}
         self._added = Added()
 
-    def deliveries(self, events: Sequence[TailEvent], silent_until: datetime, *, sweeps: bool) -> list[Delivery]:
-        """Return the deliveries that are to be added, in the order in which they are to be sent."""
+    def deliveries(self, events: Sequence[TailEvent], silent_until: datetime, *, sweeps: bool) -> list[Delivery] | None:
+        """Return the deliveries that are to be added, in the order in which they are to be sent. None if a call was
+        joined to another while it was read: then its events have to be read again."""
         silent = self._fallen_silent(silent_until) if sweeps else set()
         over = self._may_be_over() if sweeps and self._with_rows else set()
         calls = {call.id: call for call in calls_with_events({event.call_id for event in events} | silent | over)}
+        if any(event.call_id not in calls or event.id not in calls[event.call_id].events for event in events):
+            return None
         self._knowledge = Knowledge([*calls.values()])
         self._added = (
             _added(calls) if self._with_rows or silent or any(event.has_typed for event in events) else Added()
         )
         for event in events:
-            if event.call_id in calls and event.id in calls[event.call_id].events:
-                self._add_event(calls[event.call_id], event)
+            self._add_event(calls[event.call_id], event)
         # Without those that were joined to another call since.
         for pk in silent & calls.keys():
             if calls[pk].silent_at is not None and calls[pk].events:
