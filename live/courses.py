@@ -20,18 +20,20 @@ from live.tail import TailEvent
 from reports import periods
 
 # The events of calls to which something new happened that may ring for people, or that rang before; and of `others`.
-# Whether an event rings is decided later: here a destination counts that ever had a person.
+# Whether an event rings is decided later: here a destination counts that ever had a person. The call of an event is
+# asked again, because it may have been joined to another since the event was read.
 _EVENTS = """
 WITH concerned AS MATERIALIZED (
-  SELECT new.call_id
-  FROM unnest(%(calls)s::bigint[], %(numbers)s::bigint[], %(types)s::text[], %(destinations)s::text[])
-    AS new (call_id, number_id, destination_type, destination)
+  SELECT stored.call_id
+  FROM unnest(%(events)s::bigint[], %(numbers)s::bigint[], %(types)s::text[], %(destinations)s::text[])
+    AS new (event_id, number_id, destination_type, destination)
+  JOIN calls_callevent AS stored ON stored.id = new.event_id
   WHERE EXISTS (SELECT FROM contacts_agentdestination AS agent
     WHERE agent.destination_type = new.destination_type AND agent.destination = new.destination)
   OR EXISTS (SELECT FROM live_numberrings AS rings JOIN live_numberrings_team AS team ON team.numberrings_id = rings.id
     WHERE rings.destination_number_id = new.number_id)
   OR EXISTS (SELECT FROM calls_callevent AS event JOIN live_pop AS pop ON pop.event_id = event.id
-    WHERE event.call_id = new.call_id AND pop.closed_at IS NULL)
+    WHERE event.call_id = stored.call_id AND pop.closed_at IS NULL)
   UNION SELECT unnest(%(others)s::bigint[])
 )
 SELECT event.call_id, call.destination_number_id, call.callback_id <> '', call.silent_at,
@@ -79,7 +81,7 @@ def concerned(new: Sequence[TailEvent], others: Collection[int]) -> list[StoredC
     if not new and not others:
         return []
     parameters: dict[str, Any] = {
-        "calls": [event.call_id for event in new],
+        "events": [event.id for event in new],
         "numbers": [event.number_id for event in new],
         "types": [event.destination_type for event in new],
         "destinations": [event.destination for event in new],

@@ -81,8 +81,9 @@ FROM unnest(%(id)s::bigint[], {_arrays(COURSE)}) AS new (id, {", ".join(COURSE)}
 WHERE pop.id = new.id
 """
 _SEND_AGAIN = """
-UPDATE live_pop AS pop SET revision = %(revision)s FROM calls_callevent AS event
-WHERE event.call_id = ANY(%(calls)s) AND pop.event_id = event.id AND pop.closed_at IS NULL
+UPDATE live_pop AS pop SET revision = %(revision)s
+FROM calls_callevent AS typed JOIN calls_callevent AS event ON event.call_id = typed.call_id
+WHERE typed.id = ANY(%(events)s) AND pop.event_id = event.id AND pop.closed_at IS NULL
   AND pop.revision < %(revision)s
 """
 
@@ -123,7 +124,7 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         recent = [event for event in events if now - event.received_at < HISTORY]
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
         changed = _renew(calls, now, revision + 1) if calls else 0
-        if typed := {event.call_id for event in recent if event.has_typed}:
+        if typed := [event.id for event in recent if event.has_typed]:
             changed += _send_again(typed, revision + 1)
         if sweeps:
             changed += _close_tests(now, revision + 1)
@@ -154,10 +155,11 @@ def _execute(statement: str) -> None:
         cursor.execute(statement)
 
 
-def _send_again(calls: Collection[int], revision: int) -> int:
-    """Have the open rings of these calls sent again, because the caller typed something; return how many."""
+def _send_again(events: Sequence[int], revision: int) -> int:
+    """Have the open rings of the calls of these events sent again, because the caller typed something; return how
+    many."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEND_AGAIN, {"calls": list(calls), "revision": revision})
+        cursor.execute(_SEND_AGAIN, {"events": events, "revision": revision})
         return int(cursor.rowcount)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from calls.ingest import writer
 from calls.models import Call, CallEvent
 from contacts.models import AgentDestination
 from live import feed, rings
@@ -76,6 +78,30 @@ def test_every_ring_is_noted_once_although_the_feeder_is_killed_between(number, 
     again = feed.feed()
     assert told() == [("anna", "", "ringing")]
     assert first.revision == again.revision == Pop.objects.get().revision
+
+
+def test_a_ring_is_noted_of_a_call_that_is_joined_to_another_while_it_is_read(number, anna):
+    post(number, DESK, call_uuid=None)
+    post(number, "BLOCK_END MENU")
+    joined = []
+
+    def join(execute, sql, params, many, context):
+        if "WITH concerned" in sql and not joined:
+            with ThreadPoolExecutor(1) as pool:
+                joined.append(pool.submit(join_calls).result())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(join):
+        feed.feed()
+    assert joined == [1]
+    assert told() == [("anna", "", "ringing")]
+
+
+def join_calls():
+    try:
+        return writer.reunite_calls()
+    finally:
+        connection.close()
 
 
 def refuse_cursor(execute, sql, params, many, context):
