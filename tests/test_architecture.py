@@ -70,7 +70,7 @@ LAYERS = {
         {"dispatch.facts"},
         {"tail", "people", "notes", "dispatch.dispatcher_state", "dispatch.wanted"},
         {"dispatch.tries", "endpoint_secrets"},
-        {"dispatch.formats"},
+        {"dispatch.formats", "dispatch.answers"},
         {"dispatch.steps"},
         {"looked_up", "why_not", "rings", "endpoint_rights"},
         {"kinds"},

@@ -13,12 +13,9 @@ from django.utils.translation import gettext as _
 from accounts.encryption import NotReadable
 from calls import outgoing
 from calls.outgoing import Answer, NoAnswer
-from live.dispatch import formats
+from live.dispatch import answers, formats
 from live.dispatch.formats.base import Sending, Verdict
 from live.models import Delivery
-
-# What is kept of an answer.
-LONGEST_KEPT = 2000
 
 # As outgoing.send; the dispatcher has one that keeps connections open.
 Send = Callable[..., Answer]
@@ -67,7 +64,8 @@ def try_once(
         return round((time.monotonic() - began) * 1000)
 
     try:
-        sending = Sending(message_id(delivery.uuid), kind, delivery.body.encode(), endpoint.secrets(), timezone.now())
+        secrets = endpoint.secrets()
+        sending = Sending(message_id(delivery.uuid), kind, delivery.body.encode(), secrets, timezone.now())
         headers = {"Content-Type": endpoint_format.content_type, **endpoint_format.headers(sending)}
         answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s, may_cut=True)
     except NotReadable:
@@ -79,7 +77,7 @@ def try_once(
         endpoint_format.judge(kind, answer),
         took_ms(),
         answer.status,
-        answer.body[:LONGEST_KEPT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        answers.kept(answer.body, {endpoint.url, url}, secrets),
         retry_after=next((value for name, value in answer.headers.items() if name.lower() == "retry-after"), ""),
         follow_up=endpoint_format.follow_up(endpoint.url, kind, answer),
     )

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from live import endpoint_secrets
 from live.dispatch import formats
 from live.dispatch.endpoint_health import LEAST_FAILURES
 from live.models import Delivery, Endpoint, State, WhyOff
@@ -64,6 +65,25 @@ def test_a_delivery_is_sent_once_and_what_was_answered_is_kept(number, other):
     assert delivery.tried_at is not None
     assert delivery.took_ms is not None
     assert Endpoint.objects.get().delivered_at == delivery.tried_at
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_repeats_address_and_secrets_is_kept_without_them(number, other, status):
+    endpoint = make_endpoint(f"{other.url}/api/v1/cti/Zk9aQ%2Bx81token?key=k-4711&calls=all", is_on=False)
+    for secret in ("whsec_Yesterdays+secret", "whsec_TodaysSecret/=="):
+        endpoint_secrets.replace(endpoint, secret, overlaps=True)
+    endpoint.is_on = True
+    endpoint.save()
+    said = "No calls at /api/v1/cti/{} (zk9aQ%2bx81TOKEN), key={}, signed by {} or whsec_{}, {}"
+    given = said.format("Zk9aQ+x81token", "k-4711", "TodaysSecret/==", "Yesterdays+secret", "é" * 3000)
+    hidden = said.format("•••", "•••", "•••", "•••", "é" * 3000).replace("zk9aQ%2bx81TOKEN", "•••")
+    hidden = hidden.replace("whsec_•••", "•••")
+    other.status, other.body = status, given.encode()
+    delivery = make_delivery(endpoint, make_event(number))
+    with sending() as until:
+        until(is_first_tried(delivery))
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.answer) == (status, hidden[:2000])
 
 
 def test_what_is_not_due_or_of_an_endpoint_that_is_off_is_not_sent(number, other):
