@@ -245,6 +245,12 @@ def _said(reason: Reason, host: str, address: Address) -> str:
             )
             % values
         )
+    if address.is_loopback:
+        said = _(
+            "%(host)s leads to the machine on which Calltally runs. Calltally never sends anything to this address. If "
+            "the system runs there, too, enter the address that the machine has in your network."
+        )
+        return said % values
     return _("%(host)s is %(address)s. Calltally never sends anything to this address.") % values
 
 

@@ -62,12 +62,17 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
     ordering = ["-pk"]
     sortable_by = ()
     actions = ["resend"]
-    fields = ["endpoint", "kind", "call", "state", "is_late", "created", "tries", "last_try", "next_try", "status"]
+    fields = ["endpoint", "kind", "call", "state", "late", "created", "tries", "last_try", "next_try", "status"]
     fields += ["took", "error"]
-    readonly_fields = ["call", "created", "last_try", "next_try", "took"]
+    readonly_fields = ["call", "late", "created", "last_try", "next_try", "took"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(endpoint__in=endpoint_rights.visible_endpoints(request.user))
+
+    @admin.display(description=_("late"))
+    def late(self, delivery: Delivery) -> str:
+        """In words: Django's red cross would make a delivery in time look like a failure."""
+        return gettext("yes") if delivery.is_late else gettext("no")
 
     @admin.display(description=_("created"))
     def created(self, delivery: Delivery) -> str:

@@ -28,6 +28,12 @@ WHERE = {
     ),
     Format.PLACETEL: _("The address that your system shows for Placetel, there often called Notify URL or webhook."),
 }
+MEANT_FOR = {
+    Format.WEBHOOK: _("A system that you program or set up yourself. It gets each event as JSON, also if it was away."),
+    Format.ZAMMAD: _("Calls pop up in Zammad while they ring, and are listed in its caller log."),
+    Format.SIPGATE: _("A system with a connection for sipgate.io, such as many CRM systems. Calls pop up."),
+    Format.PLACETEL: _("A system with a connection for Placetel. Calls pop up."),
+}
 WHOLE_MEANS = _(
     "Whole: the system gets the caller's number, the contact that Calltally knows, and what the caller typed. All "
     "formats contain the destination and the names of the people there. You can choose only what you may see yourself."

@@ -77,6 +77,12 @@ class EndpointPages(admin.ModelAdmin):
         self.message_user(request, shown, messages.SUCCESS)
         return HttpResponseRedirect(self._address(endpoint))
 
+    def saved(self, request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
+        """Say of a new endpoint what comes next, on its page."""
+        text = gettext("The endpoint is saved. Send a test call now. If it arrives, switch the endpoint on.")
+        self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(self._address(endpoint))
+
     # --- Test call ----------------------------------------------------------------------------------
 
     def test_view(self, request: HttpRequest, endpoint: int) -> HttpResponse:
@@ -105,7 +111,8 @@ class EndpointPages(admin.ModelAdmin):
             said = "Switched on." if not count else f"Switched on. Deliveries that waited: {count}, "
             if count:
                 said += "sent now." if sends else "not sent."
-            return self._done(request, switched, said, gettext("The endpoint is on."))
+            shown = gettext("The endpoint is on. What waits is sent within a minute.") if sends else ""
+            return self._done(request, switched, said, shown or gettext("The endpoint is on."))
         title = gettext("Switch %(endpoint)s on") % {"endpoint": switched}
         more = {"form": form, "waiting": waiting, "off_at": exactly(switched.off_at)}
         return self._page(request, "switch", switched, title, **more)

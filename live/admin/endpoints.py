@@ -17,10 +17,10 @@ from accounts import history
 from accounts.admin_base import LockedDeleteAdmin, NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from calls.admin.base import exactly
 from live import endpoint_rights
-from live.admin.endpoint_forms import EndpointForm
+from live.admin.endpoint_forms import MEANT_FOR, EndpointForm
 from live.admin.endpoint_pages import EndpointPages
 from live.dispatch import formats, stored
-from live.models import Endpoint, Format
+from live.models import Delivery, Endpoint, Format
 
 
 @admin.register(Endpoint)
@@ -65,7 +65,9 @@ class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, Wor
             title = gettext("Add endpoint: %(format)s") % {"format": Format(named).label}
             return super().add_view(request, form_url, {"title": title} | (extra_context or {}))
         offered = [
-            (Format(name).label, urlencode({"format": name})) for name in Format.values if name in formats.FORMATS
+            (Format(name).label, urlencode({"format": name}), MEANT_FOR[Format(name)])
+            for name in Format.values
+            if name in formats.FORMATS
         ]
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
@@ -121,7 +123,7 @@ class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, Wor
     def response_add(self, request: HttpRequest, obj: Endpoint, post_url_continue: Any = None) -> HttpResponse:
         if obj.made_secret:
             return self.secret_page(request, obj)
-        return super().response_add(request, obj, post_url_continue)
+        return self.saved(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Endpoint) -> HttpResponse:
         if obj.made_secret:
@@ -138,7 +140,11 @@ class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, Wor
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Say how many deliveries go with it: there may be too many to list."""
         texts = [gettext("%(endpoint)s, with its deliveries") % {"endpoint": endpoint} for endpoint in objs]
-        return texts, {}, set(), []
+        counts = {
+            self.opts.verbose_name_plural: len(texts),
+            Delivery._meta.verbose_name_plural: Delivery.objects.filter(endpoint__in=objs).count(),
+        }
+        return texts, counts, set(), []
 
     # --- What is shown ------------------------------------------------------------------------------
 

@@ -11,12 +11,15 @@ from live.board import pages
 from live.models import BoardKey
 from tests.browser.axe import findings
 from tests.browser.live_process import let_pages_read, live_process
-from tests.factories import PASSWORD, make_board_key, make_number, make_user, send
+from tests.factories import PASSWORD, make_board_key, make_number, make_superuser, make_user, send
 from tests.live.boards import ON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CALLER = "+4917012345678"
+# Where the content of cells ends.
+RIGHT_EDGES = """cells => cells.map(
+  cell => Math.round(cell.getBoundingClientRect().right - parseFloat(getComputedStyle(cell).paddingRight)))"""
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +139,18 @@ def test_a_screen_shows_more_numbers_than_fit_one_page_after_the_other(live_serv
         # A digit is 0.73 of its size high: 42 px are 2 cm on a screen of 43 inches, enough for four metres.
         assert sizes * 0.73 >= 41
         assert kiosk.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        headings, cells = kiosk.locator("#board thead th"), kiosk.locator("#board [data-all] tr > *")
+        assert headings.evaluate_all(RIGHT_EDGES) == cells.evaluate_all(RIGHT_EDGES)
+        # All headings have one line.
+        line = "one => one.clientHeight < 2.5 * parseFloat(getComputedStyle(one).fontSize)"
+        assert all(heading.evaluate(line) for heading in headings.all())
+
+
+def test_a_key_asks_for_single_numbers_only_where_it_is_not_for_all(live_server, sign_in, numbers):
+    make_superuser()
+    page = sign_in("superuser", PASSWORD)
+    page.goto(f"{live_server.url}/admin/live/boardkey/add/")
+    offered = page.get_by_text("Available numbers")
+    expect(offered).to_be_visible()
+    page.get_by_label("All numbers", exact=True).check()
+    expect(offered).to_be_hidden()

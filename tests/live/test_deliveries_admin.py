@@ -61,6 +61,7 @@ def test_what_was_sent_is_shown_to_who_sees_callers_and_destinations(client, ope
     give(operator, numbers[0], *rights.split())
     page = client.get(f"{LIST}{delivery.pk}/change/")
     assert page.status_code == 200
+    assert "Late: no" in text_of(page)
     assert (CALLER in unescape(page.content.decode())) is shown
     assert ("&lt;i&gt;" in page.content.decode()) is shown
 

@@ -107,6 +107,7 @@ def test_after_no_answer_nothing_more_is_sent(client, number, settings):
     endpoint = make_endpoint(url="https://127.0.0.1:1/", events=["call.started", "call.ended"])
     page = text_of(post(client, endpoint, "test"))
     assert "never sends anything to this address" in page
+    assert "enter the address that the machine has in your network" in page
     assert "Not sent, because there was no answer before" in page
 
 

@@ -59,6 +59,7 @@ def add(client, named, values):
 
 def test_the_format_is_chosen_first_and_the_form_asks_what_it_needs(client, operator):
     assert "format=zammad" in client.get(f"{PAGES}add/").content.decode()
+    assert "listed in its caller log" in text_of(client.get(f"{PAGES}add/"))
     asked = {
         name: set(client.get(f"{PAGES}add/?format={name}").context["adminform"].form.fields)
         for name in ("webhook", "zammad", "sipgate", "placetel")
@@ -73,9 +74,11 @@ def test_the_format_is_chosen_first_and_the_form_asks_what_it_needs(client, oper
 
 
 def test_an_endpoint_is_added_off_and_its_address_is_shown_nowhere(client, operator, numbers):
-    assert add(client, "zammad", fields(numbers[0])).status_code == 302
+    added = add(client, "zammad", fields(numbers[0]))
 
     endpoint = Endpoint.objects.get()
+    assert added.url == f"{PAGES}{endpoint.pk}/change/"
+    assert "Send a test call now" in text_of(client.get(added.url))
     assert (endpoint.format, endpoint.url, endpoint.is_on) == ("zammad", ZAMMAD, False)
     change = f"{PAGES}{endpoint.pk}/change/"
     assert client.post(change, fields(numbers[0], address="", rows="ring")).status_code == 302
@@ -212,7 +215,9 @@ def test_what_was_written_for_more_is_not_sent_after_an_endpoint_gets_less(clien
 def test_deleting_an_endpoint_deletes_its_deliveries(client, operator, numbers):
     endpoint = make_endpoint("ERP", numbers[0])
     make_delivery(endpoint, numbers[0])
-    assert "with its deliveries" in text_of(client.get(f"{PAGES}{endpoint.pk}/delete/"))
+    page = text_of(client.get(f"{PAGES}{endpoint.pk}/delete/"))
+    assert "ERP, with its deliveries" in page
+    assert "Deliveries: 1" in page
     assert client.post(f"{PAGES}{endpoint.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Endpoint.objects.exists()
 
