@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from live.dispatch.outcomes import Outcome
 from live.models import Endpoint, WhyOff
@@ -58,7 +59,8 @@ class _Health:
             self.delivered_at, self.failing_since, self.failure, self.in_a_row = tried_at, None, "", 0
         else:
             self.failing_since = self.failing_since or tried_at
-            self.failure = (outcome.error or f"{outcome.status}")[:LONGEST_FAILURE]
+            answered = _("The system answered %(status)s.") % {"status": outcome.status}
+            self.failure = (outcome.error or answered)[:LONGEST_FAILURE]
             self.in_a_row += 1
             self.is_gone = self.is_gone or outcome.is_gone
 

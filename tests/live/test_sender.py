@@ -186,7 +186,7 @@ def test_after_the_last_try_a_delivery_has_failed_and_each_try_has_the_same_id(n
     assert state_of(delivery) is State.FAILED
     assert len({one.headers["webhook-id"] for one in other.received}) == 1
     endpoint = Endpoint.objects.get()
-    assert (endpoint.is_on, endpoint.last_failure) == (True, "500")
+    assert (endpoint.is_on, endpoint.last_failure) == (True, "The system answered 500.")
     assert endpoint.failing_since is not None
 
 
