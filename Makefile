@@ -68,7 +68,7 @@ bench-live: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.live $(ARGS)
 
 # What three endpoints and 500 streams cost posts, and how soon other systems are told. Needs Linux and 2,000 open files
-# (ulimit -n); takes about seven minutes.
+# (ulimit -n); takes about nine minutes.
 bench-dispatch: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.dispatch $(ARGS)
 
