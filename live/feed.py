@@ -159,7 +159,7 @@ def _send_again(events: Sequence[int], revision: int) -> int:
     """Have the open rings of the calls of these events sent again, because the caller typed something; return how
     many."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEND_AGAIN, {"events": events, "revision": revision})
+        cursor.execute(_SEND_AGAIN, {"events": list(events), "revision": revision})
         return int(cursor.rowcount)
 
 
