@@ -119,18 +119,18 @@ def feed(*, sweeps: bool = False) -> Fed | None:
         locked = tail.lock(FeedCursor, "revision")
         if locked is None:
             return None
-        before, revision, now = locked
+        before, newest, now = locked
+        revision = newest + 1
         events, after = tail.read(before)
         recent = [event for event in events if now - event.received_at < HISTORY]
         calls = courses.concerned(recent, courses.due(now) if sweeps else ())
-        changed = _renew(calls, now, revision + 1) if calls else 0
+        changed = _renew(calls, now, revision) if calls else 0
         if typed := [event.id for event in recent if event.has_typed]:
-            changed += _send_again(typed, revision + 1)
+            changed += _send_again(typed, revision)
         if sweeps:
-            changed += _close_tests(now, revision + 1)
-        if changed:
-            revision += 1
-        else:
+            changed += _close_tests(now, revision)
+        if not changed:
+            revision = newest
             # A crash would lose nothing but the work of this step, so it does not wait for the disk.
             _execute("SET LOCAL synchronous_commit = off")
         if changed or after != before:

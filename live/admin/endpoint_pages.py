@@ -111,8 +111,8 @@ class EndpointPages(admin.ModelAdmin):
             said = "Switched on." if not count else f"Switched on. Deliveries that waited: {count}, "
             if count:
                 said += "sent now." if sends else "not sent."
-            shown = gettext("The endpoint is on. What waits is sent within a minute.") if sends else ""
-            return self._done(request, switched, said, shown or gettext("The endpoint is on."))
+            of_waiting = gettext("The endpoint is on. What waits is sent within a minute.")
+            return self._done(request, switched, said, of_waiting if sends else gettext("The endpoint is on."))
         title = gettext("Switch %(endpoint)s on") % {"endpoint": switched}
         more = {"form": form, "waiting": waiting, "off_at": exactly(switched.off_at)}
         return self._page(request, "switch", switched, title, **more)

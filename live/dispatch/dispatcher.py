@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from calls.log_limits import OnceAMinute
 from live.dispatch import outbox
-from live.dispatch.outbox import Filled
+from live.dispatch.outbox import NOTHING, Filled
 from live.dispatch.sender import Sender
 from live.dispatch.tries import Send
 from live.models import DispatchProcess
@@ -32,7 +32,6 @@ STANDBY_S = 1.0
 RENEW_EVERY_S = 5.0
 GONE_AFTER = timedelta(minutes=1)
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
-NOTHING = Filled(0, 0)
 # When it is stopped, what is being sent has this long to be answered.
 ENDS_WITHIN_S = 3.0
 # Of the session of the process that works; a process that dies loses it with its session.

@@ -146,6 +146,9 @@ class Filled(NamedTuple):
     deliveries: int
 
 
+NOTHING = Filled(0, 0)
+
+
 def has_events() -> bool:
     """Return whether there may be events that were not read. One cheap statement."""
     with connection.cursor() as cursor:
@@ -170,7 +173,7 @@ def fill(*, sweeps: bool = False) -> Filled | None:
             fresh = [event for event in events if now - event.received_at < HISTORY]
             deliveries = _Outbox(receivers, now).deliveries(fresh, silent_until, sweeps=sweeps)
         if deliveries is None:
-            return Filled(0, 0)
+            return NOTHING
         if deliveries:
             _add_all(deliveries)
         is_time_to_note = sweeps and now - silent_until > NOTES_SILENCE_EVERY

@@ -86,8 +86,8 @@ class Sender:
             self._lanes.fill([])
             self.may_have_more = True
 
-    def step(self) -> int:
-        """Look what is due now; return how many deliveries that is."""
+    def step(self) -> None:
+        """Look what is due now, and have it sent."""
         self._expire()
         with self._changed:
             self.may_have_more = False
@@ -99,7 +99,7 @@ class Sender:
         unsent = {due.id: outcome for due in found if (outcome := outcomes.without_a_try(due, now))}
         with self._changed:
             if self._is_stopping:
-                return 0
+                return
             # Meanwhile some that waited may have been sent, and that even stored.
             done = self._sent_since
             self._outcomes += [outcome for pk, outcome in unsent.items() if pk not in done]
@@ -110,7 +110,6 @@ class Sender:
                 self._changed.notify_all()
         if unsent:
             self._to_store.set()
-        return len(found)
 
     def store(self, *, at_once: bool = False) -> None:
         """Store how tries went. What cannot be stored is kept."""
@@ -167,9 +166,9 @@ class Sender:
                 wakes = due.endpoint in self._has_more and not self._lanes.waiting(due.endpoint)
                 if wakes:
                     self._has_more.discard(due.endpoint)
+                    self.may_have_more = True
                 self._changed.notify()
             if wakes:
-                self.may_have_more = True
                 self._wake()
 
     def _next(self) -> Due | None:

@@ -1,9 +1,7 @@
 """The admin deletes what other processes add rows to at this moment."""
 
-import threading
-
 import pytest
-from django.db import connection, connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from calls.models import CallEvent
@@ -11,6 +9,7 @@ from contacts.models import Lookup, LookupAnswer
 from live.models import Pop
 from tests.factories import make_number, make_superuser, make_user, take
 from tests.live.endpoints import make_delivery, make_endpoint
+from tests.transactions import run_until_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,27 +40,14 @@ def test_what_a_process_adds_meanwhile_is_deleted_too(client, make):
     answers = []
 
     def delete():
-        try:
-            answers.append(client.post(address, {"post": "yes"}).status_code)
-        finally:
-            connections.close_all()
+        answers.append(client.post(address, {"post": "yes"}).status_code)
 
-    second = threading.Thread(target=delete, daemon=True)
     with transaction.atomic():
         # As the database locks it when something that refers to it is stored.
         list(type(row)._base_manager.select_for_update(no_key=True).filter(pk=row.pk))
-        second.start()
-        while second.is_alive() and not waiting_for_a_lock():
-            second.join(0.01)
+        second = run_until_it_waits(delete)
         add()
     second.join()
 
     assert answers == [302]
     assert not type(row).objects.filter(pk=row.pk).exists()
-
-
-def waiting_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction keeps its first snapshot
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-        return cursor.fetchone()

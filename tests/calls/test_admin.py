@@ -1,12 +1,11 @@
 """Numbers, keys and events in the admin, through its pages."""
 
 import re
-import threading
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +14,7 @@ from calls import keys
 from calls.models import AccessKey, CallEvent, DestinationNumber
 from tests.factories import E164, make_key, make_number, make_staff, make_user, post, post_body, send, take
 from tests.spellings import READ, UNREAD
+from tests.transactions import run_until_it_waits
 
 OTHER = "+4922155400301"
 NUMBERS = "/admin/calls/destinationnumber/"
@@ -95,29 +95,16 @@ def test_a_number_that_is_sent_twice_in_parallel_is_added_once(client):
     answers = []
 
     def add():
-        try:
-            answers.append(client.post(NUMBERS + "add/", SETTINGS | {"e164": E164, "_save": "Save"}))
-        finally:
-            connections.close_all()
+        answers.append(client.post(NUMBERS + "add/", SETTINGS | {"e164": E164, "_save": "Save"}))
 
-    second = threading.Thread(target=add, daemon=True)
     with transaction.atomic():
         make_number()  # not yet visible to the other transaction
-        second.start()
-        while second.is_alive() and not waiting_for_a_lock():
-            second.join(0.01)
+        second = run_until_it_waits(add)
     second.join()
 
     assert answers[0].status_code == 200
     assert "This number already exists." in answers[0].content.decode()
     assert DestinationNumber.objects.count() == 1
-
-
-def waiting_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction keeps its first snapshot
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-        return cursor.fetchone()
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
 """The admin pages of contacts: searched by posted texts, edited with their numbers, by people with the permission."""
 
 import re
-import threading
 from html import unescape
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from contacts.models import Contact, ContactNumber
 from tests.factories import allow, make_contact, make_user
+from tests.transactions import run_until_it_waits
 
 pytestmark = pytest.mark.django_db
 
@@ -138,24 +138,13 @@ def test_of_two_people_who_add_the_same_number_at_once_the_second_reads_that_it_
 
     def save():
         answers.append(other.post(address, form(**added)))
-        connection.close()
 
-    second = threading.Thread(target=save)
     with transaction.atomic():
         # The first one has stored the number, and is not done yet.
         list(Contact.objects.select_for_update().filter(pk=contact.pk))
         ContactNumber.objects.create(contact=contact, e164="+492214710300")
-        second.start()
-        while second.is_alive() and not waiting_for_a_lock():
-            second.join(0.01)
+        second = run_until_it_waits(save)
     second.join()
     assert answers[0].status_code == 200
     assert "This contact already has this number." in text_of(answers[0])
     assert ContactNumber.objects.count() == 1
-
-
-def waiting_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction keeps its first snapshot
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-        return cursor.fetchone()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from calls.ingest import writer
 from calls.models import Call, CallEvent
 from contacts.models import AgentDestination
 from live import feed, rings
 from live.models import Listener, LiveProcess, LiveProfile, NumberRings, Pop, PopOn
 from tests.factories import make_number, make_user, take
 from tests.live.rings import map_to
+from tests.transactions import calls_joined_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +47,7 @@ def post(number, kind, ago_s=0.0, **more):
     take(number, kind, timezone.now() - timedelta(seconds=ago_s), **more)
 
 
-def told(**of):
+def noted(**of):
     return [(pop.user.username, pop.why_not, pop.state) for pop in Pop.objects.filter(**of).order_by("pk")]
 
 
@@ -59,49 +58,34 @@ def test_a_forward_rings_for_the_person_at_its_destination_and_the_answer_of_ano
     post(number, DESK, 2)
     post(number, "INITIATE_FORWARD 1002", 1)
     feed.feed()
-    assert told() == [("anna", "", "ringing"), ("ben", "", "ringing")]
+    assert noted() == [("anna", "", "ringing"), ("ben", "", "ringing")]
     post(number, "FORWARD_ANSWER 1002")
     feed.feed()
-    assert told() == [("anna", "", "closed"), ("ben", "", "answered")]
+    assert noted() == [("anna", "", "closed"), ("ben", "", "answered")]
     assert Pop.objects.get(user=anna).why_closed == "answered_elsewhere"
     post(number, "CALL_END")
     feed.feed()
-    assert told(user=ben) == [("ben", "", "closed")]
+    assert noted(user=ben) == [("ben", "", "closed")]
 
 
 def test_every_ring_is_noted_once_although_the_feeder_is_killed_between(number, anna):
     post(number, DESK)
     with pytest.raises(DatabaseError), connection.execute_wrapper(refuse_cursor):
         feed.feed()
-    assert told() == []
+    assert noted() == []
     first = feed.feed()
     again = feed.feed()
-    assert told() == [("anna", "", "ringing")]
+    assert noted() == [("anna", "", "ringing")]
     assert first.revision == again.revision == Pop.objects.get().revision
 
 
 def test_a_ring_is_noted_of_a_call_that_is_joined_to_another_while_it_is_read(number, anna):
     post(number, DESK, call_uuid=None)
     post(number, "BLOCK_END MENU")
-    joined = []
-
-    def join(execute, sql, params, many, context):
-        if "WITH concerned" in sql and not joined:
-            with ThreadPoolExecutor(1) as pool:
-                joined.append(pool.submit(join_calls).result())
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(join):
+    with calls_joined_before("WITH concerned") as joined:
         feed.feed()
     assert joined == [1]
-    assert told() == [("anna", "", "ringing")]
-
-
-def join_calls():
-    try:
-        return writer.reunite_calls()
-    finally:
-        connection.close()
+    assert noted() == [("anna", "", "ringing")]
 
 
 def refuse_cursor(execute, sql, params, many, context):
@@ -120,14 +104,14 @@ def refuse_cursor(execute, sql, params, many, context):
 def test_what_must_not_pop_is_listed_with_its_reason(number, anna, why, arrange):
     post(number, DESK, **arrange)
     feed.feed()
-    assert told() == [("anna", why, "closed")]
+    assert noted() == [("anna", why, "closed")]
 
 
 def test_a_call_that_has_ended_does_not_pop(number, anna):
     post(number, "CALL_END")
     post(number, DESK, 1)
     feed.feed()
-    assert told() == [("anna", "ended", "closed")]
+    assert noted() == [("anna", "ended", "closed")]
 
 
 def test_a_call_that_cannot_be_followed_is_listed_and_logged_once_and_keeps_no_other_from_ringing(
@@ -147,7 +131,7 @@ def test_a_call_that_cannot_be_followed_is_listed_and_logged_once_and_keeps_no_o
     post(number, DESK, 1, call_uuid="other", correlation_id="other")
     for _second in range(3):
         feed.feed(sweeps=True)
-    assert told() == [("anna", "", "ringing"), ("anna", "failed", "closed"), ("anna", "", "ringing")]
+    assert noted() == [("anna", "", "ringing"), ("anna", "failed", "closed"), ("anna", "", "ringing")]
     client.force_login(anna)
     assert "Calltally could not follow this call." in client.get("/live/why/").content.decode()
 
@@ -166,14 +150,14 @@ def test_people_who_do_not_listen_or_do_not_want_to_are_not_shown_it(number, ann
     listen(off)
     post(number, DESK)
     feed.feed()
-    assert sorted(told()) == [
+    assert sorted(noted()) == [
         ("anna", "", "ringing"),
         ("away", "not_connected", "ringing"),
         ("off", "switched_off", "closed"),
     ]
 
 
-def test_where_nobody_is_named_the_team_of_the_number_is_told(number, anna):
+def test_where_nobody_is_named_the_team_of_the_number_is_noted(number, anna):
     NumberRings.objects.create(destination_number=number).team.add(anna)
     post(number, "INITIATE_FORWARD 1009")
     feed.feed()
@@ -186,7 +170,7 @@ def test_who_left_a_destination_is_not_told_and_who_comes_tomorrow_neither(numbe
     AgentDestination.objects.filter(user=anna).update(from_day=tomorrow)
     post(number, DESK)
     feed.feed()
-    assert told() == []
+    assert noted() == []
 
 
 def test_a_number_pops_as_it_is_set(number, anna):
@@ -194,34 +178,34 @@ def test_a_number_pops_as_it_is_set(number, anna):
     rings.team.add(anna)
     post(number, DESK, call_uuid="1")
     feed.feed()
-    assert told() == [("anna", "number_off", "closed")]
+    assert noted() == [("anna", "number_off", "closed")]
     NumberRings.objects.update(pop_on=PopOn.START)
     post(number, "CALL_START", call_uuid="2")
     feed.feed()
     post(number, DESK, call_uuid="2")
     feed.feed()
-    assert told(event__call__call_uuid="2") == [("anna", "", "ringing"), ("anna", "already_ringing", "closed")]
+    assert noted(event__call__call_uuid="2") == [("anna", "", "ringing"), ("anna", "already_ringing", "closed")]
 
 
 def test_a_ring_ends_by_its_time_limit_and_a_conversation_by_the_silence_of_its_call(number, anna):
     NumberRings.objects.create(destination_number=number, ring_timeout_s=5)
     post(number, DESK, 9, call_uuid="rings")
     feed.feed(sweeps=True)
-    assert told() == [("anna", "over", "closed")]
+    assert noted() == [("anna", "over", "closed")]
     post(number, DESK, 6, call_uuid="talks")
     post(number, "FORWARD_ANSWER 1001", 5, call_uuid="talks")
     feed.feed(sweeps=True)
-    assert told(event__call__call_uuid="talks") == [("anna", "", "answered")]
+    assert noted(event__call__call_uuid="talks") == [("anna", "", "answered")]
     Call.objects.filter(call_uuid="talks").update(silent_at=timezone.now())
     feed.feed(sweeps=True)
-    assert told(event__call__call_uuid="talks") == [("anna", "", "closed")]
+    assert noted(event__call__call_uuid="talks") == [("anna", "", "closed")]
 
 
 def test_history_that_is_added_rings_for_nobody(number, anna):
     post(number, DESK, 2 * 86_400)
     fed = feed.feed()
     assert fed.events == 1
-    assert told() == []
+    assert noted() == []
 
 
 def test_old_rings_are_deleted(number, anna):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -12,12 +11,12 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from calls.ingest import writer
 from calls.models import Call, CallEvent
 from live.dispatch import outbox
 from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, EventType, Format, Rows
 from tests.factories import make_contact, make_number, make_user, map_variable, take
 from tests.live.rings import CALLER, map_to
+from tests.transactions import calls_joined_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -204,26 +203,11 @@ def test_no_event_is_lost_of_a_call_that_is_joined_to_another_while_it_is_read(n
     crm = endpoint()
     post(number, "CALL_START", call_uuid=None)
     post(number, "BLOCK_END MENU")
-    joined = []
-
-    def join(execute, sql, params, many, context):
-        if "FROM calls_callevent WHERE call_id" in sql and not joined:
-            with ThreadPoolExecutor(1) as pool:
-                joined.append(pool.submit(_joined_calls).result())
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(join):
+    with calls_joined_before("FROM calls_callevent WHERE call_id") as joined:
         outbox.fill()
     outbox.fill()
     assert joined == [1]
     assert added(endpoint=crm) == ["call.started"]
-
-
-def _joined_calls():
-    try:
-        return writer.reunite_calls()
-    finally:
-        connection.close()
 
 
 def _refuse_cursor(execute, sql, params, many, context):
