@@ -24,6 +24,7 @@ from config.embedded import Server, command_line
 from config.management.commands import quickstart
 from config.management.commands.quickstart import is_up
 from tests.conftest import FAST_AND_LOOSE
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -98,9 +99,7 @@ def home(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    return free_port()
 
 
 def calls(home: Path) -> int:

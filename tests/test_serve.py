@@ -5,7 +5,6 @@ import inspect
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from granian.server import MPServer
 
 from config import embedded
 from config.embedded import command_line
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -46,9 +46,7 @@ class Web:
     """A running `python -m config.serve`."""
 
     def __init__(self, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.log = log
         command = [sys.executable, "-m", "config.serve", *OPTIONS, "--respawn-interval=1", f"--port={self.port}"]
         with log.open("wb") as output:

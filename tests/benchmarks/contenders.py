@@ -19,6 +19,7 @@ from typing import Any
 from config.supervisor import Child, stop_all
 from tests.benchmarks import made_up, processor
 from tests.benchmarks.load import Invalid, send_posts
+from tests.ports import free_port
 
 UP_WITHIN_S = 60.0
 PGBENCH_CLIENTS = 8
@@ -166,13 +167,6 @@ def _round(posts_per_s: float, latencies_s: list[float], before: Used, after: Us
         statistics.quantiles(latencies_s, n=100)[-1] * 1000,
         *per_post,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 # --- All contenders --------------------------------------------------------------------------

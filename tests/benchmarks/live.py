@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -22,10 +21,11 @@ from typing import Any
 
 from tests.benchmarks import made_up
 from tests.benchmarks.__main__ import database_for_pages, say
-from tests.benchmarks.contenders import Web, free_port
+from tests.benchmarks.contenders import Web
 from tests.benchmarks.pixels import measure_pixels
 from tests.benchmarks.streams import E164, Browsers, Planned, desk_of, forwards, p99, post, send, whole_calls
 from tests.chromium import find_browser
+from tests.ports import free_port
 
 # Promised for 50 posts a second and 500 streams.
 FRAME_P50_MS, FRAME_P99_MS = 60.0, 200.0
@@ -100,7 +100,7 @@ def serving(home: Path) -> Iterator[tuple[Web, Web]]:
     from config.services import live_service, services
 
     # Without nginx, pages expect `live` at the next port.
-    port = first_of_two_free_ports()
+    port = free_port()
     servers = [
         Web("web", lambda port: services(port)["web"], home / "logs", port=port, LIVE_PORT=str(port + 1)),
         Web("live", live_service, home / "logs", port=port + 1, LIVE_PORT=str(port + 1)),
@@ -114,14 +114,6 @@ def serving(home: Path) -> Iterator[tuple[Web, Web]]:
     finally:
         for server in started:
             server.stop()
-
-
-def first_of_two_free_ports() -> int:
-    while True:
-        port = free_port()
-        with suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port + 1))
-            return port
 
 
 @dataclass

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.chromium import ARGUMENTS, find_fast_browser
+from tests.ports import free_port
 
 # Playwright runs an event loop in this thread; the database is never used inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -15,6 +16,14 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 REFUSED = ("Failed to load resource", "Response Status Error Code")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _live_has_the_next_port():
+    """Give the live server a port whose next one is free for the process `live`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_LIVE_TEST_SERVER_ADDRESS", f"localhost:{free_port()}")
+        yield
 
 
 @pytest.fixture(scope="session")

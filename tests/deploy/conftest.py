@@ -9,7 +9,8 @@ import pytest
 from tests.deploy.intake import TOKEN, IntakeProcess
 from tests.deploy.proxy import NAME, PROXY_SECRET, Certificate, Nginx, find_nginx
 from tests.deploy.wire import Wire
-from tests.faults.system import System, free_port, wait_until
+from tests.faults.system import System, wait_until
+from tests.ports import free_port
 
 PASSWORD = "the password of the wire 0123456789"
 

@@ -10,7 +10,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.faults.system import ROOT, free_port, wait_until
+from tests.faults.system import ROOT, wait_until
+from tests.ports import free_port
 
 CONF = ROOT / "deploy/nginx/calltally.conf"
 PAGE = ROOT / "docs/deploying.md"

@@ -12,7 +12,8 @@ import pytest
 from tests.deploy.intake import scrape
 from tests.deploy.proxy import Nginx
 from tests.deploy.wire import Wire
-from tests.faults.system import ROOT, free_port, tree_of, wait_until
+from tests.faults.system import ROOT, tree_of, wait_until
+from tests.ports import free_port
 
 TAKEN = "calltally_posts_total", "200"
 RULES = ROOT / "deploy/prometheus/calltally.rules.yml"

@@ -14,7 +14,8 @@ import pytest
 from tests.deploy.conftest import PASSWORD
 from tests.deploy.proxy import NAME, PROXY_SECRET, Nginx
 from tests.deploy.wire import JSON, Wire, head
-from tests.faults.system import ACCESS_KEY, free_port, wait_until
+from tests.faults.system import ACCESS_KEY, wait_until
+from tests.ports import free_port
 
 FORM = "application/x-www-form-urlencoded"
 

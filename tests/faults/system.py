@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +24,7 @@ from config.embedded import Server, command_line
 from config.embedded.users import server_user
 from tests.conftest import FAST_AND_LOOSE
 from tests.faults.client import UNKNOWN, Client, longest_refusal_s
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 E164, ACCESS_KEY = "+4922155400300", "the-key-of-the-faults-0123456789"
@@ -73,16 +72,6 @@ def wait_until(is_so: Callable[[], Any], within_s: float = 60.0, what: str = "it
         assert time.monotonic() < until, f"{what} did not come true within {within_s:.0f} s"
         time.sleep(0.02)
     return answer
-
-
-def free_port() -> int:
-    """Return a free port whose next one, which the process `live` takes, is free too. Connections use higher ones."""
-    while True:
-        port = random.randrange(26_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as own, socket.socket() as next_one:
-            own.bind(("127.0.0.1", port))
-            next_one.bind(("127.0.0.1", port + 1))
-            return port
 
 
 def prepare(home: Path, *commands: Sequence[str], of: Path | None = None) -> Path:

@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from tests.faults.conftest import demand, full_or, rounds
-from tests.faults.system import System, free_port, wait_until
+from tests.faults.system import System, wait_until
 from tests.faults.test_counting import all_counted
+from tests.ports import free_port
 
 pytestmark = pytest.mark.faults
 

@@ -22,7 +22,6 @@ from tests.faults.system import (
     WRITERS,
     Round,
     System,
-    free_port,
     frozen,
     judge,
     locked,
@@ -30,6 +29,7 @@ from tests.faults.system import (
     wait_until,
     writers,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.faults
 
