@@ -9,7 +9,6 @@ import time
 from collections.abc import Hashable, Mapping
 from concurrent.futures import Future, wait
 from datetime import datetime
-from typing import NoReturn
 
 from accounts.addresses import neighbourhood
 from calls import keys
@@ -86,7 +85,15 @@ class Intake:
                 self._say(f"the database refused the content of a post ({error}); it goes to the spool")
             except Exception as error:  # noqa: BLE001 (whatever the error, the post goes to the spool)
                 self._say(f"the database takes no posts ({type(error).__name__}); they go to the spool")
-        return self._keep_on_disk(post, until)
+        try:
+            return self._keep_on_disk(post, until)
+        except (Busy, SpoolError) as error:
+            why = "the disk did not answer in time" if isinstance(error, Busy) else str(error)
+        # A database that failed may be back before it is tried again, which takes up to 4 s. No post is refused before.
+        with contextlib.suppress(Exception):
+            return self._database.ask(post, min(WAIT_FOR_DATABASE_S, until - time.monotonic()))
+        self._say(f"posts can be kept neither in the database nor in the spool: {why}", logging.CRITICAL)
+        raise Unavailable(why)
 
     # --- Senders ---
 
@@ -114,7 +121,13 @@ class Intake:
             if not self._refused_writer.is_resting():
                 with contextlib.suppress(Exception):  # whatever the error, the spool is left
                     return self._refused.ask(refused, WAIT_FOR_DATABASE_S)
-            wait([self._spool_refused(refused)], until - time.monotonic())
+            spooled = self._refused_disk.submit(refused)
+            wait([spooled], until - time.monotonic())
+            if spooled.done() and spooled.exception():
+                # As with other posts: the database may be back.
+                stored = self._refused.submit(refused)
+                stored.add_done_callback(self._say_if_lost)
+                wait([stored], until - time.monotonic())
             return None
         self._rate_limit.refused(_responsible(sender))
         verdict = self._key_cache.judge(refused.fingerprint, None, datetime.fromisoformat(refused.received_at))
@@ -128,14 +141,12 @@ class Intake:
         self._refused_writer.run(lambda connection: refused_posts.keep(connection, refused))
         return [None] * len(refused)
 
-    def _spool_refused(self, refused: RefusedPostDraft) -> Future[None]:
-        future = self._refused_disk.submit(refused)
-        future.add_done_callback(
-            lambda kept: (
-                self._say(f"a refused post could not be kept: {kept.exception()}") if kept.exception() else None
-            )
-        )
-        return future
+    def _spool_refused(self, refused: RefusedPostDraft) -> None:
+        self._refused_disk.submit(refused).add_done_callback(self._say_if_lost)
+
+    def _say_if_lost(self, kept: Future[None]) -> None:
+        if kept.exception():
+            self._say(f"a refused post could not be kept: {kept.exception()}")
 
     # --- Keys ---
 
@@ -173,19 +184,10 @@ class Intake:
         verdict = self._key_cache.judge(post.fingerprint, post.destination_number, post.received_at)
         if verdict is Verdict.WRONG or post.fingerprint == NO_KEY:
             return False
-        try:
-            self._disk.ask((post, verdict is Verdict.LIVE), until - time.monotonic())
-        except Busy:
-            self._give_up("the disk did not answer in time")
-        except SpoolError as error:
-            self._give_up(str(error))
+        self._disk.ask((post, verdict is Verdict.LIVE), until - time.monotonic())
         metrics.SPOOLED.inc()
         post_log.spooled(post)
         return True
-
-    def _give_up(self, why: str) -> NoReturn:
-        self._say(f"posts can be kept neither in the database nor in the spool: {why}", logging.CRITICAL)
-        raise Unavailable(why)
 
     def _refresh_cache(self) -> None:
         """Have keys and sender policy read again once they are a minute old. Only the very first post waits for it."""

@@ -14,9 +14,10 @@ import pytest
 from django.conf import settings as django_settings
 
 from calls import posts
-from calls.ingest import intake
+from calls.ingest import intake, writer
 from calls.ingest.spool import Spool, SpoolError, open_spool
-from calls.models import CallEvent
+from calls.models import Call, CallEvent, RefusedPost
+from tests.calls.refused import send
 from tests.calls.spooled import drain, held, start
 from tests.factories import ACCESS_KEY, make_key, post
 
@@ -78,6 +79,34 @@ def test_posts_with_unchecked_keys_leave_room_for_those_with_live_keys(number, t
     assert isinstance(unverified[-1], SpoolError)
     assert verified.count(None) == 15
     spool.close()
+
+
+def test_with_a_full_spool_a_database_that_is_back_is_asked_before_it_is_due(
+    client, number, own_intake, away, monkeypatch
+):
+    monkeypatch.setattr(writer, "SHORTEST_REST_S", 600.0)
+    monkeypatch.setattr(writer, "LONGEST_REST_S", 600.0)
+    assert send(client, start(number)).status_code == 200
+    own_intake._keys.ask(None, 10)
+    refused = start(number) | {"requestType": None}
+    back = away()
+    assert send(client, start(number, call_uuid="spooled")).status_code == 200
+    assert send(client, refused).status_code == 400
+    monkeypatch.setattr(Spool, "_connected", no_space)
+    assert send(client, start(number, call_uuid="lost")).status_code == 503
+
+    back()
+
+    assert own_intake._writer.is_resting()
+    assert own_intake._refused_writer.is_resting()
+    assert send(client, start(number, call_uuid="stored")).status_code == 200
+    assert send(client, refused).status_code == 400
+    assert Call.objects.filter(call_uuid="stored").exists()
+    assert RefusedPost.objects.count() == 1
+
+
+def no_space(*_):
+    raise SpoolError("no space left")
 
 
 def test_a_spool_that_was_emptied_returns_its_space(number, tmp_path):
