@@ -56,17 +56,18 @@ class Lanes:
 
     def take(self) -> Due | None:
         """Return the delivery that is sent next, which counts as being sent from now on; None if none may be."""
-        slow = {endpoint for endpoint in self._turns if self._is_slow(endpoint)}
-        has_room = sum(len(self._flights[endpoint]) for endpoint in slow) < self._most_slow
-        for place, endpoint in enumerate(self._turns):
-            most = 0 if endpoint in slow and not has_room else self._most_of(endpoint)
-            if len(self._flights[endpoint]) >= most:
-                continue
-            if (due := self._first_of(endpoint)) is not None:
-                self._flights[endpoint][due.id] = _Flight(due, self._clock())
-                self._turns.append(self._turns.pop(place))
-                return due
-        return None
+        if (found := self._find()) is None:
+            return None
+        endpoint, place = found
+        due = self._waiting[endpoint].pop(place)
+        self._flights[endpoint][due.id] = _Flight(due, self._clock())
+        self._turns.remove(endpoint)
+        self._turns.append(endpoint)
+        return due
+
+    def has_next(self) -> bool:
+        """Return whether there is a delivery that may be sent now."""
+        return self._find() is not None
 
     def finish(self, due: Due, *, has_failed: bool = False, is_gone: bool = False) -> None:
         """Note that a delivery is no longer being sent, whether the system failed, and whether it said that its address
@@ -94,6 +95,16 @@ class Lanes:
         """Return how many deliveries to an endpoint wait, without those that are being sent."""
         return len(self._waiting.get(endpoint, ()))
 
+    def _find(self) -> tuple[int, int] | None:
+        """Return the endpoint to which something is sent next, and the place in its lane."""
+        slow = {endpoint for endpoint in self._turns if self._is_slow(endpoint)}
+        has_room = sum(len(self._flights[endpoint]) for endpoint in slow) < self._most_slow
+        for endpoint in self._turns:
+            most = 0 if endpoint in slow and not has_room else self._most_of(endpoint)
+            if len(self._flights[endpoint]) < most and (place := self._first_of(endpoint)) is not None:
+                return endpoint, place
+        return None
+
     def _most_of(self, endpoint: int) -> int:
         """Return how many deliveries of an endpoint may be sent at once now."""
         if self._clock() < self._rests_until.get(endpoint, 0.0):
@@ -107,11 +118,8 @@ class Lanes:
             return True
         return self._took_s.get(endpoint, SLOW_S) >= SLOW_S
 
-    def _first_of(self, endpoint: int) -> Due | None:
-        """Take the first delivery of a lane of whose call nothing is being sent at this moment."""
+    def _first_of(self, endpoint: int) -> int | None:
+        """Return the place of the first delivery of a lane of whose call nothing is being sent at this moment."""
         calls = {flight.due.call for flight in self._flights[endpoint].values()}
-        lane = self._waiting.get(endpoint, [])
-        for place, due in enumerate(lane):
-            if due.call not in calls:
-                return lane.pop(place)
-        return None
+        places = (place for place, due in enumerate(self._waiting.get(endpoint, ())) if due.call not in calls)
+        return next(places, None)

@@ -29,6 +29,9 @@ from live.dispatch.tries import Send, Tried
 logger = logging.getLogger(__name__)
 
 THREADS = 16
+# Most systems answer at once, so a few threads suffice, and each one that is woken delays posts on a small machine.
+# More are called while something waits for longer than this: one, then two, four and so on.
+CALLS_MORE_AFTER_S = 0.02
 # A try takes so long at most, with everything.
 WITHIN_S = 20.0
 EXPIRE_EVERY_S = 2.0
@@ -44,8 +47,13 @@ class Sender:
         self._connections = Connections()
         self._send = send or self._connections.send
         self._lanes = Lanes(THREADS)
-        # Guards lanes and outcomes; notified when there may be something to send.
-        self._changed = threading.Condition()
+        # Guards lanes and outcomes.
+        lock = threading.Lock()
+        # Notified when there may be something to send.
+        self._changed = threading.Condition(lock)
+        # Notified when a thread begins to send while something else waits.
+        self._has_left_some = threading.Condition(lock)
+        self._is_calling = False
         self._outcomes: list[Outcome] = []
         # Deliveries that were sent since the last step looked what is due.
         self._sent_since: set[int] = set()
@@ -62,10 +70,11 @@ class Sender:
         self._threads = [
             threading.Thread(target=self._run, name=f"sender {n}", daemon=True) for n in range(1, THREADS + 1)
         ]
-        self._storer = threading.Thread(target=self._keep_storing, name="storer", daemon=True)
+        self._threads.append(threading.Thread(target=self._keep_storing, name="storer", daemon=True))
+        self._threads.append(threading.Thread(target=self._keep_calling, name="caller of senders", daemon=True))
 
     def start(self) -> None:
-        for thread in (*self._threads, self._storer):
+        for thread in self._threads:
             thread.start()
 
     def stop(self, within_s: float) -> None:
@@ -74,9 +83,10 @@ class Sender:
             self._is_stopping = True
             self._lanes.fill([])
             self._changed.notify_all()
+            self._has_left_some.notify_all()
         self._to_store.set()
         until = time.monotonic() + within_s
-        for thread in (*self._threads, self._storer):
+        for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self._connections.close()
 
@@ -107,7 +117,7 @@ class Sender:
             read = Counter(due.endpoint for due in found)
             self._has_more = {endpoint for endpoint, count in read.items() if count >= due_deliveries.MOST_READ}
             if found:
-                self._changed.notify_all()
+                self._changed.notify()
         if unsent:
             self._to_store.set()
 
@@ -167,7 +177,6 @@ class Sender:
                 if wakes:
                     self._has_more.discard(due.endpoint)
                     self.may_have_more = True
-                self._changed.notify()
             if wakes:
                 self._wake()
 
@@ -176,9 +185,24 @@ class Sender:
         with self._changed:
             while not self._is_stopping:
                 if (due := self._lanes.take()) is not None:
+                    if not self._is_calling and self._lanes.has_next():
+                        self._has_left_some.notify()
                     return due
                 self._changed.wait()
         return None
+
+    def _keep_calling(self) -> None:
+        with self._changed:
+            while not self._is_stopping:
+                self._is_calling = False
+                self._has_left_some.wait()
+                self._is_calling = True
+                count = 1
+                self._has_left_some.wait(CALLS_MORE_AFTER_S)
+                while self._lanes.has_next():
+                    self._changed.notify(count)
+                    count = min(count * 2, THREADS)
+                    self._has_left_some.wait(CALLS_MORE_AFTER_S)
 
     def _sent(self, due: Due) -> Outcome:
         if outcome := outcomes.without_a_try(due, timezone.now()):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from live import endpoint_secrets
 from live.dispatch import formats
 from live.dispatch.endpoint_health import LEAST_FAILURES
+from live.dispatch.sender import Sender
 from live.models import Delivery, Endpoint, State, WhyOff
 from tests.factories import make_number
 from tests.live.dispatching import (
@@ -21,6 +22,7 @@ from tests.live.dispatching import (
     make_event,
     sending,
     state_of,
+    wait_until,
 )
 from tests.live.plain_format import HANGUP_ONLY, PAUSES, PlainFormat
 from tests.receiver import receiver
@@ -264,6 +266,25 @@ def test_systems_that_do_not_answer_hold_up_no_other(number, other):
             assert Delivery.objects.filter(endpoint=good, state=State.DELIVERED).count() == len(events)
             until(lambda: len(silent.received) == len(hostile))
             may_answer.set()
+
+
+def test_one_look_suffices_for_all_that_is_due_although_some_do_not_answer(number, other):
+    with receiver() as silent:
+        _has_arrived, may_answer = silent.hold()
+        hostile = [make_endpoint(f"{silent.url}/{n}") for n in range(6)]
+        good = make_endpoint(other.url)
+        events = [make_event(number, f"call-{n}") for n in range(3)]
+        for endpoint in (*hostile, good):
+            for event in events:
+                make_delivery(endpoint, event)
+        sender = Sender(lambda: None)
+        sender.start()
+        try:
+            sender.step()
+            wait_until(lambda: len(silent.received) == len(hostile) and len(other.received) == len(events))
+        finally:
+            may_answer.set()
+            sender.stop(5)
 
 
 def test_what_was_sent_while_the_database_was_away_is_kept_and_stored_when_it_is_back(number, other, monkeypatch):
