@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -131,20 +131,24 @@ def watching(system: System) -> Iterator[None]:
 
 
 def measure(system: System, seconds: float) -> dict[str, Used]:
-    """Return what each process uses, by its name. Processes that begin meanwhile are left out."""
+    """Return what each process uses, by its name. Processes that begin or end meanwhile are left out."""
     assert system.process
     quickstart = system.process.pid
     trees = {name_of(pid): tree_of(pid) for pid in children_of(quickstart)} | {QUICKSTART: [quickstart]}
     before = {pid: ticks(pid) for pids in trees.values() for pid in pids}
     time.sleep(seconds)
-    return {
-        name: Used(
-            len(pids),
-            sum(map(megabytes, pids)),
-            sum(ticks(pid) - before[pid] for pid in pids) / TICKS_A_SECOND / seconds * 100,
-        )
-        for name, pids in sorted(trees.items())
-    }
+    return {name: used(pids, before, seconds) for name, pids in sorted(trees.items())}
+
+
+def used(pids: Sequence[int], before: Mapping[int, int | None], seconds: float) -> Used:
+    """Return what processes use together."""
+    spent, memory = [], []
+    for pid in pids:
+        began, ended, size = before[pid], ticks(pid), megabytes(pid)
+        if began is not None and ended is not None and size is not None:
+            spent.append(ended - began)
+            memory.append(size)
+    return Used(len(spent), sum(memory), sum(spent) / TICKS_A_SECOND / seconds * 100)
 
 
 def name_of(pid: int) -> str:
@@ -155,13 +159,21 @@ def name_of(pid: int) -> str:
     return names[0]
 
 
-def megabytes(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+def megabytes(pid: int) -> float | None:
+    """Return the memory of a process; None if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-def ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def ticks(pid: int) -> int | None:
+    """Return the processor time of a process; None if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
     return int(fields[11]) + int(fields[12])
 
 
