@@ -174,6 +174,21 @@ def test_a_killed_server_recovers(server):
     assert run(server, "SELECT id FROM kept") == [(2,)]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says who uses shared memory")
+def test_a_child_that_survives_a_killed_server_does_not_keep_it_from_starting(server):
+    server.start()
+    with psycopg.connect(server.url) as connection:
+        child = connection.info.backend_pid
+        os.kill(child, signal.SIGSTOP)  # as one that waits for a lock whose holder was killed
+        kill_postmaster(server)
+        assert embedded.command_line(child).startswith("postgres: ")
+
+        server.start()
+
+        assert not embedded.command_line(child)
+    assert run(server, "SELECT id FROM kept") == []
+
+
 def test_a_pid_file_that_names_another_process_is_ignored(server):
     lines = [str(os.getpid()), str(server.data), "1700000000", "15432", "", "127.0.0.1", "1 2", "ready"]
     (server.data / "postmaster.pid").write_text("\n".join(lines) + "\n")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,6 +22,20 @@ def command_line(pid: int) -> str:
         ).stdout
     except OSError:
         return ""
+
+
+def kill_orphans(shared_memory: int) -> None:
+    """Kill the processes of a PostgreSQL server that was killed itself, by the id of the System V shared memory that
+    they use. Only Linux tells who does."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # not ours, or gone
+            maps = [line.split() for line in (folder / "maps").read_text().splitlines()]
+            uses_it = any(
+                len(words) > 5 and words[5].startswith("/SYSV") and words[4] == str(shared_memory) for words in maps
+            )
+            # The server itself is called as in our command, its children `postgres: …`.
+            if uses_it and command_line(int(folder.name)).startswith("postgres: "):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float) -> bool:

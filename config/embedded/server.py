@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -24,7 +25,7 @@ from psycopg import sql
 from config.embedded.binaries import Binaries, find_binaries
 from config.embedded.errors import EmbeddedError
 from config.embedded.home import NAME, database_url, make_secrets, read_secrets, read_state, write_private
-from config.embedded.processes import command_line, wait_until
+from config.embedded.processes import command_line, kill_orphans, wait_until
 from config.embedded.users import User, server_user
 
 # Below the ports that systems use for outgoing connections, so that the port is still free after a restart.
@@ -33,7 +34,9 @@ PORTS = range(15432, 25432)
 START_WITHIN_S = 180  # unless it reports that it is recovering
 USUALLY_STARTS_WITHIN_S = 20
 ANSWER_WITHIN_S = 5
-ORPHANS_GONE_WITHIN_S = 15
+# Children of a killed server end by themselves, unless they wait for a lock that a killed one held: these are killed.
+ORPHANS_END_WITHIN_S, ORPHANS_GONE_WITHIN_S = 3, 15
+IN_USE = re.compile(r"shared memory block \(key \d+, ID (\d+)\) is still in use")
 # The signals that stop a server, with the seconds to wait after each: fast shutdown, immediate shutdown, kill.
 STOPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 LARGEST_LOG = 10 * 1024 * 1024
@@ -256,7 +259,7 @@ class Server:
 
     def _launch(self, binaries: Binaries, user: User) -> None:
         """Start the server and wait until it answers."""
-        patience = time.monotonic() + ORPHANS_GONE_WITHIN_S
+        began = time.monotonic()
         for port in self._ports():
             if self._given_up.is_set():
                 raise EmbeddedError("The start of the database server was cancelled.")
@@ -275,8 +278,10 @@ class Server:
                 self.stop()
             self._process = None
             said = self._said_since(said_before)
-            # Child processes of a killed server take a moment to end.
-            if "still in use" in said and time.monotonic() < patience:
+            waited_s = time.monotonic() - began
+            if (in_use := IN_USE.search(said)) and waited_s < ORPHANS_GONE_WITHIN_S:
+                if waited_s > ORPHANS_END_WITHIN_S:
+                    kill_orphans(int(in_use[1]))
                 time.sleep(0.1)
             elif "Address already in use" not in said:
                 raise EmbeddedError(
