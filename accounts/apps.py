@@ -1,8 +1,9 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
-from accounts import history
+from accounts import devices, history
 
 
 class AccountsConfig(AppConfig):
@@ -11,3 +12,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         pre_delete.connect(history.protect_history, sender="auth.User", dispatch_uid="accounts.history")
+        user_logged_in.connect(devices.note_sign_in, dispatch_uid="accounts.devices")

@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.devices.remember_devices",
     "axes.middleware.AxesMiddleware",
     "config.time_limits.streams_begin",
 ]
@@ -150,11 +151,16 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# A user name or an address with ten failed attempts is locked for 15 minutes; a successful sign-in resets the count.
+# Ten failures lock a name from one network for 15 minutes; a successful sign-in resets the count. A device in which the
+# person signed in before has ten of its own.
+AXES_HANDLER = "accounts.lockout.Lockout"
 AXES_FAILURE_LIMIT = 10
+# Failures that lock a network for all names. An office behind one address shares them, and on a Monday some mistype;
+# who tries a common password with all names of a company stays under the limit of each name.
+NETWORK_FAILURE_LIMIT = 100
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could lock a user out for ever
-AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could lock a network for ever
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "accounts.signin.address_of"
 AXES_LOCKOUT_CALLABLE = "accounts.signin.locked_out"
@@ -196,12 +202,14 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+DEVICE_COOKIE_NAME = "calltally_device"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 VOUCHED_SCHEME = "calltally.scheme"  # set by calls.middleware; headers cannot, because their variables begin with HTTP_
 if BEHIND_HTTPS:
     SECURE_PROXY_SSL_HEADER = (VOUCHED_SCHEME if PROXY_SECRET else "HTTP_X_FORWARDED_PROTO", "https")
     # Browsers accept cookies with this prefix only from this host, over HTTPS.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    DEVICE_COOKIE_NAME = "__Host-calltally_device"
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
 # HSTS for subdomains and preloading: we cannot know whether other names of the domain are served over HTTPS.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -13,9 +13,9 @@ APPS = ("live", "reports", "contacts", "calls", "accounts")
 # includes all of its modules, except those that are listed separately.
 LAYERS = {
     "accounts": [
-        {"admin", "signin", "apps", "admin_config", "admin_site"},
-        {"user_admin_forms"},
-        {"admin_base", "addresses", "encryption", "giving", "history"},
+        {"admin", "apps", "admin_config", "admin_site", "lockout"},
+        {"signin", "user_admin_forms"},
+        {"admin_base", "addresses", "devices", "encryption", "giving", "history"},
         {"deleting", "folding", "rewording"},
     ],
     "calls": [

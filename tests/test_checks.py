@@ -307,6 +307,13 @@ page = client.get("/accounts/login/", headers=asked)
 cookie = page.cookies["__Host-csrftoken"]
 print(page.status_code, page["Strict-Transport-Security"], cookie["secure"], cookie["httponly"], cookie["samesite"])
 print(cookie["path"], repr(cookie["domain"]))
+from django.contrib.auth.models import User
+User.objects.create_user("mona", password="a-long-password")
+signed_in = client.post("/accounts/login/", {"username": "mona", "password": "a-long-password"}, headers=asked)
+for name in ("__Host-sessionid", "__Host-calltally_device"):
+    cookie = signed_in.cookies[name]
+    print(cookie["secure"], cookie["httponly"], cookie["samesite"], cookie["path"], repr(cookie["domain"]))
+client.logout()
 for claims in ({}, {"x-forwarded-proto": "https"}):
     page = client.get("/accounts/login/", secure=True, headers=claims)
     print(page.status_code, page["Location"])
@@ -337,6 +344,8 @@ def test_behind_https_pages_and_cookies_need_https_and_no_post_is_redirected(ser
     assert printed.splitlines() == [
         "200 max-age=31536000 True True Lax",
         "/ ''",
+        "True True Lax / ''",
+        "True True Lax / ''",
         "301 https://calls.example.com/accounts/login/",
         "301 https://calls.example.com/accounts/login/",
         "405",

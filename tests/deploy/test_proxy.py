@@ -94,6 +94,7 @@ def test_signing_in_over_https_sets_secure_cookies(wire):
     assert not urllib.parse.urlsplit(answer.all("Location")[0]).scheme
     assert "; Secure" in csrf
     assert "; Secure" in cookies(answer)["__Host-sessionid"]
+    assert "; Secure" in cookies(answer)["__Host-calltally_device"]
 
 
 def test_a_static_file_is_served(wire):

@@ -1,0 +1,16 @@
+"""Attempts to sign in, at both doors."""
+
+DOORS = ("/accounts/login/", "/admin/login/")
+TOO_MANY = "Too many attempts."
+OFFICE, HOME, CAFE = "198.51.100.7", "203.0.113.8", "192.0.2.9"
+
+
+def attempt(client, username="mona", password="wrong", door=DOORS[0], address=OFFICE, **how):
+    return client.post(door, {"username": username, "password": password}, **{"REMOTE_ADDR": address, **how})
+
+
+def fail(client, times, **how):
+    """Fail so often; return the last answer."""
+    for _ in range(times):
+        answer = attempt(client, **how)
+    return answer
