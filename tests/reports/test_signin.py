@@ -34,11 +34,12 @@ def test_a_name_is_locked_in_the_network_where_it_failed_and_the_page_says_what_
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_stranger_in_many_networks_cannot_lock_the_owner_out(client, door):
+def test_a_stranger_in_many_networks_cannot_lock_the_owner_out(client, settings, door):
+    settings.AXES_FAILURE_LIMIT = 2
     make_staff("mona")
-    stranger = [fail(client, LIMIT, door=door, address=f"203.0.113.{n}").status_code for n in range(20)]
+    stranger = [fail(client, 2, door=door, address=f"203.0.113.{n}").status_code for n in range(12)]
 
-    assert stranger == [429] * 20
+    assert stranger == [429] * 12
     assert attempt(client, password=PASSWORD, door=door, address=OFFICE).status_code == 302
 
 
