@@ -15,7 +15,8 @@ LAYERS = {
     "accounts": [
         {"admin", "apps", "admin_config", "admin_site", "lockout"},
         {"signin", "user_admin_forms"},
-        {"admin_base", "addresses", "devices", "encryption", "giving", "history"},
+        {"admin_base", "addresses", "devices", "encryption", "giving", "history", "passwords"},
+        {"guessable_words"},
         {"deleting", "folding", "rewording"},
     ],
     "calls": [
