@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -16,8 +17,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts import giving, history
+from accounts import given_passwords, giving, history
 from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.models import GivenPassword
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
 
@@ -60,7 +62,7 @@ class PersonAdmin(GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdm
     form = UserForm
     add_form = NewUserForm
     # Rows that say what a user has, and not what they did.
-    possessions: ClassVar[list[history.Relation]] = []
+    possessions: ClassVar[list[history.Relation]] = [(GivenPassword, "user")]
 
     class Media:
         js = DATE_SCRIPTS
@@ -117,7 +119,31 @@ class PersonAdmin(GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdm
             )
             self.message_user(request, text % {"user": person}, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
-        return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            answer = super().user_change_password(request, id, form_url)
+            if person is not None:
+                self._note_new_password(request, person)
+        return answer
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change and obj.has_usable_password():
+            self._say_given(request, obj)
+
+    def _note_new_password(self, request: HttpRequest, person: Any) -> None:
+        """Note whose password a person has, if it differs from that of `person`, as they were read before."""
+        now = User.objects.filter(pk=person.pk).exclude(password=person.password).first()
+        if now is None:
+            return
+        if now.has_usable_password() and now.pk != request.user.pk:
+            self._say_given(request, now)
+        else:
+            given_passwords.note_own(now)
+
+    def _say_given(self, request: HttpRequest, person: Any) -> None:
+        given_passwords.note_given(person)
+        text = gettext("%(user)s chooses a password of their own at the first sign-in with the one that you have set.")
+        self.message_user(request, text % {"user": person})
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Protect users who did anything: they are disabled, and what they did keeps their name. Protect users who have

@@ -8,8 +8,8 @@ from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.views import shortcut
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, path, reverse
 
 
 class CalltallySite(admin.AdminSite):
@@ -19,6 +19,10 @@ class CalltallySite(admin.AdminSite):
             "r/<path:content_type_id>/<path:object_id>/", self.admin_view(self.view_on_site), name="view_on_site"
         )
         return [ours if getattr(url, "name", None) == "view_on_site" else url for url in super().get_urls()]
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Redirect to the page on which everybody changes their password."""
+        return HttpResponseRedirect(reverse("password_change"))
 
     def view_on_site(self, request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
         """Redirect to the page of an object. For people who may not open it in the admin, it does not exist."""

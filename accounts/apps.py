@@ -3,7 +3,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
-from accounts import devices, history
+from accounts import devices, given_passwords, history
 
 
 class AccountsConfig(AppConfig):
@@ -13,3 +13,4 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         pre_delete.connect(history.protect_history, sender="auth.User", dispatch_uid="accounts.history")
         user_logged_in.connect(devices.note_sign_in, dispatch_uid="accounts.devices")
+        user_logged_in.connect(given_passwords.note_sign_in, dispatch_uid="accounts.given_passwords")

@@ -127,6 +127,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.given_passwords.own_passwords",  # requests of people who must change their password leave the chain here
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.devices.remember_devices",
     "axes.middleware.AxesMiddleware",

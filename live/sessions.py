@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 
+from accounts.given_passwords import MUST_CHANGE
 from live.hub import Stream
 
 # Which of these streams may go on: the session is there, the person active, the password the same.
@@ -23,12 +24,14 @@ JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND 
 
 
 def person_of(session_key: str) -> User | None:
-    """Return the active person who is signed in by a session; None for any other text."""
+    """Return the active person who is signed in by a session, and need not change their password first; None for any
+    other text."""
     if not session_key:
         return None
     request: Any = SimpleNamespace(session=SessionStore(session_key))
     user = get_user(request)
-    return user if isinstance(user, User) and user.is_active else None
+    must_change = request.session.get(MUST_CHANGE, False)
+    return user if isinstance(user, User) and user.is_active and not must_change else None
 
 
 def still_there(streams: Sequence[Stream]) -> set[int]:

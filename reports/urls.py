@@ -1,6 +1,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
+from accounts.own_password import ChangePassword
 from reports.views import calls, coverage, definitions, downloads, files, forwards, number, overview, system, when
 
 urlpatterns = [
@@ -37,11 +38,7 @@ urlpatterns = [
     path("reports/calls.csv", downloads.calls_csv, name="calls_csv"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path(
-        "accounts/password_change/",
-        auth.PasswordChangeView.as_view(template_name="registration/change_password.html"),
-        name="password_change",
-    ),
+    path("accounts/password_change/", ChangePassword.as_view(), name="password_change"),
     path(
         "accounts/password_change/done/",
         auth.PasswordChangeDoneView.as_view(template_name="registration/password_changed.html"),

@@ -107,7 +107,7 @@ live/note                        405        405        405
 admin/                           login      login      200
 admin/login/                     200        200        ->
 admin/logout/                    ->         ->         405
-admin/password_change/           login      login      200
+admin/password_change/           login      login      ->
 admin/password_change/done/      login      login      200
 admin/autocomplete/              login      login      403
 admin/jsi18n/                    login      login      200

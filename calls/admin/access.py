@@ -104,7 +104,7 @@ class AccessAdmin(PersonAdmin):
     """The admin of users with their access to numbers."""
 
     form = UserWithAccessForm
-    possessions: ClassVar[list[history.Relation]] = [(NumberAccess, "user")]
+    possessions: ClassVar[list[history.Relation]] = [*PersonAdmin.possessions, (NumberAccess, "user")]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_filter(request), *([UnconfirmedFilter] if may_view_access(request) else [])]

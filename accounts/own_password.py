@@ -1,0 +1,46 @@
+"""The page on which people change their own password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils.translation import gettext
+
+from accounts import given_passwords
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """Asks for the password until now and twice for another one."""
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        new = self.cleaned_data.get("new_password1")
+        if new and new == self.cleaned_data.get("old_password"):
+            self.add_error("new_password1", gettext("This is the password that you have. Choose another one."))
+        return cleaned
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        given_passwords.note_own(user)
+        return user
+
+
+class ChangePassword(PasswordChangeView):
+    """Changes the password of the person. This session goes on, all others end."""
+
+    template_name = "registration/change_password.html"
+    form_class = OwnPasswordForm
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        self.request.session.pop(given_passwords.MUST_CHANGE, None)
+        return answer
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        must_change = self.request.session.get(given_passwords.MUST_CHANGE, False)
+        return super().get_context_data(must_change=must_change, **kwargs)
