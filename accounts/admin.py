@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import given_passwords, giving, history
 from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.inviting_admin import InvitingAdmin
 from accounts.models import GivenPassword
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
@@ -56,11 +57,14 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(groups=self.value())
 
 
-class PersonAdmin(GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
+class PersonAdmin(InvitingAdmin, GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
     """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
     form = UserForm
     add_form = NewUserForm
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")}),
+    )
     # Rows that say what a user has, and not what they did.
     possessions: ClassVar[list[history.Relation]] = [(GivenPassword, "user")]
 
@@ -142,7 +146,9 @@ class PersonAdmin(GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdm
 
     def _say_given(self, request: HttpRequest, person: Any) -> None:
         given_passwords.note_given(person)
-        text = gettext("%(user)s chooses a password of their own at the first sign-in with the one that you have set.")
+        text = gettext(
+            "With the password that you have set, %(user)s has to choose one of their own at the first sign-in."
+        )
         self.message_user(request, text % {"user": person})
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import User
 from django.db.models import BooleanField
 from django.utils.text import get_text_list
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import history
+from accounts.invitations import days_valid
 
 # What a user is called, and what they may do. Where the form has no such field, it is not the editor's to change.
 GUARDED = ("username", "email", "is_active", "is_staff", "is_superuser", "groups", "user_permissions")
@@ -69,7 +71,34 @@ class GuardedForm(forms.ModelForm):
 
 
 class NewUserForm(GuardedForm, AdminUserCreationForm):
-    """The form that creates a user, without any permission."""
+    """The form that creates a user, without any permission, with a first password or an invitation by mail."""
+
+    class Meta(AdminUserCreationForm.Meta):
+        fields = ("username", "email")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["usable_password"]
+        field.label = gettext("First password")
+        with_password = gettext("Set one and pass it on; the person changes it at the first sign-in")
+        if settings.SENDS_MAIL:
+            field.choices = [("true", with_password), ("false", gettext("Invite by mail; the person chooses one"))]
+            text = ngettext(
+                "The invitation contains a link that is valid for %(days)d day.",
+                "The invitation contains a link that is valid for %(days)d days.",
+                days_valid(),
+            )
+            field.help_text = text % {"days": days_valid()}
+        else:
+            field.choices = [("true", with_password), ("false", gettext("None yet; nobody can sign in"))]
+            field.help_text = gettext("To invite people by mail, a mail server has to be set up (EMAIL_URL).")
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        is_invited = settings.SENDS_MAIL and not self.cleaned_data.get("set_usable_password", True)
+        if is_invited and "email" not in self.errors and not self.cleaned_data.get("email"):
+            self.add_error("email", gettext("Enter the address to which the invitation is sent."))
+        return cleaned
 
 
 class UserForm(GuardedForm, UserChangeForm):

@@ -181,6 +181,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "accounts.passwords.GuessablePasswordValidator"},
 ]
+# How long the link of an invitation is valid.
+PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())
 # Names of this company, its products and places, which passwords must not rest on. Without them, those of the hosts.
 PASSWORD_WORDS = env.list("PASSWORD_WORDS", default=[])
 

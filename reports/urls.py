@@ -1,6 +1,8 @@
 from django.contrib.auth import views as auth
 from django.urls import path
+from django.views.generic import TemplateView
 
+from accounts.invitations import AcceptInvitation
 from accounts.own_password import ChangePassword
 from reports.views import calls, coverage, definitions, downloads, files, forwards, number, overview, system, when
 
@@ -43,5 +45,11 @@ urlpatterns = [
         "accounts/password_change/done/",
         auth.PasswordChangeDoneView.as_view(template_name="registration/password_changed.html"),
         name="password_change_done",
+    ),
+    path("accounts/invitation/", AcceptInvitation.as_view(), name="invitation"),
+    path(
+        "accounts/invitation/done/",
+        TemplateView.as_view(template_name="registration/invitation_accepted.html"),
+        name="invitation_accepted",
     ),
 ]

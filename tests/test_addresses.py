@@ -97,6 +97,8 @@ healthz                          200        200        200
 api/contacts/<str:source>/<path:external_id>  401  401     401
 accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
+accounts/invitation/             410        410        410
+accounts/invitation/done/        200        200        200
 live/state                       login      200        200
 live/board/state                 403        200        200
 live/board/key                   405        405        405
@@ -154,6 +156,7 @@ ACTIONS = {
 # Other pages of the admin, and what they need. The list of the senders has one row, to which it leads.
 NEED = {
     "admin/auth/user/<id>/password/": ("auth/user", "c"),
+    "admin/auth/user/<id>/invite/": ("auth/user", "c"),
     "admin/calls/destinationnumber/keys/issue/": ("calls/destinationnumber", "c"),
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),

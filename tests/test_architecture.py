@@ -14,7 +14,8 @@ APPS = ("live", "reports", "contacts", "calls", "accounts")
 LAYERS = {
     "accounts": [
         {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password"},
-        {"signin", "user_admin_forms"},
+        {"signin", "user_admin_forms", "inviting_admin"},
+        {"invitations"},
         {"admin_base", "addresses", "devices", "encryption", "giving", "history", "passwords", "given_passwords"},
         {"models", "guessable_words"},
         {"deleting", "folding", "rewording"},

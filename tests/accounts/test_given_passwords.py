@@ -60,7 +60,7 @@ def given(client, editor):
 def test_a_new_user_is_led_to_the_page_that_changes_the_password_and_then_goes_on(client, editor):
     sent = {"username": "anna", "usable_password": "true", "password1": GIVEN, "password2": GIVEN}
     page = client.post(f"{USERS}add/", sent, follow=True).content.decode()
-    assert "chooses a password of their own at the first sign-in" in page
+    assert "anna has to choose one of their own at the first sign-in" in page
     theirs = signed_in("anna", GIVEN)
 
     assert theirs.get("/reports/").headers["Location"] == CHANGE
