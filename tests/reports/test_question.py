@@ -24,7 +24,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FULL = ("CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
 # URL names that are not report pages: sign-in and files.
-NO_PAGES = {"home", "login", "logout", "password_change", "password_change_done", "new_file", "file", "download_file"}
+NO_PAGES = {
+    *("home", "login", "logout", "password_change", "password_change_done", "invitation", "invitation_accepted"),
+    *("new_file", "file", "download_file"),
+}
 NAMES = {"from", "to", "period", "number", "opening"}
 
 
