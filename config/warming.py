@@ -1,4 +1,4 @@
-"""Loads views, URL patterns and templates in advance, before the first page of a process needs them.
+"""Loads views, URL patterns, templates and password rules before the first page of a process needs them.
 
 Several first pages in parallel would each spend 0.3 s of processor time on that, which posts at the same moment need.
 Nothing here queries the database, and the intake process does not run it."""
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django import forms
 from django.apps import apps
+from django.contrib.auth.password_validation import get_default_password_validators
 from django.forms.renderers import get_default_renderer
 from django.template import Engine
 from django.urls import NoReverseMatch, Resolver404, get_resolver, resolve, reverse
@@ -22,6 +23,7 @@ UNUSED = frozenset({"rest_framework"})
 def warm_up() -> None:
     load_addresses()
     load_templates()
+    get_default_password_validators()  # keeps them, with their lists of words
 
 
 def load_addresses() -> None:
