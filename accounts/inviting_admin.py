@@ -52,9 +52,10 @@ class InvitingAdmin(admin.ModelAdmin):
         if person is None:
             raise Http404
         why_not = self._why_not_invited(request, person)
+        back = reverse("admin:auth_user_change", args=[person.pk])
         if request.method == "POST" and not why_not:
             self._invite(request, person)
-            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
+            return HttpResponseRedirect(back)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Invite %(user)s by mail") % {"user": person},
@@ -62,6 +63,7 @@ class InvitingAdmin(admin.ModelAdmin):
             "person": person,
             "why_not": why_not,
             "days": invitations.days_valid(),
+            "back": back,
         }
         return TemplateResponse(request, "admin/auth/user/invite.html", context)
 
@@ -72,7 +74,7 @@ class InvitingAdmin(admin.ModelAdmin):
             return gettext("%(user)s may do or see more than you. Ask a superuser to invite them.") % {"user": person}
         if not settings.SENDS_MAIL:
             return gettext(
-                "No mail server is set up, so nobody can be invited. Set a password for %(user)s, and pass it on."
+                "No mail server is set up, so no one can be invited. Set a password for %(user)s, and pass it on."
             ) % {"user": person}
         if not person.email:
             return gettext("%(user)s has no email address. Enter it first.") % {"user": person}
