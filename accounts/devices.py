@@ -1,8 +1,8 @@
 """Devices: browsers in which a person signed in before. A cookie says so, and no row of the database.
 
 The cookie has an entry for each of the last few people: a random id, the time, and a signature with the person and
-their present password in it. So nobody can read from it whose it is, or use it for another person, and a changed
-password ends it. It signs nobody in: accounts.lockout locks a known device later than an unknown one."""
+their present password in it. So no one can read from it whose it is, or use it for another person, and a changed
+password ends it. It signs no one in: accounts.lockout locks a known device later than an unknown one."""
 
 from __future__ import annotations
 

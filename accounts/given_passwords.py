@@ -1,4 +1,4 @@
-"""Passwords that somebody else set: who signs in with one reaches nothing but the page that changes it.
+"""Passwords that someone else set: who signs in with one reaches nothing but the page that changes it.
 
 Setting a password ends all sessions of the person, so what holds is known at each sign-in and kept in the session."""
 
@@ -19,17 +19,17 @@ STAY_OPEN = ("password_change", "logout", "admin:logout")
 
 
 def note_given(user: Any) -> None:
-    """Note that somebody else has set the password of a user."""
+    """Note that someone else has set the password of a user."""
     _given().update_or_create(user_id=user.pk)
 
 
 def note_own(user: Any) -> None:
-    """Note that a user has no password that somebody else set."""
+    """Note that a user has no password that someone else set."""
     _given().filter(user_id=user.pk).delete()
 
 
 def note_sign_in(request: HttpRequest, user: Any, **_kwargs: Any) -> None:
-    """Mark a new session of a person who has a password that somebody else set."""
+    """Mark a new session of a person who has a password that someone else set."""
     if _given().filter(user_id=user.pk).exists():
         request.session[MUST_CHANGE] = True
 
@@ -43,7 +43,7 @@ def own_passwords(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
             return get_response(request)
         if _opens_a_page(request):
             return HttpResponseRedirect(reverse("password_change"))
-        text = gettext("Change your password first: somebody else has set it.")
+        text = gettext("Change your password first: someone else has set it.")
         return HttpResponse(text, status=403, content_type="text/plain; charset=utf-8")
 
     return middleware

@@ -38,22 +38,7 @@ mein meine meinem meinen dein deine das die der den ein eine ist und oder für m
 the this that our your for with and are new old his her my
 """
 # What stands between the dots of a host name and is no name of a company.
-NO_NAMES = {
-    "www",
-    "localhost",
-    "local",
-    "intern",
-    "internal",
-    "com",
-    "org",
-    "net",
-    "edu",
-    "gov",
-    "co",
-    "gv",
-    "or",
-    "ac",
-}
+NO_NAMES = "www localhost local intern internal com org net edu gov co gv or ac"
 SHORTEST = 3
 
 
@@ -61,7 +46,7 @@ def read(text: str) -> dict[str, str]:
     """Return the words of a text by each spelling that a folded password may have of them: ä as a and as ae."""
     words: dict[str, str] = {}
     for word in re.split(r"[\W\d_]+", text):
-        # Whoever writes ae may mean ä.
+        # ae may be written for ä.
         spellings = {fold(word), spell_out(word), re.sub(r"(?<![aeq])([aou])e", r"\1", spell_out(word))}
         words |= {spelling: word for spelling in spellings if len(spelling) >= SHORTEST}
     return words
@@ -71,9 +56,9 @@ def names_of_hosts(hosts: Iterable[str]) -> str:
     """Return the names in host names, without their last part: `calls example` for `calls.example.com`."""
     names = []
     for host in hosts:
-        labels = re.split(r"[.]", host.strip(".*").lower())
+        labels = host.strip(".*").lower().split(".")
         is_address = host.startswith("[") or labels[-1].isdigit()
-        names += [] if is_address else [label for label in labels[:-1] or labels if label not in NO_NAMES]
+        names += [] if is_address else [label for label in labels[:-1] or labels if label not in NO_NAMES.split()]
     return " ".join(names)
 
 

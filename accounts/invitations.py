@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -25,7 +24,7 @@ from django.views.generic import FormView
 
 from accounts import given_passwords
 
-# The key in a session of whoever opened a link: the id of the person and the token.
+# The key in a session of the person who opened a link: the id of the person and the token.
 OPENED = "invitation"
 
 
@@ -102,8 +101,7 @@ class AcceptInvitation(FormView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(person=self.person, **kwargs)
 
-    def form_valid(self, form: Form) -> HttpResponse:
-        if isinstance(form, FirstPasswordForm):
-            form.save()
+    def form_valid(self, form: Any) -> HttpResponse:
+        form.save()
         del self.request.session[OPENED]
         return super().form_valid(form)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class GivenPassword(models.Model):
-    """A person has a password that somebody else set, until they change it."""
+    """A person has a password that someone else set, until they change it."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -24,7 +24,7 @@ class GivenPassword(models.Model):
     class Meta:
         verbose_name = _("given password")
         verbose_name_plural = _("given passwords")
-        # No page shows it, so nobody needs a permission.
+        # No page shows it, so no one needs a permission.
         default_permissions: ClassVar[tuple[str, ...]] = ()
 
     def __str__(self) -> str:

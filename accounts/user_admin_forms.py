@@ -90,7 +90,7 @@ class NewUserForm(GuardedForm, AdminUserCreationForm):
             )
             field.help_text = text % {"days": days_valid()}
         else:
-            field.choices = [("true", with_password), ("false", gettext("None yet; nobody can sign in"))]
+            field.choices = [("true", with_password), ("false", gettext("None yet; no one can sign in"))]
             field.help_text = gettext("To invite people by mail, a mail server has to be set up (EMAIL_URL).")
 
     def clean(self) -> Any:

@@ -161,7 +161,6 @@ AXES_FAILURE_LIMIT = 10
 NETWORK_FAILURE_LIMIT = 100
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or others could lock a network for ever
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "accounts.signin.address_of"
 AXES_LOCKOUT_CALLABLE = "accounts.signin.locked_out"

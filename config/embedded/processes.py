@@ -26,7 +26,7 @@ def command_line(pid: int) -> str:
 
 def kill_orphans(shared_memory: int) -> None:
     """Kill the processes of a PostgreSQL server that was killed itself, by the id of the System V shared memory that
-    they use. Only Linux tells who does."""
+    they use. Only Linux shows which processes do."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # not ours, or gone
             maps = [line.split() for line in (folder / "maps").read_text().splitlines()]

@@ -192,17 +192,16 @@ class Sender:
         return None
 
     def _keep_calling(self) -> None:
+        """Wake more threads while those at work leave something for longer than CALLS_MORE_AFTER_S."""
         with self._changed:
             while not self._is_stopping:
                 self._is_calling = False
                 self._has_left_some.wait()
                 self._is_calling = True
                 count = 1
-                self._has_left_some.wait(CALLS_MORE_AFTER_S)
-                while self._lanes.has_next():
+                while not self._has_left_some.wait(CALLS_MORE_AFTER_S) and self._lanes.has_next():
                     self._changed.notify(count)
                     count = min(count * 2, THREADS)
-                    self._has_left_some.wait(CALLS_MORE_AFTER_S)
 
     def _sent(self, due: Due) -> Outcome:
         if outcome := outcomes.without_a_try(due, timezone.now()):

@@ -1,4 +1,4 @@
-"""Who has a password that somebody else set reaches nothing but the page that changes it."""
+"""Who has a password that someone else set reaches nothing but the page that changes it."""
 
 import re
 
@@ -50,7 +50,7 @@ def change(browser, old, new):
 
 @pytest.fixture
 def given(client, editor):
-    """A superuser whose password somebody else has set."""
+    """A superuser whose password someone else has set."""
     person = make_superuser("anna")
     set_password(client, person)
     person.refresh_from_db()  # a session belongs to one password
@@ -64,14 +64,14 @@ def test_a_new_user_is_led_to_the_page_that_changes_the_password_and_then_goes_o
     theirs = signed_in("anna", GIVEN)
 
     assert theirs.get("/reports/").headers["Location"] == CHANGE
-    assert "Somebody else has set your password" in theirs.get(CHANGE).content.decode()
+    assert "Someone else has set your password" in theirs.get(CHANGE).content.decode()
     assert "Choose another one" in change(theirs, GIVEN, GIVEN).content.decode()
     assert theirs.get("/reports/").status_code == 302
     assert change(theirs, GIVEN, OWN).headers["Location"] == f"{CHANGE}done/"
 
     assert theirs.get("/reports/").status_code == 200
     assert signed_in("anna", OWN).get("/reports/").status_code == 200
-    assert "Somebody else" not in theirs.get(CHANGE).content.decode()
+    assert "Someone else" not in theirs.get(CHANGE).content.decode()
 
 
 def test_a_password_that_is_set_again_has_to_be_changed_again(client, editor):
@@ -153,7 +153,7 @@ def test_the_own_password_set_in_the_admin_need_not_be_changed(client, editor):
     assert signed_in("editor", GIVEN).get("/reports/").status_code == 200
 
 
-def test_a_password_that_is_refused_or_taken_away_marks_nobody(client, editor):
+def test_a_password_that_is_refused_or_taken_away_marks_no_one(client, editor):
     person = make_user("anna")
 
     set_password(client, person, "Passwort2026!")
@@ -164,7 +164,7 @@ def test_a_password_that_is_refused_or_taken_away_marks_nobody(client, editor):
     assert not GivenPassword.objects.exists()
 
 
-def test_who_may_not_set_a_password_marks_nobody(client):
+def test_who_may_not_set_a_password_marks_no_one(client):
     client.force_login(make_staff("viewer", permissions=["auth.view_user"]))
     person = make_user("anna")
 
