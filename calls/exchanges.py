@@ -26,7 +26,7 @@ READS_WITHIN_S = 15.0
 LONGEST_ANSWER = 64 * 1024
 # With headers, and with all that the encoding in chunks adds.
 MOST_RECEIVED = 16 * LONGEST_ANSWER
-PIECE = 16 * 1024
+PIECE = 8 * 1024
 
 
 class Reason(Enum):
@@ -113,8 +113,8 @@ class Connection:
         except OSError:
             raise self._broken() from None
 
-    def exchange(self, request: Request, deadline: float, *, may_cut: bool) -> Answer:
-        """Send a request and return its answer; raise NoAnswer. With `may_cut`, a long body is cut."""
+    def exchange(self, request: Request, deadline: float, *, cut_at: int | None) -> Answer:
+        """Send a request and return its answer; raise NoAnswer. With `cut_at`, no more of its body is read."""
         self.may_stay_open = False
         self._socket.deadline, self._socket.received = deadline, 0
         try:
@@ -122,21 +122,21 @@ class Connection:
             self._socket.sendall(request.content)
             with contextlib.closing(http.client.HTTPResponse(self._socket, method=request.method)) as response:
                 response.begin()
-                return Answer(response.status, self._body_of(response, may_cut=may_cut), dict(response.headers))
+                return Answer(response.status, self._body_of(response, cut_at), dict(response.headers))
         except TimeoutError:
             raise timed_out() from None
         except (http.client.HTTPException, OSError, ValueError):
             raise self._broken() from None
 
-    def _body_of(self, response: http.client.HTTPResponse, *, may_cut: bool) -> bytes:
+    def _body_of(self, response: http.client.HTTPResponse, cut_at: int | None) -> bytes:
         """Return the body as it is sent: encoded texts would be longer once they are decoded."""
         pieces, length = [], 0
         while piece := response.read(PIECE):
             pieces.append(piece)
             length += len(piece)
+            if cut_at is not None and length >= cut_at:
+                return b"".join(pieces)[:cut_at]
             if length > LONGEST_ANSWER:
-                if may_cut:
-                    return b"".join(pieces)[:LONGEST_ANSWER]
                 text = _("The answer is longer than %(kb)d kB.") % {"kb": LONGEST_ANSWER // 1024}
                 raise NoAnswer(Reason.TOO_LONG, text)
         if response.length:  # fewer bytes than it announced

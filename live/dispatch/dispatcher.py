@@ -22,8 +22,9 @@ from live.models import DispatchProcess
 logger = logging.getLogger(__name__)
 
 # From one look to the next. Looks cost posts their time, whatever is found, so it looks at once only where more waits
-# than one look reads. Between looks it rests at least as long as it looked.
-LOOKS_EVERY_S = 0.2
+# than one look reads. Between looks it rests at least half as long as it looked: with many endpoints on a busy machine
+# a look takes so long that with longer rests it would fall behind.
+LOOKS_EVERY_S, RESTS_OF_A_LOOK = 0.2, 0.5
 # How often it looks at least for what is to be tried again, or was asked for in the admin.
 LOOKS_FOR_DUE_EVERY_S = 1.0
 # How often rows and calls are looked for that are over by time alone.
@@ -71,7 +72,7 @@ class Dispatcher:
                 self._say(error)
                 rest_s = pause_s = min(max(SHORTEST_PAUSE_S, pause_s * 2), LONGEST_PAUSE_S)
             took_s = time.monotonic() - began
-            self._woken.wait(max(rest_s - took_s, min(took_s, LONGEST_PAUSE_S)))
+            self._woken.wait(max(rest_s - took_s, min(took_s * RESTS_OF_A_LOOK, LONGEST_PAUSE_S)))
         self._leave()
 
     def _work(self) -> float:

@@ -17,6 +17,8 @@ from live.dispatch import answers, formats
 from live.dispatch.formats.base import Sending, Verdict
 from live.models import Delivery
 
+# Of an answer, in bytes: what is kept of it needs less, and reading an endless one would hold up others.
+ANSWER_CUT_AT = 8 * 1024
 # As outgoing.send; the dispatcher has one that keeps connections open.
 Send = Callable[..., Answer]
 
@@ -67,7 +69,7 @@ def try_once(
         secrets = endpoint.secrets()
         sending = Sending(message_id(delivery.uuid), kind, delivery.body.encode(), secrets, timezone.now())
         headers = {"Content-Type": endpoint_format.content_type, **endpoint_format.headers(sending)}
-        answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s, may_cut=True)
+        answer = send("POST", url, headers=headers, body=sending.body, within_s=within_s, cut_at=ANSWER_CUT_AT)
     except NotReadable:
         error = _("The secret was encrypted with another ENCRYPTION_KEY. Create a new one.")
         return Tried(Verdict.RETRY, took_ms(), error=error)

@@ -136,7 +136,7 @@ class Endpoint(models.Model):
     @property
     def secret(self) -> str:
         """The secret in the clear, blank if there is none; raise accounts.encryption.NotReadable."""
-        return encryption.decrypt(self.secret_encrypted) if self.secret_encrypted else ""
+        return self._decrypted(self.secret_encrypted) if self.secret_encrypted else ""
 
     @property
     def previous_signs(self) -> bool:
@@ -148,8 +148,15 @@ class Endpoint(models.Model):
         """Return the secrets that sign now, the newest first; raise accounts.encryption.NotReadable."""
         signing = [self.secret] if self.secret_encrypted else []
         if self.previous_signs:
-            signing.append(encryption.decrypt(self.previous_secret_encrypted))
+            signing.append(self._decrypted(self.previous_secret_encrypted))
         return signing
+
+    def _decrypted(self, encrypted: str) -> str:
+        """Return a secret in the clear; once decrypted, it is kept for other deliveries to this endpoint."""
+        known: dict[str, str] = self.__dict__.setdefault("_known", {})
+        if encrypted not in known:
+            known[encrypted] = encryption.decrypt(encrypted)
+        return known[encrypted]
 
     @property
     def shown_address(self) -> str:
