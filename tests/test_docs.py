@@ -25,7 +25,7 @@ OUR_APPS = ("config", "accounts", "calls", "contacts", "reports", "live")
 READERS = {"env.str", "env.bool", "env.int", "env.list", "os.environ.get", "secret"}
 # Variables whose default is a behaviour, described in words.
 TOLD_IN_WORDS = {"SECRET_KEY", "ACCESS_KEY_PEPPER", "ENCRYPTION_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "PORT"}
-NOT_OURS = {"DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE"}
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE", "PATH"}
 
 
 def python_files(*folders):
