@@ -20,7 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts import given_passwords, giving, history
 from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.inviting_admin import InvitingAdmin
-from accounts.models import GivenPassword
+from accounts.models import GivenPassword, SignedInSession
+from accounts.sessions_admin import SessionsAdmin
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
 
@@ -57,7 +58,9 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(groups=self.value())
 
 
-class PersonAdmin(InvitingAdmin, GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin):
+class PersonAdmin(
+    InvitingAdmin, SessionsAdmin, GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin
+):
     """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
     form = UserForm
@@ -66,7 +69,7 @@ class PersonAdmin(InvitingAdmin, GivingAdmin, LockedDeleteAdmin, OfferedFiltersA
         (None, {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")}),
     )
     # Rows that say what a user has, and not what they did.
-    possessions: ClassVar[list[history.Relation]] = [(GivenPassword, "user")]
+    possessions: ClassVar[list[history.Relation]] = [(GivenPassword, "user"), (SignedInSession, "user")]
 
     class Media:
         js = DATE_SCRIPTS

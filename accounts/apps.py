@@ -3,7 +3,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
-from accounts import devices, given_passwords, history
+from accounts import devices, given_passwords, history, lost_rights, sessions
 
 
 class AccountsConfig(AppConfig):
@@ -14,3 +14,5 @@ class AccountsConfig(AppConfig):
         pre_delete.connect(history.protect_history, sender="auth.User", dispatch_uid="accounts.history")
         user_logged_in.connect(devices.note_sign_in, dispatch_uid="accounts.devices")
         user_logged_in.connect(given_passwords.note_sign_in, dispatch_uid="accounts.given_passwords")
+        user_logged_in.connect(sessions.note_sign_in, dispatch_uid="accounts.sessions")
+        lost_rights.connect()

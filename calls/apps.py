@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from calls import lost_access
 from calls.lookups import AnyOf
 
 
@@ -12,3 +13,4 @@ class CallsConfig(AppConfig):
     def ready(self) -> None:
         for field in (models.BigAutoField, models.ForeignKey):
             field.register_lookup(AnyOf)
+        lost_access.connect()

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from calls import lost_access
 from calls.ingest import refused_posts, silent_calls, writer
 
 
@@ -18,3 +19,8 @@ def reunite_calls() -> None:
 @shared_task(ignore_result=True)
 def redact_refused_posts() -> None:
     refused_posts.redact_kept()
+
+
+@shared_task(ignore_result=True)
+def end_sessions_of_ended_access() -> None:
+    lost_access.end_sessions_of_ended_access()

@@ -40,6 +40,15 @@ END $$;
 """
 
 
+# Tables whose rows no dump holds: who is signed in, with what they searched for, and failures to sign in.
+FORGOTTEN = ("django_session", "accounts_signedinsession", "axes_accessattemptexpiration", "axes_accessattempt")
+# Dumps of older versions hold them.
+FORGET = "".join(
+    f"DO $$ BEGIN IF to_regclass('public.{table}') IS NOT NULL THEN DELETE FROM public.{table}; END IF; END $$;\n"
+    for table in FORGOTTEN
+).encode()
+
+
 class BackupError(Exception):
     """A backup or restore failed. The message is for the person at the command line."""
 
@@ -68,8 +77,8 @@ def reachable_database(say: Callable[[str], None], *, upgrade: bool = False) -> 
 
 
 def write(file: Path, *, overwrite: bool = False) -> int:
-    """Dump the database in PostgreSQL's custom format into a file that only its owner can read; return its size in
-    bytes.
+    """Dump the database in PostgreSQL's custom format into a file that only its owner can read, without rows of
+    FORGOTTEN tables; return its size in bytes.
 
     `file` is written completely or not at all. Raise BackupError."""
     if file.exists() and not overwrite:
@@ -77,7 +86,8 @@ def write(file: Path, *, overwrite: bool = False) -> int:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={draft}", _conninfo())
+        forgotten = [f"--exclude-table-data=public.{table}" for table in FORGOTTEN]
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", *forgotten, f"--file={draft}", _conninfo())
         with draft.open("rb") as written:
             os.fsync(written.fileno())
         draft.replace(file)
@@ -101,7 +111,8 @@ def describe(file: Path) -> str:
 
 
 def read(file: Path) -> None:
-    """Replace all tables and functions by those of a dump, in one transaction. After BackupError nothing changed."""
+    """Replace all tables and functions by those of a dump, in one transaction, with no one signed in. After BackupError
+    nothing changed."""
     environment = _environment()
     is_older = _server_major() < 17
     with (
@@ -126,7 +137,7 @@ def read(file: Path) -> None:
                 if not (is_older and line in UNKNOWN_TO_OLDER):
                     writing.stdin.write(line)
             # Committed only if the dump was read to its end.
-            writing.stdin.write(b"COMMIT;\n" if reading.wait() == 0 else b"ROLLBACK;\n")
+            writing.stdin.write(FORGET + b"COMMIT;\n" if reading.wait() == 0 else b"ROLLBACK;\n")
             writing.stdin.flush()
         reading.stdout.close()
         _, errors = writing.communicate()

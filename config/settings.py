@@ -127,6 +127,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.session_limits.limits",  # signs out where the session has ended
     "accounts.given_passwords.own_passwords",  # requests of people who must change their password leave the chain here
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.devices.remember_devices",
@@ -202,6 +203,13 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 # Pages open records of other systems in a tab with a name; with `same-origin` each click would open another tab.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
+# How long a session lasts from the sign-in, and how long without use for people of whom ENDS_WHEN_IDLE is true.
+SESSION_HOURS = env.int("SESSION_HOURS", default=12)
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+if SESSION_HOURS < 1 or SESSION_IDLE_MINUTES < 5:
+    raise ImproperlyConfigured("SESSION_HOURS must be at least 1, and SESSION_IDLE_MINUTES at least 5.")
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+ENDS_WHEN_IDLE = "reports.permissions.ends_when_idle"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
@@ -313,7 +321,8 @@ OUTGOING_LOOPBACK = DEBUG
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
 ADD_UP_DURATIONS_EVERY_S = 600
-CLEAR_SESSIONS_EVERY_S = REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
+CLEAR_SESSIONS_EVERY_S = END_OLD_SESSIONS_EVERY_S = 3600
+REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 DELETE_OLD_DELIVERIES_EVERY_S, TELL_SWITCHED_OFF_EVERY_S = 3600, 300
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
@@ -402,6 +411,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "contacts.tasks.clear_lookup_answers",
         "schedule": CLEAR_LOOKUP_ANSWERS_EVERY_S,
         "options": {"expires": CLEAR_LOOKUP_ANSWERS_EVERY_S},
+    },
+    "end-old-sessions": {
+        "task": "accounts.tasks.end_old_sessions",
+        "schedule": END_OLD_SESSIONS_EVERY_S,
+        "options": {"expires": END_OLD_SESSIONS_EVERY_S},
+    },
+    "end-sessions-of-ended-access": {
+        "task": "calls.tasks.end_sessions_of_ended_access",
+        "schedule": END_OLD_SESSIONS_EVERY_S,
+        "options": {"expires": END_OLD_SESSIONS_EVERY_S},
     },
     "clear-sessions": {
         "task": "config.tasks.clear_sessions",

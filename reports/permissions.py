@@ -22,6 +22,12 @@ def opens_admin(user: Any) -> bool:
     return bool(user.is_active and user.is_staff)
 
 
+def ends_when_idle(user: Any) -> bool:
+    """Return whether a session of a person ends when it is not used: they see whole callers, or open the admin."""
+    rights = Rights.of_each([user]).get(user.pk, Rights())  # as they are now
+    return opens_admin(user) or rights.anywhere(Right.CALLERS)
+
+
 def may_administer(user: Any) -> bool:
     """Return whether a person may set up numbers and their keys in the admin."""
     return opens_admin(user) and bool(user.has_perm("calls.change_destinationnumber"))

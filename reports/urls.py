@@ -4,7 +4,9 @@ from django.views.generic import TemplateView
 
 from accounts.invitations import AcceptInvitation
 from accounts.own_password import ChangePassword
+from accounts.session_views import left
 from reports.views import calls, coverage, definitions, downloads, files, forwards, number, overview, system, when
+from reports.views import sessions as session_pages
 
 urlpatterns = [
     path("", overview.home, name="home"),
@@ -40,6 +42,8 @@ urlpatterns = [
     path("reports/calls.csv", downloads.calls_csv, name="calls_csv"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/sessions/", session_pages.own_sessions, name="sessions"),
+    path("accounts/sessions/left", left, name="session_left"),
     path("accounts/password_change/", ChangePassword.as_view(), name="password_change"),
     path(
         "accounts/password_change/done/",

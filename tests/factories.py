@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from calls import keys, posts
 from calls.ingest import intake
@@ -79,6 +80,12 @@ def give(user: User, number: DestinationNumber | None = None, *rights: str, unti
 def take_back(user: User, number: DestinationNumber | None = None) -> None:
     """Remove what `give` gave."""
     NumberAccess.objects.filter(user=user, destination_number=number).delete()
+
+
+def expire(user: User, number: DestinationNumber | None = None) -> None:
+    """Let yesterday be the last day of what `give` gave. Unlike what takes it back, this ends no session."""
+    yesterday = timezone.localdate() - timedelta(days=1)
+    NumberAccess.objects.filter(user=user, destination_number=number).update(until=yesterday)
 
 
 def make_staff(name: str = "staff", *, permissions: Iterable[str] | None = None, **fields: Any) -> User:

@@ -77,6 +77,7 @@ live/                           sign-in
 live/why/                       sign-in
 live/board                      sign-in
 live/lead-time/<int:pk>/        sign-in figures
+accounts/sessions/              sign-in
 accounts/password_change/       sign-in
 accounts/password_change/done/  sign-in
 """
@@ -99,6 +100,7 @@ accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
 accounts/invitation/             410        410        410
 accounts/invitation/done/        200        200        200
+accounts/sessions/left           401        200        200
 live/state                       login      200        200
 live/board/state                 403        200        200
 live/board/key                   405        405        405
@@ -157,6 +159,7 @@ ACTIONS = {
 NEED = {
     "admin/auth/user/<id>/password/": ("auth/user", "c"),
     "admin/auth/user/<id>/invite/": ("auth/user", "c"),
+    "admin/auth/user/<id>/sessions/": ("auth/user", "c"),
     "admin/calls/destinationnumber/keys/issue/": ("calls/destinationnumber", "c"),
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),

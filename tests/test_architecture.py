@@ -13,17 +13,20 @@ APPS = ("live", "reports", "contacts", "calls", "accounts")
 # includes all of its modules, except those that are listed separately.
 LAYERS = {
     "accounts": [
-        {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password"},
-        {"signin", "user_admin_forms", "inviting_admin"},
-        {"invitations"},
+        {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password", "tasks"},
+        {"session_limits", "session_views"},
+        {"signin", "user_admin_forms", "inviting_admin", "sessions_admin"},
+        {"invitations", "lost_rights"},
+        {"sessions"},
         {"admin_base", "addresses", "devices", "encryption", "giving", "history", "passwords", "given_passwords"},
         {"models", "guessable_words"},
+        {"browsers"},
         {"deleting", "folding", "rewording"},
     ],
     "calls": [
         {"urls", "middleware"},
         {"views", "health", "tasks", "admin", "management", "apps", "templatetags"},
-        {"notices"},
+        {"notices", "lost_access"},
         {"simulator", "access_keys", "search", "rereading", "masking"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},

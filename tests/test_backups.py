@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,46 @@ def test_a_restore_brings_back_the_contents_and_verifies_them(running, dump):
     assert manage(running, "migrate", "--check").returncode == 0
     # And again into the restored database.
     assert manage(running, "restore", str(dump), "--yes").returncode == 0
+
+
+def test_a_restore_signs_everybody_out_and_no_backup_holds_who_was_signed_in(running, dump, tmp_path):
+    of_an_older_version, own = tmp_path / "older.dump", tmp_path / "own.dump"
+    url, tools = embedded.saved_url(running), embedded.find_binaries()
+    assert manage(running, "restore", str(dump), "--yes").returncode == 0
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "WITH person AS (INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, "
+            "is_staff, is_active, date_joined) VALUES ('mona', '!', true, '', '', '', true, true, now()) RETURNING id) "
+            "INSERT INTO accounts_signedinsession (user_id, key_hash, signed_in_at, last_used_at, ends_when_idle, "
+            "user_agent) SELECT id, 'a-hash-of-a-key', now(), now(), false, '' FROM person"
+        )
+        connection.execute("INSERT INTO django_session VALUES ('a-key-of-a-session', 'a-search', now() + '1 day')")
+        connection.execute(
+            "INSERT INTO axes_accessattempt (user_agent, ip_address, username, http_accept, path_info, "
+            "attempt_time, get_data, post_data, failures_since_start) "
+            "VALUES ('', '192.0.2.1', 'a-wrong-name', '', '', now(), '', '', 1)"
+        )
+    subprocess.run([tools.path("pg_dump"), "--format=custom", f"--file={of_an_older_version}", url], check=True)
+
+    assert manage(running, "backup", str(own)).returncode == 0
+
+    listed = {file: restored_text(tools, file) for file in (own, of_an_older_version)}
+    for secret in ("a-hash-of-a-key", "a-key-of-a-session", "a-search", "a-wrong-name"):
+        assert secret in listed[of_an_older_version]
+        assert secret not in listed[own]
+    assert "mona" in listed[own]
+    for file in listed:
+        done = manage(running, "restore", str(file), "--yes")
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(url) as connection:
+            for table in ("django_session", "accounts_signedinsession", "axes_accessattempt"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def restored_text(tools, file):
+    return subprocess.run(
+        [tools.path("pg_restore"), "--file=-", file], capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("harm", ["cut short", "rubbish", "missing"])

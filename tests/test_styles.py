@@ -37,8 +37,14 @@ def admin_templates():
 
 
 def cards():
-    """Return the templates of calls that ring, which pages and the admin have."""
-    return [ROOT / "templates" / "live" / name for name in ("_late.html", "_note_form.html", "_ringing.html")]
+    """Return the templates over pages, which those of the admin have, too."""
+    live = [ROOT / "templates" / "live" / name for name in ("_late.html", "_note_form.html", "_ringing.html")]
+    return [*live, ROOT / "templates" / "_session_end.html"]
+
+
+def both_sheets():
+    """Return the style sheets of pages that the admin has, too."""
+    return [LIVE_STATIC / "ringing.css", PAGES_STATIC / "styles" / "session-end.css"]
 
 
 def with_rules(sheets):
@@ -100,7 +106,7 @@ def test_no_class_of_a_template_is_unknown():
         (page_templates(), [*page_sheets(), bootstrap]),
         (
             [*admin_templates(), *cards()],
-            [*admin_sheets(), LIVE_STATIC / "ringing.css", *DJANGO_ADMIN.glob("static/**/*.css")],
+            [*admin_sheets(), *both_sheets(), *DJANGO_ADMIN.glob("static/**/*.css")],
         ),
     ):
         given, known = in_templates(templates), with_rules(sheets)

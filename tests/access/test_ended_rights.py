@@ -4,7 +4,7 @@ import pytest
 
 from tests.access.addresses import fill, filled, make_workbook, missing_objects, objects_of
 from tests.access.answers import ask
-from tests.factories import give, make_number, make_user
+from tests.factories import expire, give, make_number, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +45,6 @@ def test_a_workbook_shows_nothing_after_the_right_to_it_ended(client, installati
     address = f"/reports/files/{workbook.pk}.xlsx"
     assert ask(client, address).body.startswith(b"PK")
 
-    user.number_access.all().delete()
+    expire(user, own)
 
     assert ask(client, address).status == "403"

@@ -47,7 +47,7 @@ COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") 
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
-    *("live/board/state", "live/board/key"),
+    *("live/board/state", "live/board/key", "accounts/sessions/left"),
     "api/contacts/<str:source>/<path:external_id>",
 )
 FILES = (".csv", ".xlsx")
@@ -94,6 +94,7 @@ OURS_IN_ADMIN = {
     "admin/live/delivery/<path:object_id>/change/": "admin/live/delivery/{delivery}/change/",
     "admin/live/delivery/<int:delivery>/resend/": "admin/live/delivery/{delivery}/resend/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
+    "admin/auth/user/<id>/sessions/": "admin/auth/user/{manager}/sessions/",
 }
 # Pages that can look different.
 FACES = {

@@ -113,6 +113,7 @@ def test_only_the_permission_lets_people_change_it(client, operator, anna):
     group = Group.objects.get(name="operator")
     change = group.permissions.get(codename="change_agentdestination")
     group.permissions.remove(change)
+    client.force_login(operator)
     try:
         assert "Add a person" not in text_of(client.get(page_of("1001")))
         assert client.post(page_of("1001"), {"person": anna.pk}).status_code == 403

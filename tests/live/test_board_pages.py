@@ -16,7 +16,7 @@ from live.board import keys, pages
 from live.models import BoardKey
 from reports import periods
 from reports.counting import rollups
-from tests.factories import give, make_board_key, make_number, make_staff, make_user, take
+from tests.factories import expire, give, make_board_key, make_number, make_staff, make_user, take
 from tests.live.boards import ON
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def test_people_see_the_numbers_whose_figures_they_may_see_and_links_to_what_the
     assert [row["name"] for row in client.get(STATE).json()["rows"]] == ["Ask"]
     give(anna, own, "calls")
     assert "Ongoing calls" in client.get(BOARD).content.decode()
-    NumberAccess.objects.all().delete()
+    expire(anna, own)
     assert rows_of(client.get(BOARD)) == []
     assert client.get(STATE).json()["rows"] == []
 

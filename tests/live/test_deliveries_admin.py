@@ -101,6 +101,7 @@ def test_who_only_views_deliveries_sends_none(client, operator, delivery):
     group = Group.objects.get(name="operator")
     may_change = group.permissions.get(codename="change_delivery")
     group.permissions.remove(may_change)
+    client.force_login(operator)
     try:
         assert client.post(f"{LIST}{delivery.pk}/resend/").status_code == 403
         client.post(LIST, {"action": "resend", "_selected_action": [delivery.pk]})

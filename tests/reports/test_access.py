@@ -14,6 +14,7 @@ from reports.exports import workbook_jobs
 from reports.models import Workbook
 from tests.factories import (
     allow,
+    expire,
     give,
     make_number,
     make_superuser,
@@ -21,7 +22,6 @@ from tests.factories import (
     post,
     post_body,
     take,
-    take_back,
 )
 from tests.reports.html_reader import Page
 
@@ -113,7 +113,7 @@ def test_without_any_single_calls_the_list_is_closed_and_no_page_leads_to_it(cli
     page(client, LIST, 403)
     assert client.post(LIST, {"q": "0170"}).status_code == 403
     assert LIST not in page(client, "/reports/")
-    take_back(user, hotline)
+    expire(user, hotline)
     page(client, LIST, 403)
 
 

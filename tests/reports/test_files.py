@@ -23,7 +23,7 @@ from reports.counting import rollups
 from reports.exports import csv_files, downloads, file_store, workbook_jobs, workbooks
 from reports.models import Workbook, WorkbookState
 from reports.views import downloads as views
-from tests.factories import OF_MANAGERS, give, make_number, make_staff, make_user, take, take_back
+from tests.factories import OF_MANAGERS, expire, give, make_number, make_staff, make_user, take
 from tests.reports.helpers import ALL_ON, DAY, NOON, OTHER, call
 from tests.reports.test_workbooks import sheets
 
@@ -159,7 +159,7 @@ def test_permissions_are_checked_again_when_it_is_fetched(client, manager, numbe
     other = make_number(OTHER, managers=[manager])
     place = ask(client, query=query)
     workbook_jobs.make_waiting()
-    take_back(manager, number)
+    expire(manager, number)
 
     refused = client.get(f"{place[:-1]}.xlsx")
     assert refused.status_code == 403
@@ -184,13 +184,14 @@ def test_permission_for_single_destinations_is_checked_again(client, manager, nu
     workbook_jobs.make_waiting()
     assert body(client.get(f"{place[:-1]}.xlsx"))
     give(manager, number, *OF_MANAGERS)
+    client.force_login(manager)
 
     assert client.get(f"{place[:-1]}.xlsx").status_code == 403
 
 
 def test_permissions_are_checked_again_when_it_is_made(client, manager, number):
     place = ask(client, query=f"{QUERY}&number=%2B4922155400300")
-    take_back(manager, number)
+    expire(manager, number)
     workbook_jobs.make_waiting()
 
     assert "You no longer have access to a number in this workbook." in client.get(place).content.decode()
@@ -200,10 +201,11 @@ def test_why_it_failed_names_no_number_that_was_taken_back_since(client, manager
     other = make_number(OTHER, managers=[manager])
     place = ask(client)
     give(manager, other, Right.CALLS)
+    client.force_login(manager)
     workbook_jobs.make_waiting()
     assert "of some numbers only. Choose only these: Hotline" in client.get(place).content.decode()
 
-    take_back(manager, number)
+    expire(manager, number)
     page = client.get(place).content.decode()
     assert "Failed" in page
     assert "You may not download single calls." in page

@@ -17,7 +17,7 @@ from reports import periods
 from reports.counting import rollups
 from reports.filters import presets
 from reports.filters.calls_by_course import OutcomeFilter
-from tests.factories import PASSWORD, make_number, make_staff, make_user, take, take_back
+from tests.factories import PASSWORD, expire, make_number, make_staff, make_user, take
 from tests.reports.html_reader import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +26,7 @@ FULL = ("CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CA
 # URL names that are not report pages: sign-in and files.
 NO_PAGES = {
     *("home", "login", "logout", "password_change", "password_change_done", "invitation", "invitation_accepted"),
-    *("new_file", "file", "download_file"),
+    *("new_file", "file", "download_file", "session_left"),
 }
 NAMES = {"from", "to", "period", "number", "opening"}
 
@@ -232,7 +232,7 @@ def test_a_page_that_refreshes_itself_does_not_change_the_stored_question(number
 def test_a_number_that_is_no_longer_visible_is_forgotten(numbers, manager):
     client = signed_in(manager)
     client.get(f"/reports/?number={numbers[0].e164[1:]}&number={numbers[1].e164[1:]}")
-    take_back(manager, numbers[0])
+    expire(manager, numbers[0])
 
     for page in ("/reports/", "/reports/when/", "/reports/calls/", "/reports/definitions/"):
         answer = client.get(page)

@@ -54,6 +54,7 @@ const liveStream = (() => {
     while (!isOver()) {
       const beganAt = performance.now();
       const status = await readOnce();
+      if ([401, 403].includes(status)) document.dispatchEvent(new Event("calltally:refused"));
       if ([204, 401, 403].includes(status)) await refused();
       if (isOver()) return;
       restMs = performance.now() - beganAt > STEADY_AFTER_MS ? SHORTEST_REST_MS : Math.min(restMs * 2, LONGEST_REST_MS);
