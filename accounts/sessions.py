@@ -94,7 +94,7 @@ def find(key: str | None) -> Any:
     return where(key_hash=hash_of(key)).filter(_goes_on()).first() if key else None
 
 
-def of(user: Any) -> QuerySet:
+def of(user: Any) -> Any:
     """Return the sessions of a user that go on, the last used first."""
     return where(user=user.pk).filter(_goes_on()).order_by("-last_used_at", "-pk")
 

@@ -179,7 +179,7 @@ def test_signing_out_and_a_first_visit_are_no_ended_session():
     browser = sign_in(sees_callers())
     browser.post("/accounts/logout/")
 
-    assert "ended" not in browser.get("/reports/", follow=True).content.decode()
+    assert "Your session has ended" not in browser.get("/reports/", follow=True).content.decode()
 
 
 def test_a_session_of_a_version_without_limits_signs_in_once_more():

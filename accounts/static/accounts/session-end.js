@@ -13,7 +13,10 @@
   let askedAt = 0;
 
   /* The sign-in page leads back to this address. What is on the page must not stay on the screen. */
-  const leave = () => location.replace(location.pathname + location.search);
+  const leave = () => {
+    const here = encodeURIComponent(location.pathname + location.search);
+    location.replace(`${root.dataset.signIn}?next=${here}&ended=1`);
+  };
 
   const ask = async (method) => {
     askedAt = Date.now();
@@ -21,7 +24,8 @@
     if (method === "POST") headers["X-CSRFToken"] = root.querySelector("[name=csrfmiddlewaretoken]").value;
     try {
       const answer = await fetch(root.dataset.url, { method, headers, cache: "no-store" });
-      if (answer.status === 401) leave();
+      // 403: the page is older than the last sign-in here, and its form token with it.
+      if (answer.status === 401 || (answer.status === 403 && !root.hidden)) leave();
       if (!answer.ok) return;
       const { left_s: leftS, ends_by_idling: byIdling } = await answer.json();
       [endsAt, endsByIdling] = [Date.now() + leftS * 1000, byIdling];

@@ -118,10 +118,10 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
-    // The session expired and the answer is the sign-in page: go there.
+    // The session has ended and the answer is the sign-in page: session-end.js goes there.
     if (event.detail.xhr.responseURL.includes("/accounts/login/")) {
       event.detail.shouldSwap = false;
-      location.reload();
+      document.dispatchEvent(new Event("calltally:refused"));
       return;
     }
     // #live and other parts of a page keep what they show.
