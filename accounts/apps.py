@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
@@ -15,4 +15,5 @@ class AccountsConfig(AppConfig):
         user_logged_in.connect(devices.note_sign_in, dispatch_uid="accounts.devices")
         user_logged_in.connect(given_passwords.note_sign_in, dispatch_uid="accounts.given_passwords")
         user_logged_in.connect(sessions.note_sign_in, dispatch_uid="accounts.sessions")
+        user_logged_out.connect(sessions.note_sign_out, dispatch_uid="accounts.sessions")
         lost_rights.connect()

@@ -19,7 +19,7 @@ from accounts import sessions
 
 def limits(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: Any) -> HttpResponseBase:
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME):
             return get_response(request)
         session = _session_of(request)
         has_ended = session is None and request.session.is_empty()

@@ -35,6 +35,11 @@ def note_sign_in(request: HttpRequest, user: Any, **_kwargs: Any) -> None:
     begin(request, user)
 
 
+def note_sign_out(request: HttpRequest, **_kwargs: Any) -> None:
+    """Receiver of Django's signal for each sign-out."""
+    end_by_key(request.session.session_key)
+
+
 def begin(request: HttpRequest, user: Any) -> None:
     """A person has signed in: their session begins."""
     if not request.session.session_key:  # somebody else was signed in there

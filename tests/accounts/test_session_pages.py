@@ -84,6 +84,16 @@ def test_a_session_is_ended_by_itself_and_all_others_together(anna):
     assert [is_signed_in(browser) for browser in (here, laptop, other)] == [True, False, True]
 
 
+def test_who_has_signed_out_is_not_listed(anna):
+    here, phone = signed_in("anna"), signed_in("anna", SAFARI)
+    assert "Safari on iPhone" in page_of(here)
+
+    phone.post("/accounts/logout/")
+
+    assert "Safari on iPhone" not in page_of(here)
+    assert SignedInSession.objects.count() == 1
+
+
 def test_the_own_session_may_be_ended_like_any(anna):
     here = signed_in("anna")
 
