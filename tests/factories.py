@@ -69,11 +69,14 @@ def make_user(
 
 
 def give(user: User, number: DestinationNumber | None = None, *rights: str, until: date | None = None) -> NumberAccess:
-    """Give a user access to a number, or to all: figures and these rights (`Right`). It replaces earlier access."""
+    """Give a user access to a number, or to all: figures and these rights (`Right`). It replaces earlier access, past
+    the models, so that sessions go on and tests see what rights alone do."""
     granted: dict[str, Any] = {right.value: right in rights for right in Right if right != Right.FIGURES}
-    access, _ = NumberAccess.objects.update_or_create(
-        user=user, destination_number=number, defaults=granted | {"until": until}
-    )
+    fields = granted | {"until": until}
+    access, is_new = NumberAccess.objects.get_or_create(user=user, destination_number=number, defaults=fields)
+    if not is_new:
+        NumberAccess.objects.filter(pk=access.pk).update(**fields)
+        access.refresh_from_db()
     return access
 
 

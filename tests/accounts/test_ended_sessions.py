@@ -57,6 +57,16 @@ def set_user(**fields):
     return change
 
 
+def set_access(**fields):
+    def change(user):
+        access = user.number_access.get()
+        for name, value in fields.items():
+            setattr(access, name, value)
+        access.save()
+
+    return change
+
+
 LOSES = {
     "disabled": set_user(is_active=False),
     "no staff": set_user(is_staff=False),
@@ -67,20 +77,16 @@ LOSES = {
     "group loses a permission": lambda user: Group.objects.get(name="Team").permissions.set([]),
     "permission": lambda user: user.user_permissions.set([]),
     "access": lambda user: NumberAccess.objects.filter(user=user).delete(),
-    "a right of the access": lambda user: give(user, user.number_access.get().destination_number, Right.CALLS),
-    "access over": lambda user: give(
-        user,
-        user.number_access.get().destination_number,
-        *(Right.CALLS, Right.CALLERS),
-        until=timezone.localdate() - timedelta(days=1),
-    ),
+    "a right of the access": set_access(callers=False),
+    "access over": set_access(until=timezone.localdate() - timedelta(days=1)),
 }
 KEEPS = {
     "more staff": set_user(is_staff=True),
     "a name": set_user(first_name="Anna", email="anna@example.com"),
     "another group": lambda user: user.groups.add(Group.objects.create(name="Others")),
     "a permission": lambda user: allow(user, "calls.view_callevent"),
-    "more access": lambda user: give(user, user.number_access.get().destination_number, *Right),
+    "more access": set_access(export=True, people=True),
+    "access with a last day": set_access(until=timezone.localdate() + timedelta(days=1)),
     "number deleted": lambda user: user.number_access.get().destination_number.delete(),
 }
 

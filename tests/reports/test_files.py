@@ -184,7 +184,6 @@ def test_permission_for_single_destinations_is_checked_again(client, manager, nu
     workbook_jobs.make_waiting()
     assert body(client.get(f"{place[:-1]}.xlsx"))
     give(manager, number, *OF_MANAGERS)
-    client.force_login(manager)
 
     assert client.get(f"{place[:-1]}.xlsx").status_code == 403
 
@@ -201,7 +200,6 @@ def test_why_it_failed_names_no_number_that_was_taken_back_since(client, manager
     other = make_number(OTHER, managers=[manager])
     place = ask(client)
     give(manager, other, Right.CALLS)
-    client.force_login(manager)
     workbook_jobs.make_waiting()
     assert "of some numbers only. Choose only these: Hotline" in client.get(place).content.decode()
 
