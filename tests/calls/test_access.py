@@ -117,7 +117,7 @@ def test_a_day_ends_in_the_zone_of_the_reports(user, number, monkeypatch, now, s
     assert (seen(user, "figures") == {"Hotline"}) is sees
 
 
-def test_access_that_ends_or_is_taken_back_ends_in_an_open_session(client, user, number):
+def test_access_that_ends_is_missing_in_an_open_session_and_taking_it_back_ends_the_session(client, user, number):
     access = give(user, number, "calls")
     client.force_login(user)
     assert client.get(f"/reports/numbers/{number.pk}/").status_code == 200
@@ -127,6 +127,8 @@ def test_access_that_ends_or_is_taken_back_ends_in_an_open_session(client, user,
     give(user, number, "calls")
     assert client.get(f"/reports/numbers/{number.pk}/").status_code == 200
     take_back(user, number)
+    assert client.get(f"/reports/numbers/{number.pk}/")["Location"].startswith("/accounts/login/")
+    client.force_login(user)
     assert client.get(f"/reports/numbers/{number.pk}/").status_code == 404
 
 
