@@ -14,6 +14,7 @@ class ConfigConfig(AppConfig):
         register(checks.threads)
         register(checks.database, Tags.database)
         register(checks.migrations, Tags.database, deploy=True)
+        register(checks.rights, Tags.database, deploy=True)
         register(checks.production, Tags.security, deploy=True)
         register(checks.intake, Tags.security, deploy=True)
         register(checks.mail)

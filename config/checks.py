@@ -21,6 +21,7 @@ from django.core.checks import Warning as Caution
 from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from config import roles
 from config.embedded import NEWEST, OLDEST
 
 BROKER_WITHIN_S = 3
@@ -186,6 +187,24 @@ def production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         text = "PUBLIC_URL is not set, so help texts cannot show the address to enter in TENIOS."
         found.append(Caution(text, hint="Set PUBLIC_URL=https://calls.example.com", id="calltally.W024"))
     return found
+
+
+def rights(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """What serves pages and posts cannot change tables."""
+    if "default" not in (databases or ()):
+        return []
+    hint = "Let manage.py database_roles set up roles (docs/deploying.md, Roles of the database)"
+    try:
+        may_change = roles.may_change_tables()
+    except OperationalError:  # reported by the check `database`
+        return []
+    if may_change:
+        text = "The role of DATABASE_URL may change and empty tables. So may a flaw in a page."
+        return [Caution(text, hint=hint, id="calltally.W042")]
+    if not settings.USES_EMBEDDED_DATABASE and not settings.DATABASE_OWNER_URL:
+        text = "DATABASE_OWNER_URL is not set, so migrate and restore cannot change tables."
+        return [Caution(text, hint="Run this as `calltally check`, which reads it", id="calltally.W043")]
+    return []
 
 
 def intake(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

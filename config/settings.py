@@ -233,12 +233,17 @@ STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}
 
 # Without DATABASE_URL, the embedded PostgreSQL that `make run` starts is used.
 USES_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
-_database_url = embedded.saved_url(HOME) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
+_database_url = embedded.saved_url(HOME, embedded.APPLICATION) if USES_EMBEDDED_DATABASE else env.str("DATABASE_URL")
 if not _database_url.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured(
         "DATABASE_URL must be the address of a PostgreSQL database: postgres://user:password@host/name"
     )
 DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
+# Whose address that is: while the owner is connected, DATABASES names the owner.
+DATABASE_ROLE = DATABASES["default"]["USER"]
+# The same database for the role that owns its tables, and for one that can only store posts: config.roles.
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
+INTAKE_DATABASE_URL = env.str("INTAKE_DATABASE_URL", default="")
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 # JIT compilation of a statement takes longer than any of our statements runs; parallel workers start slower than most

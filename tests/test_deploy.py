@@ -15,6 +15,7 @@ import pytest
 from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
+from config.embedded import PASSWORDS
 from config.services import intake_service, live_service, services
 from contacts import uploads
 from live.events import HEARTBEAT_S
@@ -28,7 +29,10 @@ IN_PLACE = "/opt/calltally"
 PYTHON = f"{IN_PLACE}/.venv/bin/python"
 # Settings that are only for the first start, never for production, or set by the units themselves.
 NOT_FOR_OPERATORS = {
-    "EMBEDDED_DATABASE_PASSWORD",
+    *PASSWORDS.values(),
+    # In files that only root can read.
+    "DATABASE_OWNER_URL",
+    "INTAKE_DATABASE_URL",
     "DEBUG",
     "PROMETHEUS_MULTIPROC_DIR",
     "INTAKE_URL",

@@ -259,7 +259,8 @@ def test_secrets_are_private_and_do_not_change(tmp_path):
     second = embedded.read_secrets(home)
     embedded.make_secrets(home)
 
-    assert set(first) == {"SECRET_KEY", "ACCESS_KEY_PEPPER", "ENCRYPTION_KEY", "EMBEDDED_DATABASE_PASSWORD"}
+    passwords = {"EMBEDDED_DATABASE_PASSWORD", "EMBEDDED_APPLICATION_PASSWORD", "EMBEDDED_INTAKE_PASSWORD"}
+    assert set(first) == {"SECRET_KEY", "ACCESS_KEY_PEPPER", "ENCRYPTION_KEY"} | passwords
     assert len(first["SECRET_KEY"]) >= 50
     assert second["ACCESS_KEY_PEPPER"] == first["ACCESS_KEY_PEPPER"]
     assert second["SECRET_KEY"] != first["SECRET_KEY"]

@@ -15,9 +15,17 @@ from urllib.parse import quote
 from config.embedded.errors import EmbeddedError
 
 NAME = "calltally"  # the name of the database and of its owner
+# The roles of the database, with the names of their passwords. The owner is the superuser whom PostgreSQL cannot do
+# without; what serves pages and posts never connects as it.
+OWNER, APPLICATION, INTAKE = NAME, "calltally_application", "calltally_intake"
+PASSWORDS = {
+    OWNER: "EMBEDDED_DATABASE_PASSWORD",
+    APPLICATION: "EMBEDDED_APPLICATION_PASSWORD",
+    INTAKE: "EMBEDDED_INTAKE_PASSWORD",
+}
 
 # In random bytes.
-SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "ENCRYPTION_KEY": 32, "EMBEDDED_DATABASE_PASSWORD": 32}
+SECRETS = {"SECRET_KEY": 50, "ACCESS_KEY_PEPPER": 32, "ENCRYPTION_KEY": 32, **dict.fromkeys(PASSWORDS.values(), 32)}
 
 
 def find_home() -> Path:
@@ -102,13 +110,13 @@ def only_start(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def saved_url(home: Path) -> str:
+def saved_url(home: Path, role: str = OWNER) -> str:
     """Return the DATABASE_URL of the embedded database of `home`. If it was never started, nothing listens there."""
-    return database_url(read_state(home).get("port", 1), read_secrets(home).get("EMBEDDED_DATABASE_PASSWORD", ""))
+    return database_url(read_state(home).get("port", 1), read_secrets(home).get(PASSWORDS[role], ""), role)
 
 
-def database_url(port: int, password: str) -> str:
-    return f"postgres://{NAME}:{quote(password, safe='')}@127.0.0.1:{port}/{NAME}"
+def database_url(port: int, password: str, role: str = OWNER) -> str:
+    return f"postgres://{role}:{quote(password, safe='')}@127.0.0.1:{port}/{NAME}"
 
 
 def read_state(home: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from config import backups
+from config import backups, roles
 from config.embedded import EmbeddedError
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, overwrite: bool = False, **options: Any) -> None:
         try:
-            with backups.reachable_database(self.stdout.write):
+            with roles.as_owner(), backups.reachable_database(self.stdout.write):
                 try:
                     call_command("drain_spool", once=True, stdout=self.stdout)
                 except SystemExit as left:

@@ -95,8 +95,9 @@ class Command(BaseCommand):
         try:
             if server:
                 server.start()
-                # The settings were read before the port of the server was known.
-                connection.settings_dict.update(environ.Env.db_url_config(server.url, engine="config.database"))
+                # The settings were read before port and passwords were known.
+                url = embedded.saved_url(settings.HOME, embedded.APPLICATION)
+                connection.settings_dict.update(environ.Env.db_url_config(url, engine="config.database"))
             hello = self.prepare(port)
             for child in children:
                 if child.name not in ON_DEMAND:

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from config import backups
+from config import backups, roles
 from config.embedded import EmbeddedError
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, yes: bool = False, **options: Any) -> None:
         try:
             self.stdout.write(f"{file}: {backups.describe(file)}.")
-            with backups.reachable_database(self.stdout.write, upgrade=yes):
+            with roles.as_owner(), backups.reachable_database(self.stdout.write, upgrade=yes):
                 if not yes:
                     self.stdout.write(f"This would replace a database with {calls()} calls. To replace it, add --yes.")
                     return
