@@ -19,8 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import given_passwords, giving, history
 from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.audit.pages import AuditEntryAdmin
 from accounts.inviting_admin import InvitingAdmin
-from accounts.models import GivenPassword, SignedInSession
+from accounts.models import AuditEntry, GivenPassword, SignedInSession
 from accounts.sessions_admin import SessionsAdmin
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
@@ -68,6 +69,7 @@ class PersonAdmin(
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")}),
     )
+    audited_elsewhere = "signals of users, in accounts.audit.people"
     # Rows that say what a user has, and not what they did.
     possessions: ClassVar[list[history.Relation]] = [(GivenPassword, "user"), (SignedInSession, "user")]
 
@@ -174,6 +176,9 @@ class PersonAdmin(
 class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):
     """Django's admin of groups, without those that have a permission that the editor lacks."""
 
+    audited_fields = ("name",)
+    audited_by_name = True
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         groups = super().get_queryset(request)
         return groups.filter(pk__in=giving.givable_groups(request.user).order_by().values("pk"))
@@ -189,3 +194,4 @@ class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):
 admin.site.unregister([User, Group])
 admin.site.register(User, PersonAdmin)
 admin.site.register(Group, PermissionGroupAdmin)
+admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import deleting, folding, history
+from accounts.audit.model_admin import AuditedAdmin
 
 # For forms with dates. The admin's own script comes first because the other one changes it.
 DATE_SCRIPTS = ("admin/js/core.js", "calls/dates.js")
@@ -25,7 +26,7 @@ class FoldedList(ChangeList):
         return in_folded_order(self.model_admin, super().get_ordering(request, queryset))
 
 
-class FoldedAdmin(admin.ModelAdmin):
+class FoldedAdmin(AuditedAdmin):
     """Search and order for Django's own tables, which have no search keys: their few rows are folded in Python."""
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
@@ -42,7 +43,7 @@ class FoldedAdmin(admin.ModelAdmin):
         return FoldedList
 
 
-class LockedDeleteAdmin(admin.ModelAdmin):
+class LockedDeleteAdmin(AuditedAdmin):
     """Locks rows before they are deleted with what refers to them: otherwise a process that adds such rows meanwhile
     would make the deletion fail."""
 
@@ -55,7 +56,7 @@ class LockedDeleteAdmin(admin.ModelAdmin):
             super().delete_queryset(request, queryset)
 
 
-class NoRelatedButtonsAdmin(admin.ModelAdmin):
+class NoRelatedButtonsAdmin(AuditedAdmin):
     """Forms in which related rows are chosen, but not added, changed, deleted or opened."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -67,7 +68,7 @@ class NoRelatedButtonsAdmin(admin.ModelAdmin):
         return field
 
 
-class OfferedFiltersAdmin(admin.ModelAdmin):
+class OfferedFiltersAdmin(AuditedAdmin):
     """Allows only the filters that the list offers: by others, people could ask for what they may not see."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -76,7 +77,7 @@ class OfferedFiltersAdmin(admin.ModelAdmin):
         return is_offered and super().lookup_allowed(lookup, value, request)
 
 
-class WordedHistoryAdmin(admin.ModelAdmin):
+class WordedHistoryAdmin(AuditedAdmin):
     """Histories that say by name what changed (`accounts.history.change`), as far as the reader may see it."""
 
     def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import pre_delete
@@ -17,3 +19,4 @@ class AccountsConfig(AppConfig):
         user_logged_in.connect(sessions.note_sign_in, dispatch_uid="accounts.sessions")
         user_logged_out.connect(sessions.note_sign_out, dispatch_uid="accounts.sessions")
         lost_rights.connect()
+        import_module("accounts.audit.people").connect()

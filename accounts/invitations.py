@@ -23,6 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from accounts import given_passwords
+from accounts.audit.actors import Actor, acting
 
 # The key in a session of the person who opened a link: the id of the person and the token.
 OPENED = "invitation"
@@ -102,6 +103,7 @@ class AcceptInvitation(FormView):
         return super().get_context_data(person=self.person, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        form.save()
+        with acting(Actor.of_request(self.request, self.person)):
+            form.save()
         del self.request.session[OPENED]
         return super().form_valid(form)

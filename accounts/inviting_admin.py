@@ -16,6 +16,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
 from accounts import history, invitations
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 
 logger = logging.getLogger("calltally.mail")
 
@@ -101,6 +103,7 @@ class InvitingAdmin(admin.ModelAdmin):
             self.message_user(request, text % {"user": person}, messages.ERROR)
             return
         self.log_change(request, person, [history.change(gettext("Invited by mail"))])
+        write(Action.USER_INVITED, Subject.of(person))
         days = invitations.days_valid()
         text = ngettext(
             "An invitation was sent to %(user)s. The link is valid for %(days)d day.",

@@ -17,6 +17,9 @@ from django.http import HttpRequest
 
 from accounts import devices
 from accounts.addresses import read_address
+from accounts.audit import failures
+from accounts.audit.actions import Action
+from accounts.audit.entries import NOTHING, write
 from accounts.signin import network_of
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Lockout(AxesDatabaseHandler):
             request.axes_locked_out = self.is_locked(request, credentials)
             if request.axes_locked_out:
                 log.warning("signing in was locked after too many failures")
+                failures.note(Action.LOCKED_OUT, request.axes_ip_address, _name(request, credentials))
         if request.axes_locked_out:
             request.axes_credentials = credentials
             user_locked_out.send(
@@ -86,6 +90,8 @@ class Lockout(AxesDatabaseHandler):
         else:
             chosen = of_network if ip_address else of_name if username else Q()
         count: int = AccessAttempt.objects.filter(chosen).delete()[0]
+        if count:
+            write(Action.UNLOCKED, failures.subject_of(username) if username else NOTHING, rows=count)
         return count
 
 

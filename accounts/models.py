@@ -91,3 +91,65 @@ class SignedInSession(models.Model):
     @property
     def _idle_until(self) -> datetime:
         return self.last_used_at + timedelta(minutes=settings.SESSION_IDLE_MINUTES)
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody did. Entries are only added, and expire: triggers of the database refuse all else.
+
+    It refers to no other table, so that what is deleted later stays named. No field holds a caller or a secret."""
+
+    position = models.PositiveBigIntegerField(_("position"), primary_key=True)
+    at = models.DateTimeField(_("time"))
+    actor_id = models.BigIntegerField(_("id of the person"), null=True)
+    actor = models.CharField(_("person"), max_length=200)
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    action = models.CharField(_("action"), max_length=40)
+    object_type = models.CharField(_("kind of object"), max_length=100, blank=True)
+    object_id = models.CharField(_("id of the object"), max_length=100, blank=True)
+    object = models.CharField(_("object"), max_length=300, blank=True)
+    before = models.JSONField(_("before"), null=True)
+    after = models.JSONField(_("after"), null=True)
+    rows = models.BigIntegerField(_("rows"), null=True)
+    bytes = models.BigIntegerField(_("bytes"), null=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    # What an entry of another chain was, before a restore added it to this one.
+    carried = models.JSONField(_("carried over"), null=True)
+    key_id = models.CharField(_("id of the key"), max_length=8)
+    previous = models.CharField(_("checksum of the entry before"), max_length=64, blank=True)
+    checksum = models.CharField(_("checksum"), max_length=64)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit")
+        default_permissions = ("view",)
+        ordering = ("-position",)
+        indexes: ClassVar[list[models.Index]] = [
+            # What did this person do?
+            models.Index(name="audit_by_actor", fields=["actor_id", "-position"]),
+            # What happened of this kind? Also: up to which entry did old ones expire?
+            models.Index(name="audit_by_action", fields=["action", "-position"]),
+            # What happened then, and what is too old?
+            models.Index(name="audit_by_time", fields=["at"]),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+
+class CappedEntries(models.Model):
+    """How often something happened within an hour of which not everything becomes an entry of the audit."""
+
+    hour = models.DateTimeField(_("hour"))
+    action = models.CharField(_("action"), max_length=40)
+    network = models.CharField(_("network"), max_length=45, blank=True)
+    count = models.BigIntegerField(_("count"), default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("counted entries")
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(name="one_count_of_network", fields=["hour", "action", "network"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.hour}"

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -14,3 +16,4 @@ class CallsConfig(AppConfig):
         for field in (models.BigAutoField, models.ForeignKey):
             field.register_lookup(AnyOf)
         lost_access.connect()
+        import_module("calls.audited_access").connect()

@@ -2,6 +2,9 @@
 
 from celery import shared_task
 
+from accounts.audit.actions import Action
+from accounts.audit.actors import Actor
+from accounts.audit.entries import write
 from calls import lost_access
 from calls.ingest import refused_posts, silent_calls, writer
 
@@ -13,7 +16,8 @@ def close_silent_calls() -> None:
 
 @shared_task(ignore_result=True)
 def reunite_calls() -> None:
-    writer.reunite_calls()
+    if joined := writer.reunite_calls():
+        write(Action.CALLS_JOINED, actor=Actor(), rows=joined)
 
 
 @shared_task(ignore_result=True)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,17 @@ from config.embedded import Binaries, EmbeddedError, Server
 
 # Settings that newer tools write and older servers do not know.
 UNKNOWN_TO_OLDER = {b"SET transaction_timeout = 0;\n"}
+
+# The audit of before, which merge_audit puts together with that of the backup (accounts.audit.merging).
+KEEP_AUDIT = b"""
+DO $$
+BEGIN
+  IF to_regclass('public.accounts_auditentry') IS NOT NULL THEN
+    CREATE SCHEMA calltally_audit;
+    ALTER TABLE public.accounts_auditentry SET SCHEMA calltally_audit;
+  END IF;
+END $$;
+"""
 
 # All tables and functions, but those of extensions.
 DROP_EVERYTHING = b"""
@@ -112,7 +124,9 @@ def describe(file: Path) -> str:
 
 def read(file: Path) -> None:
     """Replace all tables and functions by those of a dump, in one transaction, with no one signed in. After BackupError
-    nothing changed."""
+    nothing changed.
+
+    The entries of the audit are kept; afterwards the tables have to be migrated, and `merge_audit` run."""
     environment = _environment()
     is_older = _server_major() < 17
     with (
@@ -132,7 +146,7 @@ def read(file: Path) -> None:
             raise AssertionError("each is a pipe")
         # An error ends psql early; its message is read below.
         with contextlib.suppress(BrokenPipeError):
-            writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + DROP_EVERYTHING)
+            writing.stdin.write(b"SET client_min_messages = warning;\nBEGIN;\n" + KEEP_AUDIT + DROP_EVERYTHING)
             for line in reading.stdout:
                 if not (is_older and line in UNKNOWN_TO_OLDER):
                     writing.stdin.write(line)
@@ -144,6 +158,17 @@ def read(file: Path) -> None:
         if writing.returncode or reading.wait():
             why = errors.decode(errors="replace") or reading.stderr.read().decode(errors="replace")
             raise BackupError(f"The backup could not be restored. Nothing was changed:\n{_first_lines(why)}")
+
+
+def has_audit() -> bool:
+    """Return whether the database has the table of the audit; one of an older version has none."""
+    return "accounts_auditentry" in connection.introspection.table_names()
+
+
+def note_in_audit(command: str, **what: Any) -> None:
+    """Note that an operator has run one of these commands."""
+    if has_audit():
+        import_module("accounts.audit.commands").note_command(command, **what)
 
 
 # --- Helpers -----------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.session_limits.limits",  # signs out where the session has ended
+    "accounts.audit.actors.noted_actors",
     "accounts.given_passwords.own_passwords",  # requests of people who must change their password leave the chain here
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.devices.remember_devices",
@@ -185,6 +186,11 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())
 # Names of this company, its products and places, which passwords must not rest on. Without them, those of the hosts.
 PASSWORD_WORDS = env.list("PASSWORD_WORDS", default=[])
+
+# How long entries of the audit are kept. The database deletes none that is younger than six months.
+AUDIT_MONTHS = env.int("AUDIT_MONTHS", default=12)
+if not 6 <= AUDIT_MONTHS <= 120:
+    raise ImproperlyConfigured("AUDIT_MONTHS, how long the audit is kept, must be from 6 to 120.")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -329,6 +335,7 @@ ADD_UP_DURATIONS_EVERY_S = 600
 CLEAR_SESSIONS_EVERY_S = END_OLD_SESSIONS_EVERY_S = 3600
 REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
 DELETE_OLD_DELIVERIES_EVERY_S, TELL_SWITCHED_OFF_EVERY_S = 3600, 300
+KEEP_AUDIT_EVERY_S = 3600
 START_WORKBOOKS_EVERY_S = 2
 CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
 
@@ -431,6 +438,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "config.tasks.clear_sessions",
         "schedule": CLEAR_SESSIONS_EVERY_S,
         "options": {"expires": CLEAR_SESSIONS_EVERY_S},
+    },
+    "keep-audit": {
+        "task": "accounts.tasks.keep_audit",
+        "schedule": KEEP_AUDIT_EVERY_S,
+        "options": {"expires": KEEP_AUDIT_EVERY_S},
     },
 }
 

@@ -25,6 +25,8 @@ HOMES = "calltally-test-database-"
 # The data is deleted afterwards, so it need not survive a power cut.
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
+# The door of the tests: its triggers refuse to delete rows, and only the owner of the table can disable them.
+ONLY_ADDED = "accounts_auditentry"
 # Of these, only rows of groups that tests have created are deleted: the column that holds the id of the group.
 GROUPS = {"auth_group": "id", "auth_group_permissions": "group_id"}
 
@@ -136,8 +138,12 @@ def _delete_rows_after_each_test(django_db_setup):
         tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
         deletes = [
             f"IF EXISTS (SELECT FROM {name}) THEN DELETE FROM {name}; END IF;"
-            for name in map(connection.ops.quote_name, tables - MADE_BY_MIGRATE - {*GROUPS})
+            for name in map(connection.ops.quote_name, tables - MADE_BY_MIGRATE - {*GROUPS, ONLY_ADDED})
         ]
+        deletes.append(
+            f"IF EXISTS (SELECT FROM {ONLY_ADDED}) THEN ALTER TABLE {ONLY_ADDED} DISABLE TRIGGER USER; "
+            f"DELETE FROM {ONLY_ADDED}; ALTER TABLE {ONLY_ADDED} ENABLE TRIGGER USER; END IF;"
+        )
         deletes += [f"DELETE FROM {table} WHERE {column} NOT IN ({kept});" for table, column in GROUPS.items()]
         with own[0].cursor() as cursor:
             cursor.execute(

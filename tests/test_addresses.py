@@ -124,6 +124,7 @@ admin/(?P<url>.*)$               login      login      404
 TABLES = """
 auth/group                       -         -         v           v                vacd
 auth/user                        -         -         vac         v                vacd
+accounts/auditentry              -         -         -           v                v
 calls/destinationnumber          figures   vac       v           v                vacd
 calls/openinghours               -         vacd      -           -                vacd
 calls/accesskey                  figures   v         -           -                v
@@ -157,6 +158,7 @@ ACTIONS = {
 }
 # Other pages of the admin, and what they need. The list of the senders has one row, to which it leads.
 NEED = {
+    "admin/accounts/auditentry/csv/": ("accounts/auditentry", "v"),
     "admin/auth/user/<id>/password/": ("auth/user", "c"),
     "admin/auth/user/<id>/invite/": ("auth/user", "c"),
     "admin/auth/user/<id>/sessions/": ("auth/user", "c"),
@@ -177,7 +179,7 @@ NEED = {
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
-APP_PAGE = "admin/^(?P<app_label>auth|calls|contacts|reports|live)/$"  # asked for `calls`
+APP_PAGE = "admin/^(?P<app_label>auth|accounts|calls|contacts|reports|live)/$"  # asked for `calls`
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
 
 

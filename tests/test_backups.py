@@ -211,3 +211,18 @@ def test_a_major_version_is_upgraded_by_backup_and_restore(tmp_path, monkeypatch
         assert list(Server(home).base.glob("data-15-*"))
     finally:
         Server(home).remove()
+
+
+def test_a_restore_keeps_the_audit_of_before_and_it_verifies(running, dump):
+    add_a_number(running)
+
+    assert manage(running, "restore", str(dump), "--yes").returncode == 0
+
+    with psycopg.connect(embedded.saved_url(running)) as connection:
+        noted = connection.execute(
+            "SELECT object FROM accounts_auditentry WHERE action = 'command_run' ORDER BY position DESC LIMIT 2"
+        ).fetchall()
+        assert connection.execute("SELECT to_regclass('calltally_audit.accounts_auditentry')").fetchone() == (None,)
+    assert noted == [("restore",), ("add_number",)]
+    verified = manage(running, "verify_audit")
+    assert (verified.returncode, verified.stderr) == (0, "")

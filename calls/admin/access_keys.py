@@ -50,6 +50,7 @@ class AccessKeyStateFilter(KeyStateFilter):
 class AccessKeyAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     """Finds and revokes keys. Keys are issued and rotated on the pages of their numbers."""
 
+    audited_by_name = True
     list_display = [
         "ends_in",
         "destination_number",

@@ -22,6 +22,8 @@ class IssuedKeyAdmin(OfferedFiltersAdmin):
 
     Its model has `last4`, `revoked_at` and `issued`; beside its templates are new_key.html and revoke.html."""
 
+    audited_by_name = True
+    audited_fields: tuple[str, ...] = ("name", "last4")
     list_filter = [KeyStateFilter]
     ordering = ["name"]
     new_title: Any

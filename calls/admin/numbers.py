@@ -94,6 +94,11 @@ def revoke_link(key: AccessKey) -> str:
 class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
     number_path = ""
     form = NumberForm
+    audited_by_name = True
+    audited_fields = (
+        *("e164", "label", "customer_number", "expects_forward", "short_call_s", "service_level_s"),
+        *("service_level_aim", "silent_after_h", "opening_hours", *(box.lower() for box in BOXES)),
+    )
     list_display = ["name", "number", "expects_forward", "live_keys", "people_count", "last_call_at"]
     list_display_links = ["name", "number"]
     list_filter = ["expects_forward", HasLiveKey, "opening_hours"]

@@ -21,6 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import DATE_SCRIPTS
+from accounts.audit.model_admin import AuditedAdmin
 from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening_hours import Spans
@@ -139,7 +140,9 @@ class SingleDays(Lines):
 
 
 @admin.register(OpeningHours)
-class OpeningHoursAdmin(SearchKeyAdmin):
+class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
+    audited_fields = ("name", "state")
+    audited_by_name = True
     list_display = ["named", "state_name", "week", "used_by"]
     search_fields = ["search_key"]
     inlines = [WeeklyLines, SingleDays]
@@ -147,6 +150,12 @@ class OpeningHoursAdmin(SearchKeyAdmin):
 
     class Media:
         js = DATE_SCRIPTS
+
+    def audited_values(self, obj: Any) -> dict[str, Any]:
+        # Read again: what was prefetched is older than what a form has changed.
+        weekly = in_words(OpeningHours.objects.get(pk=obj.pk).schedule().weekly)
+        days = [str(day) for day in SingleDay.objects.filter(opening_hours=obj.pk).order_by("day", "pk")]
+        return {**super().audited_values(obj), "week": weekly, "single_days": days}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         named = DestinationNumber.objects.visible_to(request.user).only("opening_hours", "label", "e164")

@@ -17,6 +17,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 from calls import access_keys, phones, posts
 from calls.access import Rights
 from calls.admin.base import ReadOnlyAdmin, exactly, let_creator_see, may_issue_keys
@@ -184,6 +186,7 @@ class Fix:
             number.e164 = self.post.destination_number
             number.full_clean()
             number.save()
+            write(Action.OBJECT_ADDED, Subject.of(number), reason="rejected messages")
             let_creator_see(self.user, number)
         if number is None:
             raise ValidationError(gettext("The number was deleted in the meantime."))
@@ -269,6 +272,8 @@ class RefusedPostAdmin(ReadOnlyAdmin):
             text = gettext("The database is not accepting messages (%(error)s). Try again in a minute.")
             self.message_user(request, text % {"error": error.reason}, messages.ERROR)
             return
+        counted = {"taken": result.taken, "refused": result.refused, "for": str(meant) if meant else None}
+        write(Action.OBJECT_CHANGED, Subject(self.opts.label_lower), after={"done": ["Processed again."], **counted})
         if result.taken:
             text = ngettext(
                 "%(posts)d message was accepted and will be counted within seconds.",

@@ -10,12 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.model_admin import AuditedAdmin
 from calls.ingest import intake
 from calls.models import SenderPolicy
 
 
 @admin.register(SenderPolicy)
-class SenderPolicyAdmin(admin.ModelAdmin):
+class SenderPolicyAdmin(AuditedAdmin):
+    audited_fields = ("networks", "mode")
+    audited_by_name = True
     fieldsets = [
         (
             None,

@@ -19,6 +19,7 @@ from contacts.models import ContactKey
 class ContactKeyAdmin(IssuedKeyAdmin):
     """The keys; requests with one that was revoked are refused from then on."""
 
+    audited_fields = ("name", "source", "last4")
     list_display = ["name", "source", "ends_in", "created_at", "last_used_at", "revoked_at"]
     fields = ["name", "source", "ends_in", "created_at", "last_used_at", "revoked_at"]
     readonly_fields = ["ends_in"]

@@ -86,6 +86,8 @@ class Numbers(admin.TabularInline):
 
 @admin.register(Contact)
 class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
+    # Not by name: contacts are callers.
+    audited_fields = ("source", "important")
     list_display = ["named", "company_name", "customer_number", "listed_numbers", "source", "important"]
     list_display_links = ["named"]
     list_filter = ["important", "source"]

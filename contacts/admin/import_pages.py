@@ -16,6 +16,8 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 from contacts import importing, uploads
 from contacts.importing import FileRefused
 from contacts.models import Contact, ContactUpload, validate_source
@@ -122,6 +124,8 @@ class ImportPages(admin.ModelAdmin):
                 action_flag=ADDITION,
                 change_message=gettext("Imported."),
             )
+            counts = {"source": upload.source, "removes": removes, **upload.counts}
+            write(Action.OBJECT_CHANGED, Subject(Contact._meta.label_lower), after={"done": ["Imported."], **counts})
 
     def _previewed(self, upload: ContactUpload) -> dict[str, Any]:
         file = uploads.opened(upload)

@@ -17,6 +17,9 @@ from contacts.models import LinkTemplate
 
 @admin.register(LinkTemplate)
 class LinkTemplateAdmin(WordedHistoryAdmin, OfferedFiltersAdmin):
+    audited_by_name = True
+    # Not the address, which may contain a key.
+    audited_fields = ("name", "shown_when", "opens_in", "position")
     list_display = ["name", "url", "shown_when", "opens_in", "position"]
     readonly_fields = ["try_it"]
 

@@ -81,9 +81,15 @@ class TryForm(forms.Form):
 
 @admin.register(Lookup)
 class LookupAdmin(WordedHistoryAdmin, LockedDeleteAdmin, OfferedFiltersAdmin):
+    audited_by_name = True
+    # Of the address only the host, because the rest may contain a key.
+    audited_fields = ("name", "is_on", "header_name", "list_path", "name_path", "company_path", "url_path")
     list_display = ["name", "is_on", "host", "failures"]
     form = LookupForm
     readonly_fields = ["secret_state", "try_it"]
+
+    def audited_values(self, obj: Any) -> dict[str, Any]:
+        return {**super().audited_values(obj), "host": lookup_format.origin(obj.url)[1]}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         places = {"places": " ".join(f"{{{place}}}" for place in lookup_format.PLACES)}

@@ -63,6 +63,8 @@ class TypedNumberAdmin(VisibleAdmin, WordedHistoryAdmin):
     """The variables of the numbers that one sees. Number and variable of a row stay; another one is another row."""
 
     form = TypedNumberForm
+    audited_by_name = True
+    audited_fields = ("destination_number", "variable", "kind", "label", "pattern")
     list_display = ["label", "kind", "variable", "number", "applied_pattern"]
     list_filter = [("destination_number", NumberFilter), "kind"]
     list_select_related = ["destination_number"]

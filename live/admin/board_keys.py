@@ -51,6 +51,7 @@ class BoardKeyAdmin(NoRelatedButtonsAdmin, IssuedKeyAdmin):
     """The keys; screens with one that was revoked end within half a minute."""
 
     form = BoardKeyForm
+    audited_fields = ("name", "last4", "is_for_all", "numbers", "until")
     list_display = ["name", "shows", "ends_in", "created_at", "last_used_at", "until", "revoked_at"]
     filter_horizontal = ["numbers"]
     new_title = _("New board key")

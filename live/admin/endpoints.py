@@ -28,6 +28,8 @@ class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, Wor
     """The endpoints of which one sees all numbers. Changing one needs the rights to what its system gets."""
 
     form = EndpointForm
+    audited_by_name = True
+    audited_fields = ("name", "format", "shown_address", "all_numbers", "numbers", "events", "caller")
     list_display = ["name", "format", "state", "host", "delivered", "failing"]
     sortable_by = ()
     readonly_fields = ["format", "shown_address", "state", "secret_state", "delivered", "failing"]

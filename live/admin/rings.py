@@ -58,6 +58,8 @@ class NumberRingsAdmin(VisibleAdmin, NoRelatedButtonsAdmin, WordedHistoryAdmin):
     """The numbers of which something was set; for all others the defaults apply."""
 
     form = NumberRingsForm
+    audited_by_name = True
+    audited_fields = ("pop_on", "ring_timeout_s")
     list_display = ["number", "pop_on", "team_size", "ring_timeout_s"]
     list_display_links = ["number"]
     filter_horizontal = ["team"]

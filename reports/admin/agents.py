@@ -25,6 +25,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import history
 from accounts.admin_base import DATE_SCRIPTS
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
+from accounts.audit.model_admin import AuditedAdmin
 from contacts import agents
 from contacts.models import AgentDestination, name_of
 from reports.queries import destinations
@@ -88,8 +91,10 @@ def _choice(user: User) -> str:
 
 
 @admin.register(AgentDestination)
-class AgentsAdmin(admin.ModelAdmin):
+class AgentsAdmin(AuditedAdmin):
     """A list of destinations and a page for each, in place of a list of rows and their pages."""
+
+    audited_elsewhere = "its own page"
 
     class Media:
         js = DATE_SCRIPTS
@@ -194,6 +199,7 @@ class AgentsAdmin(admin.ModelAdmin):
                 action_flag=CHANGE,
                 change_message=json.dumps([history.change(text) for text in changes]),
             )
+            write(Action.OBJECT_CHANGED, Subject(AgentDestination._meta.label_lower, shown.pk), after={"done": changes})
             self.message_user(request, gettext("%(changes)s.") % {"changes": "; ".join(changes)}, messages.SUCCESS)
         return None
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from calls.access import Rights
+from calls.kept_searches import checksum_of
 from calls.models import DestinationNumber, Right
 from reports import periods, permissions
 from reports.exports import csv_files
@@ -121,6 +122,11 @@ def why_calls_are_refused(call_filter: CallFilter) -> str:
     if call_filter.withheld:
         return call_filter.errors["number"]
     return permissions.why_export_is_refused(call_filter.user, call_filter.numbers_listed)
+
+
+def noted_filters(query: str, search: str) -> dict[str, Any]:
+    """Return filters as the audit holds them: of a search, which may be a caller, a checksum."""
+    return {"filters": query} | ({"search": checksum_of(search)} if search else {})
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:

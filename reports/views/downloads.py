@@ -13,9 +13,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from accounts.audit.downloads import Download
 from reports.exports import csv_files, downloads, workbooks
 from reports.filters.call_filter import CallFilter
 from reports.filters.report_filter import ReportForm
+from reports.filters.search import SearchFilter
 from reports.views.shared import personal
 
 Asked = TypeVar("Asked", ReportForm, CallFilter)
@@ -64,8 +66,9 @@ def _csv(kind: str) -> View:
     def as_csv(request: HttpRequest, form: ReportForm) -> HttpResponseBase:
         if why := downloads.why_refused(kind, form, request.user):
             return said(403, why)
+        download = Download(f"{kind}.csv", {"filters": form.download_query})
         pieces = downloads.MAKE[kind](form, _is_for_excel(request))
-        return csv_files.download(downloads.filename(kind, form), pieces)
+        return csv_files.download(downloads.filename(kind, form), download.streamed(pieces))
 
     return as_csv
 
@@ -85,7 +88,7 @@ def _xlsx(kind: str) -> View:
             return said(403, str(error))
         if book.most_rows() <= ROWS_AT_ONCE:
             try:
-                return workbooks.at_once(book.pieces(), book.name, book.filters, MOST_ROWS_AT_ONCE)
+                return _at_once(book)
             except workbooks.TooManyAtOnce:
                 pass
             except workbooks.TooLong:
@@ -95,6 +98,18 @@ def _xlsx(kind: str) -> View:
         return redirect(f"{reverse('new_file')}?kind={kind}&{book.query}")
 
     return as_workbook
+
+
+def _at_once(book: downloads.Book) -> HttpResponseBase:
+    """Return a small workbook, and note its download. Raise as workbooks.at_once does."""
+    download = Download(f"{book.kind}.xlsx", downloads.noted_filters(book.query, book.search))
+    is_complete = False
+    try:
+        answer = workbooks.at_once(download.counted(book.pieces()), book.name, book.filters, MOST_ROWS_AT_ONCE)
+        download.bytes, is_complete = int(answer["Content-Length"]), True
+    finally:
+        download.end(is_complete=is_complete)
+    return answer
 
 
 counts_csv, counts_xlsx = _csv("counts"), _xlsx("counts")
@@ -109,15 +124,17 @@ calls_xlsx = _xlsx("calls")
 
 @_of_a_report
 def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
-    return csv_files.download(
-        csv_files.filename("planner", form.period), csv_files.planner_csv(form.numbers, form.period)
-    )
+    download = Download("planner.csv", {"filters": form.download_query})
+    pieces = csv_files.planner_csv(form.numbers, form.period)
+    return csv_files.download(csv_files.filename("planner", form.period), download.streamed(pieces))
 
 
 @_of_calls
 def calls_csv(request: HttpRequest, call_filter: CallFilter) -> HttpResponseBase:
+    filters = downloads.noted_filters(call_filter.query(), call_filter[SearchFilter].text)
+    download = Download("calls.csv", filters)
     pieces = csv_files.calls_csv(call_filter.calls(), call_filter.rights, excel=_is_for_excel(request))
-    return csv_files.download(csv_files.filename("calls", call_filter.period), pieces)
+    return csv_files.download(csv_files.filename("calls", call_filter.period), download.streamed(pieces))
 
 
 def _is_for_excel(request: HttpRequest) -> bool:

@@ -14,6 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.audit.actions import Action
+from accounts.audit.downloads import Download, NotedFile
+from accounts.audit.entries import Subject, write
 from calls.models import DestinationNumber
 from reports.exports import downloads, file_store, workbook_jobs, workbooks
 from reports.exports.downloads import BadQuery, Book, Refused
@@ -55,7 +58,9 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.method != "POST":
         return _shown(request, workbook)
     try:
-        return redirect(workbook_jobs.ask_again(workbook, request.user))
+        asked = workbook_jobs.ask_again(workbook, request.user)
+        _note_asked(asked)
+        return redirect(asked)
     except (Refused, BadQuery, Http404) as error:
         why = (
             str(error)
@@ -78,7 +83,10 @@ def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
     if why := workbook_jobs.why_withheld(workbook, request.user):
         return _shown(request, workbook, why, 403)
     try:
-        content = file_store.path_of(workbook.file_name).open("rb")
+        path = file_store.path_of(workbook.file_name)
+        path.open("rb").close()
+        download = Download(f"{workbook.kind}.xlsx", downloads.noted_filters(workbook.query, workbook.search))
+        content = NotedFile(path, download, workbook.rows)
     except OSError:
         return _shown(request, workbook, gettext("The file is no longer on the server. Create it again."), 410)
     return workbooks.response(content, workbook.name)
@@ -159,9 +167,17 @@ def _ask(request: HttpRequest) -> HttpResponse:
     if book is None:
         return _new(request, query, None, why, status)
     try:
-        return redirect(workbook_jobs.ask(book, request.user))
+        asked = workbook_jobs.ask(book, request.user)
+        _note_asked(asked)
+        return redirect(asked)
     except TooManyWaiting:
         return _too_many(_new(request, query, book, _says_too_many(), 429))
+
+
+def _note_asked(workbook: Workbook) -> None:
+    """Note that a file is made in the background; its download is noted when it happens."""
+    filters = downloads.noted_filters(workbook.query, workbook.search)
+    write(Action.EXPORT_ASKED, Subject("download", str(workbook.pk), f"{workbook.kind}.xlsx"), after=filters)
 
 
 def _read(request: HttpRequest, query: QueryDict) -> tuple[Book | None, str, int]:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost, SenderPolicy
 from contacts.models import Contact, ContactKey, ContactUpload, LinkTemplate, Lookup, TypedNumber
 from live.models import BoardKey, Delivery, Endpoint, NumberRings
@@ -39,7 +40,7 @@ PARTS = {
     "<uuid:pk>": "{workbook}",
     "<path:content_type_id>/<path:object_id>": "{content type}/{calls/call}",
     "^tenios/posts/?$": "tenios/posts",
-    "^(?P<app_label>auth|calls|contacts|reports|live)/$": "calls/",
+    "^(?P<app_label>auth|accounts|calls|contacts|reports|live)/$": "calls/",
     "(?P<url>.*)$": "nothing/here/",
     "<str:source>/<path:external_id>": "crm/1",
 }
@@ -144,6 +145,7 @@ def _told(number: DestinationNumber, event: CallEvent) -> tuple[Endpoint, Delive
 def objects_of_all(number: DestinationNumber) -> dict[str, Any]:
     """Return the objects in addresses that belong to no single number."""
     return {
+        "accounts/auditentry": AuditEntry.objects.latest("position").pk,
         "auth/group": Group.objects.order_by("pk")[0].pk,
         "calls/openinghours": number.opening_hours_id,
         "calls/senderpolicy": 1,

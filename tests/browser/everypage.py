@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
 from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
@@ -93,6 +94,8 @@ OURS_IN_ADMIN = {
     "admin/live/delivery/": "admin/live/delivery/",
     "admin/live/delivery/<path:object_id>/change/": "admin/live/delivery/{delivery}/change/",
     "admin/live/delivery/<int:delivery>/resend/": "admin/live/delivery/{delivery}/resend/",
+    "admin/accounts/auditentry/": "admin/accounts/auditentry/",
+    "admin/accounts/auditentry/<path:object_id>/change/": "admin/accounts/auditentry/{entry}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
     "admin/auth/user/<id>/sessions/": "admin/auth/user/{manager}/sessions/",
 }
@@ -211,6 +214,7 @@ def furnish() -> Installation:
         {
             "hotline": hotline.pk,
             "quiet": quiet.pk,
+            "entry": AuditEntry.objects.filter(action="access_changed")[0].pk,
             "new": new.pk,
             "key": hotline.access_keys.get().pk,
             "call": Call.objects.get(destination_number=hotline, call_uuid="c101").pk,

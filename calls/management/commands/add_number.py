@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from accounts.audit.commands import note_command
 from calls import access_keys, keys, phones
 from calls.models import DestinationNumber
 
@@ -45,9 +46,15 @@ class Command(BaseCommand):
                 number.save()
                 wanted = is_new or options["key"] is not None
                 issued = self.issue(number, options["key"]) if wanted else None
+                self.note(number, issued, is_new=is_new)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.report(number, issued, is_new=is_new, brought=options["key"] is not None)
+
+    def note(self, number: DestinationNumber, issued: str | None, *, is_new: bool) -> None:
+        key = f"…{issued[-4:]}" if issued else None
+        settings_of_it = {"label": number.label, "expects_forward": number.expects_forward}
+        note_command("add_number", number=number.e164, is_new=is_new, new_key=key, **settings_of_it)
 
     def issue(self, number: DestinationNumber, brought: str | None) -> str | None:
         """Issue the number's key and return it; None if the given key is live already."""

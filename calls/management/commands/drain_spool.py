@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error
 
+from accounts.audit.commands import note_command
 from calls.ingest.drain import BATCH, Drained, drain_refused, drain_some
 from calls.ingest.intake import OLD_S
 from calls.ingest.spool import Spool, SpoolError, open_spool
@@ -46,7 +48,9 @@ class Command(BaseCommand):
         with contextlib.closing(open_spool()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
             try:
                 if try_again:
-                    self.stdout.write(f"{spool.try_again()} quarantined posts are retried.")
+                    retried = spool.try_again()
+                    self.note(retried)
+                    self.stdout.write(f"{retried} quarantined posts are retried.")
                 if show:
                     self.show(spool)
                 elif once:
@@ -55,6 +59,13 @@ class Command(BaseCommand):
                     drain_until_stopped(spool, writer)
             except SpoolError as error:
                 sys.exit(f"The spool cannot be used: {error}")
+
+    def note(self, retried: int) -> None:
+        """Note in the audit what was retried. It is done, whether or not the database is away."""
+        try:
+            note_command("drain_spool --try-again", posts=retried)
+        except Error as error:
+            self.stderr.write(f"The audit has no entry of this, because of the database ({type(error).__name__}).")
 
     def drain_once(self, spool: Spool, writer: Writer) -> None:
         total = Drained()

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from accounts.audit.commands import note_command
 from calls import phones, rereading
 from calls.rereading import Found
 
@@ -38,6 +39,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Calls whose posts no longer name different callers: {found.contradictions:,}.")
         self.report_numbers()
         if yes:
+            totals = {"callers": found.callers.total(), "destinations": found.destinations.total()}
+            note_command("read_numbers_again --yes", **totals, refused_posts=found.refused.total())
             self.stdout.write(
                 "Forwards are counted again by the next roll_up, in a running installation within seconds."
             )

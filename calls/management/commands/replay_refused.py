@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.audit.commands import note_command
 from calls import phones
 from calls.ingest import replay
 from calls.management.arguments import local_moment
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             result = replay.replay(RefusedPost.objects.filter(pk__in=asked))
         except replay.ReplayError as error:
             sys.exit(f"{error} Posts that were accepted so far are stored. Run this again later.")
+        asked_for = {"reasons": options["reason"], "number": options["number"], "since": options["since"]}
+        note_command("replay_refused", **asked_for, taken=result.taken, refused=result.refused)
         self.stdout.write(f"{result.taken} posts accepted, {result.refused} refused again.")
         for row in RefusedPost.objects.waiting().filter(pk__in=asked).summed_up():
             number = row["destination_number"] or "no number"

@@ -28,7 +28,9 @@ class Command(BaseCommand):
                     call_command("drain_spool", once=True, stdout=self.stdout)
                 except SystemExit as left:
                     self.stderr.write(f"{left} They are not in this backup.")
+                backups.note_in_audit("backup", file=file.name)
                 size = backups.write(file, overwrite=overwrite)
+                backups.note_in_audit("backup", file=file.name, bytes=size)
         except (backups.BackupError, EmbeddedError) as error:
             sys.exit(str(error))
         self.stdout.write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,13 @@ class Command(BaseCommand):
                 if not yes:
                     self.stdout.write(f"This would replace a database with {calls()} calls. To replace it, add --yes.")
                     return
+                # Of a restore that was broken off before its end.
+                if backups.has_audit():
+                    call_command("merge_audit", stdout=StringIO())
                 backups.read(file)
                 call_command("migrate", verbosity=0, interactive=False)
+                call_command("merge_audit", stdout=self.stdout)
+                backups.note_in_audit("restore", file=file.name)
                 self.stdout.write(f"The backup was restored ({calls()} calls).")
                 call_command("verify_rollups", stdout=self.stdout)
         except (backups.BackupError, EmbeddedError) as error:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.audit.commands import note_command
 from contacts import contact_keys
 
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
             key = contact_keys.create_key(name, source)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
+        note_command("create_contact_key", name=name, source=source, key=f"…{key[-4:]}")
         address = settings.PUBLIC_URL or "https://<this installation>"
         self.stdout.write(f"Contact key: {key}")
         self.stdout.write(

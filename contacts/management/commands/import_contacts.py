@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.audit.commands import note_command
 from contacts import importing
 from contacts.importing import Result
 
@@ -64,6 +65,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}") from None
         except importing.FileRefused as error:
             raise CommandError(str(error)) from None
+        if not options["dry_run"]:
+            totals = {"added": result.counts.added, "changed": result.counts.changed, "removed": result.removed}
+            note_command("import_contacts", source=options["source"], **totals)
         self.report(result, options, time.monotonic() - began)
 
     def report_progress(self, done: int, total: int) -> None:

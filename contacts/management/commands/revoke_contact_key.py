@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.audit.commands import note_command
 from contacts import contact_keys
 
 
@@ -22,4 +23,5 @@ class Command(BaseCommand):
             was_live = contact_keys.revoke_key(name)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
+        note_command("revoke_contact_key", name=name)
         self.stdout.write(f"The key {name} is revoked." if was_live else f"The key {name} was revoked already.")

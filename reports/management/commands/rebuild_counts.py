@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from accounts.audit.commands import note_command
 from reports.counting import added_durations, rollups
 
 
@@ -15,5 +16,6 @@ class Command(BaseCommand):
         started = time.monotonic()
         counted = rollups.rebuild()
         added_durations.add_up()
+        note_command("rebuild_counts", quarter_hours=counted, time_zone=settings.TIME_ZONE)
         took = time.monotonic() - started
         self.stdout.write(f"Counted {counted:,} quarter-hours in {took:.1f} s, days of {settings.TIME_ZONE}.")

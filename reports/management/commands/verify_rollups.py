@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.audit.commands import note_command
 from reports.counting import rollups, verification
 
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             self.stdout.write("To count them again, run `manage.py verify_rollups --fix`.")
             sys.exit(1)
         verification.fix(found)
+        note_command("verify_rollups --fix", counts=len(found))
         if left := list(verification.differences()):
             self.stdout.write(f"{len(left):,} still differ.")
             sys.exit(1)

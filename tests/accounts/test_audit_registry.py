@@ -1,0 +1,104 @@
+"""Nothing that changes or gives away data is left out of the audit by mistake: each place has an action or a reason."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.management import get_commands
+from django.urls import reverse
+
+from accounts.audit.actions import ACTIONS, Action
+from accounts.audit.model_admin import AuditedAdmin
+from accounts.models import AuditEntry
+from reports import urls
+from tests.factories import make_number, make_superuser
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = {"accounts", "calls", "config", "contacts", "live", "reports"}
+
+# The commands that write an entry, and how their code says so.
+NOTED = {
+    "add_number": "note_command(",
+    "replay_refused": "note_command(",
+    "drain_spool": "note_command(",
+    "read_numbers_again": "note_command(",
+    "rebuild_counts": "note_command(",
+    "verify_rollups": "note_command(",
+    "import_contacts": "note_command(",
+    "create_contact_key": "note_command(",
+    "revoke_contact_key": "note_command(",
+    "backup": "note_in_audit(",
+    "restore": "note_in_audit(",
+    "merge_audit": "merging.merge(",
+}
+# Those that write none.
+NOT_NOTED = {
+    "verify_audit": "only reads",
+    "roll_up": "counts what has changed, as the worker does every ten seconds",
+    "simulate": "sends made-up calls",
+    "backfill": "writes made-up calls",
+    "demo": "writes made-up calls",
+    "quickstart": "starts the processes; the user and the access that it makes are noted by their signals",
+    "dispatch_events": "sends to endpoints, whose changes are noted",
+}
+# Files that are downloaded without an entry.
+FREE = {
+    "contacts_contact_refused": "rows of a file, for the person who uploaded it",
+}
+
+
+def test_every_action_is_described():
+    assert set(ACTIONS) == set(Action)
+
+
+def test_the_table_of_actions_in_the_docs_is_that_of_the_code():
+    page = (ROOT / "docs/security.md").read_text().partition("## The audit")[2].partition("\n## ")[0]
+    rows = [tuple(line.strip("| ").split(" | ")) for line in page.splitlines() if line.startswith("| ")]
+    assert rows[2:] == [(str(action.label), str(action.holds)) for action in ACTIONS.values()]
+
+
+def test_every_page_of_the_admin_is_audited():
+    forgotten = [model for model, page in admin.site._registry.items() if not isinstance(page, AuditedAdmin)]
+    assert forgotten == []
+
+
+def test_every_command_is_listed_and_those_that_are_noted_say_so_in_their_code():
+    commands = {name: app for name, app in get_commands().items() if app in OURS}
+    assert set(commands) == {*NOTED, *NOT_NOTED}
+    for name, words in NOTED.items():
+        assert words in (ROOT / commands[name] / "management" / "commands" / f"{name}.py").read_text(), name
+
+
+def test_no_field_with_values_in_entries_is_a_caller_or_a_secret():
+    words, names = ("secret", "fingerprint", "password", "caller_", "payload", "body"), ("url", "e164", "phone")
+    named = {
+        (model._meta.label_lower, name)
+        for model, page in admin.site._registry.items()
+        for name in page.audited_fields
+        if name in names or any(word in name for word in words)
+    }
+    # The number that is called.
+    assert named == {("calls.destinationnumber", "e164")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_download_of_reports_leaves_two_entries(client, settings):
+    settings.FORWARDS_LEAST_DESTINATIONS = 0
+    make_number()
+    client.force_login(make_superuser("editor"), "django.contrib.auth.backends.ModelBackend")
+    names = [pattern.name for pattern in urls.urlpatterns if (pattern.name or "").endswith(("_csv", "_xlsx"))]
+    assert len(names) > 15
+    for name in names:
+        before = AuditEntry.objects.count()
+        answer = client.get(reverse(name))
+        assert answer.status_code == 200, name
+        sent = b"".join(answer.streaming_content)
+        answer.close()
+        ended, begun = AuditEntry.objects.all()[:2]
+        kind = name.replace("_", ".")
+        assert AuditEntry.objects.count() == before + 2, name
+        assert (begun.action, begun.object, begun.actor) == ("export_begun", kind, "editor")
+        assert (ended.action, ended.object, ended.bytes) == ("export_ended", kind, len(sent)), name
+        assert ended.after == {"is_complete": True}
+        assert ended.actor_id == User.objects.get().pk
