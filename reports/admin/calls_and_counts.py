@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import F, Max, Min, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,16 +17,19 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.downloads import Download
 from calls import posts, search
 from calls.access import Rights
 from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly, shown_caller
 from calls.admin.events import Mask
+from calls.kept_searches import kept_search
 from calls.models import Call, CallEvent, DestinationNumber, Right
 from contacts.agents import NO_AGENTS, Agents
 from reports import periods, permissions
 from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
-from reports.exports import csv_files
+from reports.exports import csv_files, downloads
+from reports.exports.csv_files import Pieces
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -186,7 +190,8 @@ class CallAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
         if refused := permissions.why_export_is_refused(request.user, numbers):
             self.message_user(request, refused, messages.ERROR)
             return None
-        return csv_files.download("calls.csv", csv_files.calls_csv(queryset, Rights.of(request.user)))
+        download = Download("calls.csv", noted_list(request))
+        return csv_files.download(download, "calls.csv", csv_files.calls_csv(queryset, Rights.of(request.user)))
 
     def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:
         # With the numbers given, the unique indexes find ids: they begin with the number.
@@ -265,13 +270,14 @@ class CountsAdmin(VisibleAdmin, ReadOnlyAdmin):
             opening = Opening.INSIDE
         period = periods.Period(day_of(reach["first"]), day_of(reach["last"]), opening)
         ids = queryset.order_by().values("destination_number").distinct()
+        download = Download(f"{self.what}.csv", noted_list(request))
         pieces = self.csv(DestinationNumber.objects.filter(pk__in=ids), period)
         if request.POST.get("select_across") != "1":
             # Filters select whole days of whole numbers; ticked rows may be any of these.
             pieces = only(self.chosen(queryset), pieces)
-        return csv_files.download(csv_files.filename(self.what, period), pieces)
+        return csv_files.download(download, csv_files.filename(self.what, period), pieces)
 
-    def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
+    def csv(self, numbers: QuerySet, period: periods.Period) -> Pieces:
         return csv_files.counts_csv(numbers, period, self.grain)
 
     def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
@@ -285,7 +291,7 @@ class BlockCountsAdmin(CountsAdmin):
     figures = list(count_tables.BLOCKS.sums)
     what = "blocks"
 
-    def csv(self, numbers: QuerySet, period: periods.Period) -> Iterator[bytes]:
+    def csv(self, numbers: QuerySet, period: periods.Period) -> Pieces:
         return csv_files.blocks_csv(numbers, period, self.grain)
 
     def chosen(self, queryset: QuerySet) -> set[tuple[str, ...]]:
@@ -334,7 +340,14 @@ def start_of(moment: date | datetime) -> str:
     return start.astimezone(UTC).isoformat()
 
 
-def only(chosen: set[tuple[str, ...]], pieces: Iterator[bytes]) -> Iterator[bytes]:
+def noted_list(request: HttpRequest) -> dict[str, Any]:
+    """Return the filters of a list as the audit holds them: of a search, which may be a caller, a checksum."""
+    query = request.GET.copy()
+    tokens = query.pop(SEARCH_VAR, [])
+    return downloads.noted_filters(query.urlencode(), kept_search(request.session, str(tokens[-1])) if tokens else "")
+
+
+def only(chosen: set[tuple[str, ...]], pieces: Iterator[bytes]) -> Pieces:
     """Yield the header of a file of counts and its chosen rows."""
     lines = (line for piece in pieces for line in io.StringIO(piece.decode(), newline=""))
     rows = csv.reader(lines)

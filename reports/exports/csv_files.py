@@ -22,6 +22,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
+from accounts.audit.downloads import Download
 from calls.access import Rights
 from calls.models import Call, DestinationNumber, RequestType, Right
 from contacts.agents import NO_AGENTS, Agents
@@ -346,10 +347,10 @@ def filename(what: str, period: Period | None, ending: str = "csv") -> str:
     return f"{'-'.join([what, *days, *hours])}.{ending}"
 
 
-def download(name: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
-    """Return a response that streams a file while it is made."""
+def download(noted: Download, name: str, pieces: Pieces) -> StreamingHttpResponse:
+    """Return a response that streams a file while it is made, and notes its end in the audit."""
     return StreamingHttpResponse(
-        pieces,
+        noted.streamed(pieces),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
     )

@@ -68,7 +68,7 @@ def _csv(kind: str) -> View:
             return said(403, why)
         download = Download(f"{kind}.csv", {"filters": form.download_query})
         pieces = downloads.MAKE[kind](form, _is_for_excel(request))
-        return csv_files.download(downloads.filename(kind, form), download.streamed(pieces))
+        return csv_files.download(download, downloads.filename(kind, form), pieces)
 
     return as_csv
 
@@ -126,7 +126,7 @@ calls_xlsx = _xlsx("calls")
 def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     download = Download("planner.csv", {"filters": form.download_query})
     pieces = csv_files.planner_csv(form.numbers, form.period)
-    return csv_files.download(csv_files.filename("planner", form.period), download.streamed(pieces))
+    return csv_files.download(download, csv_files.filename("planner", form.period), pieces)
 
 
 @_of_calls
@@ -134,7 +134,7 @@ def calls_csv(request: HttpRequest, call_filter: CallFilter) -> HttpResponseBase
     filters = downloads.noted_filters(call_filter.query(), call_filter[SearchFilter].text)
     download = Download("calls.csv", filters)
     pieces = csv_files.calls_csv(call_filter.calls(), call_filter.rights, excel=_is_for_excel(request))
-    return csv_files.download(csv_files.filename("calls", call_filter.period), download.streamed(pieces))
+    return csv_files.download(download, csv_files.filename("calls", call_filter.period), pieces)
 
 
 def _is_for_excel(request: HttpRequest) -> bool:

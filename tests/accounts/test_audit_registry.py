@@ -1,6 +1,7 @@
 """Nothing that changes or gives away data is left out of the audit by mistake: each place has an action or a reason."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
@@ -12,6 +13,8 @@ from accounts.audit.actions import ACTIONS, Action
 from accounts.audit.model_admin import AuditedAdmin
 from accounts.models import AuditEntry
 from reports import urls
+from reports.exports import workbook_jobs
+from reports.models import Workbook
 from tests.factories import make_number, make_superuser
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,10 +45,22 @@ NOT_NOTED = {
     "quickstart": "starts the processes; the user and the access that it makes are noted by their signals",
     "dispatch_events": "sends to endpoints, whose changes are noted",
 }
-# Files that are downloaded without an entry.
-FREE = {
-    "contacts_contact_refused": "rows of a file, for the person who uploaded it",
-}
+
+
+# The code that makes files, and those among them that leave no entry.
+FREE = {"contacts/admin/import_pages.py": "refused rows of a file, for the person who uploaded it"}
+
+
+def test_every_answer_that_is_a_file_rests_on_a_noted_download():
+    files = {
+        str(path.relative_to(ROOT)): path.read_text()
+        for app in OURS
+        for path in (ROOT / app).rglob("*.py")
+        if "Content-Disposition" in path.read_text() or "workbooks.response(" in path.read_text()
+    }
+    assert len(files) > 3
+    forgotten = {name for name, code in files.items() if "Download(" not in code and "noted.streamed(" not in code}
+    assert forgotten == set(FREE)
 
 
 def test_every_action_is_described():
@@ -102,3 +117,23 @@ def test_every_download_of_reports_leaves_two_entries(client, settings):
         assert (ended.action, ended.object, ended.bytes) == ("export_ended", kind, len(sent)), name
         assert ended.after == {"is_complete": True}
         assert ended.actor_id == User.objects.get().pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_workbook_that_was_made_in_the_background_is_noted_when_it_is_requested_and_downloaded(
+    client, settings, tmp_path
+):
+    settings.FILES_FOLDER = tmp_path
+    editor, number = make_superuser("editor"), make_number()
+    client.force_login(editor, "django.contrib.auth.backends.ModelBackend")
+    client.post("/reports/files/", {"kind": "counts", "query": f"number={quote(number.e164)}"})
+    workbook_jobs.make_waiting()
+    workbook = Workbook.objects.get()
+    answer = client.get(f"/reports/files/{workbook.pk}.xlsx")
+    sent = b"".join(answer.streaming_content)
+    answer.close()
+    ended, begun, asked = AuditEntry.objects.all()[:3]
+    assert [asked.action, begun.action, ended.action] == ["export_asked", "export_begun", "export_ended"]
+    assert asked.after == begun.after
+    assert quote(number.e164) in asked.after["filters"]
+    assert (ended.rows, ended.bytes, ended.after) == (workbook.rows, len(sent), {"is_complete": True})

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.tokens import default_token_generator
 from django.core.management import call_command
 from django.db.models import F
 
+from accounts import invitations
 from accounts.models import AuditEntry, CappedEntries
 from accounts.tasks import keep_audit
 from tests.factories import PASSWORD, make_superuser, make_user
@@ -110,3 +112,22 @@ def test_a_command_is_named_as_the_operator_who_ran_it(monkeypatch):
     call_command("createsuperuser", username="root", email="", interactive=False, verbosity=0)
     entry = entries("user_created").get()
     assert (entry.actor_id, entry.actor, entry.after["is_superuser"]) == (None, "manage.py createsuperuser", True)
+
+
+def test_a_password_that_an_invited_person_chooses_is_noted_as_their_own(client, settings):
+    settings.SENDS_MAIL = True
+    person = User.objects.create(username="anna", email="anna@example.com")
+    invitations.invite(person, "https://calls.example.com")
+    client.get("/accounts/invitation/", {"person": person.pk, "token": default_token_generator.make_token(person)})
+    new = {"new_password1": "zebrastreifen regenrinne", "new_password2": "zebrastreifen regenrinne"}
+    assert client.post("/accounts/invitation/", new).status_code == 302
+    entry = entries("password_set").last()
+    assert (entry.actor, entry.actor_id, entry.object) == ("anna", person.pk, "anna")
+    assert entry.after == {"by": "the person", "usable": True, "has_to_change_it": False}
+
+
+def test_passwords_and_rights_that_do_not_change_leave_no_entry(client):
+    person = make_user("mona")
+    before = AuditEntry.objects.count()
+    person.save()
+    assert AuditEntry.objects.count() == before

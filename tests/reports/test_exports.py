@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
+from accounts.audit.downloads import Download
 from calls.models import Call
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
@@ -262,7 +263,10 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
 
 
 def test_a_download_is_a_file_that_no_cache_keeps():
-    response = csv_files.download(csv_files.filename("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY))
+    noted = Download("counts.csv", {})
+    response = csv_files.download(
+        noted, csv_files.filename("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY)
+    )
 
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
@@ -286,7 +290,8 @@ def test_a_client_that_disconnects_leaves_the_connection_usable():
         )
         for n in range(20_000)
     )
-    response = csv_files.download("calls.csv", csv_files.calls_csv(Call.objects.all(), EVERYTHING))
+    noted = Download("calls.csv", {})
+    response = csv_files.download(noted, "calls.csv", csv_files.calls_csv(Call.objects.all(), EVERYTHING))
     pieces = iter(response)
     first = next(pieces)
     assert csv_files.PIECE_BYTES <= len(first) < 2 * csv_files.PIECE_BYTES
