@@ -13,7 +13,7 @@ from django.db import Error
 
 from accounts.audit import actors
 from accounts.audit.actions import Action
-from accounts.audit.entries import Subject, write
+from accounts.audit.entries import Subject, is_writing, write
 
 Pieces = Generator[bytes, None, None]
 
@@ -52,6 +52,9 @@ class Download:
 
     def end(self, *, is_complete: bool) -> None:
         """Note the end. What was sent cannot be taken back, so a database that is away is only logged."""
+        if is_writing():
+            logger.error("audit: the end of a download that was not closed was not noted")
+            return
         done = {"is_complete": is_complete}
         try:
             rows = max(self.rows, 0)

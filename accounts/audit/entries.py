@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from accounts.models import AuditEntry
 
 # The key of the advisory lock. It is held until the transaction ends, so entries are written late in one.
 LOCK = 0x43545F61756474
+_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,8 @@ def write(
 
     `actor` is who does it, by default who sent the request or runs the command. No text may be a caller or a secret."""
     who = actor or actors.current()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    last = AuditEntry.objects.order_by("-position").values_list("position", "checksum").first()
-    position, previous = last or (0, "")
     key_id, key = chain.newest_key()
     entry = AuditEntry(
-        position=position + 1,
         at=at or timezone.now(),
         actor_id=who.id,
         actor=chain.storable(who.name)[:200],
@@ -76,8 +73,27 @@ def write(
         reason=chain.storable(reason)[:500],
         carried=carried,
         key_id=key_id,
-        previous=previous,
     )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    _thread.writes = True
+    try:
+        _append(entry, key)
+    finally:
+        _thread.writes = False
+    return entry
+
+
+def is_writing() -> bool:
+    """Return whether this thread is just adding an entry: the end of a download that nobody closed, which Python may
+    clean up at any moment, must not add another one in between."""
+    return bool(getattr(_thread, "writes", False))
+
+
+def _append(entry: AuditEntry, key: bytes) -> None:
+    """Store an entry as the one that follows the last one."""
+    last = AuditEntry.objects.order_by("-position").values_list("position", "checksum").first()
+    position, entry.previous = last or (0, "")
+    entry.position = position + 1
     entry.checksum = chain.checksum(entry, key)
     entry.save(force_insert=True)
-    return entry

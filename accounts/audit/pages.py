@@ -13,8 +13,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from accounts.audit.actions import ACTIONS, label_of
 from accounts.audit.actors import ITSELF
@@ -98,6 +100,7 @@ class AuditEntryAdmin(AuditedAdmin):
         download = path("csv/", self.admin_site.admin_view(self.csv_view), name="accounts_auditentry_csv")
         return [download, *super().get_urls()]
 
+    @method_decorator(require_safe)
     def csv_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return the entries of the list as a file. The download is an entry itself."""
         if not self.has_view_permission(request):
