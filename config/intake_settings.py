@@ -1,7 +1,8 @@
 """Settings of the intake process: those of config.settings, with only the apps that posts need."""
 
+from config import embedded
 from config.settings import *  # noqa: F403 (all settings of an operator apply here too)
-from config.settings import DATABASES, HOME, INTAKE_DATABASE_URL, USES_EMBEDDED_DATABASE, embedded, env
+from config.settings import DATABASES, HOME, INTAKE_DATABASE_URL, USES_EMBEDDED_DATABASE, env
 
 # The models of calls refer to users.
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "calls"]

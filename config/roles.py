@@ -1,7 +1,8 @@
 """The roles of the database: the owner of its tables, the application, and the intake.
 
-The owner creates and changes tables (`migrate`, `backup`, `restore`). The application reads and writes rows. The intake
-has the rights that storing posts needs. Without DATABASE_OWNER_URL the role of DATABASE_URL does everything."""
+The owner creates and changes tables (`migrate`, `backup`, `restore`, `merge_audit`). The application reads and writes
+rows. The intake has the rights that storing posts needs. Without DATABASE_OWNER_URL the role of DATABASE_URL does
+everything."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ from config import embedded
 OWNER, INTAKE = "calltally_owner", "calltally_intake"
 # Tables of which the application may only read rows: which migrations were applied is the owner's to say.
 READ_ONLY = ("django_migrations",)
+# Tables to which the application may only add rows, with the function that deletes old ones as the owner.
+APPEND_ONLY = {"accounts_auditentry": "accounts_expire_audit"}
 # What storing posts needs, in the intake and in the drainer.
 OF_INTAKE = {
     "calls_accesskey": "SELECT",
@@ -106,6 +109,10 @@ def rights(roles: Roles, database: str, tables: Collection[str]) -> Iterator[sql
     yield sql.SQL("GRANT SELECT, USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(writer)
     for table in sorted(set(READ_ONLY) & set(tables)):
         yield sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), writer)
+    for table, expire in sorted(APPEND_ONLY.items()):
+        if table in tables:
+            yield sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), writer)
+            yield sql.SQL("GRANT EXECUTE ON FUNCTION {}() TO {}").format(sql.Identifier(expire), writer)
     if roles.intake:
         for table in sorted(OF_INTAKE.keys() & set(tables)):
             given = sql.SQL(OF_INTAKE[table])

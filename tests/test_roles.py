@@ -101,13 +101,32 @@ def test_the_application_and_the_intake_change_no_table(urls, statement):
     assert refused(urls[embedded.INTAKE], statement)
 
 
-def test_the_application_reads_and_writes_rows_of_every_table(urls):
+def test_the_application_reads_and_writes_rows_of_every_table_but_the_audit(urls):
     with psycopg.connect(urls[embedded.APPLICATION]) as connection:
         tables = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
         assert len(tables) > 40
-        for table in tables - {*roles.READ_ONLY}:
+        for table in tables - {*roles.READ_ONLY, *roles.APPEND_ONLY}:
             connection.execute(f"SELECT FROM {table} LIMIT 1")
             connection.execute(f"DELETE FROM {table} WHERE false")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE accounts_auditentry SET actor = 'nobody'",
+        "DELETE FROM accounts_auditentry",
+        "TRUNCATE accounts_auditentry",
+        "ALTER TABLE accounts_auditentry DISABLE TRIGGER USER",
+        "DROP TRIGGER audit_entry_stays ON accounts_auditentry",
+        "CREATE OR REPLACE FUNCTION accounts_expire_audit() RETURNS bigint LANGUAGE sql AS 'DELETE FROM auth_user'",
+    ],
+)
+def test_the_application_only_adds_to_the_audit(urls, statement):
+    assert not refused(urls[embedded.APPLICATION], "SELECT FROM accounts_auditentry")
+    assert not refused(urls[embedded.APPLICATION], "SELECT accounts_expire_audit()")
+    assert refused(urls[embedded.APPLICATION], statement)
+    assert refused(urls[embedded.INTAKE], "SELECT FROM accounts_auditentry")
+    assert refused(urls[embedded.INTAKE], "SELECT accounts_expire_audit()")
 
 
 def test_the_intake_reaches_nothing_but_what_storing_posts_needs(urls):
@@ -159,7 +178,8 @@ def test_backup_and_restore_work_as_the_owner_and_leave_the_rights_as_they_were(
     without = {name: url for name, url in separate.items() if name != "DATABASE_OWNER_URL"}
     before = manage(other.home, "restore", str(file), "--yes", **without)
     assert before.returncode == 1
-    assert "must be owner" in before.stderr
+    assert "Nothing was changed" in before.stderr
+    assert not refused(separate["DATABASE_URL"], "SELECT FROM auth_user")
 
 
 def test_production_is_warned_while_one_role_does_everything(other, separate):

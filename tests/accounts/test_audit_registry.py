@@ -33,11 +33,13 @@ NOTED = {
     "revoke_contact_key": "note_command(",
     "backup": "note_in_audit(",
     "restore": "note_in_audit(",
-    "merge_audit": "merging.merge(",
+    "merge_audit": "merging.merge",
 }
 # Those that write none.
 NOT_NOTED = {
     "verify_audit": "only reads",
+    "migrate": "changes tables alone; django_migrations says when which change was made",
+    "database_roles": "writes a file",
     "roll_up": "counts what has changed, as the worker does every ten seconds",
     "simulate": "sends made-up calls",
     "backfill": "writes made-up calls",

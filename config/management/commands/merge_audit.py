@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
 
-from accounts.audit import merging
+from config import roles
 
 
 class Command(BaseCommand):
@@ -15,7 +16,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        merged = merging.merge()
+        with roles.as_owner():
+            merged = import_string("accounts.audit.merging.merge")()
         if merged is None:
             self.stdout.write("There are no entries to put together.")
             return
