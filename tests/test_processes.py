@@ -46,4 +46,4 @@ def test_a_process_loads_only_what_it_needs(process, program, unneeded, tmp_path
         text=True,
         check=False,
     )
-    assert done.stdout.endswith("set()\n"), f"{process}: {done.stdout}{done.stderr}"
+    assert (done.returncode, done.stdout.endswith("set()\n")) == (0, True), f"{process}: {done.stdout}{done.stderr}"

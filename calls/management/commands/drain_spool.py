@@ -8,12 +8,13 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error
 
-from accounts.audit.commands import note_command
 from calls.ingest.drain import BATCH, Drained, drain_refused, drain_some
 from calls.ingest.intake import OLD_S
 from calls.ingest.spool import Spool, SpoolError, open_spool
@@ -45,6 +46,8 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, once: bool = False, show: bool = False, try_again: bool = False, **options: Any
     ) -> None:
+        if try_again and not apps.is_installed("accounts"):
+            sys.exit("--try-again is noted in the audit, which these settings do not know. Leave --settings out.")
         with contextlib.closing(open_spool()) as spool, contextlib.closing(Writer("calltally drainer")) as writer:
             try:
                 if try_again:
@@ -63,7 +66,8 @@ class Command(BaseCommand):
     def note(self, retried: int) -> None:
         """Note in the audit what was retried. It is done, whether or not the database is away."""
         try:
-            note_command("drain_spool --try-again", posts=retried)
+            # Only here, because the process that runs until stopped has no app of the audit.
+            import_module("accounts.audit.commands").note_command("drain_spool --try-again", posts=retried)
         except Error as error:
             self.stderr.write(f"The audit has no entry of this, because of the database ({type(error).__name__}).")
 
