@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -192,6 +194,8 @@ class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):
 
 
 admin.site.unregister([User, Group])
+# Tables of allauth. What is in them is a secret, or not used; `reset_mfa` removes a second factor and logs it.
+admin.site.unregister([Authenticator, EmailAddress])
 admin.site.register(User, PersonAdmin)
 admin.site.register(Group, PermissionGroupAdmin)
 admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -6,9 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.views import shortcut
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
 
 
@@ -19,6 +23,16 @@ class CalltallySite(admin.AdminSite):
             "r/<path:content_type_id>/<path:object_id>/", self.admin_view(self.view_on_site), name="view_on_site"
         )
         return [ours if getattr(url, "name", None) == "view_on_site" else url for url in super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Lead to the one page for signing in, which asks for the second factor too."""
+        if not request.user.is_authenticated:
+            asked = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index", current_app=self.name)
+            ended = {"ended": 1} if request.GET.get("ended") else None
+            return redirect_to_login(asked, reverse("login", query=ended))
+        if not self.has_permission(request):
+            raise PermissionDenied
+        return redirect("admin:index")
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Redirect to the page on which everybody changes their password."""

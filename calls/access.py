@@ -113,3 +113,8 @@ class Rights:
         if right in self.for_all:
             return None
         return frozenset(pk for pk, rights in self.by_number.items() if right in rights)
+
+
+def sees_single_calls(user: Any) -> bool:
+    """Return whether a person has the right to single calls of any number."""
+    return Rights.of(user).anywhere(Right.CALLS)

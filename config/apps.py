@@ -11,6 +11,7 @@ class ConfigConfig(AppConfig):
         register(checks.spool, Tags.security)
         register(checks.secrets, Tags.security, deploy=True)
         register(checks.encryption, Tags.security, deploy=True)
+        register(checks.second_factor, Tags.security, deploy=True)
         register(checks.threads)
         register(checks.database, Tags.database)
         register(checks.migrations, Tags.database, deploy=True)

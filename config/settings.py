@@ -103,6 +103,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "config",
     "calls",
@@ -133,6 +136,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.devices.remember_devices",
     "axes.middleware.AxesMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SecondFactor",
     "config.time_limits.streams_begin",
 ]
 
@@ -170,6 +175,30 @@ AXES_DISABLE_ACCESS_LOG = True  # successful sign-ins are not recorded
 AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks a user
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+
+# Who must have a second factor: `staff` (and everybody with the right `calls` for any number), `all` or `none`.
+MFA_REQUIRED = env.str("MFA_REQUIRED", default="staff")
+if MFA_REQUIRED not in {"staff", "all", "none"}:
+    raise ImproperlyConfigured("MFA_REQUIRED must be staff, all or none.")
+SEES_SINGLE_CALLS = "calls.access.sees_single_calls"
+MFA_ADAPTER = "accounts.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # clocks of phones may be wrong by 30 seconds
+MFA_FORMS = {
+    "authenticate": "accounts.second_factor_forms.CodeForm",
+    "reauthenticate": "accounts.second_factor_forms.CodeAgainForm",
+    "authenticate_webauthn": "accounts.second_factor_forms.KeyForm",
+    "reauthenticate_webauthn": "accounts.second_factor_forms.KeyAgainForm",
+    "activate_totp": "accounts.second_factor_forms.AppForm",
+    "add_webauthn": "accounts.second_factor_forms.NewKeyForm",
+}
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.second_factor_forms.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900  # seconds in which a second factor may be changed without being asked for again
+ACCOUNT_RATE_LIMITS = False  # they would be counted by each process for itself; axes counts all failures
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"

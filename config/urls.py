@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("accounts.urls")),
     path("", include("calls.urls")),
     path("", include("contacts.urls")),
     path("", include("reports.urls")),

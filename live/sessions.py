@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.utils import timezone
 
-from accounts import sessions
+from accounts import second_factor, sessions
 from accounts.given_passwords import MUST_CHANGE
 from live.hub import Stream
 
@@ -31,14 +31,15 @@ JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND 
 
 
 def person_of(session_key: str) -> User | None:
-    """Return the active person who is signed in by a session, and need not change their password first; None for any
-    other text."""
+    """Return the active person who is signed in by a session and may go on in it: with a password of their own, and a
+    second factor if they must have one; None for any other text."""
     if sessions.find(session_key) is None:
         return None
     request: Any = SimpleNamespace(session=SessionStore(session_key))
     user = get_user(request)
-    must_change = request.session.get(MUST_CHANGE, False)
-    return user if isinstance(user, User) and user.is_active and not must_change else None
+    if not isinstance(user, User) or not user.is_active or request.session.get(MUST_CHANGE, False):
+        return None
+    return None if second_factor.is_missing(user, request.session) else user
 
 
 def still_there(streams: Sequence[Stream]) -> set[int]:

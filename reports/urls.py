@@ -40,8 +40,6 @@ urlpatterns = [
     path("reports/planner.csv", downloads.planner_csv, name="planner_csv"),
     path("reports/blocks.csv", downloads.blocks_csv, name="blocks_csv"),
     path("reports/calls.csv", downloads.calls_csv, name="calls_csv"),
-    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/sessions/", session_pages.own_sessions, name="sessions"),
     path("accounts/sessions/left", left, name="session_left"),
     path("accounts/password_change/", ChangePassword.as_view(), name="password_change"),

@@ -12,6 +12,8 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SECRET_KEY", "for tests alone, and long enough for Django to be content with it")
 os.environ.setdefault("ACCESS_KEY_PEPPER", "for tests alone, also long enough")
+# Tests of the second factor ask for one.
+os.environ.setdefault("MFA_REQUIRED", "none")
 _home = tempfile.TemporaryDirectory(prefix="calltally-home-")
 os.environ["CALLTALLY_HOME"] = _home.name
 

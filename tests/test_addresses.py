@@ -101,6 +101,18 @@ accounts/login/                  200        ->         ->
 accounts/logout/                 405        405        405
 accounts/invitation/             410        410        410
 accounts/invitation/done/        200        200        200
+accounts/reauthenticate/         login      200        200
+accounts/second-factor/          login      200        200
+accounts/second-factor/authenticate/   login  ->   ->
+accounts/second-factor/reauthenticate/ login  ->   ->
+accounts/second-factor/app/      login      ->         ->
+accounts/second-factor/app/remove/     login  404  404
+accounts/second-factor/security-keys/add/             login  ->  ->
+accounts/second-factor/security-keys/reauthenticate/  login  ->  ->
+accounts/second-factor/security-keys/<int:pk>/remove/ login  ->  ->
+accounts/second-factor/recovery-codes/       login  404  404
+accounts/second-factor/recovery-codes/new/   login  ->   ->
+accounts/second-factor/recovery-codes/file/  login  404  404
 accounts/sessions/left           401        200        200
 live/state                       login      200        200
 live/board/state                 403        200        200
@@ -110,7 +122,7 @@ live/profile                     405        405        405
 live/test                        405        405        405
 live/note                        405        405        405
 admin/                           login      login      200
-admin/login/                     200        200        ->
+admin/login/                     login      403        ->
 admin/logout/                    ->         ->         405
 admin/password_change/           login      login      ->
 admin/password_change/done/      login      login      200

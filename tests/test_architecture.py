@@ -13,10 +13,12 @@ APPS = ("live", "reports", "contacts", "calls", "accounts")
 # includes all of its modules, except those that are listed separately.
 LAYERS = {
     "accounts": [
-        {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password", "tasks", "management"},
+        {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password", "tasks", "urls", "middleware"},
+        {"management"},
         {"session_limits", "session_views"},
-        {"signin", "user_admin_forms", "inviting_admin", "sessions_admin", "audit.people"},
-        {"invitations", "lost_rights"},
+        {"views", "second_factor_forms", "signin", "user_admin_forms", "inviting_admin", "sessions_admin"},
+        {"adapters", "audit.people"},
+        {"invitations", "lost_rights", "second_factor"},
         {"sessions"},
         {"admin_base", "devices", "encryption", "giving", "history", "passwords", "given_passwords"},
         {"audit.pages", "audit.merging"},

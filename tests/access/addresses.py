@@ -33,6 +33,7 @@ PARTS = {
     "numbers/<int:pk>": "numbers/{number}",
     "lead-time/<int:pk>": "lead-time/{number}",
     "calls/<int:pk>": "calls/{calls/call}",
+    "security-keys/<int:pk>": "security-keys/1",
     "<uuid:upload>": "{upload}",
     "<int:lookup>": "{contacts/lookup}",
     "<int:endpoint>": "{live/endpoint}",

@@ -50,6 +50,22 @@ NO_PAGES = (
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
     *("live/board/state", "live/board/key", "accounts/sessions/left"),
     "api/contacts/<str:source>/<path:external_id>",
+    # Steps of signing in, which tests/browser/test_second_factor.py takes.
+    "accounts/reauthenticate/",
+    *(
+        f"accounts/second-factor/{step}/"
+        for step in (
+            *(
+                "authenticate",
+                "reauthenticate",
+                "app",
+                "app/remove",
+                "security-keys/add",
+                "security-keys/reauthenticate",
+            ),
+            *("security-keys/<int:pk>/remove", "recovery-codes", "recovery-codes/new", "recovery-codes/file"),
+        )
+    ),
 )
 FILES = (".csv", ".xlsx")
 # Admin pages with a template or form of ours; the others are Django's own.

@@ -7,7 +7,7 @@ from django.conf import settings as django_settings
 from django.core import signing
 
 from tests.factories import PASSWORD, make_staff, make_user
-from tests.signing_in import CAFE, DOORS, HOME, OFFICE, attempt, fail
+from tests.signing_in import CAFE, HOME, OFFICE, SIGN_IN, attempt, fail
 
 pytestmark = pytest.mark.django_db
 
@@ -35,16 +35,14 @@ def stranger():
     return Client
 
 
-@pytest.mark.parametrize("remembered_at", DOORS)
-@pytest.mark.parametrize("door", DOORS)
-def test_a_known_device_signs_in_where_a_stranger_locked_the_name(client, stranger, remembered_at, door):
+def test_a_known_device_signs_in_where_a_stranger_locked_the_name(client, stranger):
     make_staff("mona")
-    sign_in(client, door=remembered_at, address=HOME)
+    sign_in(client, address=HOME)
     lock(stranger)
 
-    assert attempt(stranger(), password=PASSWORD, door=door).status_code == 429
-    assert attempt(client, door=door).status_code == 200
-    assert attempt(client, password=PASSWORD, door=door).status_code == 302
+    assert attempt(stranger(), password=PASSWORD).status_code == 429
+    assert attempt(client).status_code == 200
+    assert attempt(client, password=PASSWORD).status_code == 302
 
 
 def test_a_known_device_signs_in_where_the_network_is_locked(client, stranger, settings):
@@ -184,6 +182,6 @@ def test_the_cookie_lasts_a_year_and_says_nothing(client):
 def test_only_a_sign_in_sets_the_cookie(client):
     make_user("mona")
     assert COOKIE not in attempt(client).cookies
-    assert COOKIE not in client.get(DOORS[0]).cookies
+    assert COOKIE not in client.get(SIGN_IN).cookies
     assert COOKIE in attempt(client, password=PASSWORD).cookies
     assert COOKIE not in client.get("/reports/").cookies

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.addresses import read_network
 from config.tasks import clear_sessions
 from tests.factories import PASSWORD, make_staff, make_user
-from tests.signing_in import CAFE, DOORS, HOME, OFFICE, TOO_MANY, attempt, fail
+from tests.signing_in import CAFE, HOME, OFFICE, SIGN_IN, TOO_MANY, attempt, fail
 
 pytestmark = pytest.mark.django_db
 
@@ -18,29 +18,27 @@ pytestmark = pytest.mark.django_db
 LIMIT, NETWORK_LIMIT = 10, 100
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_name_is_locked_in_the_network_where_it_failed_and_the_page_says_what_to_do(client, door):
+def test_a_name_is_locked_in_the_network_where_it_failed_and_the_page_says_what_to_do(client):
     make_staff("mona")
-    assert fail(client, LIMIT - 1, door=door).status_code == 200
-    answer = attempt(client, door=door)
+    assert fail(client, LIMIT - 1).status_code == 200
+    answer = attempt(client)
 
     assert answer.status_code == 429
     assert answer["Retry-After"] == "900"
     page = answer.content.decode()
     assert TOO_MANY in page
     assert "with this name from here is blocked for 15 minutes" in page
-    assert [attempt(client, password=PASSWORD, door=other).status_code for other in DOORS] == [429, 429]
-    assert attempt(client, password=PASSWORD, door=door, address=HOME).status_code == 302
+    assert attempt(client, password=PASSWORD).status_code == 429
+    assert attempt(client, password=PASSWORD, address=HOME).status_code == 302
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_stranger_in_many_networks_cannot_lock_the_owner_out(client, settings, door):
+def test_a_stranger_in_many_networks_cannot_lock_the_owner_out(client, settings):
     settings.AXES_FAILURE_LIMIT = 2
     make_staff("mona")
-    stranger = [fail(client, 2, door=door, address=f"203.0.113.{n}").status_code for n in range(12)]
+    stranger = [fail(client, 2, address=f"203.0.113.{n}").status_code for n in range(12)]
 
     assert stranger == [429] * 12
-    assert attempt(client, password=PASSWORD, door=door, address=OFFICE).status_code == 302
+    assert attempt(client, password=PASSWORD, address=OFFICE).status_code == 302
 
 
 def test_a_network_is_locked_after_many_failures_whatever_names_it_tries(client):
@@ -198,7 +196,7 @@ def test_no_password_and_no_token_is_kept_or_logged(client, caplog):
 def test_what_a_client_sends_besides_makes_no_further_rows_and_is_not_kept(client):
     for n in range(LIMIT):
         sent = {"username": "mona", "password": "wrong", "more": f"made-up-{n}" * 1000}
-        client.post(f"{DOORS[0]}?more=made-up", sent, headers={"user-agent": f"made-up-{n}", "accept": "made-up"})
+        client.post(f"{SIGN_IN}?more=made-up", sent, headers={"user-agent": f"made-up-{n}", "accept": "made-up"})
 
     row = AccessAttempt.objects.get()
     assert row.failures_since_start == LIMIT

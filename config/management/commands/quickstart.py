@@ -43,6 +43,7 @@ IDLE_AFTER_S = 300
 DISPATCHER_WANTED = Path(settings.DISPATCHER_WANTED)  # there while there is an endpoint
 # Processes that run only while they have something to do.
 ON_DEMAND = ("files", "dispatcher")
+THIS_MACHINE = {"127.0.0.1", "localhost", "[::1]"}
 FIRST_NUMBER = "+4922155400300"
 
 
@@ -134,6 +135,7 @@ class Command(BaseCommand):
                 f"Calltally is up:  {address(port)}/",
                 f"Admin:            {address(port)}/admin/",
                 f"Sign in:          {login}",
+                *second_factor_lines(),
                 f"Logs:             {settings.HOME / 'logs'}",
                 "",
                 "To send a first post, run this in another terminal (the key is shown only now):"
@@ -205,9 +207,25 @@ def server_options() -> dict[str, str]:
 
 def environment_of(name: str, port: int) -> dict[str, str]:
     """Return what a process gets in its environment beside ours."""
+    serves_people = {"LIVE_PORT": str(port + 1)} | ({"MFA_REQUIRED": "none"} if needs_no_factor() else {})
     if name == "web":
-        return {"PROMETHEUS_MULTIPROC_DIR": str(METRICS), "LIVE_PORT": str(port + 1)}
-    return {"LIVE_PORT": str(port + 1)} if name == "live" else {}
+        return {"PROMETHEUS_MULTIPROC_DIR": str(METRICS)} | serves_people
+    return serves_people if name == "live" else {}
+
+
+def second_factor_lines() -> list[str]:
+    """Return the lines of the greeting that say that a password alone is enough here."""
+    if not needs_no_factor():
+        return []
+    return [
+        "Second factor:    not asked for while only this machine opens these pages (MFA_REQUIRED=staff asks for it)"
+    ]
+
+
+def needs_no_factor() -> bool:
+    """Return whether no second factor is asked for: only this machine opens the pages, and MFA_REQUIRED is not set."""
+    is_shown_elsewhere = settings.BEHIND_HTTPS or settings.PUBLIC_URL or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE
+    return not (os.environ.get("MFA_REQUIRED") or is_shown_elsewhere)
 
 
 def log_of(name: str) -> Path:

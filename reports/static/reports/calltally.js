@@ -118,10 +118,12 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
-    // The session has ended and the answer is the sign-in page: session-end.js goes there.
-    if (event.detail.xhr.responseURL.includes("/accounts/login/")) {
+    // The answer is the sign-in page, because the session has ended (session-end.js goes there), or the second factor's.
+    if (event.detail.xhr.responseURL.includes("/accounts/")) {
       event.detail.shouldSwap = false;
-      document.dispatchEvent(new Event("calltally:refused"));
+      if (event.detail.xhr.responseURL.includes("/accounts/login/")) {
+        document.dispatchEvent(new Event("calltally:refused"));
+      } else location.reload();
       return;
     }
     // #live and other parts of a page keep what they show.

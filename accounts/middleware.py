@@ -1,0 +1,44 @@
+"""Who must have a second factor reaches nothing else until this session has passed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from accounts import second_factor
+
+# What a person without a second factor reaches: to set one up, to change the password, and to leave. The page that sets
+# one up asks for how long the session goes on.
+SETTING_UP = {
+    *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate"),
+    *("password_change", "password_change_done", "session_left", "logout", "admin:logout"),
+}
+
+
+class SecondFactor:
+    """Leads to the second factor before the view of any other page is called. Reads nothing if MFA_REQUIRED is none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: Any, _args: Any, _kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        if not second_factor.is_asked_for() or not request.user.is_authenticated:
+            return None
+        if not second_factor.is_missing(request.user, request.session):
+            return None
+        if second_factor.has(request.user):  # set up in another session, after this one had begun
+            logout(request)
+            return redirect("login")
+        match = request.resolver_match
+        if match is not None and match.view_name in SETTING_UP:
+            return None
+        return redirect("mfa_index")

@@ -1,0 +1,116 @@
+"""The second factor: who must have one, whether a session has passed it, and codes that work once.
+
+allauth keeps authenticators and asks for them after the password; it signs nobody in before. A session passes by using
+one, or by setting one up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from allauth.mfa.utils import decrypt
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from accounts import sessions
+from accounts.encryption import NotReadable
+
+logger = logging.getLogger(__name__)
+
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+PASSED = "second_factor"  # in sessions: whose factor was passed, and when
+LAST_STEP = "last_step"  # in the data of an app: the 30 seconds whose code was used last
+
+
+def is_required_of(user: Any) -> bool:
+    """Return whether a person must have a second factor, by MFA_REQUIRED."""
+    if settings.MFA_REQUIRED == "staff":
+        return bool(user.is_staff) or bool(import_string(settings.SEES_SINGLE_CALLS)(user))
+    return bool(settings.MFA_REQUIRED == "all")
+
+
+def is_asked_for() -> bool:
+    """Return whether anybody must have a second factor."""
+    return bool(settings.MFA_REQUIRED != "none")
+
+
+def types_of(user: Any) -> set[str]:
+    """Return which second factors a person has: `totp` for an app, `webauthn` for keys. Recovery codes are none."""
+    return set(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).values_list("type", flat=True))
+
+
+def has(user: Any) -> bool:
+    """Return whether a person has set up an app or a key."""
+    return bool(types_of(user))
+
+
+def is_missing(user: Any, session: Any) -> bool:
+    """Return whether a signed-in person must not go on in this session, because it has not passed a second factor."""
+    return is_asked_for() and passed_s_ago(user, session) is None and is_required_of(user)
+
+
+def note_passed(user: Any, session: Any) -> None:
+    """Note that the person used a second factor in this session, or set one up."""
+    session[PASSED] = [str(user.pk), time.time()]
+
+
+def note_removed(user: Any, session: Any) -> None:
+    """Note that the person removed a second factor: after the last one, the session has passed none."""
+    if not has(user):
+        session.pop(PASSED, None)
+
+
+def passed_s_ago(user: Any, session: Any) -> float | None:
+    """Return how many seconds ago the person passed a second factor in this session; None if they did not."""
+    of, at = session.get(PASSED) or ("", 0.0)
+    return time.time() - at if of == str(user.pk) else None
+
+
+def take_code(user: Any, code: str) -> Authenticator | None:
+    """Return the app or the recovery codes that a code is of, and take it: it works once, in whichever process.
+
+    None if it is wrong, used, or of an older one than the last that was used."""
+    try:
+        return _take_code_of_app(user, code) or _take_recovery_code(user, code)
+    except NotReadable:
+        logger.error("The second factor of user %d was encrypted with another ENCRYPTION_KEY", user.pk)
+        return None
+
+
+def note_code_of_setup(user: Any, code: str) -> None:
+    """Take the code with which an app was set up, so that it does not sign in as well."""
+    _take_code_of_app(user, code)
+
+
+def forget(user: Any) -> int:
+    """Remove all second factors of a person and end their sessions. Return how many factors there were."""
+    with transaction.atomic():
+        _deleted, by_model = Authenticator.objects.filter(user_id=user.pk).delete()
+        sessions.end(sessions.where(user=user.pk))
+    logger.warning("The second factor of user %d was removed by reset_mfa", user.pk)
+    return by_model.get(Authenticator._meta.label, 0)
+
+
+def _take_code_of_app(user: Any, code: str) -> Authenticator | None:
+    with transaction.atomic():
+        app = Authenticator.objects.select_for_update().filter(user_id=user.pk, type=Authenticator.Type.TOTP).first()
+        if app is None:
+            return None
+        secret, last_step = decrypt(app.data["secret"]), app.data.get(LAST_STEP, 0)
+        for step in totp.yield_hotp_counters_from_time():
+            expected = totp.format_hotp_value(totp.hotp_value(secret, step))
+            if step > last_step and compare_user_code(actual=code, expected=expected):
+                app.data[LAST_STEP] = step
+                app.save(update_fields=["data"])
+                return app
+    return None
+
+
+def _take_recovery_code(user: Any, code: str) -> Authenticator | None:
+    codes = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).first()
+    return codes if codes is not None and codes.wrap().validate_code(code) else None

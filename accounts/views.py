@@ -1,0 +1,122 @@
+"""Pages of signing in and of the second factor: allauth's, with our templates, and what a session has passed."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+from allauth.account.internal.flows import reauthentication
+from allauth.account.views import LoginView, ReauthenticateView
+from allauth.mfa.base.views import AuthenticateView, IndexView
+from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+from django.urls import reverse_lazy
+from django.views.generic.edit import FormView
+
+from accounts import second_factor
+
+
+def address_for_keys(request: HttpRequest) -> str:
+    """Return where this page can be opened to use security keys; blank if it is open there.
+
+    Browsers use them for names of hosts, never for addresses such as 127.0.0.1."""
+    host, port = split_domain_port(request.get_host())
+    try:
+        is_loopback = ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return ""
+    return f"{request.scheme}://localhost{port and f':{port}'}{request.path}" if is_loopback else request.path
+
+
+class _WithKeys:
+    """Says where security keys can be used, if not here."""
+
+    request: HttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        return context | {"address_for_keys": address_for_keys(self.request)}
+
+
+class SignIn(LoginView):
+    template_name = "registration/login.html"
+
+
+class PasswordAgain(ReauthenticateView):
+    template_name = "account/reauthenticate.html"
+
+
+class Factors(_WithKeys, IndexView):
+    """What the person has: the app, security keys, recovery codes. Who must have one and has none begins here."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = self.request.user
+        return super().get_context_data(**kwargs) | {
+            "is_missing": second_factor.is_missing(user, self.request.session),
+            "is_required": second_factor.is_required_of(user),
+        }
+
+
+class Authenticate(_WithKeys, AuthenticateView):
+    """Asks for the second factor, after the password."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        has = second_factor.types_of(self.stage.login.user)
+        return super().get_context_data(**kwargs) | {"has_key": "webauthn" in has, "has_app": "totp" in has}
+
+
+class CodeAgain(CodeAgainView):
+    """Asks somebody who is signed in for a code."""
+
+
+class KeyAgain(_WithKeys, ReauthenticateWebAuthnView):
+    """Asks somebody who is signed in for a security key."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        form.save()
+        return reauthentication.resume_request(self.request) or FormView.form_valid(self, form)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return FormView.form_invalid(self, form)
+
+
+class SetUpApp(ActivateTOTPView):
+    """Shows the QR code and takes the first code of the app."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        second_factor.note_code_of_setup(self.request.user, form.cleaned_data["code"])
+        second_factor.note_passed(self.request.user, self.request.session)
+        return response
+
+
+class RemoveApp(DeactivateTOTPView):
+    """Asks whether to remove the app."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        second_factor.note_removed(self.request.user, self.request.session)
+        return response
+
+
+class AddKey(_WithKeys, AddWebAuthnView):
+    """Registers a security key."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        second_factor.note_passed(self.request.user, self.request.session)
+        return response
+
+
+class RemoveKey(RemoveWebAuthnView):
+    """Asks whether to remove a security key."""
+
+    success_url = reverse_lazy("mfa_index")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        second_factor.note_removed(self.request.user, self.request.session)
+        return response

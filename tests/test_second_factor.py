@@ -1,0 +1,292 @@
+"""The second factor: who must have one, what nobody reaches without it, and codes that work once."""
+
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
+from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import get_resolver
+
+from calls.models import Right
+from config import checks
+from live.sessions import person_of
+from tests.access.addresses import addresses, with_names
+from tests.factories import PASSWORD, give, make_number, make_staff, make_superuser, make_user
+from tests.totp import BASE, code, recovery_codes, set_up, sign_in, with_factor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIMIT = django_settings.AXES_FAILURE_LIMIT
+CODE_PAGE = f"{BASE}authenticate/"
+TOO_MANY = "Too many attempts."
+# The answer of a key, with parts that are too short.
+SHORT = (
+    '{"id": "YQ", "rawId": "YQ", "type": "public-key", '
+    '"response": {"clientDataJSON": "e30", "authenticatorData": "YQ", "signature": "YQ"}}'
+)
+# What somebody reaches who must set up a second factor; the first addresses are in no session at all.
+OPEN_TO_ALL = {"/tenios/posts", "/healthz", "/metrics"}
+SETTING_UP = {f"{BASE}{page}" for page in ("", "app/", "security-keys/add/")} | {
+    *("/accounts/reauthenticate/", "/accounts/password_change/", "/accounts/password_change/done/"),
+}
+LEAVING = {"/accounts/logout/", "/admin/logout/"}
+
+
+@pytest.fixture(autouse=True)
+def _for_staff(settings):
+    settings.MFA_REQUIRED = "staff"
+
+
+def enter(client, text):
+    return client.post(CODE_PAGE, {"code": text})
+
+
+def is_signed_in(client):
+    return "_auth_user_id" in client.session
+
+
+@pytest.mark.parametrize("required", ["staff", "all", "none"])
+def test_the_setting_says_who_must_have_a_second_factor(settings, required):
+    settings.MFA_REQUIRED = required
+    number = make_number()
+    people = {name: make_user(name) for name in ("nothing", "figures", "calls")} | {"staff": make_staff(permissions=())}
+    give(people["figures"], number)
+    give(people["calls"], number, Right.CALLS)
+    must = {"staff": {"calls", "staff"}, "all": {*people}, "none": set()}[required]
+
+    for name, user in people.items():
+        client = Client()
+        sign_in(client, user.username, PASSWORD)
+        answer = client.get("/reports/")
+        assert (answer.status_code, answer.headers.get("Location")) == ((302, BASE) if name in must else (200, None)), (
+            name
+        )
+
+
+def test_nothing_else_is_reached_before_a_second_factor_is_set_up(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    spelled = {re.sub(r"\{[^}]*\}", "1", with_names(address)).partition("?")[0] for address in addresses()}
+    paths = sorted({re.sub(r"<[^>]*>", "1", path) for path in spelled} - LEAVING)
+    asked = [(method, path) for method in (client.get, client.post) for path in paths]
+
+    reached = {path for method, path in asked if method(path).headers.get("Location") != BASE}
+
+    assert len(paths) > 100
+    assert reached <= SETTING_UP | OPEN_TO_ALL
+    assert is_signed_in(client)
+
+
+def test_no_stream_is_opened_before_a_second_factor_is_set_up(client):
+    number, anna = make_number(), make_user("anna")
+    give(anna, number, Right.CALLS)
+    sign_in(client, "anna", PASSWORD)
+    assert person_of(client.session.session_key) is None
+
+    set_up(client)
+
+    assert person_of(client.session.session_key) == anna
+
+
+def test_an_app_is_set_up_and_then_signs_in(client):
+    root = make_superuser("root")
+    assert sign_in(client, "root", PASSWORD, next="/reports/calls/")["Location"] == "/reports/calls/"
+    assert "Set up a second factor to go on" in client.get(client.get("/reports/")["Location"]).content.decode()
+
+    secret = set_up(client)
+    assert len(recovery_codes(client)) == 10
+    assert client.get("/reports/").status_code == client.get("/admin/").status_code == 200
+
+    again = Client()
+    answer = sign_in(again, "root", PASSWORD, next="/reports/calls/")
+    assert answer["Location"] == CODE_PAGE
+    assert not is_signed_in(again)
+    assert again.get("/reports/")["Location"].startswith("/accounts/login/")
+    assert enter(again, code(secret, 1))["Location"] == "/reports/calls/"
+    assert again.session["_auth_user_id"] == str(root.pk)
+    assert again.get("/admin/").status_code == 200
+
+
+def test_a_code_works_once_and_none_older_than_it(client):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    used = code(secret, 1)
+    sign_in(client, "root", PASSWORD)
+    assert enter(client, used).status_code == 302
+
+    for text in (used, code(secret)):
+        other = Client()
+        sign_in(other, "root", PASSWORD)
+        assert "That did not work." in enter(other, text).content.decode()
+        assert not is_signed_in(other)
+
+
+def test_the_code_that_set_up_the_app_does_not_sign_in(client):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+
+    assert enter(client, code(secret)).status_code == 200
+
+
+def test_a_recovery_code_signs_in_once(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    set_up(client)
+    first, *others = recovery_codes(client)
+
+    for text, signs_in in ((first, True), (first, False), (others[0], True)):
+        other = Client()
+        sign_in(other, "root", PASSWORD)
+        assert (enter(other, text).status_code == 302) is is_signed_in(other) is signs_in
+
+
+def test_the_secret_is_nowhere_in_the_database(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    shown = re.search(r'class="secret">(\w+)<', client.get(f"{BASE}app/").content.decode())[1]
+    assert shown not in str(client.session.items())
+
+    secret = set_up(client)
+
+    kept = str(list(Authenticator.objects.values_list("data", flat=True)))
+    assert secret not in kept + str(client.session.items())
+    assert not any(text in kept for text in recovery_codes(client))
+
+
+def test_wrong_codes_are_counted_as_wrong_passwords_are(client):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+    answers = [enter(client, "nonsense") for _ in range(LIMIT)]
+
+    assert [answer.status_code for answer in answers] == [200] * (LIMIT - 1) + [429]
+    assert TOO_MANY in answers[-1].content.decode()
+    assert enter(client, code(secret, 1)).status_code == 429
+    assert sign_in(Client(), "root", PASSWORD).status_code == 429
+    assert not is_signed_in(client)
+    assert AccessAttempt.objects.get().username == "root"
+
+
+def test_right_passwords_do_not_reset_the_count_of_wrong_codes():
+    with_factor(make_superuser("root"), PASSWORD)
+    for _ in range(LIMIT):
+        client = Client()
+        assert sign_in(client, "root", PASSWORD).status_code == 302
+        answer = enter(client, "000000")
+
+    assert answer.status_code == 429
+
+
+@pytest.mark.parametrize(
+    "credential", ["", "1", "null", "[]", "{}", '{"id": 1}', '{"response": {}, "type": "x"}', "{", SHORT]
+)
+def test_an_answer_that_no_key_gave_is_a_failure(client, credential):
+    with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+
+    assert client.post(CODE_PAGE, {"credential": credential}).status_code == 200
+    assert not is_signed_in(client)
+
+
+def test_a_session_without_the_factor_ends_once_one_was_set_up_elsewhere(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    with_factor(make_superuser("other"), PASSWORD)
+    assert client.get("/reports/")["Location"] == BASE
+
+    elsewhere = Client()
+    sign_in(elsewhere, "root", PASSWORD)
+    set_up(elsewhere)
+
+    assert client.get("/reports/")["Location"] == "/accounts/login/"
+    assert not is_signed_in(client)
+
+
+def test_changing_factors_later_asks_again_and_a_password_is_not_enough(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    secret = set_up(client)
+    session = client.session
+    session["second_factor"] = [session["second_factor"][0], 0.0]
+    session.save()
+
+    for page in ("app/remove/", "security-keys/add/", "recovery-codes/", "recovery-codes/new/", "recovery-codes/file/"):
+        assert client.get(f"{BASE}{page}")["Location"].startswith(f"{BASE}reauthenticate/"), page
+    assert client.get("/accounts/reauthenticate/")["Location"].startswith(f"{BASE}reauthenticate/")
+    answer = client.post(f"{BASE}reauthenticate/", {"code": code(secret, 1), "next": f"{BASE}recovery-codes/"})
+    assert answer["Location"] == f"{BASE}recovery-codes/"
+    assert len(recovery_codes(client)) == 10
+
+
+def test_who_removes_the_last_factor_sets_up_another_one(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    set_up(client)
+    assert client.post(f"{BASE}app/remove/")["Location"] == BASE
+
+    assert not Authenticator.objects.exists()
+    assert client.get("/reports/")["Location"] == BASE
+
+
+def test_a_lost_factor_is_removed_by_a_command_which_ends_all_sessions(client, capsys, caplog):
+    root = make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    set_up(client)
+    other = Client()
+    other.force_login(make_user("other"))
+
+    call_command("reset_mfa", "root")
+
+    assert "Removed the second factor of root" in capsys.readouterr().out
+    assert f"The second factor of user {root.pk} was removed" in caplog.text
+    assert not Authenticator.objects.exists()
+    assert Session.objects.count() == 1
+    sign_in(client, "root", PASSWORD)
+    assert client.get("/reports/")["Location"] == BASE
+    with pytest.raises(CommandError, match="There is no user nobody"):
+        call_command("reset_mfa", "nobody")
+
+
+def test_a_factor_that_cannot_be_decrypted_lets_nobody_in(client, settings, caplog):
+    settings.ENCRYPTION_KEYS = ["one" * 12]
+    root = make_superuser("root")
+    secret = with_factor(root, PASSWORD)
+    settings.ENCRYPTION_KEYS = ["two" * 12]
+    sign_in(client, "root", PASSWORD)
+
+    assert enter(client, code(secret, 1)).status_code == 200
+    assert not is_signed_in(client)
+    assert f"The second factor of user {root.pk} was encrypted with another ENCRYPTION_KEY" in caplog.text
+    assert secret not in caplog.text
+
+
+def test_only_the_pages_of_signing_in_are_there():
+    pages = {address for address in addresses(get_resolver()) if address.startswith("accounts/")}
+    assert not [page for page in pages if "signup" in page or "email" in page or "reset" in page or "social" in page]
+
+
+def test_the_admin_leads_to_the_same_sign_in(client):
+    make_staff("mona")
+
+    assert client.get("/admin/login/?next=/admin/auth/")["Location"] == "/accounts/login/?next=/admin/auth/"
+    assert client.post("/admin/login/", {"username": "mona", "password": PASSWORD})["Location"].startswith("/accounts/")
+    assert not is_signed_in(client)
+
+
+def test_a_page_at_an_address_says_where_keys_can_be_used(client):
+    make_superuser("root")
+    sign_in(client, "root", PASSWORD)
+    at_address = client.get(BASE, headers={"host": "127.0.0.1:8000"}).content.decode()
+    by_name = client.get(BASE, headers={"host": "localhost:8000"}).content.decode()
+
+    assert f'href="http://localhost:8000{BASE}"' in at_address
+    assert f'href="{BASE}security-keys/add/"' not in at_address
+    assert f'href="{BASE}security-keys/add/"' in by_name
+
+
+def test_a_deployment_without_second_factors_is_warned_about(settings):
+    assert checks.second_factor() == []
+    settings.MFA_REQUIRED = "none"
+    assert [warning.id for warning in checks.second_factor()] == ["calltally.W041"]
