@@ -17,6 +17,7 @@ from django.urls import reverse_lazy
 from django.views.generic.edit import FormView
 
 from accounts import second_factor
+from accounts import second_factor_forms as forms
 
 
 def address_for_keys(request: HttpRequest) -> str:
@@ -42,6 +43,7 @@ class _WithKeys:
 
 
 class SignIn(LoginView):
+    form_class = forms.SignInForm
     template_name = "registration/login.html"
 
 
@@ -63,6 +65,9 @@ class Factors(_WithKeys, IndexView):
 class Authenticate(_WithKeys, AuthenticateView):
     """Asks for the second factor, after the password."""
 
+    form_class = forms.CodeForm
+    webauthn_form_class = forms.KeyForm
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         has = second_factor.types_of(self.stage.login.user)
         return super().get_context_data(**kwargs) | {"has_key": "webauthn" in has, "has_app": "totp" in has}
@@ -71,9 +76,13 @@ class Authenticate(_WithKeys, AuthenticateView):
 class CodeAgain(CodeAgainView):
     """Asks somebody who is signed in for a code."""
 
+    form_class = forms.CodeAgainForm
+
 
 class KeyAgain(_WithKeys, ReauthenticateWebAuthnView):
     """Asks somebody who is signed in for a security key."""
+
+    form_class = forms.KeyAgainForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         form.save()
@@ -85,6 +94,8 @@ class KeyAgain(_WithKeys, ReauthenticateWebAuthnView):
 
 class SetUpApp(ActivateTOTPView):
     """Shows the QR code and takes the first code of the app."""
+
+    form_class = forms.AppForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
@@ -104,6 +115,8 @@ class RemoveApp(DeactivateTOTPView):
 
 class AddKey(_WithKeys, AddWebAuthnView):
     """Registers a security key."""
+
+    form_class = forms.NewKeyForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)

@@ -184,16 +184,7 @@ SEES_SINGLE_CALLS = "calls.access.sees_single_calls"
 MFA_ADAPTER = "accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # clocks of phones may be wrong by 30 seconds
-MFA_FORMS = {
-    "authenticate": "accounts.second_factor_forms.CodeForm",
-    "reauthenticate": "accounts.second_factor_forms.CodeAgainForm",
-    "authenticate_webauthn": "accounts.second_factor_forms.KeyForm",
-    "reauthenticate_webauthn": "accounts.second_factor_forms.KeyAgainForm",
-    "activate_totp": "accounts.second_factor_forms.AppForm",
-    "add_webauthn": "accounts.second_factor_forms.NewKeyForm",
-}
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"login": "accounts.second_factor_forms.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True

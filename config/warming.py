@@ -11,13 +11,15 @@ from pathlib import Path
 
 from django import forms
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.forms.renderers import get_default_renderer
 from django.template import Engine
 from django.urls import NoReverseMatch, Resolver404, get_resolver, resolve, reverse
+from django.utils.module_loading import import_string
 
 # Apps whose templates no page uses.
-UNUSED = frozenset({"rest_framework"})
+UNUSED = frozenset({"rest_framework", "allauth", "allauth.account", "allauth.mfa"})
 
 
 def warm_up() -> None:
@@ -27,7 +29,9 @@ def warm_up() -> None:
 
 
 def load_addresses() -> None:
-    """Import all views, and compile the patterns for resolving and reversing URLs."""
+    """Import all views with what they import by name, and compile the patterns for resolving and reversing URLs."""
+    for name in (settings.ACCOUNT_ADAPTER, settings.MFA_ADAPTER):
+        import_string(name)
     with suppress(Resolver404):
         resolve("/no/such/address/")
     for namespace in ("", *(f"{name}:" for name in get_resolver().namespace_dict)):

@@ -15,8 +15,8 @@ LAYERS = {
     "accounts": [
         {"admin", "apps", "admin_config", "admin_site", "lockout", "own_password", "tasks", "urls", "middleware"},
         {"management"},
-        {"session_limits", "session_views"},
-        {"views", "second_factor_forms", "signin", "user_admin_forms", "inviting_admin", "sessions_admin"},
+        {"session_limits", "session_views", "views"},
+        {"second_factor_forms", "signin", "user_admin_forms", "inviting_admin", "sessions_admin"},
         {"adapters", "audit.people"},
         {"invitations", "lost_rights", "second_factor"},
         {"sessions"},

@@ -22,7 +22,7 @@ import pytest
 from config import embedded, supervisor
 from config.embedded import Server, command_line
 from config.management.commands import quickstart
-from config.management.commands.quickstart import is_up
+from config.management.commands.quickstart import environment_of, is_up
 from tests.conftest import FAST_AND_LOOSE
 from tests.ports import free_port
 
@@ -30,7 +30,15 @@ pytestmark = pytest.mark.slow
 
 MANAGE = str(Path(__file__).resolve().parent.parent / "manage.py")
 CHILDREN = {"config.serve", "drain_spool", "worker", "beat", "granian"}
-OURS = ("DATABASE_URL", "SECRET_KEY", "ACCESS_KEY_PEPPER", "PORT", "CALLTALLY_HOME", "CELERY_BROKER_URL")
+OURS = (
+    "DATABASE_URL",
+    "SECRET_KEY",
+    "ACCESS_KEY_PEPPER",
+    "PORT",
+    "CALLTALLY_HOME",
+    "CELERY_BROKER_URL",
+    "MFA_REQUIRED",
+)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -142,6 +150,7 @@ def test_from_the_first_start_to_the_next(home, port):
         assert set(left) == {"postgres", *CHILDREN}
         assert f"http://127.0.0.1:{port}/" in first.said
         assert re.search(r"admin +Password: \S{12,}", first.said)
+        assert re.search(r"Second factor: +not asked for while only this machine", first.said)
         assert stat.S_IMODE((home / "env").stat().st_mode) == 0o600
         secrets = (home / "env").read_text()
 
@@ -216,6 +225,20 @@ def test_from_the_first_start_to_the_next(home, port):
     assert stopped.stderr.splitlines() == [
         "The embedded database is not running. Start it with `make run` in another terminal, or set DATABASE_URL."
     ]
+
+
+@pytest.mark.parametrize("name", ["ALLOWED_HOSTS", "BEHIND_HTTPS", "PUBLIC_URL", "MFA_REQUIRED"])
+def test_a_second_factor_is_asked_for_once_others_can_open_the_pages(settings, monkeypatch, name):
+    monkeypatch.delenv("MFA_REQUIRED", raising=False)
+    settings.ALLOWED_HOSTS, settings.BEHIND_HTTPS, settings.PUBLIC_URL = ["127.0.0.1", "localhost"], False, ""
+    assert environment_of("web", 8000)["MFA_REQUIRED"] == environment_of("live", 8000)["MFA_REQUIRED"] == "none"
+
+    if name == "MFA_REQUIRED":
+        monkeypatch.setenv(name, "staff")
+    else:
+        setattr(settings, name, {"ALLOWED_HOSTS": ["calls.example.com"], "BEHIND_HTTPS": True}.get(name, "https://x"))
+
+    assert "MFA_REQUIRED" not in environment_of("web", 8000) | environment_of("live", 8000)
 
 
 def test_a_taken_port_is_reported_in_one_line(tmp_path):
