@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 PASSED = "second_factor"  # in sessions: whose factor was passed, and when
+TRIES = "tries"  # in the data of a person's first factor: how many tries failed, and when the first of them was
 LAST_STEP = "last_step"  # in the data of an app: the 30 seconds whose code was used last
 
 
@@ -71,6 +72,32 @@ def passed_s_ago(user: Any, session: Any) -> float | None:
     return time.time() - at if of == str(user.pk) else None
 
 
+def begin_try(user: Any) -> bool:
+    """Count a try before it is checked; return False, without counting it, if too many failed lately.
+
+    All networks count together, because who is asked knows the password: that a stranger keeps the owner out is better
+    than that many networks guess a code of six digits. Parallel tries cannot pass the limit either."""
+    with transaction.atomic():
+        factor = _first_factor(user)
+        if factor is None:
+            return False
+        n, began_at = factor.data.get(TRIES) or (0, 0.0)
+        if time.time() - began_at > settings.AXES_COOLOFF_TIME.total_seconds():
+            n, began_at = 0, time.time()
+        if n >= settings.AXES_FAILURE_LIMIT:
+            return False
+        factor.data[TRIES] = [n + 1, began_at]
+        factor.save(update_fields=["data"])
+    return True
+
+
+def forget_tries(user: Any) -> None:
+    """Forget the tries of a person, who gave the right answer."""
+    with transaction.atomic():
+        if (factor := _first_factor(user)) is not None and factor.data.pop(TRIES, None):
+            factor.save(update_fields=["data"])
+
+
 def take_code(user: Any, code: str) -> Authenticator | None:
     """Return the app or the recovery codes that a code is of, and take it: it works once, in whichever process.
 
@@ -93,7 +120,14 @@ def forget(user: Any) -> int:
         _deleted, by_model = Authenticator.objects.filter(user_id=user.pk).delete()
         sessions.end(sessions.where(user=user.pk))
     logger.warning("The second factor of user %d was removed by reset_mfa", user.pk)
-    return by_model.get(Authenticator._meta.label, 0)
+    n: int = by_model.get(Authenticator._meta.label, 0)
+    return n
+
+
+def _first_factor(user: Any) -> Authenticator | None:
+    """Return the oldest app or key of a person, locked until the end of the transaction."""
+    factors = Authenticator.objects.select_for_update().filter(user_id=user.pk, type__in=FACTORS)
+    return factors.order_by("pk").first()
 
 
 def _take_code_of_app(user: Any, code: str) -> Authenticator | None:

@@ -27,9 +27,9 @@ MALFORMED = (TypeError, ValueError, KeyError, AttributeError)
 def counted(user: Any, check: Callable[[], Any]) -> Any:
     """Return what a check returns; if it is nothing, or raises, a failure is counted for the name and the address.
 
-    While one of them is locked nothing is checked."""
+    While one of them is locked, or after too many tries from anywhere, nothing is checked."""
     credentials = {"username": user.get_username()}
-    if not AxesProxyHandler.is_allowed(context.request, credentials):
+    if not AxesProxyHandler.is_allowed(context.request, credentials) or not second_factor.begin_try(user):
         context.request.axes_locked_out = True  # read by the middleware of axes, which answers
         raise wrong()
     try:
@@ -39,6 +39,7 @@ def counted(user: Any, check: Callable[[], Any]) -> Any:
     if checked is None:
         user_login_failed.send(sender=__name__, credentials=credentials, request=context.request)
         raise wrong()
+    second_factor.forget_tries(user)
     return checked
 
 
@@ -63,7 +64,7 @@ class TakenCodeForm(BaseAuthenticateForm):
         return code
 
     def save(self) -> None:
-        super().save()  # type: ignore[misc]
+        super().save()
         second_factor.note_passed(self.user, context.request.session)
 
 

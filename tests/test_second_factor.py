@@ -175,6 +175,27 @@ def test_wrong_codes_are_counted_as_wrong_passwords_are(client):
     assert AccessAttempt.objects.get().username == "root"
 
 
+def test_tries_from_many_networks_count_together(client):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+    for n in range(LIMIT):
+        client.post(CODE_PAGE, {"code": "nonsense"}, REMOTE_ADDR=f"198.51.100.{n}")
+    AccessAttempt.objects.all().delete()
+
+    assert enter(client, code(secret, 1)).status_code == 429
+    assert not is_signed_in(client)
+
+
+def test_the_right_code_ends_the_count(client):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+    for _ in range(LIMIT - 1):
+        enter(client, "nonsense")
+
+    assert enter(client, code(secret, 1)).status_code == 302
+    assert "tries" not in Authenticator.objects.get(type="totp").data
+
+
 def test_right_passwords_do_not_reset_the_count_of_wrong_codes():
     with_factor(make_superuser("root"), PASSWORD)
     for _ in range(LIMIT):
