@@ -27,6 +27,7 @@ PRODUCTION = {
     "SECRET_KEY": "a-secret-of-the-tests-7Fq2Lx0vB9sKd8RmT4yWz1QhJc6NuEp5G",
     "ACCESS_KEY_PEPPER": "a-pepper-of-the-tests-Zx81kQpW3n7",
     "ENCRYPTION_KEY": "a-key-of-the-tests-9Vc4Tn2XwLq8Rb",
+    "MFA_REQUIRED": "staff",
 }
 SOUND = {
     "server_version_num": "180001",
