@@ -102,6 +102,7 @@ def database(folder: Path) -> Iterator[embedded.Server]:
         home.chmod(0o711)  # the server runs as another user and must pass through
     os.environ["CALLTALLY_HOME"] = str(home)
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    os.environ["MFA_REQUIRED"] = "none"  # people of measurements sign in without a page
     os.environ.pop("DATABASE_URL", None)
     server = embedded.Server(home, DURABLE, say)
     try:
