@@ -6,8 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDERS = ("accounts", "calls", "config", "contacts", "live", "reports", "templates")
-# The one function that asks for it.
+# The one function that asks for it to show anything.
 GATE = ("reports/permissions.py", "opens_admin")
+# It asks more of those who open the admin, and shows them nothing.
+SECOND_FACTOR = ("accounts/second_factor.py", "is_required_of")
 QUERIES = {"filter", "exclude", "get", "Q"}
 # The admin's pages of users show and set it, the demo sets it.
 SETS_IT = re.compile(r"accounts/\w*admin\w*\.py|live/management/commands/demo\.py")
@@ -44,7 +46,9 @@ def test_only_the_gate_of_the_admin_asks_for_it():
     asking = {
         (path, function) for path, text in files(".py") for function in asked_for(text) if not SETS_IT.fullmatch(path)
     }
-    assert asking == {GATE}, "Ask for a right (calls.access.Rights) or a permission (user.has_perm) instead."
+    assert asking == {GATE, SECOND_FACTOR}, (
+        "Ask for a right (calls.access.Rights) or a permission (user.has_perm) instead."
+    )
 
 
 def test_no_template_asks_for_it():
