@@ -34,6 +34,15 @@ class AccountAdapter(DefaultAccountAdapter):
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         pass
 
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
+        second_factor.note_begun(user, request.session)
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
+    def login(self, request: HttpRequest, user: Any) -> None:
+        super().login(request, user)
+        second_factor.note_finished(request.session)
+
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         return redirect("login")
 

@@ -11,11 +11,12 @@ from django.shortcuts import redirect
 
 from accounts import second_factor
 
-# What a person without a second factor reaches: to set one up, to change the password, and to leave. The page that sets
-# one up asks for how long the session goes on.
+# What a person without a second factor reaches: to set one up, to choose a password, and to leave; these pages ask how
+# long the session goes on. Who must change the password that someone else set is led there first, by
+# accounts.given_passwords.
 SETTING_UP = {
-    *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate"),
-    *("password_change", "password_change_done", "session_left", "logout", "admin:logout"),
+    *("mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "session_left"),
+    *("password_change", "password_change_done", "invitation", "invitation_accepted", "logout", "admin:logout"),
 }
 
 

@@ -1,12 +1,14 @@
 """The second factor: who must have one, whether a session has passed it, and codes that work once.
 
-allauth keeps authenticators and asks for them after the password; it signs nobody in before. A session passes by using
-one, or by setting one up."""
+allauth keeps authenticators and asks for them after the password; before that, no one is signed in. A session passes by
+using one, or by setting one up. Four functions say what happens to factors: `note_set_up`, `note_passed`,
+`note_removed` and `forget`."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from typing import Any
 
 from allauth.core.internal.cryptokit import compare_user_code
@@ -15,6 +17,7 @@ from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.utils import decrypt
 from django.conf import settings
 from django.db import transaction
+from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
 from accounts import sessions
@@ -25,14 +28,22 @@ logger = logging.getLogger(__name__)
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 PASSED = "second_factor"  # in sessions: whose factor was passed, and when
 TRIES = "tries"  # in the data of a person's first factor: how many tries failed, and when the first of them was
+BEGUN_WITH = "signing_in_with"  # in sessions, between password and code: what says that the password is the same
 LAST_STEP = "last_step"  # in the data of an app: the 30 seconds whose code was used last
+
+
+def must_have(people: Collection[Any]) -> set[int]:
+    """Return the ids of those among some people who must have a second factor, by MFA_REQUIRED."""
+    if settings.MFA_REQUIRED == "staff":
+        others = [user for user in people if not user.is_staff]
+        see_calls: set[int] = import_string(settings.WHO_SEES_SINGLE_CALLS)(others) if others else set()
+        return {user.pk for user in people if user.is_staff} | see_calls
+    return {user.pk for user in people} if settings.MFA_REQUIRED == "all" else set()
 
 
 def is_required_of(user: Any) -> bool:
     """Return whether a person must have a second factor, by MFA_REQUIRED."""
-    if settings.MFA_REQUIRED == "staff":
-        return bool(user.is_staff) or bool(import_string(settings.SEES_SINGLE_CALLS)(user))
-    return bool(settings.MFA_REQUIRED == "all")
+    return user.pk in must_have([user])
 
 
 def is_asked_for() -> bool:
@@ -50,13 +61,42 @@ def has(user: Any) -> bool:
     return bool(types_of(user))
 
 
+def who_lacks_one(people: Collection[Any]) -> set[int]:
+    """Return the ids of those among some people who must have a second factor and have none."""
+    must = must_have(people)
+    have = Authenticator.objects.filter(user_id__in=must, type__in=FACTORS).values_list("user_id", flat=True)
+    return must.difference(have)
+
+
 def is_missing(user: Any, session: Any) -> bool:
     """Return whether a signed-in person must not go on in this session, because it has not passed a second factor."""
     return is_asked_for() and passed_s_ago(user, session) is None and is_required_of(user)
 
 
+def note_begun(user: Any, session: Any) -> None:
+    """Note that the person has entered the password and is now asked for the second factor."""
+    session[BEGUN_WITH] = user.get_session_auth_hash()
+
+
+def may_finish(user: Any, session: Any) -> bool:
+    """Return whether the person may still sign in with the password that they entered before the second factor."""
+    if user is None or not user.is_active:
+        return False
+    return constant_time_compare(session.get(BEGUN_WITH, ""), user.get_session_auth_hash())
+
+
+def note_finished(session: Any) -> None:
+    """Note that the person has signed in."""
+    session.pop(BEGUN_WITH, None)
+
+
+def note_set_up(user: Any, session: Any) -> None:
+    """Note that the person set up a second factor in this session."""
+    session[PASSED] = [str(user.pk), time.time()]
+
+
 def note_passed(user: Any, session: Any) -> None:
-    """Note that the person used a second factor in this session, or set one up."""
+    """Note that the person used a second factor in this session."""
     session[PASSED] = [str(user.pk), time.time()]
 
 
@@ -114,12 +154,13 @@ def note_code_of_setup(user: Any, code: str) -> None:
     _take_code_of_app(user, code)
 
 
-def forget(user: Any) -> int:
-    """Remove all second factors of a person and end their sessions. Return how many factors there were."""
+def forget(user: Any, by: str) -> int:
+    """Remove all second factors of a person and end their sessions. Return how many entries there were, with those of
+    recovery codes. `by` says in the log who did it."""
     with transaction.atomic():
         _deleted, by_model = Authenticator.objects.filter(user_id=user.pk).delete()
         sessions.end(sessions.where(user=user.pk))
-    logger.warning("The second factor of user %d was removed by reset_mfa", user.pk)
+    logger.warning("The second factor of user %d was removed by %s", user.pk, by)
     n: int = by_model.get(Authenticator._meta.label, 0)
     return n
 

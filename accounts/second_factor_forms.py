@@ -49,7 +49,12 @@ def wrong() -> forms.ValidationError:
 
 
 class SignInForm(LoginForm):
-    """Name and password. The field has the name `username`, as axes and password managers expect."""
+    """Name and password. The field has the name `username`, as axes and password managers expect; it takes names of any
+    length, so that all of them are answered and counted alike."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = forms.CharField()
 
     def add_prefix(self, field_name: str) -> str:
         return "username" if field_name == "login" else super().add_prefix(field_name)

@@ -46,6 +46,14 @@ class SignIn(LoginView):
     form_class = forms.SignInForm
     template_name = "registration/login.html"
 
+    def _redirect_to_pending_stage(self, request: HttpRequest, stage: Any) -> Any:
+        """Begin again with the password where no code can finish what was begun."""
+        user = stage.login.user
+        if second_factor.may_finish(user, request.session) and second_factor.has(user):
+            return super()._redirect_to_pending_stage(request, stage)
+        stage.abort()
+        return None
+
 
 class PasswordAgain(ReauthenticateView):
     template_name = "account/reauthenticate.html"
@@ -67,6 +75,14 @@ class Authenticate(_WithKeys, AuthenticateView):
 
     form_class = forms.CodeForm
     webauthn_form_class = forms.KeyForm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Begin again if the password was changed, or the person disabled, since the password was entered."""
+        if not second_factor.may_finish(self.stage.login.user, request.session):
+            aborted: HttpResponse = self.stage.abort()
+            return aborted
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         has = second_factor.types_of(self.stage.login.user)
@@ -100,7 +116,7 @@ class SetUpApp(ActivateTOTPView):
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
         second_factor.note_code_of_setup(self.request.user, form.cleaned_data["code"])
-        second_factor.note_passed(self.request.user, self.request.session)
+        second_factor.note_set_up(self.request.user, self.request.session)
         return response
 
 
@@ -120,7 +136,7 @@ class AddKey(_WithKeys, AddWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        second_factor.note_passed(self.request.user, self.request.session)
+        second_factor.note_set_up(self.request.user, self.request.session)
         return response
 
 

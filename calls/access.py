@@ -4,7 +4,7 @@ Where calls or numbers are read, `visible_to` of the querysets limits them by th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -61,15 +61,18 @@ class Rights:
 
         They are read once and kept on the user object, as Django keeps permissions. Each request and job has its own
         object; to read changed rights within one, fetch the user again."""
-        kept: Rights | None = getattr(user, _KEPT, None)
-        if kept is None:
-            kept = cls._read(user)
-            setattr(user, _KEPT, kept)
+        if getattr(user, _KEPT, None) is None:
+            cls.read_for([user])
+        kept: Rights = getattr(user, _KEPT)
         return kept
 
     @classmethod
-    def _read(cls, user: Any) -> Rights:
-        return cls.of_each([user]).get(user.pk, cls())
+    def read_for(cls, users: Iterable[Any]) -> None:
+        """Read the rights of many users with one query, and keep them for `of`."""
+        unread = [user for user in users if not hasattr(user, _KEPT)]
+        rights = cls.of_each(unread)
+        for user in unread:
+            setattr(user, _KEPT, rights.get(user.pk, cls()))
 
     @classmethod
     def of_each(cls, users: Iterable[Any]) -> dict[int, Rights]:
@@ -115,6 +118,7 @@ class Rights:
         return frozenset(pk for pk, rights in self.by_number.items() if right in rights)
 
 
-def sees_single_calls(user: Any) -> bool:
-    """Return whether a person has the right to single calls of any number."""
-    return Rights.of(user).anywhere(Right.CALLS)
+def who_sees_single_calls(people: Collection[Any]) -> set[int]:
+    """Return the ids of those among some people who have the right to single calls of any number."""
+    Rights.read_for(people)
+    return {user.pk for user in people if Rights.of(user).anywhere(Right.CALLS)}

@@ -180,7 +180,7 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 MFA_REQUIRED = env.str("MFA_REQUIRED", default="staff")
 if MFA_REQUIRED not in {"staff", "all", "none"}:
     raise ImproperlyConfigured("MFA_REQUIRED must be staff, all or none.")
-SEES_SINGLE_CALLS = "calls.access.sees_single_calls"
+WHO_SEES_SINGLE_CALLS = "calls.access.who_sees_single_calls"
 MFA_ADAPTER = "accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # clocks of phones may be wrong by 30 seconds

@@ -28,7 +28,7 @@ from live.board.streams import BoardStream, BoardStreams
 from live.hub import Full, Hub, Stream, frame
 from live.people import is_connected
 from live.queries import Message
-from live.sessions import person_of
+from live.sessions import has_passed, person_of
 from live.watcher import Watcher
 
 Scope = dict[str, Any]
@@ -219,7 +219,7 @@ def _open_stream(session_key: str) -> Stream:
         raise Refused(403)
     if not is_connected(user):
         raise Refused(204)
-    return Stream(user.pk, session_key, user.password)
+    return Stream(user.pk, session_key, user.password, has_passed=has_passed(user, session_key))
 
 
 def _open_board(session_key: str) -> BoardStream:
@@ -230,7 +230,13 @@ def _open_board(session_key: str) -> BoardStream:
     rights = Rights.of(user)
     if not rights.anywhere(Right.FIGURES):
         raise Refused(204)
-    return BoardStream(user.pk, session_key, user.password, numbers=rights.numbers(Right.FIGURES))
+    return BoardStream(
+        user.pk,
+        session_key,
+        user.password,
+        has_passed=has_passed(user, session_key),
+        numbers=rights.numbers(Right.FIGURES),
+    )
 
 
 def _open_screen(cookie: str) -> BoardStream:

@@ -28,6 +28,8 @@ class Stream:
     session_key: str
     # As it was when the stream began: a changed password ends it.
     password: str = field(repr=False)
+    # Whether its session had passed a second factor when it began: without one it ends once the person must have one.
+    has_passed: bool = False
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(LONGEST_QUEUE))
     is_ended: bool = False
 

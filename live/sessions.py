@@ -42,8 +42,14 @@ def person_of(session_key: str) -> User | None:
     return None if second_factor.is_missing(user, request.session) else user
 
 
+def has_passed(user: User, session_key: str) -> bool:
+    """Return whether the person passed a second factor in a session."""
+    return second_factor.passed_s_ago(user, SessionStore(session_key)) is not None
+
+
 def still_there(streams: Sequence[Stream]) -> set[int]:
-    """Return the places of the streams whose person is still signed in and active, with the same password."""
+    """Return the places of the streams whose person is still signed in and active, with the same password, and has
+    passed a second factor if they must have one by now."""
     now = timezone.now()
     asked: dict[str, Any] = {
         "sessions": [stream.session_key for stream in streams],
@@ -55,4 +61,14 @@ def still_there(streams: Sequence[Stream]) -> set[int]:
     }
     with connection.cursor() as cursor:
         cursor.execute(_STILL_THERE, asked)
-        return {place - 1 for (place,) in cursor.fetchall()}
+        there = {place - 1 for (place,) in cursor.fetchall()}
+    return there - _without_a_factor(streams)
+
+
+def _without_a_factor(streams: Sequence[Stream]) -> set[int]:
+    """Return the places of the streams that began without a second factor and whose person must have one."""
+    without = {place: stream.user for place, stream in enumerate(streams) if not stream.has_passed}
+    if not without or not second_factor.is_asked_for():
+        return set()
+    must = second_factor.must_have(list(User.objects.filter(pk__in=set(without.values()))))
+    return {place for place, user in without.items() if user in must}

@@ -1,4 +1,4 @@
-"""The second factor: who must have one, what nobody reaches without it, and codes that work once."""
+"""The second factor: who must have one, what no one reaches without it, and codes that work once."""
 
 import re
 import uuid
@@ -7,11 +7,13 @@ import pytest
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
 from django.conf import settings as django_settings
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import get_resolver
 
+from accounts import given_passwords
 from calls.models import Right
 from config import checks
 from live.sessions import person_of
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LIMIT = django_settings.AXES_FAILURE_LIMIT
 CODE_PAGE = f"{BASE}authenticate/"
+CHANGE_PASSWORD = "/accounts/password_change/"
 TOO_MANY = "Too many attempts."
 # The answer of a key, with parts that are too short.
 SHORT = (
@@ -32,7 +35,8 @@ SHORT = (
 # What somebody reaches who must set up a second factor; the first addresses are in no session at all.
 OPEN_TO_ALL = {"/tenios/posts", "/healthz", "/metrics"}
 SETTING_UP = {f"{BASE}{page}" for page in ("", "app/", "security-keys/add/")} | {
-    *("/accounts/reauthenticate/", "/accounts/password_change/", "/accounts/password_change/done/"),
+    *("/accounts/reauthenticate/", CHANGE_PASSWORD, f"{CHANGE_PASSWORD}done/"),
+    *("/accounts/invitation/", "/accounts/invitation/done/", "/accounts/sessions/left"),
 }
 LEAVING = {"/accounts/logout/", "/admin/logout/"}
 
@@ -204,6 +208,44 @@ def test_right_passwords_do_not_reset_the_count_of_wrong_codes():
         answer = enter(client, "000000")
 
     assert answer.status_code == 429
+
+
+@pytest.mark.parametrize("change", [{"password": "another"}, {"is_active": False}])
+def test_a_sign_in_ends_if_the_password_changes_or_the_person_is_disabled_before_the_code(client, change):
+    secret = with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+    User.objects.update(**change)
+
+    assert enter(client, code(secret, 1))["Location"] == "/accounts/login/"
+    assert client.get("/accounts/login/").status_code == 200
+    assert not is_signed_in(client)
+
+
+def test_a_factor_that_is_reset_before_the_code_leads_back_to_the_password(client):
+    with_factor(make_superuser("root"), PASSWORD)
+    sign_in(client, "root", PASSWORD)
+    call_command("reset_mfa", "root")
+
+    page = client.get(CODE_PAGE, follow=True)
+    assert page.redirect_chain == [("/accounts/login/", 302)]
+    sign_in(client, "root", PASSWORD)
+    assert client.get("/reports/")["Location"] == BASE
+
+
+def test_who_must_change_the_password_does_so_and_then_sets_up_a_second_factor(client):
+    root = make_superuser("root")
+    given_passwords.note_given(root)
+    sign_in(client, "root", PASSWORD)
+    pages = {"headers": {"sec-fetch-mode": "navigate"}}
+    for address in ("/reports/", BASE, f"{BASE}app/", f"{BASE}security-keys/add/"):
+        assert client.get(address, **pages)["Location"] == CHANGE_PASSWORD
+
+    sent = {"old_password": PASSWORD} | dict.fromkeys(("new_password1", "new_password2"), "zwölf Kamele")
+    assert client.post(CHANGE_PASSWORD, sent, **pages)["Location"] == f"{CHANGE_PASSWORD}done/"
+    assert client.get(f"{CHANGE_PASSWORD}done/", **pages).status_code == 200
+    assert client.get("/reports/", **pages)["Location"] == BASE
+    set_up(client)
+    assert client.get("/reports/", **pages).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ FOLDERS = ("accounts", "calls", "config", "contacts", "live", "reports", "templa
 # The one function that asks for it to show anything.
 GATE = ("reports/permissions.py", "opens_admin")
 # It asks more of those who open the admin, and shows them nothing.
-SECOND_FACTOR = ("accounts/second_factor.py", "is_required_of")
+SECOND_FACTOR = ("accounts/second_factor.py", "must_have")
 QUERIES = {"filter", "exclude", "get", "Q"}
 # The admin's pages of users show and set it, the demo sets it.
 SETS_IT = re.compile(r"accounts/\w*admin\w*\.py|live/management/commands/demo\.py")

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from accounts import second_factor, sessions
 from accounts.models import SignedInSession
 from accounts.tasks import end_old_sessions
 from calls.models import Right
@@ -15,6 +16,8 @@ from live import watcher
 from tests.factories import PASSWORD, give, make_number, make_staff, make_superuser, make_user
 from tests.live.rings import map_to
 from tests.live.streams import run, session_of, stream
+from tests.totp import BASE, code, with_factor
+from tests.totp import sign_in as enter_password
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -173,6 +176,39 @@ def test_the_sign_in_page_says_so_and_leads_back(clock):
     ((place, _status),) = page.redirect_chain
     sent = {"username": user.username, "password": PASSWORD, "next": parse_qs(urlsplit(place).query)["next"][0]}
     assert browser.post("/accounts/login/", sent)["Location"] == "/reports/calls/?period=today"
+
+
+def test_the_sign_in_page_says_so_to_who_opened_the_admin_too(clock):
+    browser = sign_in(make_superuser())
+    clock.step(minutes=31)
+
+    page = browser.get("/admin/auth/user/", headers=OPENED, follow=True)
+
+    assert "Your session has ended" in page.content.decode()
+    assert parse_qs(urlsplit(page.redirect_chain[-1][0]).query)["next"] == ["/admin/auth/user/"]
+
+
+def test_a_session_begins_after_the_second_factor_and_use_keeps_it_with_that_factor(clock, settings):
+    settings.MFA_REQUIRED = "staff"
+    user = make_superuser()
+    secret = with_factor(user, PASSWORD)
+    SignedInSession.objects.all().delete()
+    browser = Client()
+    enter_password(browser, user.username, PASSWORD)
+    assert not SignedInSession.objects.exists()
+    assert browser.post(LEFT).status_code == 401
+
+    assert browser.post(f"{BASE}authenticate/", {"code": code(secret, 1)}).status_code == 302
+
+    assert SignedInSession.objects.get().key_hash == sessions.hash_of(browser.session.session_key)
+    clock.step(minutes=20)
+    assert browser.post(LEFT).json()["left_s"] == pytest.approx(1800, abs=30)
+    clock.step(minutes=20)
+    assert is_signed_in(browser)
+    assert second_factor.passed_s_ago(user, browser.session) is not None
+    assert browser.get("/accounts/sessions/").context["page"].this == SignedInSession.objects.get()
+    clock.step(minutes=31)
+    assert not is_signed_in(browser)
 
 
 def test_signing_out_and_a_first_visit_are_no_ended_session():

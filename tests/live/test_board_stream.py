@@ -11,16 +11,17 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from calls.models import Call, DestinationNumber
+from calls.models import Call, DestinationNumber, Right
 from live.board import caster, figures, keys, messages, rules
 from live.board.figures import BoardFigures
 from live.board.rules import State
 from live.models import BoardKey
 from tests.conftest import and_in_full
-from tests.factories import give, make_board_key, make_number, make_user, take, take_back
+from tests.factories import PASSWORD, give, make_board_key, make_number, make_user, take, take_back
 from tests.live import boards
 from tests.live.boards import ON
 from tests.live.streams import in_thread, run, session_of, stream
+from tests.totp import set_up, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,6 +128,32 @@ def test_a_board_ends_when_its_person_may_not_see_it_any_more(numbers, monkeypat
             while (message := await browser.next())[0] == "board":
                 assert not message[1]["rows"]
             assert message == ("end", None)
+
+    run(test)
+
+
+@pytest.mark.parametrize("passed", [False, True])
+def test_a_board_ends_once_a_second_factor_is_required_that_its_session_has_not_passed(
+    numbers, monkeypatch, settings, passed
+):
+    settings.MFA_REQUIRED = "staff"
+    monkeypatch.setattr(caster, "CHECK_EVERY_S", 0.0)
+    anna, client = make_user("anna", numbers=numbers, rights=[]), Client()
+    sign_in(client, "anna", PASSWORD)
+    if passed:
+        set_up(client)
+
+    async def test(live):
+        async with stream(live, client.session.session_key, query="board=1") as browser:
+            await rows_of(browser)
+            await in_thread(give, anna, numbers[0], Right.CALLS)
+            await in_thread(post, numbers[0], "CALL_START")
+            if passed:
+                assert (await rows_of(browser))[numbers[0].name]["in_plan"] == 1
+            else:
+                while (message := await browser.next())[0] == "board":
+                    pass
+                assert message == ("end", None)
 
     run(test)
 

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is no user {name}.")
-        n = second_factor.forget(user)
+        n = second_factor.forget(user, "reset_mfa")
         if not n:
             self.stdout.write(f"{name} had no second factor. All sessions have ended.")
             return
