@@ -18,7 +18,7 @@ LAYERS = {
         {"session_limits", "session_views", "views"},
         {"second_factor_forms", "signin", "user_admin_forms", "inviting_admin", "sessions_admin"},
         {"adapters", "audit.people"},
-        {"invitations", "lost_rights", "second_factor"},
+        {"invitations", "lost_rights", "second_factor", "password_length"},
         {"sessions"},
         {"admin_base", "devices", "encryption", "giving", "history", "passwords", "given_passwords"},
         {"audit.pages", "audit.merging"},
