@@ -24,6 +24,7 @@ from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, Of
 from accounts.audit.pages import AuditEntryAdmin
 from accounts.inviting_admin import InvitingAdmin
 from accounts.models import AuditEntry, GivenPassword, SignedInSession
+from accounts.second_factor_admin import SecondFactorAdmin, SecondFactorFilter
 from accounts.sessions_admin import SessionsAdmin
 from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
 
@@ -62,10 +63,18 @@ class GroupFilter(admin.SimpleListFilter):
 
 
 class PersonAdmin(
-    InvitingAdmin, SessionsAdmin, GivingAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, FoldedAdmin, UserAdmin
+    InvitingAdmin,
+    SecondFactorAdmin,
+    SessionsAdmin,
+    GivingAdmin,
+    LockedDeleteAdmin,
+    OfferedFiltersAdmin,
+    FoldedAdmin,
+    UserAdmin,
 ):
     """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "has_second_factor")
     form = UserForm
     add_form = NewUserForm
     add_fieldsets = (
@@ -84,7 +93,8 @@ class PersonAdmin(
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         fields = ["is_staff", "is_superuser", "is_active"]
-        return [*(name for name in fields if name != "is_superuser" or request.user.is_superuser), GroupFilter]
+        offered = [name for name in fields if name != "is_superuser" or request.user.is_superuser]
+        return [*offered, SecondFactorFilter, GroupFilter]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out the box that makes a superuser, which only the command line does; it stays to take that away. Leave

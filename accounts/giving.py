@@ -7,13 +7,17 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
+# Apps whose tables are on no page of the admin: permissions for them would do nothing.
+WITHOUT_PAGES = ("account", "mfa")
+
 
 def givable_permissions(user: Any) -> QuerySet[Permission]:
-    """Return the permissions that a user has and may give to others; all of them for a superuser."""
+    """Return the permissions that a user has and may give to others; for a superuser all that do anything."""
+    permissions = Permission.objects.exclude(content_type__app_label__in=WITHOUT_PAGES)
     if user.is_superuser:
-        return Permission.objects.all()
+        return permissions
     own = Permission.objects.filter(Q(user=user) | Q(group__user=user)).order_by().values("pk")
-    return Permission.objects.filter(pk__in=own)
+    return permissions.filter(pk__in=own)
 
 
 def givable_groups(user: Any) -> QuerySet[Group]:

@@ -175,6 +175,7 @@ NEED = {
     "admin/auth/user/<id>/password/": ("auth/user", "c"),
     "admin/auth/user/<id>/invite/": ("auth/user", "c"),
     "admin/auth/user/<id>/sessions/": ("auth/user", "c"),
+    "admin/auth/user/<id>/second-factor/": ("auth/user", "c"),
     "admin/calls/destinationnumber/keys/issue/": ("calls/destinationnumber", "c"),
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
-from reports import monitoring
+from reports import monitoring, second_factors
 from reports.permissions import may_see_system
 from reports.views.shared import Page, page_of, passed_on, personal
 
@@ -44,9 +44,11 @@ class SystemPage(Page):
 
 def build_system_page() -> SystemPage:
     """Build the page from the state of this moment."""
+    state = monitoring.State.now()
+    further = [second_factors.finding()] if state.counted else []
     return SystemPage(
         zone=settings.TIME_ZONE,
-        findings=monitoring.findings(monitoring.State.now()),
+        findings=[*monitoring.findings(state), *further],
         version=settings.VERSION,
         asked_at=timezone.now(),
     )

@@ -114,6 +114,7 @@ OURS_IN_ADMIN = {
     "admin/accounts/auditentry/<path:object_id>/change/": "admin/accounts/auditentry/{entry}/change/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
     "admin/auth/user/<id>/sessions/": "admin/auth/user/{manager}/sessions/",
+    "admin/auth/user/<id>/second-factor/": "admin/auth/user/{manager}/second-factor/",
 }
 # Pages that can look different.
 FACES = {
