@@ -21,6 +21,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
 from accounts import sessions
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 from accounts.encryption import NotReadable
 
 logger = logging.getLogger(__name__)
@@ -90,9 +92,10 @@ def note_finished(session: Any) -> None:
     session.pop(BEGUN_WITH, None)
 
 
-def note_set_up(user: Any, session: Any) -> None:
-    """Note that the person set up a second factor in this session."""
+def note_set_up(user: Any, session: Any, kind: str) -> None:
+    """Note that the person set up a second factor in this session: an app (`totp`) or a key (`webauthn`)."""
     session[PASSED] = [str(user.pk), time.time()]
+    write(Action.FACTOR_SET_UP, Subject.of(user), after={"kind": kind})
 
 
 def note_passed(user: Any, session: Any) -> None:
@@ -100,10 +103,11 @@ def note_passed(user: Any, session: Any) -> None:
     session[PASSED] = [str(user.pk), time.time()]
 
 
-def note_removed(user: Any, session: Any) -> None:
-    """Note that the person removed a second factor: after the last one, the session has passed none."""
+def note_removed(user: Any, session: Any, kind: str) -> None:
+    """Note that the person removed an app or a key: after the last one, the session has passed none."""
     if not has(user):
         session.pop(PASSED, None)
+    write(Action.FACTOR_REMOVED, Subject.of(user), before={"kind": kind})
 
 
 def passed_s_ago(user: Any, session: Any) -> float | None:
@@ -160,6 +164,7 @@ def forget(user: Any, by: str) -> int:
     with transaction.atomic():
         _deleted, by_model = Authenticator.objects.filter(user_id=user.pk).delete()
         sessions.end(sessions.where(user=user.pk))
+        write(Action.FACTORS_RESET, Subject.of(user))
     logger.warning("The second factor of user %d was removed by %s", user.pk, by)
     n: int = by_model.get(Authenticator._meta.label, 0)
     return n

@@ -12,6 +12,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
 from accounts import history, sessions
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 
 
 class SessionsAdmin(admin.ModelAdmin):
@@ -53,4 +55,5 @@ class SessionsAdmin(admin.ModelAdmin):
         text = ngettext("%(n)d session ended", "%(n)d sessions ended", ended) % {"n": ended}
         if ended:
             self.log_change(request, person, [history.change(text)])
+            write(Action.SESSIONS_ENDED, Subject.of(person), rows=ended)
         self.message_user(request, text)

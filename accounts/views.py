@@ -9,6 +9,7 @@ from allauth.account.internal.flows import reauthentication
 from allauth.account.views import LoginView, ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.http import HttpRequest, HttpResponse
@@ -116,7 +117,7 @@ class SetUpApp(ActivateTOTPView):
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
         second_factor.note_code_of_setup(self.request.user, form.cleaned_data["code"])
-        second_factor.note_set_up(self.request.user, self.request.session)
+        second_factor.note_set_up(self.request.user, self.request.session, Authenticator.Type.TOTP)
         return response
 
 
@@ -125,7 +126,7 @@ class RemoveApp(DeactivateTOTPView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        second_factor.note_removed(self.request.user, self.request.session)
+        second_factor.note_removed(self.request.user, self.request.session, Authenticator.Type.TOTP)
         return response
 
 
@@ -136,7 +137,7 @@ class AddKey(_WithKeys, AddWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        second_factor.note_set_up(self.request.user, self.request.session)
+        second_factor.note_set_up(self.request.user, self.request.session, Authenticator.Type.WEBAUTHN)
         return response
 
 
@@ -147,5 +148,5 @@ class RemoveKey(RemoveWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        second_factor.note_removed(self.request.user, self.request.session)
+        second_factor.note_removed(self.request.user, self.request.session, Authenticator.Type.WEBAUTHN)
         return response

@@ -22,6 +22,10 @@ class Action(StrEnum):
     USER_DELETED = "user_deleted"
     USER_INVITED = "user_invited"
     PASSWORD_SET = "password_set"  # noqa: S105 (no password)
+    FACTOR_SET_UP = "factor_set_up"
+    FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+    SESSIONS_ENDED = "sessions_ended"
     PERMISSIONS_CHANGED = "permissions_changed"
     ACCESS_CHANGED = "access_changed"
     OBJECT_ADDED = "object_added"
@@ -58,6 +62,12 @@ ACTIONS: dict[Action, Described] = {
     Action.USER_DELETED: Described(_("user deleted"), _("the user, as they were")),
     Action.USER_INVITED: Described(_("user invited"), _("the user")),
     Action.PASSWORD_SET: Described(_("password set"), _("whose, and by whom; no password")),
+    Action.FACTOR_SET_UP: Described(_("second factor set up"), _("whose, and whether it is an app or a key")),
+    Action.FACTOR_REMOVED: Described(_("second factor removed"), _("whose, and whether it was an app or a key")),
+    Action.FACTORS_RESET: Described(
+        _("second factor reset"), _("whose; all of it was removed, and their sessions ended")
+    ),
+    Action.SESSIONS_ENDED: Described(_("sessions ended"), _("whose, on the page of sessions, and how many")),
     Action.PERMISSIONS_CHANGED: Described(
         _("permissions changed"), _("groups and permissions of a user or group that were added or removed, by name")
     ),

@@ -14,6 +14,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import sessions
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 from calls.models import DestinationNumber
 from reports.views.shared import Page, page_of, passed_on, personal
 
@@ -31,13 +33,16 @@ class SessionsPage(Page):
 @personal
 def own_sessions(request: HttpRequest) -> HttpResponse:
     """List the person's sessions. A POST ends one, or all but this one."""
+    person: Any = request.user
     this: Any = getattr(request, "signed_in_session", None)
     if request.method == "POST":
-        ended = sessions.end_chosen(request.user, request.POST.get("end", ""), this)
+        ended = sessions.end_chosen(person, request.POST.get("end", ""), this)
+        if ended:
+            write(Action.SESSIONS_ENDED, Subject.of(person), rows=ended)
         text = ngettext("%(n)d session was ended.", "%(n)d sessions were ended.", ended)
         messages.success(request, text % {"n": ended})
         return redirect("sessions")
-    others = [session for session in sessions.of(request.user) if this is None or session.pk != this.pk]
+    others = [session for session in sessions.of(person) if this is None or session.pk != this.pk]
     page = SessionsPage(this=this, others=others)
     choices = list(DestinationNumber.objects.visible_to(request.user))
     return page_of(request, "reports/sessions.html", page, choices, passed_on(request))

@@ -31,6 +31,7 @@ NOTED = {
     "import_contacts": "note_command(",
     "create_contact_key": "note_command(",
     "revoke_contact_key": "note_command(",
+    "reset_mfa": "second_factor.forget(",
     "backup": "note_in_audit(",
     "restore": "note_in_audit(",
     "merge_audit": "merging.merge",
