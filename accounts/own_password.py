@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from accounts import given_passwords
@@ -15,6 +18,24 @@ from accounts import given_passwords
 
 class OwnPasswordForm(PasswordChangeForm):
     """Asks for the password until now and twice for another one."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request: Any = request
+
+    def clean_old_password(self) -> str:
+        """Check the password until now. A wrong one counts like one at the sign-in: who found a browser in which
+        somebody is signed in cannot guess here either."""
+        credentials = {"username": self.user.get_username()}
+        if not AxesProxyHandler.is_allowed(self.request, credentials):
+            self.request.axes_locked_out = True  # read by the middleware of axes, which answers
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        try:
+            old: str = super().clean_old_password()
+        except ValidationError:
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise
+        return old
 
     def clean(self) -> Any:
         cleaned = super().clean()
@@ -35,6 +56,9 @@ class ChangePassword(PasswordChangeView):
 
     template_name = "registration/change_password.html"
     form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         answer = super().form_valid(form)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 # As documented in docs/security.md.
 LIMIT, NETWORK_LIMIT = 10, 100
+CHANGE = "/accounts/password_change/"
 
 
 def test_a_name_is_locked_in_the_network_where_it_failed_and_the_page_says_what_to_do(client):
@@ -149,6 +150,21 @@ def test_a_successful_sign_in_resets_the_count(client):
         assert attempt(client, password=PASSWORD).status_code == 302
         client.logout()
         client.cookies.clear()
+
+
+def test_wrong_passwords_on_the_page_that_changes_it_lock_too(client):
+    mona = make_user("mona")
+    attempt(client, password=PASSWORD)
+    passwords = {"new_password1": "river-button-oak-77-moss", "new_password2": "river-button-oak-77-moss"}
+
+    def change(old):
+        return client.post(CHANGE, {"old_password": old, **passwords}, REMOTE_ADDR=OFFICE)
+
+    assert [change(f"wrong {n}").status_code for n in range(LIMIT)] == [200] * (LIMIT - 1) + [429]
+    assert change(PASSWORD).status_code == 429
+    mona.refresh_from_db()
+    assert mona.check_password(PASSWORD)
+    assert attempt(client, password=PASSWORD, address=HOME).status_code == 302
 
 
 def test_a_lock_ends_by_itself_and_more_tries_do_not_prolong_it(client):
