@@ -475,6 +475,11 @@ LOGGING = {
     "filters": {"client_faults": {"()": "calls.log_limits.ClientFaults"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client_faults"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # The addresses that urllib3 logs contain callers.
-    "loggers": {"axes": {"level": "WARNING"}, "urllib3": {"level": "CRITICAL"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        # The addresses that it logs contain callers.
+        "urllib3": {"level": "CRITICAL"},
+        # The hourly head, also in workers, where Celery sets the level of all loggers without one of their own.
+        "calltally.audit": {"level": "INFO"},
+    },
 }

@@ -47,3 +47,19 @@ def test_a_process_loads_only_what_it_needs(process, program, unneeded, tmp_path
         check=False,
     )
     assert (done.returncode, done.stdout.endswith("set()\n")) == (0, True), f"{process}: {done.stdout}{done.stderr}"
+
+
+def test_a_worker_logs_the_hourly_head_of_the_audit():
+    """Celery sets the level of all loggers to that of the command line, but not of those with one of their own."""
+    program = "import logging, django; from config.celery import app; django.setup(); app.log.setup('WARNING'); "
+    asks = "print(*(logging.getLogger(name).isEnabledFor(logging.INFO) for name in ('calltally.audit', 'others')))"
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}{asks}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "True False\n", done.stderr
