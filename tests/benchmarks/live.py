@@ -66,6 +66,8 @@ def make_people(people: int) -> list[str]:
     from django.contrib.sessions.models import Session
     from django.utils import timezone
 
+    from accounts.models import SignedInSession
+    from accounts.sessions import hash_of
     from calls.models import AccessKey, DestinationNumber
     from contacts.models import AgentDestination
 
@@ -91,6 +93,17 @@ def make_people(people: int) -> list[str]:
             Session(session_key=f"{'b' * 24}{n:08}", session_data=store.encode(signed_in), expire_date=expires)
         )
     Session.objects.bulk_create(sessions)
+    now = timezone.now()
+    SignedInSession.objects.bulk_create(
+        SignedInSession(
+            user=user,
+            key_hash=hash_of(session.session_key),
+            signed_in_at=now,
+            last_used_at=now,
+            ends_when_idle=False,
+        )
+        for user, session in zip(users, sessions, strict=True)
+    )
     return [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
 
 

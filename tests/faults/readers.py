@@ -23,18 +23,14 @@ GIVES_UP_AFTER_S = 60.0
 SIGN_IN = """
 import json
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
 cookies = []
 for index in range({people}):
     user, _ = User.objects.get_or_create(username=f"reader-{{index}}", is_staff=True, is_superuser=True)
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    cookies.append(f"{{settings.SESSION_COOKIE_NAME}}={{session.session_key}}")
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    cookies.append(f"{{settings.SESSION_COOKIE_NAME}}={{client.session.session_key}}")
 print("cookies", json.dumps(cookies))
 """
 

@@ -43,7 +43,7 @@ COUNTED = [
 STOP = 0x73746F70
 TRIPWIRE = f"""
 CREATE SEQUENCE fault_row;
-CREATE FUNCTION fault_stop() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION fault_stop() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   IF current_setting('application_name') LIKE 'stops at row %' THEN
     IF current_setting('application_name') = 'stops at row ' || nextval('fault_row') THEN
