@@ -194,3 +194,14 @@ def test_requirements_are_locked_by_hash_and_name_no_index(page):
     assert "--hash=sha256:" in text
     assert "://" not in text
     assert not re.search(r"^-(i|f)|^--(index|extra|find)", text, re.MULTILINE)
+
+
+def test_the_page_of_the_asvs_counts_its_rows_and_names_files_that_exist():
+    text = (ROOT / "docs/asvs.md").read_text()
+    states = re.findall(r"^\| \d+\.\d+\.\d+ [^|]*\| (held|partly|not held|does not apply) \|", text, re.MULTILINE)
+    counts = [states.count(state) for state in ("held", "partly", "not held", "does not apply")]
+    assert f"| {len(states)} requirements | {' | '.join(map(str, counts))} |" in text
+    assert len(states) == len(re.findall(r"^\| \d+\.\d+\.\d+ ", text, re.MULTILINE))
+    files = set(re.findall(r"`((?:\w[\w-]*/)+[\w.-]+\.\w+)`", text))
+    assert len(files) > 50
+    assert not {name for name in files if not (ROOT / name).exists()}
