@@ -459,5 +459,5 @@ def test_no_query_is_made_per_destination(client, number, django_assert_max_num_
     roll_up()
     client.force_login(make_staff())
     client.get(f"/reports/forwards/?{QUERY}")  # stores the question in the session
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(f"/reports/forwards/?{QUERY}")

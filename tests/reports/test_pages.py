@@ -374,7 +374,7 @@ def test_no_query_is_made_per_number(client, django_assert_max_num_queries, many
     sign_in(client, make_staff())
     with django_assert_max_num_queries(26):
         client.get("/reports/")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/")
 
 
