@@ -83,7 +83,8 @@ def key(**answers):
 
 
 def user(**answers):
-    form = {"username": "other", "usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
+    password = "correct horse battery"
+    form = {"username": "other", "usable_password": "true", "password1": password, "password2": password}
     return USER, form | answers
 
 
