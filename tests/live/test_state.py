@@ -72,7 +72,7 @@ def test_a_foreign_and_a_withheld_caller_are_said_to_be_that(client, number, ann
 def test_without_rings_it_costs_few_queries_and_says_whether_calls_can_ring(
     client, anna, django_assert_max_num_queries, settings
 ):
-    with django_assert_max_num_queries(5):  # two of them sign the person in
+    with django_assert_max_num_queries(6):  # three of them sign the person in
         answer = client.get(STATE).json()
     assert (answer["connected"], answer["stream_url"], answer["rings"]) == (True, "/live/events", [])
     assert answer["profile"] == {"pops": True, "notification": True, "open_at_once": False, "sound": False}
