@@ -171,7 +171,7 @@ ACTIONS = {
 }
 # Other pages of the admin, and what they need. The list of the senders has one row, to which it leads.
 NEED = {
-    "admin/accounts/auditentry/csv/": ("accounts/auditentry", "v"),
+    "admin/accounts/auditentry/audit.csv": ("accounts/auditentry", "v"),
     "admin/auth/user/<id>/password/": ("auth/user", "c"),
     "admin/auth/user/<id>/invite/": ("auth/user", "c"),
     "admin/auth/user/<id>/sessions/": ("auth/user", "c"),

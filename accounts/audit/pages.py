@@ -97,7 +97,7 @@ class AuditEntryAdmin(AuditedAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        download = path("csv/", self.admin_site.admin_view(self.csv_view), name="accounts_auditentry_csv")
+        download = path("audit.csv", self.admin_site.admin_view(self.csv_view), name="accounts_auditentry_csv")
         return [download, *super().get_urls()]
 
     @method_decorator(require_safe)

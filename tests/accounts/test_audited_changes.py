@@ -126,7 +126,7 @@ def test_data_protection_reads_the_audit_and_downloads_it_and_changes_nothing(cl
     assert client.get(f"/admin/accounts/auditentry/{first.pk}/change/").status_code == 200
     assert client.get("/admin/accounts/auditentry/add/").status_code == 403
     assert client.post(f"/admin/accounts/auditentry/{first.pk}/delete/", {"post": "yes"}).status_code == 403
-    answer = client.get("/admin/accounts/auditentry/csv/", {"action": "signed_in"})
+    answer = client.get("/admin/accounts/auditentry/audit.csv", {"action": "signed_in"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert {row["action"] for row in rows} == {"signed_in"}
     begun, ended = entries("export_begun", "export_ended")
@@ -143,5 +143,5 @@ def test_the_list_is_filtered_by_person_and_says_when_it_is_empty(client, editor
 
 def test_people_without_the_permission_do_not_see_the_audit(client):
     client.force_login(make_person("operator", make_number()))
-    for page in ("", "csv/"):
+    for page in ("", "audit.csv"):
         assert client.get(f"/admin/accounts/auditentry/{page}").status_code == 403

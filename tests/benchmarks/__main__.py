@@ -136,7 +136,9 @@ def empty_tables() -> None:
     """Give each turn the same start: no calls, and nothing left for a checkpoint to write."""
     from django.db import connection
 
-    with connection.cursor() as cursor:
+    from config.roles import as_owner
+
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {TABLES} CASCADE")
         cursor.execute("CHECKPOINT")
 
