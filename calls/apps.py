@@ -14,7 +14,7 @@ class CallsConfig(AppConfig):
     def ready(self) -> None:
         for field in (models.BigAutoField, models.ForeignKey):
             field.register_lookup(AnyOf)
-        # Processes that have only the apps of posts or deliveries give nobody access.
+        # Processes that have only the apps of posts or deliveries give no one access.
         if apps.is_installed("accounts"):
             import_module("calls.lost_access").connect()
             import_module("calls.audited_access").connect()

@@ -26,7 +26,7 @@ LAYERS = {
         {"audit.entries", "audit.verification"},
         {"models", "guessable_words", "audit.actors", "audit.actions", "audit.chain"},
         {"browsers"},
-        {"deleting", "folding", "rewording", "addresses"},
+        {"deleting", "folding", "rewording", "addresses", "spreadsheets"},
     ],
     "calls": [
         {"urls", "middleware"},
@@ -54,7 +54,6 @@ LAYERS = {
             "opening_hours",
             "quarter_hours",
             "search_keys",
-            "spreadsheets",
             "kept_searches",
             "log_limits",
             "lookups",

@@ -1,9 +1,10 @@
-"""The admin page that shows the audit, and its CSV file. Nobody changes it there."""
+"""The admin page that shows the audit, and its CSV file. No one changes it there."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import Any
 
 from django.contrib import admin
@@ -23,6 +24,7 @@ from accounts.audit.actors import ITSELF
 from accounts.audit.downloads import Download, Pieces
 from accounts.audit.model_admin import AuditedAdmin
 from accounts.models import AuditEntry
+from accounts.spreadsheets import FORMULA
 
 # Who is no person: the value in the address, and the condition.
 NO_PERSON: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -34,12 +36,11 @@ COLUMNS = (
     *("position", "at", "actor_id", "actor", "address", "action", "object_type", "object_id", "object"),
     *("before", "after", "rows", "bytes", "reason", "carried", "key_id", "previous", "checksum"),
 )
-# Beginnings of texts that spreadsheets take for formulas.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(FORMULA)
 
 
 class PersonFilter(admin.SimpleListFilter):
-    """Offers everybody whom entries name. The address has ids and no names."""
+    """Offers everyone named in entries. The address has ids and no names."""
 
     title = _("person")
     parameter_name = "person"
@@ -170,4 +171,4 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False)
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    return f"'{text}" if _FORMULA.match(text) else text

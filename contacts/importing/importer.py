@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from calls import spreadsheets
+from accounts import spreadsheets
 from contacts.importing import rows, store
 from contacts.importing.csv_files import CsvFile, open_csv
 from contacts.importing.rows import Draft, Refusal, Row, RowRefused

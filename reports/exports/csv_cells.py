@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from accounts.spreadsheets import FORMULA
 from calls.masking import HIDDEN
-from calls.spreadsheets import FORMULA
 
 _FORMULA = FORMULA.replace("'", "''")  # in a literal of SQL
 
