@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth.forms import PasswordChangeForm
-from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
-from accounts import given_passwords
+from accounts import given_passwords, signin
 
 
 class OwnPasswordForm(PasswordChangeForm):
@@ -21,19 +19,17 @@ class OwnPasswordForm(PasswordChangeForm):
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.request: Any = request
+        self.request = request
 
     def clean_old_password(self) -> str:
         """Check the password until now. A wrong one counts like one at the sign-in: who found a browser in which
-        somebody is signed in cannot guess here either."""
-        credentials = {"username": self.user.get_username()}
-        if not AxesProxyHandler.is_allowed(self.request, credentials):
-            self.request.axes_locked_out = True  # read by the middleware of axes, which answers
+        someone is signed in cannot guess here either."""
+        if not signin.may_try(self.request, self.user):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         try:
             old: str = super().clean_old_password()
         except ValidationError:
-            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            signin.note_failure(self.request, self.user)
             raise
         return old
 

@@ -13,11 +13,9 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
-from axes.handlers.proxy import AxesProxyHandler
 from django import forms
-from django.contrib.auth.signals import user_login_failed
 
-from accounts import second_factor
+from accounts import second_factor, signin
 from accounts.encryption import decrypt, encrypt
 
 # What parsing a credential that no browser made may raise.
@@ -28,16 +26,17 @@ def counted(user: Any, check: Callable[[], Any]) -> Any:
     """Return what a check returns; if it is nothing, or raises, a failure is counted for the name and the address.
 
     While one of them is locked, or after too many tries from anywhere, nothing is checked."""
-    credentials = {"username": user.get_username()}
-    if not AxesProxyHandler.is_allowed(context.request, credentials) or not second_factor.begin_try(user):
-        context.request.axes_locked_out = True  # read by the middleware of axes, which answers
+    if not signin.may_try(context.request, user):
+        raise wrong()
+    if not second_factor.begin_try(user):
+        context.request.axes_locked_out = True  # answered like a locked name
         raise wrong()
     try:
         checked = check()
     except (forms.ValidationError, *MALFORMED):
         checked = None
     if checked is None:
-        user_login_failed.send(sender=__name__, credentials=credentials, request=context.request)
+        signin.note_failure(context.request, user)
         raise wrong()
     second_factor.forget_tries(user)
     return checked
@@ -78,7 +77,7 @@ class CodeForm(TakenCodeForm, AuthenticateForm):
 
 
 class CodeAgainForm(TakenCodeForm, ReauthenticateForm):
-    """The code of somebody who is signed in."""
+    """The code of someone who is signed in."""
 
 
 class KeyForm(AuthenticateWebAuthnForm):
@@ -94,7 +93,7 @@ class KeyForm(AuthenticateWebAuthnForm):
 
 
 class KeyAgainForm(KeyForm, ReauthenticateWebAuthnForm):
-    """The same, of somebody who is signed in."""
+    """The same, of someone who is signed in."""
 
 
 class AppForm(ActivateTOTPForm):

@@ -6,8 +6,10 @@ from datetime import timedelta
 from ipaddress import IPv6Network
 from typing import Any
 
+from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -26,6 +28,20 @@ def network_of(client: Address) -> str:
     """Return the address that the attempts of a client are counted for: its own, or the first of its `/64` for IPv6."""
     responsible = neighbourhood(client)
     return str(responsible.network_address if isinstance(responsible, IPv6Network) else responsible)
+
+
+def may_try(request: Any, user: Any) -> bool:
+    """Return whether a person who is known may try a password or a code. While the name or the address is locked,
+    nothing is checked, and the middleware of axes answers."""
+    if AxesProxyHandler.is_allowed(request, {"username": user.get_username()}):
+        return True
+    request.axes_locked_out = True
+    return False
+
+
+def note_failure(request: HttpRequest, user: Any) -> None:
+    """Count a wrong password or code of a person for the name and the address, as one of the sign-in."""
+    user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: Any) -> HttpResponse:
