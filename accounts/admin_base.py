@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import PermissionDenied
 from django.db.models import BigIntegerField, F, Func, IntegerField, QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import deleting, folding, history
@@ -17,6 +18,16 @@ from accounts.audit.model_admin import AuditedAdmin
 
 # For forms with dates. The admin's own script comes first because the other one changes it.
 DATE_SCRIPTS = ("admin/js/core.js", "calls/dates.js")
+
+
+def changeable(page: Any, request: HttpRequest, object_id: str) -> Any:
+    """Return the object of a further page about it; raise PermissionDenied or Http404 as the page of its form does."""
+    found = page.get_object(request, object_id)
+    if not page.has_change_permission(request, found):
+        raise PermissionDenied
+    if found is None:
+        raise Http404
+    return found
 
 
 class FoldedList(ChangeList):

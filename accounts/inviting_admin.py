@@ -8,14 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
 from accounts import history, invitations
+from accounts.admin_base import changeable
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
 
@@ -48,11 +48,7 @@ class InvitingAdmin(admin.ModelAdmin):
 
     def invite(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 (as Django names it beside)
         """Ask whether to invite a person, and do so."""
-        person: Any = self.get_object(request, id)
-        if not self.has_change_permission(request, person):
-            raise PermissionDenied
-        if person is None:
-            raise Http404
+        person = changeable(self, request, id)
         why_not = self._why_not_invited(request, person)
         back = reverse("admin:auth_user_change", args=[person.pk])
         if request.method == "POST" and not why_not:

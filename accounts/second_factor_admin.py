@@ -7,16 +7,16 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import history, second_factor
+from accounts.admin_base import changeable
 
 HAS_ONE = Exists(Authenticator.objects.filter(user=OuterRef("pk"), type__in=second_factor.FACTORS))
 
@@ -68,11 +68,7 @@ class SecondFactorAdmin(admin.ModelAdmin):
 
     def show_factors(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 (as Django names it beside)
         """Show which second factors a person has, ask whether to remove them, and do so."""
-        person: Any = self.get_object(request, id)
-        if not self.has_change_permission(request, person):
-            raise PermissionDenied
-        if person is None:
-            raise Http404
+        person = changeable(self, request, id)
         why_not = self._why_not_reset(request, person)
         back = reverse("admin:auth_user_change", args=[person.pk])
         if request.method == "POST" and not why_not:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
 from accounts import history, sessions
+from accounts.admin_base import changeable
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
 
 
 class SessionsAdmin(admin.ModelAdmin):
-    """Lists and ends the sessions of the users whom the editor may change."""
+    """Lists and ends the sessions of users that the editor may change."""
 
     def get_urls(self) -> list[URLPattern]:
         page = path("<id>/sessions/", self.admin_site.admin_view(self.sessions), name="auth_user_sessions")
@@ -30,11 +30,7 @@ class SessionsAdmin(admin.ModelAdmin):
 
     def sessions(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 (as Django names it beside)
         """List the sessions of a user. A POST ends one, or all but that of the editor."""
-        person: Any = self.get_object(request, id)
-        if not self.has_change_permission(request, person):
-            raise PermissionDenied
-        if person is None:
-            raise Http404
+        person = changeable(self, request, id)
         this: Any = getattr(request, "signed_in_session", None)
         if request.method == "POST":
             ended = sessions.end_chosen(person, request.POST.get("end", ""), this)
