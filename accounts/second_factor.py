@@ -94,7 +94,7 @@ def note_finished(session: Any) -> None:
 
 def note_set_up(user: Any, session: Any, kind: str) -> None:
     """Note that the person set up a second factor in this session: an app (`totp`) or a key (`webauthn`)."""
-    session[PASSED] = [str(user.pk), time.time()]
+    note_passed(user, session)
     write(Action.FACTOR_SET_UP, Subject.of(user), after={"kind": kind})
 
 

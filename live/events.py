@@ -28,7 +28,7 @@ from live.board.streams import BoardStream, BoardStreams
 from live.hub import Full, Hub, Stream, frame
 from live.people import is_connected
 from live.queries import Message
-from live.sessions import has_passed, person_of
+from live.sessions import signed_in
 from live.watcher import Watcher
 
 Scope = dict[str, Any]
@@ -214,19 +214,19 @@ def _close_connection(together: threading.Barrier) -> None:
 
 def _open_stream(session_key: str) -> Stream:
     """Return a stream for the person of a session; 403 without one, 204 if no calls can ring for them."""
-    user = person_of(session_key)
-    if user is None:
+    if (found := signed_in(session_key)) is None:
         raise Refused(403)
+    user, has_passed = found
     if not is_connected(user):
         raise Refused(204)
-    return Stream(user.pk, session_key, user.password, has_passed=has_passed(user, session_key))
+    return Stream(user.pk, session_key, user.password, has_passed=has_passed)
 
 
 def _open_board(session_key: str) -> BoardStream:
     """Return a stream of the board for the person of a session; 403 without one, 204 if they see no figures."""
-    user = person_of(session_key)
-    if user is None:
+    if (found := signed_in(session_key)) is None:
         raise Refused(403)
+    user, has_passed = found
     rights = Rights.of(user)
     if not rights.anywhere(Right.FIGURES):
         raise Refused(204)
@@ -234,7 +234,7 @@ def _open_board(session_key: str) -> BoardStream:
         user.pk,
         session_key,
         user.password,
-        has_passed=has_passed(user, session_key),
+        has_passed=has_passed,
         numbers=rights.numbers(Right.FIGURES),
     )
 

@@ -30,21 +30,18 @@ JOIN auth_user AS person ON person.id = stream.user_id AND person.is_active AND 
 """
 
 
-def person_of(session_key: str) -> User | None:
-    """Return the active person who is signed in by a session and may go on in it: with a password of their own, and a
-    second factor if they must have one; None for any other text."""
+def signed_in(session_key: str) -> tuple[User, bool] | None:
+    """Return the active person who is signed in by a session and may go on in it, with a password of their own and a
+    second factor if they must have one; and whether they passed one in it. None for any other text."""
     if sessions.find(session_key) is None:
         return None
     request: Any = SimpleNamespace(session=SessionStore(session_key))
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active or request.session.get(MUST_CHANGE, False):
         return None
-    return None if second_factor.is_missing(user, request.session) else user
-
-
-def has_passed(user: User, session_key: str) -> bool:
-    """Return whether the person passed a second factor in a session."""
-    return second_factor.passed_s_ago(user, SessionStore(session_key)) is not None
+    if second_factor.is_missing(user, request.session):
+        return None
+    return user, second_factor.passed_s_ago(user, request.session) is not None
 
 
 def still_there(streams: Sequence[Stream]) -> set[int]:

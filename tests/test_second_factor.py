@@ -16,7 +16,7 @@ from django.urls import get_resolver
 from accounts import given_passwords
 from calls.models import Right
 from config import checks
-from live.sessions import person_of
+from live.sessions import signed_in
 from tests.access.addresses import addresses, with_names
 from tests.factories import PASSWORD, give, make_number, make_staff, make_superuser, make_user
 from tests.totp import BASE, code, recovery_codes, set_up, sign_in, with_factor
@@ -95,11 +95,11 @@ def test_no_stream_is_opened_before_a_second_factor_is_set_up(client):
     number, anna = make_number(), make_user("anna")
     give(anna, number, Right.CALLS)
     sign_in(client, "anna", PASSWORD)
-    assert person_of(client.session.session_key) is None
+    assert signed_in(client.session.session_key) is None
 
     set_up(client)
 
-    assert person_of(client.session.session_key) == anna
+    assert signed_in(client.session.session_key) == (anna, True)
 
 
 def test_an_app_is_set_up_and_then_signs_in(client):
