@@ -94,7 +94,7 @@ class SignedInSession(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One thing that somebody did. Entries are only added, and expire: triggers of the database refuse all else.
+    """One thing that someone did. Entries are only added, and expire: triggers of the database refuse all else.
 
     It refers to no other table, so that what is deleted later stays named. No field holds a caller or a secret."""
 

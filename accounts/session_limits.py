@@ -1,7 +1,8 @@
 """Middleware that signs people out whose session has ended, and notes use by people.
 
-A person uses a session by opening a page or sending a form; by keys and clicks, which the page tells with a request of
-its own (`accounts.session_views.left`). What pages ask by themselves, such as figures every ten seconds, is no use."""
+A person uses a session by opening a page or sending a form; by keys and clicks, of which the page sends word in a
+request of its own (`accounts.session_views.left`). What pages ask by themselves, such as figures every ten seconds, is
+no use."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def note_sign_out(request: HttpRequest, **_kwargs: Any) -> None:
 
 def begin(request: HttpRequest, user: Any) -> None:
     """A person has signed in: their session begins."""
-    if not request.session.session_key:  # somebody else was signed in there
+    if not request.session.session_key:  # someone else was signed in there
         request.session.create()
     now = timezone.now()
     _all().update_or_create(
@@ -97,7 +97,7 @@ def end_by_key(key: str | None) -> None:
 
 
 def find(key: str | None) -> Any:
-    """Return the session of a key if it goes on; None if it has ended, or nobody is signed in by it."""
+    """Return the session of a key if it goes on; None if it has ended, or no one is signed in by it."""
     session = next(iter(_all().raw(_BY_HASH, [hash_of(key)])), None) if key else None
     return session if session is not None and session.ends_at > timezone.now() else None
 

@@ -91,13 +91,13 @@ class Authenticate(_WithKeys, AuthenticateView):
 
 
 class CodeAgain(CodeAgainView):
-    """Asks somebody who is signed in for a code."""
+    """Asks someone who is signed in for a code."""
 
     form_class = forms.CodeAgainForm
 
 
 class KeyAgain(_WithKeys, ReauthenticateWebAuthnView):
-    """Asks somebody who is signed in for a security key."""
+    """Asks someone who is signed in for a security key."""
 
     form_class = forms.KeyAgainForm
 

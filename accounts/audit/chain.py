@@ -1,6 +1,6 @@
 """The checksums of entries: an HMAC over all fields of an entry and the checksum of the one before.
 
-The key is derived from ENCRYPTION_KEY, or from SECRET_KEY where that is not set, so whoever writes to the database
+The key is derived from ENCRYPTION_KEY, or from SECRET_KEY where that is not set, so someone who writes to the database
 alone cannot compute a checksum. All keys that ENCRYPTION_KEY lists, and SECRET_KEY, still verify."""
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def write(
 
 
 def is_writing() -> bool:
-    """Return whether this thread is just adding an entry: the end of a download that nobody closed, which Python may
+    """Return whether this thread is just adding an entry: the end of a download that no one closed, which Python may
     clean up at any moment, must not add another one in between."""
     return bool(getattr(_thread, "writes", False))
 

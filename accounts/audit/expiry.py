@@ -19,7 +19,7 @@ logger = logging.getLogger("calltally.audit")
 
 
 def log_head() -> None:
-    """Log the end of the chain: whoever removes the last entries cannot change logs that are kept elsewhere."""
+    """Log the end of the chain: someone who removes the last entries cannot change logs that are kept elsewhere."""
     head = verification.head()
     if head.entries:
         logger.info("audit: %d entries, head %s", head.entries, head)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from config.embedded.errors import EmbeddedError
 
 NAME = "calltally"  # the name of the database and of its owner
-# The roles of the database, with the names of their passwords. The owner is the superuser whom PostgreSQL cannot do
+# The roles of the database, with the names of their passwords. The owner is the superuser that PostgreSQL cannot do
 # without; what serves pages and posts never connects as it.
 OWNER, APPLICATION, INTAKE = NAME, "calltally_application", "calltally_intake"
 PASSWORDS = {

@@ -1,4 +1,4 @@
-/* Warns before the session ends, tells the server of keys and clicks, and leads to the sign-in page at the end. */
+/* Warns before the session ends, reports keys and clicks to the server, and leads to the sign-in page at the end. */
 (() => {
   const root = document.getElementById("session-end");
   if (!root) return;
