@@ -312,11 +312,15 @@ def tree_of(parent: int) -> list[int]:
 
 
 def writers(system: System) -> list[int]:
-    """Return the database's backends that serve the intake."""
-    with system.database() as connection:
-        pids = [pid for (pid,) in connection.execute(WRITERS)]
-    assert pids
-    return pids
+    """Return the database's backends that serve the intake, while posts arrive.
+
+    After a failure the intake has none until it tries the database again."""
+
+    def connected() -> list[int]:
+        with system.database() as connection:
+            return [pid for (pid,) in connection.execute(WRITERS)]
+
+    return wait_until(connected, what="a connection of the intake to the database")
 
 
 @contextlib.contextmanager
