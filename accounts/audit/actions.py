@@ -36,6 +36,7 @@ class Action(StrEnum):
     EXPORT_BEGUN = "export_begun"
     EXPORT_ENDED = "export_ended"
     SEARCHED = "searched"
+    CALLER_SHOWN = "caller_shown"
     CALLS_JOINED = "calls_joined"
     AUDIT_EXPIRED = "audit_expired"
     AUDIT_MERGED = "audit_merged"
@@ -88,6 +89,9 @@ ACTIONS: dict[Action, Described] = {
         _("download ended"), _("rows and bytes that were sent, and whether it was complete")
     ),
     Action.SEARCHED: Described(_("searched"), _("a checksum of the text, which may be a caller")),
+    Action.CALLER_SHOWN: Described(
+        _("caller shown"), _("the call whose caller was shown whole, and the reason that the person gave")
+    ),
     Action.CALLS_JOINED: Described(
         _("calls joined"), _("how many calls were joined with others that turned out to be the same call")
     ),

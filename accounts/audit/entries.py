@@ -74,14 +74,19 @@ def write(
         carried=carried,
         key_id=key_id,
     )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    lock()
     _thread.writes = True
     try:
         _append(entry, key)
     finally:
         _thread.writes = False
     return entry
+
+
+def lock() -> None:
+    """Let no other transaction add an entry until this one ends, so that what is counted before a write stays true."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def is_writing() -> bool:

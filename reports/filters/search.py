@@ -69,17 +69,12 @@ class SearchFilter(Filter):
         """What was searched for, a phone number as people write it; blank where nothing was."""
         if self.same_caller is None:
             return phones.readable(self.text) if self.text else ""
-        caller = self.same_caller.caller_id_number
-        return (
-            phones.readable(caller)
-            if self._shows_callers_of(self.same_caller.destination_number_id)
-            else masked(caller)
-        )
+        return masked(self.same_caller.caller_id_number)
 
     @property
     def reads_callers(self) -> bool:
         """Whether a text is searched for as a caller at all."""
-        return any(self._shows_callers_of(number.pk) for number in self.asked.choices)
+        return any(self._may_see_callers_of(number.pk) for number in self.asked.choices)
 
     @property
     def why_limited(self) -> str:
@@ -88,12 +83,12 @@ class SearchFilter(Filter):
             return ""
         if not self.reads_callers:
             return _(
-                "Callers are not searched, because you see their numbers without the last three digits. You can search "
-                "for an id, or for “withheld”."
+                "Callers are not searched, because you may not see their whole numbers. You can search for an id, or "
+                "for “withheld”."
             )
-        if all(self._shows_callers_of(number.pk) for number in self.asked.choices):
+        if all(self._may_see_callers_of(number.pk) for number in self.asked.choices):
             return ""
-        return _("Callers are searched only in calls to numbers whose callers you see completely.")
+        return _("Callers are searched only in calls to numbers whose callers you may see completely.")
 
     def in_words(self) -> str:
         """Return the ways in which the text is read."""
@@ -108,14 +103,14 @@ class SearchFilter(Filter):
         return search.narrowed(calls, self._readings()) if self.text else calls
 
     def _numbers_of_caller(self, call: Call) -> list[int]:
-        """Return the ids of the numbers whose callers are shown as that of a call is: all whole, or all masked.
+        """Return the ids of the numbers with the same right to their callers as for that of a call.
 
-        With both in one list, the whole number in one call would tell who the masked caller of another is."""
-        is_shown = self._shows_callers_of(call.destination_number_id)
-        return [number.pk for number in self.asked.choices if self._shows_callers_of(number.pk) == is_shown]
+        With both in one list, the contact in one call would tell who the caller of another is."""
+        may_see = self._may_see_callers_of(call.destination_number_id)
+        return [number.pk for number in self.asked.choices if self._may_see_callers_of(number.pk) == may_see]
 
     def _readings(self) -> list[search.Reading]:
         return search.readings(self.text, callers_of=self.asked.rights.numbers(Right.CALLERS))
 
-    def _shows_callers_of(self, number_id: int) -> bool:
+    def _may_see_callers_of(self, number_id: int) -> bool:
         return self.asked.rights.may(Right.CALLERS, number_id)

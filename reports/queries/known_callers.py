@@ -1,4 +1,4 @@
-"""Who the callers of calls are: their contacts, read by one query for a page, and only of callers that may be seen."""
+"""Who the callers of calls are: their contacts, read by one query for a page, for people with the right *callers*."""
 
 from __future__ import annotations
 
@@ -56,17 +56,18 @@ def name_of(contact: KnownContact, *, is_company: bool = False) -> str:
 
 
 def of_calls(calls: Sequence[Call], rights: Rights) -> dict[int, KnownCaller]:
-    """Return the known callers of calls by the id of the call. A masked caller is not looked up."""
+    """Return the known callers of calls by the id of the call. Without the right *callers* none is looked up."""
     return {pk: KnownCaller(found.match) for pk, found in identified(calls, rights).items() if found.match}
 
 
 def identified(calls: Sequence[Call], rights: Rights) -> dict[int, Identified]:
-    """Return who calls and what they typed by the id of the call, only of calls whose caller may be seen."""
+    """Return who calls and what they typed by the id of the call, only of calls with the right *callers*."""
     seen = [call for call in calls if rights.may(Right.CALLERS, call.destination_number_id)]
     return matching.identify(seen) if seen else {}
 
 
-def links_of(call: Call, found: Identified = NOT_IDENTIFIED) -> list[Link]:
-    """Return the links of a call into other systems. They contain the caller: ask only for who may see it."""
-    values = CallValues(call.pk, call.caller_id_number, call.destination_number.e164, found.typed)
+def links_of(call: Call, found: Identified = NOT_IDENTIFIED, *, is_shown: bool) -> list[Link]:
+    """Return the links of a call into other systems; those that contain the caller only if it is shown whole."""
+    caller = call.caller_id_number if is_shown else ""
+    values = CallValues(call.pk, caller, call.destination_number.e164, found.typed)
     return links.links_for(found.match, values, LinkTemplate.objects.all())

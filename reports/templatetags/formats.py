@@ -16,9 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import phones, posts
-from calls.access import Rights
 from calls.masking import masked
-from calls.models import Call, Right
+from calls.models import Call
 from reports import periods
 from reports.figures.block_types import block_label
 from reports.filters import call_filter
@@ -75,10 +74,9 @@ def readable(number: str) -> str:
 
 
 @register.filter
-def caller(call: Call, rights: Rights) -> str:
-    """The caller of a call, masked if the person may not see it whole; blank if withheld."""
-    is_shown = rights.may(Right.CALLERS, call.destination_number_id)
-    return phones.readable(call.caller_id_number) if is_shown else masked(call.caller_id_number)
+def caller(call: Call) -> str:
+    """The caller of a call, masked; blank if withheld."""
+    return masked(call.caller_id_number)
 
 
 @register.filter

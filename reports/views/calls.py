@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -14,6 +14,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from accounts import confirming
+from calls import phones, showing
 from calls.access import Rights
 from calls.kept_searches import keep_search, kept_search
 from calls.models import Call, RequestType, Right
@@ -36,7 +38,7 @@ from reports.queries.call_timeline import Happening, Remark, ScaleBar
 from reports.queries.known_callers import KnownCaller
 from reports.templatetags.formats import caller
 from reports.views.call_notes import NoteForm, Notes, build_notes, post_note
-from reports.views.shared import Page, last_question, page_of, personal, shown_outcome
+from reports.views.shared import Page, Readable, last_question, page_of, personal, shown_outcome
 
 Option = tuple[str, str, bool]
 
@@ -141,13 +143,28 @@ def _question_of(request: HttpRequest, call_filter: CallFilter, is_recalled: boo
     return call_filter.question
 
 
+@dataclass(frozen=True)
+class ShownCaller(Readable):
+    """Whether the page of a call shows the caller whole, and what it says about that."""
+
+    # Whether the person may have it shown, once they have confirmed who they are.
+    is_offered: bool = False
+    # Where they do that first; blank if they did.
+    confirm: str = ""
+    is_shown: bool = False
+    # What they entered, and why the caller was not shown; blank before.
+    reason: str = ""
+    error: str = ""
+    longest_reason = showing.LONGEST_REASON
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallPage(Page):
     """One call, with the previous and next call in the list from which it was reached."""
 
     call: Call  # with list columns
-    caller: str  # as the person may see it; blank if withheld
-    is_caller_masked: bool
+    caller: str  # masked unless it is shown; blank if withheld
+    showing: ShownCaller
     are_destinations_hidden: bool
     outcome: str
     events: Sequence[Happening]
@@ -156,9 +173,9 @@ class CallPage(Page):
     remarks: Sequence[Remark]
     # The destination that answered first, with the names of its people; blank if it is hidden.
     answered_by: str
-    # None if there is no contact, or the caller is masked.
+    # None if there is no contact, or without the right to callers.
     known: KnownCaller | None
-    # What the caller typed, as far as it is mapped; empty if the caller is masked.
+    # What the caller typed, as far as it is mapped; empty without the right to callers.
     typed: Sequence[Typed]
     links: Sequence[Link]
     notes: Notes
@@ -167,29 +184,60 @@ class CallPage(Page):
     later: int | None
     most = call_timeline.MOST_EVENTS
 
+    @property
+    def is_caller_masked(self) -> bool:
+        return bool(self.caller) and not self.showing.is_shown
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 @personal
 def call(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a call; a POST stores a note on it."""
+    """Show a call; a POST stores a note on it, or shows its caller whole."""
     # The list from which the call was reached; it has the previous and next call.
     call_filter = CallFilter(request.GET, request.user, request.session)
     visible = call_queries.with_list_columns(Call.objects.filter(destination_number__in=call_filter.choices))
     shown_call = get_object_or_404(visible, pk=pk)
-    posted = None
-    if request.method == "POST":
+    shown, posted = _offered(request, shown_call), None
+    if request.method == "POST" and "show_caller" in request.POST:
+        if shown.confirm:
+            return redirect(shown.confirm)
+        shown = _show_caller(request, shown_call, shown)
+    elif request.method == "POST":
         posted = post_note(request, shown_call)
         if posted is None:
             return redirect(f"{request.get_full_path()}#notes")
-    page = build_call_page(shown_call, call_filter, posted)
+    page = build_call_page(shown_call, call_filter, shown, posted)
     answer = page_of(request, "reports/call.html", page, call_filter.visible, _question_of(request, call_filter))
     # Otherwise browsers would not find the tab again that all links share.
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
     return answer
 
 
-def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm | None = None) -> CallPage:
+def _offered(request: HttpRequest, shown_call: Call) -> ShownCaller:
+    """Return whether the person may have the caller of a call shown."""
+    may = Rights.of(request.user).may(Right.CALLERS, shown_call.destination_number_id)
+    if not may or not shown_call.caller_id_number:
+        return ShownCaller()
+    is_confirmed = confirming.is_confirmed(request)
+    return ShownCaller(True, "" if is_confirmed else confirming.address(f"{request.get_full_path()}#caller"))
+
+
+def _show_caller(request: HttpRequest, shown_call: Call, offered: ShownCaller) -> ShownCaller:
+    """Show the caller for the reason that is posted, or say why not. Raise PermissionDenied."""
+    if not offered.is_offered:
+        raise PermissionDenied
+    reason = request.POST.get("reason", "")
+    try:
+        showing.show(shown_call, request.user, reason)
+    except showing.NotShown as error:
+        return replace(offered, reason=reason, error=str(error))
+    return replace(offered, is_shown=True, reason=reason)
+
+
+def build_call_page(
+    shown_call: Call, call_filter: CallFilter, shown: ShownCaller, posted: NoteForm | None = None
+) -> CallPage:
     """Build the page of a call. Without a list, the previous and next calls are those of its number.
 
     `posted` is a note with errors."""
@@ -198,17 +246,17 @@ def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm 
         neighbours = call_filter.calls()
     place = shown_call.first_post_at, shown_call.pk
     rights, number = call_filter.rights, shown_call.destination_number_id
-    shows_callers, shows_people = rights.may(Right.CALLERS, number), rights.may(Right.PEOPLE, number)
+    knows_callers, shows_people = rights.may(Right.CALLERS, number), rights.may(Right.PEOPLE, number)
     agents = call_filter.agents if shows_people else NO_AGENTS
-    events = call_timeline.events_of(shown_call, callers=shows_callers, people=shows_people, agents=agents)
+    events = call_timeline.events_of(shown_call, callers=shown.is_shown, people=shows_people, agents=agents)
     answers = (event for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     answer = next(answers, None)
     found = known_callers.identified([shown_call], rights).get(shown_call.pk, NOT_IDENTIFIED)
-    of_caller = [number.pk for number in call_filter.choices if rights.may(Right.CALLERS, number) == shows_callers]
+    of_caller = [number.pk for number in call_filter.choices if rights.may(Right.CALLERS, number) == knows_callers]
     return CallPage(
         call=shown_call,
-        caller=caller(shown_call, rights),
-        is_caller_masked=bool(shown_call.caller_id_number) and not shows_callers,
+        caller=phones.readable(shown_call.caller_id_number) if shown.is_shown else caller(shown_call),
+        showing=shown,
         are_destinations_hidden=not shows_people,
         outcome=shown_outcome(shown_call, Coverage.read([shown_call.destination_number])),
         events=events,
@@ -218,8 +266,8 @@ def build_call_page(shown_call: Call, call_filter: CallFilter, posted: NoteForm 
         answered_by=labelled(answer.people, answer.destination) if answer else "",
         known=KnownCaller(found.match) if found.match else None,
         typed=found.typed,
-        links=known_callers.links_of(shown_call, found) if shows_callers else [],
-        notes=build_notes(shown_call, call_filter.user, of_caller, posted, callers=shows_callers),
+        links=known_callers.links_of(shown_call, found, is_shown=shown.is_shown) if knows_callers else [],
+        notes=build_notes(shown_call, call_filter.user, of_caller, posted, callers=shown.is_shown),
         list_query=call_filter.query(),
         earlier=call_queries.earlier(neighbours, *place).values_list("pk", flat=True).first(),
         later=call_queries.later(neighbours, *place).values_list("pk", flat=True).first(),
