@@ -1,4 +1,7 @@
-"""Entries of downloads: one that is committed before the first byte, and one with rows and bytes after the last."""
+"""Entries of downloads: one that is committed before the first byte, and one with rows and bytes after the last.
+
+The last one is written when everything was sent or the server closes the response, never when Python cleans up what was
+not closed: that can be at any moment, also within a statement, whose connection would then wait for itself."""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from django.db import Error
 
 from accounts.audit import actors
 from accounts.audit.actions import Action
-from accounts.audit.entries import Subject, is_writing, write
+from accounts.audit.entries import Subject, write
 
 Pieces = Generator[bytes, None, None]
 
@@ -39,28 +42,47 @@ class Download:
                 self.bytes += len(piece)
                 yield piece
 
-    def streamed(self, pieces: Pieces) -> Pieces:
-        """Yield the pieces of a CSV, and note the end, also if the client leaves before."""
-        is_complete = False
-        try:
-            # Closed before the entry is written, on the connection of a query that may still run.
-            with contextlib.closing(self.counted(pieces)) as counted:
-                yield from counted
-            is_complete = True
-        finally:
-            self.end(is_complete=is_complete)
+    def streamed(self, pieces: Pieces) -> NotedPieces:
+        """Return the pieces of a CSV for a response; their end is noted, also if the client leaves before."""
+        return NotedPieces(self, pieces)
 
     def end(self, *, is_complete: bool) -> None:
         """Note the end. What was sent cannot be taken back, so a database that is away is only logged."""
-        if is_writing():
-            logger.error("audit: the end of a download that was not closed was not noted")
-            return
         done = {"is_complete": is_complete}
         try:
             rows = max(self.rows, 0)
             write(Action.EXPORT_ENDED, self._about, actor=self._actor, after=done, rows=rows, size=self.bytes)
         except Error as error:
             logger.error("audit: the end of a download was not noted: %s", type(error).__name__)
+
+
+class NotedPieces:
+    """The pieces of a CSV that is downloaded: the last one, or closing them, notes how much was sent."""
+
+    def __init__(self, download: Download, pieces: Pieces) -> None:
+        self._download, self._pieces = download, download.counted(pieces)
+        self._has_ended = False
+
+    def __iter__(self) -> NotedPieces:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except StopIteration:
+            self._end(is_complete=True)
+            raise
+
+    def close(self) -> None:
+        """End the download. Every server calls it, as `close` of the response."""
+        # First, because the query may still run, and the entry is written on its connection.
+        self._pieces.close()
+        self._end(is_complete=False)
+
+    def _end(self, *, is_complete: bool) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._download.end(is_complete=is_complete)
 
 
 class NotedFile(io.BufferedReader):
@@ -76,3 +98,6 @@ class NotedFile(io.BufferedReader):
             is_complete = self.tell() >= self._size
             super().close()
             self._download.end(is_complete=is_complete)
+
+    def __del__(self) -> None:
+        super().close()

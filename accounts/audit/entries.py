@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from accounts.models import AuditEntry
 
 # The key of the advisory lock. It is held until the transaction ends, so entries are written late in one.
 LOCK = 0x43545F61756474
-_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,7 @@ def write(
         key_id=key_id,
     )
     lock()
-    _thread.writes = True
-    try:
-        _append(entry, key)
-    finally:
-        _thread.writes = False
+    _append(entry, key)
     return entry
 
 
@@ -87,12 +81,6 @@ def lock() -> None:
     """Let no other transaction add an entry until this one ends, so that what is counted before a write stays true."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-
-
-def is_writing() -> bool:
-    """Return whether this thread is just adding an entry: the end of a download that no one closed, which Python may
-    clean up at any moment, must not add another one in between."""
-    return bool(getattr(_thread, "writes", False))
 
 
 def _append(entry: AuditEntry, key: bytes) -> None:
