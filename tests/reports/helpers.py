@@ -7,12 +7,13 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
+from django.http import HttpResponse
 from django.test import Client
 
 from calls.access import Rights
-from calls.models import DestinationNumber, Right
+from calls.models import Call, DestinationNumber, Right
 from reports.counting import rollups, verification
-from tests.factories import take
+from tests.factories import PASSWORD, take
 
 EVERYTHING = Rights(frozenset(Right))
 ALL_ON = dict.fromkeys(("call_start", "block_end", "initiate_forward", "forward_answer", "call_end"), "on")
@@ -49,3 +50,17 @@ def text(pieces: Iterable[bytes]) -> str:
 def rows(pieces: Iterable[bytes]) -> list[dict[str, str]]:
     """Return the rows of a CSV file by column."""
     return list(csv.DictReader(io.StringIO(text(pieces), newline="")))
+
+
+def confirm(client: Client, back_to: str = "/") -> str:
+    """Confirm who one is, as before a caller is shown; return where that leads."""
+    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": back_to})
+    assert answer.status_code == 302, answer.content.decode()
+    location: str = answer["Location"]
+    return location
+
+
+def show_caller(client: Client, call: Call, reason: str = "call back") -> HttpResponse:
+    """Return the page of a call with its caller shown, or what says why it is not."""
+    answer: HttpResponse = client.post(call.get_absolute_url(), {"show_caller": "1", "reason": reason})
+    return answer

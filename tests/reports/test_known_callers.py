@@ -1,4 +1,4 @@
-"""Contacts of callers on pages and in files: only where the person may see the caller of that number."""
+"""Contacts of callers on pages and in files: only with the right to callers of that number."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ import pytest
 from calls.models import Call
 from contacts.models import LinkTemplate
 from tests.factories import give, make_contact, make_number, make_user, map_variable, take
+from tests.reports.helpers import confirm, show_caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +39,7 @@ def called():
 
 @pytest.fixture
 def sales(client, called):
-    """A person who sees whole callers of the hotline, and masked ones of the shop; signed in."""
+    """A person with the right to callers of the hotline alone; signed in."""
     user = make_user("sales")
     give(user, called[0], "calls", "callers", "export")
     give(user, called[1], "calls", "export")
@@ -58,13 +59,13 @@ def callers(client):
     return {name: [caller for number, caller in texts if number == name] for name in ("Hotline", "Shop")}
 
 
-def test_the_list_names_contacts_only_where_the_caller_is_shown(client, sales):
+def test_the_list_names_contacts_only_with_the_right_callers(client, sales):
     assert callers(client) == {
         "Hotline": [
             "number withheld",
-            "+49 30 12345678",
-            "Kölner Bau +49 221 4710355",
-            "Anna Meyer · Meyer GmbH +49 171 1234567",
+            "+49 30 12345•••",
+            "Kölner Bau +49 221 4710•••",
+            "Anna Meyer · Meyer GmbH +49 171 1234•••",
         ],
         "Shop": ["number withheld", "+49 30 12345•••", "+49 221 4710•••", "+49 171 1234•••"],
     }
@@ -73,7 +74,7 @@ def test_the_list_names_contacts_only_where_the_caller_is_shown(client, sales):
 def test_several_contacts_of_a_number_are_counted(client, sales):
     make_contact("Ben Kurz", MOBILE)
     make_contact("Carla", MOBILE)
-    assert "and 2 more +49 171 1234567" in callers(client)["Hotline"][-1]
+    assert "and 2 more +49 171 1234•••" in callers(client)["Hotline"][-1]
     page = text_of(page_of(client, "Hotline 0"))
     assert all(name in page for name in ("Anna Meyer", "Ben Kurz", "Carla", "Several contacts have this number."))
 
@@ -98,23 +99,26 @@ def test_the_page_of_a_call_shows_the_contact_only_with_the_right_callers(client
         assert not [text for text in ("Anna", "Meyer", "K-1001", "Kölner", "Switchboard") if text in page]
 
 
-def test_links_carry_the_caller_only_to_who_may_see_it(client, sales):
+def test_links_carry_the_caller_only_once_it_is_shown(client, sales):
     LinkTemplate.objects.create(name="CRM", url="https://crm.example.com/?tel={caller}&c={customer_number}")
     LinkTemplate.objects.create(name="Add", url="https://crm.example.com/new/{caller_digits}", shown_when="nobody")
     LinkTemplate.objects.create(name="New tab", url="https://crm.example.com/{call_id}", opens_in="new")
 
-    def links(uuid):
-        return re.findall(
-            r'href="(https://crm[^"]*)"[^>]*?target="([^"]*)"', page_of(client, uuid).content.decode(), re.DOTALL
-        )
+    def links(page):
+        return re.findall(r'href="(https://crm[^"]*)"[^>]*?target="([^"]*)"', page.content.decode(), re.DOTALL)
 
-    pk = Call.objects.get(call_uuid="Hotline 0").pk
-    assert [(unescape(url), target) for url, target in links("Hotline 0")] == [
+    confirm(client)
+    known, stranger = (Call.objects.get(call_uuid=uuid) for uuid in ("Hotline 0", "Hotline 2"))
+    pk = known.pk
+    assert links(page_of(client, "Hotline 0")) == [(f"https://crm.example.com/{pk}", "_blank")]
+    assert [(unescape(url), target) for url, target in links(show_caller(client, known))] == [
         ("https://crm.example.com/?tel=%2B491711234567&c=K-1001", "calltally-links"),
         (f"https://crm.example.com/{pk}", "_blank"),
     ]
-    assert links("Hotline 2")[0] == ("https://crm.example.com/new/493012345678", "calltally-links")
-    assert links("Shop 0") == []
+    added = ("https://crm.example.com/new/493012345678", "calltally-links")
+    assert added not in links(page_of(client, "Hotline 2"))
+    assert links(show_caller(client, stranger))[0] == added
+    assert links(page_of(client, "Shop 0")) == []
     assert page_of(client, "Hotline 0")["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
 
 

@@ -12,7 +12,8 @@ from accounts.models import AuditEntry
 from calls import showing
 from calls.models import Call, Right
 from contacts.models import Contact, ContactNumber, LinkTemplate
-from tests.factories import PASSWORD, give, make_number, make_user, take
+from tests.factories import give, make_number, make_user, take
+from tests.reports.helpers import confirm, show_caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,16 +37,6 @@ def person(client, call):
     return user
 
 
-def confirm(client, back_to="/"):
-    answer = client.post(AGAIN, {"password": PASSWORD, "next": back_to})
-    assert answer.status_code == 302, answer.content.decode()
-    return answer
-
-
-def show(client, call, reason="call back"):
-    return client.post(call.get_absolute_url(), {"show_caller": "1", "reason": reason})
-
-
 def html_of(answer):
     return answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
 
@@ -60,7 +51,7 @@ def test_a_caller_is_masked_until_it_is_shown_and_then_again(client, call, perso
     assert MASKED in before
     assert CALLER[-8:] not in before.replace(" ", "")
 
-    shown = html_of(show(client, call))
+    shown = html_of(show_caller(client, call))
     assert f"{READABLE}</bdi> called" in shown
     assert CALLER in shown  # in the message, too
 
@@ -70,7 +61,7 @@ def test_a_caller_is_masked_until_it_is_shown_and_then_again(client, call, perso
 
 def test_the_audit_holds_who_was_shown_which_call_and_why_but_no_caller(client, call, person):
     confirm(client)
-    show(client, call, f"  call   back {CALLER}, as agreed ")
+    show_caller(client, call, f"  call   back {CALLER}, as agreed ")
 
     entry = entries().get()
     assert (entry.actor_id, entry.actor, entry.object_type, entry.object_id) == (
@@ -85,7 +76,7 @@ def test_the_audit_holds_who_was_shown_which_call_and_why_but_no_caller(client, 
 def test_without_a_reason_the_caller_stays_masked(client, call, person):
     confirm(client)
     for reason in ("", " \t "):
-        page = html_of(show(client, call, reason))
+        page = html_of(show_caller(client, call, reason))
         assert "Enter why you need the whole number." in page
         assert CALLER[-8:] not in page.replace(" ", "")
     assert not entries().exists()
@@ -96,15 +87,15 @@ def test_who_signed_in_long_ago_confirms_who_they_are_first(client, call, person
     assert "Confirm who you are to show the whole number" in page
     assert 'name="show_caller"' not in page
 
-    refused = show(client, call)
+    refused = show_caller(client, call)
     assert refused["Location"].startswith(AGAIN)
     assert not entries().exists()
 
-    assert confirm(client, f"{call.get_absolute_url()}#caller")["Location"] == f"{call.get_absolute_url()}#caller"
-    assert READABLE in html_of(show(client, call))
+    assert confirm(client, f"{call.get_absolute_url()}#caller") == f"{call.get_absolute_url()}#caller"
+    assert READABLE in html_of(show_caller(client, call))
 
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = -1
-    assert show(client, call)["Location"].startswith(AGAIN)
+    assert show_caller(client, call)["Location"].startswith(AGAIN)
     assert entries().count() == 1
 
 
@@ -117,7 +108,7 @@ def test_without_the_right_no_caller_is_shown(client, call, rights):
     confirm(client)
 
     assert 'name="show_caller"' not in html_of(client.get(call.get_absolute_url()))
-    assert show(client, call).status_code == 403
+    assert show_caller(client, call).status_code == 403
     assert not entries().exists()
 
 
@@ -127,23 +118,23 @@ def test_a_withheld_caller_cannot_be_shown(client, call, person):
     confirm(client)
 
     assert 'name="show_caller"' not in html_of(client.get(withheld.get_absolute_url()))
-    assert show(client, withheld).status_code == 403
+    assert show_caller(client, withheld).status_code == 403
 
 
 def test_only_so_many_callers_are_shown_in_an_hour(client, call, person, monkeypatch):
     monkeypatch.setattr(showing, "MOST_AN_HOUR", 3)
     confirm(client)
     for _ in range(3):
-        assert READABLE in html_of(show(client, call))
+        assert READABLE in html_of(show_caller(client, call))
 
-    page = html_of(show(client, call, "one more"))
+    page = html_of(show_caller(client, call, "one more"))
     assert "which is the limit" in page
     assert 'value="one more"' in page  # what was entered is not lost
     assert CALLER[-8:] not in page.replace(" ", "")
     assert entries().count() == 3
 
     monkeypatch.setattr(showing, "HOUR", timedelta(0))
-    assert READABLE in html_of(show(client, call))
+    assert READABLE in html_of(show_caller(client, call))
 
 
 def test_many_requests_at_once_do_not_pass_the_limit(client, call, person, monkeypatch):
@@ -154,7 +145,7 @@ def test_many_requests_at_once_do_not_pass_the_limit(client, call, person, monke
         own = Client()
         own.cookies = client.cookies
         try:
-            return READABLE in html_of(show(own, call))
+            return READABLE in html_of(show_caller(own, call))
         finally:
             connection.close()
 
@@ -170,7 +161,7 @@ def test_links_with_the_caller_are_offered_once_it_is_shown_others_before(client
     LinkTemplate.objects.create(name="By customer", url="https://crm.example.com/{customer_number}", shown_when="any")
     confirm(client)
 
-    before, shown = html_of(client.get(call.get_absolute_url())), html_of(show(client, call))
+    before, shown = html_of(client.get(call.get_absolute_url())), html_of(show_caller(client, call))
 
     assert "Anna Meyer" in before
     assert "By customer" in before
@@ -184,7 +175,7 @@ def test_a_database_that_takes_no_entry_shows_no_caller(client, call, person):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry ADD CONSTRAINT full_disk CHECK (action <> 'caller_shown')")
     try:
-        answer = show(client, call)
+        answer = show_caller(client, call)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE accounts_auditentry DROP CONSTRAINT full_disk")
