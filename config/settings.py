@@ -233,6 +233,7 @@ SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 if SESSION_HOURS < 1 or SESSION_IDLE_MINUTES < 5:
     raise ImproperlyConfigured("SESSION_HOURS must be at least 1, and SESSION_IDLE_MINUTES at least 5.")
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SESSION_ENGINE = "accounts.session_store"
 ENDS_WHEN_IDLE = "reports.permissions.ends_when_idle"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

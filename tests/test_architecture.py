@@ -25,7 +25,7 @@ LAYERS = {
         {"audit.expiry", "audit.failures", "audit.model_admin", "audit.downloads", "audit.commands"},
         {"audit.entries", "audit.verification"},
         {"models", "guessable_words", "audit.actors", "audit.actions", "audit.chain"},
-        {"browsers"},
+        {"browsers", "session_store"},
         {"deleting", "folding", "rewording", "addresses", "spreadsheets"},
     ],
     "calls": [
