@@ -85,6 +85,21 @@ def why_export_is_refused(user: Any, numbers: Sequence[DestinationNumber]) -> st
     return _("You may not download single calls of these numbers.")
 
 
+def may_have_callers(rights: Rights, number: DestinationNumber) -> bool:
+    """Return whether a person may have the callers of a number in files, which takes two rights."""
+    return rights.may(Right.CALLERS, number) and rights.may(Right.EXPORT, number)
+
+
+def why_whole_callers_are_refused(user: Any, numbers: Sequence[DestinationNumber]) -> str:
+    """Return why a person may have whole callers of none of these numbers in a download; blank if they may of some."""
+    if why := why_export_is_refused(user, numbers):
+        return why
+    rights = Rights.of(user)
+    if any(may_have_callers(rights, number) for number in numbers):
+        return ""
+    return _("You may not download whole callers of these numbers.")
+
+
 def _names(numbers: Sequence[DestinationNumber], rights: Rights, right: Right) -> str:
     """Return the names of those numbers for which a person has a right."""
     return ", ".join(number.name for number in numbers if rights.may(right, number))

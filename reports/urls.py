@@ -5,7 +5,19 @@ from django.views.generic import TemplateView
 from accounts.invitations import AcceptInvitation
 from accounts.own_password import ChangePassword
 from accounts.session_views import left
-from reports.views import calls, coverage, definitions, downloads, files, forwards, number, overview, system, when
+from reports.views import (
+    call_files,
+    calls,
+    coverage,
+    definitions,
+    downloads,
+    files,
+    forwards,
+    number,
+    overview,
+    system,
+    when,
+)
 from reports.views import sessions as session_pages
 
 urlpatterns = [
@@ -19,6 +31,7 @@ urlpatterns = [
     path("reports/forwards.xlsx", downloads.forwards_xlsx, name="forwards_xlsx"),
     path("reports/when/", when.when, name="when"),
     path("reports/calls/", calls.calls, name="calls"),
+    path("reports/calls/whole/", call_files.whole_callers, name="whole_callers"),
     path("reports/calls/<int:pk>/", calls.call, name="call"),
     path("reports/system/", system.system, name="system"),
     path("reports/files/", files.files, name="files"),
@@ -28,7 +41,7 @@ urlpatterns = [
     path("reports/counts.csv", downloads.counts_csv, name="counts_csv"),
     path("reports/counts.xlsx", downloads.counts_xlsx, name="counts_xlsx"),
     path("reports/blocks.xlsx", downloads.blocks_xlsx, name="blocks_xlsx"),
-    path("reports/calls.xlsx", downloads.calls_xlsx, name="calls_xlsx"),
+    path("reports/calls.xlsx", call_files.calls_xlsx, name="calls_xlsx"),
     path("reports/times.csv", downloads.times_csv, name="times_csv"),
     path("reports/times.xlsx", downloads.times_xlsx, name="times_xlsx"),
     path("reports/peaks.csv", downloads.peaks_csv, name="peaks_csv"),
@@ -39,7 +52,7 @@ urlpatterns = [
     path("reports/coverage.xlsx", downloads.coverage_xlsx, name="coverage_xlsx"),
     path("reports/planner.csv", downloads.planner_csv, name="planner_csv"),
     path("reports/blocks.csv", downloads.blocks_csv, name="blocks_csv"),
-    path("reports/calls.csv", downloads.calls_csv, name="calls_csv"),
+    path("reports/calls.csv", call_files.calls_csv, name="calls_csv"),
     path("accounts/sessions/", session_pages.own_sessions, name="sessions"),
     path("accounts/sessions/left", left, name="session_left"),
     path("accounts/password_change/", ChangePassword.as_view(), name="password_change"),

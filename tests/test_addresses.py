@@ -32,14 +32,15 @@ from tests.factories import give, make_number, make_superuser, make_user
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # What a page needs: asked from left to right, and the first that is missing is answered as in WITHOUT. `figures`,
-# `calls`, `people` and `export` are rights on the number that the address names; `some-calls` is that on any number,
-# `system` the permission to see the page System.
+# `calls`, `callers`, `people` and `export` are rights on the number that the address names; `some-calls` is that on
+# any number, `system` the permission to see the page System.
 WITHOUT = {
     "sign-in": "login",
     "system": "403",
     "some-calls": "403",
     "figures": "404",
     "calls": "404",
+    "callers": "403",
     "people": "403",
     "export": "403",
 }
@@ -47,6 +48,7 @@ PAGES = """
 reports/                        sign-in
 reports/numbers/<int:pk>/       sign-in figures
 reports/calls/                  sign-in some-calls
+reports/calls/whole/            sign-in figures export callers
 reports/calls/<int:pk>/         sign-in calls
 reports/system/                 sign-in system
 reports/coverage/               sign-in
@@ -89,7 +91,10 @@ PERSONAL = {
     *(f"admin/contacts/contact/import/<uuid:upload>/{part}" for part in ("", "refused/")),
 }
 # Pages of reports that take a POST.
-TAKE_POSTS = {"reports/calls/", "reports/calls/<int:pk>/", "reports/files/", "reports/files/<uuid:pk>/"}
+TAKE_POSTS = {
+    *("reports/calls/", "reports/calls/<int:pk>/", "reports/files/", "reports/files/<uuid:pk>/"),
+    *("reports/calls.csv", "reports/calls.xlsx"),
+}
 
 #    address                     anonymous  signed in  opens the admin
 OTHERS = """

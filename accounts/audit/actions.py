@@ -82,9 +82,12 @@ ACTIONS: dict[Action, Described] = {
     Action.OBJECT_DELETED: Described(_("deleted"), _("what was deleted in the admin")),
     Action.COMMAND_RUN: Described(_("command run"), _("the command, what it was asked to do, and its result")),
     Action.EXPORT_ASKED: Described(
-        _("workbook requested"), _("which file is made in the background, with which filters")
+        _("workbook requested"),
+        _("which file is made in the background, with which filters; with whole callers the reason"),
     ),
-    Action.EXPORT_BEGUN: Described(_("download begun"), _("which file, with which filters; no search text")),
+    Action.EXPORT_BEGUN: Described(
+        _("download begun"), _("which file, with which filters; with whole callers the reason; no search text")
+    ),
     Action.EXPORT_ENDED: Described(
         _("download ended"), _("rows and bytes that were sent, and whether it was complete")
     ),

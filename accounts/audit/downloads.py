@@ -24,14 +24,14 @@ logger = logging.getLogger("calltally.audit")
 
 
 class Download:
-    """A download that begins now: an entry says so, with its filters, which hold no caller."""
+    """A download that begins now: an entry says so, with its filters and the reason, which hold no caller."""
 
-    def __init__(self, kind: str, filters: dict[str, Any]) -> None:
+    def __init__(self, kind: str, filters: dict[str, Any], reason: str = "") -> None:
         self._about = Subject("download", "", kind)
         # A response is streamed when its request is over, so who it is for is kept.
         self._actor = actors.current()
         self.rows = self.bytes = 0
-        write(Action.EXPORT_BEGUN, self._about, actor=self._actor, after=filters)
+        write(Action.EXPORT_BEGUN, self._about, actor=self._actor, after=filters, reason=reason)
 
     def counted(self, pieces: Pieces) -> Pieces:
         """Yield the pieces of a CSV, and count its rows, without the first one, and bytes."""

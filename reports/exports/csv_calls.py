@@ -16,7 +16,7 @@ STATEMENT = f"""{csv_agents.TURN}
 SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS correlation_id,
   {safe("call.customer_number")} AS customer_number,
   number.e164 AS destination_number, {safe("number.label")} AS label,
-  CASE WHEN number.callers THEN {safe("call.caller_id_number")}
+  CASE WHEN number.whole THEN {safe("call.caller_id_number")}
     ELSE nullif({masked_sql("call.caller_id_number")}, '') END AS caller_id_number,
   {exact_moment("call.first_post_at")} AS started_at, {exact_moment("call.forwarded_at")} AS forwarded_at,
   {exact_moment("call.answered_at")} AS answered_at, {exact_moment("call.ended_at")} AS ended_at,

@@ -1,5 +1,5 @@
-"""Contacts and notes in CSV files of calls, as SQL. Needs `call` and `number`, whose `callers` says whether callers are
-written whole; without it there are neither contacts nor phone numbers in notes."""
+"""Contacts and notes in CSV files of calls, as SQL. Needs `call` and `number`, which says by `callers` whether contacts
+are named, and by `whole` whether callers are written whole; if not, phone numbers in notes are hidden too."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ JOIN_NOTES = """LEFT JOIN LATERAL (
   ORDER BY written_at DESC, id DESC LIMIT 1
 ) AS note ON true"""
 COLUMNS = f"""{safe("coalesce(typed.names, known.names)")} AS caller_contact, nullif(note.result, '') AS note_result,
-  CASE WHEN number.callers THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""
+  CASE WHEN number.whole THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""

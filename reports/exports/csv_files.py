@@ -3,8 +3,8 @@
 docs/csv.md describes columns, formats and the guard against formulas. Each function reads what it needs first and
 returns an iterator of pieces of the file; the statement runs when the first piece is requested.
 
-Single calls are masked by the statement itself: it writes whole callers and destinations only for the numbers for which
-the rights passed to it allow them. Without rights everything is masked."""
+Single calls are masked by the statement itself: it names destinations and contacts only for the numbers for which the
+rights passed to it allow them. Callers are whole only if that is asked for, and the rights allow them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from accounts.audit.downloads import Download
 from calls.access import Rights
 from calls.models import Call, DestinationNumber, RequestType, Right
 from contacts.agents import NO_AGENTS, Agents
-from reports import periods
+from reports import periods, permissions
 from reports.counting import count_tables, outcomes
 from reports.counting.count_tables import Table
 from reports.counting.measured import ALWAYS, NEVER
@@ -46,17 +46,19 @@ Parameters = dict[str, Any]
 NO_RIGHTS = Rights()
 
 # The numbers of a file, and since when each figure is shown for them: infinity is never, null is not applicable. Of
-# single calls also whether callers are written whole and destinations are named; null is no.
+# single calls also whether contacts are named, callers are written whole and destinations are named; null is no.
 _NUMBER = f"""
 number AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(numbers)s::json) AS number (
-    id bigint, e164 text, label text, callers boolean, people boolean, forwards_from timestamptz,
+    id bigint, e164 text, label text, callers boolean, whole boolean, people boolean, forwards_from timestamptz,
     {", ".join(f"{key}_from timestamptz" for key in COUNTED_FIGURES)}
   )
 )"""
 
 
-def _numbers(coverage: Coverage, rights: Rights = NO_RIGHTS, *, names_people: bool = False) -> str:
+def _numbers(
+    coverage: Coverage, rights: Rights = NO_RIGHTS, *, whole_callers: bool = False, names_people: bool = False
+) -> str:
     """Return the JSON that `number` is read from."""
     return json.dumps(
         [
@@ -64,7 +66,8 @@ def _numbers(coverage: Coverage, rights: Rights = NO_RIGHTS, *, names_people: bo
                 "id": number.id,
                 "e164": number.e164,
                 "label": number.label,
-                "callers": rights.may(Right.CALLERS, number) and rights.may(Right.EXPORT, number),
+                "callers": permissions.may_have_callers(rights, number),
+                "whole": whole_callers and permissions.may_have_callers(rights, number),
                 "people": names_people and rights.may(Right.PEOPLE, number),
                 "forwards_from": _sql_moment(coverage.arrives_from(number, RequestType.INITIATE_FORWARD)),
             }
@@ -255,12 +258,17 @@ def planner_csv(numbers: Numbers, period: Period) -> Pieces:
     return _copy(_rendered(PLANNER, parameters), header=False)
 
 
-def calls_csv(calls: QuerySet[Call], rights: Rights = NO_RIGHTS, *, excel: bool = False) -> Pieces:
-    """Return calls as CSV, oldest first, with the callers and destinations that `rights` allow."""
-    return _copy(calls_query(calls, rights), excel=excel)
+def calls_csv(
+    calls: QuerySet[Call], rights: Rights = NO_RIGHTS, *, whole_callers: bool = False, excel: bool = False
+) -> Pieces:
+    """Return calls as CSV, oldest first, with the destinations and contacts that `rights` allow.
+
+    Callers are masked. With `whole_callers` they are whole where `rights` allow it: ask for a reason before, and note
+    it in the audit."""
+    return _copy(calls_query(calls, rights, whole_callers=whole_callers), excel=excel)
 
 
-def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
+def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS, *, whole_callers: bool = False) -> str:
     """Return the statement of the CSV of calls."""
     if calls.query.is_sliced or calls.query.distinct or calls.query.combinator:
         calls = Call.objects.filter(pk__in=calls.values("pk"))
@@ -281,7 +289,7 @@ def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS) -> str:
     statement = f"WITH {_NUMBER}, {csv_calls.STATEMENT}"
     sql = statement.replace("{calls}", _rendered(question, parameters).replace("%", "%%"))
     coverage = Coverage.read(DestinationNumber.objects.all())
-    numbers = _numbers(coverage, rights, names_people=names_people)
+    numbers = _numbers(coverage, rights, whole_callers=whole_callers, names_people=names_people)
     agents = Agents.read() if names_people else NO_AGENTS
     return _rendered(sql, {"numbers": numbers, "agents": csv_agents.as_parameter(agents)})
 

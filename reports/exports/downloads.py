@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -59,6 +60,19 @@ class Refused(Exception):  # noqa: N818 (a state of the request)
 
 
 @dataclass(frozen=True)
+class WholeCallers:
+    """That a file of single calls has whole callers: who asked for them, when, and why."""
+
+    person: str
+    asked_at: datetime
+    reason: str  # as calls.showing.reason_of returns it
+
+    @classmethod
+    def asked_by(cls, user: Any, reason: str, asked_at: datetime | None = None) -> WholeCallers:
+        return cls(user.get_full_name() or user.get_username(), asked_at or timezone.now(), reason)
+
+
+@dataclass(frozen=True)
 class Book:
     """A workbook that a person requests and may have."""
 
@@ -70,9 +84,20 @@ class Book:
     # What the rows depend on: the ids of the numbers for which the person has each right (`Right`).
     rights: dict[str, list[int]]
     filters: Sequence[tuple[str, str]]  # as the second sheet shows them
-    pieces: Callable[[], Pieces]
+    pieces: Callable[..., Pieces]  # with `excel=True` as CSV for Excel
     most_rows: Callable[[], int]  # from counts, without reading calls or including callbacks
     count: Callable[[], int]  # exactly
+    whole: WholeCallers | None = None  # None if callers are masked, or the file has none
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What the audit holds of its content."""
+        return noted_filters(self.query, self.search, whole_callers=self.whole is not None)
+
+    @property
+    def reason(self) -> str:
+        """Why callers are whole; blank if they are not."""
+        return self.whole.reason if self.whole else ""
 
 
 def _by_grain(csv: Callable[..., Pieces]) -> Make:
@@ -117,16 +142,20 @@ def why_refused(kind: str, form: ReportForm, user: Any) -> str:
     return permissions.why_destinations_are_hidden(user, form.numbers, tried)
 
 
-def why_calls_are_refused(call_filter: CallFilter) -> str:
-    """Return why a person may not download these calls; blank if they may."""
+def why_calls_are_refused(call_filter: CallFilter, *, whole_callers: bool = False) -> str:
+    """Return why a person may not download these calls; blank if they may, with whole callers for some of the numbers
+    if that is asked for."""
     if call_filter.withheld:
         return call_filter.errors["number"]
+    if whole_callers:
+        return permissions.why_whole_callers_are_refused(call_filter.user, call_filter.numbers_listed)
     return permissions.why_export_is_refused(call_filter.user, call_filter.numbers_listed)
 
 
-def noted_filters(query: str, search: str) -> dict[str, Any]:
+def noted_filters(query: str, search: str, *, whole_callers: bool = False) -> dict[str, Any]:
     """Return filters as the audit holds them: of a search, which may be a caller, a checksum."""
-    return {"filters": query} | ({"search": checksum_of(search)} if search else {})
+    noted: dict[str, Any] = {"filters": query} | ({"search": checksum_of(search)} if search else {})
+    return noted | ({"whole_callers": True} if whole_callers else {})
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
@@ -138,11 +167,11 @@ def as_of_now() -> Period:
     return Period(periods.today(), periods.today())
 
 
-def read(kind: str, query: QueryDict, user: Any, session: SessionBase) -> Book:
+def read(kind: str, query: QueryDict, user: Any, session: SessionBase, whole: WholeCallers | None = None) -> Book:
     """Return the workbook that a query requests. Raise Http404, BadQuery, Refused."""
     if kind not in KINDS:
         raise Http404
-    return _of_calls(query, user, session) if kind == "calls" else _of_report(kind, query, user)
+    return of_calls(CallFilter(query, user, session), whole) if kind == "calls" else _of_report(kind, query, user)
 
 
 def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
@@ -152,8 +181,8 @@ def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
     if why := why_refused(kind, form, user):
         raise Refused(why)
 
-    def pieces() -> Pieces:
-        return MAKE[kind](form, False)
+    def pieces(*, excel: bool = False) -> Pieces:
+        return MAKE[kind](form, excel)
 
     return Book(
         kind,
@@ -169,14 +198,21 @@ def _of_report(kind: str, query: QueryDict, user: Any) -> Book:
     )
 
 
-def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
-    call_filter = CallFilter(query, user, session)
-    if why := why_calls_are_refused(call_filter):
+def of_calls(call_filter: CallFilter, whole: WholeCallers | None = None) -> Book:
+    """Return the file of these calls, with whole callers as far as the person may have them, if they are asked for.
+
+    Raise BadQuery; Refused also if they may have no whole callers."""
+    if why := why_calls_are_refused(call_filter, whole_callers=whole is not None):
         raise Refused(why)
     if call_filter.errors:
         raise BadQuery(call_filter.errors)
     numbers = call_filter.numbers_listed
     period = call_filter.period or call_filter[MomentsFilter].period
+
+    def pieces(*, excel: bool = False) -> Pieces:
+        is_whole = whole is not None
+        return csv_files.calls_csv(call_filter.calls(), call_filter.rights, whole_callers=is_whole, excel=excel)
+
     return Book(
         "calls",
         csv_files.filename("calls", call_filter.period, "xlsx"),
@@ -184,21 +220,36 @@ def _of_calls(query: QueryDict, user: Any, session: SessionBase) -> Book:
         call_filter[SearchFilter].text,
         numbers,
         _rights_for(numbers, call_filter.rights, OF_CALLS),
-        [*call_filter.sheet_rows(), *_hidden_in_calls(numbers, call_filter.rights)],
-        lambda: csv_files.calls_csv(call_filter.calls(), call_filter.rights),
+        [*call_filter.sheet_rows(), *_hidden_in_calls(numbers, call_filter.rights, whole)],
+        pieces,
         lambda: _counted("offered", numbers, period),
         lambda: call_filter.calls().order_by().count(),
+        whole,
     )
 
 
-def _hidden_in_calls(numbers: Sequence[DestinationNumber], rights: Rights) -> Iterator[tuple[str, str]]:
+def _hidden_in_calls(
+    numbers: Sequence[DestinationNumber], rights: Rights, whole: WholeCallers | None
+) -> Iterator[tuple[str, str]]:
     """Yield what the second sheet of a workbook of single calls says about its callers and destinations."""
-    whole = [str(number) for number in numbers if rights.may(Right.CALLERS, number)]
-    if not whole:
+    if whole is None:
         yield gettext("Callers"), gettext("Without the last three digits")
-    elif len(whole) < len(numbers):
-        text = gettext("Complete in calls to %(numbers)s; without the last three digits in all others")
-        yield gettext("Callers"), text % {"numbers": ", ".join(whole)}
+    else:
+        asked = {
+            "numbers": ", ".join(str(number) for number in numbers if permissions.may_have_callers(rights, number)),
+            "person": whole.person,
+            "moment": periods.moment_label(whole.asked_at),
+            "reason": whole.reason,
+        }
+        text = (
+            gettext("Whole, requested by %(person)s on %(moment)s, reason: %(reason)s")
+            if all(permissions.may_have_callers(rights, number) for number in numbers)
+            else gettext(
+                "Whole in calls to %(numbers)s, requested by %(person)s on %(moment)s, reason: %(reason)s. Without the "
+                "last three digits in all other calls"
+            )
+        )
+        yield gettext("Callers"), text % asked
     named = [str(number) for number in numbers if rights.may(Right.PEOPLE, number)]
     if not named:
         yield gettext("Destinations"), gettext("Only their types")

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from calls.access import Rights
 from calls.models import DestinationNumber, Right
 from reports.exports import downloads, file_store, workbooks
-from reports.exports.downloads import BadQuery, Book, Refused
+from reports.exports.downloads import BadQuery, Book, Refused, WholeCallers
 from reports.models import Workbook, WorkbookState
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,8 @@ def ask(book: Book, user: Any) -> Workbook:
         "search": book.search,
         "numbers": sorted(number.pk for number in book.numbers),
         "rights": book.rights,
+        "whole_callers": book.whole is not None,
+        "reason": book.reason,
     }
     own = workbooks_of(user)
     fresh = Q(state=WorkbookState.READY, started_at__gt=timezone.now() - FRESH)
@@ -105,9 +107,15 @@ def ask(book: Book, user: Any) -> Workbook:
 
 
 def ask_again(workbook: Workbook, user: Any) -> Workbook:
-    """Request the same filters again, for the numbers that the person may still see.
+    """Request the same filters again, for the numbers that the person may still see. Callers are masked.
 
     Raise Http404, BadQuery, Refused, TooManyWaiting."""
+    query = filters_still_visible(workbook, user)
+    return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
+
+
+def filters_still_visible(workbook: Workbook, user: Any) -> QueryDict:
+    """Return the filters of a workbook, of its numbers only those that the person may still see. Raise Refused."""
     query = QueryDict(workbook.query, mutable=True)
     if numbers := query.getlist("number"):
         what = Right.EXPORT if workbook.kind == "calls" else Right.FIGURES
@@ -116,7 +124,7 @@ def ask_again(workbook: Workbook, user: Any) -> Workbook:
         if not still:
             raise Refused(_("You no longer have access to any number in this workbook."))
         query.setlist("number", still)
-    return ask(downloads.read(workbook.kind, query, user, session_of(workbook)), user)
+    return query
 
 
 def session_of(workbook: Workbook) -> SessionBase:
@@ -125,6 +133,14 @@ def session_of(workbook: Workbook) -> SessionBase:
     if workbook.search:
         session["searches"] = [[KEPT_SEARCH, workbook.search]]
     return session
+
+
+def read(workbook: Workbook, user: Any) -> Book:
+    """Return what a person gets for the filters of a workbook now, with whole callers if it has them.
+
+    Raise Http404, BadQuery, Refused."""
+    whole = WholeCallers.asked_by(user, workbook.reason, workbook.created_at) if workbook.whole_callers else None
+    return downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook), whole)
 
 
 def has_rights_for(workbook: Workbook, user: Any) -> bool:
@@ -142,7 +158,7 @@ def why_withheld(workbook: Workbook, user: Any) -> str:
     if not has_rights_for(workbook, user):
         return text
     try:
-        downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))
+        read(workbook, user)
     except Refused as error:
         return str(error)
     except (BadQuery, Http404):
@@ -155,7 +171,7 @@ def why_not_made(workbook: Workbook, user: Any) -> str:
     if workbook.error:
         return workbook.error
     try:
-        downloads.read(workbook.kind, QueryDict(workbook.query), user, session_of(workbook))
+        read(workbook, user)
     except (Refused, BadQuery) as error:
         return str(error)
     except Http404:
@@ -308,7 +324,7 @@ def _write(workbook: Workbook, pulse: _Pulse) -> int:
         raise _NoRoom
     if not workbook.asker.is_active:
         raise Http404
-    book = downloads.read(workbook.kind, QueryDict(workbook.query), workbook.asker, session_of(workbook))
+    book = read(workbook, workbook.asker)
     workbook.name, workbook.filters = book.name, list(book.filters)
     workbook.numbers, workbook.rights = sorted(number.pk for number in book.numbers), book.rights
     _note(workbook, of_rows=book.count())

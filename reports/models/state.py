@@ -105,6 +105,10 @@ class Workbook(models.Model):
     rights = models.JSONField(
         _("rights"), default=dict, help_text=_("Ids of the numbers for which its rows depend on each right")
     )
+    whole_callers = models.BooleanField(_("whole callers"), default=False, db_default=False)
+    reason = models.TextField(
+        _("reason"), blank=True, default="", db_default="", help_text=_("What whole callers are needed for")
+    )
     name = models.TextField(_("name"), help_text=_("Of the file, as it is downloaded"))
     state = models.TextField(_("state"), choices=WorkbookState, default=WorkbookState.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -128,6 +132,10 @@ class Workbook(models.Model):
             models.CheckConstraint(name="workbook_state_known", condition=models.Q(state__in=WorkbookState.values)),
             models.CheckConstraint(
                 name="workbook_ready_has_file", condition=~models.Q(state="ready") | models.Q(file_name__gt="")
+            ),
+            models.CheckConstraint(
+                name="workbook_whole_callers_have_reason",
+                condition=models.Q(whole_callers=False) | models.Q(reason__gt=""),
             ),
             # Also answers: whose is this file?
             models.UniqueConstraint(

@@ -57,17 +57,18 @@ def export_links(context: template.Context, names: str, query: str = "", **queri
 
 def _files(context: template.Context, names: str, query: str, queries: dict[str, str]) -> list[dict[str, Any]]:
     """Return the files; that of single calls only if the user may have it for all numbers of the page."""
-    exports_calls = context["page"].exports_calls
+    exports_calls, exports_whole = context["page"].exports_calls, context["page"].exports_whole_callers
 
-    def address(name: str, ending: str) -> str:
-        return f"{reverse(f'{name}_{ending}')}?{queries.get(name, query)}"
+    def address(name: str, page: str) -> str:
+        return f"{reverse(page)}?{queries.get(name, query)}"
 
     return [
         {
             "label": FILES[name][0],
             "row": FILES[name][1],
-            "csv": address(name, "csv"),
-            "xlsx": name != "planner" and address(name, "xlsx"),
+            "csv": address(name, f"{name}_csv"),
+            "xlsx": name != "planner" and address(name, f"{name}_xlsx"),
+            "whole_callers": name == "calls" and exports_whole and address(name, "whole_callers"),
         }
         for name in names.split()
         if name != "calls" or exports_calls

@@ -81,6 +81,10 @@ class CallsPage(Page):
         return self.rights.may_each(Right.EXPORT, self.filter.numbers_listed)
 
     @property
+    def exports_whole_callers(self) -> bool:
+        return any(permissions.may_have_callers(self.rights, number) for number in self.filter.numbers_listed)
+
+    @property
     def leaves_out_callbacks(self) -> bool:
         return self.filter[CallbackFilter].are_left_out
 

@@ -1,10 +1,9 @@
-"""Downloads: CSV files, workbooks, and the file for workforce planning."""
+"""Downloads: CSV files, workbooks, and the file for workforce planning. Those of single calls are in call_files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -15,13 +14,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.audit.downloads import Download
 from reports.exports import csv_files, downloads, workbooks
-from reports.filters.call_filter import CallFilter
 from reports.filters.report_filter import ReportForm
-from reports.filters.search import SearchFilter
 from reports.views.shared import personal
 
-Asked = TypeVar("Asked", ReportForm, CallFilter)
-Answer = Callable[[HttpRequest, Asked], HttpResponseBase]
+Answer = Callable[[HttpRequest, ReportForm], HttpResponseBase]
 View = Callable[..., HttpResponseBase]
 
 # Takes about half a second; a workbook with more rows is made by the files worker.
@@ -30,33 +26,18 @@ ROWS_AT_ONCE = 5_000
 MOST_ROWS_AT_ONCE = 2 * ROWS_AT_ONCE
 
 
-def _download_of(
-    read: Callable[[HttpRequest], Asked], why_refused: Callable[[Asked], str] = lambda _filters: ""
-) -> Callable[[Answer[Asked]], View]:
-    """Return a decorator that makes views of functions that return a file.
+def _of_a_report(answer: Answer) -> View:
+    """Make a view of a function that returns a file; filters that cannot be read are answered 400."""
 
-    The functions get the result of `read`; if that is refused, the view answers 403, if it has errors, 400."""
+    @require_safe
+    @login_required
+    @personal
+    @wraps(answer)
+    def view(request: HttpRequest) -> HttpResponseBase:
+        form = ReportForm(request.GET, request.user, download=True)
+        return said(400, *form.errors.values()) if form.errors else answer(request, form)
 
-    def make(answer: Answer[Asked]) -> View:
-        @require_safe
-        @login_required
-        @personal
-        @wraps(answer)
-        def view(request: HttpRequest) -> HttpResponseBase:
-            filters = read(request)
-            if why := why_refused(filters):
-                return said(403, why)
-            return said(400, *filters.errors.values()) if filters.errors else answer(request, filters)
-
-        return view
-
-    return make
-
-
-_of_a_report = _download_of(lambda request: ReportForm(request.GET, request.user, download=True))
-_of_calls = _download_of(
-    lambda request: CallFilter(request.GET, request.user, request.session), downloads.why_calls_are_refused
-)
+    return view
 
 
 def _csv(kind: str) -> View:
@@ -67,7 +48,7 @@ def _csv(kind: str) -> View:
         if why := downloads.why_refused(kind, form, request.user):
             return said(403, why)
         download = Download(f"{kind}.csv", {"filters": form.download_query})
-        pieces = downloads.MAKE[kind](form, _is_for_excel(request))
+        pieces = downloads.MAKE[kind](form, is_for_excel(request))
         return csv_files.download(download, downloads.filename(kind, form), pieces)
 
     return as_csv
@@ -86,23 +67,40 @@ def _xlsx(kind: str) -> View:
             return said(400, *error.errors.values())
         except downloads.Refused as error:
             return said(403, str(error))
-        if book.most_rows() <= ROWS_AT_ONCE:
-            try:
-                return _at_once(book)
-            except workbooks.TooManyAtOnce:
-                pass
-            except workbooks.TooLong:
-                return said(400, str(workbooks.TOO_LONG))
-            except OSError:
-                return said(503, gettext("The server has no disk space for this workbook. Download the CSV instead."))
-        return redirect(f"{reverse('new_file')}?kind={kind}&{book.query}")
+        try:
+            return at_once(book) or redirect(f"{reverse('new_file')}?kind={kind}&{book.query}")
+        except NotMade as error:
+            return said(error.status, str(error))
 
     return as_workbook
 
 
+class NotMade(Exception):  # noqa: N818 (a state of the request)
+    """A small workbook could not be made; the text says why, for the person who asked."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def at_once(book: downloads.Book) -> HttpResponseBase | None:
+    """Return a small workbook, and note its download; None if it has to be made in the background. Raise NotMade."""
+    if book.most_rows() > ROWS_AT_ONCE:
+        return None
+    try:
+        return _at_once(book)
+    except workbooks.TooManyAtOnce:
+        return None
+    except workbooks.TooLong as error:
+        raise NotMade(400, str(workbooks.TOO_LONG)) from error
+    except OSError as error:
+        why = gettext("The server has no disk space for this workbook. Download the CSV instead.")
+        raise NotMade(503, why) from error
+
+
 def _at_once(book: downloads.Book) -> HttpResponseBase:
     """Return a small workbook, and note its download. Raise as workbooks.at_once does."""
-    download = Download(f"{book.kind}.xlsx", downloads.noted_filters(book.query, book.search))
+    download = Download(f"{book.kind}.xlsx", book.noted, book.reason)
     is_complete = False
     try:
         answer = workbooks.at_once(download.counted(book.pieces()), book.name, book.filters, MOST_ROWS_AT_ONCE)
@@ -119,7 +117,7 @@ peaks_csv, peaks_xlsx = _csv("peaks"), _xlsx("peaks")
 times_csv, times_xlsx = _csv("times"), _xlsx("times")
 week_csv, week_xlsx = _csv("week"), _xlsx("week")
 coverage_csv, coverage_xlsx = _csv("coverage"), _xlsx("coverage")
-calls_xlsx = _xlsx("calls")
+masked_calls_xlsx = _xlsx("calls")
 
 
 @_of_a_report
@@ -129,15 +127,8 @@ def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     return csv_files.download(download, csv_files.filename("planner", form.period), pieces)
 
 
-@_of_calls
-def calls_csv(request: HttpRequest, call_filter: CallFilter) -> HttpResponseBase:
-    filters = downloads.noted_filters(call_filter.query(), call_filter[SearchFilter].text)
-    download = Download("calls.csv", filters)
-    pieces = csv_files.calls_csv(call_filter.calls(), call_filter.rights, excel=_is_for_excel(request))
-    return csv_files.download(download, csv_files.filename("calls", call_filter.period), pieces)
-
-
-def _is_for_excel(request: HttpRequest) -> bool:
+def is_for_excel(request: HttpRequest) -> bool:
+    """Return whether a CSV is requested for Excel."""
     return request.GET.get("format") == "excel"
 
 

@@ -10,13 +10,16 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import confirming
 from accounts.audit.actions import Action
 from accounts.audit.downloads import Download, NotedFile
 from accounts.audit.entries import Subject, write
+from calls.kept_searches import keep_search
 from calls.models import DestinationNumber
 from reports.exports import downloads, file_store, workbook_jobs, workbooks
 from reports.exports.downloads import BadQuery, Book, Refused
@@ -53,11 +56,13 @@ def new(request: HttpRequest) -> HttpResponse:
 @login_required
 @personal
 def file(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Show the status of a workbook; a POST requests the same again."""
+    """Show the status of a workbook; a POST requests the same again, or the reason for whole callers first."""
     workbook = get_object_or_404(workbook_jobs.workbooks_of(request.user), pk=pk)
     if request.method != "POST":
         return _shown(request, workbook)
     try:
+        if workbook.whole_callers:
+            return redirect(f"{reverse('whole_callers')}?{_filters_again(request, workbook)}")
         asked = workbook_jobs.ask_again(workbook, request.user)
         _note_asked(asked)
         return redirect(asked)
@@ -69,7 +74,15 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
         )
         return _shown(request, workbook, why, 403)
     except TooManyWaiting:
-        return _too_many(_shown(request, workbook, _says_too_many(), 429))
+        return _too_many(_shown(request, workbook, says_too_many(), 429))
+
+
+def _filters_again(request: HttpRequest, workbook: Workbook) -> str:
+    """Return the filters of a workbook for an address, with its search in the session. Raise Refused."""
+    query = workbook_jobs.filters_still_visible(workbook, request.user)
+    if workbook.search:
+        query["search"] = keep_search(request.session, workbook.search)
+    return query.urlencode()
 
 
 @require_safe
@@ -82,10 +95,12 @@ def download(request: HttpRequest, pk: Any) -> HttpResponseBase:
         return redirect(workbook)
     if why := workbook_jobs.why_withheld(workbook, request.user):
         return _shown(request, workbook, why, 403)
+    if confirm := _confirm(request, workbook):
+        return redirect(confirm)
     try:
         path = file_store.path_of(workbook.file_name)
         path.open("rb").close()
-        download = Download(f"{workbook.kind}.xlsx", downloads.noted_filters(workbook.query, workbook.search))
+        download = Download(f"{workbook.kind}.xlsx", _noted(workbook), workbook.reason)
         content = NotedFile(path, download, workbook.rows)
     except OSError:
         return _shown(request, workbook, gettext("The file is no longer on the server. Create it again."), 410)
@@ -135,6 +150,8 @@ class FilePage(Page):
     is_stuck: bool
     # Whether its worker sends no heartbeats.
     is_silent: bool
+    # Where the person confirms who they are before they get whole callers; blank if they did, or for masked ones.
+    confirm: str
 
     @property
     def is_written(self) -> bool:
@@ -145,7 +162,7 @@ class FilePage(Page):
         return self.file.is_unfinished and not self.why
 
 
-def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
+def build_file_page(workbook: Workbook, why: str = "", confirm: str = "") -> FilePage:
     """Build the page of a workbook; `why` says why a request was refused."""
     is_waiting, is_failed = workbook.state == WorkbookState.WAITING, workbook.state == WorkbookState.FAILED
     now, beat_at = timezone.now(), workbook.heartbeat_at
@@ -157,7 +174,14 @@ def build_file_page(workbook: Workbook, why: str = "") -> FilePage:
         before=workbook_jobs.before(workbook) if is_waiting else 0,
         is_stuck=is_waiting and now - workbook.created_at > SLOW and not workbook_jobs.is_worked_on(),
         is_silent=workbook.state == WorkbookState.WORKING and beat_at is not None and now - beat_at > SLOW,
+        confirm=confirm,
     )
+
+
+def _confirm(request: HttpRequest, workbook: Workbook) -> str:
+    """Return where the person confirms who they are before they get a workbook; blank if they need not."""
+    is_enough = not workbook.whole_callers or confirming.is_confirmed(request)
+    return "" if is_enough else confirming.address(workbook.get_absolute_url())
 
 
 def _ask(request: HttpRequest) -> HttpResponse:
@@ -167,17 +191,27 @@ def _ask(request: HttpRequest) -> HttpResponse:
     if book is None:
         return _new(request, query, None, why, status)
     try:
-        asked = workbook_jobs.ask(book, request.user)
-        _note_asked(asked)
-        return redirect(asked)
+        return redirect(request_workbook(book, request.user))
     except TooManyWaiting:
-        return _too_many(_new(request, query, book, _says_too_many(), 429))
+        return _too_many(_new(request, query, book, says_too_many(), 429))
+
+
+def request_workbook(book: Book, user: Any) -> Workbook:
+    """Have a workbook made in the background, and note that; its download is noted when it happens.
+
+    Raise TooManyWaiting."""
+    workbook = workbook_jobs.ask(book, user)
+    _note_asked(workbook)
+    return workbook
 
 
 def _note_asked(workbook: Workbook) -> None:
-    """Note that a file is made in the background; its download is noted when it happens."""
-    filters = downloads.noted_filters(workbook.query, workbook.search)
-    write(Action.EXPORT_ASKED, Subject("download", str(workbook.pk), f"{workbook.kind}.xlsx"), after=filters)
+    about = Subject("download", str(workbook.pk), f"{workbook.kind}.xlsx")
+    write(Action.EXPORT_ASKED, about, after=_noted(workbook), reason=workbook.reason)
+
+
+def _noted(workbook: Workbook) -> dict[str, Any]:
+    return downloads.noted_filters(workbook.query, workbook.search, whole_callers=workbook.whole_callers)
 
 
 def _read(request: HttpRequest, query: QueryDict) -> tuple[Book | None, str, int]:
@@ -196,7 +230,7 @@ def _new(request: HttpRequest, query: QueryDict, book: Book | None, why: str, st
 
 
 def _shown(request: HttpRequest, workbook: Workbook, why: str = "", status: int = 200) -> HttpResponse:
-    return _page(request, "reports/file.html", build_file_page(workbook, why), status)
+    return _page(request, "reports/file.html", build_file_page(workbook, why, _confirm(request, workbook)), status)
 
 
 def _page(request: HttpRequest, template: str, page: Page, status: int = 200) -> HttpResponse:
@@ -206,7 +240,8 @@ def _page(request: HttpRequest, template: str, page: Page, status: int = 200) ->
     return answer
 
 
-def _says_too_many() -> str:
+def says_too_many() -> str:
+    """Return why a person may not request another workbook now."""
     return gettext("%(n)d of your workbooks are not ready yet. Create another when one of them is ready.") % {
         "n": workbook_jobs.MOST_WAITING
     }

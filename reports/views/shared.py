@@ -68,6 +68,11 @@ class Page(Readable):
         """Whether it offers downloads of single calls: the user may have those of all its numbers."""
         return False
 
+    @property
+    def exports_whole_callers(self) -> bool:
+        """Whether it offers them with whole callers, too: the user may have these of any of its numbers."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodPage(Page):
@@ -107,6 +112,10 @@ class PeriodPage(Page):
     @property
     def exports_calls(self) -> bool:
         return self.rights.may_each(Right.EXPORT, self.about)
+
+    @property
+    def exports_whole_callers(self) -> bool:
+        return any(permissions.may_have_callers(self.rights, number) for number in self.about)
 
     @cached_property
     def unclassified(self) -> int:

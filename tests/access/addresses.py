@@ -67,7 +67,7 @@ def with_names(address: str) -> str:
         path = path.replace(part, f"{{{table}}}")
     if path.endswith("files/new/"):
         path += "?kind=calls&number={e164}"
-    elif path.endswith((".csv", ".xlsx")) and "/files/" not in path and "admin/" not in path:
+    elif path.endswith((".csv", ".xlsx", "calls/whole/")) and "/files/" not in path and "admin/" not in path:
         path += "?number={e164}"
     elif "/keys/" in path:
         path += "?number={number}"

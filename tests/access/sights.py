@@ -23,6 +23,7 @@ from reports.exports import downloads, file_store, workbook_jobs
 from reports.models import ToldSilence
 from tests.access.addresses import addresses, filled, with_names
 from tests.conftest import and_in_full
+from tests.reports.helpers import confirm
 
 MONTH = "from=2026-10-01&to=2026-10-31"
 QUERIES = and_in_full([MONTH, f"{MONTH}&by=day&opening=inside"], "", "period=today")
@@ -56,6 +57,10 @@ def sights_of(
     for call in calls[:3]:
         asked = {"caller_of": call}
         seen[f"calls of the caller of {call}"] = content(client.post("/reports/calls/", asked, follow=True))
+    confirm(client)
+    for file in ("csv", "xlsx"):
+        answer = client.post(f"/reports/calls.{file}?{MONTH}", {"reason": "call back"})
+        seen[f"calls.{file} with whole callers"] = content(answer)
     for kind in downloads.KINDS:
         seen[f"workbook of {kind}"] = _workbook(user, kind)
     if client.get("/admin/").status_code == 200:

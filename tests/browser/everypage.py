@@ -129,6 +129,7 @@ FACES = {
         "?{empty}",
         "?from=never",
     ],
+    "reports/calls/whole/": ["", "?{week}&{wide}", "?from=never"],
     "reports/files/new/": ["?kind=calls&{week}&{wide}"],
     "live/board": ["", "?kiosk=1"],
     "live/why/": ["", "?who=all"],

@@ -70,7 +70,7 @@ def test_no_cell_is_a_formula(cell, written):
 
     [of_day] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
     [block] = rows(csv_files.blocks_csv([number], TODAY, Grain.DAY))
-    [row] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
+    [row] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING, whole_callers=True))
 
     assert of_day["label"] == block["label"] == block["block_type"] == written
     for name in ("correlation_id", "caller_id_number", "customer_number", "label", "last_block_type"):
@@ -127,11 +127,11 @@ def test_excel_reads_no_text_as_a_number_or_date_and_plain_csv_is_unchanged(labe
     rollups.rebuild()
 
     guarded = f"'{label}" if label.startswith("=") else label
-    [plain] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))
+    [plain] = rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING, whole_callers=True))
     files = {
         "counts": csv_files.counts_csv([number], TODAY, Grain.DAY, excel=True),
         "blocks": csv_files.blocks_csv([number], TODAY, Grain.DAY, excel=True),
-        "calls": csv_files.calls_csv(Call.objects.all(), EVERYTHING, excel=True),
+        "calls": csv_files.calls_csv(Call.objects.all(), EVERYTHING, whole_callers=True, excel=True),
     }
     columns = ("correlation_id", "customer_number", "caller_id_number", "answered_destination", "label", "block_type")
     for file in files.values():

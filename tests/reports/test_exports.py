@@ -186,11 +186,16 @@ def test_a_call_has_all_its_columns():
     for kind, second in posts:
         take(number, kind, NOON + timedelta(seconds=second), call_uuid="uuid-1", correlation_id="correlation-1")
 
-    assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING)) == (
-        f"{CALLS}\n"
+    row = (
         "uuid-1,correlation-1,200000,+4922155400300,Shop,+4917012345678,2026-09-15T12:00:00.000+02:00,"
         "2026-09-15T12:00:10.500+02:00,2026-09-15T12:00:22.250+02:00,2026-09-15T12:04:40.125+02:00,answered,"
-        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,,,,\n"
+        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,,,,"
+    )
+    masked = row.replace("+4917012345678", "+4917012345•••")
+    assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING, whole_callers=True)) == f"{CALLS}\n{row}\n"
+    assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING)) == f"{CALLS}\n{masked}\n"
+    assert (
+        text(csv_files.calls_csv(Call.objects.all(), whole_callers=True)).splitlines()[1].count("+4917012345•••") == 1
     )
 
 

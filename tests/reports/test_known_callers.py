@@ -122,7 +122,7 @@ def test_links_carry_the_caller_only_once_it_is_shown(client, sales):
     assert page_of(client, "Hotline 0")["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
 
 
-def test_files_name_contacts_where_callers_are_whole_and_never_as_formulas(client, sales):
+def test_files_name_contacts_where_callers_may_be_seen_and_never_as_formulas(client, sales):
     make_contact("=1+1", STRANGER)
     rows = csv.DictReader(io.StringIO(client.get(f"/reports/calls.csv?{DAY}").getvalue().decode()))
     assert {row["call_uuid"]: row["caller_contact"] for row in rows} == {

@@ -1,10 +1,6 @@
 """Downloads as workbooks: typed cells, the rows of the CSV, and a sheet that explains them."""
 
-import io
-import re
-import zipfile
 from datetime import datetime, timedelta
-from xml.etree import ElementTree
 
 import pytest
 
@@ -15,33 +11,9 @@ from reports.figures.definitions import FIGURES
 from reports.periods import Grain, Period
 from tests.factories import make_number, make_staff
 from tests.reports.test_figures import ALL_ON, DAY, NOON, call
+from tests.reports.workbooks import sheets
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-
-
-def sheets(answer):
-    """Return the cells of each sheet, row by row: (type, text), with the types of the file format."""
-    book = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
-    answer.close()
-    shared = []
-    if "xl/sharedStrings.xml" in book.namelist():
-        root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
-        shared = ["".join(item.itertext()) for item in root]
-    contents = []
-    for n in (1, 2):
-        root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{n}.xml"))
-        rows = []
-        for row in root.iter(f"{MAIN}row"):
-            cells = {}
-            for cell in row:
-                kind, value = cell.get("t", "n"), "".join(cell.itertext())
-                place = re.match("[A-Z]+", cell.get("r")).group()
-                cells[place] = ("text", shared[int(value)] if kind == "s" else value) if kind != "n" else ("n", value)
-            rows.append(cells)
-        contents.append(rows)
-    return contents
 
 
 def serial(moment):

@@ -154,7 +154,7 @@ def calls_rows(calls: Sequence[Scripted], *, names_people: bool) -> list[dict[st
                 "customer_number": "200000",
                 "destination_number": call.line.e164,
                 "label": call.line.label,
-                "caller_id_number": "" if call.caller in scenario.WITHHELD else str(call.caller),
+                "caller_id_number": "" if call.caller in scenario.WITHHELD else masked(str(call.caller)),
                 "started_at": exact(call.began),
                 "forwarded_at": exact(call.moment_of(FORWARD)),
                 "answered_at": exact(call.moment_of(ANSWER)),
@@ -171,6 +171,11 @@ def calls_rows(calls: Sequence[Scripted], *, names_people: bool) -> list[dict[st
             }
         )
     return rows
+
+
+def masked(caller: str) -> str:
+    """Return a caller without its last three digits; one of fewer than seven digits is hidden."""
+    return f"{caller[:-3]}•••" if len(caller.removeprefix("+")) >= 7 else "•••"
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
