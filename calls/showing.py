@@ -9,12 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit.actions import Action
-from accounts.audit.entries import Subject, lock, write
-from accounts.models import AuditEntry
+from accounts.audit.entries import Subject, how_often, lock, write
 from calls.masking import masked_text
 from calls.models import Call
 
@@ -42,14 +40,9 @@ def show(call: Call, user: Any, reason: str) -> None:
     stored = reason_of(reason)
     with transaction.atomic(durable=True):
         lock()  # so that of several requests at once none passes the limit
-        if how_often(user, Action.CALLER_SHOWN) >= MOST_AN_HOUR:
+        if how_often(user.pk, Action.CALLER_SHOWN, HOUR) >= MOST_AN_HOUR:
             raise NotShown(
                 _("You have had %(n)d callers shown within an hour, which is the limit. Try again later.")
                 % {"n": MOST_AN_HOUR}
             )
         write(Action.CALLER_SHOWN, Subject.of(call, call.destination_number.e164), reason=stored)
-
-
-def how_often(user: Any, action: Action) -> int:
-    """Return how often a person did something within the last hour, by the audit."""
-    return AuditEntry.objects.filter(actor_id=user.pk, action=action, at__gt=timezone.now() - HOUR).count()

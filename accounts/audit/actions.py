@@ -91,7 +91,7 @@ ACTIONS: dict[Action, Described] = {
     Action.EXPORT_ENDED: Described(
         _("download ended"), _("rows and bytes that were sent, and whether it was complete")
     ),
-    Action.SEARCHED: Described(_("searched"), _("a checksum of the text, which may be a caller")),
+    Action.SEARCHED: Described(_("searched"), _("a checksum of the text, and whether it can be a caller")),
     Action.CALLER_SHOWN: Described(
         _("caller shown"), _("the call whose caller was shown whole, and the reason that the person gave")
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -81,6 +81,12 @@ def lock() -> None:
     """Let no other transaction add an entry until this one ends, so that what is counted before a write stays true."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def how_often(actor_id: int | None, action: Action, within: timedelta, **fields: Any) -> int:
+    """Return how often a person did something in the time before now, by entries with these fields."""
+    since = timezone.now() - within
+    return AuditEntry.objects.filter(actor_id=actor_id, action=str(action), at__gt=since, **fields).count()
 
 
 def _append(entry: AuditEntry, key: bytes) -> None:

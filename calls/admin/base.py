@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import OfferedFiltersAdmin
 from calls import phones, search_keys
 from calls.access import Rights
-from calls.kept_searches import keep_search, kept_search
+from calls.kept_searches import LONGEST_SEARCH, TooManySearches, keep_search, kept_search
 from calls.masking import masked
 from calls.models import DestinationNumber, NumberAccess, Right
 
@@ -104,7 +104,13 @@ class SearchedList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.searched_text = kept_search(request.session, self.query.strip())
+        refused = _refused_search(request)
+        self.searched_text = refused or kept_search(request.session, self.query.strip())
+
+
+def _refused_search(request: HttpRequest) -> str:
+    """Return the search that is posted if it was refused; blank otherwise. One that is not leads to its token."""
+    return request.POST.get("search", "")[:LONGEST_SEARCH] if request.method == "POST" else ""
 
 
 class PostedSearchAdmin(admin.ModelAdmin):
@@ -115,6 +121,8 @@ class PostedSearchAdmin(admin.ModelAdmin):
         raise NotImplementedError
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if _refused_search(request):
+            return queryset.none(), False
         token = search_term.strip()
         if not token:
             return queryset, False
@@ -125,14 +133,22 @@ class PostedSearchAdmin(admin.ModelAdmin):
         return SearchedList
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Store a search that is posted and redirect to its token; show the list of a token."""
+        """Store a search that is posted and redirect to its token; show the list of a token. A search that is refused
+        lists nothing and stays in its field."""
         if request.method == "POST" and "search" in request.POST:
             if not self.has_view_or_change_permission(request):
                 raise PermissionDenied
             query = request.GET.copy()
             for name in (PAGE_VAR, SEARCH_VAR):
                 query.pop(name, None)
-            if token := keep_search(request.session, request.POST["search"]):
+            try:
+                token = keep_search(request.session, request.POST["search"])
+            except TooManySearches as error:
+                self.message_user(request, str(error), messages.ERROR)
+                answer = super().changelist_view(request, extra_context)
+                answer.status_code = 429
+                return answer
+            if token:
                 query[SEARCH_VAR] = token
             return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
         token = request.GET.get(SEARCH_VAR, "").strip()

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import confirming
 from calls import phones, showing
 from calls.access import Rights
-from calls.kept_searches import keep_search, kept_search
+from calls.kept_searches import LONGEST_SEARCH, TooManySearches, keep_search, kept_search
 from calls.models import Call, RequestType, Right
 from contacts.agents import NO_AGENTS, labelled
 from contacts.links import Link
@@ -53,6 +53,9 @@ class CallsPage(Page):
     # Each call with its outcome, blank if that is not measured, and its caller if there is a contact.
     rows: Sequence[tuple[Call, str, KnownCaller | None]]
     list_query: str
+    # A search that was refused, and why; blank otherwise.
+    refused_search: str = ""
+    why_refused: str = ""
 
     @property
     def search(self) -> SearchFilter:
@@ -98,7 +101,10 @@ def calls(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         posted = request.POST.copy()
-        posted["search"] = _kept_search(request)
+        try:
+            posted["search"] = _kept_search(request)
+        except TooManySearches as error:
+            return _refused(request, posted, str(error))
         filters = CallFilter.raw_query(posted)
         return redirect(f"{reverse('calls')}?{filters}" if filters else "calls")
     # Without a query string, the filters kept in the session apply; otherwise the query string is complete.
@@ -111,6 +117,19 @@ def calls(request: HttpRequest) -> HttpResponse:
     return page_of(
         request, "reports/calls.html", page, call_filter.visible, _question_of(request, call_filter, is_recalled)
     )
+
+
+def _refused(request: HttpRequest, posted: QueryDict, why: str) -> HttpResponse:
+    """Answer a search that is refused with its text and the other filters in the form, and no calls."""
+    posted["search"] = ""
+    query = QueryDict(CallFilter.raw_query(posted))
+    call_filter = CallFilter(query, request.user, request.session)
+    call_filter.errors["search"] = why
+    page = build_calls_page(call_filter, query)
+    page = replace(page, refused_search=request.POST.get("q", "")[:LONGEST_SEARCH], why_refused=why)
+    answer = page_of(request, "reports/calls.html", page, call_filter.visible, last_question(request))
+    answer.status_code = 429
+    return answer
 
 
 def _kept_search(request: HttpRequest) -> str:

@@ -19,7 +19,7 @@ from accounts import confirming
 from accounts.audit.actions import Action
 from accounts.audit.downloads import Download, NotedFile
 from accounts.audit.entries import Subject, write
-from calls.kept_searches import keep_search
+from calls.kept_searches import TooManySearches, keep_search
 from calls.models import DestinationNumber
 from reports.exports import downloads, file_store, workbook_jobs, workbooks
 from reports.exports.downloads import BadQuery, Book, Refused
@@ -75,6 +75,8 @@ def file(request: HttpRequest, pk: Any) -> HttpResponse:
         return _shown(request, workbook, why, 403)
     except TooManyWaiting:
         return _too_many(_shown(request, workbook, says_too_many(), 429))
+    except TooManySearches as error:
+        return _shown(request, workbook, str(error), 429)
 
 
 def _filters_again(request: HttpRequest, workbook: Workbook) -> str:
