@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from accounts import views
 
 sign_in, sign_out = views.SignIn.as_view(), require_POST(LogoutView.as_view())
+codes_file = recovery_codes.DownloadRecoveryCodesView.as_view(content_type="text/plain; charset=utf-8")
 BASE = "accounts/second-factor/"
 
 urlpatterns = [
@@ -28,5 +29,5 @@ urlpatterns = [
     path(f"{BASE}security-keys/<int:pk>/remove/", views.RemoveKey.as_view(), name="mfa_remove_webauthn"),
     path(f"{BASE}recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(f"{BASE}recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path(f"{BASE}recovery-codes/file/", recovery_codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path(f"{BASE}recovery-codes/file/", codes_file, name="mfa_download_recovery_codes"),
 ]

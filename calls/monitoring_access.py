@@ -12,6 +12,8 @@ from django.http import HttpResponseBase
 from accounts.addresses import is_of_this_machine
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
+# A browser that opens an answer for machines loads nothing from it, and shows it in no frame.
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def may_watch(meta: Mapping[str, str]) -> bool:
@@ -25,7 +27,19 @@ def may_watch(meta: Mapping[str, str]) -> bool:
 
 
 def for_machines(answer: Answer) -> Answer:
-    """Add headers that forbid caching and content sniffing; return the answer."""
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Cache-Control"] = "no-store"
+    """Add the headers of answers for machines; return the answer."""
+    for name, value in headers_for_machines().items():
+        answer.headers[name] = value
     return answer
+
+
+def headers_for_machines() -> dict[str, str]:
+    """Return headers that forbid caching, content sniffing and use in a page; behind HTTPS, HSTS too."""
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if settings.SECURE_HSTS_SECONDS:
+        headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return headers

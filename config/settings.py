@@ -121,8 +121,8 @@ MIDDLEWARE = [
     "calls.middleware.vouched_scheme",
     "config.headers.headers",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.call_stack.with_room",
     "reports.unavailable.refusals",  # requests refused by config.shares leave the chain here, with the headers of pages
@@ -253,6 +253,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
 STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}}
+WHITENOISE_MIMETYPES = {".svg": "image/svg+xml; charset=utf-8"}
 
 # --- Database --------------------------------------------------------------------------------
 

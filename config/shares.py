@@ -38,6 +38,7 @@ API = "/api/"
 BUSY = [
     ("Content-Type", "application/json"),
     ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
     ("Retry-After", "1"),
 ]

@@ -21,6 +21,7 @@ from django.http.request import split_domain_port, validate_host
 
 from calls.access import Rights
 from calls.models import Right
+from calls.monitoring_access import headers_for_machines
 from live import queries
 from live.board import keys
 from live.board.caster import Caster
@@ -42,11 +43,7 @@ READS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 1.0
 # Threads that read sessions and states of new streams; each has a connection to the database.
 READERS = 2
-COMMON: Headers = [
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"vary", b"Cookie, Origin"),
-]
+EVENTS = b"text/event-stream; charset=utf-8"
 
 
 class Refused(Exception):  # noqa: N818 (named for what happens to the request)
@@ -164,7 +161,7 @@ class Live:
 
     async def _stream(self, stream: Stream, state: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         # X-Accel-Buffering: nginx passes each event on at once.
-        headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no"), *COMMON, *_allowed(scope)]
+        headers = [(b"content-type", EVENTS), (b"x-accel-buffering", b"no"), *_common(), *_allowed(scope)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send(_body(state))
         leaving = asyncio.ensure_future(_until_left(receive, stream))
@@ -253,6 +250,12 @@ def _state(user: int) -> Message:
     return message
 
 
+def _common() -> Headers:
+    """Return the headers of all answers."""
+    names = headers_for_machines() | {"Vary": "Cookie, Origin"}
+    return [(name.lower().encode(), value.encode()) for name, value in names.items()]
+
+
 def _allowed(scope: Scope) -> Headers:
     """Return the headers that let our page read the answer at another port of the same host, as under `make run`."""
     origin = _header(scope, b"origin")
@@ -281,5 +284,5 @@ def _body(piece: bytes) -> dict[str, Any]:
 
 async def _respond(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
     content = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*content, *COMMON, *headers]})
+    await send({"type": "http.response.start", "status": status, "headers": [*content, *_common(), *headers]})
     await send({"type": "http.response.body", "body": body})

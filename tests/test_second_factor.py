@@ -287,6 +287,7 @@ def test_changing_factors_later_asks_again_and_a_password_is_not_enough(client):
     answer = client.post(f"{BASE}reauthenticate/", {"code": code(secret, 1), "next": f"{BASE}recovery-codes/"})
     assert answer["Location"] == f"{BASE}recovery-codes/"
     assert len(recovery_codes(client)) == 10
+    assert client.get(f"{BASE}recovery-codes/file/")["Content-Type"] == "text/plain; charset=utf-8"
 
 
 def test_who_removes_the_last_factor_sets_up_another_one(client):

@@ -236,6 +236,7 @@ def test_a_probe_beyond_its_share_is_answered_busy():
     ((status, headers),) = answers
     assert (status, body) == ("503 Service Unavailable", [b'{"status": "busy"}'])
     assert headers["Retry-After"] == "1"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
 def test_a_visitor_cannot_cause_refusals_for_others():

@@ -177,10 +177,19 @@ def test_other_clients_see_only_whether_posts_can_be_stored(client, settings, tm
 @pytest.mark.parametrize("path", ["/tenios/posts", "/tenios/posts/", "/healthz", "/metrics"])
 @pytest.mark.parametrize("method", ["get", "post", "put", "options"])
 @pytest.mark.parametrize("sender", ["127.0.0.1", "203.0.113.9"])
-def test_answers_for_machines_are_neither_cached_nor_sniffed(client, path, method, sender):
+def test_answers_for_machines_are_neither_cached_nor_sniffed_nor_shown_in_frames(client, path, method, sender):
     answer = getattr(client, method)(path, REMOTE_ADDR=sender)
 
     assert (answer["X-Content-Type-Options"], answer["Cache-Control"]) == ("nosniff", "no-store")
+    assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert "Strict-Transport-Security" not in answer
+
+
+@pytest.mark.parametrize("path", ["/tenios/posts", "/healthz", "/metrics"])
+def test_behind_https_answers_for_machines_have_hsts(client, settings, path):
+    settings.SECURE_HSTS_SECONDS = 3600
+
+    assert client.get(path)["Strict-Transport-Security"] == "max-age=3600"
 
 
 def test_alerts_and_board_use_existing_metrics_and_all_metrics_are_documented(client, number, own_spool, settings):

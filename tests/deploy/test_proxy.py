@@ -1,6 +1,5 @@
 """nginx in front: pages only over HTTPS, headers that cannot be forged, a log without callers, and no lost posts."""
 
-import contextlib
 import http.server
 import json
 import os
@@ -12,8 +11,8 @@ import urllib.parse
 import pytest
 
 from tests.deploy.conftest import PASSWORD
-from tests.deploy.proxy import NAME, PROXY_SECRET, Nginx
-from tests.deploy.wire import JSON, Wire, head
+from tests.deploy.proxy import NAME, PROXY_SECRET
+from tests.deploy.wire import JSON, head, proxy_before
 from tests.faults.system import ACCESS_KEY, wait_until
 from tests.ports import free_port
 
@@ -33,17 +32,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
-
-
-@contextlib.contextmanager
-def proxy_before(port, folder, certificate):
-    """Run another nginx in front of a port; yield a function that posts through it."""
-    nginx = Nginx(folder / "nginx", certificate, port, port)
-    try:
-        nginx.start()
-        yield Wire(nginx, certificate)
-    finally:
-        nginx.stop()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.deploy.proxy import NAME, Certificate, Nginx
@@ -41,8 +42,8 @@ class Connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.stream.sendall(b"".join(parts))
 
-    def answer(self) -> Answer | None:
-        """Read an answer; None if the connection was closed without one."""
+    def answer(self, *, with_body: bool = True) -> Answer | None:
+        """Read an answer, of a stream only its headers; None if the connection was closed without one."""
         try:
             line = self._file.readline()
             if not line:
@@ -52,7 +53,8 @@ class Connection:
             while (line := self._file.readline().rstrip(b"\r\n")) != b"":
                 name, _, value = line.decode("latin-1").partition(":")
                 headers.append((name, value.strip()))
-            return Answer(status, headers, self._body({name.lower(): value for name, value in headers}))
+            of_body = {name.lower(): value for name, value in headers}
+            return Answer(status, headers, self._body(of_body) if with_body else b"")
         except (ConnectionResetError, ssl.SSLError):
             return None
 
@@ -146,6 +148,17 @@ class Wire:
             answer = connection.answer()
         assert answer
         return answer
+
+
+@contextlib.contextmanager
+def proxy_before(port: int, folder: Path, certificate: Certificate) -> Iterator[Wire]:
+    """Run another nginx, in front of a port; yield a client of it."""
+    nginx = Nginx(folder / "nginx", certificate, port, port)
+    try:
+        nginx.start()
+        yield Wire(nginx, certificate)
+    finally:
+        nginx.stop()
 
 
 def head(

@@ -47,8 +47,10 @@ def test_a_ring_its_answer_and_its_end_arrive_at_the_person_at_once_and_at_nobod
     async def test(live):
         async with stream(live, sessions[0]) as browser, stream(live, sessions[1]) as other:
             assert browser.status == 200
-            assert browser.headers["content-type"] == "text/event-stream"
+            assert browser.headers["content-type"] == "text/event-stream; charset=utf-8"
             assert browser.headers["x-accel-buffering"] == "no"
+            assert browser.headers["x-content-type-options"] == "nosniff"
+            assert "frame-ancestors 'none'" in browser.headers["content-security-policy"]
             for each in (browser, other):
                 name, state = await each.next()
                 assert (name, state["rings"]) == ("state", [])
