@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.deploy.proxy import NAME
 from tests.deploy.wire import head, proxy_before
 from tests.faults.streams import make_listener
 from tests.faults.system import wait_until
@@ -136,3 +137,13 @@ def test_http_at_the_port_of_https_gets_no_hsts(wire):
 
     assert answer.status == 400
     assert_is_safe(answer, hsts=[])
+
+
+@pytest.mark.parametrize("host", [NAME, "another.example"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "//metrics", "/%6detrics", "/x/../metrics", "/healthz", "/api/contacts/erp/1", "/live/events"]
+)
+def test_programs_are_not_redirected_from_http(wire, path, host):
+    answer = wire.ask(path, "Authorization: Bearer secret", host=host, over_tls=False)
+
+    assert (answer.status, answer.all("Location")) == (403, [])
