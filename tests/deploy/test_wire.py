@@ -38,6 +38,14 @@ def test_an_older_tls_is_refused(wire):
         pass
 
 
+def test_the_server_prefers_the_strongest_cipher(wire):
+    context = wire.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384")
+    with wire.connect(context) as connection:
+        assert connection.stream.cipher()[0] == "ECDHE-ECDSA-AES256-GCM-SHA384"
+
+
 def test_a_certificate_of_an_unknown_authority_is_noticed(wire):
     with pytest.raises(ssl.SSLCertVerificationError), wire.connect(ssl.create_default_context()):
         pass
