@@ -238,14 +238,14 @@ ENDS_WHEN_IDLE = "reports.permissions.ends_when_idle"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
-DEVICE_COOKIE_NAME = "calltally_device"
+DEVICE_COOKIE_NAME, BOARD_COOKIE_NAME = "calltally_device", "calltally_board"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 VOUCHED_SCHEME = "calltally.scheme"  # set by calls.middleware; headers cannot, because their variables begin with HTTP_
 if BEHIND_HTTPS:
     SECURE_PROXY_SSL_HEADER = (VOUCHED_SCHEME if PROXY_SECRET else "HTTP_X_FORWARDED_PROTO", "https")
     # Browsers accept cookies with this prefix only from this host, over HTTPS.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-    DEVICE_COOKIE_NAME = "__Host-calltally_device"
+    DEVICE_COOKIE_NAME, BOARD_COOKIE_NAME = "__Host-calltally_device", "__Host-calltally_board"
     SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
 # HSTS for subdomains and preloading: we cannot know whether other names of the domain are served over HTTPS.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -127,7 +127,7 @@ class Live:
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         if "board" in asked:
             by_key = "kiosk" in asked
-            opening = (_open_screen, cookies.get(keys.COOKIE, "")) if by_key else (_open_board, session_key)
+            opening = (_open_screen, keys.cookie_of(cookies)) if by_key else (_open_board, session_key)
             await self._answer_board(await self._read(*opening), scope, receive, send)
             return
         stream = await self._read(_open_stream, session_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,8 +14,8 @@ from calls import keys
 from live.models import BoardKey
 
 NOTED_EVERY = timedelta(minutes=1)
-# Sent to /live/ only, unreadable for scripts; it says which key was entered, and signs in nowhere.
-COOKIE, COOKIE_PATH = "calltally_board", "/live/"
+# The name of a screen's cookie before it had a prefix behind HTTPS. Screens that have it go on until it expires.
+COOKIE_WITHOUT_PREFIX = "calltally_board"
 SALT = "live.board"
 # Browsers keep no cookie for longer; the key ends sooner if it has a last day.
 REMEMBERED_FOR = timedelta(days=400)
@@ -44,16 +44,22 @@ def entered(key: str) -> BoardKey | None:
 
 
 def remember(response: HttpResponse, board_key: BoardKey) -> None:
-    """Let the browser of a screen show the board from now on."""
+    """Let the browser of a screen show the board from now on, by a cookie that says which key was entered.
+
+    Scripts cannot read it, and it signs in nowhere."""
     response.set_cookie(
-        COOKIE,
+        settings.BOARD_COOKIE_NAME,
         signing.dumps([board_key.pk, board_key.fingerprint[:16]], salt=SALT),
         max_age=REMEMBERED_FOR,
-        path=COOKIE_PATH,
         httponly=True,
         secure=settings.SESSION_COOKIE_SECURE,
         samesite="Lax",
     )
+
+
+def cookie_of(cookies: Mapping[str, str]) -> str:
+    """Return the cookie of a screen; blank if there is none."""
+    return cookies.get(settings.BOARD_COOKIE_NAME) or cookies.get(COOKIE_WITHOUT_PREFIX, "")
 
 
 def remembered(cookie: str) -> BoardKey | None:

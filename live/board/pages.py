@@ -68,7 +68,7 @@ def board(request: HttpRequest) -> HttpResponse:
 
 
 def _kiosk(request: HttpRequest) -> HttpResponse:
-    cookie = request.COOKIES.get(keys.COOKIE, "")
+    cookie = keys.cookie_of(request.COOKIES)
     board_key = keys.remembered(cookie)
     if board_key is None:
         return _enter_key(request, has_ended=bool(cookie))
@@ -95,7 +95,7 @@ def state(request: HttpRequest) -> HttpResponse:
     """Return the whole board, for browsers that have no stream; 403 if signed out, or if the key has ended."""
     numbers: Numbers
     if "kiosk" in request.GET:
-        board_key = keys.remembered(request.COOKIES.get(keys.COOKIE, ""))
+        board_key = keys.remembered(keys.cookie_of(request.COOKIES))
         if board_key is None:
             return JsonResponse({}, status=403)
         keys.note_use([board_key.pk])

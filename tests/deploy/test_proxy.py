@@ -85,6 +85,27 @@ def test_signing_in_over_https_sets_secure_cookies(wire):
     assert "; Secure" in cookies(answer)["__Host-calltally_device"]
 
 
+def test_the_cookie_of_a_screen_is_secure_and_of_this_host_alone(wire, system):
+    is_made, printed = system.run("from tests.factories import make_board_key; print('key', make_board_key())")
+    assert is_made, printed
+    key = re.search(r"^key (\w+)$", printed, re.MULTILINE).group(1)
+    page = wire.ask("/live/board?kiosk=1")
+    token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.body).group(1).decode()
+
+    answer = wire.ask(
+        "/live/board/key",
+        f"Cookie: {cookies(page)['__Host-csrftoken'].partition(';')[0]}",
+        f"Origin: https://{NAME}",
+        body=urllib.parse.urlencode({"key": key, "csrfmiddlewaretoken": token}).encode(),
+        method="POST",
+        media_type=FORM,
+    )
+
+    cookie = cookies(answer)["__Host-calltally_board"]
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "Domain" not in cookie
+
+
 def test_a_static_file_is_served(wire):
     sheet = re.search(rb'href="(/static/[^"]+\.css)"', wire.ask("/accounts/login/").body).group(1).decode()
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calls.models import NumberAccess
-from live.board import keys, pages
+from live.board import pages
 from live.models import BoardKey
 from reports import periods
 from reports.counting import rollups
@@ -150,6 +150,16 @@ def test_a_screen_is_not_signed_in_anywhere_and_a_person_is_no_screen(client, nu
     assert client.get(f"{STATE}?kiosk=1").status_code == 403
 
 
+def test_a_screen_goes_on_with_a_cookie_from_before_it_had_a_prefix(settings, numbers):
+    kiosk = screen(make_board_key())
+    settings.BOARD_COOKIE_NAME = "__Host-calltally_board"
+    assert kiosk.get(f"{STATE}?kiosk=1").status_code == 200
+
+    renewed = screen(make_board_key(name="Another wall"))
+    assert renewed.cookies.keys() & {"calltally_board", settings.BOARD_COOKIE_NAME} == {settings.BOARD_COOKIE_NAME}
+    assert renewed.get(f"{STATE}?kiosk=1").status_code == 200
+
+
 @pytest.mark.parametrize("field", ["revoked_at", "until"])
 def test_a_screen_whose_key_has_ended_says_so_and_asks_for_another_one(numbers, field):
     kiosk = screen(make_board_key())
@@ -160,13 +170,13 @@ def test_a_screen_whose_key_has_ended_says_so_and_asks_for_another_one(numbers, 
     assert kiosk.get(f"{STATE}?kiosk=1").status_code == 403
 
 
-def test_another_text_opens_no_board(numbers):
+def test_another_text_opens_no_board(settings, numbers):
     key = make_board_key()
     for text in ("", key[:-1], key + "x", "x" * 5000, BoardKey.objects.get().fingerprint):
         answer = Client().post("/live/board/key", {"key": text})
         assert answer.status_code == 403
         assert "This key opens no board." in answer.content.decode()
-        assert keys.COOKIE not in answer.cookies
+        assert settings.BOARD_COOKIE_NAME not in answer.cookies
     assert Client(enforce_csrf_checks=True).post("/live/board/key", {"key": key}).status_code == 403
 
 

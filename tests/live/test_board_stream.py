@@ -6,13 +6,14 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, Right
-from live.board import caster, figures, keys, messages, rules
+from live.board import caster, figures, messages, rules
 from live.board.figures import BoardFigures
 from live.board.rules import State
 from live.models import BoardKey
@@ -24,6 +25,8 @@ from tests.live.streams import in_thread, run, session_of, stream
 from tests.totp import set_up, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+COOKIE = django_settings.BOARD_COOKIE_NAME
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +49,10 @@ def screen(key):
     """Enter a key at a screen; return its cookie."""
     client = Client()
     assert client.post("/live/board/key", {"key": key}).status_code == 302
-    cookie = client.cookies[keys.COOKIE]
-    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/live/", True, "Lax")
+    cookie = client.cookies[COOKIE]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/", True, "Lax")
     assert key not in cookie.value
-    return f"{keys.COOKIE}={cookie.value}"
+    return f"{COOKIE}={cookie.value}"
 
 
 async def rows_of(browser):
@@ -101,7 +104,7 @@ def test_who_may_see_no_figures_gets_no_board_and_a_session_is_no_key(numbers):
             ({"query": "", "cookie": cookie}, 403),
             ({"session": session, "query": "board=1"}, 204),
             ({"session": session, "query": "board=1&kiosk=1"}, 403),
-            ({"query": "board=1&kiosk=1", "cookie": f"{keys.COOKIE}=made-up"}, 403),
+            ({"query": "board=1&kiosk=1", "cookie": f"{COOKIE}=made-up"}, 403),
             ({"query": "board=1&kiosk=1", "cookie": cookie}, 200),
         ):
             async with stream(live, **asked) as browser:
