@@ -224,6 +224,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+MESSAGE_STORAGE = "accounts.session_messages.SessionMessages"
 SECURE_REFERRER_POLICY = "same-origin"
 # Pages open records of other systems in a tab with a name; with `same-origin` each click would open another tab.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
@@ -252,8 +253,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
-STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}}
 WHITENOISE_MIMETYPES = {".svg": "image/svg+xml; charset=utf-8"}
+STORAGES = {"staticfiles": {"BACKEND": "config.staticfiles.HashedAndCompressed"}}
 
 # --- Database --------------------------------------------------------------------------------
 
