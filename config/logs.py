@@ -15,10 +15,15 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class LineFormatter(logging.Formatter):
-    """`2026-03-29 14:30:00,123 WARNING calltally.posts: refused status=403 code=forbidden`"""
+    """`2026-03-29 14:30:00,123+02:00 WARNING calltally.posts: refused status=403 code=forbidden`"""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
+        """Return the local time with its offset, without which an hour of each autumn is ambiguous."""
+        local = datetime.fromtimestamp(record.created).astimezone()
+        return local.isoformat(" ", "milliseconds").replace(".", ",")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         fields = "".join(f" {name}={value}" for name, value in fields_of(record).items())

@@ -244,6 +244,20 @@ def test_a_refused_post_is_logged_in_one_line_without_its_contents(client, numbe
         assert hidden not in written
 
 
+def test_lines_have_the_local_time_with_its_offset_also_in_the_hour_that_occurs_twice():
+    record = logging.LogRecord("calltally", logging.INFO, "", 0, "counted", (), None)
+    times = []
+    for created in (1774787400.1234, 1792888200.5, 1792891800.5):
+        record.created = created
+        times.append(LineFormatter().format(record))
+
+    assert times == [
+        "2026-03-29 14:30:00,123+02:00 INFO calltally: counted",
+        "2026-10-25 02:30:00,500+02:00 INFO calltally: counted",
+        "2026-10-25 02:30:00,500+01:00 INFO calltally: counted",
+    ]
+
+
 def test_a_flood_logs_few_lines_and_the_number_of_suppressed_ones(lines, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(log_limits.time, "monotonic", lambda: now[0])
