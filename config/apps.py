@@ -14,6 +14,7 @@ class ConfigConfig(AppConfig):
         register(checks.second_factor, Tags.security, deploy=True)
         register(checks.threads)
         register(checks.database, Tags.database)
+        register(checks.verified_database, Tags.security, deploy=True)
         register(checks.migrations, Tags.database, deploy=True)
         register(checks.rights, Tags.database, deploy=True)
         register(checks.production, Tags.security, deploy=True)

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Sequence
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -153,6 +154,33 @@ def check_postgresql(known: dict[str, str], user: str) -> list[CheckMessage]:
         hint = f"psql -U postgres -c \"ALTER ROLE {user} SET log_min_error_statement = 'panic'\""
         found.append(Caution(text, hint=hint, id="calltally.W016"))
     return found
+
+
+def verified_database(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The certificate of a database on another host is checked."""
+    database = settings.DATABASES["default"]
+    others = [host for host in (database.get("HOST") or "").split(",") if not _is_this_host(host)]
+    if not others or database.get("OPTIONS", {}).get("sslmode") == "verify-full":
+        return []
+    text = (
+        f"The database is on another host ({', '.join(others)}), and its certificate is not checked, so others in the "
+        "network may read and change calls."
+    )
+    hint = (
+        "Add ?sslmode=verify-full&sslrootcert=/etc/calltally/database-ca.pem to DATABASE_URL. In containers, the "
+        "database beside them needs no TLS (docs/deploying.md)."
+    )
+    return [Caution(text, hint=hint, id="calltally.W044")]
+
+
+def _is_this_host(host: str) -> bool:
+    """Return whether the host of a database is a socket, or an address of this machine."""
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def migrations(app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:

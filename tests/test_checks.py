@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import environ
 import psycopg
 import pytest
 from django.conf import settings as django_settings
@@ -168,6 +169,29 @@ def test_a_missing_encryption_key_is_reported_and_a_short_one_prevents_the_start
 
 
 @pytest.mark.parametrize(
+    ("url", "is_reported"),
+    [
+        ("postgres:////var/run/postgresql/calltally", False),
+        ("postgres:///calltally", False),
+        ("postgres://me:secret@localhost/calltally", False),
+        ("postgres://me:secret@127.0.0.1:5433/calltally", False),
+        ("postgres://me:secret@[::1]/calltally", False),
+        ("postgres://me:secret@db.example.com/calltally", True),
+        ("postgres://me:secret@10.0.0.5/calltally", True),
+        ("postgres://me:secret@db.example.com/calltally?sslmode=require", True),
+        ("postgres://me:secret@db.example.com/calltally?sslmode=verify-full", False),
+    ],
+)
+def test_a_database_on_another_host_whose_certificate_is_not_checked_is_reported(monkeypatch, url, is_reported):
+    monkeypatch.setitem(django_settings.DATABASES, "default", environ.Env.db_url_config(url))
+
+    found = checks.verified_database()
+
+    assert ids(found) == (["calltally.W044"] if is_reported else [])
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "check_id"),
     [
         ("DEBUG", True, "calltally.E020"),
@@ -286,7 +310,7 @@ def test_every_check_is_registered_and_described():
     known = {word for part in source.split() if "calltally." in part and (word := part.strip('",)]'))[-3:].isdigit()}
     known = {word[word.index("calltally.") :] for word in known}
 
-    assert len(known) == 31, "a check was added or removed: correct this number"
+    assert len(known) == 32, "a check was added or removed: correct this number"
     assert {check_id for check_id in known if f"`{check_id.removeprefix('calltally.')}`" not in described} == set()
     registry = django_checks.registry.registry
     registered = {*registry.registered_checks, *registry.deployment_checks}
