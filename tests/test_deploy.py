@@ -158,6 +158,11 @@ def test_services_run_as_an_unprivileged_user_and_write_to_one_folder():
     assert not {"ReadWritePaths", "ReadWriteDirectories"} & service.keys()
 
 
+def test_services_cannot_read_the_history_of_the_source():
+    assert dict(read_unit(COMMON)["Service"])["InaccessiblePaths"] == f"-{IN_PLACE}/.git"
+    assert "chmod 700 .git\n" in (ROOT / "docs/deploying.md").read_text()
+
+
 def test_a_service_that_ends_is_always_restarted_and_stopped_by_one_term():
     common = read_unit(COMMON)
 
