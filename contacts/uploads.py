@@ -23,12 +23,14 @@ class TooLarge(FileRefused):
 
 
 def keep(content: bytes, name: str, source: str, user: Any) -> ContactUpload:
-    """Keep a file until it is imported. Raise FileRefused if it cannot be read, or is too large for a page."""
+    """Keep a file until it is imported. Raise FileRefused if it cannot be read, is misnamed, or too large."""
     clear()
     if len(content) > MOST_BYTES:
         raise TooLarge(_says_too_large(name, source))
     importing.check_source(source)
-    if importing.open_file(content).count() > MOST_ROWS:
+    file = importing.open_file(content)
+    importing.check_ending(name, file)
+    if file.count() > MOST_ROWS:
         raise TooLarge(_says_too_large(name, source))
     return ContactUpload.objects.create(user=user, name=name[:255], source=source, content=content)
 

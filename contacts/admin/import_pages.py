@@ -44,7 +44,11 @@ MOST_REFUSED = 10
 class UploadForm(forms.Form):
     """Asks for a file of contacts and the system that it comes from."""
 
-    file = forms.FileField(label=_("File"), help_text=_("CSV, or vCard 3 or 4."))
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV (.csv, .tsv, .txt), or vCard 3 or 4 (.vcf, .vcard)."),
+        widget=forms.FileInput(attrs={"accept": importing.ENDINGS}),
+    )
     source = forms.CharField(
         label=_("Source"),
         max_length=40,

@@ -1,6 +1,7 @@
 """Imports contacts from CSV and vCard files. Import its parts from this package, not from its modules."""
 
 from contacts.importing.csv_files import Column, CsvFile, field_of
+from contacts.importing.endings import ENDINGS, check_ending
 from contacts.importing.importer import (
     ContactFile,
     Preview,
@@ -19,6 +20,7 @@ from contacts.importing.texts import MOST_BYTES, FileRefused
 from contacts.importing.vcards import VcardFile
 
 __all__ = [
+    "ENDINGS",
     "FIELDS",
     "MOST_BYTES",
     "Column",
@@ -34,6 +36,7 @@ __all__ = [
     "Result",
     "VcardFile",
     "check_columns",
+    "check_ending",
     "check_source",
     "field_of",
     "open_file",

@@ -138,6 +138,34 @@ def test_a_file_that_cannot_be_read_is_refused_at_once(client, operator, text, s
     assert not ContactUpload.objects.exists()
 
 
+VCARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Carla Groß\r\nTEL;TYPE=cell:+49 171 1234567\r\nUID:7\r\nEND:VCARD\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (FILE, "contacts.vcf", "The name of this file ends in .vcf, but it contains no vCards."),
+        (VCARD, "contacts.CSV", "This file contains vCards, but its name ends in .csv."),
+        (FILE, "contacts.html", "The name of the file must end in .csv, .tsv or .txt"),
+        (FILE, "contacts.csv.exe", "The name of the file must end in .csv, .tsv or .txt"),
+        (VCARD, "contacts", "The name of the file must end in .csv, .tsv or .txt"),
+        (b"PK\x03\x04", "contacts.xlsx", "This is not a text file."),
+    ],
+)
+def test_a_file_whose_ending_does_not_fit_its_content_is_refused(client, operator, text, name, message):
+    assert message in text_of(upload(client, text, name=name))
+    assert not ContactUpload.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [(FILE, "contacts.CSV"), (FILE, "contacts.txt"), (FILE, "a.b.tsv"), (VCARD, "contacts.vcard")],
+)
+def test_a_file_whose_ending_fits_its_content_is_previewed(client, operator, text, name):
+    assert upload(client, text, name=name).status_code == 302
+    assert 'accept=".csv,.tsv,.txt,.vcf,.vcard"' in client.get(IMPORT).content.decode()
+
+
 def test_a_page_leaves_large_files_to_the_command(client, operator):
     rows = "".join(f"{n};Contact {n};0221 {4_000_000 + n}\n" for n in range(uploads.MOST_ROWS + 1))
     page = upload(client, f"ID;Name;Telefon\n{rows}")
@@ -167,8 +195,7 @@ def test_files_are_removed_after_a_day(client, operator):
 
 
 def test_vcards_are_imported_too(client, operator):
-    card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Carla Groß\r\nTEL;TYPE=cell:+49 171 1234567\r\nUID:7\r\nEND:VCARD\r\n"
-    address = upload(client, card, name="contacts.vcf")["Location"]
+    address = upload(client, VCARD, name="contacts.vcf")["Location"]
     assert "Carla Groß" in text_of(client.get(address))
     client.post(address, {"import": "Import"})
     assert Contact.objects.get().numbers.get().e164 == "+491711234567"
