@@ -24,6 +24,7 @@ from django.views.generic import FormView
 
 from accounts import given_passwords
 from accounts.audit.actors import Actor, acting
+from accounts.password_forms import RepeatedPassword
 
 # The key in a session of the person who opened a link: the id of the person and the token.
 OPENED = "invitation"
@@ -44,8 +45,7 @@ def invite(person: Any, site: str) -> None:
 def _text(person: Any, site: str) -> str:
     query = urlencode({"person": person.pk, "token": default_token_generator.make_token(person)})
     parts = [
-        gettext("You have been given an account of Calltally. Your user name is %(name)s.")
-        % {"name": person.get_username()},
+        gettext("You have a new account in Calltally. Your user name is %(name)s.") % {"name": person.get_username()},
         ngettext(
             "Choose your password within %(days)d day: %(url)s",
             "Choose your password within %(days)d days: %(url)s",
@@ -65,7 +65,7 @@ def invited(pk: str, token: str) -> User | None:
     return person if is_valid else None
 
 
-class FirstPasswordForm(SetPasswordForm):
+class FirstPasswordForm(RepeatedPassword, SetPasswordForm):
     """Asks twice for a password."""
 
     @transaction.atomic

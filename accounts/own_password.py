@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from accounts import given_passwords, signin
+from accounts.password_forms import RepeatedPassword
 
 
-class OwnPasswordForm(PasswordChangeForm):
+class OwnPasswordForm(RepeatedPassword, PasswordChangeForm):
     """Asks for the password until now and twice for another one."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ LAYERS = {
         {"audit.entries", "audit.verification"},
         {"models", "guessable_words", "audit.actors", "audit.actions", "audit.chain"},
         {"browsers", "session_store"},
-        {"deleting", "folding", "rewording", "addresses", "spreadsheets", "session_messages"},
+        {"deleting", "folding", "rewording", "addresses", "spreadsheets", "session_messages", "password_forms"},
     ],
     "calls": [
         {"urls", "middleware"},

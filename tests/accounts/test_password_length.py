@@ -70,3 +70,12 @@ def test_the_command_line_asks_for_the_same(monkeypatch, capsys):
         call_command("changepassword", "anna")
 
     assert TOO_SHORT in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_new_password_is_said_at_it_and_what_to_do(client):
+    client.force_login(make_user("anna"))
+    sent = {"old_password": "wrong", "new_password1": ELEVEN, "new_password2": TWELVE}
+    errors = client.post("/accounts/password_change/", sent).context["form"].errors
+    assert errors["old_password"] == ["The current password is wrong. Enter it again."]
+    assert errors["new_password1"][0].startswith(TOO_SHORT)
+    assert errors["new_password2"] == ["This is not the same password. Enter the new one twice."]
