@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -32,6 +34,9 @@ NO_PERSON: dict[str, tuple[Any, dict[str, Any]]] = {
     "calltally": (ITSELF, {"actor_id": None, "actor": ITSELF}),
     "unknown": (_("not signed in"), {"actor_id": None, "actor": ""}),
 }
+# Kinds of objects that are no models, and boxes.
+OTHER_KINDS = {"download": _("download"), "command": _("command")}
+BOXES: dict[bool | None, Any] = {True: _("yes"), False: _("no"), None: "-"}
 COLUMNS = (
     *("position", "at", "actor_id", "actor", "address", "action", "object_type", "object_id", "object"),
     *("before", "after", "rows", "bytes", "reason", "carried", "key_id", "previous", "checksum"),
@@ -97,6 +102,9 @@ class AuditEntryAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": gettext("Audit"), **(extra_context or {})})
+
     def get_urls(self) -> list[URLPattern]:
         download = path("audit.csv", self.admin_site.admin_view(self.csv_view), name="accounts_auditentry_csv")
         return [download, *super().get_urls()]
@@ -132,23 +140,44 @@ class AuditEntryAdmin(AuditedAdmin):
 
     @admin.display(description=_("object"))
     def about(self, entry: AuditEntry) -> str:
-        kind = entry.object_type.partition(".")[2] or entry.object_type
-        return " ".join(part for part in (kind, entry.object or entry.object_id) if part) or "-"
+        return " ".join(part for part in (_kind(entry), entry.object or entry.object_id) if part) or "-"
 
     @admin.display(description=_("before"))
     def was(self, entry: AuditEntry) -> str:
-        return _lines(entry.before)
+        return _lines(entry, entry.before)
 
     @admin.display(description=_("after"))
     def became(self, entry: AuditEntry) -> str:
-        return _lines(entry.after)
+        return _lines(entry, entry.after)
 
 
-def _lines(values: dict[str, Any] | None) -> str:
-    """Return what an entry holds, one name and value in each line."""
-    written = (values or {}).items()
-    lines = [f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in written]
-    return "\n".join(lines) or "-"
+def _model_of(entry: AuditEntry) -> Any:
+    """Return the model of what an entry is about; None if it is of no model of this version."""
+    try:
+        return apps.get_model(entry.object_type)
+    except (LookupError, ValueError):
+        return None
+
+
+def _kind(entry: AuditEntry) -> str:
+    """Return how pages name what an entry is about: a model as elsewhere, else by the word that is stored."""
+    if model := _model_of(entry):
+        return str(model._meta.verbose_name)
+    return str(OTHER_KINDS.get(entry.object_type) or entry.object_type.partition(".")[2] or entry.object_type)
+
+
+def _lines(entry: AuditEntry, values: dict[str, Any] | None) -> str:
+    """Return what an entry holds, one name and value in each line; fields in the order and with the names of forms."""
+    model, rest = _model_of(entry), dict(values or {})
+    fields = [field for field in model._meta.fields if field.name in rest] if model else []
+    named = [(str(field.verbose_name), rest.pop(field.name)) for field in fields] + list(rest.items())
+    return "\n".join(f"{name}: {_in_words(value)}" for name, value in named) or "-"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(BOXES[value]) if value is None or isinstance(value, bool) else str(value)
 
 
 class _Line:

@@ -6,6 +6,8 @@ import io
 import pytest
 from django.core.management import call_command
 
+from accounts.audit.actions import Action
+from accounts.audit.entries import Subject, write
 from accounts.models import AuditEntry
 from calls.models import DestinationNumber, NumberAccess, Right, SenderPolicy
 from tests.access.people import make_person
@@ -42,6 +44,19 @@ def test_a_changed_setting_is_noted_before_and_after(client):
     entry = entries("object_changed").get()
     assert (entry.actor, entry.object_type, entry.object_id) == ("editor", "calls.senderpolicy", "1")
     assert (entry.before, entry.after["networks"]) == ({"networks": policy.networks}, "192.0.2.1")
+
+
+def test_pages_of_entries_name_kinds_and_fields_as_forms_do(client):
+    anna = make_user("anna")
+    moment = {"date_joined_0": "2026-01-01", "date_joined_1": "10:00"}
+    sent_again(client, f"/admin/auth/user/{anna.pk}/change/", is_active="", **moment)
+    entry = entries("user_changed").get()
+    assert "user anna" in client.get("/admin/accounts/auditentry/?action=user_changed").content.decode()
+    page = client.get(f"/admin/accounts/auditentry/{entry.pk}/change/").content.decode()
+    assert "active: yes" in page
+    assert "active: no" in page
+    write(Action.OBJECT_DELETED, Subject("calls.destinationnumber", "7", "Hotline"), before={"gone": None})
+    assert "number Hotline" in client.get("/admin/accounts/auditentry/").content.decode()
 
 
 def test_what_is_deleted_stays_named(client):
