@@ -99,11 +99,11 @@ class PersonAdmin(
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out the box that makes a superuser, which only the command line does; it stays to take that away. Leave
         out groups and permissions where they could only be read: forms offer those that the editor may give, texts
-        would name all."""
+        would name all; and the password, which has a button that sets it."""
         fieldsets: Any = super().get_fieldsets(request, obj)
         hidden = set() if obj is not None and obj.is_superuser else {"is_superuser"}
         if not (request.user.is_superuser or self.has_change_permission(request, obj)):
-            hidden |= {"groups", "user_permissions"}
+            hidden |= {"groups", "user_permissions", "password"}
         return [
             (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
             for title, options in fieldsets

@@ -228,6 +228,11 @@ class AccessTable:
         return bool(self.user.is_superuser)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether the user may have access to numbers that the table lacks, because the editor does not see them."""
+        return Right.FIGURES not in self.editor.may_give(None)
+
+    @property
     def headings(self) -> list[str]:
         return [str(right.label) for right in Right]
 

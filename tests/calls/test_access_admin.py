@@ -422,6 +422,22 @@ def test_access_that_was_not_given_in_the_admin_is_listed_and_confirmed(client, 
     assert "Hotline Köln: confirmed" in text_of(client.get(f"{USERS}{person.pk}/history/"))
 
 
+def test_who_does_not_see_all_numbers_is_told_that_others_are_not_listed(client, editor, numbers):
+    person, said = make_user(), "Only numbers that you see yourself are listed."
+    give(editor, numbers[0])
+    assert said in text_of(client.get(address_of(person)))
+
+    give(editor)
+    assert said not in text_of(client.get(address_of(person)))
+
+
+def test_who_only_reads_users_is_offered_no_password(client):
+    client.force_login(make_opener("reader", "auth.view_user"))
+    page = text_of(client.get(address_of(make_user())))
+    assert "First name" in page
+    assert "password" not in page.lower().replace("change password", "")
+
+
 def test_a_long_table_has_a_search(client):
     client.force_login(make_superuser())
     person = make_user()
