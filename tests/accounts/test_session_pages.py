@@ -66,8 +66,8 @@ def test_the_page_says_where_one_is_signed_in(anna, agent, words):
 
     assert f"{words} <span" in page
     assert CAFE in page
-    assert "This one" in page
-    assert "You are signed in nowhere else." in page
+    assert "This browser" in page
+    assert "You are not signed in anywhere else." in page
 
 
 def test_a_session_is_ended_by_itself_and_all_others_together(anna):
@@ -134,7 +134,7 @@ def test_who_may_change_a_user_ends_their_sessions_which_the_history_says(user_a
     assert (is_signed_in(desk), is_signed_in(phone)) == (True, False)
     user_admin.post(of("anna"), {"end": "all"})
     assert not is_signed_in(desk)
-    assert "anna is signed in nowhere." in page_of(user_admin, of("anna"))
+    assert "anna is not signed in anywhere." in page_of(user_admin, of("anna"))
     assert LogEntry.objects.filter(object_id=str(User.objects.get(username="anna").pk)).count() == 2
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, SignedInSession
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
 from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
@@ -112,9 +112,13 @@ OURS_IN_ADMIN = {
     "admin/live/delivery/<int:delivery>/resend/": "admin/live/delivery/{delivery}/resend/",
     "admin/accounts/auditentry/": "admin/accounts/auditentry/",
     "admin/accounts/auditentry/<path:object_id>/change/": "admin/accounts/auditentry/{entry}/change/",
+    "admin/auth/user/": "admin/auth/user/",
+    "admin/auth/user/add/": "admin/auth/user/add/",
     "admin/auth/user/<path:object_id>/change/": "admin/auth/user/{manager}/change/",
-    "admin/auth/user/<id>/sessions/": "admin/auth/user/{manager}/sessions/",
-    "admin/auth/user/<id>/second-factor/": "admin/auth/user/{manager}/second-factor/",
+    **{
+        f"admin/auth/user/<id>/{page}/": f"admin/auth/user/{{manager}}/{page}/"
+        for page in ("sessions", "second-factor", "invite", "password")
+    },
 }
 # Pages that can look different.
 FACES = {
@@ -224,6 +228,15 @@ def furnish() -> Installation:
         CallNote.objects.create(call=call, user=staff, result="follow_up", text=text)
     file = f"{LONG};name;phone\n1;{WITHOUT_A_GAP};0221 4710300\n2;;0221\n".encode()
     upload = ContactUpload.objects.create(user=staff, name=f"{WITHOUT_A_GAP}.csv", source="crm", content=file)
+    SignedInSession.objects.create(
+        user=manager,
+        key_hash="a" * 64,
+        signed_in_at=timezone.now(),
+        last_used_at=timezone.now(),
+        ends_when_idle=False,
+        address="2001:db8:1234:5678:9abc:def0:1234:5678",
+        user_agent="Mozilla/5.0 (X11; Linux x86_64) SamsungBrowser/27",
+    )
     today, first = periods.today(), periods.today() - 7 * periods.DAY
     endpoint = make_endpoint(LONG, hotline, why_off=WhyOff.FAILING, off_at=timezone.now(), last_failure=WITHOUT_A_GAP)
     event = CallEvent.objects.filter(call__call_uuid="c101")[0]
