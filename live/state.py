@@ -77,7 +77,8 @@ def findings() -> list[Finding]:
     if delay is not None:
         took = gettext("Of 100 messages, 99 were read within %(ms)d ms of their receipt.") % {"ms": delay}
         says = sentences(says, took)
-    lines = [Finding(name, delay is None or delay <= SLOW_MS, says, gettext("The load of database and host is high."))]
+    advice = gettext("The database or the machine is too busy. Stop what else runs there, or use a faster one.")
+    lines = [Finding(name, delay is None or delay <= SLOW_MS, says, advice)]
     for process in state.wrong_clocks:
         off = gettext("The clock of %(host)s differs from the database's by %(seconds)d s.")
         said = off % {"host": process.name.split()[0], "seconds": process.clock_offset_s}
