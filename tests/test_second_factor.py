@@ -105,7 +105,7 @@ def test_no_stream_is_opened_before_a_second_factor_is_set_up(client):
 def test_an_app_is_set_up_and_then_signs_in(client):
     root = make_superuser("root")
     assert sign_in(client, "root", PASSWORD, next="/reports/calls/")["Location"] == "/reports/calls/"
-    assert "Set up a second factor to go on" in client.get(client.get("/reports/")["Location"]).content.decode()
+    assert "Set up a second factor to continue" in client.get(client.get("/reports/")["Location"]).content.decode()
 
     secret = set_up(client)
     assert len(recovery_codes(client)) == 10
@@ -130,7 +130,7 @@ def test_a_code_works_once_and_none_older_than_it(client):
     for text in (used, code(secret)):
         other = Client()
         sign_in(other, "root", PASSWORD)
-        assert "That did not work." in enter(other, text).content.decode()
+        assert "The code was not accepted." in enter(other, text).content.decode()
         assert not is_signed_in(other)
 
 
@@ -173,6 +173,7 @@ def test_wrong_codes_are_counted_as_wrong_passwords_are(client):
 
     assert [answer.status_code for answer in answers] == [200] * (LIMIT - 1) + [429]
     assert TOO_MANY in answers[-1].content.decode()
+    assert 'action="/accounts/login/"' in answers[-1].content.decode()
     assert enter(client, code(secret, 1)).status_code == 429
     assert sign_in(Client(), "root", PASSWORD).status_code == 429
     assert not is_signed_in(client)

@@ -55,6 +55,9 @@ def addresses():
         "/reports/definitions/",
         "/reports/system/",
         "/accounts/password_change/",
+        "/accounts/sessions/",
+        "/accounts/second-factor/",
+        "/accounts/invitation/",
     ]
 
 
