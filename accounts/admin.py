@@ -132,8 +132,11 @@ class PersonAdmin(
 
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 (Django's name)
-        """Set the password of another user. Who has more than the editor is left alone: a password gives all of it."""
+        """Set the password of another user. Who has more than the editor is left alone: a password gives all of it. The
+        own one is changed on the page that asks for it."""
         person = self.get_object(request, unquote(id))
+        if person is not None and person.pk == request.user.pk:
+            return HttpResponseRedirect(reverse("password_change"))
         if person is not None and self.has_change_permission(request, person) and self.has_more(request, person):
             text = gettext(
                 "The password was not changed: %(user)s may do or see more than you. Ask a superuser to set it."
@@ -156,7 +159,7 @@ class PersonAdmin(
         now = User.objects.filter(pk=person.pk).exclude(password=person.password).first()
         if now is None:
             return
-        if now.has_usable_password() and now.pk != request.user.pk:
+        if now.has_usable_password():
             self._say_given(request, now)
         else:
             given_passwords.note_own(now)

@@ -146,11 +146,12 @@ def test_changing_the_own_password_keeps_this_session_and_ends_all_others():
     assert there.get("/reports/").headers["Location"].startswith("/accounts/login/")
 
 
-def test_the_own_password_set_in_the_admin_need_not_be_changed(client, editor):
-    set_password(client, editor)
+def test_the_own_password_is_set_only_where_the_current_one_is_asked_for(client, editor):
+    answer = set_password(client, editor)
 
-    assert client.get("/reports/").status_code == 200
-    assert signed_in("editor", GIVEN).get("/reports/").status_code == 200
+    assert answer.redirect_chain == [(CHANGE, 302)]
+    assert client.get(f"{USERS}{editor.pk}/password/")["Location"] == CHANGE
+    assert signed_in("editor", PASSWORD).get("/reports/").status_code == 200
 
 
 def test_a_password_that_is_refused_or_taken_away_marks_no_one(client, editor):
