@@ -1,4 +1,5 @@
-"""Rules of new passwords: long, not common, and more than guessable words. No kind of character is required.
+"""Rules of new passwords: long, not common, and more than guessable words. No kind of character is required; of digits
+alone it takes more.
 
 A password is covered with guessable pieces as far as possible. It is refused if what they do not cover is short, and
 shorter than the pieces: random passwords contain `123` or a year, too."""
@@ -23,6 +24,9 @@ LONGEST = 128
 LEAST_BESIDE = 8
 MOST_SIGNS = 3
 LEAST_DIFFERENT = 5
+# Fewer digits alone can be a phone number (15), the number of a card (16 to 19) or two dates, and can all be tried.
+LEAST_DIGITS = 20
+ONLY_DIGITS = re.compile(r"[\d\s+\-./()]+")
 # What people write in place of a letter.
 LOOK_ALIKES = {
     "a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1!", "o": "0", "s": "5$", "t": "7+", "z": "2",
@@ -45,6 +49,11 @@ ROWS = (*_FORWARD, *(row[::-1] for row in _FORWARD))
 # Shorter parts of rows with letters are parts of words, such as `wert` and `rst`.
 SHORTEST_ROW, SHORTEST_DIGITS = 5, 3
 YEAR = re.compile(r"(?:19|20)\d\d")
+_DAY, _MONTH, _JOINT = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])", r"[-./ ]?"
+DATES = (
+    re.compile(f"{_DAY}{_JOINT}{_MONTH}{_JOINT}{YEAR.pattern}"),
+    re.compile(f"{YEAR.pattern}{_JOINT}{_MONTH}{_JOINT}{_DAY}"),
+)
 SAME = re.compile(r"([^\W_])\1\1+")
 # One or two digits at the beginning or the end of a word.
 FEW_DIGITS = re.compile(r"(?<![^\W_])\d{1,2}(?!\d)|(?<!\d)\d{1,2}(?![^\W_])")
@@ -101,7 +110,7 @@ def _pieces_at(text: str, start: int, words: Mapping[re.Pattern[str], str]) -> I
     for row in ROWS:
         if end := _end_in_row(text, start, row):
             yield Piece(end, text[start:end])
-    for pattern in (YEAR, SAME):
+    for pattern in (YEAR, SAME, *DATES):
         if found := pattern.match(text, start):
             yield Piece(found.end(), found[0])
     if found := FEW_DIGITS.match(text, start):
@@ -135,7 +144,7 @@ def _named(chosen: list[Piece | None]) -> Iterator[tuple[int, str]]:
 
 class GuessablePasswordValidator:
     """Refuses passwords that are common, or little more than words that others guess: those of the lists, of this
-    company, of the person, years, and rows of keys."""
+    company, of the person, years, dates, rows of keys, and few digits."""
 
     def __init__(self) -> None:
         self._common: frozenset[str] = frozenset(CommonPasswordValidator().passwords)
@@ -153,6 +162,11 @@ class GuessablePasswordValidator:
                 "This password repeats a few characters and is easily guessed. Use four or more random words instead."
             )
             raise ValidationError(text, code="password_repeats")
+        if ONLY_DIGITS.fullmatch(password) and sum(sign.isdigit() for sign in password) < LEAST_DIGITS:
+            text = gettext(
+                "Use at least %(least)d digits if there are only digits, or four or more random words instead."
+            )
+            raise ValidationError(text, code="password_few_digits", params={"least": LEAST_DIGITS})
         words = guessable_words.read(f"{_words_here()} {_words_of(user)} {self._common_word(password)}")
         if word := what_it_rests_on(password, words):
             text = gettext(

@@ -147,8 +147,48 @@ def test_few_different_characters_are_refused(password):
     assert "repeats a few characters" in refusal(password)
 
 
-def test_digits_alone_are_refused():
-    assert "numeric" in refusal("839201748392")
+@pytest.mark.parametrize(
+    "password",
+    [
+        "839201748392",
+        "839201748392610",  # as long as the longest phone number
+        "+49 221 4710-3001-2",
+        "(0221) 471030-12345",
+        "24.12.1985/01.01.2000",
+        "4539578763621486029",
+    ],
+)
+def test_few_digits_are_refused_because_they_could_be_a_phone_number_a_date_or_a_card(password):
+    assert "Use at least 20 digits" in refusal(password)
+
+
+@pytest.mark.parametrize(
+    ("password", "word"),
+    [
+        ("241219850101200031121999", "31121999"),  # three dates
+        ("19851224-20000101-19991231", "20000101"),
+        ("12345678901234567890", "1234567890"),
+        ("20202021202220232024", "2024"),
+        ("00000111112222233333444445", "44444"),
+    ],
+)
+def test_many_digits_are_refused_if_they_are_dates_years_rows_or_repetitions(password, word):
+    said = refusal(password)
+
+    assert "easily guessed" in said
+    assert f"“{word}" in said
+
+
+@pytest.mark.parametrize("password", ["83920174839261058274", "8392 0174 8392 6105 8274 93"])
+def test_many_random_digits_are_taken(password):
+    assert refusal(password) == ""
+
+
+def test_random_digits_are_taken(anna):
+    chance = random.Random(20)  # the same passwords in each run
+    made = ["".join(chance.choices(string.digits, k=20)) for _ in range(300)]
+
+    assert [one for one in made if refusal(one, anna)] == []
 
 
 def test_the_words_of_the_company_replace_those_of_the_hosts(settings):
