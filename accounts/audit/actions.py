@@ -51,7 +51,9 @@ class Described:
 
 
 ACTIONS: dict[Action, Described] = {
-    Action.SIGNED_IN: Described(_("signed in"), _("the user")),
+    Action.SIGNED_IN: Described(
+        _("signed in"), _("the user, and whether with an app, a security key, a recovery code or no second factor")
+    ),
     Action.SIGNED_OUT: Described(_("signed out"), _("the user")),
     Action.SIGN_IN_FAILED: Described(
         _("sign-in failed"), _("the user, or a checksum of an unknown name; how many more failed within the hour")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
 from axes.helpers import get_client_username
 from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group, User
@@ -39,7 +40,14 @@ def connect() -> None:
 
 
 def _signed_in(request: HttpRequest, user: Any, **_kwargs: Any) -> None:
-    write(Action.SIGNED_IN, Subject.of(user), actor=Actor.of_request(request, user))
+    used = {"second_factor": _factor_of(request, user)}
+    write(Action.SIGNED_IN, Subject.of(user), actor=Actor.of_request(request, user), after=used)
+
+
+def _factor_of(request: HttpRequest, user: Any) -> str:
+    """Return what a person used after the password: `totp`, `webauthn`, `recovery_codes` or `none`."""
+    steps = get_authentication_records(request, user)
+    return str(steps[-1].get("type", "none")) if steps else "none"
 
 
 def _signed_out(request: HttpRequest, user: Any, **_kwargs: Any) -> None:

@@ -7,12 +7,14 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import call_command
 from django.db.models import F
+from django.test import Client
 
 from accounts import invitations
 from accounts.models import AuditEntry, CappedEntries
 from accounts.tasks import keep_audit
 from tests.factories import PASSWORD, make_superuser, make_user
 from tests.signing_in import OFFICE, attempt, fail
+from tests.totp import BASE, code, recovery_codes, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +29,20 @@ def test_signing_in_and_out_names_the_person_and_the_address(client):
     client.post("/accounts/logout/", REMOTE_ADDR=OFFICE)
     rows = entries("signed_in", "signed_out").values_list("action", "actor_id", "actor", "address", "object_id")
     assert list(rows) == [(action, mona.pk, "mona", OFFICE, str(mona.pk)) for action in ("signed_in", "signed_out")]
+
+
+def test_signing_in_says_which_second_factor_was_used(client):
+    anna = make_user("anna")
+    secret = with_factor(anna, PASSWORD)
+    sign_in(client, "anna", PASSWORD)
+    client.post(f"{BASE}authenticate/", {"code": code(secret, 1)})
+    codes = recovery_codes(client)
+    again = Client()
+    sign_in(again, "anna", PASSWORD)
+    again.post(f"{BASE}authenticate/", {"code": codes[0]})
+
+    used = [entry.after for entry in entries("signed_in")]
+    assert used == [{"second_factor": kind} for kind in ("none", "totp", "recovery_codes")]
 
 
 def test_a_failed_sign_in_names_a_user_but_no_unknown_name(client):

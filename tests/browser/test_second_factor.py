@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from accounts.models import AuditEntry
 from tests.browser.axe import findings
 from tests.browser.fitting import faults
 from tests.factories import PASSWORD, make_superuser
@@ -63,6 +64,8 @@ def test_a_security_key_is_added_and_signs_in(live_server, open_window):
     page.wait_for_url(f"**{BASE}authenticate/")
     page.get_by_role("button", name="Use a security key").click()
     page.wait_for_url("**/reports/**")
+    signed_in = AuditEntry.objects.filter(action="signed_in").first()
+    assert signed_in.after == {"second_factor": "webauthn"}
 
 
 def test_a_key_that_was_not_used_is_said_on_the_page(live_server, open_window):
