@@ -47,20 +47,22 @@ class AccountAdapter(DefaultAccountAdapter):
         return redirect("login")
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Return False for some minutes after the second factor, and without one after the password."""
+        """Return False for some minutes after the second factor, and without one after signing in or the password."""
         request = self.request
         passed_s_ago = second_factor.passed_s_ago(request.user, request.session)
         if passed_s_ago is None and not second_factor.has(request.user):
-            passed_s_ago = min(
-                (time.time() - record["at"] for record in get_authentication_records(request, request.user)),
-                default=None,
-            )
+            proved_at = [record["at"] for record in get_authentication_records(request, request.user)]
+            if signed_in := getattr(request, "signed_in_session", None):
+                proved_at.append(signed_in.signed_in_at.timestamp())
+            passed_s_ago = time.time() - max(proved_at, default=0.0)
         return passed_s_ago is None or passed_s_ago > app_settings.REAUTHENTICATION_TIMEOUT
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Return the ways to prove who one is. A password does not do for who has a second factor."""
+        """Return the ways to prove who one is, the usual one first. With a second factor, a password does not do."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         others = [method for method in methods if method["id"] != "reauthenticate"]
+        if "totp" not in second_factor.types_of(user):
+            others.reverse()  # the key before recovery codes
         return others or methods
 
 

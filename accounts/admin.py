@@ -22,6 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts import given_passwords, giving, history
 from accounts.admin_base import DATE_SCRIPTS, FoldedAdmin, LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.audit.pages import AuditEntryAdmin
+from accounts.confirming_admin import ConfirmingAdmin
 from accounts.inviting_admin import InvitingAdmin
 from accounts.models import AuditEntry, GivenPassword, SignedInSession
 from accounts.second_factor_admin import SecondFactorAdmin, SecondFactorFilter
@@ -63,6 +64,7 @@ class GroupFilter(admin.SimpleListFilter):
 
 
 class PersonAdmin(
+    ConfirmingAdmin,
     InvitingAdmin,
     SecondFactorAdmin,
     SessionsAdmin,
@@ -188,7 +190,7 @@ class PersonAdmin(
         return people, {self.opts.verbose_name_plural: len(people)}, lacking, protected
 
 
-class PermissionGroupAdmin(GivingAdmin, FoldedAdmin, GroupAdmin):
+class PermissionGroupAdmin(ConfirmingAdmin, GivingAdmin, FoldedAdmin, GroupAdmin):
     """Django's admin of groups, without those that have a permission that the editor lacks."""
 
     audited_fields = ("name",)

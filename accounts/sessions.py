@@ -42,6 +42,18 @@ def note_sign_out(request: HttpRequest, **_kwargs: Any) -> None:
     end_by_key(request.session.session_key)
 
 
+def note_confirmed(request: Any, reauthenticated: bool = False, **_kwargs: Any) -> None:
+    """Receiver of allauth's signal for each password, code or key: who proves again who they are goes on in the same
+    session under a new key, and the old one is of no use any more."""
+    if not reauthenticated:
+        return
+    request.session.cycle_key()
+    session = getattr(request, "signed_in_session", None)
+    if session is not None:
+        session.key_hash = hash_of(request.session.session_key)
+        where(pk=session.pk).update(key_hash=session.key_hash)
+
+
 def begin(request: HttpRequest, user: Any) -> None:
     """A person has signed in: their session begins."""
     if not request.session.session_key:  # someone else was signed in there

@@ -110,13 +110,13 @@ accounts/reauthenticate/         login      200        200
 accounts/second-factor/          login      200        200
 accounts/second-factor/authenticate/   login  ->   ->
 accounts/second-factor/reauthenticate/ login  ->   ->
-accounts/second-factor/app/      login      ->         ->
+accounts/second-factor/app/      login      200        200
 accounts/second-factor/app/remove/     login  404  404
-accounts/second-factor/security-keys/add/             login  ->  ->
+accounts/second-factor/security-keys/add/             login  200  200
 accounts/second-factor/security-keys/reauthenticate/  login  ->  ->
-accounts/second-factor/security-keys/<int:pk>/remove/ login  ->  ->
+accounts/second-factor/security-keys/<int:pk>/remove/ login  404  404
 accounts/second-factor/recovery-codes/       login  404  404
-accounts/second-factor/recovery-codes/new/   login  ->   ->
+accounts/second-factor/recovery-codes/new/   login  200  200
 accounts/second-factor/recovery-codes/file/  login  404  404
 accounts/sessions/left           401        200        200
 live/state                       login      200        200
@@ -289,7 +289,7 @@ def test_each_person_sees_what_their_rights_show_and_the_rest_as_if_it_did_not_e
     user, other = make_person(name, own), make_user("other")
     give(other, foreign, "calls", "callers", "people", "export")
     # Who may change users does not see superusers.
-    superuser = user if name == SUPERUSER else make_superuser()
+    superuser = make_superuser("root")
     asked = make_workbook(own, user) if PEOPLE[name].has("figures") else None
     uploaded = make_upload(user) if user else None
     of_own = objects_of(own, make_user("colleague"), asked, uploaded) | objects_of_all(own)

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import sessions
+from accounts import confirming, sessions
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
 from calls.models import DestinationNumber
@@ -32,10 +32,11 @@ class SessionsPage(Page):
 @login_required
 @personal
 def own_sessions(request: HttpRequest) -> HttpResponse:
-    """List the person's sessions. A POST ends one, or all but this one."""
+    """List the person's sessions. A POST ends one, or all but this one; first it may ask who the person is."""
     person: Any = request.user
     this: Any = getattr(request, "signed_in_session", None)
     if request.method == "POST":
+        confirming.require(request)
         ended = sessions.end_chosen(person, request.POST.get("end", ""), this)
         if ended:
             write(Action.SESSIONS_ENDED, Subject.of(person), rows=ended)

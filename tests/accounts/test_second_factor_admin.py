@@ -86,7 +86,7 @@ def test_who_has_more_than_the_editor_and_superusers_are_left_alone(client, edit
 
 
 def test_the_own_factor_is_changed_on_the_own_page(client, editor):
-    with_factor(editor, PASSWORD)
+    set_up(client)
 
     assert "You change your own" in client.post(page_of(editor)).content.decode()
     assert Authenticator.objects.filter(type="totp").exists()

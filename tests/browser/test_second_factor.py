@@ -66,6 +66,10 @@ def test_a_security_key_is_added_and_signs_in(live_server, open_window):
     page.wait_for_url("**/reports/**")
     signed_in = AuditEntry.objects.filter(action="signed_in").first()
     assert signed_in.after == {"second_factor": "webauthn"}
+    page.goto(f"{live_server.url}/accounts/reauthenticate/")
+    page.wait_for_url(f"**{BASE}security-keys/reauthenticate/")
+    page.get_by_role("button", name="Use a security key").click()
+    page.wait_for_url("**/reports/**")
 
 
 def test_a_key_that_was_not_used_is_said_on_the_page(live_server, open_window):

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 
 from accounts.audit.actions import Action
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, SignedInSession
 from calls import showing
 from calls.models import Call, Right
 from contacts.models import Contact, ContactNumber, LinkTemplate
@@ -83,6 +84,7 @@ def test_without_a_reason_the_caller_stays_masked(client, call, person):
 
 
 def test_who_signed_in_long_ago_confirms_who_they_are_first(client, call, person, settings):
+    SignedInSession.objects.update(signed_in_at=F("signed_in_at") - timedelta(minutes=16))
     page = html_of(client.get(call.get_absolute_url()))
     assert "Confirm who you are to show the whole number" in page
     assert 'name="show_caller"' not in page
