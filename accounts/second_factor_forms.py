@@ -15,7 +15,7 @@ from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
 from django import forms
 
-from accounts import second_factor, signin
+from accounts import second_factor, security_keys, signin
 from accounts.encryption import decrypt, encrypt
 
 # What parsing a credential that no browser made may raise.
@@ -114,6 +114,7 @@ class NewKeyForm(AddWebAuthnForm):
     def clean(self) -> dict[str, Any]:
         try:
             cleaned: dict[str, Any] = super().clean()
+            is_allowed = "credential" not in cleaned or security_keys.is_allowed(cleaned["credential"])
         except MALFORMED:
             raise wrong() from None
         return cleaned

@@ -17,7 +17,7 @@ from django.http.request import split_domain_port
 from django.urls import reverse_lazy
 from django.views.generic.edit import FormView
 
-from accounts import second_factor
+from accounts import second_factor, security_keys
 from accounts import second_factor_forms as forms
 
 
@@ -134,6 +134,11 @@ class AddKey(_WithKeys, AddWebAuthnView):
     """Registers a security key."""
 
     form_class = forms.NewKeyForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        security_keys.offer_only_allowed(context["js_data"]["creation_options"])
+        return context
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)

@@ -21,6 +21,7 @@ LAYERS = {
         {"invitations", "lost_rights", "second_factor", "password_length"},
         {"sessions", "confirming"},
         {"admin_base", "devices", "encryption", "giving", "history", "passwords", "given_passwords"},
+        {"security_keys"},
         {"audit.pages", "audit.merging"},
         {"audit.expiry", "audit.failures", "audit.model_admin", "audit.downloads", "audit.commands"},
         {"audit.entries", "audit.verification"},
