@@ -12,7 +12,12 @@ from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, Reaut
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 
 from accounts import second_factor, security_keys, signin
@@ -116,5 +121,13 @@ class NewKeyForm(AddWebAuthnForm):
             cleaned: dict[str, Any] = super().clean()
             is_allowed = "credential" not in cleaned or security_keys.is_allowed(cleaned["credential"])
         except MALFORMED:
-            raise wrong() from None
+            is_allowed = False
+        if not is_allowed:
+            raise wrong()
         return cleaned
+
+
+class KeyNameForm(EditWebAuthnForm):
+    """The name of a security key, which only its person sees."""
+
+    name = forms.CharField(max_length=60)

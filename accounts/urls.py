@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{BASE}app/remove/", views.RemoveApp.as_view(), name="mfa_deactivate_totp"),
     path(f"{BASE}security-keys/add/", views.AddKey.as_view(), name="mfa_add_webauthn"),
     path(f"{BASE}security-keys/reauthenticate/", views.KeyAgain.as_view(), name="mfa_reauthenticate_webauthn"),
+    path(f"{BASE}security-keys/<int:pk>/rename/", views.RenameKey.as_view(), name="mfa_edit_webauthn"),
     path(f"{BASE}security-keys/<int:pk>/remove/", views.RemoveKey.as_view(), name="mfa_remove_webauthn"),
     path(f"{BASE}recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path(f"{BASE}recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),

@@ -11,7 +11,12 @@ from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
-from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
+from allauth.mfa.webauthn.views import (
+    AddWebAuthnView,
+    EditWebAuthnView,
+    ReauthenticateWebAuthnView,
+    RemoveWebAuthnView,
+)
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.urls import reverse_lazy
@@ -144,6 +149,13 @@ class AddKey(_WithKeys, AddWebAuthnView):
         response: HttpResponse = super().form_valid(form)
         second_factor.note_set_up(self.request.user, self.request.session, Authenticator.Type.WEBAUTHN)
         return response
+
+
+class RenameKey(EditWebAuthnView):
+    """Gives a security key another name."""
+
+    form_class = forms.KeyNameForm
+    success_url = reverse_lazy("mfa_index")
 
 
 class RemoveKey(RemoveWebAuthnView):

@@ -114,6 +114,7 @@ accounts/second-factor/app/      login      200        200
 accounts/second-factor/app/remove/     login  404  404
 accounts/second-factor/security-keys/add/             login  200  200
 accounts/second-factor/security-keys/reauthenticate/  login  ->  ->
+accounts/second-factor/security-keys/<int:pk>/rename/ login  404  404
 accounts/second-factor/security-keys/<int:pk>/remove/ login  404  404
 accounts/second-factor/recovery-codes/       login  404  404
 accounts/second-factor/recovery-codes/new/   login  200  200

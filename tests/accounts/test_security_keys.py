@@ -5,6 +5,7 @@ import json
 import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from django.test import Client
 from fido2.cose import ES256, ES256K, RS256, CoseKey, EdDSA
 from fido2.utils import sha256, websafe_encode
 from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
@@ -75,3 +76,21 @@ def test_a_key_is_taken_by_its_algorithm(client, asked, kind, make, is_taken):
     assert (page.status_code == 302) is is_taken
     assert Authenticator.objects.filter(type="webauthn").exists() is is_taken
     assert is_taken or "The key was not added" in page.content.decode()
+
+
+def test_a_key_gets_another_name_from_its_person_alone(client, asked):
+    key = ES256.from_cryptography_key(of_curve(ec.SECP256R1()))
+    client.post(ADD, {"name": "Blue key", "credential": answer_of(asked["challenge"], key)})
+    rename = f"{BASE}security-keys/{Authenticator.objects.get(type='webauthn').pk}/rename/"
+    assert rename in client.get(BASE).content.decode()
+    assert 'value="Blue key"' in client.get(rename).content.decode()
+
+    assert client.post(rename, {"name": "Key <b>at home</b>"})["Location"] == BASE
+
+    assert "Key &lt;b&gt;at home&lt;/b&gt;" in client.get(BASE).content.decode()
+    assert client.post(rename, {"name": "x" * 61}).status_code == 200
+    make_user("mona")
+    other = Client()
+    sign_in(other, "mona", PASSWORD)
+    assert other.post(rename, {"name": "mine"}).status_code == 404
+    assert Authenticator.objects.get(type="webauthn").wrap().name == "Key <b>at home</b>"

@@ -63,7 +63,13 @@ NO_PAGES = (
                 "security-keys/add",
                 "security-keys/reauthenticate",
             ),
-            *("security-keys/<int:pk>/remove", "recovery-codes", "recovery-codes/new", "recovery-codes/file"),
+            *(
+                "security-keys/<int:pk>/rename",
+                "security-keys/<int:pk>/remove",
+                "recovery-codes",
+                "recovery-codes/new",
+                "recovery-codes/file",
+            ),
         )
     ),
 )
