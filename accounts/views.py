@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -17,6 +18,7 @@ from allauth.mfa.webauthn.views import (
     ReauthenticateWebAuthnView,
     RemoveWebAuthnView,
 )
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.urls import reverse_lazy
@@ -114,41 +116,48 @@ class KeyAgain(_WithKeys, ReauthenticateWebAuthnView):
         return FormView.form_invalid(self, form)
 
 
-class SetUpApp(ActivateTOTPView):
+class _Noted:
+    """Notes in the audit what a page does to a second factor, in one transaction with it."""
+
+    request: HttpRequest
+    kind: str
+    note: Callable[[Any, Any, str], None]
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        self.note(self.request.user, self.request.session, self.kind)
+        return response
+
+
+class SetUpApp(_Noted, ActivateTOTPView):
     """Shows the QR code and takes the first code of the app."""
 
     form_class = forms.AppForm
+    kind, note = Authenticator.Type.TOTP, staticmethod(second_factor.note_set_up)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
+        response = super().form_valid(form)
         second_factor.note_code_of_setup(self.request.user, form.cleaned_data["code"])
-        second_factor.note_set_up(self.request.user, self.request.session, Authenticator.Type.TOTP)
         return response
 
 
-class RemoveApp(DeactivateTOTPView):
+class RemoveApp(_Noted, DeactivateTOTPView):
     """Asks whether to remove the app."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        second_factor.note_removed(self.request.user, self.request.session, Authenticator.Type.TOTP)
-        return response
+    kind, note = Authenticator.Type.TOTP, staticmethod(second_factor.note_removed)
 
 
-class AddKey(_WithKeys, AddWebAuthnView):
+class AddKey(_Noted, _WithKeys, AddWebAuthnView):
     """Registers a security key."""
 
     form_class = forms.NewKeyForm
+    kind, note = Authenticator.Type.WEBAUTHN, staticmethod(second_factor.note_set_up)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         security_keys.offer_only_allowed(context["js_data"]["creation_options"])
         return context
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        second_factor.note_set_up(self.request.user, self.request.session, Authenticator.Type.WEBAUTHN)
-        return response
 
 
 class RenameKey(EditWebAuthnView):
@@ -158,12 +167,8 @@ class RenameKey(EditWebAuthnView):
     success_url = reverse_lazy("mfa_index")
 
 
-class RemoveKey(RemoveWebAuthnView):
+class RemoveKey(_Noted, RemoveWebAuthnView):
     """Asks whether to remove a security key."""
 
     success_url = reverse_lazy("mfa_index")
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        second_factor.note_removed(self.request.user, self.request.session, Authenticator.Type.WEBAUTHN)
-        return response
+    kind, note = Authenticator.Type.WEBAUTHN, staticmethod(second_factor.note_removed)

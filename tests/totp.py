@@ -26,10 +26,15 @@ def sign_in(client: Client, name: str, password: str, **more: str):
     return client.post("/accounts/login/", {"username": name, "password": password, **more})
 
 
+def shown(client: Client) -> str:
+    """Open the page that sets an app up; return its secret."""
+    page = client.get(f"{BASE}app/").content.decode()
+    return re.search(r'<code class="secret">([A-Z2-7]+)</code>', page)[1]
+
+
 def set_up(client: Client) -> str:
     """Set up an app as the page says. Return its secret; the code of 30 seconds later has not been used."""
-    page = client.get(f"{BASE}app/").content.decode()
-    secret = re.search(r'<code class="secret">([A-Z2-7]+)</code>', page)[1]
+    secret = shown(client)
     answer = client.post(f"{BASE}app/", {"code": code(secret)})
     assert answer["Location"] == f"{BASE}recovery-codes/"
     return secret

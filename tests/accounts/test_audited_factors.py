@@ -1,12 +1,14 @@
 """Second factors and sessions in the audit: who set up, removed, reset and ended what."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.management import call_command
+from django.db import IntegrityError, connection
 from django.test import Client
 
 from accounts.models import AuditEntry, SignedInSession
 from tests.factories import PASSWORD, make_superuser
-from tests.totp import BASE, set_up, sign_in
+from tests.totp import BASE, code, set_up, shown, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,20 @@ def test_an_app_is_noted_when_it_is_set_up_removed_and_reset(root):
     call_command("reset_mfa", "root")
     reset = entry("factors_reset")
     assert (reset.actor_id, reset.object) == (None, "root")
+
+
+@pytest.mark.parametrize(("page", "action"), [("app/", "factor_set_up"), ("app/remove/", "factor_removed")])
+def test_a_factor_changes_only_together_with_its_entry(root, page, action):
+    secret = set_up(root) if action == "factor_removed" else shown(root)
+    had = Authenticator.objects.filter(type="totp").exists()
+    refuse = f"ALTER TABLE accounts_auditentry ADD CONSTRAINT no_entry CHECK (action <> '{action}') NOT VALID"
+    with connection.cursor() as cursor:
+        cursor.execute(refuse)  # until the transaction of the test ends
+
+    with pytest.raises(IntegrityError):
+        root.post(f"{BASE}{page}", {"code": code(secret)})
+
+    assert Authenticator.objects.filter(type="totp").exists() is had
 
 
 @pytest.mark.parametrize("page", ["/accounts/sessions/", "/admin/auth/user/{}/sessions/"])
