@@ -7,13 +7,15 @@ IN_VENV := $(VENV)/bin/python
 BENCH := .venv-bench
 PIP := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 TEMPLATES = $(shell find templates -name '*.html')
+# The environment that only `make flaws` and `make bom` need.
+PACKAGES := .venv-packages
 # Arguments for one run: make test ARGS="-k embedded"
 ARGS ?=
 
 # Programs in Node that receive what is sent to other systems.
 NODE := tests/live/formats/node
 
-.PHONY: run demo receivers test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint format screenshots pictures
+.PHONY: run demo receivers test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint flaws bom format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -96,6 +98,21 @@ lint: $(VENV)/installed-dev
 	@# Without a database, Django warns that it cannot check which migrations were applied; only the files matter here.
 	$(IN_VENV) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run
 
+# Asks PyPI for known flaws of the locked packages, those of tests (whose file has all) and of these tools too. Needs the
+# internet; packages that PyPI does not answer for are an error. Another service: make flaws ARGS="-s osv"
+flaws: $(PACKAGES)/installed
+	@for file in requirements-dev.txt tests/packages/requirements.txt; do \
+		echo "$$file:"; \
+		$(PACKAGES)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(ARGS) -r $$file || exit 1; \
+	done
+
+# The bill of materials of an installation, as CycloneDX: each locked package with its version and hashes.
+bom: $(PACKAGES)/installed
+	@mkdir -p var
+	@# It warns that our own dependencies are not told from theirs, which a lock file does not say.
+	@PYTHONWARNINGS=ignore $(PACKAGES)/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml -o var/bom.json requirements.txt
+	@echo "var/bom.json"
+
 format: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
@@ -123,6 +140,12 @@ $(BENCH)/installed: tests/benchmarks/requirements.txt | $(IN_VENV)
 	@echo "Installing what Calltally is measured against into $(BENCH) …"
 	@$(IN_VENV) -m venv --clear $(BENCH)
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(PACKAGES)/installed: tests/packages/requirements.txt | $(IN_VENV)
+	@echo "Installing what looks after the locked packages into $(PACKAGES) …"
+	@$(IN_VENV) -m venv --clear $(PACKAGES)
+	@$(PACKAGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(IN_VENV):

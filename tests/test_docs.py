@@ -187,7 +187,11 @@ def test_every_documented_target_of_make_exists():
         assert told <= targets, page.name
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("requirements*.txt")), ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("tests/*/requirements.txt")]),
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_requirements_are_locked_by_hash_and_name_no_index(page):
     text = page.read_text()
 
