@@ -48,11 +48,11 @@ def text_of(page):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.content.decode())).split())
 
 
-def refuse(client, e164):
+def refuse(client, e164, kind="CALL_START"):
     """Post a call of a number with the key of another number, which is refused and kept."""
     if not DestinationNumber.objects.filter(e164=STRANGER).exists():
         make_key(make_number(STRANGER, label="Stranger"), KEY_OF_STRANGER)
-    assert post(client, post_body("CALL_START", e164, KEY_OF_STRANGER)).status_code == 403
+    assert post(client, post_body(kind, e164, KEY_OF_STRANGER)).status_code == 403
     intake.get_intake().close()
 
 
@@ -166,45 +166,60 @@ def everything_about(client, call):
     return [unescape(page.content.decode()) for page in pages]
 
 
-def test_callers_and_destinations_are_masked_without_their_rights(client, filled, reader):
+@pytest.mark.parametrize("rights", ["calls", "calls callers", "calls callers people export"])
+def test_callers_are_masked_whatever_the_rights_and_destinations_without_theirs(client, filled, reader, rights):
     own = filled[0]
-    give(reader, own, "calls")
+    give(reader, own, *rights.split())
     call = Call.objects.get(destination_number=own)
 
-    for page in everything_about(client, call):
-        for text in (CALLER, "12345678", "2345678", DESTINATION, "+49 221 2345678"):
-            assert text not in page
-    assert MASKED_ON_PAGES in unescape(client.get(CALLS).content.decode())
-    assert MASKED in unescape(client.get(EVENTS).content.decode())
+    listed, events, page, *of_events = everything_about(client, call)
 
-    give(reader, own, "calls", "callers", "people")
-    listed, events, page, *_ = everything_about(client, call)
-    assert "+49 170 12345678" in listed
-    assert DESTINATION in events
-    assert "callback_on: 0170 12345678" in page
+    for text in (listed, events, page, *of_events):
+        for caller in (CALLER, "170 12345678", "17012345678"):
+            assert caller not in text
+    assert MASKED_ON_PAGES in listed
+    assert MASKED in events
+    assert "callback_on: •••" in page
+    shows_people = "people" in rights
+    assert (DESTINATION in events) is shows_people
+    assert any("2345678" in text for text in (events, page, *of_events)) is shows_people
 
 
-def test_refused_posts_are_masked_for_who_lacks_callers(client, filled, reader):
+def test_a_call_links_to_the_page_that_shows_its_caller_for_people_who_may_see_it(client, filled, reader):
     own = filled[0]
-    give(reader, own)
+    call = Call.objects.get(destination_number=own)
+    take(own, "CALL_START", AT, call_uuid="withheld", caller_id_number="anonymous")
+    link = f'href="/reports/calls/{call.pk}/#caller">Show the whole number'
+
+    give(reader, own, "calls", "people", "export")
+    assert link not in client.get(f"{CALLS}{call.pk}/change/").content.decode()
+    give(reader, own, "calls", "callers")
+    assert link in client.get(f"{CALLS}{call.pk}/change/").content.decode()
+    withheld = Call.objects.get(call_uuid="withheld")
+    assert "Show the whole number" not in client.get(f"{CALLS}{withheld.pk}/change/").content.decode()
+
+
+def test_refused_posts_are_masked_whatever_the_rights(client, filled, reader):
+    own = filled[0]
     address = f"{REFUSED}{rows_of(RefusedPost, own)[0].pk}/change/"
 
-    page = text_of(client.get(address))
-    assert CALLER not in page
-    assert MASKED in page
+    for rights in ([], ["calls", "callers", "people", "export"]):
+        give(reader, own, *rights)
+        page = text_of(client.get(address))
+        assert CALLER not in page
+        assert MASKED in page
 
-    give(reader, own, "calls", "callers", "people")
-    assert CALLER in text_of(client.get(address))
 
-
-def test_a_refused_post_for_an_unknown_number_is_whole_only_with_rights_for_all(client, filled, reader):
-    refuse(client, "+4930987654")
+def test_the_destination_in_a_refused_post_for_an_unknown_number_needs_the_right_for_all(client, filled, reader):
+    refuse(client, "+4930987654", f"INITIATE_FORWARD {DESTINATION}")
     address = f"{REFUSED}{RefusedPost.objects.get(destination_number='+4930987654').pk}/change/"
     give(reader, filled[0], "calls", "callers", "people")
-    assert CALLER not in text_of(client.get(address))
+    assert DESTINATION not in text_of(client.get(address))
 
     give(reader, None, "calls", "callers", "people")
-    assert CALLER in text_of(client.get(address))
+    page = text_of(client.get(address))
+    assert DESTINATION in page
+    assert CALLER not in page
 
 
 # --- Searches and filters --------------------------------------------------------------------------

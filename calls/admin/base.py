@@ -22,7 +22,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OfferedFiltersAdmin
-from calls import phones, search_keys
+from calls import search_keys
 from calls.access import Rights
 from calls.kept_searches import LONGEST_SEARCH, TooManySearches, keep_search, kept_search
 from calls.masking import masked
@@ -48,7 +48,8 @@ class CappedPaginator(Paginator):
 class VisibleAdmin(OfferedFiltersAdmin):
     """Lists and opens only rows of numbers for which the person has a right. Other rows do not exist for them.
 
-    Each row has `sees_callers` and `sees_people`: whether the person has these rights for its number."""
+    Each row has `sees_callers` and `sees_people`: whether the person has these rights for its number. Callers are
+    masked all the same."""
 
     needs = Right.FIGURES
     # The path from a row to its number; blank for numbers themselves.
@@ -213,11 +214,9 @@ def let_creator_see(user: Any, number: DestinationNumber) -> None:
         NumberAccess.objects.create(user=user, destination_number=number, granted_by=user)
 
 
-def shown_caller(number: str, sees_callers: bool) -> str:
-    """Return a caller for a page, masked if the person may not see whole callers."""
-    if not number:
-        return gettext("withheld")
-    return phones.readable(number) if sees_callers else masked(number)
+def shown_caller(number: str) -> str:
+    """Return a caller for a page, masked."""
+    return masked(number) or gettext("withheld")
 
 
 def exactly(moment: datetime | None) -> str:

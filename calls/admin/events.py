@@ -21,9 +21,8 @@ from calls.models import Call, CallEvent, RequestType, Right
 
 @dataclass(frozen=True)
 class Mask:
-    """What of the posts of one call a person may see."""
+    """Masks the posts of one call: callers for everybody, destinations for people who may not see them."""
 
-    callers: bool
     people: bool
     # What to mask also in undocumented fields: the callers and destinations of all posts of the call.
     known_callers: frozenset[str]
@@ -32,16 +31,13 @@ class Mask:
     variables: frozenset[str]
 
     @classmethod
-    def of(cls, call: Call, *, callers: bool, people: bool) -> Self:
-        named: list[tuple[str, str]] = []
-        if not (callers and people):
-            named = list(call.events.order_by().values_list("caller_id_number", "destination").distinct())
+    def of(cls, call: Call, *, people: bool) -> Self:
+        named = list(call.events.order_by().values_list("caller_id_number", "destination").distinct())
         return cls(
-            callers,
             people,
             frozenset(caller for caller, _d in named),
             frozenset(to for _c, to in named),
-            frozenset() if callers else variables_of_callers(call.destination_number_id),
+            variables_of_callers(call.destination_number_id),
         )
 
     def payload(self, payload: str) -> str:
@@ -51,15 +47,12 @@ class Mask:
     def masked(self, payload: str) -> str:
         return masked_payload(
             payload,
-            callers=self.callers,
+            callers=False,
             people=self.people,
             known_callers=self.known_callers - {""},
             known_destinations=self.known_destinations - {""},
             variables=self.variables,
         )
-
-    def caller(self, event: CallEvent) -> str:
-        return event.caller_id_number if self.callers else masked_as_received(event.caller_id_number)
 
     def destination(self, event: CallEvent) -> str:
         """Return the destination, or its type for people who may not see destinations."""
@@ -134,9 +127,8 @@ class CallEventAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
         return shown
 
     @admin.display(description=_("caller as received"))
-    def caller(self, event: Any) -> str:
-        shown: str = event.caller_id_number
-        return shown if event.sees_callers else masked_as_received(shown)
+    def caller(self, event: CallEvent) -> str:
+        return masked_as_received(event.caller_id_number)
 
     @admin.display(description=_("call"))
     def of_call(self, event: CallEvent) -> str:
@@ -144,7 +136,7 @@ class CallEventAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("content"))
     def pretty_payload(self, event: Any) -> str:
-        mask = Mask.of(event.call, callers=event.sees_callers, people=event.sees_people)
+        mask = Mask.of(event.call, people=event.sees_people)
         return format_html("<pre>{}</pre>", mask.payload(event.payload))
 
     def search(self, request: HttpRequest, queryset: Any, text: str) -> Any:

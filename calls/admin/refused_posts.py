@@ -117,17 +117,14 @@ def numbers_meant_by(post: RefusedPost, user: Any) -> list[DestinationNumber]:
 
 
 def content_for(user: Any, post: RefusedPost) -> str:
-    """Return the content of a post, masked as far as the user may not see callers and destinations.
+    """Return the content of a post with its caller masked, and its destination if the user may not see it.
 
-    A post for a number that is not known here is shown whole only to those who have these rights for all numbers."""
+    The destination in a post for a number that is not known here is shown to those who see those of all numbers."""
     rights = Rights.of(user)
     number = DestinationNumber.objects.filter(e164=post.destination_number).first()
-
-    def may(what: Right) -> bool:
-        return rights.everywhere(what) if number is None else rights.may(what, number)
-
+    people = rights.may(Right.PEOPLE, number) if number else rights.everywhere(Right.PEOPLE)
     variables = variables_of_callers(number.pk) if number else frozenset()
-    return masked_payload(post.body, callers=may(Right.CALLERS), people=may(Right.PEOPLE), variables=variables)
+    return masked_payload(post.body, callers=False, people=people, variables=variables)
 
 
 def count_for(number: DestinationNumber) -> str:

@@ -23,6 +23,7 @@ from calls.access import Rights
 from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly, shown_caller
 from calls.admin.events import Mask
 from calls.kept_searches import kept_search
+from calls.masking import masked_as_received
 from calls.models import Call, CallEvent, DestinationNumber, Right
 from contacts.agents import NO_AGENTS, Agents
 from reports import periods, permissions
@@ -155,7 +156,7 @@ class CallAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("caller"))
     def caller(self, call: Any) -> str:
-        return shown_caller(call.caller_id_number, call.sees_callers)
+        return shown_caller(call.caller_id_number)
 
     @admin.display(description=_("outcome"))
     def outcome(self, call: Any) -> Any:
@@ -178,9 +179,9 @@ class CallAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("variables"))
     def variables(self, call: Any) -> str:
-        """Return every variable beyond the documented ones, such as digits typed, with its values."""
+        """Return every variable beyond the documented ones, with its values as far as they are not masked."""
         payloads = call.events.in_order().values_list("payload", flat=True)[:MOST_EVENTS]
-        mask = Mask.of(call, callers=call.sees_callers, people=call.sees_people)
+        mask = Mask.of(call, people=call.sees_people)
         return format_html_join(", ", "{}: {}", posts.extra_variables(map(mask.masked, payloads)))
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
@@ -210,7 +211,7 @@ class CallAdmin(VisibleAdmin, PostedSearchAdmin, ReadOnlyAdmin):
 def listed(call: Any) -> list[dict[str, Any]]:
     """Return the posts of a call in order, as far as the person may see them: each with its caller, its destination,
     the seconds since the previous post and its payload."""
-    mask = Mask.of(call, callers=call.sees_callers, people=call.sees_people)
+    mask = Mask.of(call, people=call.sees_people)
     agents, day = Agents.read() if call.sees_people else NO_AGENTS, periods.day_of(call.first_post_at)
     events: list[CallEvent] = list(call.events.in_order()[: MOST_EVENTS + 1])
     before: list[CallEvent | None] = [None, *events[:-1]]
@@ -218,7 +219,7 @@ def listed(call: Any) -> list[dict[str, Any]]:
         {
             "event": event,
             "gap_s": earlier and (event.received_at - earlier.received_at).total_seconds(),
-            "caller": mask.caller(event),
+            "caller": masked_as_received(event.caller_id_number),
             "destination": mask.destination(event),
             "people": ", ".join(agents.on(event.destination, event.destination_type, day)),
             "payload": mask.payload(event.payload),
