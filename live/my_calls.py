@@ -63,11 +63,11 @@ class RingRow(Readable):
 
     rang_at: datetime
     number: str
-    # Blank if withheld.
+    # Whole in the reader's own rings, else masked; blank if withheld.
     caller: str
-    # Who that is; blank if the caller is not known, or masked.
+    # Who that is; blank if the caller is not known, or without the right to callers in rings of others.
     contact: str
-    # What the caller typed, as far as it is mapped; empty if the caller is masked.
+    # What the caller typed, as far as it is mapped; empty without the right to callers in rings of others.
     typed: Sequence[str]
     destination: str
     # Whose it is; blank if the reader may not see people.
@@ -121,27 +121,27 @@ def _rows(pops: Iterable[Pop], reader: Any) -> list[RingRow]:
     """Return rings as the reader may see them: callers of their own rings whole."""
     rights = Rights.of(reader)
     shown = list(pops)
-    whole = {
+    named = {
         pop.pk
         for pop in shown
         if (call := pop.call) and (pop.user_id == reader.pk or rights.may(Right.CALLERS, call.destination_number))
     }
-    calls = {call.pk: call for pop in shown if pop.pk in whole and (call := pop.call)}
+    calls = {call.pk: call for pop in shown if pop.pk in named and (call := pop.call)}
     known = matching.identify(calls.values()) if calls else {}
-    return [_row(pop, rights, known, is_own=pop.user_id == reader.pk, is_whole=pop.pk in whole) for pop in shown]
+    return [_row(pop, rights, known, is_own=pop.user_id == reader.pk, is_named=pop.pk in named) for pop in shown]
 
 
-def _row(pop: Pop, rights: Rights, known: Mapping[int, Identified], *, is_own: bool, is_whole: bool) -> RingRow:
+def _row(pop: Pop, rights: Rights, known: Mapping[int, Identified], *, is_own: bool, is_named: bool) -> RingRow:
     call = pop.call
     if call is None:
         return _test_row(pop)
-    number, found = call.destination_number, known.get(call.pk, NOT_IDENTIFIED) if is_whole else NOT_IDENTIFIED
+    number, found = call.destination_number, known.get(call.pk, NOT_IDENTIFIED) if is_named else NOT_IDENTIFIED
     sees_people = is_own or rights.may(Right.PEOPLE, number)
     is_unseen = pop.shown_at is None and (bool(pop.why_not) or pop.rang_at < _soon_shown())
     return RingRow(
         rang_at=pop.rang_at,
         number=number.name,
-        caller=phones.readable(call.caller_id_number) if is_whole else masked(call.caller_id_number),
+        caller=phones.readable(call.caller_id_number) if is_own else masked(call.caller_id_number),
         contact=str(KnownCaller(found.match)) if found.match else "",
         typed=[str(typed) for typed in found.typed],
         destination=phones.readable(pop.destination) if sees_people else forwards.type_label(pop.destination_type),

@@ -137,7 +137,20 @@ def test_the_permission_shows_rings_of_numbers_whose_calls_one_sees(client, numb
 
     give(olga, number, "calls", "callers", "people")
     [row] = rows_of(client.get(f"{WHY}?who=all"))
-    assert row[1:4] == [WHOLE, "Hotline", "Anna Meyer"]
+    assert row[1:4] == [MASKED, "Hotline", "Anna Meyer"]
+
+
+def test_in_a_list_of_all_only_own_rings_have_whole_callers(client, number):
+    olga = make_user("olga", is_staff=True)
+    allow(olga, "live.view_pop")
+    give(olga, number, "calls", "callers", "people")
+    client.force_login(olga)
+    ring(olga, number, why_not="late", caller="+4917011112222")
+    ring(make_user("ben", first_name="Ben"), number, "1002", why_not="late")
+
+    rows = rows_of(client.get(f"{WHY}?who=all"))
+
+    assert [row[1] for row in rows] == [MASKED, "+49 170 11112222"]
 
 
 def test_staff_read_that_the_clock_of_a_host_is_off(client, number, anna):
@@ -181,4 +194,6 @@ def test_contacts_are_named_in_own_rings_and_where_callers_may_be_seen(client, n
     client.force_login(olga)
     for rights, are_named in ((["calls"], False), (["calls", "callers"], True)):
         give(olga, number, *rights)
-        assert ("Erika Muster" in text_of(client.get(f"{WHY}?who=all"))) is are_named
+        page = text_of(client.get(f"{WHY}?who=all"))
+        assert ("Erika Muster" in page) is are_named
+        assert MASKED in page
