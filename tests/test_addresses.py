@@ -192,6 +192,7 @@ NEED = {
         for page in ("test", "switch", "secret", "resend")
     },
     "admin/live/delivery/<int:delivery>/resend/": ("live/delivery", "c"),
+    "admin/live/delivery/<int:delivery>/sent/": ("live/delivery", "vc"),
     "admin/contacts/contactkey/<path:object_id>/revoke/": ("contacts/contactkey", "a"),
     "admin/live/boardkey/<path:object_id>/revoke/": ("live/boardkey", "a"),
     "admin/contacts/contact/import/": ("contacts/contact", "a"),

@@ -1,4 +1,5 @@
-"""Admin pages of deliveries: what was sent to endpoints, with which result, and sending it again."""
+"""Admin pages of deliveries: what was sent to endpoints, with which result, sending it again, and showing it for a
+reason where it may contain a whole caller."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import confirming
+from calls import showing
 from calls.admin.base import ReadOnlyAdmin, VisibleAdmin, exactly
 from calls.models import Right
 from live import endpoint_rights
@@ -52,7 +55,8 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
-    """Deliveries of calls that one sees. What was sent is shown to people who see callers and destinations."""
+    """Deliveries of calls that one sees. What was sent is shown to people who see destinations. Where it may contain a
+    whole caller, they need the right to callers, too, and post a reason."""
 
     needs = Right.CALLS
     number_path = "event__call__destination_number"
@@ -98,8 +102,12 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
     # --- Sending again ------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(self.resend_view)
-        return [path("<int:delivery>/resend/", page, name="live_delivery_resend"), *super().get_urls()]
+        resend, sent = self.admin_site.admin_view(self.resend_view), self.admin_site.admin_view(self.sent_view)
+        return [
+            path("<int:delivery>/resend/", resend, name="live_delivery_resend"),
+            path("<int:delivery>/sent/", sent, name="live_delivery_sent"),
+            *super().get_urls(),
+        ]
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("live.change_delivery")
@@ -149,11 +157,47 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/live/delivery/resend.html", context)
 
-    # --- The page -----------------------------------------------------------------------------------
+    # --- What was sent ------------------------------------------------------------------------------
+
+    def sent_view(self, request: HttpRequest, delivery: int) -> HttpResponse:
+        """Ask for a reason, then show what was sent and answered, which may contain a whole caller."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        sent = self.get_queryset(request).select_related("endpoint").filter(pk=delivery).first()
+        if sent is None:
+            raise Http404
+        back = reverse("admin:live_delivery_change", args=[delivery])
+        if not stored.may_hold_caller(sent):
+            return HttpResponseRedirect(back)
+        if not (sent.sees_callers and sent.sees_people):
+            raise PermissionDenied
+        confirm = "" if confirming.is_confirmed(request) else confirming.address(request.path)
+        if request.method == "POST" and confirm:
+            return HttpResponseRedirect(confirm)
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": gettext("What was sent and answered"),
+            "delivery": sent,
+            "confirm": confirm,
+            "back": back,
+            "longest_reason": showing.LONGEST_REASON,
+        }
+        if request.method == "POST":
+            context |= self._shown(request, sent)
+        return TemplateResponse(request, "admin/live/delivery/sent.html", context)
+
+    def _shown(self, request: HttpRequest, sent: Delivery) -> dict[str, Any]:
+        reason = request.POST.get("reason", "")
+        try:
+            showing.show(sent.event.call, request.user, reason)
+        except showing.NotShown as error:
+            return {"reason": reason, "error": str(error)}
+        return {"is_shown": True}
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         delivery = context["original"]
-        context["is_shown"] = delivery.sees_callers and delivery.sees_people
+        context["may_hold_caller"] = stored.may_hold_caller(delivery)
+        context["may_show"] = delivery.sees_people and (delivery.sees_callers or not context["may_hold_caller"])
         resendable = stored.resendable(Delivery.objects.filter(pk=delivery.pk))
         context["can_resend"] = self.has_resend_permission(request) and resendable.exists()
         return super().render_change_form(request, context, *args, **kwargs)

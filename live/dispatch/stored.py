@@ -27,6 +27,13 @@ def resendable(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return deliveries.filter(is_as_much, endpoint__format=Format.WEBHOOK).exclude(state=State.WAITING)
 
 
+def may_hold_caller(delivery: Delivery) -> bool:
+    """Return whether what was sent and answered may contain a whole caller: the endpoint gets it, or did then."""
+    endpoint = delivery.endpoint
+    got_more = endpoint.resend_from is not None and delivery.created_at < endpoint.resend_from
+    return endpoint.caller == CallerShown.WHOLE or got_more
+
+
 def failed_since(endpoint: Endpoint, moment: datetime) -> QuerySet[Delivery]:
     """Return the deliveries since a moment that failed and may be sent again."""
     states = [State.FAILED, State.EXPIRED]

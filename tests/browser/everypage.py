@@ -20,7 +20,7 @@ from accounts.models import AuditEntry, SignedInSession
 from calls.models import Call, CallEvent, DestinationNumber, OpeningHours, RefusedPost
 from contacts import agents
 from contacts.models import CallNote, ContactKey, ContactUpload, LinkTemplate, Lookup
-from live.models import BoardKey, WhyOff
+from live.models import BoardKey, CallerShown, WhyOff
 from reports import periods
 from reports.counting import rollups
 from reports.models import Workbook, WorkbookState
@@ -116,6 +116,7 @@ OURS_IN_ADMIN = {
     "admin/live/delivery/": "admin/live/delivery/",
     "admin/live/delivery/<path:object_id>/change/": "admin/live/delivery/{delivery}/change/",
     "admin/live/delivery/<int:delivery>/resend/": "admin/live/delivery/{delivery}/resend/",
+    "admin/live/delivery/<int:delivery>/sent/": "admin/live/delivery/{whole_delivery}/sent/",
     "admin/accounts/auditentry/": "admin/accounts/auditentry/",
     "admin/accounts/auditentry/<path:object_id>/change/": "admin/accounts/auditentry/{entry}/change/",
     "admin/auth/user/": "admin/auth/user/",
@@ -244,9 +245,11 @@ def furnish() -> Installation:
         user_agent="Mozilla/5.0 (X11; Linux x86_64) SamsungBrowser/27",
     )
     today, first = periods.today(), periods.today() - 7 * periods.DAY
-    endpoint = make_endpoint(LONG, hotline, why_off=WhyOff.FAILING, off_at=timezone.now(), last_failure=WITHOUT_A_GAP)
+    failing = {"why_off": WhyOff.FAILING, "off_at": timezone.now(), "last_failure": WITHOUT_A_GAP}
+    endpoint = make_endpoint(LONG, hotline, caller=CallerShown.MASKED, **failing)
     event = CallEvent.objects.filter(call__call_uuid="c101")[0]
     delivery = make_delivery(endpoint, hotline, event=event, answer=WITHOUT_A_GAP, error=LONG)
+    whole_delivery = make_delivery(make_endpoint("ERP", hotline), hotline, event=event)
     return Installation(
         {
             "hotline": hotline.pk,
@@ -266,6 +269,7 @@ def furnish() -> Installation:
             "contact_key": ContactKey.objects.create(name=LONG, source="erp", last4="abcd").pk,
             "endpoint": endpoint.pk,
             "delivery": delivery.pk,
+            "whole_delivery": whole_delivery.pk,
             "typed": map_variable(hotline, label=WITHOUT_A_GAP[:40], url="https://crm.example.com/{value}").pk,
             "upload": upload.pk,
             "waiting": waiting.pk,
