@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from calls.models import Call
@@ -57,4 +58,5 @@ class CallNote(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.get_result_display() or self.text[:40])
+        # Without the text, which may name a caller: the admin lists what a user wrote before it deletes the user.
+        return gettext("note %(pk)s") % {"pk": self.pk}
