@@ -20,7 +20,7 @@ class Right(TextChoices):
 
     FIGURES = "figures", _("Figures")
     CALLS = "calls", _("Single calls")
-    CALLERS = "callers", _("Whole caller numbers")
+    CALLERS = "callers", _("Callers, shown one by one, and their contacts")
     PEOPLE = "people", _("Destinations and figures of single people")
     EXPORT = "export", _("Downloads of single calls")
 

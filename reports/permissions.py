@@ -23,7 +23,7 @@ def opens_admin(user: Any) -> bool:
 
 
 def ends_when_idle(user: Any) -> bool:
-    """Return whether a session of a person ends when it is not used: they see whole callers, or open the admin."""
+    """Return whether a session of a person ends when it is not used: they may have callers shown, or open the admin."""
     rights = Rights.of_each([user]).get(user.pk, Rights())  # as they are now
     return opens_admin(user) or rights.anywhere(Right.CALLERS)
 

@@ -39,7 +39,12 @@ class NumberAccess(models.Model):
         _("single calls"), default=False, help_text=_("The list of calls and single calls, with masked caller numbers.")
     )
     callers = models.BooleanField(
-        _("whole caller numbers"), default=False, help_text=_("Caller numbers are not masked. Needs single calls.")
+        _("callers, shown one by one, and their contacts"),
+        default=False,
+        help_text=_(
+            "Callers are masked. The person can have the caller of one call shown for a reason, search for callers and "
+            "see their contacts. Needs single calls."
+        ),
     )
     people = models.BooleanField(
         _("destinations and figures of single people"),
@@ -79,7 +84,7 @@ class NumberAccess(models.Model):
             models.CheckConstraint(
                 name="number_access_needs_calls",
                 condition=Q(calls=True) | Q(callers=False, export=False),
-                violation_error_message=_("Whole caller numbers and downloads of single calls need single calls."),
+                violation_error_message=_("Callers and downloads of single calls need single calls."),
             ),
         ]
 

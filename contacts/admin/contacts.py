@@ -1,7 +1,7 @@
 """Admin pages of contacts: the list with its search, and a form with the phone numbers.
 
 People with the permission see all contacts here, because a contact does not say who called. Elsewhere a contact is
-shown only beside a caller that the person may see."""
+shown only beside callers to people with the right to them."""
 
 from __future__ import annotations
 

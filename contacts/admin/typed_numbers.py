@@ -85,8 +85,8 @@ class TypedNumberAdmin(VisibleAdmin, WordedHistoryAdmin):
         return str(typed.pattern)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who does not see whole callers cannot remove a row: short values of its variable would no longer be hidden
-        from them."""
+        """Without the right to callers a row cannot be removed: short values of its variable would no longer be hidden
+        from that person."""
         sees_values = obj is None or Rights.of(request.user).may(Right.CALLERS, obj.destination_number_id)
         return sees_values and super().has_delete_permission(request, obj)
 
