@@ -51,7 +51,7 @@ def sights_of(
     client = Client()
     client.force_login(user)
     mails = _mails_to(user, now)  # first, because later the counts are no longer of this minute
-    seen = {"mails": mails} | {path: content(client.get(path)) for path in _paths(numbers, calls)}
+    seen = {"mails": mails} | {path: content(client.get(path)) for path in paths(numbers, calls)}
     for search in SEARCHES:
         seen[f"search for {search}"] = content(client.post("/reports/calls/", {"q": search}, follow=True))
     for call in calls[:3]:
@@ -64,7 +64,7 @@ def sights_of(
     for kind in downloads.KINDS:
         seen[f"workbook of {kind}"] = _workbook(user, kind)
     if client.get("/admin/").status_code == 200:
-        seen |= {path: content(client.get(path)) for path in _paths_in_admin(objects)}
+        seen |= {path: content(client.get(path)) for path in paths_in_admin(objects)}
         for table in TABLES_WITH_SEARCH:
             for search in SEARCHES:
                 found = client.post(f"/admin/{table}/", {"search": search}, follow=True)
@@ -75,7 +75,7 @@ def sights_of(
     return seen
 
 
-def _paths(numbers: Sequence[DestinationNumber], calls: Sequence[int]) -> Iterator[str]:
+def paths(numbers: Sequence[DestinationNumber], calls: Sequence[int]) -> Iterator[str]:
     """Yield the paths of reports: pages with several filters, of each number and call, and files."""
     of_numbers = [f"{MONTH}&number={quote(number.e164)}" for number in numbers]
     for address in sorted(addresses()):
@@ -96,7 +96,7 @@ def _paths(numbers: Sequence[DestinationNumber], calls: Sequence[int]) -> Iterat
             yield from (f"{path}?{query}" for query in (*QUERIES, *of_numbers))
 
 
-def _paths_in_admin(objects: Mapping[str, Any]) -> Iterator[str]:
+def paths_in_admin(objects: Mapping[str, Any]) -> Iterator[str]:
     """Yield the paths of lists, histories and autocompletes, and of the pages of the objects."""
     for address in sorted(addresses()):
         if address.startswith("admin/") and address not in LEFT_OUT and (path := filled(address, objects)):
