@@ -245,7 +245,7 @@ def rights(app_configs: Any = None, databases: Sequence[str] | None = None, **kw
         return [Caution(text, hint=hint, id="calltally.W042")]
     if not settings.USES_EMBEDDED_DATABASE and not settings.DATABASE_OWNER_URL:
         text = "DATABASE_OWNER_URL is not set, so migrate and restore cannot change tables."
-        return [Caution(text, hint="Run this as `calltally check`, which reads it", id="calltally.W043")]
+        return [Caution(text, hint="Run this as `calltally check`, in containers in `migrate`", id="calltally.W043")]
     return []
 
 

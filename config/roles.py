@@ -61,7 +61,7 @@ def known_roles() -> Roles | None:
 
 def application() -> str:
     """Return the role of DATABASE_URL; without a name PostgreSQL takes that of the user of the system."""
-    return settings.DATABASE_ROLE or getpass.getuser()
+    return _read(settings.DATABASE_URL)["USER"] or getpass.getuser()
 
 
 @contextlib.contextmanager
@@ -83,15 +83,14 @@ def as_owner() -> Iterator[None]:
 
 
 def give_rights() -> None:
-    """As the owner: give application and intake their rights to the tables that there are now, and no others. In the
-    embedded database, create these roles before."""
+    """As the owner: give application and intake their rights to the tables that there are now, and no others. An owner
+    that is a superuser, as in the embedded database and in containers, makes these roles before."""
     if (roles := known_roles()) is None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        if settings.USES_EMBEDDED_DATABASE:
-            passwords = embedded.read_secrets(settings.HOME)
-            for role in (roles.application, roles.intake):
-                _make_role(cursor, role, passwords[embedded.PASSWORDS[role]])
+        if _is_superuser(cursor):
+            for role, password in _passwords().items():
+                _make_role(cursor, role, password)
         for statement in rights(roles, connection.settings_dict["NAME"], connection.introspection.table_names(cursor)):
             cursor.execute(statement)
 
@@ -152,6 +151,20 @@ def may_change_tables() -> bool:
         )
         ((may,),) = cursor.fetchall()
     return bool(may)
+
+
+def _is_superuser(cursor: Any) -> bool:
+    cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    return bool(cursor.fetchone()[0])
+
+
+def _passwords() -> dict[str, str]:
+    """Return the passwords of application and intake by their roles. A role that connects without one is left out."""
+    if settings.USES_EMBEDDED_DATABASE:
+        known = embedded.read_secrets(settings.HOME)
+        return {role: known[embedded.PASSWORDS[role]] for role in (embedded.APPLICATION, embedded.INTAKE)}
+    addresses = [_read(url) for url in (settings.DATABASE_URL, settings.INTAKE_DATABASE_URL) if url]
+    return {address["USER"]: address["PASSWORD"] for address in addresses if address["PASSWORD"]}
 
 
 def _make_role(cursor: Any, role: str, password: str) -> None:

@@ -265,8 +265,8 @@ if not _database_url.startswith(("postgres://", "postgresql://")):
         "DATABASE_URL must be the address of a PostgreSQL database: postgres://user:password@host/name"
     )
 DATABASES = {"default": env.db_url_config(_database_url, engine="config.database")}
-# Whose address that is: while the owner is connected, DATABASES names the owner.
-DATABASE_ROLE = DATABASES["default"]["USER"]
+# Kept, because DATABASES names the owner while that is connected.
+DATABASE_URL = _database_url
 # The same database for the role that owns its tables, and for one that can only store posts: config.roles.
 DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
 INTAKE_DATABASE_URL = env.str("INTAKE_DATABASE_URL", default="")

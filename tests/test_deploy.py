@@ -15,7 +15,7 @@ import pytest
 from django.core.management import get_commands
 
 from calls.posts import MOST_BYTES
-from config.embedded import PASSWORDS
+from config.embedded import APPLICATION, INTAKE, PASSWORDS
 from config.services import intake_service, live_service, services
 from contacts import uploads
 from live.events import HEARTBEAT_S
@@ -39,6 +39,8 @@ NOT_FOR_OPERATORS = {
     "INTAKE_METRICS_DIR",
     "LIVE_PORT",
 }
+# Of the roles of the database, for compose.yaml alone.
+PASSWORDS_IN_CONTAINERS = {"POSTGRES_PASSWORD", "POSTGRES_APPLICATION_PASSWORD", "POSTGRES_INTAKE_PASSWORD"}
 
 
 def read_unit(path):
@@ -231,7 +233,7 @@ def test_every_setting_of_production_is_in_the_example_with_its_default():
     of_settings = (ROOT / "docs/settings.md").read_text().partition("## Settings of commands and tests")[0]
     ours = {name for name in documented_defaults if f"| `{name}` |" in of_settings} - NOT_FOR_OPERATORS
 
-    assert left_out.keys() == ours | {"POSTGRES_PASSWORD"}, "deploy/env.example and docs/settings.md differ"
+    assert left_out.keys() == ours | PASSWORDS_IN_CONTAINERS, "deploy/env.example and docs/settings.md differ"
     for name in ours - given.keys():
         assert documented_defaults[name] in {f"`{left_out[name]}`", "empty" if not left_out[name] else ""}, name
 
@@ -336,11 +338,31 @@ def test_tables_and_static_files_are_updated_before_containers_start(compose):
 def test_containers_contain_no_secret_and_store_data_in_volumes(compose):
     for service in of_calltally(compose).values():
         assert service["env_file"] == "/etc/calltally/env"
-        assert service["environment"].keys() <= documented().keys()
+        assert service["environment"].keys() <= documented().keys() | PASSWORDS_IN_CONTAINERS
         assert "home:/var/lib/calltally" in service["volumes"]
         assert (service["read_only"], service["cap_drop"]) == ("true", ["ALL"])
-    assert not re.findall(r"(?:PASSWORD|SECRET|PEPPER)\w*: (?!\"\$\{)", (DEPLOY / "compose.yaml").read_text())
+    assert not re.findall(r"(?:PASSWORD|SECRET|PEPPER)\w*: (?!\"\$\{|\"\"\n)", (DEPLOY / "compose.yaml").read_text())
     assert compose["volumes"].keys() == {"home", "postgres", "web_metrics", "intake_metrics"}
+
+
+def test_each_container_has_only_the_address_of_its_own_role(compose):
+    # All read the whole file, so its passwords are emptied.
+    roles = {}
+    for name, service in of_calltally(compose).items():
+        known = {key: value for key, value in service["environment"].items() if "postgres://" in value}
+        assert {service["environment"][password] for password in PASSWORDS_IN_CONTAINERS} == {""}
+        roles[name] = {key: re.match(r"postgres://(\w+):\$\{(\w+):", value).groups() for key, value in known.items()}
+
+    application = {"DATABASE_URL": (APPLICATION, "POSTGRES_APPLICATION_PASSWORD")}
+    intake = (INTAKE, "POSTGRES_INTAKE_PASSWORD")
+    owner = (compose["services"]["postgres"]["environment"]["POSTGRES_USER"], "POSTGRES_PASSWORD")
+    assert roles.pop("migrate") == application | {"DATABASE_OWNER_URL": owner, "INTAKE_DATABASE_URL": intake}
+    assert [roles.pop(name) for name in ("intake", "drainer")] == [{"DATABASE_URL": intake}] * 2
+    assert roles == dict.fromkeys(["web", "live", "dispatcher", "worker", "files", "beat"], application)
+
+
+def test_postgresql_in_a_container_logs_no_failing_statement(compose):
+    assert compose["services"]["postgres"]["command"] == ["postgres", "-c", "log_min_error_statement=panic"]
 
 
 def test_only_the_host_can_reach_the_containers_and_is_a_trusted_proxy(compose):

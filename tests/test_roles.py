@@ -10,6 +10,7 @@ from psycopg import errors
 from config import embedded, roles
 from config.embedded import Server
 from tests.conftest import FAST_AND_LOOSE
+from tests.test_deploy import DEPLOY, PASSWORDS_IN_CONTAINERS, read_yaml
 from tests.test_quickstart import manage
 
 pytestmark = pytest.mark.slow
@@ -66,6 +67,30 @@ def separate(other, tmp_path_factory):
     with psycopg.connect(server.url.rpartition("/")[0] + f"/{ONE}", autocommit=True) as connection:
         connection.execute(file.read_text())
     return {"DATABASE_URL": application, **printed}
+
+
+@pytest.fixture(scope="module")
+def contained(tmp_path_factory):
+    """The server of an installation in containers in which one role did everything until now."""
+    server = Server(tmp_path_factory.mktemp("contained") / "var", FAST_AND_LOOSE)
+    server.start()
+    assert manage(server.home, "migrate", DATABASE_URL=server.url).returncode == 0
+    assert manage(server.home, "add_number", "+4930999999", DATABASE_URL=server.url).returncode == 0
+    yield server
+    server.remove()
+
+
+def addresses(server, mark):
+    """Return by container of compose.yaml which addresses of the database it has; `mark` makes up the passwords."""
+    values = {name: f"{name}{mark}" for name in PASSWORDS_IN_CONTAINERS}
+    values["POSTGRES_PASSWORD"] = urlsplit(server.url).password
+    text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda name: values[name[1]], (DEPLOY / "compose.yaml").read_text())
+    services = read_yaml(text.replace("@postgres/", f"@127.0.0.1:{urlsplit(server.url).port}/"))["services"]
+    return {
+        name: {key: value for key, value in service["environment"].items() if value.startswith("postgres://")}
+        for name, service in services.items()
+        if service["image"] == "calltally"
+    }
 
 
 def refused(url, statement):
@@ -188,6 +213,34 @@ def test_production_is_warned_while_one_role_does_everything(other, separate):
     without = {name: url for name, url in separate.items() if name != "DATABASE_OWNER_URL"}
     assert "calltally.W043" in manage(other.home, *every, **without).stderr
     assert not re.search(r"calltally\.W04[23]", manage(other.home, *every, **separate).stderr)
+
+
+def test_containers_get_separate_roles_at_their_next_start(contained):
+    containers = addresses(contained, "1")
+    web, intake = containers["web"]["DATABASE_URL"], containers["intake"]["DATABASE_URL"]
+
+    done = manage(contained.home, "migrate", **containers["migrate"])
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(web) as connection:
+        assert connection.execute("SELECT count(*) FROM calls_destinationnumber").fetchone() == (1,), "nothing is lost"
+    assert refused(web, "DROP TABLE calls_call")
+    assert refused(web, "DELETE FROM accounts_auditentry")
+    assert not refused(intake, "SELECT FROM calls_accesskey")
+    assert refused(intake, "SELECT FROM auth_user")
+    checked = manage(contained.home, "check", "--deploy", "--database", "default", **containers["migrate"])
+    assert not re.search(r"calltally\.W04[23]", checked.stderr)
+
+
+def test_containers_take_over_new_passwords_of_roles(contained):
+    for mark in ("1", "2"):
+        containers = addresses(contained, mark)
+        assert manage(contained.home, "migrate", **containers["migrate"]).returncode == 0
+
+    psycopg.connect(containers["web"]["DATABASE_URL"]).close()
+    psycopg.connect(containers["intake"]["DATABASE_URL"]).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(addresses(contained, "1")["web"]["DATABASE_URL"])
 
 
 def test_a_file_that_exists_is_not_replaced(other, tmp_path):
