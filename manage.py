@@ -22,6 +22,8 @@ def main() -> None:
         if sys.argv[1:2] == ["quickstart"]:
             # Before the settings are read, which stop without them.
             embedded.make_secrets(embedded.find_home())
+            # Not only as a default: a shell may have set it to config.settings.
+            os.environ["DJANGO_SETTINGS_MODULE"] = "config.quickstart_settings"
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:

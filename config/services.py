@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from django.conf import settings
 
 HOST = "127.0.0.1"
+THIS_MACHINE = {HOST, "localhost", "[::1]"}
 
 
 def services(port: int) -> dict[str, list[str]]:
@@ -104,3 +106,18 @@ def _serve(application: str, port: int, processes: int, threads: int) -> list[st
         "--no-ws",
         application,
     ]
+
+
+def preparation_of(port: int) -> list[str]:
+    """Return the command that `quickstart` runs before all others."""
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare_start", str(port)]
+
+
+def address(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def needs_no_factor() -> bool:
+    """Return whether no second factor is asked for: only this machine opens the pages, and MFA_REQUIRED is not set."""
+    is_shown_elsewhere = settings.BEHIND_HTTPS or settings.PUBLIC_URL or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE
+    return not (os.environ.get("MFA_REQUIRED") or is_shown_elsewhere)

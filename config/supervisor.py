@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from config.embedded import Server, command_line, write_private
+from config.embedded import EmbeddedError, Server, command_line, write_private
 
 TERM_WITHIN_S = 10
 LARGEST_LOG = 10 * 1024 * 1024
@@ -70,7 +70,7 @@ class Child:
             env=os.environ | self._environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=output,
+            stderr=None if output is None else subprocess.STDOUT,
             start_new_session=True,
         )
 
@@ -142,6 +142,25 @@ class Child:
             return ""
         lines = self.log.read_text(errors="replace").strip().splitlines()[-10:]
         return "\n".join(f"  {line}" for line in lines)
+
+
+class Task(Child):
+    """A process that ends by itself. What it prints is not logged: it may be a password."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        super().__init__(name, command, None)
+
+    def start(self) -> None:
+        self._process = self._spawn(subprocess.PIPE)
+
+    def result(self) -> str:
+        """Wait until it has ended, and return what it printed. Raise EmbeddedError with that if it failed."""
+        if self._process is None:
+            return ""
+        printed: str = self._process.communicate()[0].decode(errors="replace")
+        if self._process.returncode:
+            raise EmbeddedError(printed.rstrip() or f"The {self.name} failed ({self.why_it_ended()}).")
+        return printed
 
 
 class Database:

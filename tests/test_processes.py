@@ -19,12 +19,19 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.dispatch_settings"
 django.setup()
 import live.management.commands.dispatch_events
 """
+QUICKSTART = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"  # as a shell may have it
+sys.argv[1:] = ["quickstart", "--help"]
+import manage; manage.main()
+"""
 STARTS = "app.loader.init_worker(); app.finalize()"
 
 
 @pytest.mark.parametrize(
     ("process", "program", "unneeded"),
     [
+        ("quickstart", QUICKSTART, CELERY | PAGES | ADMIN | MODELS),
         ("web", "import config.serve, config.wsgi", CELERY),
         ("intake", "import config.intake_wsgi", CELERY),
         ("live", "import config.live_asgi", CELERY | PAGES),

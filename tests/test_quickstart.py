@@ -278,6 +278,47 @@ def test_an_invalid_database_is_reported(tmp_path, command):
         assert said == "DATABASE_URL must be the address of a PostgreSQL database: postgres://user:password@host/name\n"
 
 
+@pytest.fixture
+def held(server) -> Iterator[psycopg.Connection]:
+    """A session in whose way the first migration is."""
+    with psycopg.connect(server.url) as session:
+        session.execute("CREATE TABLE django_migrations ()")
+        yield session
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+
+def test_ctrl_c_ends_an_update_of_the_tables(server, held, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, MANAGE, "quickstart"],
+        env=environment(tmp_path / "other", DATABASE_URL=server.url, PORT=str(free_port())),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process, psycopg.connect(server.url, autocommit=True) as watching:
+        assert embedded.wait_until(lambda: watching.execute(WAITING).fetchone() == (1,), 30)
+        (line,) = (tmp_path / "other" / "processes").read_text().splitlines()
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.stdout.read().splitlines() == ["Starting …", "Stopped."]
+    assert process.returncode == 0
+    assert gone(int(line.partition(" ")[0]))
+
+
+def test_an_update_of_the_tables_that_fails_says_why(server, tmp_path):
+    with psycopg.connect(server.url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE visitor LOGIN PASSWORD 'visitor'")
+    visitor = server.url.replace(server.url.split("@")[0], "postgres://visitor:visitor")
+
+    done = manage(tmp_path / "other", "quickstart", DATABASE_URL=visitor, PORT=str(free_port()))
+
+    assert done.returncode == 1
+    assert "permission denied for schema public" in done.stderr
+    assert done.stdout.splitlines() == ["Starting …"]
+
+
 def test_an_invalid_home_is_reported(tmp_path):
     home = tmp_path / "file"
     home.touch()

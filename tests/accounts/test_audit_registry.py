@@ -45,7 +45,8 @@ NOT_NOTED = {
     "simulate": "sends made-up calls",
     "backfill": "writes made-up calls",
     "demo": "writes made-up calls",
-    "quickstart": "starts the processes; the user and the access that it makes are noted by their signals",
+    "quickstart": "starts the processes",
+    "prepare_start": "the user and the access that it makes are noted by their signals",
     "dispatch_events": "sends to endpoints, whose changes are noted",
 }
 

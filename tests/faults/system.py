@@ -42,7 +42,7 @@ call_command("verify_rollups")
 """
 PREPARE = f"""
 from django.core.management import call_command
-from config.management.commands.quickstart import collect_static
+from config.first_start import collect_static
 call_command("migrate", verbosity=0, interactive=False)
 collect_static()
 call_command("add_number", "{E164}", key="{ACCESS_KEY}")

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http
 import http.client
-import io
 import os
-import secrets
-import shlex
 import shutil
 import signal
 import socket
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import environ
-from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.staticfiles import finders
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, connection
-from django.utils.module_loading import import_string
 
 from config import embedded
 from config.embedded import EmbeddedError, Server
-from config.services import HOST, services
-from config.supervisor import Child, Database, note, stop_all, stop_left_over
+from config.services import HOST, address, needs_no_factor, preparation_of, services
+from config.supervisor import Child, Database, Task, note, stop_all, stop_left_over
 
 UP_WITHIN_S = 60
 WATCH_EVERY_S = 0.2
@@ -43,8 +31,6 @@ IDLE_AFTER_S = 300
 DISPATCHER_WANTED = Path(settings.DISPATCHER_WANTED)  # there while there is an endpoint
 # Processes that run only while they have something to do.
 ON_DEMAND = ("files", "dispatcher")
-THIS_MACHINE = {"127.0.0.1", "localhost", "[::1]"}
-FIRST_NUMBER = "+4922155400300"
 
 
 class Stopped(Exception):  # noqa: N818 (requested, not an error)
@@ -52,6 +38,8 @@ class Stopped(Exception):  # noqa: N818 (requested, not an error)
 
 
 class Command(BaseCommand):
+    # Those of all apps are checked by what prepares the start.
+    requires_system_checks = ()
     help = "Starts database, web server, drainer, workers and beat on this machine. Ctrl-C stops them all."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -66,9 +54,6 @@ class Command(BaseCommand):
                 self.say("Stopped.")
             except EmbeddedError as error:
                 sys.exit(str(error))
-            except OperationalError as error:
-                whose = "The embedded database" if settings.USES_EMBEDDED_DATABASE else "The database of DATABASE_URL"
-                sys.exit(f"{whose} does not answer: {str(error).strip()}")
 
     def say(self, line: str = "") -> None:
         # A closed terminal, or a full disk if output is redirected, must not end the processes.
@@ -93,13 +78,13 @@ class Command(BaseCommand):
         children = [
             Child(name, command, log_of(name), environment_of(name, port)) for name, command in services(port).items()
         ]
+        preparation = Task("preparation", preparation_of(port))
         try:
             if server:
                 server.start()
-                # The settings were read before port and passwords were known.
-                url = embedded.saved_url(settings.HOME, embedded.APPLICATION)
-                connection.settings_dict.update(environ.Env.db_url_config(url, engine="config.database"))
-            hello = self.prepare(port)
+            preparation.start()
+            note(settings.HOME / "processes", [preparation])
+            hello = preparation.result()
             for child in children:
                 if child.name not in ON_DEMAND:
                     child.start()
@@ -116,39 +101,10 @@ class Command(BaseCommand):
             ignore_stop_signals()
             if any(child.pid for child in children):
                 self.say("\nStopping …")
-            stop_all(reversed(children))
+            stop_all([*reversed(children), preparation])
             (settings.HOME / "processes").unlink(missing_ok=True)
             if database:
                 database.stop()
-
-    def prepare(self, port: int) -> str:
-        """Update tables and static files, and create the superuser and a first number. Return the text to print."""
-        call_command("migrate", verbosity=0, interactive=False)
-        collect_static()
-        login = make_superuser()
-        e164, access_key = first_number()
-        import_string("live.dispatch.wanted.mark")()
-        connection.close()
-        return "\n".join(
-            [
-                "",
-                f"Calltally is up:  {address(port)}/",
-                f"Admin:            {address(port)}/admin/",
-                f"Sign in:          {login}",
-                *second_factor_lines(),
-                f"Logs:             {settings.HOME / 'logs'}",
-                "",
-                "To send a first post, run this in another terminal (the key is shown only now):"
-                if access_key
-                else "To send a post, run this in another terminal (replace YOUR-KEY with a key created in the admin):",
-                "",
-                first_post(port, e164, access_key or "YOUR-KEY"),
-                "",
-                "The answer is {}. Within 15 seconds the overview counts the call.",
-                "Ctrl-C stops everything; the data is kept.",
-                "",
-            ]
-        )
 
     def watch(self, server: Server | None, database: Database | None, children: list[Child]) -> None:
         """Keep everything running until Stopped is raised."""
@@ -213,27 +169,8 @@ def environment_of(name: str, port: int) -> dict[str, str]:
     return serves_people if name == "live" else {}
 
 
-def second_factor_lines() -> list[str]:
-    """Return the lines of the greeting that say that a password alone is enough here."""
-    if not needs_no_factor():
-        return []
-    return [
-        "Second factor:    not asked for while only this machine opens these pages (MFA_REQUIRED=staff asks for it)"
-    ]
-
-
-def needs_no_factor() -> bool:
-    """Return whether no second factor is asked for: only this machine opens the pages, and MFA_REQUIRED is not set."""
-    is_shown_elsewhere = settings.BEHIND_HTTPS or settings.PUBLIC_URL or not set(settings.ALLOWED_HOSTS) <= THIS_MACHINE
-    return not (os.environ.get("MFA_REQUIRED") or is_shown_elsewhere)
-
-
 def log_of(name: str) -> Path:
     return Path(settings.HOME) / "logs" / f"{name}.log"
-
-
-def address(port: int) -> str:
-    return f"http://{HOST}:{port}"
 
 
 def web_port() -> int:
@@ -254,8 +191,10 @@ def is_free(port: int) -> bool:
 
 
 def make_folders() -> None:
-    """Create the folders of logs and metrics, and pass the home to children as an absolute path."""
+    """Create the folders of logs and metrics, and pass children the home as an absolute path, and the settings with all
+    apps."""
     os.umask(0o077)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["CALLTALLY_HOME"] = str(settings.HOME)
     os.chdir(settings.BASE_DIR)
     (settings.HOME / "logs").mkdir(mode=0o700, exist_ok=True)
@@ -291,64 +230,6 @@ def is_up(port: int) -> bool:
         return False
     finally:
         web.close()
-
-
-# --- Preparation -----------------------------------------------------------------------------
-
-
-def collect_static() -> None:
-    """Collect static files if one has changed since the last time: hashing and compressing them takes seconds."""
-    digest = hashlib.sha256(repr(settings.STORAGES).encode())
-    for finder in finders.get_finders():
-        for path, storage in finder.list(ignore_patterns=None):
-            status = Path(storage.path(path)).stat()
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    stamp = Path(settings.HOME) / "static-collected"
-    if stamp.exists() and stamp.read_text() == digest.hexdigest() and Path(settings.STATIC_ROOT).is_dir():
-        return
-    call_command("collectstatic", verbosity=0, interactive=False)
-    stamp.write_text(digest.hexdigest())
-
-
-def make_superuser() -> str:
-    """Create a superuser if there is none. Return how to sign in; a generated password is never shown again."""
-    users = get_user_model().objects
-    asked_for = os.environ.get("DJANGO_SUPERUSER_USERNAME")
-    username = asked_for or "admin"
-    known = users.filter(is_superuser=True)
-    if asked_for:
-        known = users.filter(username=asked_for)
-    if user := known.order_by("pk").first():
-        name = user.get_username()
-        again = shlex.join([".venv/bin/python", "manage.py", "changepassword", name])
-        return f"{name}, with its password (to set a new one: `{again}`)"
-    given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-    password = given or secrets.token_urlsafe(12)
-    users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)
-    if given:
-        return f"{username}, with the password of DJANGO_SUPERUSER_PASSWORD"
-    return f"{username}   Password: {password}   (shown only now)"
-
-
-def first_number() -> tuple[str, str | None]:
-    """Return a number to send posts to; on the first start, create it and return its access key too."""
-    known = apps.get_model("calls.DestinationNumber").objects.order_by("pk").values_list("e164", flat=True)
-    if e164 := known.first():
-        return e164, None
-    access_key = secrets.token_hex(16)
-    call_command("add_number", FIRST_NUMBER, label="My first number", key=access_key, stdout=io.StringIO())
-    return FIRST_NUMBER, access_key
-
-
-def first_post(port: int, e164: str, access_key: str) -> str:
-    """Return a command that sends a CALL_START, ready to paste."""
-    body = (
-        f'{{"requestType": "CALL_START", "customerNumber": 200000, "accessKey": "{access_key}", "variables": '
-        f'{{"destination_number": "{e164}", "call_uuid": "{uuid.uuid4()}", "caller_id_number": "+4917012345678"}}}}'
-    )
-    return shlex.join(
-        ["curl", "-sS", "-H", "Content-Type: application/json", "-d", body, address(port) + settings.POSTS_PATH]
-    )
 
 
 # --- Stopping --------------------------------------------------------------------------------
