@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # Set before Django reads its settings, which pytest-django does once this file is loaded. This file, not
 # pyproject.toml, names the settings, because the embedded database must be started first.
@@ -18,6 +19,7 @@ _home = tempfile.TemporaryDirectory(prefix="calltally-home-")
 os.environ["CALLTALLY_HOME"] = _home.name
 
 import hypothesis  # noqa: E402 (the environment comes first)
+import psycopg  # noqa: E402
 import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
@@ -26,6 +28,8 @@ from tests.chromium import find_fast_browser  # noqa: E402
 HOMES = "calltally-test-database-"
 # The data is deleted afterwards, so it need not survive a power cut.
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The address of the database for the application, where the role of DATABASE_URL owns the tables.
+APPLICATION_URL = "CALLTALLY_TEST_APPLICATION_URL"
 MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 # The door of the tests: its triggers refuse to delete rows, and only the owner of the table can disable them.
 ONLY_ADDED = "accounts_auditentry"
@@ -68,7 +72,13 @@ def start_database(config: pytest.Config) -> None:
     config.stash[_lock] = _hold(home)
     server = config.stash[_server] = embedded.Server(home, FAST_AND_LOOSE, print)
     server.start()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        # It may become the owner, but only where a test says so: tests.owner.
+        password = embedded.read_secrets(home)[embedded.PASSWORDS[embedded.APPLICATION]]
+        connection.execute(f"CREATE ROLE {embedded.APPLICATION} LOGIN NOINHERIT PASSWORD '{password}'")
+        connection.execute(f"GRANT {embedded.OWNER} TO {embedded.APPLICATION}")
     os.environ["DATABASE_URL"] = server.url
+    os.environ[APPLICATION_URL] = embedded.saved_url(home, embedded.APPLICATION)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -77,7 +87,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         server.remove()
         shutil.rmtree(server.home, ignore_errors=True)
         os.close(config.stash[_lock])
-        del os.environ["DATABASE_URL"]
+        del os.environ["DATABASE_URL"], os.environ[APPLICATION_URL]
 
 
 def _hold(home: Path) -> int:
@@ -119,7 +129,34 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _delete_rows_after_each_test(django_db_setup):
+def _owner(django_db_setup, django_db_blocker):
+    """Connect as the application from now on, so that what pages and workers may not do fails in every test. Return how
+    its owner connects."""
+    from django.db import connection
+
+    from config import roles
+
+    used = connection.settings_dict
+    owner = {name: used[name] for name in ("USER", "PASSWORD")}
+    if url := os.environ.get(APPLICATION_URL):
+        names = roles.Roles(owner["USER"], embedded.APPLICATION, intake="")
+        with django_db_blocker.unblock():
+            with connection.cursor() as cursor:
+                for statement in roles.rights(names, used["NAME"], connection.introspection.table_names(cursor)):
+                    cursor.execute(statement)
+                # Tests of migrations make tables again.
+                for kind, given in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "SELECT, USAGE")):
+                    cursor.execute(f"ALTER DEFAULT PRIVILEGES GRANT {given} ON {kind} TO {embedded.APPLICATION}")
+            connection.close()
+        used.update(USER=urlsplit(url).username, PASSWORD=urlsplit(url).password)
+    yield owner
+    with django_db_blocker.unblock():
+        connection.close()
+    used.update(owner)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _delete_rows_after_each_test(_owner):
     """Delete rows after each test. Django would truncate all tables and create the initial rows again, which takes ten
     times as long; and most of its command `flush` is not about rows."""
     from django.contrib.contenttypes.management import create_contenttypes
@@ -137,6 +174,7 @@ def _delete_rows_after_each_test(django_db_setup):
     def connect():
         """Open a connection, and make a function that has its statements prepared and looks which tables have rows."""
         own.append(connection.copy())
+        own[0].settings_dict.update(_owner)
         tables = {*connection.introspection.django_table_names(only_existing=True, include_views=False)}
         deletes = [
             f"IF EXISTS (SELECT FROM {name}) THEN DELETE FROM {name}; END IF;"

@@ -14,6 +14,7 @@ from accounts.audit.actors import Actor
 from accounts.audit.entries import Subject, write
 from accounts.models import AuditEntry
 from accounts.tasks import keep_audit
+from tests.owner import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def broken(**options):
 
 def forge(statement):
     """Run a statement as the owner of the database could: without triggers."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER USER")
         cursor.execute(statement)
         cursor.execute("ALTER TABLE accounts_auditentry ENABLE TRIGGER USER")
@@ -59,7 +60,12 @@ def test_an_untouched_audit_verifies_and_its_head_is_printed(capsys):
 )
 def test_the_database_refuses_to_change_or_delete_entries(statement):
     write_some()
-    with pytest.raises(DatabaseError, match="only added"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        as_owner(),
+        pytest.raises(DatabaseError, match="only added"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     assert AuditEntry.objects.count() == 4
 

@@ -8,6 +8,7 @@ from accounts.audit import merging
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
 from accounts.models import AuditEntry
+from tests.owner import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ def write_some(*names):
 
 def begin_again():
     """Empty the table, as if the database were another one."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER USER")
         cursor.execute("DELETE FROM accounts_auditentry")
         cursor.execute("ALTER TABLE accounts_auditentry ENABLE TRIGGER USER")
@@ -27,9 +28,14 @@ def begin_again():
 
 def keep():
     """Keep the entries as a restore does before it replaces the tables."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA calltally_audit")
         cursor.execute("CREATE TABLE calltally_audit.accounts_auditentry AS SELECT * FROM accounts_auditentry")
+
+
+def merge():
+    with as_owner():
+        return merging.merge()
 
 
 def names():
@@ -41,13 +47,13 @@ def test_entries_of_after_the_backup_stay_and_follow_each_other(capsys):
     keep()
     checksums = [*AuditEntry.objects.values_list("checksum", flat=True)]
     begin_again()
-    merged = merging.merge()
+    merged = merge()
     assert (names(), merged.carried) == (["a", "b", "c"], 0)
     assert set(checksums) < {*AuditEntry.objects.values_list("checksum", flat=True)}
     assert AuditEntry.objects.first().action == "audit_merged"
     call_command("verify_audit")
     assert "4 entries" in capsys.readouterr().out
-    assert merging.merge() is None
+    assert merge() is None
 
 
 def test_entries_of_a_new_installation_are_added_to_the_longer_chain_of_the_backup(capsys):
@@ -56,7 +62,7 @@ def test_entries_of_a_new_installation_are_added_to_the_longer_chain_of_the_back
     keep()
     begin_again()
     write_some("a", "b", "c")
-    assert merging.merge().carried == 1
+    assert merge().carried == 1
     assert names() == ["a", "b", "c", "new"]
     carried = AuditEntry.objects.get(object="new")
     assert carried.at == installed.at
@@ -66,14 +72,14 @@ def test_entries_of_a_new_installation_are_added_to_the_longer_chain_of_the_back
 
 def test_an_entry_that_was_forged_before_is_not_genuine_afterwards():
     write_some("new")
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry DISABLE TRIGGER USER")
         cursor.execute("UPDATE accounts_auditentry SET actor = 'somebody else'")
         cursor.execute("ALTER TABLE accounts_auditentry ENABLE TRIGGER USER")
     keep()
     begin_again()
     write_some("a", "b")
-    merging.merge()
+    merge()
     assert AuditEntry.objects.get(object="new").carried["is_genuine"] is False
 
 
@@ -82,9 +88,9 @@ def test_restoring_the_same_backup_twice_adds_nothing_twice():
     keep()
     begin_again()
     write_some("a", "b", "c")
-    merging.merge()
+    merge()
     keep()
     begin_again()
     write_some("a2")
-    merging.merge()
+    merge()
     assert names() == ["a", "b", "c", "new", "a2"]

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from calls.access import Rights
 from calls.models import DestinationNumber, NumberAccess, OpeningHours, Right
 from tests.factories import E164
+from tests.owner import as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,9 +37,12 @@ def before_the_update(version="0006_reword_labels"):
     """Go back to an older version, yield its models, and update again, which takes seconds."""
     newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
-        yield MigrationExecutor(connection).migrate([("calls", version)]).apps
+        with as_owner():
+            older = MigrationExecutor(connection).migrate([("calls", version)]).apps
+        yield older
     finally:
-        MigrationExecutor(connection).migrate(newest)
+        with as_owner():
+            MigrationExecutor(connection).migrate(newest)
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +143,7 @@ def test_an_update_keeps_what_people_see_in_rows_and_lists_what_they_lose(update
 
 def test_an_update_during_a_long_download_holds_up_nobody():
     migration = import_module("calls.migrations.0009_remove_managers")
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "ALTER TABLE calls_destinationnumber_managers ADD CONSTRAINT to_be_dropped "
             "FOREIGN KEY (destinationnumber_id) REFERENCES calls_destinationnumber (id)"

@@ -22,6 +22,7 @@ from reports.counting.outcomes import OUTCOME
 from reports.models import DayBlockCounts, QuarterHourBlockCounts, QuarterHourCounts
 from tests.calls.test_samples import samples
 from tests.factories import ACCESS_KEY, make_key, make_number, post_body, take
+from tests.owner import as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -298,7 +299,8 @@ def plan_among_many_calls(number, statement):
             FROM generate_series(1, 20000) AS n, (SELECT now() AS moment) AS clock""",
             [number.id],
         )
-        connection.execute("ANALYZE calls_call")
+        with as_owner(connection):
+            connection.execute("ANALYZE calls_call")
         connection.execute("SET plan_cache_mode = force_generic_plan")
         post = parsed(post_body("CALL_START", number), None, datetime.now(UTC))
         parameters = {"posts": json.dumps([posts.as_row(post)])} if "%(posts)s" in statement else None
@@ -362,7 +364,8 @@ def test_a_post_is_written_although_its_statement_was_cancelled_by_a_deadlock(nu
     group = GroupCommit("writer", batches.write, batches.close)
     lock = "SELECT FROM calls_call WHERE call_uuid = %s FOR UPDATE"
     with writer.connect() as other, writer.connect() as watch, other.transaction():
-        other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the batch is cancelled
+        with as_owner(other):
+            other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the batch is cancelled
         other.execute(lock, ["b"])
         ends = [parsed(post_body("CALL_END", number), call_uuid, TEN + timedelta(minutes=1)) for call_uuid in "ab"]
         with group._starting:  # so that both are in one batch

@@ -15,6 +15,7 @@ from calls.ingest.spool import open_spool
 from calls.models import AccessKey, Call, CallEvent
 from tests.calls.spooled import drain, held, start
 from tests.factories import make_key, post, post_body
+from tests.owner import as_owner
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
@@ -86,7 +87,7 @@ def test_a_post_that_the_database_wrote_after_the_time_limit_is_stored_once(clie
 
 def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, number):
     assert post(client, start(number)).status_code == 200
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent RENAME TO elsewhere")
     try:
         assert post(client, post_body("CALL_END", number)).status_code == 200
@@ -94,7 +95,7 @@ def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, 
             drain()
         assert (held().waiting, held().set_aside) == (1, 0)
     finally:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute("ALTER TABLE elsewhere RENAME TO calls_callevent")
     drain()
 
@@ -104,10 +105,10 @@ def test_a_table_that_is_missing_during_a_migration_quarantines_nothing(client, 
 @pytest.fixture
 def refusing(number):
     """Make the database refuse posts whose block type is REFUSED."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent ADD CONSTRAINT refusing CHECK (block_type <> 'REFUSED') NOT VALID")
     yield
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent DROP CONSTRAINT IF EXISTS refusing")
 
 
@@ -143,7 +144,7 @@ def test_posts_that_the_database_refuses_are_quarantined_shown_and_retried(clien
     assert "refused by the database, SQLSTATE 23514: BLOCK_END for +4922155400300" in said
     assert "+49301112223" not in said
 
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE calls_callevent DROP CONSTRAINT refusing")
     drain("--once", "--try-again")
     assert CallEvent.objects.count() == 4

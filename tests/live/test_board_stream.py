@@ -22,6 +22,7 @@ from tests.factories import PASSWORD, give, make_board_key, make_number, make_us
 from tests.live import boards
 from tests.live.boards import ON
 from tests.live.streams import in_thread, run, session_of, stream
+from tests.owner import as_owner
 from tests.totp import set_up, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -223,7 +224,7 @@ def test_the_stream_goes_on_when_the_database_comes_back(numbers):
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
 
     def cut():
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(kill, [connection.settings_dict["NAME"]])
 
     async def test(live):

@@ -13,6 +13,7 @@ from calls.models import Arrives, RequestType
 from reports.counting import count_tables, measured, rollups, verification
 from reports.models import DayCounts, FirstPost, HourOfWeekCounts, MonthCounts, QuarterHourCounts
 from tests.factories import make_number, take
+from tests.owner import as_owner
 from tests.reports.helpers import roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -210,5 +211,6 @@ def rows_of_counts():
 
 
 def migrate(name):
-    executor = MigrationExecutor(connection)
-    executor.migrate([("reports", name)])
+    with as_owner():
+        executor = MigrationExecutor(connection)
+        executor.migrate([("reports", name)])

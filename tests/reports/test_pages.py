@@ -18,6 +18,7 @@ from reports import periods
 from reports.counting import rollups
 from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.owner import as_owner
 from tests.reports import html_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -266,7 +267,7 @@ def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
 
 def test_no_id_is_printed_with_a_thousands_separator(client):
     number = make_number(pk=1_234_567)
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         for table in ("calls_call", "calls_callevent"):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 7654321)", [table])
     sign_in(client, make_staff())
