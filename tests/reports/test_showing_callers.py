@@ -14,6 +14,7 @@ from calls import showing
 from calls.models import Call, Right
 from contacts.models import Contact, ContactNumber, LinkTemplate
 from tests.factories import give, make_number, make_user, take
+from tests.owner import as_owner
 from tests.reports.helpers import confirm, show_caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,12 +175,12 @@ def test_links_with_the_caller_are_offered_once_it_is_shown_others_before(client
 def test_a_database_that_takes_no_entry_shows_no_caller(client, call, person):
     confirm(client)
     client.raise_request_exception = False
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_auditentry ADD CONSTRAINT full_disk CHECK (action <> 'caller_shown')")
     try:
         answer = show_caller(client, call)
     finally:
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute("ALTER TABLE accounts_auditentry DROP CONSTRAINT full_disk")
     assert answer.status_code == 500
     assert CALLER[-8:] not in html_of(answer).replace(" ", "")
