@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry, SignedInSession
 from tests.factories import PASSWORD, make_superuser
+from tests.owner import as_owner
 from tests.totp import BASE, code, set_up, shown, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,7 @@ def test_a_factor_changes_only_together_with_its_entry(root, page, action):
     secret = set_up(root) if action == "factor_removed" else shown(root)
     had = Authenticator.objects.filter(type="totp").exists()
     refuse = f"ALTER TABLE accounts_auditentry ADD CONSTRAINT no_entry CHECK (action <> '{action}') NOT VALID"
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(refuse)  # until the transaction of the test ends
 
     with pytest.raises(IntegrityError):

@@ -1,15 +1,17 @@
 """The admin pages of deliveries: who sees which, who reads what was sent, and sending one again."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
+from django.db.models import F
 
 from accounts.audit.actions import Action
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, SignedInSession
 from calls import showing
 from live.dispatch import stored
 from live.models import State
@@ -119,6 +121,7 @@ def test_without_a_reason_or_above_the_limit_nothing_is_shown(client, operator, 
 
 
 def test_who_signed_in_long_ago_confirms_who_they_are_first(client, operator, delivery):
+    SignedInSession.objects.update(signed_in_at=F("signed_in_at") - timedelta(minutes=16))
     address = f"{LIST}{delivery.pk}/sent/"
     page = client.get(address)
     assert "Confirm who you are" in text_of(page)

@@ -40,7 +40,7 @@ def listed(answer):
     return [
         int(urlsplit(link).path.split("/")[-2])
         for link in links(answer)
-        if urlsplit(link).path.startswith(CALLS) and urlsplit(link).path != CALLS
+        if urlsplit(link).path.startswith(CALLS) and urlsplit(link).path.split("/")[-2].isdigit()
     ]
 
 

@@ -37,7 +37,7 @@ def test_the_list_has_every_call_newest_first_with_its_outcome(month, who):
         told = call.has(ANSWER)
         assert row["Started"].text == f"{call.at:%a %-d %b}{year} {call.at:%H:%M:%S}"
         assert row["Number"].text == call.line.label
-        assert row["Caller"].text == ("number withheld" if call.caller in scenario.WITHHELD else "+49 170 12345678"), (
+        assert row["Caller"].text == ("number withheld" if call.caller in scenario.WITHHELD else "+49 170 12345•••"), (
             call
         )
         assert row["Outcome"].text == LABELS.get(expected.shown_outcome(call), "not measured"), call
