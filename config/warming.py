@@ -30,7 +30,7 @@ def warm_up() -> None:
 
 def load_addresses() -> None:
     """Import all views with what they import by name, and compile the patterns for resolving and reversing URLs."""
-    for name in (settings.ACCOUNT_ADAPTER, settings.MFA_ADAPTER):
+    for name in (settings.ACCOUNT_ADAPTER, settings.MFA_ADAPTER, settings.MESSAGE_STORAGE):
         import_string(name)
     with suppress(Resolver404):
         resolve("/no/such/address/")
