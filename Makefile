@@ -92,8 +92,8 @@ lint: export ACCESS_KEY_PEPPER = only to read the settings while checking
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/djade --check $(TEMPLATES)
-	$(VENV)/bin/djhtml --tabwidth 2 --check $(TEMPLATES)
+	@$(VENV)/bin/djade --check $(TEMPLATES)
+	@$(VENV)/bin/djhtml --tabwidth 2 --check $(TEMPLATES)
 	$(VENV)/bin/mypy .
 	@# Without a database, Django warns that it cannot check which migrations were applied; only the files matter here.
 	$(IN_VENV) -W "ignore:Got an error checking:RuntimeWarning" manage.py makemigrations --check --dry-run

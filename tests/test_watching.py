@@ -276,6 +276,8 @@ def console(monkeypatch):
     written = io.StringIO()
     (handler,) = [handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler]
     monkeypatch.setattr(handler, "stream", written)
+    # Tests before may have used up the lines of this second.
+    monkeypatch.setattr(handler, "filters", [type(one)() for one in handler.filters])
     return written
 
 
