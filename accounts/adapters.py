@@ -55,7 +55,8 @@ class AccountAdapter(DefaultAccountAdapter):
             if signed_in := getattr(request, "signed_in_session", None):
                 proved_at.append(signed_in.signed_in_at.timestamp())
             passed_s_ago = time.time() - max(proved_at, default=0.0)
-        return passed_s_ago is None or passed_s_ago > app_settings.REAUTHENTICATION_TIMEOUT
+        # A time in the future was noted before the clock was set back.
+        return passed_s_ago is None or not 0 <= passed_s_ago <= app_settings.REAUTHENTICATION_TIMEOUT
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Return the ways to prove who one is, the usual one first. With a second factor, a password does not do."""

@@ -37,6 +37,21 @@ def limits(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[
     return middleware
 
 
+def kept_cookies(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware before that of sessions. A session gets a new key when its person confirms who they are; an answer to
+    what a page asked by itself a moment before, with the old key, must not delete the cookie with the new one."""
+    name = settings.SESSION_COOKIE_NAME
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        answer = get_response(request)
+        asks_by_itself = request.method in {"GET", "HEAD"} and not is_use(request)
+        if asks_by_itself and name in answer.cookies and not answer.cookies[name].value:
+            del answer.cookies[name]
+        return answer
+
+    return middleware
+
+
 def is_use(request: HttpRequest) -> bool:
     """Return whether a request is made by a person, and not by a page by itself: a browser opens a page."""
     mode = request.headers.get("Sec-Fetch-Mode")

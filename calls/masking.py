@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from calls import phones, posts
 
@@ -54,6 +55,20 @@ def masked_in_files(number: str) -> str:
 def masked_text(text: str) -> str:
     """Return a text that a person wrote, with every phone number in it hidden."""
     return _NUMBER.sub(HIDDEN, text)
+
+
+def names_caller(text: str, caller: str) -> bool:
+    """Return whether a text has the last digits of a caller, in any spelling."""
+    last = re.sub(r"\D", "", caller)[-phones.FEWEST_DIGITS :]
+    digits = "".join(str(int(digit)) for digit in re.findall(r"\d", unquote(text)))
+    return len(last) == phones.FEWEST_DIGITS and last in digits
+
+
+def names_caller_sql(text: str, caller: str) -> str:
+    """Return the SQL of `names_caller`, for ASCII digits."""
+    last = f"right(translate({caller}, '+', ''), {phones.FEWEST_DIGITS})"
+    digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
+    return f"(length({caller}) >= {phones.FEWEST_DIGITS} AND position({last} IN {digits}) > 0)"
 
 
 def masked_text_sql(column: str) -> str:

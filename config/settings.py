@@ -126,6 +126,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.call_stack.with_room",
     "reports.unavailable.refusals",  # requests refused by config.shares leave the chain here, with the headers of pages
+    "accounts.session_limits.kept_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from django.db import connection
 
 from calls import phones
+from calls.masking import HIDDEN, masked_text, names_caller
 from calls.models import Call
 from contacts import typed_numbers
 from contacts.known_contacts import COLUMNS, KnownContact
@@ -53,6 +54,22 @@ class Identified:
 
 
 NOT_IDENTIFIED = Identified()
+
+
+def without_caller(found: Identified, caller: str) -> Identified:
+    """Return who calls for people who see the caller masked: where a name, a note, a link or what was typed has the
+    caller's number, it is hidden there too."""
+
+    def hidden(text: str) -> str:
+        return masked_text(text) if names_caller(text, caller) else text
+
+    def contact(known: KnownContact) -> KnownContact:
+        url = "" if names_caller(known.url, caller) else known.url
+        return known._replace(name=hidden(known.name), company=hidden(known.company), note=hidden(known.note), url=url)
+
+    match = found.match and replace(found.match, contacts=tuple(map(contact, found.match.contacts)))
+    typed = (one._replace(value=HIDDEN, url="") if names_caller(one.value, caller) else one for one in found.typed)
+    return Identified(match, tuple(typed))
 
 
 def identify(calls: Iterable[Call]) -> dict[int, Identified]:

@@ -136,6 +136,7 @@ def _row(pop: Pop, rights: Rights, known: Mapping[int, Identified], *, is_own: b
     if call is None:
         return _test_row(pop)
     number, found = call.destination_number, known.get(call.pk, NOT_IDENTIFIED) if is_named else NOT_IDENTIFIED
+    found = found if is_own else matching.without_caller(found, call.caller_id_number)
     sees_people = is_own or rights.may(Right.PEOPLE, number)
     is_unseen = pop.shown_at is None and (bool(pop.why_not) or pop.rang_at < _soon_shown())
     return RingRow(

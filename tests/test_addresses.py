@@ -137,7 +137,7 @@ admin/jsi18n/                    login      login      200
 admin/(?P<url>.*)$               login      login      404
 """
 # What may be done with each table of the admin: v view, a add, c change, d delete. Others may do nothing there.
-# Changing an endpoint needs more rights than the figures that operators have here.
+# Changing an endpoint or a look-up needs more rights than the figures that operators have here.
 # `shown by` is the right on a number without which its rows are missing.
 #    table                       shown by  operator  user-admin  data-protection  superuser
 TABLES = """
@@ -154,7 +154,7 @@ calls/senderpolicy               -         vc        -           -              
 contacts/agentdestination        people    vc        -           -                vc
 contacts/contact                 -         vacd      -           -                vacd
 contacts/linktemplate            -         vacd      -           -                vacd
-contacts/lookup                  -         vacd      -           -                vacd
+contacts/lookup                  -         vd        -           -                vacd
 contacts/contactkey              -         va        -           -                va
 contacts/typednumber             figures   vac       -           -                vacd
 live/boardkey                    -         va        -           -                va

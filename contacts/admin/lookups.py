@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from calls import phones
+from calls.access import Right, Rights
 from contacts import links, lookup_format, lookups
 from contacts.models import Lookup, LookupAnswer
 
@@ -90,6 +91,16 @@ class LookupAdmin(WordedHistoryAdmin, LockedDeleteAdmin, OfferedFiltersAdmin):
 
     def audited_values(self, obj: Any) -> dict[str, Any]:
         return {**super().audited_values(obj), "host": lookup_format.origin(obj.url)[1]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._may_send_callers(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_send_callers(request)
+
+    def _may_send_callers(self, request: HttpRequest) -> bool:
+        """Return whether the person may have callers of all numbers sent to an address of their choice."""
+        return Rights.of(request.user).everywhere(Right.CALLERS)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         places = {"places": " ".join(f"{{{place}}}" for place in lookup_format.PLACES)}

@@ -173,6 +173,7 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
             raise PermissionDenied
         confirm = "" if confirming.is_confirmed(request) else confirming.address(request.path)
         if request.method == "POST" and confirm:
+            showing.keep_reason(request.session, request.path, request.POST.get("reason", ""))
             return HttpResponseRedirect(confirm)
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
@@ -181,6 +182,7 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
             "confirm": confirm,
             "back": back,
             "longest_reason": showing.LONGEST_REASON,
+            "reason": showing.kept_reason(request.session, request.path),
         }
         if request.method == "POST":
             context |= self._shown(request, sent)
@@ -192,6 +194,7 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
             showing.show(sent.event.call, request.user, reason)
         except showing.NotShown as error:
             return {"reason": reason, "error": str(error)}
+        showing.forget_reason(request.session)
         return {"is_shown": True}
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

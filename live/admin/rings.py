@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import history
 from accounts.admin_base import NoRelatedButtonsAdmin, WordedHistoryAdmin
+from calls.access import Right, Rights
 from calls.admin.base import VisibleAdmin
 from contacts import agents
 from contacts.models import name_of
@@ -42,6 +43,16 @@ class NumberRingsForm(forms.ModelForm):
     def clean_team(self) -> list[User]:
         nameable = set(self.fields["team"].queryset)  # type: ignore[attr-defined]
         return [*self.cleaned_data["team"], *(self.before - nameable)]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse editors who add themselves to see callers that they may not see otherwise."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        number = cleaned.get("destination_number") or self.instance.destination_number_id
+        joins = self.editor in cleaned.get("team", ()) and self.editor not in self.before
+        if joins and number and not Rights.of(self.editor).may(Right.CALLERS, number):
+            text = gettext("People in the team see who calls. Ask somebody else to add you.")
+            self.add_error("team", text)
+        return cleaned
 
     def changes(self) -> list[dict[str, Any]]:
         """Return who was added and removed, for the history."""

@@ -3,7 +3,7 @@ are named, and by `whole` whether callers are written whole; if not, phone numbe
 
 from __future__ import annotations
 
-from calls.masking import masked_text_sql
+from calls.masking import masked_text_sql, names_caller_sql
 from contacts.matching import SHORTEST_COMPANY
 from contacts.typed_numbers import CONTACTS_OF_CUSTOMER, TYPED_LAST
 from reports.exports.csv_cells import safe
@@ -40,5 +40,7 @@ JOIN_NOTES = """LEFT JOIN LATERAL (
   SELECT result, text FROM contacts_callnote WHERE call_id = call.id AND EXISTS (SELECT FROM contacts_callnote)
   ORDER BY written_at DESC, id DESC LIMIT 1
 ) AS note ON true"""
-COLUMNS = f"""{safe("coalesce(typed.names, known.names)")} AS caller_contact, nullif(note.result, '') AS note_result,
+_NAMES = "coalesce(typed.names, known.names)"
+COLUMNS = f"""CASE WHEN number.whole OR NOT {names_caller_sql(_NAMES, "call.caller_id_number")} THEN {safe(_NAMES)}
+    ELSE {safe(masked_text_sql(_NAMES))} END AS caller_contact, nullif(note.result, '') AS note_result,
   CASE WHEN number.whole THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""

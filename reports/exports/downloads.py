@@ -215,7 +215,7 @@ def of_calls(call_filter: CallFilter, whole: WholeCallers | None = None) -> Book
 
     return Book(
         "calls",
-        csv_files.filename("calls", call_filter.period, "xlsx"),
+        csv_files.filename("calls-whole" if whole else "calls", call_filter.period, "xlsx"),
         call_filter.query(),
         call_filter[SearchFilter].text,
         numbers,

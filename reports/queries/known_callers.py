@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import ngettext
 
 from calls.access import Rights
+from calls.masking import HIDDEN
 from calls.models import Call, Right
 from contacts import links, matching
 from contacts.known_contacts import KnownContact
@@ -60,14 +61,20 @@ def of_calls(calls: Sequence[Call], rights: Rights) -> dict[int, KnownCaller]:
     return {pk: KnownCaller(found.match) for pk, found in identified(calls, rights).items() if found.match}
 
 
-def identified(calls: Sequence[Call], rights: Rights) -> dict[int, Identified]:
-    """Return who calls and what they typed by the id of the call, only of calls with the right *callers*."""
-    seen = [call for call in calls if rights.may(Right.CALLERS, call.destination_number_id)]
-    return matching.identify(seen) if seen else {}
+def identified(calls: Sequence[Call], rights: Rights, *, is_shown: bool = False) -> dict[int, Identified]:
+    """Return who calls and what they typed by the id of the call, only of calls with the right *callers*.
+
+    The number of the caller is hidden in it unless the caller is shown."""
+    seen = {call.pk: call for call in calls if rights.may(Right.CALLERS, call.destination_number_id)}
+    found = matching.identify(seen.values()) if seen else {}
+    if is_shown:
+        return found
+    return {pk: matching.without_caller(one, seen[pk].caller_id_number) for pk, one in found.items()}
 
 
 def links_of(call: Call, found: Identified = NOT_IDENTIFIED, *, is_shown: bool) -> list[Link]:
     """Return the links of a call into other systems; those that contain the caller only if it is shown whole."""
     caller = call.caller_id_number if is_shown else ""
-    values = CallValues(call.pk, caller, call.destination_number.e164, found.typed)
+    typed = [one for one in found.typed if one.value != HIDDEN]
+    values = CallValues(call.pk, caller, call.destination_number.e164, typed)
     return links.links_for(found.match, values, LinkTemplate.objects.all())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +24,6 @@ from reports.filters.search import SearchFilter
 from reports.views.downloads import NotMade, at_once, is_for_excel, masked_calls_xlsx, said
 from reports.views.files import request_workbook, says_too_many
 from reports.views.shared import Page, last_question, page_of, personal
-
-# The reason that a person entered, kept in the session while they confirm who they are or search again.
-KEPT_REASON = "reason of whole callers"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,7 +52,7 @@ def calls_xlsx(request: HttpRequest) -> HttpResponseBase:
 @personal
 def whole_callers(request: HttpRequest) -> HttpResponse:
     """Ask what whole callers are needed for, and offer the files."""
-    page = build_whole_callers_page(request, request.session.pop(KEPT_REASON, ""))
+    page = build_whole_callers_page(request, showing.kept_reason(request.session, _asked_for(request)))
     return _page(request, page, page.status)
 
 
@@ -107,11 +103,11 @@ def _whole(request: HttpRequest, answer: Callable[[HttpRequest, Book], HttpRespo
     reason = request.POST.get("reason", "")
     page = build_whole_callers_page(request, reason)
     if page.why or page.confirm:
-        with contextlib.suppress(showing.NotShown):
-            request.session[KEPT_REASON] = showing.reason_of(reason)
+        showing.keep_reason(request.session, _asked_for(request), reason)
         return _page(request, page, page.status) if page.why else redirect(page.confirm)
     try:
         whole = WholeCallers.asked_by(request.user, showing.reason_of(reason))
+        showing.forget_reason(request.session)
         return answer(request, downloads.of_calls(page.call_filter, whole))
     except showing.NotShown:
         why, status = gettext("Enter why you need the whole numbers."), 400
@@ -120,6 +116,14 @@ def _whole(request: HttpRequest, answer: Callable[[HttpRequest, Book], HttpRespo
     except TooManyWaiting:
         why, status = says_too_many(), 429
     return _page(request, build_whole_callers_page(request, reason, why), status)
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """Return what a reason is kept for: these filters, whatever search they had."""
+    query = request.GET.copy()
+    query.pop("search", None)
+    query.pop("format", None)
+    return f"{reverse('whole_callers')}?{query.urlencode()}"
 
 
 def _csv(request: HttpRequest, book: Book) -> HttpResponseBase:

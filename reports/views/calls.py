@@ -224,6 +224,7 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
     shown, posted = _offered(request, shown_call), None
     if request.method == "POST" and "show_caller" in request.POST:
         if shown.confirm:
+            showing.keep_reason(request.session, request.path, request.POST.get("reason", ""))
             return redirect(shown.confirm)
         shown = _show_caller(request, shown_call, shown)
     elif request.method == "POST":
@@ -243,7 +244,11 @@ def _offered(request: HttpRequest, shown_call: Call) -> ShownCaller:
     if not may or not shown_call.caller_id_number:
         return ShownCaller()
     is_confirmed = confirming.is_confirmed(request)
-    return ShownCaller(True, "" if is_confirmed else confirming.address(f"{request.get_full_path()}#caller"))
+    return ShownCaller(
+        is_offered=True,
+        confirm="" if is_confirmed else confirming.address(f"{request.get_full_path()}#caller"),
+        reason=showing.kept_reason(request.session, request.path),
+    )
 
 
 def _show_caller(request: HttpRequest, shown_call: Call, offered: ShownCaller) -> ShownCaller:
@@ -255,6 +260,7 @@ def _show_caller(request: HttpRequest, shown_call: Call, offered: ShownCaller) -
         showing.show(shown_call, request.user, reason)
     except showing.NotShown as error:
         return replace(offered, reason=reason, error=str(error))
+    showing.forget_reason(request.session)
     return replace(offered, is_shown=True, reason=reason)
 
 
@@ -274,7 +280,7 @@ def build_call_page(
     events = call_timeline.events_of(shown_call, callers=shown.is_shown, people=shows_people, agents=agents)
     answers = (event for event in events if event.request_type == RequestType.FORWARD_ANSWER)
     answer = next(answers, None)
-    found = known_callers.identified([shown_call], rights).get(shown_call.pk, NOT_IDENTIFIED)
+    found = known_callers.identified([shown_call], rights, is_shown=shown.is_shown).get(shown_call.pk, NOT_IDENTIFIED)
     of_caller = [number.pk for number in call_filter.choices if rights.may(Right.CALLERS, number) == knows_callers]
     return CallPage(
         call=shown_call,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.conf import settings as settings_of_django
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
@@ -259,3 +260,11 @@ def test_a_stream_ends_with_its_session_and_does_not_keep_it_alive(monkeypatch, 
             assert browser.status == 403
 
     run(test)
+
+
+def test_what_a_page_asks_by_itself_with_an_old_key_deletes_no_new_cookie(client):
+    name = settings_of_django.SESSION_COOKIE_NAME
+    client.cookies[name] = "gone" * 8
+    for mode, is_deleted in (("cors", False), ("navigate", True)):
+        answer = client.get("/live/state", headers={"Sec-Fetch-Mode": mode})
+        assert (name in answer.cookies) is is_deleted, mode

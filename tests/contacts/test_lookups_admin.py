@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from contacts.models import Lookup
-from tests.factories import allow, make_user
+from tests.factories import allow, give, make_number, make_user
 from tests.web_server import web_server
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,7 @@ def server(settings):
 def operator(client):
     user = make_user("olga", is_staff=True)
     user.groups.add(Group.objects.get(name="operator"))
+    give(user, None, "calls", "callers")
     client.force_login(user)
     return user
 
@@ -128,3 +129,14 @@ def test_who_only_sees_look_ups_cannot_have_them_asked(client, server):
     assert 'name="secret"' not in page
     assert client.post(f"{PAGES}{lookup.pk}/try/", {"caller": "0171 1234567"}).status_code == 403
     assert server.asked == []
+
+
+def test_only_who_may_see_all_callers_has_them_sent_to_an_address(client, operator, server):
+    lookup = add(client, server)
+    give(operator, None, "calls")
+    give(operator, make_number(), "calls", "callers")
+
+    assert client.get(f"{PAGES}add/").status_code == 403
+    assert client.post(f"{PAGES}{lookup.pk}/change/", fields(server, name="mine")).status_code == 403
+    assert client.post(f"{PAGES}{lookup.pk}/try/", {"caller": "0171 1234567"}).status_code == 403
+    assert Lookup.objects.get().name == "CRM"

@@ -130,3 +130,17 @@ def test_the_update_lets_operators_change_rings_unless_their_group_was_changed()
             assert not of_live.all().exists()
     finally:
         group.permissions.set(before)
+
+
+def test_editors_add_themselves_only_where_they_may_see_callers(client, operator, numbers):
+    hotline, _sales = numbers
+    refused = client.post(f"{RINGS}add/", form_of(hotline, team=[operator.pk]))
+    assert "Ask somebody else to add you." in text_of(refused)
+    assert not NumberRings.objects.exists()
+
+    give(operator, hotline, "calls", "callers")
+    assert client.post(f"{RINGS}add/", form_of(hotline, team=[operator.pk])).status_code == 302
+    give(operator, hotline)
+    rings = NumberRings.objects.get()
+    changed = client.post(f"{RINGS}{rings.pk}/change/", form_of(hotline, team=[operator.pk], ring_timeout_s=30))
+    assert changed.status_code == 302

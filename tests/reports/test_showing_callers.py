@@ -1,7 +1,9 @@
 """The caller of one call shown whole: for whom, for a reason, how often, and what the audit holds of it."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 from django.db import connection
@@ -13,7 +15,7 @@ from accounts.models import AuditEntry, SignedInSession
 from calls import showing
 from calls.models import Call, Right
 from contacts.models import Contact, ContactNumber, LinkTemplate
-from tests.factories import give, make_number, make_user, take
+from tests.factories import give, make_contact, make_number, make_user, map_variable, take
 from tests.owner import as_owner
 from tests.reports.helpers import confirm, show_caller
 
@@ -77,7 +79,7 @@ def test_the_audit_holds_who_was_shown_which_call_and_why_but_no_caller(client, 
 
 def test_without_a_reason_the_caller_stays_masked(client, call, person):
     confirm(client)
-    for reason in ("", " \t "):
+    for reason in ("", " \t ", "\0", "\u200b", "--"):
         page = html_of(show_caller(client, call, reason))
         assert "Enter why you need the whole number." in page
         assert CALLER[-8:] not in page.replace(" ", "")
@@ -184,3 +186,48 @@ def test_a_database_that_takes_no_entry_shows_no_caller(client, call, person):
             cursor.execute("ALTER TABLE accounts_auditentry DROP CONSTRAINT full_disk")
     assert answer.status_code == 500
     assert CALLER[-8:] not in html_of(answer).replace(" ", "")
+
+
+def test_what_was_entered_outlasts_the_confirmation_of_that_call_alone(client, call, person):
+    take(call.destination_number, "CALL_START", NOON, call_uuid="two", caller_id_number=CALLER)
+    other = Call.objects.get(call_uuid="two")
+    SignedInSession.objects.update(signed_in_at=F("signed_in_at") - timedelta(minutes=16))
+    show_caller(client, call, f"as agreed with {CALLER}")
+    confirm(client)
+
+    assert 'value="as agreed with •••"' in html_of(client.get(call.get_absolute_url()))
+    assert "as agreed" not in html_of(client.get(other.get_absolute_url()))
+    show_caller(client, call)
+    assert "as agreed" not in html_of(client.get(call.get_absolute_url()))
+
+
+def test_a_clock_that_was_set_back_confirms_nobody(client, call, person):
+    SignedInSession.objects.update(signed_in_at=F("signed_in_at") + timedelta(hours=3))
+    assert show_caller(client, call)["Location"].startswith(AGAIN)
+
+
+def test_no_contact_and_nothing_typed_tells_the_caller_until_it_is_shown(client, call, person):
+    make_contact(
+        f"Anna {READABLE}",
+        CALLER,
+        note="Mobil 0170 12345678, seit 14.09.2026",
+        url=f"https://crm.example.com/?t=%2B{CALLER[1:]}",
+    )
+    map_variable(call.destination_number, pattern=r"\d{4,14}", url="https://crm.example.com/t/{value}")
+    take(
+        call.destination_number,
+        "BLOCK_END",
+        NOON,
+        call_uuid="one",
+        collected_ticket=CALLER[1:],
+        caller_id_number=CALLER,
+    )
+    pages = ["/reports/calls/", call.get_absolute_url(), "/reports/calls.csv?period=all"]
+    give(person, call.destination_number, Right.CALLS, Right.CALLERS, Right.EXPORT)
+
+    hidden = [re.sub(r"[^0-9]", "", unquote(b"".join(client.get(page)).decode())) for page in pages]
+    shown = html_of(show_caller(client, call))
+
+    assert [page for page, text in zip(pages, hidden, strict=True) if CALLER[-7:] in text] == []
+    assert "seit 14.09.2026" in shown
+    assert "Mobil 0170 12345678" in shown
