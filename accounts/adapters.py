@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from qrcode.image.svg import SvgPathFillImage
 
 from accounts import second_factor
+from accounts.confirming import SENDING
 from accounts.encryption import decrypt, encrypt
 from accounts.signin import address_of
 
@@ -56,7 +57,8 @@ class AccountAdapter(DefaultAccountAdapter):
                 proved_at.append(signed_in.signed_in_at.timestamp())
             passed_s_ago = time.time() - max(proved_at, default=0.0)
         # A time in the future was noted before the clock was set back.
-        return passed_s_ago is None or not 0 <= passed_s_ago <= app_settings.REAUTHENTICATION_TIMEOUT
+        longest = app_settings.REAUTHENTICATION_TIMEOUT * (2 if app == SENDING else 1)
+        return passed_s_ago is None or not 0 <= passed_s_ago <= longest
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Return the ways to prove who one is, the usual one first. With a second factor, a password does not do."""

@@ -8,6 +8,9 @@ from allauth.account.internal.flows import reauthentication
 from django.http import HttpRequest
 from django.urls import reverse
 
+# What the adapter is told where a page is sent.
+SENDING = "calltally: sending"
+
 
 def is_confirmed(request: HttpRequest) -> bool:
     """Return whether the person proved who they are within the last 15 minutes, by signing in or confirming it."""
@@ -19,7 +22,6 @@ def address(back_to: str) -> str:
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': back_to})}"
 
 
-def require(request: HttpRequest) -> None:
-    """Raise what leads to that page, if the person did not. What was sent is kept in the session and done
-    afterwards, so it must hold no secret."""
-    reauthentication.raise_if_reauthentication_required(request, app="calltally")
+def may_still_send(request: HttpRequest) -> bool:
+    """Return whether the person may send a page that they opened in time: for twice as long, so that little is lost."""
+    return not reauthentication.is_reauthentication_required(request, app=SENDING)

@@ -20,8 +20,8 @@ LOOKS = ("changelist", "history")
 class ConfirmingAdmin(admin.ModelAdmin):
     """Asks before the pages that change something are opened, so that what people type is not lost.
 
-    If a page stays open for longer, what it sends is not saved, because it may hold a password; the page says so when
-    it is opened again. To be named before the classes that add pages."""
+    If a page stays open for longer than twice the time, what it sends is not saved, because it may hold a password; the
+    page says so when it is opened again. To be named before the classes that add pages."""
 
     def get_urls(self) -> list[URLPattern]:
         return [self._asking(url) for url in super().get_urls()]
@@ -34,7 +34,8 @@ class ConfirmingAdmin(admin.ModelAdmin):
         def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             is_sent = request.method == "POST"
             may_change = self.admin_site.has_permission(request) and self._may_change_any(request)
-            if not may_change or (looks and not is_sent) or confirming.is_confirmed(request):
+            is_confirmed = confirming.may_still_send(request) if is_sent else confirming.is_confirmed(request)
+            if not may_change or (looks and not is_sent) or is_confirmed:
                 return view(request, *args, **kwargs)
             if is_sent:
                 text = gettext("Nothing was saved, because you had to confirm first that it is you. Do it again.")

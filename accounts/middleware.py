@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from accounts import second_factor
+from accounts import confirming, second_factor
 
 # What a person without a second factor reaches: to set one up, to choose a password, and to leave; these pages ask how
 # long the session goes on. Who must change the password that someone else set is led there first, by
@@ -28,6 +30,14 @@ class SecondFactor:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Ask who the person is, and do nothing of what was sent before. allauth would keep that in the session, with
+        all headers, and do it whenever the person confirms who they are the next time."""
+        if not isinstance(exception, ReauthenticationRequired) or not request.user.is_authenticated:
+            return None
+        request.session.pop(STATE_SESSION_KEY, None)
+        return redirect(confirming.address(request.get_full_path()))
 
     def process_view(
         self, request: HttpRequest, _view: Any, _args: Any, _kwargs: dict[str, Any]

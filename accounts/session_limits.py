@@ -14,6 +14,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
+from django.urls import reverse
 
 from accounts import sessions
 
@@ -44,8 +45,8 @@ def kept_cookies(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         answer = get_response(request)
-        asks_by_itself = request.method in {"GET", "HEAD"} and not is_use(request)
-        if asks_by_itself and name in answer.cookies and not answer.cookies[name].value:
+        is_read = request.method in {"GET", "HEAD"} or request.path == reverse("session_left")
+        if is_read and not is_use(request) and name in answer.cookies and not answer.cookies[name].value:
             del answer.cookies[name]
         return answer
 
@@ -81,7 +82,7 @@ def _follow(request: Any, session: Any) -> None:
     key = request.session.session_key
     if key and sessions.hash_of(key) != session.key_hash and request.user.pk == session.user_id:
         sessions.renew(request, session)
-    elif key and request.method == "POST" and request.session.modified and sessions.find(key) is None:
+    elif key and request.session.modified and sessions.find(key) is None:
         request.session.flush()  # saving what was deleted would fail
 
 

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from urllib.parse import quote
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -283,7 +284,8 @@ def test_changing_factors_later_asks_again_and_a_password_is_not_enough(client):
     session.save()
 
     for page in ("app/remove/", "security-keys/add/", "recovery-codes/", "recovery-codes/new/", "recovery-codes/file/"):
-        assert client.get(f"{BASE}{page}")["Location"].startswith(f"{BASE}reauthenticate/"), page
+        asked = client.get(client.get(f"{BASE}{page}")["Location"])
+        assert asked["Location"] == f"{BASE}reauthenticate/?next={quote(f'{BASE}{page}', safe='')}", page
     assert client.get("/accounts/reauthenticate/")["Location"].startswith(f"{BASE}reauthenticate/")
     answer = client.post(f"{BASE}reauthenticate/", {"code": code(secret, 1), "next": f"{BASE}recovery-codes/"})
     assert answer["Location"] == f"{BASE}recovery-codes/"

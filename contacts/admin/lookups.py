@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import LockedDeleteAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.confirming_admin import ConfirmingAdmin
 from calls import phones
 from calls.access import Right, Rights
 from contacts import links, lookup_format, lookups
@@ -81,7 +82,7 @@ class TryForm(forms.Form):
 
 
 @admin.register(Lookup)
-class LookupAdmin(WordedHistoryAdmin, LockedDeleteAdmin, OfferedFiltersAdmin):
+class LookupAdmin(ConfirmingAdmin, WordedHistoryAdmin, LockedDeleteAdmin, OfferedFiltersAdmin):
     audited_by_name = True
     # Of the address only the host, because the rest may contain a key.
     audited_fields = ("name", "is_on", "header_name", "list_path", "name_path", "company_path", "url_path")

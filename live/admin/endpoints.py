@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import history
 from accounts.admin_base import LockedDeleteAdmin, NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.confirming_admin import ConfirmingAdmin
 from calls.admin.base import exactly
 from live import endpoint_rights
 from live.admin.endpoint_forms import MEANT_FOR, EndpointForm
@@ -24,7 +25,9 @@ from live.models import Delivery, Endpoint, Format
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, WordedHistoryAdmin, OfferedFiltersAdmin):
+class EndpointAdmin(
+    ConfirmingAdmin, EndpointPages, NoRelatedButtonsAdmin, LockedDeleteAdmin, WordedHistoryAdmin, OfferedFiltersAdmin
+):
     """The endpoints of which one sees all numbers. Changing one needs the rights to what its system gets."""
 
     form = EndpointForm

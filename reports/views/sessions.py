@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts import confirming, sessions
@@ -36,7 +36,10 @@ def own_sessions(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     this: Any = getattr(request, "signed_in_session", None)
     if request.method == "POST":
-        confirming.require(request)
+        if not confirming.is_confirmed(request):
+            text = gettext("Nothing was ended, because you had to confirm first that it is you. Do it again.")
+            messages.warning(request, text)
+            return redirect(confirming.address(request.path))
         ended = sessions.end_chosen(person, request.POST.get("end", ""), this)
         if ended:
             write(Action.SESSIONS_ENDED, Subject.of(person), rows=ended)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db.models import F
@@ -62,7 +63,7 @@ def anna():
 # --- The own sessions ------------------------------------------------------------------------------
 
 
-def test_ending_other_sessions_asks_for_the_password_and_then_does_it(anna):
+def test_ending_other_sessions_asks_for_the_password_first(anna):
     here, phone, laptop = signed_in("anna"), signed_in("anna"), signed_in("anna")
     age(here)
 
@@ -73,7 +74,9 @@ def test_ending_other_sessions_asks_for_the_password_and_then_does_it(anna):
     assert is_signed_in(phone)
 
     page = here.post(BY_PASSWORD, {"password": PASSWORD, "next": SESSIONS}, follow=True).content.decode()
-    assert "2 sessions were ended." in page
+    assert "Nothing was ended, because you had to confirm first that it is you." in page
+    assert is_signed_in(phone)
+    assert "2 sessions were ended." in here.post(SESSIONS, {"end": "all"}, follow=True).content.decode()
     assert [is_signed_in(browser) for browser in (here, phone, laptop)] == [True, False, False]
     phone = signed_in("anna")
     assert "1 session was ended." in here.post(SESSIONS, {"end": "all"}, follow=True).content.decode()
@@ -85,10 +88,12 @@ def test_who_has_a_factor_is_asked_for_it_and_a_password_does_not_do(anna):
     age(here)
     this = SignedInSession.objects.order_by("pk").first()
 
-    assert asked_at(here.post(SESSIONS, {"end": "all"})) == (BY_CODE, SESSIONS)
+    asked = here.post(SESSIONS, {"end": "all"})
+    assert asked_at(here.get(asked["Location"])) == (BY_CODE, SESSIONS)
     assert here.post(BY_PASSWORD, {"password": PASSWORD, "next": SESSIONS})["Location"].startswith(BY_CODE)
     assert is_signed_in(phone)
     here.post(BY_CODE, {"code": code(secret, 1), "next": SESSIONS})
+    here.post(SESSIONS, {"end": "all"})
 
     assert [is_signed_in(browser) for browser in (here, phone)] == [True, False]
     assert SignedInSession.objects.get().pk == this.pk
@@ -97,14 +102,43 @@ def test_who_has_a_factor_is_asked_for_it_and_a_password_does_not_do(anna):
 def test_the_own_session_ends_as_well_and_stays_ended(anna):
     here = signed_in("anna")
     age(here)
-    here.post(SESSIONS, {"end": SignedInSession.objects.get().pk})
-
     here.post(BY_PASSWORD, {"password": PASSWORD, "next": SESSIONS})
+
+    here.post(SESSIONS, {"end": SignedInSession.objects.get().pk})
 
     assert not is_signed_in(here)
     assert not SignedInSession.objects.exists()
     assert Session.objects.count() <= 1  # of the anonymous visit
     assert "_auth_user_id" not in str([row.get_decoded() for row in Session.objects.all()])
+
+
+@pytest.mark.parametrize("page", ["app/remove/", "recovery-codes/new/"])
+def test_what_was_sent_before_confirming_is_never_done_later(anna, page):
+    here = signed_in("anna")
+    secret = set_up(here)
+    age(here)
+    before = list(Authenticator.objects.order_by("pk").values())
+
+    here.post(f"{BASE}{page}", headers={"calltallyproxy": "a-secret-of-the-proxy"})
+    assert "a-secret-of-the-proxy" not in str(here.session.items())
+    asked = here.get(here.get(f"{BASE}{page}")["Location"])  # later, by a link
+    opened = here.post(BY_CODE, {"code": code(secret, 1), "next": asked_at(asked)[1]})
+
+    assert opened["Location"] == f"{BASE}{page}"
+    after = list(Authenticator.objects.order_by("pk").values())
+    assert [(row["id"], row["type"]) for row in after] == [(row["id"], row["type"]) for row in before]
+    codes = [row["data"] for rows in (before, after) for row in rows if row["type"] == "recovery_codes"]
+    assert codes[0] == codes[-1]
+
+
+def test_a_form_that_was_opened_in_time_may_be_sent_for_as_long_again(anna):
+    root = make_superuser("root")
+    here = signed_in("root")
+    age(here, 20 * 60)
+
+    assert asked_at(here.get(f"{USERS}{anna.pk}/change/"))[0] == BY_PASSWORD
+    assert asked_at(here.post(f"{USERS}{anna.pk}/second-factor/"))[0] != BY_PASSWORD
+    assert asked_at(here.post(USERS, {"action": "", "_selected_action": root.pk}))[0] != BY_PASSWORD
 
 
 # --- A new key -------------------------------------------------------------------------------------
@@ -193,7 +227,7 @@ def test_what_a_page_sends_after_that_is_not_saved_which_is_said(anna, editor):
     new = "lampenschirm kaffeetasse"
     passwords = {"password1": new, "password2": new, "usable_password": "true", "set-password": "1"}
     before = User.objects.values().get(pk=anna.pk)
-    age(editor)
+    age(editor, 31 * 60)
 
     assert asked_at(editor.post(page, {"username": "anna", "email": "mine@example.com"})) == (BY_PASSWORD, page)
     for address, sent in (
