@@ -149,7 +149,7 @@ def test_a_call_says_what_is_hidden_in_it(client, numbers):
     person(client, {numbers["hotline"]: (Right.CALLS,)})
     page = client.get(Call.objects.get(call_uuid="hotline-0").get_absolute_url()).content.decode()
 
-    assert "You do not see the last three digits." in page
+    assert "Hidden digits are shown only with the right to callers." in page
     assert "Callers and destinations are hidden in the messages too." in page
     assert "A destination answered" in page
 
