@@ -45,8 +45,8 @@ def kept_cookies(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         answer = get_response(request)
-        is_read = request.method in {"GET", "HEAD"} or request.path == reverse("session_left")
-        if is_read and not is_use(request) and name in answer.cookies and not answer.cookies[name].value:
+        deletes = name in answer.cookies and not answer.cookies[name].value
+        if deletes and not is_use(request) and (request.method != "POST" or request.path == reverse("session_left")):
             del answer.cookies[name]
         return answer
 
