@@ -34,8 +34,9 @@ class ConfirmingAdmin(admin.ModelAdmin):
         def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             is_sent = request.method == "POST"
             may_change = self.admin_site.has_permission(request) and self._may_change_any(request)
-            is_confirmed = confirming.may_still_send(request) if is_sent else confirming.is_confirmed(request)
-            if not may_change or (looks and not is_sent) or is_confirmed:
+            if not may_change or (looks and not is_sent):
+                return view(request, *args, **kwargs)
+            if confirming.may_still_send(request) if is_sent else confirming.is_confirmed(request):
                 return view(request, *args, **kwargs)
             if is_sent:
                 text = gettext("Nothing was saved, because you had to confirm first that it is you. Do it again.")
