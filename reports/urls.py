@@ -6,17 +6,19 @@ from accounts.invitations import AcceptInvitation
 from accounts.own_password import ChangePassword
 from accounts.session_views import left
 from reports.views import (
+    busy_hours,
     call_files,
     calls,
     coverage,
-    definitions,
     downloads,
     files,
     forwards,
+    glossary,
+    moved,
     number,
     overview,
     system,
-    when,
+    trend,
 )
 from reports.views import sessions as session_pages
 
@@ -25,11 +27,14 @@ urlpatterns = [
     path("reports/", overview.overview, name="overview"),
     path("reports/numbers/<int:pk>/", number.number, name="number"),
     path("reports/coverage/", coverage.coverage, name="coverage"),
-    path("reports/definitions/", definitions.definitions, name="definitions"),
+    path("reports/glossary/", glossary.glossary, name="glossary"),
+    path("reports/definitions/", moved.Moved.as_view(pattern_name="glossary"), name="definitions"),
     path("reports/forwards/", forwards.forwards, name="forwards"),
     path("reports/forwards.csv", downloads.forwards_csv, name="forwards_csv"),
     path("reports/forwards.xlsx", downloads.forwards_xlsx, name="forwards_xlsx"),
-    path("reports/when/", when.when, name="when"),
+    path("reports/busy-hours/", busy_hours.busy_hours, name="busy_hours"),
+    path("reports/trend/", trend.trend, name="trend"),
+    path("reports/when/", moved.When.as_view(), name="when"),
     path("reports/calls/", calls.calls, name="calls"),
     path("reports/calls/whole/", call_files.whole_callers, name="whole_callers"),
     path("reports/calls/<int:pk>/", calls.call, name="call"),

@@ -52,11 +52,12 @@ reports/calls/whole/            sign-in figures export callers
 reports/calls/<int:pk>/         sign-in calls
 reports/system/                 sign-in system
 reports/coverage/               sign-in
-reports/definitions/            sign-in
+reports/glossary/               sign-in
 reports/forwards/               sign-in
 reports/forwards.csv            sign-in figures people
 reports/forwards.xlsx           sign-in figures people
-reports/when/                   sign-in
+reports/busy-hours/             sign-in
+reports/trend/                  sign-in
 reports/files/                  sign-in
 reports/files/new/              sign-in figures export
 reports/files/<uuid:pk>/        sign-in figures
@@ -99,6 +100,8 @@ TAKE_POSTS = {
 #    address                     anonymous  signed in  opens the admin
 OTHERS = """
                                  ->         ->         ->
+reports/when/                    ->         ->         ->
+reports/definitions/             ->         ->         ->
 ^tenios/posts/?$                 405        405        405
 healthz                          200        200        200
 api/contacts/<str:source>/<path:external_id>  401  401     401

@@ -38,7 +38,7 @@ from reports.templatetags.links import report_url
 from reports.templatetags.marks import spark, term
 
 if TYPE_CHECKING:
-    from reports.views.when import MapCell
+    from reports.views.busy_hours import MapCell
 
 register = template.Library()
 
@@ -184,20 +184,27 @@ def number_choices(choices: Sequence[DestinationNumber], selected: Sequence[Dest
 
 
 @register.simple_tag(takes_context=True)
-def interval_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
-    """The row of a time step on the page When, named by the time of day if `clock` is set."""
+def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
+    """The row of a time step on the page Trend, named by the time of day if `clock` is set.
+
+    The outcomes are also plain numbers for the chart."""
     page, writer = context["page"], _RowWriter.of(context)
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
     place = id_of(bucket.start, "i")
-    written = [writer.figures(row, page.counts, place)]
+    written = [writer.figures(row, ["offered"], place)]
+    written += [
+        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, place)}</td>'
+        for key, _label in page.outcomes
+    ]
     if page.unclassified:
         unclassified = listed(context, "unclassified", row.unclassified, row["offered"], row)
-        written.append(f'<td class="num">{unclassified}</td>')
+        written.append(f'<td class="num" data-v="{plain(row.unclassified)}">{unclassified}</td>')
     written.append(writer.figures(row, page.means, place))
-    heading = clock_of(bucket.start) if clock else bucket.label
-    return SafeString(f'<tr><th scope="row">{escape(heading)}</th>{"".join(written)}</tr>\n')  # all of it is escaped
+    label = clock_of(bucket.start) if clock else bucket.label
+    heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(label)}</th>'
+    return SafeString(f"<tr>{heading}{''.join(written)}</tr>\n")  # all of it is escaped
 
 
 @register.simple_tag(takes_context=True)

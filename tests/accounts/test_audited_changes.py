@@ -121,7 +121,13 @@ def test_a_search_is_noted_as_a_checksum_which_is_the_same_in_each_spelling(clie
 def test_pages_of_figures_write_nothing(client, editor):
     number = make_number()
     before = AuditEntry.objects.count()
-    for address in ("/reports/", f"/reports/numbers/{number.pk}/", "/reports/when/", "/reports/calls/", "/admin/"):
+    for address in (
+        "/reports/",
+        f"/reports/numbers/{number.pk}/",
+        "/reports/busy-hours/",
+        "/reports/calls/",
+        "/admin/",
+    ):
         assert client.get(address).status_code == 200
     assert AuditEntry.objects.count() == before
 

@@ -194,8 +194,9 @@ def pages(user: Any) -> dict[str, str]:
         "Overview": f"/reports/?{year}",
         "Overview, inside opening hours": f"/reports/?{year}&opening=inside",
         "One number": f"/reports/numbers/{number.pk}/?{year}",
-        "When, by month": f"/reports/when/?{year}&by=month",
-        "When, by day": f"/reports/when/?{year}&by=day",
+        "Busy hours": f"/reports/busy-hours/?{year}",
+        "Trend, by month": f"/reports/trend/?{year}&by=month",
+        "Trend, by day": f"/reports/trend/?{year}&by=day",
         "Forwards": f"/reports/forwards/?{year}",
         "Coverage": "/reports/coverage/",
     }

@@ -46,7 +46,7 @@ async def measure_pixels(port: int, cookie: str, ring: Ring, times: int) -> tupl
         await context.add_cookies([{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"}])
         page = await context.new_page()
         await page.add_init_script(NOTE_PAINTS)
-        await page.goto(f"http://127.0.0.1:{port}/reports/definitions/")
+        await page.goto(f"http://127.0.0.1:{port}/reports/glossary/")
         await ring(0)  # the first may come before the stream is open; it is not counted
         await page.locator('.ring-card[data-state="ringing"]').first.wait_for()
         sent_at = {}

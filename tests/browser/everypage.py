@@ -47,6 +47,7 @@ COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") 
 # Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
+    *("reports/when/", "reports/definitions/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
     *("live/board/state", "live/board/key", "accounts/sessions/left"),
     "api/contacts/<str:source>/<path:external_id>",
@@ -131,7 +132,8 @@ OURS_IN_ADMIN = {
 FACES = {
     "reports/": ["", "?{week}", "?{week}&{wide}&opening=inside", "?{today}", "?{empty}", "?from=never"],
     "reports/numbers/<int:pk>/": ["?{week}", "?{empty}"],
-    "reports/when/": ["?{week}", "?{week}&{wide}&show=reached&by=day"],
+    "reports/busy-hours/": ["?{week}", "?{week}&{wide}&show=reached"],
+    "reports/trend/": ["?{week}", "?{week}&{wide}&by=half-hour"],
     "reports/forwards/": ["?{week}", "?{week}&{wide}", "?{empty}"],
     "reports/calls/": [
         "",

@@ -156,7 +156,8 @@ def test_phones_can_download_too(live_server, sign_in, number):
         # Those with single calls have the page that asks for a reason, too.
         ("/reports/", 4),
         (f"/reports/numbers/{number.pk}/", 6),
-        ("/reports/when/", 3),
+        ("/reports/busy-hours/", 1),
+        ("/reports/trend/", 2),
         ("/reports/calls/", 2),
     ):
         page.goto(f"{live_server.url}{address}")

@@ -33,7 +33,7 @@ def names_of(links):
 def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, width, who):
     furnish()
     page = sign_in(who, PASSWORD, width=width, height=844)
-    page.goto(f"{live_server.url}/reports/when/")
+    page.goto(f"{live_server.url}/reports/busy-hours/")
     menu = page.locator(".top-bar .menu")
 
     menu.locator("summary").click()
@@ -41,7 +41,8 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     links = menu.locator("nav a")
     wanted = [
         "Overview",
-        "When",
+        "Busy hours",
+        "Trend",
         "Forwarding",
         "Data quality",
         "Calls",
@@ -57,7 +58,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     assert min(height for _, _, height in boxes) >= THUMB
     controls = menu.locator("summary, .account a, .account button:visible, .account form button")
     assert min(height for _, _, height in controls.evaluate_all(BOXES)) >= THUMB
-    assert names_of(menu.locator("[aria-current=page]")) == ["When"]
+    assert names_of(menu.locator("[aria-current=page]")) == ["Busy hours"]
     assert findings(page) == []
 
 
@@ -76,9 +77,9 @@ def test_the_menu_works_by_keyboard_alone(live_server, sign_in):
     page.keyboard.press("Enter")
     for _ in range(2):
         page.keyboard.press("Tab")
-    expect(menu.get_by_role("link", name="When")).to_be_focused()
+    expect(menu.get_by_role("link", name="Busy hours")).to_be_focused()
     page.keyboard.press("Enter")
-    page.wait_for_url("**/reports/when/**")
+    page.wait_for_url("**/reports/busy-hours/**")
 
 
 def test_the_side_bar_lists_the_same_pages(live_server, sign_in):

@@ -41,7 +41,7 @@ def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in
     expect(page.locator("#sentence")).to_contain_text("2 calls yesterday")
 
     # What leads to other pages was renewed as well.
-    for name in ("When", "Forwarding", "Calls", "Number 1", "Data quality", "Glossary", "Overview"):
+    for name in ("Busy hours", "Trend", "Forwarding", "Calls", "Number 1", "Data quality", "Glossary", "Overview"):
         if width < 760:
             page.locator("#menu summary").click()
             page.locator("#menu nav").get_by_role("link", name=name, exact=True).click()
@@ -51,7 +51,7 @@ def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in
         assert "period=yesterday" in page.url, name
         if name not in {"Data quality", "Glossary"}:
             expect(lit(page)).to_have_text("Yesterday")
-    page.goto(f"{live_server.url}/reports/when/")
+    page.goto(f"{live_server.url}/reports/trend/")
     expect(lit(page)).to_have_text("Yesterday")
 
     page.get_by_role("link", name="Reset filters").click()

@@ -110,7 +110,7 @@ def test_five_tabs_read_one_stream_and_show_one_notification(live_server, live, 
 
 def test_a_card_says_who_answered_and_goes(live_server, live, sign_in, number, anna):
     page = signed_in(sign_in)
-    page.goto(f"{live_server.url}/reports/definitions/")
+    page.goto(f"{live_server.url}/reports/glossary/")
     call(number, "CALL_START", "INITIATE_FORWARD 1001", "INITIATE_FORWARD 1002")
     expect(page.locator(CARD)).to_contain_text("First call from this number")
     expect(page.locator("#ringing-spoken")).to_contain_text(f"{CALLER} calls Hotline")
@@ -124,7 +124,7 @@ def test_a_card_says_who_answered_and_goes(live_server, live, sign_in, number, a
 
 def test_over_a_page_the_latest_answered_call_is_shown_and_on_my_calls_all(live_server, live, sign_in, number, anna):
     page = signed_in(sign_in)
-    page.goto(f"{live_server.url}/reports/definitions/")
+    page.goto(f"{live_server.url}/reports/glossary/")
     for n in range(3):
         kinds = ("CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
         call(number, *kinds, name=f"call-{n}", caller_id_number=f"+491701234567{n}")
@@ -167,7 +167,7 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
             content_type="text/html", body=f"<h1>Record {route.request.url.split('?')[1]}</h1>"
         ),
     )
-    page.goto(f"{live_server.url}/reports/definitions/")
+    page.goto(f"{live_server.url}/reports/glossary/")
     callers = ["+4917012345678", "+4917012345679", "+4917012345680"]
     for n, caller in enumerate(callers):
         typed = {"caller_id_number": caller, "collected_ticket": "4711"}
@@ -193,7 +193,7 @@ def test_three_calls_open_the_right_records_in_one_tab_of_the_crm(live_server, l
 @pytest.mark.parametrize("window", [{"width": 1440, "scheme": "light"}, {"width": 320, "scheme": "dark"}])
 def test_a_note_is_written_on_the_card_by_keyboard_and_is_in_all_tabs(live_server, sign_in, number, window):
     page = signed_in(sign_in, **window)
-    page.goto(f"{live_server.url}/reports/definitions/")
+    page.goto(f"{live_server.url}/reports/glossary/")
     other = page.context.new_page()
     other.goto(f"{live_server.url}/live/")
     call(number, "CALL_START", "INITIATE_FORWARD 1001")
@@ -223,7 +223,7 @@ def test_a_note_that_cannot_be_saved_stays_also_after_the_call_and_on_the_next_p
     live_server, live, sign_in, number, anna
 ):
     page = signed_in(sign_in)
-    page.goto(f"{live_server.url}/reports/definitions/")
+    page.goto(f"{live_server.url}/reports/glossary/")
     call(number, "CALL_START", "INITIATE_FORWARD 1001", "FORWARD_ANSWER 1001")
     page.locator(CARD).locator("summary").click()
     page.locator(CARD).get_by_label("Note").fill("Wants an offer")

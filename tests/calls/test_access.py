@@ -209,7 +209,7 @@ def test_rights_are_read_once(user, number, other, django_assert_num_queries):
         Rights.of(AnonymousUser())
 
 
-@pytest.mark.parametrize("address", ["/reports/", "/reports/calls/", "/reports/when/", "/admin/calls/call/"])
+@pytest.mark.parametrize("address", ["/reports/", "/reports/calls/", "/reports/busy-hours/", "/admin/calls/call/"])
 def test_a_request_reads_the_rights_once(client, number, address):
     user = make_user("staff", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))

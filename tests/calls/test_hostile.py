@@ -107,7 +107,7 @@ def test_stored_posts_are_harmless_on_every_page(client, number):
         body |= {"requestType": text if n % 2 else "FORWARD_ANSWER", "customerNumber": text}
         assert send(client, json.dumps(body).encode()).status_code == 200
     client.force_login(make_staff())
-    pages = ["/reports/", "/reports/calls/", "/admin/calls/call/", "/admin/calls/callevent/", "/reports/when/"]
+    pages = ["/reports/", "/reports/calls/", "/admin/calls/call/", "/admin/calls/callevent/", "/reports/trend/"]
     pages += [call.get_absolute_url() for call in Call.objects.all()]
     pages += [f"/admin/calls/callevent/{event.pk}/change/" for event in CallEvent.objects.all()]
     for page in pages:

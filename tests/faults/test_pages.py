@@ -31,7 +31,8 @@ OPEN_PAGES = 60
 EVERY_S = 5.0
 PATHS = [
     "/reports/",
-    "/reports/when/",
+    "/reports/busy-hours/",
+    "/reports/trend/",
     "/reports/calls/",
     "/reports/coverage/",
     "/admin/calls/call/",

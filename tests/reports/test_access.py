@@ -81,7 +81,9 @@ def named(number):
 # --- Single calls ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["/reports/", "/reports/when/", "/reports/when/?by=day", "/reports/numbers/{}/"])
+@pytest.mark.parametrize(
+    "place", ["/reports/", "/reports/busy-hours/", "/reports/trend/?by=day", "/reports/numbers/{}/"]
+)
 def test_counts_lead_to_their_calls_only_where_these_may_be_seen(client, user, hotline, place):
     address = place.format(hotline.pk)
     address += f"{'&' if '?' in address else '?'}{QUERY}"
@@ -102,7 +104,7 @@ def test_the_counts_of_several_numbers_lead_to_calls_only_if_all_of_these_may_be
     assert {*re.findall(r"number=(%2B\d+)", " ".join(links_to_calls(overview)))} == {f"%2B{hotline.e164[1:]}"}
     # Only the menu leads to the list without a number.
     assert {address for address in links_to_calls(overview) if "number=" not in address} == {f"{LIST}?{QUERY}"}
-    of_shop = page(client, f"/reports/when/?{QUERY}&{named(shop)}")
+    of_shop = page(client, f"/reports/busy-hours/?{QUERY}&{named(shop)}")
     assert {*links_to_calls(of_shop)} == {f"{LIST}?{QUERY}&{named(shop)}"}
     assert "data-calls" not in of_shop
 

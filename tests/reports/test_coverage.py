@@ -125,7 +125,7 @@ def test_managers_see_only_the_coverage_of_their_numbers(client):
 def test_every_figure_is_defined_on_one_page(client):
     client.force_login(make_staff())
 
-    page = client.get("/reports/definitions/").content.decode()
+    page = client.get("/reports/glossary/").content.decode()
 
     for key, figure in FIGURES.items():
         assert f'id="{key}"' in page

@@ -23,7 +23,10 @@ from tests.reports import html_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PAGES = ("/reports/", "/reports/calls/", "/reports/forwards/", "/reports/when/", "/reports/coverage/")
+PAGES = (
+    *("/reports/", "/reports/calls/", "/reports/forwards/", "/reports/busy-hours/", "/reports/trend/"),
+    "/reports/coverage/",
+)
 
 
 def sign_in(client, user):
@@ -168,7 +171,7 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
     assert all(there in tip for tip in tips)
     assert html.count(there) > len(tips)  # the service level, the blocks
     assert f'id="n-{number.pk}"' in client.get("/reports/coverage/").content.decode()
-    assert '<a href="/reports/coverage/">Data quality</a>' in client.get("/reports/when/").content.decode()
+    assert '<a href="/reports/coverage/">Data quality</a>' in client.get("/reports/trend/").content.decode()
 
 
 def test_a_target_that_is_met_exactly_is_reached(client):
@@ -255,8 +258,8 @@ def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
     sign_in(client, make_user(numbers=[number], rights=Right))
     counted(number, "CALL_START", "BLOCK_END BRIDGE", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
     for page in (
-        *("/reports/", f"/reports/numbers/{number.pk}/", "/reports/when/", "/reports/when/?by=day"),
-        *("/reports/forwards/", "/reports/coverage/", "/reports/definitions/"),
+        *("/reports/", f"/reports/numbers/{number.pk}/", "/reports/busy-hours/", "/reports/trend/?by=day"),
+        *("/reports/forwards/", "/reports/coverage/", "/reports/glossary/"),
     ):
         with CaptureQueriesContext(connection) as asked:
             assert client.get(page).status_code == 200
@@ -305,7 +308,8 @@ def test_downloads_carry_the_filters_of_the_page(client, settings):
     offered = {
         "/reports/": "counts blocks calls planner",
         f"/reports/numbers/{number.pk}/": "counts blocks times peaks calls planner",
-        "/reports/when/?by=day": "week counts planner",
+        "/reports/busy-hours/": "week",
+        "/reports/trend/?by=day": "counts planner",
         "/reports/forwards/": "forwards",
         "/reports/calls/": "calls",
     }
@@ -323,7 +327,7 @@ def test_downloads_carry_the_filters_of_the_page(client, settings):
         # In the menu, each also for Excel; and again at the end of the page for narrow windows.
         menu = plain[: len(names.split())]
         assert [href.partition("?")[0] for href in menu] == [f"/reports/{name}.csv" for name in names.split()]
-        again = [href for href in menu if "planner" not in href or "when" in page]
+        again = [href for href in menu if "planner" not in href or "trend" in page]
         assert plain[len(menu) :] == again, page
         for_excel = [href for href in menu if "planner" not in href]
         assert [href for href in hrefs if "format=excel" in href] == [f"{href}&format=excel" for href in for_excel]
@@ -344,7 +348,13 @@ def test_every_count_that_leads_to_calls_says_which_figure_it_is(client, setting
     counted(number, "CALL_START", "BLOCK_END SAY", "CALL_END", call_uuid="b")
     sign_in(client, make_staff())
 
-    for page in ("/reports/", "/reports/when/", "/reports/forwards/", f"/reports/numbers/{number.pk}/"):
+    for page in (
+        "/reports/",
+        "/reports/busy-hours/",
+        "/reports/trend/",
+        "/reports/forwards/",
+        f"/reports/numbers/{number.pk}/",
+    ):
         html = client.get(page).content.decode()
         links = re.findall(r'<a ([^>]*href="/reports/calls/\?[^>]*)>\s*[\d,<]', html)
         assert links, page

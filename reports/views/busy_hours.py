@@ -1,11 +1,11 @@
-"""The page When: the hours of the week, and the intervals of a period."""
+"""The page Busy hours: the hours of the week on a map."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -17,12 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from calls.models import Right
-from reports import periods
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import LISTED_AS
 from reports.filters.report_filter import ReportForm
-from reports.periods import Grain, Opening, Period
+from reports.periods import Opening
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
 from reports.views.shared import (
@@ -32,7 +31,6 @@ from reports.views.shared import (
     page_of,
     personal,
     read_report,
-    shown_outcomes,
 )
 
 # The figures that the map can show.
@@ -44,24 +42,16 @@ SHOWN = {
 }
 # The figure whose calls a cell of the map leads to.
 MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "missed", Shown.LOST: "lost"}
-INTERVALS = {
-    Grain.QUARTER_HOUR: _("15 min"),
-    Grain.HALF_HOUR: _("30 min"),
-    Grain.HOUR: _("60 min"),
-    Grain.DAY: _("Day"),
-    Grain.WEEK: _("Week"),
-    Grain.MONTH: _("Month"),
-}
 
 
 @require_safe
 @login_required
 @personal
-def when(request: HttpRequest) -> HttpResponse:
-    """Show the hours of the week and the intervals of the period."""
+def busy_hours(request: HttpRequest) -> HttpResponse:
+    """Show the hours of the week of the period."""
     shown = next((choice for choice in Shown if choice.value == request.GET.get("show")), Shown.OFFERED)
-    form = read_report(request, unbounded=True, kept=[("show", shown.value)])
-    return page_of(request, "reports/when.html", build_when_page(form, shown), form.choices, form.question)
+    form = read_report(request, kept=[("show", shown.value)])
+    return page_of(request, "reports/busy_hours.html", build_busy_hours_page(form, shown), form.choices, form.question)
 
 
 @dataclass(frozen=True)
@@ -91,20 +81,13 @@ class MapRow(Readable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhenPage(PeriodPage):
-    """Show the hours of the week and the intervals of the period."""
+class BusyHoursPage(PeriodPage):
+    """Show the hours of the week of the period."""
 
     week: Week
     # The figure on the map.
     shown: Shown
     map: Sequence[MapRow]
-    grain: Grain
-    # The days whose intervals are listed, and their totals.
-    listed: Period
-    sum: Row
-    intervals: Sequence[Row]
-
-    means: ClassVar = ("service_level", "time_to_answer", "ring", "talk")
 
     @property
     def shows(self) -> list[tuple[Shown, Any, str]]:
@@ -125,49 +108,16 @@ class WhenPage(PeriodPage):
         return self.week.worst()
 
     @property
-    def grains(self) -> list[tuple[Grain, Any, str]]:
-        """The intervals to choose from, with the query that lists each."""
-        return [(grain, INTERVALS[grain], self.form.query_with(by=grain)) for grain in Grain]
-
-    @cached_property
-    def is_one_day(self) -> bool:
-        return self.listed.length == 1
-
-    @cached_property
-    def folded(self) -> bool:
-        """Whether intervals before the first call and after the last are left out."""
-        return self.grain not in periods.OF_DAYS
-
-    @property
-    def shows_clock(self) -> bool:
-        """Whether the time of day names an interval."""
-        return self.folded and self.is_one_day
-
-    @cached_property
-    def counts(self) -> list[str]:
-        """The figures of intervals that are counts."""
-        return ["offered", *(key for key, _label in shown_outcomes(self.now))]
-
-    @property
     def period_query(self) -> str:
         return self.form.query_with(kept=[])
 
-    @property
-    def download_query(self) -> str:
-        return self.form.query_with(period=self.listed, by=self.grain, kept=[])
 
-
-def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
+def build_busy_hours_page(form: ReportForm, shown: Shown) -> BusyHoursPage:
     """Build the page; `shown` is the figure on its map."""
-    grain = form.by or Grain.HALF_HOUR
     coverage = Coverage.read(form.numbers)
-    # For longer periods, intervals within a day are listed for one day only.
-    of_day = grain not in periods.OF_DAYS and form.period.length > 1
-    listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
-    of_listed, intervals = counts.together_and_by_bucket(coverage, listed, grain)
-    totals = counts.totals(coverage, form.period) if of_day else of_listed
+    totals = counts.totals(coverage, form.period)
     week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
-    return WhenPage(
+    return BusyHoursPage(
         zone=settings.TIME_ZONE,
         form=form,
         now=totals,
@@ -176,10 +126,6 @@ def build_when_page(form: ReportForm, shown: Shown) -> WhenPage:
         week=week,
         shown=shown,
         map=_map(week, shown, form, totals),
-        grain=grain,
-        listed=listed,
-        sum=of_listed,
-        intervals=_without_empty_ends(intervals) if grain not in periods.OF_DAYS else intervals,
     )
 
 
@@ -229,9 +175,3 @@ def _query_of(hour: HourOfWeek, shown: Shown, form: ReportForm, measured: list[t
     if form.opening != Opening.ALL:
         pairs.append(("opening", form.opening.value))
     return urlencode([*pairs, *LISTED_AS[MAPPED[shown]], *measured])
-
-
-def _without_empty_ends(rows: list[Row]) -> list[Row]:
-    """Return the rows from the first to the last with calls."""
-    with_calls = [n for n, row in enumerate(rows) if row.offered]
-    return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []

@@ -1,4 +1,4 @@
-"""Hours of the week and intervals: local hours, averages over how often an hour occurred."""
+"""Hours of the week: local hours, averages over how often an hour occurred."""
 
 import re
 from collections import Counter
@@ -122,7 +122,7 @@ def test_what_is_not_measured_is_none_and_never_zero():
 
 
 def page(client, query=""):
-    answer = client.get(f"/reports/when/?from=2026-10-19&to=2026-11-01{query}")
+    answer = client.get(f"/reports/busy-hours/?from=2026-10-19&to=2026-11-01{query}")
     assert answer.status_code == 200
     return answer.content.decode()
 
@@ -140,7 +140,7 @@ def traffic():
 @pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
 def test_every_cell_leads_to_exactly_its_calls(client, traffic, show):
     client.force_login(make_staff())
-    shown = page(client, f"&show={show}&by=half-hour")
+    shown = page(client, f"&show={show}")
 
     links = re.findall(r'<a href="(/reports/calls/[^"]+)"[^>]*data-figure="(\w+)" data-calls="(\d+)"', shown)
 
@@ -169,35 +169,12 @@ def test_managers_see_only_the_hours_of_their_numbers(client, traffic):
     assert sum(map(int, re.findall(r'weekday=\d&amp;hour=\d+[^"]*"[^>]*data-calls="(\d+)"', page(client)))) == 1
 
 
-def test_intervals_are_those_of_the_last_day_and_whole_days_those_of_the_period(client, traffic):
-    client.force_login(make_staff())
-    answer = client.get("/reports/when/?from=2026-10-19&to=2026-10-19&by=half-hour").content.decode()
-    intervals = answer[answer.index('id="t-intervals"') :]
-    assert re.findall(r'<th scope="row">([\d:]+)</th>', intervals) == ["09:00", "09:30"]
-
-    days = page(client, "&by=day")
-    assert len(re.findall(r'<tr>\s*<th scope="row">', days[days.index('id="t-intervals"') :])) == 14 + 1
-
-
 def test_a_period_without_calls_leads_to_the_last_day_that_has_some(client, traffic):
     client.force_login(make_staff())
 
-    answer = client.get("/reports/when/?from=2026-11-10&to=2026-11-10").content.decode()
+    answer = client.get("/reports/busy-hours/?from=2026-11-10&to=2026-11-10").content.decode()
 
     assert "The last calls were on Sun 25 Oct 2026" in answer
-
-
-def test_half_hours_are_downloaded_too(client, traffic):
-    client.force_login(make_staff())
-
-    answer = client.get("/reports/counts.csv?from=2026-10-19&to=2026-10-19&by=half-hour")
-
-    rows = b"".join(answer.streaming_content).decode().splitlines()
-    assert [row.split(",")[0] for row in rows[1:]] == [
-        "2026-10-19T09:00:00+02:00",
-        "2026-10-19T09:00:00+02:00",
-        "2026-10-19T09:30:00+02:00",
-    ]
 
 
 def test_calls_in_the_future_have_no_average():
@@ -211,3 +188,14 @@ def test_calls_in_the_future_have_no_average():
     early = week_of(number, now=local(19, 8))
     assert (at(early, 1, 9).times, at(early, 1, 9).offered) == (0, 1)
     assert (early.busiest(), early.worst(), early.most(Shown.OFFERED)) == (None, None, 0.0)
+
+
+def test_the_address_of_earlier_versions_leads_on_with_its_query(client, traffic):
+    client.force_login(make_staff())
+
+    assert (
+        client.get("/reports/when/?from=2026-10-19&show=lost").url == "/reports/busy-hours/?from=2026-10-19&show=lost"
+    )
+    assert client.get("/reports/when/?number=%2B4930123456&by=day").url == "/reports/trend/?number=%2B4930123456&by=day"
+    assert client.get("/reports/definitions/?period=today").url == "/reports/glossary/?period=today"
+    assert client.post("/reports/when/").status_code == 405

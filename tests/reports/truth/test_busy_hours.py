@@ -1,4 +1,4 @@
-"""The page of times shows the hours of the week and the intervals of the scripted month."""
+"""The page Busy hours shows the hours of the week of the scripted month."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 
 from tests.conftest import and_in_full
 from tests.reports import expected
-from tests.reports.assertions import Period, hold_columns, hold_row, query, read
+from tests.reports.assertions import Period, query, read
 from tests.reports.expected import LOST, OUTCOMES, Figure, figure
 from tests.reports.html_reader import Cell, Page
 from tests.reports.scenario import PEOPLE, Line, Scripted
 from tests.reports.truth.periods import (
     EVERYBODY,
-    FORWARDS_DAY,
     INSIDE,
     MONTH,
     OUTSIDE,
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("period", and_in_full([MONTH, THE_LONG_DAY, INSIDE, OUTSIDE], WEEK))
 @pytest.mark.parametrize("show", ["offered", "reached", "missed", "lost"])
 def test_the_hours_of_the_week_are_correct(month, who, period, show):
-    page = read(month, who, f"/reports/when/?{query(period, show=show)}", period)
+    page = read(month, who, f"/reports/busy-hours/?{query(period, show=show)}", period)
 
     hold_map(page, PEOPLE[who], period, show)
 
@@ -88,40 +87,3 @@ def hold_hour(cell: Cell, here: list[Scripted], times: tuple[int, str], whole: F
     assert (cell.text, cell.title) == (text, title), where
     led = "answered" if whole.key == "reached" else whole.key
     assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count), where
-
-
-@pytest.mark.parametrize("who", EVERYBODY)
-@pytest.mark.parametrize(
-    ("period", "by"),
-    [
-        *((MONTH, by) for by in ("quarter-hour", "half-hour", "hour", "day", "week", "month")),
-        *((THE_LONG_DAY, by) for by in ("quarter-hour", "half-hour", "hour", "day")),
-        (FORWARDS_DAY, "quarter-hour"),
-        (WEEK, "day"),
-        (INSIDE, "half-hour"),
-        (INSIDE, "day"),
-        (OUTSIDE, "week"),
-    ],
-)
-def test_the_intervals_are_correct(month, who, period, by):
-    lines, whole = PEOPLE[who], expected.days(*period)
-    by_days = by in {"day", "week", "month"}
-    # Shorter intervals are those of the last day.
-    listed = period if by_days else (period[1], period[1], *period[2:])
-    pieces = expected.cut(*listed, by)
-    if not by_days:
-        busy = [n for n, piece in enumerate(pieces) if expected.offered(lines, piece)]
-        pieces = pieces[busy[0] : busy[-1] + 1]
-
-    page = read(month, who, f"/reports/when/?{query(period, by=by)}", period)
-
-    table = page.table("t-intervals")
-    hold_columns(
-        table, lines, whole, ["Calls", "Service level", "Waiting time", "Ringing time", "Talk time"], first=True
-    )
-    assert len(table.rows) == len(pieces)
-    for row, piece in zip(table.rows, pieces, strict=True):
-        hold_row(row, lines, piece, (page.address, piece))
-        if not by_days:
-            assert row["From"].text == piece.clock
-    hold_row(table.total, lines, expected.days(*listed), (page.address, "total"))

@@ -1,4 +1,4 @@
-"""The page Definitions: what every figure means."""
+"""The page Glossary: what every figure means."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reports.views.shared import Page, Readable, page_of, passed_on, personal
 @require_safe
 @login_required
 @personal
-def definitions(request: HttpRequest) -> HttpResponse:
+def glossary(request: HttpRequest) -> HttpResponse:
     choices = list(DestinationNumber.objects.visible_to(request.user))
-    return page_of(request, "reports/definitions.html", build_definitions_page(), choices, passed_on(request))
+    return page_of(request, "reports/glossary.html", build_glossary_page(), choices, passed_on(request))
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class DefinedFigure(Readable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefinitionsPage(Page):
+class GlossaryPage(Page):
     """Every figure with its definition and the posts it depends on."""
 
     figures: Sequence[DefinedFigure]
 
 
-def build_definitions_page() -> DefinitionsPage:
+def build_glossary_page() -> GlossaryPage:
     """Build the page, which is the same for everyone."""
-    return DefinitionsPage(
+    return GlossaryPage(
         figures=[DefinedFigure(figure, [post.label for post in figure.rests_on]) for figure in FIGURES.values()]
     )
