@@ -120,5 +120,14 @@ TALK_TIME = Case(
         then=_between("answered_at", "ended_at"),
     )
 )
+# The caller's wait whether or not a person answered: until the answer, else until the end (E - P). Null without
+# CALL_START or the end, and for calls that the routing plan handled.
+WAITED = Case(
+    When(IS_ANSWERED_AFTER_START, then=_between("first_post_at", "answered_at")),
+    When(
+        ~_answered & _started & _ended & (_forwarded | Q(destination_number__expects_forward=True)),
+        then=_between("first_post_at", "ended_at"),
+    ),
+)
 # Answered within the number's service level.
 IN_TIME = IS_ANSWERED_AFTER_START & Q(answered_at__lte=F("first_post_at") + _times("service_level_s", _seconds))

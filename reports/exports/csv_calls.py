@@ -6,10 +6,11 @@ from calls.masking import masked_sql
 from reports.counting import outcomes
 from reports.exports import csv_agents, csv_contacts
 from reports.exports.csv_cells import exact_moment, safe, seconds
-from reports.figures.definitions import COUNTED_FIGURES, OUTCOMES
+from reports.figures.definitions import COUNTED_FIGURES, OUTCOMES, WAITED_AS
 
 # As in the counts, cells are empty if the figure was not measured at the time of the call.
 _MEASURED = {key: f"call.first_post_at >= number.{key}_from" for key in COUNTED_FIGURES}
+_WAITED = " OR ".join(f"call.outcome = '{outcome}' AND {_MEASURED[key]}" for outcome, key in WAITED_AS.items())
 # The statement after `WITH number`, which has the numbers of the file. `{calls}` stands for the query of the calls,
 # with their outcomes and FIELDS.
 STATEMENT = f"""{csv_agents.TURN}
@@ -34,7 +35,8 @@ SELECT {safe("call.call_uuid")} AS call_uuid, {safe("call.correlation_id")} AS c
   CASE WHEN number.people THEN {safe("posted.answered_destination")} END AS answered_destination,
   {safe("posted.answered_destination_type")} AS answered_destination_type,
   CASE WHEN number.people THEN {safe(csv_agents.NAMES_OF_TURN)} END AS answered_agents,
-  {csv_contacts.COLUMNS}
+  {csv_contacts.COLUMNS},
+  CASE WHEN call.callback_id = '' AND ({_WAITED}) THEN {seconds("call.waited")} END AS waited_s
 FROM ({{calls}}) AS call
 JOIN number ON number.id = call.destination_number_id
 LEFT JOIN LATERAL (
@@ -58,5 +60,5 @@ ORDER BY call.first_post_at, call.id
 FIELDS = (
     *("id", "call_uuid", "correlation_id", "callback_id", "customer_number", "caller_id_number"),
     *("destination_number_id", "first_post_at", "forwarded_at", "answered_at", "ended_at"),
-    *("outcome", "time_to_answer", "ring", "talk"),
+    *("outcome", "time_to_answer", "ring", "talk", "waited"),
 )

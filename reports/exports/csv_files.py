@@ -166,7 +166,8 @@ COUNTS = FileOfCounts(
     f"""offered,
   {_figures("answered", "missed", "abandoned", "short", "served_in_plan", "in_progress", "end_unknown")},
   {_figures("service_level", "time_to_answer", "ring", "talk")},
-  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in OUTCOMES)} AS unclassified""",
+  offered - {" - ".join(f"coalesce({outcome}, 0)" for outcome in OUTCOMES)} AS unclassified,
+  {_figures("lost", "reached")}""",
 )
 
 BLOCKS = FileOfCounts(
@@ -280,6 +281,7 @@ def calls_query(calls: QuerySet[Call], rights: Rights = NO_RIGHTS, *, whole_call
             time_to_answer=outcomes.TIME_TO_ANSWER,
             ring=outcomes.RING_TIME,
             talk=outcomes.TALK_TIME,
+            waited=outcomes.WAITED,
         )
         .values(*csv_calls.FIELDS)
         # Do not elide an empty query, such as the calls of no numbers: its file has only the header.

@@ -105,6 +105,7 @@ FIGURES: dict[str, Figure] = {
             without_forwards=False,
             numerator=_LOST,
             listed_as=_LOST_CALLS,
+            csv_column="lost",
         ),
         Figure(
             "reached",
@@ -118,6 +119,7 @@ FIGURES: dict[str, Figure] = {
             without_forwards=False,
             numerator=("answered",),
             denominator=("answered", *_LOST),
+            csv_column="reached",
         ),
         Figure(
             "service_level",
@@ -319,6 +321,13 @@ CALL_FIGURES = figures_of(count_tables.COUNTS)
 BLOCK_FIGURES = figures_of(count_tables.BLOCKS)
 FORWARD_FIGURES = figures_of(count_tables.FORWARDS)
 HANDOVER_FIGURES = figures_of(count_tables.HANDOVERS)
+# Which figure says whether the time that the caller of a single call waited is measured, by the call's outcome. Calls
+# with other outcomes have no such time.
+WAITED_AS = {
+    Outcome.ANSWERED.value: "time_to_answer",
+    **dict.fromkeys(_LOST, "service_level"),
+    Outcome.SHORT.value: Outcome.SHORT.value,
+}
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
 # The figures at the top of a page.
 HEADLINE = ("offered", "answered", "missed", "abandoned", "service_level", "time_to_answer")

@@ -345,6 +345,18 @@ def shown_outcome(call: Scripted) -> str:
     return said if is_measured(call, said) else ""
 
 
+def waited_s(call: Scripted) -> Decimal | None:
+    """Return how long the caller of a call waited: until the answer, else until the end. None if not measured."""
+    outcome = as_posted(call)
+    by_outcome = {"answered": "time_to_answer", "short": "short"} | dict.fromkeys(LOST, "service_level")
+    key, until = by_outcome.get(outcome), call.moment_of(END, last=True)
+    if outcome == "answered":
+        until = call.moment_of(ANSWER)
+    if call.is_callback or key is None or not is_measured(call, key) or not call.has(START) or until is None:
+        return None
+    return Decimal((until - call.began) // timedelta(milliseconds=1)) / 1000
+
+
 def as_posted(call: Scripted) -> str:
     """Return the outcome by the posts that came, measured or not: the decision table of docs/figures.md."""
     end, answer, forward = call.has(END), call.has(ANSWER), call.has(FORWARD)

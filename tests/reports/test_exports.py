@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from accounts.audit.downloads import Download
-from calls.models import Call
+from calls.models import Call, DestinationNumber
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
 from reports.exports import csv_files
@@ -26,13 +26,13 @@ def small_groups_are_shown(settings):
 TODAY = Period(DAY, DAY)
 COUNTS = (
     "start,end,destination_number,label,offered,answered,missed,abandoned,short,served_in_plan,in_progress,"
-    "end_unknown,service_level,time_to_answer_s,ring_s,talk_s,unclassified"
+    "end_unknown,service_level,time_to_answer_s,ring_s,talk_s,unclassified,lost,reached"
 )
 BLOCKS = "start,end,destination_number,label,block_type,blocks,calls,last_in_call"
 CALLS = (
     "call_uuid,correlation_id,customer_number,destination_number,label,caller_id_number,started_at,forwarded_at,"
     "answered_at,ended_at,outcome,time_to_answer_s,ring_s,talk_s,blocks,last_block_type,forwards,"
-    "answered_destination,answered_destination_type,answered_agents,caller_contact,note_result,note"
+    "answered_destination,answered_destination_type,answered_agents,caller_contact,note_result,note,waited_s"
 )
 
 
@@ -55,7 +55,7 @@ def test_counts_of_a_day():
     assert text(csv_files.counts_csv([number], Period(DAY - timedelta(days=3), DAY), Grain.DAY)) == (
         f"{COUNTS}\n"
         "2026-09-15T00:00:00+02:00,2026-09-16T00:00:00+02:00,+4922155400300,Hotline Köln,"
-        "5,3,1,0,1,0,0,0,0.3333,27.5,15.7,140.3,0\n"
+        "5,3,1,0,1,0,0,0,0.3333,27.5,15.7,140.3,0,1,0.7500\n"
     )
 
 
@@ -189,7 +189,7 @@ def test_a_call_has_all_its_columns():
     row = (
         "uuid-1,correlation-1,200000,+4922155400300,Shop,+4917012345678,2026-09-15T12:00:00.000+02:00,"
         "2026-09-15T12:00:10.500+02:00,2026-09-15T12:00:22.250+02:00,2026-09-15T12:04:40.125+02:00,answered,"
-        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,,,,"
+        "22.250,11.750,257.875,2,QUEUE,2,+492212345679,EXTERNALNUMBER,,,,,22.250"
     )
     masked = row.replace("+4917012345678", "+4917012345•••")
     assert text(csv_files.calls_csv(Call.objects.all(), EVERYTHING, whole_callers=True)) == f"{CALLS}\n{row}\n"
@@ -235,6 +235,43 @@ def test_outcomes_that_are_not_measured_at_the_time_of_the_call_are_empty():
         ("answered", "1", ""),
     ]
     assert [row["talk_s"] for row in exported] == ["", "", "100.000"]
+
+
+def test_how_long_a_caller_waited_is_until_the_answer_or_the_end():
+    number = make_number(**ALL_ON)
+    tape = make_number("+4922155400399", expects_forward=False, **ALL_ON)
+    call(number, "answered", NOON, S=0, F=2, A=12, E=112)
+    call(number, "missed", NOON + timedelta(minutes=1), S=0, F=5, E=30)
+    call(number, "abandoned", NOON + timedelta(minutes=2), S=0, E=9)
+    call(number, "short", NOON + timedelta(minutes=3), S=0, E=3)
+    call(number, "without its start", NOON + timedelta(minutes=4), F=0, E=30)
+    call(number, "ongoing", NOON + timedelta(minutes=5), S=0, F=3)
+    call(tape, "tape", NOON + timedelta(minutes=6), S=0, E=40)
+
+    def waited():
+        rollups.recount_changed()
+        return [row["waited_s"] for row in rows(csv_files.calls_csv(Call.objects.all(), EVERYTHING))]
+
+    assert waited() == ["12.000", "30.000", "9.000", "3.000", "", "", ""]
+
+    DestinationNumber.objects.update(initiate_forward="off")
+    assert waited() == ["12.000", "", "", "3.000", "", "", ""]  # whether they were lost is not measured
+
+
+def test_lost_and_reached_are_the_last_columns_of_counts():
+    number = make_number(**ALL_ON)
+    call(number, "answered", NOON, S=0, F=2, A=12, E=112)
+    call(number, "missed", NOON, S=0, F=5, E=30)
+    call(number, "abandoned", NOON, S=0, E=9)
+    rollups.recount_changed()
+
+    [row] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
+    assert list(row.items())[-2:] == [("lost", "2"), ("reached", "0.3333")]
+
+    DestinationNumber.objects.update(forward_answer="off")
+    number.refresh_from_db()
+    [row] = rows(csv_files.counts_csv([number], TODAY, Grain.DAY))
+    assert (row["lost"], row["reached"]) == ("", "")
 
 
 def test_outcomes_of_calls_add_up_to_the_counts():
@@ -322,7 +359,7 @@ def test_excel_gets_semicolons_decimal_commas_and_times_it_can_read():
     assert file.decode("utf-8-sig") == (
         f"{COUNTS.replace(',', ';')}\n"
         "2026-09-15 00:00:00;2026-09-16 00:00:00;+49 22155400300;Hotline Köln;"
-        "2;1;1;0;0;0;0;0;0,5000;12,0;10,0;100,0;0\n"
+        "2;1;1;0;0;0;0;0;0,5000;12,0;10,0;100,0;0;1;0,5000\n"
     )
     calls = b"".join(csv_files.calls_csv(Call.objects.all(), EVERYTHING, excel=True)).decode("utf-8-sig")
     header, first, _second = calls.splitlines()

@@ -32,7 +32,16 @@ def counts_rows(lines: Sequence[Line], period: Period, grain: str) -> list[dict[
             if expected.offered([line], piece):
                 cells = {
                     key: figure([line], piece, key)
-                    for key in ("offered", *OUTCOMES, "service_level", "time_to_answer", "ring", "talk")
+                    for key in (
+                        "offered",
+                        *OUTCOMES,
+                        "service_level",
+                        "time_to_answer",
+                        "ring",
+                        "talk",
+                        "lost",
+                        "reached",
+                    )
                 }
                 rows.append(
                     {"start": iso(piece.start), "end": iso(piece.end)}
@@ -168,6 +177,7 @@ def calls_rows(calls: Sequence[Scripted], *, names_people: bool) -> list[dict[st
                 "forwards": str(sum(step.kind == FORWARD for step in call.posted)) if counts_forwards else "",
                 "answered_destination": answer if names_people else "",
                 "answered_destination_type": TYPES.get(answer, ""),
+                "waited_s": "" if (waited := expected.waited_s(call)) is None else expected.rounded(waited, "0.001"),
             }
         )
     return rows
@@ -191,7 +201,16 @@ def hold_rows(rows: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
         assert {name: row[name] for name in truth} == truth
 
 
-NUMERIC = {*OUTCOMES, "offered", "service_level", "time_to_answer_s", "ring_s", "talk_s", "unclassified"} | {
+NUMERIC = {
+    *OUTCOMES,
+    "offered",
+    "service_level",
+    "time_to_answer_s",
+    "ring_s",
+    "talk_s",
+    "waited_s",
+    "unclassified",
+} | {
     *("blocks", "calls", "last_in_call", "forwards", "peak"),
     *("weekday", "hour", "times", "lost", "reached", "offered_mean", "over_s", "to_s", "median_s", "ninetieth_s"),
 }
