@@ -232,6 +232,11 @@ def moment_label(moment: datetime, clock: str = "%H:%M") -> str:
     return f"{_written(local.date(), 'D j M Y')}, {local.strftime(clock)}{_offset(local)}"
 
 
+def day_label(day: date) -> str:
+    """Return the label of a day beside others: `Tue 15 Sep`."""
+    return _written(day, "D j M")
+
+
 def _starts(period: Period, grain: str) -> Iterator[datetime]:
     if grain in OF_DAYS:
         for day in period.days:

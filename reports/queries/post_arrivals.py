@@ -56,6 +56,22 @@ WHERE last.at IS NOT NULL
 GROUP BY 1, 2
 """
 
+# For each span of a number, the average number of calls in the four weeks before, in the same hours.
+USUAL_OF_SPANS = """
+SELECT coalesce(sum(counts.offered), 0)::float / %(weeks)s AS usual
+FROM unnest(%(ids)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+  WITH ORDINALITY AS span (id, starts_at, ends_at, place)
+CROSS JOIN generate_series(1, %(weeks)s) AS week
+LEFT JOIN LATERAL (
+  SELECT offered FROM reports_quarterhourcounts
+  WHERE destination_number_id = span.id
+    AND quarter_hour >= span.starts_at - week * interval '7 days'
+    AND quarter_hour < span.ends_at - week * interval '7 days'
+  OFFSET 0  -- by the index, span by span and week by week
+) AS counts ON true
+GROUP BY span.place ORDER BY span.place
+"""
+
 
 class State(Enum):
     """Whether a kind of post arrives for a number."""
@@ -208,3 +224,14 @@ def silent(numbers: Sequence[DestinationNumber], now: datetime) -> list[Silence]
         silences = [Silence(by_id[number_id], at, usual) for number_id, at, usual in cursor.fetchall()]
     silences = [silence for silence in silences if silence.usual >= LEAST_USUAL]
     return sorted(silences, key=lambda silence: -silence.usual)
+
+
+def usual_between(spans: Sequence[tuple[int, datetime, datetime]]) -> list[float]:
+    """Return, for spans of numbers (id, start, end), the average number of calls in the same hours of four weeks."""
+    if not spans:
+        return []
+    ids, starts, ends = zip(*spans, strict=True)
+    with connection.cursor() as cursor:
+        parameters = {"ids": list(ids), "starts": list(starts), "ends": list(ends), "weeks": WEEKS}
+        cursor.execute(USUAL_OF_SPANS, parameters)
+        return [usual for (usual,) in cursor.fetchall()]
