@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from django.db import connection
@@ -182,14 +182,11 @@ def classes(times: dict[str, Times], keys: Sequence[str], bounds: Sequence[int] 
     ]
 
 
-def place(seconds: float) -> float:
-    """Return the position of a time on the axis of classes: 0 is the middle of the first, 1 of the second."""
-    below = 0
-    for n, bound in enumerate(BOUNDS):
-        if seconds <= bound:
-            return n - 0.5 + (seconds - below) / (bound - below)
-        below = bound
-    return len(BOUNDS)
+def cumulative(times: Times, whole: int) -> list[tuple[int, float]]:
+    """Return the share of `whole` calls within each duration that occurred, 0 to 1, shortest first."""
+    seconds = sorted(times.seconds)
+    so_far = accumulate(times.seconds[second] for second in seconds)
+    return [(second, calls / whole) for second, calls in zip(seconds, so_far, strict=True)]
 
 
 def _tick(above: int, to: int | None) -> str:

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from calls.models import BOXES, DestinationNumber, RequestType
@@ -30,6 +29,7 @@ from reports.queries import forwards as forward_figures
 from reports.queries.comparison import Compared
 from reports.queries.concurrent_calls import Peak
 from reports.queries.durations import Times, TimesClass
+from reports.queries.wait_curve import ClassOnCurve, WaitCurve
 from reports.views.shared import (
     Readable,
     ReportPage,
@@ -194,16 +194,14 @@ class NumberPage(ReportPage):
     def classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
         return _classes(self.durations, [column.key for column in self.classed], durations.BOUNDS)
 
+    @cached_property
+    def wait_curve(self) -> WaitCurve:
+        return WaitCurve.read(self.number, self.durations["time_to_answer"], self.now)
+
     @property
-    def lines(self) -> list[dict[str, str | float]]:
-        """The lines in the chart of waiting times: median, 90th percentile, and the number's limit."""
-        waits = self.durations["time_to_answer"]
-        named = [
-            (gettext("half within %(seconds)d s"), waits.median),
-            (gettext("9 in 10 within %(seconds)d s"), waits.ninetieth),
-            (gettext("limit %(seconds)d s"), self.number.service_level_s),
-        ]
-        return [{"name": name % {"seconds": s}, "at": durations.place(s)} for name, s in named if s is not None]
+    def wait_rows(self) -> list[tuple[TimesClass, list[ClassedCalls], ClassOnCurve]]:
+        """The rows of the table of classes, each with what it has of the curve of waiting times."""
+        return [(one, kinds, self.wait_curve.of(one)) for one, kinds in self.classes]
 
     @property
     def talk_classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:

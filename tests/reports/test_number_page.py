@@ -87,7 +87,7 @@ def test_a_time_that_is_not_measured_has_no_classes(client, number):
     number.save()
     call(number, "a", TEN, 5)
     roll_up()
-    assert page_of(client, number).table("t-classes").headers == ["Duration", "Waiting time"]
+    assert page_of(client, number).table("t-classes").headers == ["Duration", "Waiting time", "Cumulative"]
 
 
 def test_times_follow_the_opening_hours_filter(number):

@@ -178,28 +178,26 @@
     };
   };
 
-  /* The name of each line beside its last point. */
-  const lineNames = {
-    id: "lineNames",
+  /* The name of each line beside its end. */
+  const endNames = (ends) => ({
+    id: "endNames",
     afterDatasetsDraw(chart) {
-      const { ctx: pen, chartArea: area, data } = chart;
-      const labels = data.datasets.flatMap((dataset, i) => {
-        const last = dataset.data.findLastIndex((value) => value !== null);
-        return last < 0 ? [] : [{ x: area.right, y: chart.getDatasetMeta(i).data[last].y, text: dataset.label }];
-      });
+      const { ctx: pen, chartArea: area, scales } = chart;
+      const labels = ends.map((end) => ({ y: scales.y.getPixelForValue(end.at), text: end.name }));
       spread(labels, 16, area.bottom - 4);
       pen.save();
       pen.font = labelFont();
       pen.fillStyle = colour("--text");
       pen.textBaseline = "middle";
-      for (const label of labels) pen.fillText(label.text, label.x + 8, label.y);
+      for (const label of labels) pen.fillText(label.text, area.right + 8, label.y);
       pen.restore();
     },
-  };
+  });
 
   const lines = (table, narrow, canvas) => {
     const { labels, series } = read(table);
     const most = Number(canvas.dataset.most) || undefined;
+    const ends = series.map(({ name, values }) => ({ name, at: values.findLast((value) => value !== null) }));
     return {
       type: "line",
       data: {
@@ -219,38 +217,12 @@
         layout: { padding: { right: widthOf(series) + 12, top: 8 } },
         scales: axes({ most, unit: canvas.dataset.unit }),
       },
-      plugins: [lineNames],
+      plugins: [endNames(ends.filter((end) => end.at !== undefined))],
     };
   };
 
-  /* Named vertical lines in a distribution; their positions are given in classes. */
-  const crossLines = (marks) => ({
-    id: "crossLines",
-    afterDatasetsDraw(chart) {
-      const { ctx: pen, chartArea: area, scales } = chart;
-      const step = scales.x.getPixelForValue(1) - scales.x.getPixelForValue(0);
-      const labels = marks.map((mark, i) => ({ x: scales.x.getPixelForValue(0) + mark.at * step, y: area.top - 10 - 15 * i, text: mark.name }));
-      pen.save();
-      pen.font = labelFont();
-      pen.fillStyle = pen.strokeStyle = colour("--text");
-      pen.textBaseline = "middle";
-      for (const label of labels) {
-        pen.beginPath();
-        pen.setLineDash([4, 3]);
-        pen.moveTo(label.x, label.y + 7);
-        pen.lineTo(label.x, area.bottom);
-        pen.stroke();
-        const width = pen.measureText(label.text).width;
-        pen.fillText(label.text, Math.min(label.x - 4, chart.width - width - 4), label.y);
-      }
-      pen.restore();
-    },
-  });
-
-  const bars = (table, _narrow, canvas) => {
+  const bars = (table) => {
     const { labels, series } = read(table);
-    const given = document.getElementById(`${canvas.dataset.table}-lines`);
-    const marks = given ? JSON.parse(given.textContent) : [];
     return {
       type: "bar",
       data: {
@@ -263,12 +235,97 @@
           maxBarThickness: 60,
         })),
       },
-      options: { layout: { padding: { top: 4 + 15 * marks.length, right: 8 } }, scales: axes() },
-      plugins: [crossLines(marks)],
+      options: { layout: { padding: { top: 4, right: 8 } }, scales: axes() },
     };
   };
 
-  const kinds = { stacked, line: lines, bars };
+  /* The points of a cumulative curve: those of all rows, from 0 to the end of the axis. */
+  const pointsOf = (table, column, end) => {
+    const points = [...table.tBodies[0].rows].flatMap((row) => (row.cells[column].dataset.points || "").split(" "))
+      .filter(Boolean).map((point) => point.split(":").map(Number)).map(([x, y]) => ({ x, y }));
+    const within = points.filter((point) => point.x <= end);
+    return [{ x: 0, y: 0 }, ...within, { x: end, y: within.at(-1)?.y ?? 0 }];
+  };
+
+  /* The limit as a line down, the target as a line across, and named points of the curve. */
+  const curveMarks = ({ limit, target, dots }, points) => ({
+    id: "curveMarks",
+    afterDatasetsDraw(chart) {
+      const { ctx: pen, chartArea: area, scales } = chart;
+      const line = (...points) => {
+        pen.beginPath();
+        points.forEach(([x, y], i) => (i ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+        pen.stroke();
+      };
+      // On a band of the card's colour, because a line may pass below it.
+      const write = (text, x, y) => {
+        pen.strokeText(text, x, y);
+        pen.fillText(text, x, y);
+      };
+      pen.save();
+      pen.font = labelFont();
+      pen.textBaseline = "middle";
+      pen.strokeStyle = colour("--line-strong");
+      pen.lineWidth = 1.5;
+      pen.setLineDash([5, 4]);
+      const at = scales.x.getPixelForValue(limit.x);
+      line([at, area.top - 4], [at, area.bottom]);
+      if (target) line([area.left, scales.y.getPixelForValue(target.y)], [area.right, scales.y.getPixelForValue(target.y)]);
+      pen.setLineDash([]);
+      pen.lineWidth = 4;
+      pen.lineJoin = "round";
+      pen.strokeStyle = colour("--card");
+      pen.fillStyle = colour("--text");
+      pen.textAlign = "center";
+      const half = pen.measureText(limit.name).width / 2;
+      write(limit.name, Math.min(Math.max(at, half), chart.width - half), area.top - 12);
+      pen.textAlign = "left";
+      const names = dots.map((dot) => ({ x: scales.x.getPixelForValue(dot.x), y: scales.y.getPixelForValue(dot.y), text: dot.name }));
+      for (const { x, y } of names) {
+        pen.beginPath();
+        pen.arc(x, y, 4, 0, 7);
+        pen.fill();
+      }
+      // Below the curve, also where the name begins left of its point.
+      for (const name of names) {
+        name.x = Math.min(name.x + 8, area.right - pen.measureText(name.text).width);
+        const before = points.findLast((point) => scales.x.getPixelForValue(point.x) <= name.x) || points[0];
+        name.y = Math.max(name.y, scales.y.getPixelForValue(before.y)) + 12;
+      }
+      spread(names, 16, area.bottom - 8);
+      for (const { x, y, text } of names) write(text, x, y);
+      pen.restore();
+    },
+  });
+
+  /* The share of calls answered within so many seconds. Seconds are linear, so no class looks longer than it is. */
+  const curve = (table) => {
+    const marks = JSON.parse(document.getElementById(`${table.id}-marks`).textContent);
+    const [header] = [...table.tHead.rows[0].cells].filter((cell) => cell.dataset.series);
+    const points = pointsOf(table, header.cellIndex, marks.end);
+    const ends = [{ name: header.dataset.name, at: points.at(-1).y }];
+    if (marks.target) ends.push({ name: marks.target.name, at: marks.target.y });
+    const scales = axes({ most: 100, unit: " %" });
+    Object.assign(scales.x, { type: "linear", min: 0, max: marks.end });
+    Object.assign(scales.x.ticks, { stepSize: marks.step, callback: (value) => `${value.toLocaleString(language)} s` });
+    return {
+      type: "line",
+      data: {
+        datasets: [{
+          data: points,
+          borderColor: colour("--answered"),
+          borderWidth: 2,
+          pointRadius: 0,
+          pointHitRadius: 12,
+          stepped: true,
+        }],
+      },
+      options: { layout: { padding: { right: widthOf(ends) + 12, top: 20 } }, scales },
+      plugins: [endNames(ends), curveMarks(marks, points)],
+    };
+  };
+
+  const kinds = { stacked, line: lines, bars, curve };
   const narrow = matchMedia("(max-width: 760px)");
 
   const drawAll = () => {
