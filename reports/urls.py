@@ -15,17 +15,23 @@ from reports.views import (
     forwards,
     glossary,
     moved,
-    number,
     overview,
     system,
     trend,
 )
 from reports.views import sessions as session_pages
+from reports.views.number import all_parts, by_hour, comparison, data, forwarding, summary, waiting
 
 urlpatterns = [
     path("", overview.home, name="home"),
     path("reports/", overview.overview, name="overview"),
-    path("reports/numbers/<int:pk>/", number.number, name="number"),
+    path("reports/numbers/<int:pk>/", summary.summary, name="number"),
+    path("reports/numbers/<int:pk>/waiting/", waiting.waiting, name="number_waiting"),
+    path("reports/numbers/<int:pk>/by-hour/", by_hour.by_hour, name="number_by_hour"),
+    path("reports/numbers/<int:pk>/forwarding/", forwarding.forwarding, name="number_forwarding"),
+    path("reports/numbers/<int:pk>/comparison/", comparison.compared, name="number_comparison"),
+    path("reports/numbers/<int:pk>/data/", data.data, name="number_data"),
+    path("reports/numbers/<int:pk>/all/", all_parts.all_parts, name="number_all"),
     path("reports/coverage/", coverage.coverage, name="coverage"),
     path("reports/glossary/", glossary.glossary, name="glossary"),
     path("reports/definitions/", moved.Moved.as_view(pattern_name="glossary"), name="definitions"),

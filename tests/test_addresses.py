@@ -47,6 +47,12 @@ WITHOUT = {
 PAGES = """
 reports/                        sign-in
 reports/numbers/<int:pk>/       sign-in figures
+reports/numbers/<int:pk>/waiting/     sign-in figures
+reports/numbers/<int:pk>/by-hour/     sign-in figures
+reports/numbers/<int:pk>/forwarding/  sign-in figures
+reports/numbers/<int:pk>/comparison/  sign-in figures
+reports/numbers/<int:pk>/data/        sign-in figures
+reports/numbers/<int:pk>/all/         sign-in figures
 reports/calls/                  sign-in some-calls
 reports/calls/whole/            sign-in figures export callers
 reports/calls/<int:pk>/         sign-in calls

@@ -43,7 +43,9 @@ def imported():
     return {name for name in sys.modules if name.split(".")[0] in apps}
 
 call = Call.objects.get()
-pages = ["/no/such/page/", f"/reports/calls/{call.pk}/", f"/reports/numbers/{call.destination_number_id}/"]
+pages = ["/no/such/page/", f"/reports/calls/{call.pk}/"]
+tabs = ("", "waiting/", "by-hour/", "forwarding/", "comparison/", "data/", "all/")
+pages += [f"/reports/numbers/{call.destination_number_id}/{tab}" for tab in tabs]
 pages += [f"/{pattern.pattern}" for pattern in urls.urlpatterns if "<" not in str(pattern.pattern)]
 for model in admin.site._registry:
     pages += [reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_{page}") for page in ("changelist", "add")]

@@ -54,6 +54,17 @@ def points_short(number: DestinationNumber, service_level: float | None) -> floa
     return max(0.1, ceil(round(short * 10, 6)) / 10)
 
 
+def callers_short(number: DestinationNumber, in_time: int | None, whole: int | None) -> int | None:
+    """Return how many more callers, answered in time, would reach the target. None if reached or unknown.
+
+    The least k with (in_time + k) / whole >= target: the calls are the same, more of them are answered in time."""
+    aim = number.service_level_aim
+    if aim is None or in_time is None or not whole:
+        return None
+    needed = -(-aim * whole // 100)  # rounded up
+    return needed - in_time if needed > in_time else None
+
+
 def last_days() -> Period:
     """Return the days that are checked: whole days up to yesterday."""
     yesterday = periods.today() - periods.DAY

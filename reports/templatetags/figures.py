@@ -267,6 +267,14 @@ def before(pair: Pair | None, kind: str = "count") -> SafeString:
     return _filled(words, value=then, change=change(pair.now, pair.then, kind))
 
 
+@register.simple_tag
+def changed(pair: Pair | None, kind: str = "count") -> str:
+    """The change since the previous period alone; a dash if there is nothing to compare."""
+    if pair is None or pair.now is None or not pair.then:
+        return NIL
+    return change(pair.now, pair.then, kind)
+
+
 def _filled(words: str, **parts: str) -> SafeString:
     """Return a sentence with its named parts, all of it escaped but what is safe."""
     escaped = {name: conditional_escape(part) for name, part in parts.items()}

@@ -28,6 +28,7 @@ from reports.queries.post_arrivals import Arrival, Silence
 from reports.queries.service_level import Below
 from reports.views.first_run import build_first_run_page
 from reports.views.shared import (
+    BlocksPage,
     Readable,
     ReportPage,
     compared_with,
@@ -74,7 +75,7 @@ class Attention(Readable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverviewPage(ReportPage):
+class OverviewPage(ReportPage, BlocksPage):
     """All numbers of a period together, and each by itself."""
 
     attention: Sequence[Attention]

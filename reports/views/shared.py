@@ -78,6 +78,8 @@ class Page(Readable):
 class PeriodPage(Page):
     """A page about the calls of a period. Its builder reads the database; properties only derive."""
 
+    how_reached: ClassVar = _("How we calculate this")
+
     form: ReportForm
     # The totals of the period.
     now: Row
@@ -85,6 +87,8 @@ class PeriodPage(Page):
     counted_at: datetime | None
     # If the period has no calls: the last day that has.
     last_day: date | None
+    # The figures of both periods; None if the page does not compare, or no part of the period is over.
+    compared: Compared | None = None
 
     @property
     def period(self) -> Period:
@@ -128,6 +132,15 @@ class PeriodPage(Page):
         return self.counted_at is None or timezone.now() - self.counted_at > STALE_AFTER
 
     @property
+    def includes_today(self) -> bool:
+        return periods.today() in self.period
+
+    @property
+    def compared_days(self) -> str:
+        """The previous period; blank if it is not compared."""
+        return self.compared.days.then.label if self.compared else ""
+
+    @property
     def last_day_query(self) -> str:
         return self.form.query_with(period=Period(self.last_day, self.last_day)) if self.last_day else ""
 
@@ -157,20 +170,13 @@ class HeadlineFigure(Readable):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportPage(PeriodPage):
-    """The overview or the page of a number: headline figures, the chart of calls, the blocks."""
+    """The overview or the summary of a number: headline figures and the chart of calls."""
 
     figures: Sequence[HeadlineFigure]
-    compared: Compared | None
     buckets: Sequence[Row]
-    blocks: Blocks
 
     unclassified_word: ClassVar = _("Not measured")
     unclassified_text: ClassVar = _("Calls whose outcome is not measured. With them the rows add up to all calls.")
-    how_reached: ClassVar = _("How we calculate this")
-
-    @property
-    def includes_today(self) -> bool:
-        return periods.today() in self.period
 
     @cached_property
     def outcomes(self) -> list[tuple[str, Any]]:
@@ -180,15 +186,6 @@ class ReportPage(PeriodPage):
     @property
     def chart_heading(self) -> Any:
         return CHART_HEADINGS[self.form.grain]
-
-    @cached_property
-    def block_sums(self) -> dict[str, Cell]:
-        return {key: sum_of(self.blocks, key) for key in ("blocks", "last_in_call", "lost")}
-
-    @property
-    def compared_days(self) -> str:
-        """The period that the headline figures are compared with; blank if they are not compared."""
-        return self.compared.days.then.label if self.compared else ""
 
     @cached_property
     def compared_numbers(self) -> str:
@@ -207,6 +204,17 @@ class ReportPage(PeriodPage):
             else gettext("%(n)d to %(most)d of %(all)d numbers are compared (measured in both periods)")
         )
         return words % {"n": fewest, "most": most, "all": max(pair.of_numbers for pair in pairs)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlocksPage(PeriodPage):
+    """A page with the blocks of the period by type."""
+
+    blocks: Blocks
+
+    @cached_property
+    def block_sums(self) -> dict[str, Cell]:
+        return {key: sum_of(self.blocks, key) for key in ("blocks", "last_in_call", "lost")}
 
 
 def page_of(

@@ -27,6 +27,7 @@ from reports.models import Workbook, WorkbookState
 from reports.queries import forwards
 from tests.factories import make_contact, make_number, make_staff, make_user, map_variable, post, post_body, take
 from tests.live.endpoints import make_delivery, make_endpoint
+from tests.reports.helpers import NUMBER_TABS
 
 # A typical German label, and the longest possible one, without a place to break it.
 LONG = "Störungsannahme/Bereitschaftsdienst"
@@ -132,6 +133,7 @@ OURS_IN_ADMIN = {
 FACES = {
     "reports/": ["", "?{week}", "?{week}&{wide}&opening=inside", "?{today}", "?{empty}", "?from=never"],
     "reports/numbers/<int:pk>/": ["?{week}", "?{empty}"],
+    **{f"reports/numbers/<int:pk>/{tab}": ["?{week}"] for tab in NUMBER_TABS[1:]},
     "reports/busy-hours/": ["?{week}", "?{week}&{wide}&show=reached"],
     "reports/trend/": ["?{week}", "?{week}&{wide}&by=half-hour"],
     "reports/forwards/": ["?{week}", "?{week}&{wide}", "?{empty}"],
@@ -149,6 +151,7 @@ FACES = {
 }
 FILLED = {
     "reports/numbers/<int:pk>/": ("hotline", "quiet", "new"),
+    **{f"reports/numbers/<int:pk>/{tab}": ("hotline", "quiet") for tab in NUMBER_TABS[1:]},
     "reports/calls/<int:pk>/": ("call", "odd"),
     "reports/files/<uuid:pk>/": ("waiting", "working", "failed"),
 }

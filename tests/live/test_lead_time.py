@@ -73,4 +73,5 @@ def test_a_number_without_answered_rings_says_nothing(client):
     ring(reader, number)
     client.force_login(reader)
     assert client.get(f"/live/lead-time/{number.pk}/").content.strip() == b""
-    assert f'hx-get="/live/lead-time/{number.pk}/"' in client.get(f"/reports/numbers/{number.pk}/").content.decode()
+    tab = client.get(f"/reports/numbers/{number.pk}/data/").content.decode()
+    assert f'hx-get="/live/lead-time/{number.pk}/"' in tab

@@ -20,6 +20,13 @@ ALL_ON = dict.fromkeys(("call_start", "block_end", "initiate_forward", "forward_
 DAY = date(2026, 9, 15)
 NOON = datetime(2026, 9, 15, 10, tzinfo=UTC)  # 12:00 in Berlin
 OTHER = "+4922155400301"
+# The tabs of a number's page, and the page with all of them, as their addresses end.
+NUMBER_TABS = ("", "waiting/", "by-hour/", "forwarding/", "comparison/", "data/", "all/")
+
+
+def tabs_of(number: DestinationNumber) -> list[str]:
+    """Return the addresses of a number's tabs."""
+    return [f"/reports/numbers/{number.pk}/{tab}" for tab in NUMBER_TABS]
 
 
 def call(number: DestinationNumber, uuid: str, start: datetime, **posts: int) -> None:

@@ -359,7 +359,7 @@ def test_a_zero_and_a_share_of_nothing_say_since_when_too(client):
     rollups.recount_changed()
     client.force_login(make_staff())
 
-    page = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    page = client.get(f"/reports/numbers/{number.pk}/all/?from={DAY}&to={DAY}").content.decode()
     overview = client.get(f"/reports/?from={DAY}&to={DAY}").content.decode()
 
     assert counts.totals([number], TODAY)["missed"].value == 0
@@ -376,7 +376,7 @@ def test_the_total_of_blocks_says_since_when_as_its_rows_do(client):
     rollups.recount_changed()
     client.force_login(make_staff())
 
-    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    html = client.get(f"/reports/numbers/{number.pk}/forwarding/?from={DAY}&to={DAY}").content.decode()
 
     rows, total = html.partition('id="t-blocks"')[2].partition("</table>")[0].split("<tfoot>")
     assert "<b>since Tue 15 Sep 2026, 12:00</b>" in total

@@ -1,4 +1,4 @@
-"""The page of a number: median and 90 %, classes, service level over time, peaks, the weeks before."""
+"""The tabs of a number: median and 90 %, classes, service level over time, peaks, the weeks before, settings."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -34,10 +34,10 @@ def call(number, name, at, wait_s=None, talk_s=60):
         take(number, kind, at + timedelta(seconds=second), call_uuid=name, correlation_id=name)
 
 
-def page_of(client, number, first=DAY, last=DAY, **more):
-    client.force_login(make_staff(f"staff-{number.pk}-{first}-{len(more)}-{last}"))
+def page_of(client, number, tab="", first=DAY, last=DAY, **more):
+    client.force_login(make_staff(f"staff-{number.pk}-{tab.strip('/')}-{first}-{len(more)}-{last}"))
     query = "&".join([f"from={first}", f"to={last}", *(f"{name}={value}" for name, value in more.items())])
-    return html_reader.page(client, f"/reports/numbers/{number.pk}/?{query}")
+    return html_reader.page(client, f"/reports/numbers/{number.pk}/{tab}?{query}")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_times_and_their_classes(client, number):
         call(number, f"call {n}", TEN + timedelta(minutes=n), wait_s)
     roll_up()
 
-    page = page_of(client, number)
+    page = page_of(client, number, "waiting/")
 
     (row,) = [row for row in page.table("t-times").rows if row["Time"].text == "Waiting time"]
     cells = [cell.text for cell in page.table("t-times").body[0]]
@@ -87,7 +87,7 @@ def test_a_time_that_is_not_measured_has_no_classes(client, number):
     number.save()
     call(number, "a", TEN, 5)
     roll_up()
-    assert page_of(client, number).table("t-classes").headers == ["Duration", "Waiting time", "Cumulative"]
+    assert page_of(client, number, "waiting/").table("t-classes").headers == ["Duration", "Waiting time", "Cumulative"]
 
 
 def test_times_follow_the_opening_hours_filter(number):
@@ -113,7 +113,7 @@ def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, num
     roll_up()
 
     client.force_login(make_staff())
-    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY + timedelta(days=1)}").content.decode()
+    html = client.get(f"/reports/numbers/{number.pk}/waiting/?from={DAY}&to={DAY + timedelta(days=1)}").content.decode()
 
     table = html.partition('id="t-levels"')[2].partition("</table>")[0]
     assert re.findall(r'data-v="([^"]*)"', table.partition("<tbody>")[2].partition("<tfoot>")[0]) == [
@@ -122,7 +122,7 @@ def test_the_service_level_over_time_has_a_gap_where_few_calls_count(client, num
         "",
         "80",
     ]
-    page = page_of(client, number, DAY, DAY + timedelta(days=1))
+    page = page_of(client, number, "waiting/", DAY, DAY + timedelta(days=1))
     assert [(row["In time"].text, row["Of calls"].text) for row in page.table("t-levels").rows] == [
         ("9", "10"),
         ("9", "9"),
@@ -152,15 +152,61 @@ def test_points_below_target_are_never_zero(number, in_time, of, short):
     assert service_level.points_short(number, in_time / of if of else None) == short
 
 
+@pytest.mark.parametrize(
+    ("aim", "in_time", "of", "callers"),
+    [
+        (80, 451, 730, 133),
+        (80, 583, 730, 1),
+        # 584 of 730 are exactly 80 %.
+        (80, 584, 730, None),
+        (58, 28, 50, 1),
+        (58, 29, 50, None),
+        (80, 0, 1, 1),
+        (1, 0, 1000, 10),
+        (100, 0, 7, 7),
+        (100, 7, 7, None),
+        (80, 0, 0, None),
+        (80, None, None, None),
+        (None, 0, 10, None),
+    ],
+)
+def test_the_fewest_more_callers_that_would_reach_the_target(number, aim, in_time, of, callers):
+    number.service_level_aim = aim
+    assert service_level.callers_short(number, in_time, of) == callers
+    if callers:
+        assert service_level.is_reached(number, (in_time + callers) / of)
+        assert not service_level.is_reached(number, (in_time + callers - 1) / of)
+
+
+@pytest.mark.parametrize(
+    ("in_time", "said"),
+    [
+        (6, "2 more callers answered within 20 s would reach the target."),
+        (7, "1 more caller answered within 20 s would reach the target."),
+        (8, ""),
+    ],
+)
+@pytest.mark.parametrize("tab", ["", "waiting/", "all/"])
+def test_how_many_callers_are_missing_is_said_beside_the_formula(client, number, tab, in_time, said):
+    for n in range(10):
+        call(number, f"first {n}", TEN + timedelta(minutes=n), 5 if n < in_time else 30)
+    roll_up()
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/{tab}?from={DAY}&to={DAY}").content.decode()
+    level = " ".join(html.partition('id="service-level"')[2].partition("</section>")[0].split())
+    assert re.findall(r"\d+ more callers? answered within 20 s would reach the target\.", level) == [said] * bool(said)
+    assert ("missed by" in level) is bool(said)
+
+
 def test_the_peak_is_shown_with_its_first_time(client, number):
     call(number, "a", TEN, 5, talk_s=120)
     call(number, "b", TEN + timedelta(seconds=30), 5, talk_s=120)
     call(number, "c", TEN + timedelta(hours=2), 5)
     roll_up()
     client.force_login(make_staff())
-    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    html = client.get(f"/reports/numbers/{number.pk}/by-hour/?from={DAY}&to={DAY}").content.decode()
     assert re.search(r"Peak: at least <a [^>]*data-calls=\"2\"[^>]*>2</a>, first on Tue 3 Mar 2026, 11:00", html)
-    assert [row["Peak"].text for row in page_of(client, number).table("t-peaks").rows].count("2") == 1
+    assert [row["Peak"].text for row in page_of(client, number, "by-hour/").table("t-peaks").rows].count("2") == 1
 
 
 def test_without_ends_the_peak_is_a_minimum(client, number):
@@ -169,7 +215,7 @@ def test_without_ends_the_peak_is_a_minimum(client, number):
     call(number, "a", TEN, 5)
     roll_up()
     client.force_login(make_staff())
-    html = client.get(f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}").content.decode()
+    html = client.get(f"/reports/numbers/{number.pk}/by-hour/?from={DAY}&to={DAY}").content.decode()
     assert "The end of calls is not reported" in html
 
 
@@ -181,12 +227,12 @@ def test_the_same_weekdays_before_and_what_is_usual(client, number):
     call(number, "monday", TEN - timedelta(days=1), 5)
     roll_up()
 
-    page = page_of(client, number)
+    page = page_of(client, number, "comparison/")
 
     assert [row["Calls"].text for row in page.table("t-weeks").rows] == ["4", "5", "6", "8"]
     assert page.table("t-weeks").rows[0]["Days"].text == "Tue 24 Feb 2026"
     assert page.table("t-weeks").total["Calls"].text == "23"
-    assert page.figures["Calls"][2] == "vs. previous period: 1, +200 %, usual: 6"
+    assert page_of(client, number).figures["Calls"][2] == "vs. previous period: 1, +200 %, usual: 6"
 
 
 def test_weeks_before_the_first_call_are_not_compared(client, number):
@@ -195,21 +241,22 @@ def test_weeks_before_the_first_call_are_not_compared(client, number):
             call(number, f"{week}-{n}", TEN - timedelta(weeks=week, minutes=n), 5)
     roll_up()
 
-    page = page_of(client, number)
+    page = page_of(client, number, "comparison/")
     assert [row["Calls"].text for row in page.table("t-weeks").rows] == ["4"]
-    assert page.figures["Calls"][2].endswith("usual: 4")
+    assert page_of(client, number).figures["Calls"][2].endswith("usual: 4")
 
-    page = page_of(client, number, DAY - timedelta(days=7), DAY - timedelta(days=7))
+    before = {"first": DAY - timedelta(days=7), "last": DAY - timedelta(days=7)}
+    page = page_of(client, number, "comparison/", **before)
     assert not [table for table in page.tables if table.name == "t-weeks"]
-    assert "usual" not in page.figures["Calls"][2]
+    assert "usual" not in page_of(client, number, **before).figures["Calls"][2]
 
 
 def test_a_longer_period_is_not_compared_with_weekdays(client, number):
     call(number, "a", TEN, 5)
     roll_up()
-    page = page_of(client, number, DAY - timedelta(days=7), DAY)
+    page = page_of(client, number, "comparison/", DAY - timedelta(days=7))
     assert not [table for table in page.tables if table.name == "t-weeks"]
-    assert "usual" not in page.figures["Calls"][2]
+    assert "usual" not in page_of(client, number, first=DAY - timedelta(days=7)).figures["Calls"][2]
 
 
 # --- Below the target ------------------------------------------------------------------------------
@@ -265,7 +312,7 @@ def test_each_class_of_times_and_each_side_of_the_service_level_leads_to_its_cal
         take(number, kind, TEN + timedelta(seconds=second), call_uuid="late", correlation_id="late")
     roll_up()
 
-    page = page_of(client, number, by="hour")
+    page = page_of(client, number, "waiting/", by="hour")
     led = {(link.table, link.figure, link.calls): link.href for link in page.links}
 
     classes = page.table("t-classes")

@@ -20,6 +20,7 @@ from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 from tests.owner import as_owner
 from tests.reports import html_reader
+from tests.reports.helpers import NUMBER_TABS, tabs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,7 +90,7 @@ def test_personal_pages_are_not_cached(client):
     number = make_number()
     counted(number, "CALL_START")
     sign_in(client, make_staff())
-    for page in (*PAGES, f"/reports/numbers/{number.pk}/", Call.objects.get().get_absolute_url(), "/reports/calls.csv"):
+    for page in (*PAGES, *tabs_of(number), Call.objects.get().get_absolute_url(), "/reports/calls.csv"):
         assert set(client.get(page)["Cache-Control"].split(", ")) == {"private", "no-store"}, page
 
 
@@ -155,9 +156,9 @@ def test_what_is_not_measured_is_shown_with_the_reason_and_never_as_0(client):
 def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     number = make_number(label="Ansage", expects_forward=False)
     counted(number, "CALL_START", "CALL_END")
-    html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/").content.decode()
+    html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/waiting/").content.decode()
     assert "Not applicable" in html
-    assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-posts"')[0]
+    assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-times"')[0]
 
 
 def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
@@ -165,7 +166,7 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
     counted(number, "CALL_START", "CALL_END")
     sign_in(client, make_user(numbers=[number]))
     there = f'<a href="/reports/coverage/#n-{number.pk}">Data quality</a>'
-    html = client.get(f"/reports/numbers/{number.pk}/").content.decode()
+    html = client.get(f"/reports/numbers/{number.pk}/all/").content.decode()
     tips = re.findall(r'<span class="tip" role="tooltip" id="tip-nm-[^>]*>(.*?)</span></span>', html)
     assert len(tips) > 5
     assert all(there in tip for tip in tips)
@@ -203,7 +204,7 @@ def test_talk_time_is_shown_by_classes_of_minutes_that_add_up(client):
     day = at.astimezone(periods.zone()).date()
 
     sign_in(client, make_staff())
-    table = html_reader.page(client, f"/reports/numbers/{number.pk}/?from={day}&to={day}").table("t-talk")
+    table = html_reader.page(client, f"/reports/numbers/{number.pk}/waiting/?from={day}&to={day}").table("t-talk")
 
     assert {row["Talk time"].text: row["Calls"].text for row in table.rows} == {
         "up to 1 min": "1",
@@ -258,7 +259,7 @@ def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
     sign_in(client, make_user(numbers=[number], rights=Right))
     counted(number, "CALL_START", "BLOCK_END BRIDGE", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
     for page in (
-        *("/reports/", f"/reports/numbers/{number.pk}/", "/reports/busy-hours/", "/reports/trend/?by=day"),
+        *("/reports/", *tabs_of(number), "/reports/busy-hours/", "/reports/trend/?by=day"),
         *("/reports/forwards/", "/reports/coverage/", "/reports/glossary/"),
     ):
         with CaptureQueriesContext(connection) as asked:
@@ -279,7 +280,7 @@ def test_no_id_is_printed_with_a_thousands_separator(client):
     call = Call.objects.get()
     pages += [
         client.get(page)
-        for page in (*PAGES, f"/reports/numbers/{number.pk}/", call.get_absolute_url(), "/reports/?by=day")
+        for page in (*PAGES, *tabs_of(number), call.get_absolute_url(), "/reports/?by=day")
     ]
     assert call.pk > 999
     for answer in pages:
@@ -293,8 +294,8 @@ def test_another_managers_number_is_not_found(client):
     own, other = make_number("+4922155400300"), make_number("+4922155400301")
     counted(own, "CALL_START")
     sign_in(client, make_user(numbers=[own]))
-    assert client.get(f"/reports/numbers/{own.pk}/").status_code == 200
-    assert client.get(f"/reports/numbers/{other.pk}/").status_code == 404
+    assert {client.get(page).status_code for page in tabs_of(own)} == {200}
+    assert {client.get(page).status_code for page in tabs_of(other)} == {404}
     assert client.get("/reports/", {"number": other.e164}).status_code == 404
     assert client.get("/reports/counts.csv", {"number": other.e164}).status_code == 404
     assert other.readable not in client.get("/reports/").content.decode()
@@ -307,7 +308,13 @@ def test_downloads_carry_the_filters_of_the_page(client, settings):
     sign_in(client, make_staff())
     offered = {
         "/reports/": "counts blocks calls planner",
-        f"/reports/numbers/{number.pk}/": "counts blocks times peaks calls planner",
+        f"/reports/numbers/{number.pk}/": "counts calls planner",
+        f"/reports/numbers/{number.pk}/waiting/": "times counts calls",
+        f"/reports/numbers/{number.pk}/by-hour/": "week peaks counts calls planner",
+        f"/reports/numbers/{number.pk}/forwarding/": "blocks counts calls",
+        f"/reports/numbers/{number.pk}/comparison/": "counts calls",
+        f"/reports/numbers/{number.pk}/data/": "coverage counts calls",
+        f"/reports/numbers/{number.pk}/all/": "counts blocks times week peaks coverage calls planner",
         "/reports/busy-hours/": "week",
         "/reports/trend/?by=day": "counts planner",
         "/reports/forwards/": "forwards",
@@ -353,7 +360,7 @@ def test_every_count_that_leads_to_calls_says_which_figure_it_is(client, setting
         "/reports/busy-hours/",
         "/reports/trend/",
         "/reports/forwards/",
-        f"/reports/numbers/{number.pk}/",
+        *tabs_of(number),
     ):
         html = client.get(page).content.decode()
         links = re.findall(r'<a ([^>]*href="/reports/calls/\?[^>]*)>\s*[\d,<]', html)
@@ -385,8 +392,10 @@ def test_no_query_is_made_per_number(client, django_assert_max_num_queries, many
     sign_in(client, make_staff())
     with django_assert_max_num_queries(26):
         client.get("/reports/")
-    with django_assert_max_num_queries(21):
-        client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/")
+    most = dict(zip(NUMBER_TABS, (14, 16, 15, 15, 12, 11, 24), strict=True))
+    for tab, queries in most.items():
+        with django_assert_max_num_queries(queries):
+            client.get(f"/reports/numbers/{DestinationNumber.objects.first().pk}/{tab}")
 
 
 def test_no_page_needs_what_the_content_policy_forbids(client, settings):
@@ -399,7 +408,7 @@ def test_no_page_needs_what_the_content_policy_forbids(client, settings):
         client.get(page)
         for page in (
             *PAGES,
-            f"/reports/numbers/{number.pk}/",
+            *tabs_of(number),
             "/reports/forwards/",
             "/nowhere/",
             "/accounts/password_change/",

@@ -1,0 +1,58 @@
+"""The tab Summary: the headline figures, the chart of calls, the service level in short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from calls.models import DestinationNumber
+from reports.counting.outcomes import Outcome
+from reports.figures.coverage import Coverage
+from reports.figures.definitions import HEADLINE
+from reports.views.number.base import NumberReading, read_number, tab_of
+from reports.views.number.level import LevelPage
+from reports.views.shared import ReportPage, headline, personal
+
+
+@require_safe
+@login_required
+@personal
+def summary(request: HttpRequest, pk: int) -> HttpResponse:
+    return tab_of(request, "summary.html", build_summary(read_number(request, pk)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryPage(LevelPage, ReportPage):
+    """How the period went, in a few figures."""
+
+    name = "number"
+    files = "counts calls planner"
+
+
+def build_summary(reading: NumberReading) -> SummaryPage:
+    """Build the tab."""
+    keys = _headline_of(reading.coverage, reading.number)
+    return SummaryPage(
+        **reading.of_every_tab,
+        figures=headline(reading.totals, reading.compared, reading.usual, keys),
+        compared=reading.compared,
+        buckets=reading.buckets,
+    )
+
+
+def outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+    """Return the four main outcomes of a number, with or without forwards."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
+    return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
+
+
+def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> Sequence[str]:
+    """Return the figures at the top: those of the overview, or others for a number without forwards."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return HEADLINE
+    return ("offered", *outcomes_of(coverage, destination_number), "talk")
