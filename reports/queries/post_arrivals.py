@@ -232,6 +232,6 @@ def usual_between(spans: Sequence[tuple[int, datetime, datetime]]) -> list[float
         return []
     ids, starts, ends = zip(*spans, strict=True)
     with connection.cursor() as cursor:
-        parameters = {"ids": list(ids), "starts": list(starts), "ends": list(ends), "weeks": WEEKS}
+        parameters: dict[str, Any] = {"ids": list(ids), "starts": list(starts), "ends": list(ends), "weeks": WEEKS}
         cursor.execute(USUAL_OF_SPANS, parameters)
         return [usual for (usual,) in cursor.fetchall()]
