@@ -105,7 +105,7 @@ LAYERS = {
         {"monitoring", "second_factors", "exports.workbook_jobs", "alerts"},
         {"exports.downloads", "exports.workbooks"},
         {"filters.call_menus", "exports.csv_files", "exports.csv_calls", "exports.csv_agents", "exports.csv_contacts"},
-        {"exports.csv_cells"},
+        {"exports.csv_cells", "exports.file_names"},
         {"exports.file_store"},
         {"filters.call_filter", "filters.report_filter"},
         {"filters.calls_by_time", "filters.calls_by_course", "filters.search", "filters.call_paging"},

@@ -31,6 +31,7 @@ from reports.counting import count_tables
 from reports.counting.outcomes import CALLBACK_LABEL, OUTCOME, Outcome
 from reports.exports import csv_files, downloads
 from reports.exports.csv_files import Pieces
+from reports.exports.file_names import file_name
 from reports.models import (
     DayBlockCounts,
     DayCounts,
@@ -276,7 +277,7 @@ class CountsAdmin(VisibleAdmin, ReadOnlyAdmin):
         if request.POST.get("select_across") != "1":
             # Filters select whole days of whole numbers; ticked rows may be any of these.
             pieces = only(self.chosen(queryset), pieces)
-        return csv_files.download(download, csv_files.filename(self.what, period), pieces)
+        return csv_files.download(download, file_name(self.what, period), pieces)
 
     def csv(self, numbers: QuerySet, period: periods.Period) -> Pieces:
         return csv_files.counts_csv(numbers, period, self.grain)

@@ -34,7 +34,7 @@ from reports.exports import csv_agents, csv_calls
 from reports.exports.csv_cells import MOMENTS, for_excel, moment, safe
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import COUNTED_FIGURES, FIGURES, MICROSECONDS, OUTCOMES, Figure, figures_of
-from reports.periods import Grain, Opening, Period
+from reports.periods import Grain, Period
 from reports.queries import calls as call_queries
 from reports.queries import concurrent_calls, durations, post_arrivals, sums
 from reports.queries.counts import Numbers
@@ -348,13 +348,6 @@ def _rows_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     place = f"({', '.join(['%s'] * len(columns))})"
     sql = f"SELECT {named} FROM (VALUES {', '.join([place] * len(listed))}) AS row ({', '.join(columns)})"
     return _rendered(sql, [value for row in listed for value in row])
-
-
-def filename(what: str, period: Period | None, ending: str = "csv") -> str:
-    """Return the name of a download: `counts-2026-09-09-2026-09-15.csv`, or without days if there is no period."""
-    days = dict.fromkeys([period.first.isoformat(), period.last.isoformat()] if period else [])
-    hours = [period.opening.value] if period and period.opening != Opening.ALL else []
-    return f"{'-'.join([what, *days, *hours])}.{ending}"
 
 
 def download(noted: Download, name: str, pieces: Pieces) -> StreamingHttpResponse:

@@ -19,7 +19,7 @@ from calls.access import Rights
 from calls.kept_searches import checksum_of
 from calls.models import DestinationNumber, Right
 from reports import periods, permissions
-from reports.exports import csv_files
+from reports.exports import csv_files, file_names
 from reports.exports.csv_files import Pieces
 from reports.figures.coverage import Coverage
 from reports.filters.call_filter import CallFilter
@@ -128,6 +128,8 @@ MAKE: dict[str, Make] = {
     "coverage": _coverage,
 }
 KINDS = (*MAKE, "calls")
+# Those whose rows are of time steps.
+WITH_STEPS = ("counts", "blocks", "forwards", "peaks")
 # The rights that decide what is in a workbook.
 OF_REPORTS = (Right.FIGURES,)
 OF_FORWARDS = (Right.FIGURES, Right.PEOPLE)
@@ -159,7 +161,9 @@ def noted_filters(query: str, search: str, *, whole_callers: bool = False) -> di
 
 
 def filename(kind: str, form: ReportForm, ending: str = "csv") -> str:
-    return csv_files.filename(kind, as_of_now() if kind == "coverage" else form.period, ending)
+    """Return the name of a report's file. Coverage is as of now, with or without a period."""
+    period = as_of_now() if kind == "coverage" else form.period
+    return file_names.name_of_report(kind, form, period, ending, has_steps=kind in WITH_STEPS)
 
 
 def as_of_now() -> Period:
@@ -215,7 +219,7 @@ def of_calls(call_filter: CallFilter, whole: WholeCallers | None = None) -> Book
 
     return Book(
         "calls",
-        csv_files.filename("calls-whole" if whole else "calls", call_filter.period, "xlsx"),
+        file_names.name_of_calls(call_filter, "xlsx", whole=whole is not None),
         call_filter.query(),
         call_filter[SearchFilter].text,
         numbers,

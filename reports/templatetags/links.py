@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qs
 
 from django import template
 from django.urls import reverse
@@ -13,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from calls.models import DestinationNumber
+from reports.exports.downloads import WITH_STEPS
 from reports.filters import session_filter
+from reports.periods import Grain
 
 register = template.Library()
 
@@ -46,7 +49,12 @@ def file_label(kind: str) -> str:
 @register.inclusion_tag("reports/_export.html", takes_context=True)
 def export_menu(context: template.Context, names: str, query: str = "", **queries: str) -> dict[str, Any]:
     """The menu of a page's downloads, for wide windows. `queries` are query strings of single files."""
-    return {"files": _files(context, names, query, queries), "question": context.get("question", "")}
+    files = _files(context, names, query, queries)
+    steps = list(Grain) if any(file["has_steps"] for file in files) else []
+    shown = next(
+        (parse_qs(file["csv"].partition("?")[2]).get("by", [""])[0] for file in files if file["has_steps"]), ""
+    )
+    return {"files": files, "steps": steps, "step": shown or Grain.DAY, "question": context.get("question", "")}
 
 
 @register.inclusion_tag("reports/_export_links.html", takes_context=True)
@@ -64,9 +72,11 @@ def _files(context: template.Context, names: str, query: str, queries: dict[str,
 
     return [
         {
+            "name": name,
             "label": FILES[name][0],
             "row": FILES[name][1],
             "csv": address(name, f"{name}_csv"),
+            "has_steps": name in WITH_STEPS,
             "xlsx": name != "planner" and address(name, f"{name}_xlsx"),
             "whole_callers": name == "calls" and exports_whole and address(name, "whole_callers"),
         }

@@ -124,7 +124,7 @@ masked_calls_xlsx = _xlsx("calls")
 def planner_csv(_request: HttpRequest, form: ReportForm) -> HttpResponseBase:
     download = Download("planner.csv", {"filters": form.download_query})
     pieces = csv_files.planner_csv(form.numbers, form.period)
-    return csv_files.download(download, csv_files.filename("planner", form.period), pieces)
+    return csv_files.download(download, downloads.filename("planner", form), pieces)
 
 
 def is_for_excel(request: HttpRequest) -> bool:

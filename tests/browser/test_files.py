@@ -48,6 +48,18 @@ def test_a_large_workbook_is_requested_and_its_page_says_when_it_is_ready(live_s
     assert got.value.path().read_bytes()[:2] == b"PK"
 
 
+def test_the_menu_gives_a_file_with_the_chosen_time_step(live_server, sign_in):
+    page = sign_in("manager", PASSWORD)
+    page.goto(f"{live_server.url}/reports/")
+    page.locator("#export summary").click()
+    page.get_by_label("Time step").select_option("hour")
+    with page.expect_download() as got:
+        page.locator("tr", has=page.locator("#export-counts")).get_by_role("link", name="CSV", exact=True).click()
+
+    assert got.value.suggested_filename.startswith("counts-by-hour-")
+    assert "by=hour" not in page.locator("tr", has=page.locator("#export-calls")).inner_html()
+
+
 def test_the_pages_of_workbooks_fit_a_phone_in_every_state(live_server, sign_in):
     page = sign_in("manager", PASSWORD, width=320, height=640)
     page.goto(f"{live_server.url}/reports/files/")

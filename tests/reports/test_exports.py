@@ -10,6 +10,7 @@ from calls.models import Call, DestinationNumber
 from reports.counting import rollups
 from reports.counting.outcomes import Outcome
 from reports.exports import csv_files
+from reports.exports.file_names import file_name
 from reports.periods import Grain, Period, day_start
 from reports.queries import counts
 from tests.factories import make_number, take
@@ -306,16 +307,14 @@ def test_a_callback_is_listed_as_such_and_has_no_figures():
 
 def test_a_download_is_a_file_that_no_cache_keeps():
     noted = Download("counts.csv", {})
-    response = csv_files.download(
-        noted, csv_files.filename("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY)
-    )
+    response = csv_files.download(noted, file_name("counts", TODAY), csv_files.counts_csv([], TODAY, Grain.DAY))
 
     assert response.streaming
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == 'attachment; filename="counts-2026-09-15.csv"'
     assert response["Cache-Control"] == "private, no-store"
     assert b"".join(response).decode() == COUNTS + "\n"
-    assert csv_files.filename("calls", Period(DAY, DAY + timedelta(days=1))) == "calls-2026-09-15-2026-09-16.csv"
+    assert file_name("calls", Period(DAY, DAY + timedelta(days=1))) == "calls-2026-09-15-2026-09-16.csv"
 
 
 @pytest.mark.slow
