@@ -1,4 +1,4 @@
-"""The state of endpoints and of the dispatcher that sends to them: lines of the page System, and metrics."""
+"""The state of endpoints and of the dispatcher that sends to them: lines of the page System status, and metrics."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class EndpointState:
 
 
 def findings() -> list[Finding]:
-    """Return the lines of the page System: of the dispatcher, of endpoints that are on, and of those that Calltally
-    switched off."""
+    """Return the lines of the page System status: of the dispatcher, of endpoints that are on, and of those that
+    Calltally switched off."""
     return [*_dispatcher_lines(), *_endpoint_lines()]
 
 

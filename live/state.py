@@ -1,4 +1,4 @@
-"""The state of the `live` processes: a line of the page System, metrics, and checks of the installation."""
+"""The state of the `live` processes: a line of the page System status, metrics, and checks of the installation."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class LiveState:
 
 
 def findings() -> list[Finding]:
-    """Return the lines of the page System."""
+    """Return the lines of the page System status."""
     state, name = LiveState.read(), gettext("Calls that ring")
     if not state.people:
         return [Finding(name, True, gettext("No people are named at destinations or in teams, so no calls are shown."))]
@@ -88,7 +88,7 @@ def findings() -> list[Finding]:
 
 
 def lookup_findings() -> list[Finding]:
-    """Return a line of the page System for each look-up that is on."""
+    """Return a line of the page System status for each look-up that is on."""
     return [_lookup_line(lookup) for lookup in Lookup.objects.filter(is_on=True)]
 
 
@@ -103,7 +103,7 @@ def _lookup_line(lookup: Lookup) -> Finding:
 
 
 def typed_number_findings() -> list[Finding]:
-    """Return a line of the page System for each typed number whose pattern is without effect."""
+    """Return a line of the page System status for each typed number whose pattern is without effect."""
     return [
         Finding(
             gettext("Typed number %(name)s") % {"name": typed},

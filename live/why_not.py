@@ -12,7 +12,9 @@ UNSEEN = ""
 HAPPENED = {UNSEEN: _("It was sent, but no open page showed it."), **dict(WhyNot.choices)}
 ADVICE = {
     UNSEEN: _("Keep a page of Calltally visible, or allow notifications on My calls."),
-    WhyNot.LATE: _("If this happens often, your administrator looks at System: messages wait there to be stored."),
+    WhyNot.LATE: _(
+        "If this happens often, your administrator looks at System status: messages wait there to be stored."
+    ),
     WhyNot.ENDED: _("Nothing to do: the caller hung up, or someone else answered at once."),
     WhyNot.OVER: _("Nothing to do: the call was answered, or rang elsewhere by then."),
     WhyNot.CALLBACK: _("Nothing to do: callbacks are not shown, because the person called is known."),

@@ -1,4 +1,4 @@
-"""State of the installation: metrics for Prometheus at /metrics, and findings for the page System."""
+"""State of the installation: metrics for Prometheus at /metrics, and findings for the page System status."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class State:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the page System."""
+    """One line of the page System status."""
 
     name: str
     is_well: bool
@@ -114,8 +114,8 @@ class Finding:
     address: str = ""  # the page where to do it
 
 
-# Lines of the page System and metrics of apps that build on this one; they append theirs when they are ready. Asked
-# only while the database answers.
+# Lines of the page System status and metrics of apps that build on this one; they append theirs when they are ready.
+# Asked only while the database answers.
 further_findings: list[Callable[[], list[Finding]]] = []
 further_gauges: list[Callable[[], Iterator[GaugeMetricFamily]]] = []
 

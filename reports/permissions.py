@@ -38,6 +38,13 @@ def may_see_system(user: Any) -> bool:
     return opens_admin(user) and bool(user.has_perm("calls.view_system"))
 
 
+def opens_contacts(user: Any) -> bool:
+    """Return whether a person may see all contacts in the admin."""
+    return opens_admin(user) and bool(
+        user.has_perm("contacts.view_contact") or user.has_perm("contacts.change_contact")
+    )
+
+
 def may_list_calls(user: Any) -> bool:
     """Return whether a person may see the single calls of any number."""
     return Rights.of(user).anywhere(Right.CALLS)

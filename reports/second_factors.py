@@ -1,4 +1,4 @@
-"""The line of the page System that says how many people must set up a second factor and have not done so."""
+"""The line of the page System status that says how many people must set up a second factor and have not done so."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from reports.views import (
     forwards,
     glossary,
     moved,
+    numbers,
     overview,
     system,
     trend,
@@ -25,6 +26,7 @@ from reports.views.number import all_parts, by_hour, comparison, data, forwardin
 urlpatterns = [
     path("", overview.home, name="home"),
     path("reports/", overview.overview, name="overview"),
+    path("reports/numbers/", numbers.numbers, name="numbers"),
     path("reports/numbers/<int:pk>/", summary.summary, name="number"),
     path("reports/numbers/<int:pk>/waiting/", waiting.waiting, name="number_waiting"),
     path("reports/numbers/<int:pk>/by-hour/", by_hour.by_hour, name="number_by_hour"),

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # What a page needs: asked from left to right, and the first that is missing is answered as in WITHOUT. `figures`,
 # `calls`, `callers`, `people` and `export` are rights on the number that the address names; `some-calls` is that on
-# any number, `system` the permission to see the page System.
+# any number, `system` the permission to see the page System status.
 WITHOUT = {
     "sign-in": "login",
     "system": "403",
@@ -46,6 +46,7 @@ WITHOUT = {
 }
 PAGES = """
 reports/                        sign-in
+reports/numbers/                sign-in
 reports/numbers/<int:pk>/       sign-in figures
 reports/numbers/<int:pk>/waiting/     sign-in figures
 reports/numbers/<int:pk>/by-hour/     sign-in figures
@@ -99,7 +100,7 @@ PERSONAL = {
 }
 # Pages of reports that take a POST.
 TAKE_POSTS = {
-    *("reports/calls/", "reports/calls/<int:pk>/", "reports/files/", "reports/files/<uuid:pk>/"),
+    *("reports/numbers/", "reports/calls/", "reports/calls/<int:pk>/", "reports/files/", "reports/files/<uuid:pk>/"),
     *("reports/calls.csv", "reports/calls.xlsx"),
 }
 

@@ -131,7 +131,7 @@ LAYERS = {
         {"queries.sums"},
         {"queries.runs"},
         {"figures.cells"},
-        {"figures.coverage", "figures.counted"},
+        {"figures.coverage", "figures.counted", "queries.pins"},
         {"models"},
         {"filters.presets", "filters.session_filter", "filters.readers"},
         {"figures.definitions"},

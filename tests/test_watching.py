@@ -1,4 +1,4 @@
-"""Monitoring: metrics for Prometheus, the page System for staff, the log, and access to them."""
+"""Monitoring: metrics for Prometheus, the page System status for staff, the log, and access to them."""
 
 import io
 import json

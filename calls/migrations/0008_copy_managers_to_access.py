@@ -9,7 +9,7 @@ import sys
 from django.conf import settings
 from django.db import migrations
 
-# The permission for the page System, which was shown to all staff.
+# The permission for the page System status, which was shown to all staff.
 SYSTEM = {"codename": "view_system", "name": "Can view the state of the installation"}
 
 
@@ -62,7 +62,7 @@ def changes(users, staff, managed):
         )
     if staff:
         yield (
-            f"Keep every number with every right as rows of access, and the page System as a permission: "
+            f"Keep every number with every right as rows of access, and the page System status as a permission: "
             f"{_names(staff)}. Narrow these rows in the admin."
         )
     if superusers := users.filter(is_superuser=True, is_staff=False):

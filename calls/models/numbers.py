@@ -121,7 +121,7 @@ class DestinationNumber(WithSearchKey):
         verbose_name = _("number")
         verbose_name_plural = _("numbers")
         ordering = ["search_key", "e164"]
-        # The page System belongs to no model; a permission needs one.
+        # The page System status belongs to no model; a permission needs one.
         permissions = [("view_system", "Can view the state of the installation")]
         constraints = [
             models.CheckConstraint(

@@ -1,4 +1,4 @@
-"""The state of the dispatcher, for the page System, metrics and checks: whether one works, and how far it is behind."""
+"""The state of the dispatcher, for System status, metrics and checks: whether one works, and how far it is behind."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 
 from contacts.models import NoteResult
+from live import people
 
 register = template.Library()
 
@@ -13,3 +14,9 @@ register = template.Library()
 def note_results() -> list[tuple[str, str]]:
     """Return the results that a note can have, with their labels."""
     return [(value, str(label)) for value, label in NoteResult.choices]
+
+
+@register.simple_tag(takes_context=True)
+def calls_ring(context: template.Context) -> bool:
+    """Whether calls ring for the person who reads the page."""
+    return people.is_connected(context.get("user"))

@@ -23,6 +23,7 @@ from reports.models.forwards import (
     QuarterHourForwardCounts,
     QuarterHourHandovers,
 )
+from reports.models.pins import PinnedNumber
 from reports.models.state import FirstPost, RollUp, ToldSilence, Workbook, WorkbookState
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "MonthDurations",
     "MonthForwardCounts",
     "MonthHandovers",
+    "PinnedNumber",
     "QuarterHourBlockCounts",
     "QuarterHourCounts",
     "QuarterHourForwardCounts",

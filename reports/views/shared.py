@@ -26,7 +26,7 @@ from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
-from reports.queries import comparison, counts
+from reports.queries import comparison, counts, pins
 from reports.queries.comparison import Compared, Pair
 
 STALE_AFTER = timedelta(minutes=2)
@@ -58,6 +58,8 @@ class Readable:
 class Page(Readable):
     """A page as templates read it, with the attributes that the base template needs."""
 
+    # Whether numbers can be selected on it, if it has filters.
+    has_number_filter: ClassVar[bool] = True
     # The time zone of the times on it; blank if it shows none.
     zone: str = ""
     # The number it is about, if it is about one.
@@ -226,7 +228,8 @@ def page_of(
 ) -> HttpResponse:
     """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
     user, rights = request.user, Rights.of(request.user)
-    navigation = choices if len(choices) <= NUMBERS_IN_NAVIGATION else []
+    pinned = pins.pinned(user, choices)
+    navigation = pinned or (choices if len(choices) <= NUMBERS_IN_NAVIGATION else [])
     context = {
         "page": page,
         "navigation": navigation,
@@ -234,6 +237,7 @@ def page_of(
         "question": question,
         "opens_admin": permissions.opens_admin(user),
         "administers": permissions.may_administer(user),
+        "opens_contacts": permissions.opens_contacts(user),
         # TENIOS' own terms beside ours.
         "sees_codes": permissions.opens_admin(user),
         "sees_system": permissions.may_see_system(user),

@@ -1,4 +1,4 @@
-"""Who has a second factor, and its reset, in the admin and on the page System."""
+"""Who has a second factor, and its reset, in the admin and on the page System status."""
 
 import pytest
 from allauth.mfa.models import Authenticator

@@ -195,6 +195,7 @@ def pages(user: Any) -> dict[str, str]:
         "Overview, inside opening hours": f"/reports/?{year}&opening=inside",
         "One number": f"/reports/numbers/{number.pk}/?{year}",
         "Busy hours": f"/reports/busy-hours/?{year}",
+        "Numbers": f"/reports/numbers/?{year}",
         "Trend, by month": f"/reports/trend/?{year}&by=month",
         "Trend, by day": f"/reports/trend/?{year}&by=day",
         "Forwards": f"/reports/forwards/?{year}",

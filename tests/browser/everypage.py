@@ -132,6 +132,7 @@ OURS_IN_ADMIN = {
 # Pages that can look different.
 FACES = {
     "reports/": ["", "?{week}", "?{week}&{wide}&opening=inside", "?{today}", "?{empty}", "?from=never"],
+    "reports/numbers/": ["", "?{week}&find=nothing"],
     "reports/numbers/<int:pk>/": ["?{week}", "?{empty}"],
     **{f"reports/numbers/<int:pk>/{tab}": ["?{week}"] for tab in NUMBER_TABS[1:]},
     "reports/busy-hours/": ["?{week}", "?{week}&{wide}&show=reached"],

@@ -49,6 +49,7 @@ def addresses():
         f"/reports/busy-hours/?from={today()}&to={today()}",
         "/reports/busy-hours/?show=reached",
         "/reports/trend/",
+        "/reports/numbers/",
         f"/reports/trend/?from={today()}&to={today()}&by=quarter-hour",
         "/reports/forwards/",
         "/reports/forwards/?from=2001-01-01&to=2001-01-02",

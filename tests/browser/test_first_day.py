@@ -65,7 +65,7 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
 
     manager.locator("#t-numbers").get_by_role("link", name="Hotline Köln").click()
     expect(manager.get_by_role("heading", level=1)).to_contain_text("Hotline Köln")
-    manager.get_by_role("link", name="Calls").first.click()
+    manager.get_by_role("link", name="All calls").first.click()
     manager.locator("#t-list tbody tr th a").click()
     expect(manager.get_by_role("heading", level=1)).to_contain_text("Hotline Köln")
     expect(manager.locator("main")).to_contain_text("collected_menu")

@@ -3,9 +3,12 @@
 import itertools
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from calls.models import DestinationNumber
+from live.models import NumberRings
 from reports.counting import rollups
 from tests.browser.axe import findings
 from tests.conftest import and_in_full
@@ -34,24 +37,14 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
     furnish()
     page = sign_in(who, PASSWORD, width=width, height=844)
     page.goto(f"{live_server.url}/reports/busy-hours/")
-    menu = page.locator(".top-bar .menu")
+    menu = page.locator(".bottom-bar .menu")
 
     menu.locator("summary").click()
 
     links = menu.locator("nav a")
-    wanted = [
-        "Overview",
-        "Busy hours",
-        "Trend",
-        "Forwarding",
-        "Data quality",
-        "Calls",
-        "My calls",
-        "Live board",
-        "Glossary",
-        "Hotline",
-    ]
-    assert names_of(links) == wanted + (["Admin", "System"] if who == "admin" else [])
+    wanted = ["Live board", "Overview", "Busy hours", "Trend", "Forwarding", "All calls"]
+    wanted += ["Contacts"] * (who == "admin") + ["Numbers", "Hotline", "Data quality", "Glossary"]
+    assert names_of(links) == wanted + ["Settings", "System status"] * (who == "admin")
     boxes = links.evaluate_all(BOXES)
     assert len({x for x, _, _ in boxes}) == 1
     assert all(y + height <= below for (_, y, height), (_, below, _) in itertools.pairwise(boxes))
@@ -65,7 +58,7 @@ def test_the_menu_lists_every_page_one_below_the_other(live_server, sign_in, wid
 def test_the_menu_works_by_keyboard_alone(live_server, sign_in):
     furnish()
     page = sign_in("manager", PASSWORD, width=390, height=844)
-    menu = page.locator(".top-bar .menu")
+    menu = page.locator(".bottom-bar .menu")
     menu.locator("summary").focus()
 
     page.keyboard.press("Enter")
@@ -75,7 +68,7 @@ def test_the_menu_works_by_keyboard_alone(live_server, sign_in):
     expect(menu.locator("summary")).to_be_focused()
 
     page.keyboard.press("Enter")
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name="Busy hours")).to_be_focused()
     page.keyboard.press("Enter")
@@ -87,6 +80,26 @@ def test_the_side_bar_lists_the_same_pages(live_server, sign_in):
     page = sign_in("admin", PASSWORD, width=1440)
     side = names_of(page.locator(".sidebar a:not(.brand)"))
     page.set_viewport_size({"width": 390, "height": 844})
-    page.locator(".top-bar summary").click()
-    assert names_of(page.locator(".top-bar .menu-panel a")) == side
+    page.locator(".bottom-bar summary").click()
+    assert names_of(page.locator(".bottom-bar .menu-panel a")) == side
     assert page.locator(".bottom-bar [aria-current=page]").inner_text().strip() == "Overview"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_my_calls_is_in_the_navigation_of_people_for_whom_calls_ring(live_server, sign_in, width):
+    furnish()
+    page = sign_in("manager", PASSWORD, width=width, height=844)
+    menu, account = ("#side", "#account") if width == 1440 else ("#quick", "#more")
+    links = page.locator(f"{menu} a.navigation-link, .bottom-bar > a")
+    assert "My calls" not in names_of(links)
+    # Others reach the page from the menu of the account.
+    page.locator(f"{account} > summary").click()
+    page.locator(account).get_by_role("link", name="My calls").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("My calls")
+
+    rings = NumberRings.objects.create(destination_number=DestinationNumber.objects.get())
+    rings.team.add(User.objects.get(username="manager"))
+    page.reload()
+
+    assert names_of(links)[0] == "My calls"
+    assert page.locator(".account").get_by_role("link", name="My calls").count() == 0

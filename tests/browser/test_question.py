@@ -41,10 +41,10 @@ def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in
     expect(page.locator("#sentence")).to_contain_text("2 calls yesterday")
 
     # What leads to other pages was renewed as well.
-    for name in ("Busy hours", "Trend", "Forwarding", "Calls", "Number 1", "Data quality", "Glossary", "Overview"):
+    for name in ("Busy hours", "Trend", "Forwarding", "All calls", "Number 1", "Data quality", "Glossary", "Overview"):
         if width < 760:
-            page.locator("#menu summary").click()
-            page.locator("#menu nav").get_by_role("link", name=name, exact=True).click()
+            page.locator("#quick summary").click()
+            page.locator("#quick nav").get_by_role("link", name=name, exact=True).click()
         else:
             page.locator("#side").get_by_role("link", name=name, exact=True).click()
         page.wait_for_load_state("networkidle")

@@ -1,4 +1,4 @@
-"""What operators are told of endpoints: the page System, metrics, a notice and a mail. And what is deleted."""
+"""What operators are told of endpoints: the page System status, metrics, a notice and a mail. And what is deleted."""
 
 from datetime import timedelta
 from html import unescape

@@ -62,6 +62,7 @@ def test_every_page_is_a_frozen_dataclass(client, settings, tmp_path):
         "number",
         "busy_hours",
         "trend",
+        "numbers",
         "forwards",
         "coverage",
         "glossary",

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES = (
     *("/reports/", "/reports/calls/", "/reports/forwards/", "/reports/busy-hours/", "/reports/trend/"),
-    "/reports/coverage/",
+    *("/reports/numbers/", "/reports/coverage/"),
 )
 
 
@@ -260,6 +260,7 @@ def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
     counted(number, "CALL_START", "BLOCK_END BRIDGE", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
     for page in (
         *("/reports/", *tabs_of(number), "/reports/busy-hours/", "/reports/trend/?by=day"),
+        "/reports/numbers/",
         *("/reports/forwards/", "/reports/coverage/", "/reports/glossary/"),
     ):
         with CaptureQueriesContext(connection) as asked:
