@@ -15,7 +15,7 @@ from django.utils import timezone
 from calls.access import Rights
 from calls.models import DestinationNumber, Right
 from contacts.models import name_of
-from reports.views.shared import Readable
+from reports.views.readable import Readable
 
 # Every page of a number asks for it, and rings are found by their time.
 LOOKED_BACK = timedelta(days=7)

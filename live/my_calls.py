@@ -25,7 +25,7 @@ from live.models import NumberRings, Pop
 from reports import periods
 from reports.queries import forwards
 from reports.queries.known_callers import KnownCaller
-from reports.views.shared import Readable
+from reports.views.readable import Readable
 
 LAST_RINGS = 20
 UNSEEN_RINGS = 100

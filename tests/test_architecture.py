@@ -134,6 +134,7 @@ LAYERS = {
         {"figures.coverage", "figures.counted", "queries.pins"},
         {"models"},
         {"filters.presets", "filters.session_filter", "filters.readers"},
+        {"figures.differences"},
         {"figures.definitions"},
         {"counting.count_tables"},
         {"counting.measured"},

@@ -330,7 +330,7 @@ WAITED_AS = {
 }
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
 # The figures at the top of a page.
-HEADLINE = ("offered", "answered", "missed", "abandoned", "service_level", "time_to_answer")
+HEADLINE = ("reached", "lost", "service_level", "time_to_answer", "offered", "answered")
 # The columns of the overview's table of numbers.
 TABLE_OF_NUMBERS = (
     "offered",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import date, datetime
 from typing import Any
 
 from reports import periods
@@ -23,13 +22,26 @@ from reports.queries.hours_of_week import WEEKDAYS
 
 @dataclass(frozen=True)
 class Pair:
-    """A figure in both periods, for the same numbers; None if there is nothing to compare."""
+    """A figure in a period and before, for the same numbers; None if there is nothing to compare."""
 
     now: int | float | None
     then: int | float | None
     # How many numbers are compared, and for how many the figure is shown.
     numbers: int
     of_numbers: int
+    # The calls that a share or average is of.
+    whole_now: int = 0
+    whole_then: int = 0
+    # The number of periods before; `then` is the average of a count in each of them.
+    periods: int = 1
+
+
+@dataclass(frozen=True)
+class Week:
+    """The figures of the same weekdays of a week before: all numbers together, and each in the coverage's order."""
+
+    together: Row
+    by_number: Sequence[Row]
 
 
 @dataclass(frozen=True)
@@ -43,24 +55,37 @@ class Compared:
 
     def pair(self, key: str) -> Pair:
         """Return a figure for the numbers for which it is measured throughout both periods."""
-        both = list(zip(self.now, self.then, strict=True))
-        shown = [(row, before) for row, before in both if row[key].is_measured and (row.offered or before.offered)]
-        covered = [(row, before) for row, before in shown if self._is_whole(key, row) and self._is_whole(key, before)]
+        return self._pair(key, [self.then], self.days.then.first)
+
+    def usual(self, key: str, weeks: Sequence[Week]) -> Pair | None:
+        """Return a figure and what is usual, for the numbers for which it is measured throughout all these weeks.
+
+        None without weeks. `weeks` are those of `weeks_before`."""
+        starts = [week.together.bucket.start for week in weeks if week.together.bucket]
+        return self._pair(key, [week.by_number for week in weeks], periods.day_of(min(starts))) if starts else None
+
+    def _pair(self, key: str, before: Sequence[Sequence[Row]], first: date) -> Pair:
+        known = self._known_on(first)
+
+        def is_whole(row: Row) -> bool:
+            return row.number is not None and row.number.pk in known and row[key].is_measured and row[key].since is None
+
+        by_number = list(zip(self.now, *before, strict=True))
+        shown = [rows for rows in by_number if rows[0][key].is_measured and any(row.offered for row in rows)]
+        covered = [rows for rows in shown if all(map(is_whole, rows))]
         if not covered:
             return Pair(None, None, 0, len(shown))
-        rows, rows_before = zip(*covered, strict=True)
-        return Pair(_sum(key, rows), _sum(key, rows_before), len(covered), len(shown))
+        now, then = [rows[0] for rows in covered], [row for rows in covered for row in rows[1:]]
+        value = _sum(key, then)
+        if FIGURES[key].kind == "count" and value is not None and len(before) > 1:
+            value /= len(before)
+        return Pair(
+            _sum(key, now), value, len(covered), len(shown), _whole(key, now), _whole(key, then), periods=len(before)
+        )
 
-    def _is_whole(self, key: str, row: Row) -> bool:
-        """Return whether a figure is measured throughout a row, and its number had its first call before."""
-        if row.number is None:
-            return False
-        return row.number.pk in self._known and row[key].is_measured and row[key].since is None
-
-    @cached_property
-    def _known(self) -> set[int]:
-        """The ids of the numbers whose first call came by the first day of the previous period."""
-        after = periods.day_start(self.days.then.first + periods.DAY)
+    def _known_on(self, day: date) -> set[int]:
+        """Return the ids of the numbers whose first call came by a day."""
+        after = periods.day_start(day + periods.DAY)
         return {number_id for (number_id, _post), at in self.coverage.first_posts.items() if at < after}
 
 
@@ -75,6 +100,10 @@ def compare(
     return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 
 
+def _whole(key: str, rows: Sequence[Row]) -> int:
+    return sum(row.counted.get(key, NOTHING).whole for row in rows)
+
+
 def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
     """Return a figure of several rows together: a sum, or for shares and averages a quotient of sums."""
     figure = FIGURES[key]
@@ -82,7 +111,7 @@ def _sum(key: str, rows: Sequence[Row]) -> int | float | None:
         return sum(int(row[key].value or 0) for row in rows)
     return figure.value(
         sum(row.counted.get(key, NOTHING).above for row in rows),
-        sum(row.counted.get(key, NOTHING).whole for row in rows),
+        _whole(key, rows),
     )
 
 
@@ -97,6 +126,12 @@ def same_days_before(coverage: Coverage, period: Period, weeks: int) -> list[Row
     if period.length > 7:
         raise ValueError("the same weekdays of a longer period are days of its own")
     return list(reversed(counts.of_each(coverage, _same_days_before(coverage, period, weeks))))
+
+
+def weeks_before(coverage: Coverage, period: Period, weeks: int, keys: tuple[str, ...] = counts.OF_CALLS) -> list[Week]:
+    """Return the figures of `same_days_before`, also of each number, by one statement."""
+    days = _same_days_before(coverage, period, weeks)
+    return [Week(*rows) for rows in reversed(counts.together_and_by_number_of_each(coverage, days, keys))]
 
 
 def same_days_before_by_number(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import ceil
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from calls.models import DestinationNumber
 from reports import periods
+from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import counts
@@ -63,6 +65,24 @@ def callers_short(number: DestinationNumber, in_time: int | None, whole: int | N
         return None
     needed = -(-aim * whole // 100)  # rounded up
     return needed - in_time if needed > in_time else None
+
+
+def target_in_words(rows: Sequence[Row]) -> str:
+    """Return the target of these rows of numbers, or how many reach theirs if targets differ; blank without any.
+
+    Only numbers with a service level count."""
+    measured = [(row.number, row["service_level"].value) for row in rows if row.number]
+    levels = [(number, value) for number, value in measured if value is not None]
+    aims = {number.service_level_aim for number, _value in levels}
+    if len(aims) == 1:
+        (aim,) = aims
+        return "" if aim is None else _("target: %(target)d %%") % {"target": aim}
+    reached = [is_reached(number, value) for number, value in levels if number.service_level_aim is not None]
+    if not reached:
+        return ""
+    return ngettext(
+        "%(n)d of %(all)d number reaches its target", "%(n)d of %(all)d numbers reach their target", len(reached)
+    ) % {"n": sum(map(bool, reached)), "all": len(reached)}
 
 
 def last_days() -> Period:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django import template
 from django.conf import settings
 from django.urls import reverse
-from django.utils.html import conditional_escape, escape, format_html, format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -256,29 +256,11 @@ def share_of(row: Row, key: str) -> SafeString:
 
 
 @register.simple_tag
-def before(pair: Pair | None, kind: str = "count") -> SafeString:
-    """The figure of the previous period, and the change: in percent, for shares in points, for times in seconds."""
-    if pair is None or pair.then is None:
-        return format_html("{}", _("vs. previous period: –"))
-    then = format_html("<b>{}</b>", shown(pair.then, kind))
-    if pair.now is None or not pair.then:
-        return _filled(_("vs. previous period: %(value)s"), value=then)
-    words = _("vs. previous period: %(value)s, %(change)s")
-    return _filled(words, value=then, change=change(pair.now, pair.then, kind))
-
-
-@register.simple_tag
 def changed(pair: Pair | None, kind: str = "count") -> str:
     """The change since the previous period alone; a dash if there is nothing to compare."""
     if pair is None or pair.now is None or not pair.then:
         return NIL
     return change(pair.now, pair.then, kind)
-
-
-def _filled(words: str, **parts: str) -> SafeString:
-    """Return a sentence with its named parts, all of it escaped but what is safe."""
-    escaped = {name: conditional_escape(part) for name, part in parts.items()}
-    return SafeString(escape(words) % escaped)  # all of it is escaped
 
 
 def change(now: float, then: float, kind: str) -> str:

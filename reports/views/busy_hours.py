@@ -24,9 +24,9 @@ from reports.filters.report_filter import ReportForm
 from reports.periods import Opening
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import HourOfWeek, Shown, Week
+from reports.views.readable import Readable
 from reports.views.shared import (
     PeriodPage,
-    Readable,
     last_day_with_calls,
     page_of,
     personal,

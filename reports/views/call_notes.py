@@ -17,7 +17,7 @@ from calls.models import Call
 from contacts.models import CallNote, NoteResult
 from reports.queries import call_notes
 from reports.queries.call_notes import ShownNote
-from reports.views.shared import Readable
+from reports.views.readable import Readable
 
 
 class NoteForm(forms.ModelForm):

@@ -38,7 +38,8 @@ from reports.queries.call_timeline import Happening, Remark, ScaleBar
 from reports.queries.known_callers import KnownCaller
 from reports.templatetags.formats import caller
 from reports.views.call_notes import NoteForm, Notes, build_notes, post_note
-from reports.views.shared import Page, Readable, last_question, page_of, personal, shown_outcome
+from reports.views.readable import Readable
+from reports.views.shared import Page, last_question, page_of, personal, shown_outcome
 
 Option = tuple[str, str, bool]
 

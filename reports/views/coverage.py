@@ -19,7 +19,8 @@ from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.queries import post_arrivals
 from reports.queries.post_arrivals import Arrival, Silence
-from reports.views.shared import Page, Readable, page_of, passed_on, personal
+from reports.views.readable import Readable
+from reports.views.shared import Page, page_of, passed_on, personal
 
 
 @require_safe

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from calls.models import DestinationNumber
 from reports.figures.definitions import FIGURES, Figure
-from reports.views.shared import Page, Readable, page_of, passed_on, personal
+from reports.views.readable import Readable
+from reports.views.shared import Page, page_of, passed_on, personal
 
 
 @require_safe

@@ -27,22 +27,22 @@ from reports.queries import comparison, counts, post_arrivals, service_level
 from reports.queries.post_arrivals import Arrival, Silence
 from reports.queries.service_level import Below
 from reports.views.first_run import build_first_run_page
+from reports.views.headline import WITHOUT_FORWARDS, headline, headline_keys
+from reports.views.readable import Readable
 from reports.views.shared import (
     BlocksPage,
-    Readable,
     ReportPage,
     compared_with,
-    headline,
     last_day_with_calls,
     page_of,
     personal,
     read_report,
-    same_days_before,
+    weeks_before,
 )
 
 MOST_ATTENTION = 4
 # The figures of single numbers: those of the table, and those that are compared.
-_OF_NUMBERS = tuple(dict.fromkeys([*TABLE_OF_NUMBERS, "end_unknown", *HEADLINE]))
+_OF_NUMBERS = tuple(dict.fromkeys([*TABLE_OF_NUMBERS, *HEADLINE, *WITHOUT_FORWARDS]))
 
 
 @require_safe
@@ -99,7 +99,8 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
     """Build the overview; `everything` covers all numbers that the user may see."""
     coverage = everything.only(*form.numbers)
     totals, rows = counts.together_and_by_number(coverage, form.period, keys_of_numbers=_OF_NUMBERS)
-    compared = compared_with(form, coverage, rows, HEADLINE)
+    keys = headline_keys(coverage)
+    compared = compared_with(form, coverage, rows, keys)
     # Presets end yesterday, so today is shown beside them.
     is_live = form.period.first <= periods.today() and form.period.last >= periods.today() - periods.DAY
     return OverviewPage(
@@ -108,7 +109,7 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         now=totals,
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
-        figures=headline(totals, compared, same_days_before(form, coverage), HEADLINE),
+        figures=headline(totals, rows, compared, weeks_before(form, coverage, keys), keys),
         compared=compared,
         buckets=counts.by_bucket(coverage, form.period, form.grain, counts.OF_CHART),
         blocks=counts.blocks(coverage, form.period, totals),

@@ -1,4 +1,4 @@
-"""Parts that several pages share: page classes, filters, headline figures, responses."""
+"""Parts that several pages share: page classes, filters, responses."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from reports import periods, permissions
 from reports.counting.outcomes import CALLBACK, Outcome
 from reports.figures.cells import Blocks, Cell, Row
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import FIGURES
 from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
 from reports.queries import comparison, counts, pins
-from reports.queries.comparison import Compared, Pair
+from reports.queries.comparison import Compared, Week
+from reports.views.headline import HeadlineFigure
+from reports.views.readable import Readable
 
 STALE_AFTER = timedelta(minutes=2)
 NUMBERS_IN_NAVIGATION = 12
@@ -42,16 +43,6 @@ CHART_HEADINGS = {
     Grain.MONTH: _("Calls by month"),
 }
 OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome]
-OUTCOME_KEYS = frozenset(Outcome.values)
-
-
-class Readable:
-    """Base class of objects whose attributes templates read.
-
-    Templates try every name as a key first. This finds the attribute at once; otherwise each lookup would raise and
-    catch an error, thousands of times on some pages."""
-
-    __getitem__ = object.__getattribute__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,24 +144,6 @@ class PeriodPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadlineFigure(Readable):
-    """A figure at the top of a page, with the previous period and what is usual on the same weekdays."""
-
-    key: str
-    now: Cell
-    pair: Pair | None
-    usual: float | None
-
-    @property
-    def kind(self) -> str:
-        return FIGURES[self.key].kind
-
-    @property
-    def is_outcome(self) -> bool:
-        return self.key in OUTCOME_KEYS
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReportPage(PeriodPage):
     """The overview or the summary of a number: headline figures and the chart of calls."""
 
@@ -192,7 +165,8 @@ class ReportPage(PeriodPage):
     @cached_property
     def compared_numbers(self) -> str:
         """The text that says how many numbers are compared; blank if all are."""
-        pairs = [figure.pair for figure in self.figures if figure.pair and figure.pair.of_numbers]
+        compared = [pair for figure in self.figures for pair in (figure.pair, figure.usual_pair)]
+        pairs = [pair for pair in compared if pair and pair.of_numbers]
         if (
             self.compared is None
             or len(self.compared.coverage) < 2
@@ -336,27 +310,14 @@ def compared_with(
     return comparison.compare(coverage, days, rows if days.now == form.period else None, keys)
 
 
-def same_days_before(form: ReportForm, coverage: Coverage) -> list[Row]:
-    """Return the rows of the same weekdays in the weeks before, up to the current time if the period includes today.
+def weeks_before(form: ReportForm, coverage: Coverage, keys: tuple[str, ...] = counts.OF_CALLS) -> list[Week]:
+    """Return the same weekdays in the weeks before, up to the current time if the period includes today.
 
     Empty for a period of more than seven days."""
     days = form.compared
     if days is None or form.period.length > 7:
         return []
-    return comparison.same_days_before(coverage, days.now, periods.USUAL_WEEKS)
-
-
-def headline(totals: Row, compared: Compared | None, weeks: list[Row], keys: Sequence[str]) -> list[HeadlineFigure]:
-    """Return the figures at the top of a page; `weeks` are the rows of the same weekdays in the weeks before."""
-    return [
-        HeadlineFigure(
-            key=str(key),
-            now=totals[key],
-            pair=compared.pair(key) if compared else None,
-            usual=comparison.usual_of(weeks, key),
-        )
-        for key in keys
-    ]
+    return comparison.weeks_before(coverage, days.now, periods.USUAL_WEEKS, keys)
 
 
 def shown_outcome(call: Any, coverage: Coverage) -> str:

@@ -41,5 +41,5 @@ def test_the_first_screen_of_a_number_shows_its_service_level(live_server, sign_
 
     tiles = page.locator(".figure-tiles .figure-tile")
     names = [text.strip() for text in tiles.locator(".figure-name .term").all_inner_texts()]
-    assert names == ["Calls", "Answered", "Not answered", "Hung up before ringing", "Service level", "Waiting time"]
-    assert tiles.nth(4).locator(".figure-value").evaluate(IN_SIGHT)
+    assert names == ["Reached", "Lost", "Service level", "Waiting time", "Calls", "Answered"]
+    assert tiles.nth(2).locator(".figure-value").evaluate(IN_SIGHT)

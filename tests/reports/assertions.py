@@ -29,6 +29,7 @@ Period = tuple[date, date] | tuple[date, date, str]
 KEYS = {label: outcome for outcome, label in LABELS.items()} | {
     "Calls": "offered",
     "Lost": "lost",
+    "Reached": "reached",
     "Service level": "service_level",
     "Waiting time": "time_to_answer",
     "Ringing time": "ring",
@@ -327,14 +328,22 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
     assert list(page.figures) == [labels[key] for key in keys]
     counted = set()
     for key in keys:
-        value, small, beneath = page.figures[labels[key]]
+        tile = page.figures[labels[key]]
         wanted = figure(lines, whole, key)
-        assert value == wanted.words, (page.address, wanted)
+        assert tile.value == wanted.words, (page.address, wanted)
         mean = "average" if key in expected.TIMES and wanted.value is not None else ""
-        assert small == (share(wanted, lines, whole) if key in OUTCOMES else mean), (page.address, key)
+        assert tile.small == (share(wanted, lines, whole) if key in OUTCOMES else mean), (page.address, key)
+        # All numbers of the month have the same target.
+        has_target = key == "service_level" and any(figure([line], whole, key).value is not None for line in lines)
+        assert tile.target == "target: 80 %" * has_target, (page.address, key)
+        parts = [figure(lines, whole, part) for part in LOST] if key == "lost" and not wanted.why else []
+        assert tile.parts == " ".join(f"{LABELS[part.key]} {part.words}" for part in parts), (page.address, key)
         words, numbers, of = compared(lines, days, key)
-        assert beneath == words + usual(lines, period, key), (page.address, key)
+        assert tile.compared == usual(lines, period, key) + words, (page.address, key)
         counted |= {(numbers, of)} if of else set()
+        pairs = [usual_pair(lines, period, key), previous_pair(lines, days, key)]
+        counted |= {(pair.numbers, pair.of) for pair in pairs if pair and pair.of}
+        assert tile.judgement == judgement(pairs, key), (page.address, key, pairs)
     said = ""
     if any(numbers < of for numbers, of in counted) and len(lines) > 1:
         fewest, most = min(numbers for numbers, _of in counted), max(numbers for numbers, _of in counted)
@@ -405,7 +414,7 @@ def weeks_before(lines: Sequence[Line], period: Period, *, whole: bool = False) 
 def usual(lines: Sequence[Line], period: Period, key: str) -> str:
     """Return what is usual on these weekdays: the average of counts, or the share or average of all their calls."""
     words = usual_of(lines, weeks_before(lines, period), key)
-    return "" if words == "–" else f", usual: {words}"
+    return "" if words == "–" else f"usual: {words} "
 
 
 def usual_of(lines: Sequence[Line], weeks: Sequence[Stretch], key: str) -> str:
@@ -437,6 +446,70 @@ def compared(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: s
     if new.value is not None and old.value:
         text += f", {change(new, old)}"
     return text, len(both), len(shown)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure in a period and before, of the numbers that are compared; `then` is the average of counts."""
+
+    now: Figure
+    then: float | None
+    whole: int
+    periods: int
+    numbers: int
+    of: int
+    words: tuple[str, str]
+
+
+def previous_pair(lines: Sequence[Line], days: tuple[Stretch, Stretch] | None, key: str) -> Compared | None:
+    return days and _pair(lines, days[0], [days[1]], key, ("as in the previous period", "than the previous period"))
+
+
+def usual_pair(lines: Sequence[Line], period: Period, key: str) -> Compared | None:
+    """Return a figure beside the same weekdays before; None if there are none."""
+    weeks, days = weeks_before(lines, period), compared_days(period)
+    return _pair(lines, days[0], weeks, key, ("as usual", "than usual")) if days and weeks else None
+
+
+def _pair(lines: Sequence[Line], now: Stretch, before: Sequence[Stretch], key: str, words: tuple[str, str]) -> Compared:
+    shown = [
+        line
+        for line in lines
+        if not figure([line], now, key).why and any(expected.offered([line], stretch) for stretch in (now, *before))
+    ]
+    both = [line for line in shown if all(is_compared(line, now, stretch, key) for stretch in before)]
+    old = [figure(both, stretch, key) for stretch in before]
+    values, wholes = [float(one.value or 0) for one in old], [one.whole or 0 for one in old]
+    then: float | None = sum(values) / len(before)
+    if key in {*expected.SHARES, *expected.TIMES}:
+        total = sum(value * whole for value, whole in zip(values, wholes, strict=True))
+        then = total / sum(wholes) if sum(wholes) else None
+    return Compared(figure(both, now, key), then if both else None, sum(wholes), len(old), len(both), len(shown), words)
+
+
+def judgement(pairs: Sequence[Compared | None], key: str) -> str:
+    """Return the words of the first comparison that has both sides: as docs/figures.md has it."""
+    known = [pair for pair in pairs if pair and pair.then is not None and pair.numbers and pair.now.value is not None]
+    if not known:
+        return ""
+    pair = known[0]
+    new, old, n, m = float(pair.now.value or 0), pair.then or 0, pair.now.whole or 1, pair.whole or 1
+    weeks, more = pair.periods, new > old
+    if key in expected.SHARES:
+        points = abs(round(new * 100) - round(old * 100))
+        common = (new * n + old * m) / (n + m)
+        by_chance = 2 * (max(0, common * (1 - common)) * (1 / n + 1 / m)) ** 0.5
+        is_usual, words = points < 2, f"{points} points {'more' if more else 'less'}"
+    elif key in expected.TIMES:
+        by_chance = 2 * old * (1 / n + 1 / m) ** 0.5
+        is_usual = round(abs(new - old)) < 1 or abs(new - old) <= 0.05 * old
+        words = f"{abs(round(new) - round(old))} s {'longer' if more else 'shorter'}"
+    else:
+        by_chance = 2 * ((new + weeks * old) / (weeks + 1) * (1 + 1 / weeks)) ** 0.5
+        is_usual = abs(new - old) <= 0.05 * old
+        percent = f"{round(abs(new - old) / old * 100)} % " if round(old) else ""
+        words = f"{percent}{'more' if more else 'fewer'}"
+    return pair.words[0] if is_usual or abs(new - old) <= by_chance else f"{words} {pair.words[1]}"
 
 
 def is_compared(line: Line, now: Stretch, then: Stretch, key: str) -> bool:

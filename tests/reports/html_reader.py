@@ -8,7 +8,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from django.db import transaction
@@ -20,6 +20,8 @@ VOID = frozenset(
 # Classes of text in a cell beside its figure: explanations, and text for screen readers.
 ASIDE = frozenset({"tip", "visually-hidden", "second-line"})
 SMALL = frozenset({"beside-count"})
+# The classes of the texts of a Tile.
+TILE = ("figure-value", "small", "figure-note", "figure-target", "figure-part", "tip-line")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,17 @@ class Cell:
         """The sum of its counts; None if it has other text."""
         numbers = re.findall(r"\d+", self.text)
         return sum(map(int, numbers)) if re.fullmatch(r"[\d\s*]+|(\d+\s*(ongoing|unknown)\s*)+", self.text) else None
+
+
+class Tile(NamedTuple):
+    """A headline figure as texts: what stands beside it, below it, and in its definition."""
+
+    value: str
+    small: str
+    judgement: str
+    target: str
+    parts: str
+    compared: str
 
 
 @dataclass
@@ -81,8 +94,8 @@ class Page(HTMLParser):
         self.address = address
         self.tables: list[Table] = []
         self.links: list[Link] = []
-        # The headline figures: label to value, the small text beside it, and the line below.
-        self.figures: dict[str, tuple[str, str, str]] = {}
+        # The headline figures by label.
+        self.figures: dict[str, Tile] = {}
         self.addresses: list[str] = []
         # Sentences, by the class or id of their element.
         self.said = dict.fromkeys(("lead", "formula", "happened", "note", "callout", "notices", "compared"), "")
@@ -127,7 +140,9 @@ class Page(HTMLParser):
         if "title" in said and self._cell is not None:
             self._cell.title = said["title"]
         if "figure-tile" in classes:
-            self._fig = dict.fromkeys(("figure-name", "figure-value", "figure-note", "small"), "")
+            self._fig = dict.fromkeys(("figure-name", *TILE), "")
+        if "figure-part" in classes and self._fig is not None:
+            self._fig["figure-part"] += " "
         if tag not in VOID:
             self._open.append((tag, classes, self._around | classes | {tag, said.get("id", "")}))
 
@@ -148,7 +163,7 @@ class Page(HTMLParser):
             opened, classes, _around = self._open.pop()
             if "figure-tile" in classes and self._fig is not None:
                 texts = {name: _tidy(text) for name, text in self._fig.items()}
-                self.figures[texts["figure-name"]] = (texts["figure-value"], texts["small"], texts["figure-note"])
+                self.figures[texts["figure-name"]] = Tile(*(texts[name] for name in TILE))
                 self._fig = None
             if opened == tag:
                 break
@@ -166,6 +181,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         around = self._around
+        if self._fig is not None and "tip-line" in around:
+            self._fig["tip-line"] += f"{data} "
         if around & ASIDE:
             return
         if self._cell is not None:
@@ -177,7 +194,7 @@ class Page(HTMLParser):
             if "small" in around:
                 self._fig["small"] += data
             else:
-                for part in ("figure-name", "figure-value", "figure-note"):
+                for part in ("figure-name", "figure-value", "figure-note", "figure-target", "figure-part"):
                     if part in around:
                         self._fig[part] += data
         for name in self.said:

@@ -232,7 +232,7 @@ def test_the_same_weekdays_before_and_what_is_usual(client, number):
     assert [row["Calls"].text for row in page.table("t-weeks").rows] == ["4", "5", "6", "8"]
     assert page.table("t-weeks").rows[0]["Days"].text == "Tue 24 Feb 2026"
     assert page.table("t-weeks").total["Calls"].text == "23"
-    assert page_of(client, number).figures["Calls"][2] == "vs. previous period: 1, +200 %, usual: 6"
+    assert page_of(client, number).figures["Calls"].compared == "usual: 6 vs. previous period: 1, +200 %"
 
 
 def test_weeks_before_the_first_call_are_not_compared(client, number):
@@ -243,12 +243,12 @@ def test_weeks_before_the_first_call_are_not_compared(client, number):
 
     page = page_of(client, number, "comparison/")
     assert [row["Calls"].text for row in page.table("t-weeks").rows] == ["4"]
-    assert page_of(client, number).figures["Calls"][2].endswith("usual: 4")
+    assert page_of(client, number).figures["Calls"].compared.startswith("usual: 4 ")
 
     before = {"first": DAY - timedelta(days=7), "last": DAY - timedelta(days=7)}
     page = page_of(client, number, "comparison/", **before)
     assert not [table for table in page.tables if table.name == "t-weeks"]
-    assert "usual" not in page_of(client, number, **before).figures["Calls"][2]
+    assert "usual" not in page_of(client, number, **before).figures["Calls"].compared
 
 
 def test_a_longer_period_is_not_compared_with_weekdays(client, number):
@@ -256,7 +256,7 @@ def test_a_longer_period_is_not_compared_with_weekdays(client, number):
     roll_up()
     page = page_of(client, number, "comparison/", DAY - timedelta(days=7))
     assert not [table for table in page.tables if table.name == "t-weeks"]
-    assert "usual" not in page_of(client, number, first=DAY - timedelta(days=7)).figures["Calls"][2]
+    assert "usual" not in page_of(client, number, first=DAY - timedelta(days=7)).figures["Calls"].compared
 
 
 # --- Below the target ------------------------------------------------------------------------------

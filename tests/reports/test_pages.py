@@ -279,10 +279,7 @@ def test_no_id_is_printed_with_a_thousands_separator(client):
     pages = [client.get("/reports/")]
     counted(number, "CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "CALL_END")
     call = Call.objects.get()
-    pages += [
-        client.get(page)
-        for page in (*PAGES, *tabs_of(number), call.get_absolute_url(), "/reports/?by=day")
-    ]
+    pages += [client.get(page) for page in (*PAGES, *tabs_of(number), call.get_absolute_url(), "/reports/?by=day")]
     assert call.pk > 999
     for answer in pages:
         assert answer.status_code == 200

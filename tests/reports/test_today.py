@@ -44,7 +44,7 @@ def test_usual_is_the_average_of_four_weeks_up_to_the_same_clock_time():
     figures = {row["key"]: (row["now"].value, row["usual"]) for row in today["figures"]}
     assert figures["offered"] == (3, 5.0)
     assert figures["answered"] == (3, 4.0)
-    assert figures["missed"] == (0, 1.0)
+    assert figures["lost"] == (0, 1.0)
     assert figures["service_level"] == (1.0, 16 / 20)
     assert today["until"] == at(TODAY, 9, 30)
     assert str(today["weekday"]) == "Wednesday"

@@ -21,15 +21,15 @@ from reports.filters import session_filter
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
 from reports.queries import counts
-from reports.queries.comparison import Compared
+from reports.queries.comparison import Compared, Week
+from reports.views.readable import Readable
 from reports.views.shared import (
     PeriodPage,
-    Readable,
     compared_with,
     last_day_with_calls,
     page_of,
     read_report,
-    same_days_before,
+    weeks_before,
 )
 
 # The tabs by the names of their addresses, in their order.
@@ -127,14 +127,18 @@ class NumberReading:
         return counts.totals(self.coverage, self.form.period)
 
     @cached_property
-    def compared(self) -> Compared | None:
-        row = Row(self.totals.offered, self.totals.cells, self.number, self.totals.bucket, self.totals.counted)
-        return compared_with(self.form, self.coverage, [row])
+    def row(self) -> Row:
+        """The totals as the row of the number."""
+        return Row(self.totals.offered, self.totals.cells, self.number, self.totals.bucket, self.totals.counted)
 
     @cached_property
-    def usual(self) -> list[Row]:
-        """The rows of the same weekdays in the weeks before; up to now if the period includes today."""
-        return same_days_before(self.form, self.coverage)
+    def compared(self) -> Compared | None:
+        return compared_with(self.form, self.coverage, [self.row])
+
+    @cached_property
+    def weeks(self) -> list[Week]:
+        """The same weekdays in the weeks before; up to now if the period includes today."""
+        return weeks_before(self.form, self.coverage)
 
     @cached_property
     def buckets(self) -> Sequence[Row]:

@@ -88,7 +88,11 @@ def build_comparison(reading: NumberReading) -> ComparisonPage:
         **reading.of_every_tab,
         compared=both,
         # The table of weeks has whole days, also if the period includes today.
-        weeks=reading.usual if both and both.days.now == reading.form.period else _whole_weeks(reading),
+        weeks=(
+            [week.together for week in reading.weeks]
+            if both and both.days.now == reading.form.period
+            else _whole_weeks(reading)
+        ),
     )
 
 

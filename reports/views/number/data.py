@@ -14,7 +14,8 @@ from calls.models import BOXES, DestinationNumber, RequestType
 from reports.counting import measured
 from reports.figures.coverage import Coverage
 from reports.views.number.base import NumberPage, NumberReading, read_number, tab_of
-from reports.views.shared import Readable, personal
+from reports.views.readable import Readable
+from reports.views.shared import personal
 
 
 @require_safe

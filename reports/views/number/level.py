@@ -8,7 +8,7 @@ from functools import cached_property
 from reports.figures.cells import Cell, Row
 from reports.queries import service_level
 from reports.views.number.base import NumberPage
-from reports.views.shared import Readable
+from reports.views.readable import Readable
 
 # The line of the service level leaves out shares of fewer calls.
 LEAST_CALLS = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
@@ -12,10 +11,10 @@ from django.views.decorators.http import require_safe
 from calls.models import DestinationNumber
 from reports.counting.outcomes import Outcome
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import HEADLINE
+from reports.views.headline import headline, headline_keys
 from reports.views.number.base import NumberReading, read_number, tab_of
 from reports.views.number.level import LevelPage
-from reports.views.shared import ReportPage, headline, personal
+from reports.views.shared import ReportPage, personal
 
 
 @require_safe
@@ -35,10 +34,10 @@ class SummaryPage(LevelPage, ReportPage):
 
 def build_summary(reading: NumberReading) -> SummaryPage:
     """Build the tab."""
-    keys = _headline_of(reading.coverage, reading.number)
+    keys = headline_keys(reading.coverage)
     return SummaryPage(
         **reading.of_every_tab,
-        figures=headline(reading.totals, reading.compared, reading.usual, keys),
+        figures=headline(reading.totals, [reading.row], reading.compared, reading.weeks, keys),
         compared=reading.compared,
         buckets=reading.buckets,
     )
@@ -49,10 +48,3 @@ def outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> li
     if coverage.applies(destination_number, Outcome.ANSWERED):
         return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
     return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
-
-
-def _headline_of(coverage: Coverage, destination_number: DestinationNumber) -> Sequence[str]:
-    """Return the figures at the top: those of the overview, or others for a number without forwards."""
-    if coverage.applies(destination_number, Outcome.ANSWERED):
-        return HEADLINE
-    return ("offered", *outcomes_of(coverage, destination_number), "talk")

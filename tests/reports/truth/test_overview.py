@@ -55,7 +55,7 @@ def test_the_overview_is_correct(month, who, period, by):
     page = read(month, who, f"/reports/?{query(period, by=by)}", period)
 
     hold_sentence(page, lines, period)
-    keys = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
+    keys = ["reached", "lost", "service_level", "time_to_answer", "offered", "answered"]
     hold_figures(page, keys, lines, period)
     hold_chart(page, lines, period, by or ("hour" if period[0] == period[1] else "day"))
     hold_blocks(page, lines, period)
@@ -115,7 +115,7 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
 
     today = page.table("t-today")
     assert today.headers[0] == f"Until {Stretch(until, until).clock}"
-    shown = ["offered", "answered", "missed", "abandoned", "service_level", "time_to_answer"]
+    shown = ["reached", "lost", "service_level", "time_to_answer", "offered", "answered"]
     assert [KEYS[row[today.headers[0]].text] for row in today.rows] == shown
     for key, row in zip(shown, today.rows, strict=True):
         hold_cell(row["Today"], figure(lines, so_far, key), (page.address, key))
