@@ -7,6 +7,7 @@ from accounts.own_password import ChangePassword
 from accounts.session_views import left
 from reports.views import (
     busy_hours,
+    call,
     call_files,
     calls,
     coverage,
@@ -45,7 +46,7 @@ urlpatterns = [
     path("reports/when/", moved.When.as_view(), name="when"),
     path("reports/calls/", calls.calls, name="calls"),
     path("reports/calls/whole/", call_files.whole_callers, name="whole_callers"),
-    path("reports/calls/<int:pk>/", calls.call, name="call"),
+    path("reports/calls/<int:pk>/", call.call, name="call"),
     path("reports/system/", system.system, name="system"),
     path("reports/files/", files.files, name="files"),
     path("reports/files/new/", files.new, name="new_file"),

@@ -1,4 +1,6 @@
-"""Pages of the list of calls, newest first. A page begins before or after a call, so no count or offset is needed."""
+"""Pages of the list of calls, newest first, and the place of a call in it.
+
+A page begins before or after a call, so no count or offset is needed."""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ from reports import periods
 from reports.queries import calls as call_queries
 
 CALLS_ON_A_PAGE = 50
+# The most calls that are counted to say where a call stands in its list.
+MOST_COUNTED = 1_000
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -34,7 +38,7 @@ def page_of_calls(calls: QuerySet[Call], parameters: QueryDict, query: Callable[
         page = list(call_queries.later(calls, *place)[: CALLS_ON_A_PAGE + 1])
         if len(page) > CALLS_ON_A_PAGE:
             page = page[CALLS_ON_A_PAGE - 1 :: -1]
-            return PageOfCalls(page, query(after=_cursor(page[0])), query(before=_cursor(page[-1])))
+            return PageOfCalls(page, query(after=_cursor_of(page[0])), query(before=_cursor_of(page[-1])))
         # Fewer newer calls than a page holds: show the first page.
         place = None
     else:
@@ -44,13 +48,51 @@ def page_of_calls(calls: QuerySet[Call], parameters: QueryDict, query: Callable[
     more, page = len(page) > CALLS_ON_A_PAGE, page[:CALLS_ON_A_PAGE]
     return PageOfCalls(
         page,
-        query(after=_cursor(page[0])) if page and place else "",
-        query(before=_cursor(page[-1])) if more else "",
+        query(after=_cursor_of(page[0])) if page and place else "",
+        query(before=_cursor_of(page[-1])) if more else "",
     )
 
 
-def _cursor(call: Call) -> str:
-    return f"{(call.first_post_at - periods.EPOCH) // _MICROSECOND}-{call.pk}"
+@dataclass(frozen=True)
+class PlaceInList:
+    """Where a call stands in a list, newest first, and the query string of the page of the list that shows it.
+
+    Calls are counted up to MOST_COUNTED; `place` and `total` are None beyond."""
+
+    newer: int | None
+    older: int | None
+    place: int | None
+    total: int | None
+    page: str
+
+
+def place_in_list(calls: QuerySet[Call], at: datetime, pk: int, query: Callable[..., str]) -> PlaceInList:
+    """Return the place of the call with this start and id among calls, by two queries that stop at MOST_COUNTED.
+
+    `query` returns the query string of the list with `before` added."""
+    newer = list(call_queries.later(calls, at, pk).values_list("first_post_at", "pk")[: MOST_COUNTED + 1])
+    before = len(newer)
+    # At least one, which is the next call.
+    rest = max(1, MOST_COUNTED - before)
+    older = list(call_queries.earlier(calls, at, pk).values_list("pk", flat=True)[:rest])
+    total = before + 1 + len(older)
+    # The last call of the page before, of which `newer` has the nearest call first.
+    last = before % CALLS_ON_A_PAGE if before <= MOST_COUNTED else 0
+    return PlaceInList(
+        newer=newer[0][1] if newer else None,
+        older=older[0] if older else None,
+        place=before + 1 if before < MOST_COUNTED else None,
+        total=total if total <= MOST_COUNTED else None,
+        page=query(before=_cursor(*newer[last])) if before >= CALLS_ON_A_PAGE else query(),
+    )
+
+
+def _cursor_of(call: Call) -> str:
+    return _cursor(call.first_post_at, call.pk)
+
+
+def _cursor(at: datetime, pk: int) -> str:
+    return f"{(at - periods.EPOCH) // _MICROSECOND}-{pk}"
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:

@@ -65,7 +65,7 @@ class NumberFilter(Filter):
 
 
 class OutcomeFilter(ChoicesFilter):
-    """Calls by outcome; also callbacks, and calls whose outcome is not measured."""
+    """Calls by the outcome that is shown for them; also callbacks, and calls whose outcome is not measured."""
 
     names = ("outcome",)
     heading = gettext_lazy("Outcome")
@@ -80,12 +80,14 @@ class OutcomeFilter(ChoicesFilter):
         return {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
 
     def label(self) -> str:
-        return self.sheet_label()
+        is_lost = sorted(self.chosen) == sorted(outcome for _name, outcome in FIGURES["lost"].listed_as)
+        return str(FIGURES["lost"].label) if is_lost else self.sheet_label()
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if not self.chosen:
             return calls
-        return call_queries.with_outcomes(calls, self.chosen, self.asked.numbers_listed)
+        coverage = self.asked.coverage.only(*self.asked.numbers_listed)
+        return call_queries.with_outcomes(calls, self.chosen, coverage, listed_moments(self.asked)[0])
 
 
 class FlagFilter(ChoicesFilter):

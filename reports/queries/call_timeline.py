@@ -23,6 +23,9 @@ from reports.queries.forwards import type_label
 # The most posts of a call that a page shows; it says if more are left out.
 MOST_EVENTS = 500
 
+# A shorter time between two posts is not shown.
+LEAST_GAP = timedelta(seconds=1)
+
 MARKS = {
     RequestType.CALL_START: "ring",
     RequestType.CALL_END: "ring",
@@ -65,10 +68,13 @@ class Happening:
     # TENIOS' own name of the kind of post or block, for staff.
     code: str
     offset: timedelta
+    # The time since the previous post, if it is over LEAST_GAP.
     gap: timedelta | None
     mark: str
     oddities: Sequence[str]
     destination: str  # blank if it is hidden
+    # Which destination of the call it is, counted from 1 in the order they were tried; 0 if it has none.
+    destination_place: int
     people: Sequence[str]  # the names of who answers there
     caller: str
     customer_number: str
@@ -88,10 +94,14 @@ def events_of(call: Call, *, callers: bool, people: bool, agents: Agents = NO_AG
     known_callers = {call.caller_id_number, call.caller_least or "", call.caller_greatest or ""}
     known_callers.update(event.caller_id_number for event in events)
     known_destinations = {event.destination for event in events}
+    places: dict[tuple[str, str], int] = {}
     variables = frozenset() if callers else variables_of_callers(call.destination_number_id)
     for event in events:
         forwards += event.request_type == RequestType.INITIATE_FORWARD
         names = agents.on(event.destination, event.destination_type, day) if people else []
+        place = 0
+        if event.request_type in posts.FORWARDS:
+            place = places.setdefault((event.destination, event.destination_type), len(places) + 1)
         heading, detail, code = _in_words(event, forwards, names, people=people)
         happenings.append(
             Happening(
@@ -102,10 +112,11 @@ def events_of(call: Call, *, callers: bool, people: bool, agents: Agents = NO_AG
                 detail=detail,
                 code=code,
                 offset=event.received_at - call.first_post_at,
-                gap=event.received_at - before if before else None,
+                gap=gap if before and (gap := event.received_at - before) > LEAST_GAP else None,
                 mark=MARKS.get(event.request_type, "square"),
                 oddities=[flag_in_words(flag) for flag in event.flags],
                 destination=event.destination if people else "",
+                destination_place=place,
                 people=names,
                 caller=event.caller_id_number if callers else masked_as_received(event.caller_id_number),
                 customer_number=event.customer_number,

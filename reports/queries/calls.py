@@ -53,6 +53,7 @@ def with_list_columns(calls: QuerySet[Call]) -> QuerySet[Call]:
         time_to_answer=outcomes.TIME_TO_ANSWER,
         ring_time=outcomes.RING_TIME,
         talk_time=outcomes.TALK_TIME,
+        waited=outcomes.WAITED,
         lasted=F("last_post_at") - F("first_post_at"),
         last_block=LAST_BLOCK,
         blocks=_count_of(RequestType.BLOCK_END),
@@ -164,26 +165,31 @@ def going_on_at(calls: CallQuerySet, moment: datetime | None) -> CallQuerySet:
 # --- Outcomes and times -------------------------------------------------------------------------
 
 
-def with_outcomes(calls: CallQuerySet, wanted: Sequence[str], numbers: Sequence[DestinationNumber]) -> CallQuerySet:
-    """Keep the calls of `numbers` with these outcomes, which may include callbacks and *not measured*."""
-    condition = Q(outcomes.IS_OFFERED, came_to__in=wanted)
+def with_outcomes(
+    calls: CallQuerySet, wanted: Sequence[str], coverage: Coverage, start: datetime | None = None
+) -> CallQuerySet:
+    """Keep the calls of these numbers whose outcome is measured and one of these; or callbacks, or *not measured*.
+
+    `start` is that of the calls, if known."""
+    known = [outcome for outcome in Outcome.values if outcome in wanted]
+    condition = Q(outcomes.IS_OFFERED, came_to__in=known) & ~_outcome_not_measured(coverage, known, start)
     if outcomes.CALLBACK in wanted:
         condition |= ~outcomes.IS_OFFERED
     if outcomes.NOT_MEASURED in wanted:
-        condition |= _outcome_not_measured(Coverage.read(numbers))
+        condition |= _outcome_not_measured(coverage, Outcome.values, start)
     return calls.alias(came_to=outcomes.OUTCOME).filter(condition)
 
 
-def _outcome_not_measured(coverage: Coverage) -> Q:
-    """Return the condition that the outcome of an offered call is not measured for its number at its time."""
+def _outcome_not_measured(coverage: Coverage, of: Sequence[str], start: datetime | None) -> Q:
+    """Return the condition that an offered call has one of these outcomes, which is not measured for it."""
     until: dict[tuple[str, datetime], list[int]] = {}
     for number in coverage:
-        for outcome in Outcome:
+        for outcome in of:
             since = coverage.shown_from(number, outcome)
-            until.setdefault((outcome.value, NEVER if since is None else since), []).append(number.pk)
+            until.setdefault((outcome, NEVER if since is None else since), []).append(number.pk)
     wanted = NONE
     for (came_to, since), ids in until.items():
-        if since != ALWAYS:
+        if since > (start or ALWAYS):
             calls = Q(destination_number__in=ids, came_to=came_to)
             wanted |= calls if since == NEVER else calls & Q(first_post_at__lt=since)
     return outcomes.IS_OFFERED & wanted

@@ -177,16 +177,23 @@ def exact_seconds(span: Any) -> str:
     return f"{total:.1f} s" if total < 100 else clock(total)
 
 
+def list_in_words(asked: call_filter.CallFilter) -> str:
+    """What a list of calls is of, in a few words; blank for all calls."""
+    search = asked[SearchFilter].readable
+    filters = [_("“%(search)s”") % {"search": search}] if search else []
+    return "; ".join([*filters, *asked.sentence()])
+
+
 @register.simple_tag
 def filter_in_words(asked: call_filter.CallFilter) -> str:
-    """What a list of calls is of, and its order."""
+    """What a list of calls is of; blank if it is of all calls."""
     search, filters = asked[SearchFilter].readable, "; ".join(asked.sentence())
     if search and filters:
-        words = _("Calls that match “%(search)s”, newest first. Filters: %(filters)s.")
+        words = _("Calls that match “%(search)s”. Filters: %(filters)s.")
     elif search:
-        words = _("Calls that match “%(search)s”, newest first.")
+        words = _("Calls that match “%(search)s”.")
     elif filters:
-        words = _("Newest first. Filters: %(filters)s.")
+        words = _("Filters: %(filters)s.")
     else:
-        words = _("Newest first.")
+        return ""
     return words % {"search": search, "filters": filters}

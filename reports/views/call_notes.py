@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from calls.models import Call
 from contacts.models import CallNote, NoteResult
+from contacts.models.call_notes import LONGEST_TEXT
 from reports.queries import call_notes
 from reports.queries.call_notes import ShownNote
 from reports.views.readable import Readable
@@ -58,7 +59,7 @@ def build_notes(
 ) -> Notes:
     """Return the notes of a call; `numbers` are the ids of those whose notes about the caller are shown.
 
-    `posted` is a form with errors."""
+    `posted` is a form with errors, or a new one that was begun."""
     own = {note.pk: NoteForm(instance=note) for note in call.notes.filter(user=user)}
     new = NoteForm()
     if posted is not None and posted.instance.pk:
@@ -86,3 +87,9 @@ def post_note(request: HttpRequest, call: Call) -> NoteForm | None:
         return form
     form.save()
     return None
+
+
+def begun_note(request: HttpRequest) -> NoteForm:
+    """Return the form of a new note with what was posted beside another form. Nothing of it is stored."""
+    begun = {"result": request.POST.get("result", ""), "text": request.POST.get("text", "")[:LONGEST_TEXT]}
+    return NoteForm(initial=begun)

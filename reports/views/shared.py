@@ -19,8 +19,9 @@ from calls.access import Rights
 from calls.models import DestinationNumber, Right
 from reports import periods, permissions
 from reports.counting.outcomes import CALLBACK, Outcome
-from reports.figures.cells import Blocks, Cell, Row
+from reports.figures.cells import Blocks, Cell, CellState, Row
 from reports.figures.coverage import Coverage
+from reports.figures.definitions import WAITED_AS
 from reports.filters import session_filter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
@@ -326,3 +327,16 @@ def shown_outcome(call: Any, coverage: Coverage) -> str:
         return CALLBACK
     since = coverage.shown_from(call.destination_number, call.outcome)
     return call.outcome if since is not None and call.first_post_at >= since else ""
+
+
+def waited(call: Any, outcome: str, coverage: Coverage) -> Cell:
+    """Return how many seconds the caller of an annotated call with this shown outcome waited, or why it is not known.
+
+    Until the answer, else until the end. It does not apply to calls that have neither, or that no caller began."""
+    key = WAITED_AS.get(outcome)
+    if outcome and key is None:
+        return Cell(None, CellState.DOES_NOT_APPLY)
+    since = coverage.shown_from(call.destination_number, key) if key else None
+    if call.waited is None or since is None or call.first_post_at < since:
+        return Cell(None, CellState.NOT_MEASURED)
+    return Cell(call.waited.total_seconds())

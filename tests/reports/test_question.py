@@ -273,12 +273,13 @@ def test_a_call_leads_back_to_its_list_and_to_the_calls_beside_it_there(numbers,
     calls = [href for href in hrefs if urlsplit(href).path.startswith("/reports/calls/") and is_page(href)]
     assert len(calls) == 6  # for each number, those of one and of three days ago
     walked = [calls[0]]
-    while (older := links_named(client, walked[-1], "prev")) and len(walked) < 9:
+    while (older := links_named(client, walked[-1], "next")) and len(walked) < 9:
         walked += older
     assert walked == calls
     assert all(parse_qs(urlsplit(href).query)["outcome"] == ["answered"] for href in walked)
     back = [href for href in links_of(client, calls[0]) if urlsplit(href).path == "/reports/calls/"]
-    assert f"/reports/calls/?{urlsplit(calls[0]).query}" in back
+    assert f"/reports/calls/?{urlsplit(calls[0]).query}#call-{urlsplit(calls[0]).path.split('/')[-2]}" in back
+    assert "1 of 6" in client.get(calls[0]).content.decode()
 
 
 def links_named(client: Client, address: str, rel: str) -> list[str]:
