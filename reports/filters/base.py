@@ -13,6 +13,7 @@ from calls.access import Rights
 from calls.models import DestinationNumber, Right
 from calls.querysets import CallQuerySet
 from contacts.agents import NO_AGENTS, Agents
+from reports.figures.coverage import Coverage
 from reports.filters.readers import read_choice, read_choices
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ class FilterForm:
     def agents(self) -> Agents:
         """Who answers at destinations; without names if the user may see no destination."""
         return Agents.read() if self.rights.anywhere(Right.PEOPLE) else NO_AGENTS
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """Since when each figure of the numbers to choose from is measured."""
+        return Coverage.read(self.choices)
 
     @property
     def numbers_listed(self) -> list[DestinationNumber]:

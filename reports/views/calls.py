@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -18,20 +19,44 @@ from calls.kept_searches import LONGEST_SEARCH, TooManySearches, keep_search, ke
 from calls.models import Call, Right
 from reports import permissions
 from reports.counting.outcomes import Outcome
-from reports.figures.coverage import Coverage
+from reports.figures.cells import Cell
 from reports.filters import session_filter
 from reports.filters.call_filter import CallFilter
 from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import PageOfCalls, page_of_calls
 from reports.filters.calls_by_course import CallbackFilter, FlagFilter, OutcomeFilter
+from reports.filters.calls_by_time import DaysFilter
 from reports.filters.search import SearchFilter, keep_caller_of
 from reports.queries import calls as call_queries
 from reports.queries import known_callers
 from reports.queries.known_callers import KnownCaller
+from reports.views.call_totals import Totals, totals_of
 from reports.views.readable import Readable
-from reports.views.shared import Page, last_question, page_of, personal, shown_outcome
+from reports.views.shared import Page, last_question, page_of, personal, shown_outcome, waited
 
 Option = tuple[str, str, bool]
+
+
+@dataclass(frozen=True)
+class ListedCall(Readable):
+    """A row of the list."""
+
+    call: Call  # with list columns
+    outcome: str  # blank if it is not measured
+    # How many seconds the caller waited.
+    waited: Cell
+    # None without a contact.
+    known: KnownCaller | None
+
+
+@dataclass(frozen=True)
+class OutcomeChip(Readable):
+    """An outcome to choose, and how many calls have it; None if that is not counted."""
+
+    key: str
+    label: str
+    is_chosen: bool
+    calls: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +66,9 @@ class CallsPage(Page):
     filter: CallFilter
     form: CallMenus
     found: PageOfCalls
-    # Each call with its outcome, blank if that is not measured, and its caller if there is a contact.
-    rows: Sequence[tuple[Call, str, KnownCaller | None]]
+    rows: Sequence[ListedCall]
+    totals: Totals
+    # What links to its calls carry, so that these lead back to it.
     list_query: str
     # A search that was refused, and why; blank otherwise.
     refused_search: str = ""
@@ -53,14 +79,25 @@ class CallsPage(Page):
         return self.filter[SearchFilter]
 
     @property
-    def outcomes(self) -> list[Option]:
+    def outcomes(self) -> list[OutcomeChip]:
         """The outcomes to choose from."""
-        return [option for option in self.filter[OutcomeFilter].options() if option[0] in Outcome.values]
+        return [chip for chip in self._chips if chip.key in Outcome.values]
 
     @property
-    def more_outcomes(self) -> list[Option]:
+    def more_outcomes(self) -> list[OutcomeChip]:
         """The further choices of the filter by outcome."""
-        return [option for option in self.filter[OutcomeFilter].options() if option[0] not in Outcome.values]
+        return [chip for chip in self._chips if chip.key not in Outcome.values]
+
+    @property
+    def _chips(self) -> list[OutcomeChip]:
+        counted = self.totals.by_outcome
+        return [OutcomeChip(*option, counted.get(option[0])) for option in self.filter[OutcomeFilter].options()]
+
+    @property
+    def is_more_chosen(self) -> bool:
+        """Whether one of the further filters is set."""
+        chosen = any(chip.is_chosen for chip in self.more_outcomes) or any(flag[2] for flag in self.flags)
+        return chosen or self.leaves_out_callbacks
 
     @property
     def flags(self) -> list[Option]:
@@ -136,14 +173,19 @@ def _kept_search(request: HttpRequest) -> str:
 def build_calls_page(call_filter: CallFilter, query: QueryDict) -> CallsPage:
     """Build the page of the list that `query` names, of the calls that match the filters."""
     listed = page_of_calls(call_queries.with_list_columns(call_filter.calls()), query, call_filter.query)
-    coverage = Coverage.read(call_filter.choices)
+    coverage = call_filter.coverage
     known = known_callers.of_calls(listed.calls, call_filter.rights)
+    rows = []
+    for call in listed.calls:
+        outcome = shown_outcome(call, coverage)
+        rows.append(ListedCall(call, outcome, waited(call, outcome, coverage), known.get(call.pk)))
     return CallsPage(
         filter=call_filter,
         form=CallMenus(call_filter),
         found=listed,
-        rows=[(call, shown_outcome(call, coverage), known.get(call.pk)) for call in listed.calls],
-        list_query=call_filter.query(),
+        rows=rows,
+        totals=totals_of(call_filter, listed, coverage),
+        list_query=call_filter.query() or urlencode(DaysFilter.query_of(named=session_filter.EVERY_DAY)),
         zone=settings.TIME_ZONE,
     )
 

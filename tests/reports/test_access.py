@@ -123,7 +123,7 @@ def test_the_list_has_the_calls_of_the_numbers_whose_calls_may_be_seen(client, u
     give(user, hotline, "calls")
     give(user, shop)
 
-    assert {call.destination_number for call, *_rest in client.get(LIST).context["page"].rows} == {hotline}
+    assert {row.call.destination_number for row in client.get(LIST).context["page"].rows} == {hotline}
     answer = client.get(f"{LIST}?{named(shop)}")
     assert answer.context["page"].rows == []
     assert "You may not see single calls of: Shop." in answer.content.decode()

@@ -1,5 +1,6 @@
 """The list of calls and the page of a call, tested by their addresses."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +11,9 @@ from django.urls import reverse
 from calls.models import Call, RequestType
 from reports.counting import rollups
 from reports.filters.call_paging import CALLS_ON_A_PAGE
+from reports.views.call_totals import MOST_COUNTED
 from tests.factories import OF_MANAGERS, make_number, make_staff, make_user, take
+from tests.reports import html_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,10 +101,10 @@ def test_the_page_needs_no_more_queries_for_more_calls_and_numbers(client, djang
     sign_in(client, make_staff())
     numbers = [make_number(f"+4922155400{n:03}") for n in range(30)]
     bare_call(numbers[0], NOON, 0).save()
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         client.get(CALLS)
     Call.objects.bulk_create(bare_call(numbers[n % 30], NOON, n) for n in range(1, 60))
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         client.get(CALLS)
 
 
@@ -109,7 +112,7 @@ def test_the_page_needs_no_more_queries_for_more_calls_and_numbers(client, djang
     "spelling", ["+49 171 2345678", "0049 171 2345678", "0171 2345678", "01712345678", "+491712345678"]
 )
 def test_a_caller_is_found_in_any_spelling_and_is_in_no_address(client, spelling):
-    number = make_number()
+    number = make_number(call_end="on")
     bare_call(number, NOON, 1, caller_id_number="+491712345678").save()
     bare_call(number, NOON, 2, caller_id_number="+491712345679").save()
     sign_in(client, make_staff())
@@ -295,6 +298,7 @@ def test_the_page_of_a_call_shows_its_course(client):
     for text in (
         "Hotline Köln", "Answered", "22 s", "12 s", "4:18 min", "12:00:22.0", "Forwarding 1 to 1001", "1001 answered",
         "HELD_BY_GHOSTS", "collected_menu", "Different customer numbers.", "20000", "9.0 s after the previous message",
+        "Answered by 1001 after 22 s; talked 4 min 18 s.",
     ):  # fmt: skip
         assert text in html, text
     assert "style=" not in html
@@ -311,3 +315,74 @@ def test_a_call_of_any_subset_of_posts_has_a_page(client):
     for call in Call.objects.all():
         assert client.get(call.get_absolute_url()).status_code == 200
     assert client.get(reverse("calls")).status_code == 200
+
+
+def lead_of(answer):
+    return html_reader.Page("", answer.content.decode()).lead
+
+
+def test_a_list_says_how_many_calls_it_has(client):
+    number = make_number()
+    Call.objects.bulk_create(bare_call(number, NOON + timedelta(minutes=n), n) for n in range(CALLS_ON_A_PAGE + 3))
+    bare_call(number, NOON, 999, callback_id="c-1").save()
+    rollups.recount_changed()
+    sign_in(client, make_staff())
+
+    assert lead_of(client.get(CALLS)).startswith("54 calls, newest first.")
+    assert lead_of(client.get(CALLS, {"callbacks": "no"})).startswith("53 calls, newest first.")
+    assert lead_of(client.get(CALLS, {"outcome": "callback"})).startswith("1 call.")
+    assert "50 of 54 calls." in " ".join(client.get(CALLS).content.decode().split())
+    # Counting these would read every call.
+    assert lead_of(client.get(CALLS, {"callbacks": "no", "weekday": "1"})).startswith("Newest first.")
+
+
+def test_more_calls_than_are_counted_are_said_to_be_more(client):
+    number = make_number()
+    Call.objects.bulk_create(bare_call(number, NOON + timedelta(seconds=n), n) for n in range(MOST_COUNTED + 1))
+    sign_in(client, make_staff())
+    assert lead_of(client.get(CALLS)).startswith("More than 10,000 calls, newest first.")
+
+
+def test_an_outcome_to_choose_has_as_many_calls_as_its_list(client):
+    number, other = make_number(), make_number("+4922155400301", forward_answer="off")
+    for at, of in ((NOON, number), (NOON + timedelta(hours=1), other)):
+        for n, posts in enumerate(
+            (
+                ("CALL_START", "INITIATE_FORWARD 1", "CALL_END"),
+                ("CALL_START", "INITIATE_FORWARD 1", "FORWARD_ANSWER 1", "CALL_END"),
+                ("CALL_START", "CALL_END"),
+                ("CALL_START",),
+            )
+        ):
+            for place, kind in enumerate(posts):
+                take(of, kind, at + timedelta(minutes=n, seconds=9 * place), call_uuid=f"{of.pk}-{n}")
+    rollups.recount_changed()
+    sign_in(client, make_staff())
+    day = {"from": "2026-09-14", "to": "2026-09-14"}
+
+    for query in ({}, day, day | {"number": number.e164}):
+        page = client.get(CALLS, query).context["page"]
+        counted = {chip.key: chip.calls for chip in (*page.outcomes, *page.more_outcomes) if chip.key != "callback"}
+        listed_as = {key: len(listed(client.get(CALLS, query | {"outcome": key}))) for key in counted}
+        assert counted == listed_as
+        assert sum(listed_as.values()) == (4 if "number" in query else 8)
+    assert client.get(CALLS, {"weekday": "1"}).context["page"].outcomes[0].calls is None
+
+
+def test_an_outcome_lists_only_calls_that_are_shown_with_it(client):
+    number = make_number(forward_answer="off")
+    take(number, "CALL_START", NOON)
+    take(number, "INITIATE_FORWARD 1", NOON + timedelta(seconds=3))
+    take(number, "CALL_END", NOON + timedelta(seconds=20))
+    sign_in(client, make_staff())
+    assert listed(client.get(CALLS, {"outcome": "missed"})) == []
+    assert len(listed(client.get(CALLS, {"outcome": "not_measured"}))) == 1
+
+
+def test_calls_of_the_list_of_all_calls_stay_in_it(client):
+    number, other = make_number(), make_number("+4922155400301")
+    bare_call(number, NOON, 1).save()
+    bare_call(other, NOON + timedelta(minutes=1), 2).save()
+    sign_in(client, make_staff())
+    [first, _second] = [link for link in links(client.get(CALLS)) if re.fullmatch(rf"{CALLS}\d+/.*", link)]
+    assert client.get(first).context["page"].place_in_words == "1 of 2"

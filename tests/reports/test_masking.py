@@ -216,7 +216,7 @@ def search(client, text):
 
 
 def found(page):
-    return sorted(call.call_uuid for call, *_rest in page.context["page"].rows)
+    return sorted(row.call.call_uuid for row in page.context["page"].rows)
 
 
 def same_for(page, text):

@@ -43,7 +43,7 @@ def page_of(client, text):
 
 
 def callers_on(page):
-    return [call.caller_id_number for call, *_rest in page.context["page"].rows]
+    return [row.call.caller_id_number for row in page.context["page"].rows]
 
 
 @pytest.mark.parametrize(
