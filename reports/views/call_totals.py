@@ -17,7 +17,7 @@ from reports.filters.calls_by_course import CallbackFilter, OutcomeFilter
 from reports.filters.calls_by_time import OpeningFilter
 from reports.periods import Period
 from reports.queries import counts
-from reports.views.shared import Readable
+from reports.views.readable import Readable
 
 # Counting this many calls takes some milliseconds.
 MOST_COUNTED = 10_000
