@@ -64,10 +64,6 @@ class CallMenus:
         return presets.current(self._chosen, self.period, periods.today()) if self.period else None
 
     @property
-    def is_in_menu_on_phones(self) -> bool:
-        return presets.is_in_menu_on_phones(self.preset, periods.today()) or self.lists_every_day
-
-    @property
     def has_own_days(self) -> bool:
         return self.period is not None and not self.preset
 
@@ -120,11 +116,6 @@ class CallMenus:
     def beside_numbers(self) -> list[tuple[str, str]]:
         """The hidden fields of the form for numbers."""
         return self.asked.pairs(NumberFilter)
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether to show the link that resets the filters; the list has its own link."""
-        return False
 
     def _of(self, period: Period, preset: Preset | None = None) -> str:
         days = DaysFilter.query_of(period.first, period.last, preset.value if preset else DAYS)

@@ -11,9 +11,6 @@ from django.utils.translation import gettext_lazy
 from reports import periods
 from reports.periods import DAY, Period
 
-# The number of presets that phones show side by side; the others are in the menu.
-ON_PHONES = 3
-
 
 class Preset(models.TextChoices):
     """A named period relative to today. The values are those of the query string."""
@@ -57,11 +54,6 @@ _OF_MONTHS = (Preset.THIS_MONTH, Preset.LAST_MONTH)
 def offered(today: date) -> list[Preset]:
     """Return the presets to choose from. On the first of a month *This month* is left out; it equals *Last month*."""
     return [preset for preset in Preset if preset is not Preset.THIS_MONTH or today.day > 1]
-
-
-def is_in_menu_on_phones(preset: Preset | None, today: date) -> bool:
-    """Return whether phones show a preset in the menu, not beside the others."""
-    return preset is not None and offered(today).index(preset) >= ON_PHONES
 
 
 def matching(period: Period, today: date) -> Preset | None:

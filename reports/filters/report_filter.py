@@ -30,6 +30,8 @@ LONGEST_DAYS = 3 * 366
 # The longest periods that pages show by quarter-hour, half-hour and hour; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
 LONGEST_DAYS_BY_HOUR = 92
+# Up to this many selected numbers have a chip each; more share one.
+MOST_CHIPS_OF_NUMBERS = 3
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ class PresetLink:
     @property
     def label(self) -> str:
         return str(self.preset.label)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the query string of the page without it."""
+
+    label: str
+    query_without: str
 
 
 class ReportForm:
@@ -82,6 +92,7 @@ class ReportForm:
         self.chosen_preset = self._read_preset(preset)
         days = self._read_period(query.get("from", "").strip(), query.get("to", "").strip(), number)
         self.period = Period(*days, self.opening)
+        self._names_days = any(query.get(name, "").strip() for name in ("from", "to", "period"))
         if preset != DAYS and self.chosen_preset is None:
             self.chosen_preset = presets.matching(self.period, periods.today())
         self.by = self._read_grain(query.get("by", "").strip())
@@ -163,6 +174,29 @@ class ReportForm:
         by = [("by", str(self.by))] if self.by else []
         return urlencode([("period", FORGET), *by, *self.kept])
 
+    def chips(self) -> list[Chip]:
+        """Return a chip for each filter that is set: days other than those of a first visit, numbers, opening hours."""
+        chips = []
+        if self._names_days and self.preset is not Preset.WEEK:
+            chips.append(Chip(str(self.preset.label) if self.preset else self.period.label, self._without_days()))
+        if len(self.selected) > MOST_CHIPS_OF_NUMBERS:
+            words = _("%(n)d of %(all)d numbers") % {"n": len(self.selected), "all": len(self.choices)}
+            chips.append(Chip(words, self.query_of_all_numbers))
+        else:
+            for number in self.selected:
+                others = [other for other in self.selected if other != number]
+                chips.append(Chip(number.name, self.query_with(numbers=others)))
+        if self.opening != Opening.ALL:
+            chips.append(Chip(str(self.opening.label), self.query_with(opening=Opening.ALL)))
+        return chips
+
+    def _without_days(self) -> str:
+        """Return the query string of these filters without days; that of a reset if no other filter is set."""
+        if not self.asked_numbers and self.opening == Opening.ALL:
+            return self.query_to_reset
+        by = [("by", str(self.by))] if self.by else []
+        return urlencode([*self._numbers_and_hours(), *by, *self.kept])
+
     @property
     def beside_days(self) -> list[tuple[str, str]]:
         """The hidden fields of the form for custom days."""
@@ -184,11 +218,6 @@ class ReportForm:
     def preset(self) -> Preset | None:
         """The preset to show as selected; None for custom days."""
         return presets.current(self.chosen_preset, self.period, periods.today())
-
-    @property
-    def is_in_menu_on_phones(self) -> bool:
-        """Whether the selected preset is one of those that phones show in the menu."""
-        return presets.is_in_menu_on_phones(self.preset, periods.today())
 
     @property
     def has_own_days(self) -> bool:

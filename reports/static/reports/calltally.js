@@ -156,10 +156,17 @@
     return home === element ? [element.id, -1] : [home.id, controls(home).indexOf(element)];
   };
 
+  /* A filter that was removed took its chip along: focus the next one, or the bar of filters. */
+  const focusAfterRemoving = (link) => {
+    if (!link?.closest("#set-filters") || document.activeElement !== document.body) return;
+    document.querySelector("#set-filters a, #filters summary")?.focus({ preventScroll: true });
+  };
+
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
     if (!kept) {
       closeOnPhone(document);
+      focusAfterRemoving(event.detail.requestConfig?.elt);
       return;
     }
     for (const [id, open] of kept.open) {

@@ -1,0 +1,75 @@
+"""The bar of filters stays at the top, covers nothing that is focused, and is one line on a phone; chips keep focus."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from calls.models import OpeningHours
+from reports.counting import rollups
+from tests.browser.axe import findings
+from tests.factories import PASSWORD, make_number, make_staff, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SET = "period=yesterday&opening=inside&number=%2B492215540030"
+TOP = "element => element.getBoundingClientRect().top"
+# What takes the focus and is under the bar at the top.
+COVERED = """link => {
+    link.focus();
+    return link.getBoundingClientRect().top < document.querySelector("#filters").getBoundingClientRect().bottom - 1;
+}"""
+
+
+@pytest.fixture
+def numbers():
+    hours = OpeningHours.objects.create(name="Office hours")
+    hours.weekly.create(weekday=1, opens_at="08:00", closes_at="18:00")
+    numbers = [make_number(f"+492215540030{n}", label=f"Number {n}", opening_hours=hours) for n in range(3)]
+    for number in numbers:
+        for day in range(1, 9):
+            at = timezone.now() - timedelta(days=day)
+            for second, kind in enumerate(("CALL_START", "INITIATE_FORWARD", "CALL_END")):
+                take(number, kind, at + timedelta(seconds=9 * second), call_uuid=f"call-{day}")
+    rollups.recount_changed(wait=True)
+    make_staff("admin")
+    return numbers
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 500), (390, 844), (320, 600)])
+def test_the_bar_stays_at_the_top_and_covers_nothing_that_is_focused(live_server, sign_in, numbers, width, height):
+    page = sign_in("admin", PASSWORD, width=width, height=height)
+    page.goto(f"{live_server.url}/reports/trend/?from={timezone.localdate() - timedelta(days=60)}&by=day")
+    bar = page.locator("#filters")
+
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+
+    page.wait_for_function("document.querySelector('#filters').getBoundingClientRect().top === 0")
+    if width < 760:
+        assert bar.bounding_box()["height"] <= 56
+    links = page.locator("#t-steps tbody a:visible")
+    assert links.count() > 4
+    # Backwards, so that the page scrolls up for each of them.
+    assert [n for n in reversed(range(links.count())) if links.nth(n).evaluate(COVERED)] == []
+    page.emulate_media(media="print")
+    expect(bar).not_to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_removed_filter_leaves_the_focus_at_the_next(live_server, sign_in, numbers, scheme):
+    page = sign_in("admin", PASSWORD, width=1440, height=900, scheme=scheme)
+    page.goto(f"{live_server.url}/reports/?{SET}1&number=%2B4922155400302")
+    chips = page.locator("#set-filters .chip")
+    expect(chips).to_have_text(["Yesterday", "Number 1", "Number 2", "During opening hours"])
+    assert findings(page) == []
+
+    page.get_by_role("link", name="Remove filter: Yesterday").press("Enter")
+    expect(chips).to_have_text(["Number 1", "Number 2", "During opening hours"])
+    expect(chips.first).to_be_focused()
+
+    page.get_by_role("link", name="Reset filters").press("Enter")
+    expect(chips).to_have_count(0)
+    expect(page.locator("#filters summary").first).to_be_focused()
+    page.go_back()
+    expect(chips).to_have_count(3)
