@@ -130,6 +130,7 @@ LAYERS = {
         {"queries.counts"},
         {"queries.sums"},
         {"queries.runs"},
+        {"figures.gaps"},
         {"figures.cells"},
         {"figures.coverage", "figures.counted", "queries.pins"},
         {"models"},

@@ -63,7 +63,7 @@ def in_templates(files):
     names = set()
     for file in files:
         source = file.read_text(encoding="utf-8")
-        for value in re.findall(r'\{% data_table .*? "([\w -]+)" %\}', source):
+        for value in re.findall(r'\{% data_table .*? "([\w -]+)"(?: sorts=True)? %\}', source):
             names.update(value.split())
         text = re.sub(r"\{#.*?#\}|\{%.*?%\}", " ", source, flags=re.DOTALL)
         text = re.sub(r"\{\{.*?\}\}|\{\w*\}", FILLED_IN, text)

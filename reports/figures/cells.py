@@ -80,6 +80,8 @@ class Row:
     bucket: Bucket | None = None
     # The sums that the cells are made from; empty without calls.
     counted: Mapping[str, Counted] = field(default_factory=dict, repr=False)
+    # Of which numbers they are, and since when each figure of these is measured.
+    coverage: Coverage | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, key: str) -> Cell:
         """Return the cell of a figure. Also finds attributes, because templates try every name as a key first."""
@@ -168,7 +170,7 @@ class Cells:
         for key in keys:
             if key in CALL_FIGURES:
                 cells[key] = self.cell(key, counted.get(key, NOTHING), bucket)
-        return Row(offered, cells, number, bucket, counted)
+        return Row(offered, cells, number, bucket, counted, self.coverage)
 
     def cell(self, key: str, counted: Counted, bucket: Bucket) -> Cell:
         """Return a figure of a bucket."""

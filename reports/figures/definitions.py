@@ -331,16 +331,16 @@ WAITED_AS = {
 COUNTED_FIGURES = {**CALL_FIGURES, **BLOCK_FIGURES, **FORWARD_FIGURES, **HANDOVER_FIGURES}
 # The figures at the top of a page.
 HEADLINE = ("reached", "lost", "service_level", "time_to_answer", "offered", "answered")
-# The columns of the overview's table of numbers.
+# The columns of the overview's table of numbers; people choose which of them they see, at first the first five.
 TABLE_OF_NUMBERS = (
     "offered",
     "answered",
     "lost",
+    "service_level",
+    "time_to_answer",
     "short",
     "served_in_plan",
     "in_progress",
-    "service_level",
-    "time_to_answer",
     "talk",
 )
 

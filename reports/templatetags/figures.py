@@ -31,18 +31,25 @@ register = template.Library()
 
 
 @register.simple_block_tag
-def data_table(content: str, label: str, name: str = "", classes: str = "") -> SafeString:
-    """A table that scrolls sideways in narrow windows. `label` is for screen readers, `name` its id."""
+def data_table(content: str, label: str, name: str = "", classes: str = "", *, sorts: bool = False) -> SafeString:
+    """A table that scrolls sideways in narrow windows. `label` is for screen readers, `name` its id.
+
+    With `sorts` its rows can be sorted by the heads that do not have `data-unsorted` (tables.js). It needs an id."""
     return format_html(
         '<div class="table-responsive" role="group" tabindex="0" aria-label="{}">'
-        '<table class="data-table{}{}"{}>{}</table></div>',
+        '<table class="data-table{}{}"{}{}>{}</table></div>',
         label,
         " " if classes else "",
         classes,
         format_html(' id="{}"', name) if name else "",
+        " data-sorts" if sorts else "",
         content,
     )
 
+
+# Places in which each figure that is not measured explains itself: tiles, and tables with a row for each figure.
+TILE = "fig"
+_EACH_EXPLAINED = frozenset({TILE, "tm", "tmb", "today"})
 
 NIL, ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
 
@@ -151,7 +158,9 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     place: str = "",
     block_type: str | list[tuple[str, str]] | None = None,
 ) -> SafeString:
-    """A figure in a table: its value with a link to its calls, or why there is none."""
+    """A figure: its value with a link to its calls, or why there is none. `place` makes ids unique in a row.
+
+    A star marks what is measured only since some time of the period; in tables `gaps` says of which numbers and why."""
     if not one.is_measured:
         if one.not_measured:
             return _not_measured(context, key, one, row, place)
@@ -166,16 +175,23 @@ def cell(  # noqa: PLR0917 (a template names them in this order)
     else:
         value = shown(one.value, kind)
     if one.since is not None:
-        since = format_html(
-            '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
-            '<span class="visually-hidden">{word}</span></button>'
-            '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{reason}</span></span>',
-            place=f"since-{place}-{key}",
-            word=_("since %(moment)s") % {"moment": periods.moment_label(one.since)},
-            reason=one.reason,
-        )
-        value = format_html("{}{}", value, since)
+        return format_html("{}{}", value, _since(one, key, place))
     return value
+
+
+def _since(one: Cell, key: str, place: str) -> SafeString:
+    """Return the mark of a figure that is measured only since some time; in tiles it can be opened."""
+    word = _("since %(moment)s") % {"moment": periods.moment_label(one.since)} if one.since else ""
+    if place != TILE:
+        return format_html('<span class="since" title="{0}">*<span class="visually-hidden">{0}</span></span>', word)
+    return format_html(
+        '<span class="explained"><button type="button" class="term since" aria-describedby="tip-{place}">*'
+        '<span class="visually-hidden">{word}</span></button>'
+        '<span class="tip" role="tooltip" id="tip-{place}"><b>{word}</b>{reason}</span></span>',
+        place=f"since-{place}-{key}",
+        word=word,
+        reason=one.reason,
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -218,6 +234,9 @@ def forward_cell(  # noqa: PLR0917 (a template names them in this order)
 
 
 def _not_measured(context: template.Context, key: str, figure_cell: Cell, row: Row | None, place: str) -> SafeString:
+    """Return the words, which can be opened at the first figure of a row; nowhere if `place` is blank."""
+    if not place or (place not in _EACH_EXPLAINED and not _is_first(context, place)):
+        return format_html('<i class="not-measured" title="{}">{}</i>', figure_cell.reason, _("not measured"))
     number = row.number if row is not None and row.number is not None else context["page"].number
     link = to_coverage(context, number)
     if number is not None and context["administers"]:
@@ -236,6 +255,15 @@ def _not_measured(context: template.Context, key: str, figure_cell: Cell, row: R
         reason=figure_cell.reason,
         link=link,
     )
+
+
+def _is_first(context: template.Context, place: str) -> bool:
+    """Return whether no figure of a row has explained yet why it is not measured."""
+    render_context: Any = context.render_context
+    explained: set[str] = render_context.setdefault(_is_first, set())
+    is_first = place not in explained
+    explained.add(place)
+    return is_first
 
 
 @register.simple_tag

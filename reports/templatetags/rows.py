@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.urls import reverse
 from django.utils.formats import get_format, localize
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.text import get_text_list
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from calls.models import DestinationNumber
+from calls.models import BOXES, DestinationNumber, RequestType
 from reports.figures.cells import Cell, Row
 from reports.figures.definitions import FIGURES, TABLE_OF_NUMBERS
 from reports.periods import Opening, Period
 from reports.queries.forwards import Forwards
+from reports.queries.service_level import is_reached
 from reports.templatetags.figures import (
     NIL,
     WANTED,
@@ -33,7 +36,6 @@ from reports.templatetags.figures import (
     share_of,
 )
 from reports.templatetags.formats import clock_of, grouped, plain, shown
-from reports.templatetags.formats import place as id_of
 from reports.templatetags.links import report_url
 from reports.templatetags.marks import spark, term
 
@@ -112,21 +114,27 @@ def cells(context: template.Context, row: Row | Forwards, keys: Sequence[str], p
 
 # --- Numbers -----------------------------------------------------------------------------------
 
-# Cells of the table of numbers: those that every window shows, and those that narrow ones and phones hide.
-_SHOWN, _HIDDEN_NARROW, _HIDDEN_PHONE = (
-    '<td class="num">',
-    '<td class="num hide-narrow">',
-    '<td class="num hide-phone">',
-)
-_COLUMNS = {
-    "answered": _HIDDEN_PHONE,
-    "short": _HIDDEN_NARROW,
-    "served_in_plan": _HIDDEN_NARROW,
-    "in_progress": _HIDDEN_NARROW,
-    "service_level": _HIDDEN_PHONE,
-    "time_to_answer": _HIDDEN_PHONE,
-    "talk": _HIDDEN_PHONE,
-}
+# The columns of the table of numbers that people choose; Calls is always there. The first ones are shown at first.
+_SHOWN_AT_FIRST = ("answered", "lost", "service_level", "time_to_answer")
+_CHOSEN = tuple(key for key in TABLE_OF_NUMBERS if key != "offered")
+# The figures that numbers whose forwards are not measured have none of. They lie side by side.
+_OF_PEOPLE = _SHOWN_AT_FIRST
+_CELLS = {key: f'<td class="num col-{key}">' for key in _CHOSEN} | {"offered": '<td class="num">'}
+
+
+@register.simple_tag
+def column_choices() -> SafeString:
+    """A checkbox for each column of the table of numbers that can be hidden. The style sheet reads them by their id."""
+    labels = {key: FIGURES[key].label for key in _CHOSEN}
+    labels |= {"days": _("28 days"), "in_progress": _("Ongoing or unknown")}
+    at_first = {"days", *_SHOWN_AT_FIRST}
+    return SafeString(
+        "".join(
+            f'<label class="choice"><input type="checkbox" id="col-{key}"{" checked" * (key in at_first)}> '
+            f"<span>{escape(labels[key])}</span></label>\n"
+            for key in ("days", *_CHOSEN)
+        )
+    )  # all of it is escaped
 
 
 @register.simple_tag(takes_context=True)
@@ -140,7 +148,7 @@ def number_row(context: template.Context, row: Row, sparks: dict[int, list[int]]
         heading += f'<span class="second-line nowrap">{escape(number.readable)}</span>'
     # All of it is escaped.
     return SafeString(
-        f'<tr><th scope="row">{heading}</th><td class="hide-narrow">{spark(sparks, number.pk)}</td>'
+        f'<tr><th scope="row">{heading}</th><td class="col-days">{spark(sparks, number.pk)}</td>'
         f"{cells_of_number(context, row, f'n-{number.pk}')}</tr>\n"
     )
 
@@ -149,21 +157,59 @@ def number_row(context: template.Context, row: Row, sparks: dict[int, list[int]]
 def cells_of_number(context: template.Context, row: Row, place: str) -> SafeString:
     """The cells of a row in the table of numbers, or of its sum."""
     writer, written = _RowWriter.of(context), []
-    for key in TABLE_OF_NUMBERS:
+    keys: Iterable[str] = TABLE_OF_NUMBERS
+    if row.number is not None and all(row[key].not_measured for key in _OF_PEOPLE):
+        written = [f"{_CELLS['offered']}{writer.figure(row, 'offered', place)}</td>", _without_people(context, row)]
+        keys, place = [key for key in _CHOSEN if key not in _OF_PEOPLE], ""
+    for key in keys:
         text = open_or_unknown(context, row, place) if key == "in_progress" else writer.figure(row, key, place)
         if key == "answered":
             text = f"{text} {share_of(row, key)}"
         elif key == "service_level" and row.number is not None and row[key].value is not None:
-            text = f"{text}{_limit(get_language(), row.number.service_level_s)}"
-        written.append(f"{_COLUMNS.get(key, _SHOWN)}{text}</td>")
+            target = row.number.service_level_aim if is_reached(row.number, row[key].value) is False else None
+            text = f"{text}{_limit(get_language(), row.number.service_level_s, target)}"
+        written.append(f"{_CELLS[key]}{text}</td>")
     return SafeString("".join(written))  # cells are safe
 
 
 @lru_cache(maxsize=256)
-def _limit(_language: str | None, service_level_s: int) -> str:
-    """Return the limit of a number's service level. Cached, because most numbers have the same."""
-    words = _("in %(limit)s s") % {"limit": localize(service_level_s)}
-    return format_html('<span class="second-line">{}</span>', words)
+def _limit(_language: str | None, service_level_s: int, target: int | None) -> str:
+    """Return the limit of a service level, and its target if it is missed. Cached, because most numbers are alike."""
+    if target is None:
+        words = _("in %(limit)s s") % {"limit": localize(service_level_s)}
+        return format_html('<span class="second-line">{}</span>', words)
+    words = _("in %(limit)s s, target %(target)s %%") % {"limit": localize(service_level_s), "target": target}
+    return format_html('<span class="second-line missed-target">{}</span>', words)
+
+
+def _without_people(context: template.Context, row: Row) -> str:
+    """Return one cell instead of all figures of forwards of a number: that they are not measured, and what is missing.
+
+    tables.js adapts it to the columns that are shown, of which `data-from` is the first."""
+    number = row.number
+    if number is None:
+        raise ValueError("the row is of no number")
+    posts = dict.fromkeys(post for key in _OF_PEOPLE for post in row[key].missing)
+    boxes = [_("“%(box)s”") % {"box": BOXES[RequestType(post)]} for post in posts]
+    words = ngettext(
+        "The messages of the box %(boxes)s are missing.",
+        "The messages of the boxes %(boxes)s are missing.",
+        len(boxes),
+    ) % {"boxes": get_text_list(boxes, _("and"))}
+    settings = ""
+    if context["administers"]:
+        address = reverse("admin:calls_destinationnumber_change", args=[number.pk])
+        settings = format_html(' <a href="{}">{}</a>', address, _("Settings of this number"))
+    return format_html(
+        '<td class="num" colspan="{}" data-from="{}"><a class="not-measured" href="{}">{}</a> '
+        '<span class="second-line hide-phone">{}{}</span></td>',
+        len(_OF_PEOPLE),
+        len(("name", "days", "offered")),
+        report_url(context, "coverage", place=f"n-{number.pk}"),
+        _("not measured"),
+        words,
+        settings,
+    )
 
 
 @register.simple_tag
@@ -192,16 +238,16 @@ def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
-    place = id_of(bucket.start, "i")
-    written = [writer.figures(row, ["offered"], place)]
+    # Without a place, because `gaps` beside the table explains what is not measured, instead of each of many rows.
+    written = [writer.figures(row, ["offered"], "")]
     written += [
-        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, place)}</td>'
+        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, "")}</td>'
         for key, _label in page.outcomes
     ]
     if page.unclassified:
         unclassified = listed(context, "unclassified", row.unclassified, row["offered"], row)
         written.append(f'<td class="num" data-v="{plain(row.unclassified)}">{unclassified}</td>')
-    written.append(writer.figures(row, page.means, place))
+    written.append(writer.figures(row, page.means, ""))
     label = clock_of(bucket.start) if clock else bucket.label
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(label)}</th>'
     return SafeString(f"<tr>{heading}{''.join(written)}</tr>\n")  # all of it is escaped
@@ -214,15 +260,14 @@ def charted_row(context: template.Context, row: Row) -> SafeString:
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
-    place = id_of(bucket.start, "b")
     written = [
-        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, place)}</td>'
+        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, "")}</td>'
         for key, _label in page.outcomes
     ]
     if page.unclassified:
         unclassified = listed(context, "unclassified", row.unclassified, row["offered"], row)
         written.append(f'<td class="num" data-v="{plain(row.unclassified)}">{unclassified}</td>')
-    written.append(f'<td class="num">{writer.figure(row, "offered", place)}</td>')
+    written.append(f'<td class="num">{writer.figure(row, "offered", "")}</td>')
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(bucket.label)}</th>'
     return SafeString(f"<tr>{heading}{''.join(written)}</tr>\n")  # all of it is escaped
 

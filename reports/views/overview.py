@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -12,10 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from calls.models import DestinationNumber
 from reports import periods
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
@@ -87,8 +86,8 @@ class OverviewPage(ReportPage, BlocksPage):
     # The offered calls of the last days, by the id of the number.
     sparks: dict[int, list[int]]
 
-    # The numbers that totals do not fully cover, with the posts that they do not send.
-    left_out: Sequence[str]
+    # The figures of the table of numbers.
+    columns: ClassVar = TABLE_OF_NUMBERS
 
     @property
     def calls_query(self) -> str:
@@ -118,7 +117,6 @@ def build_overview_page(form: ReportForm, everything: Coverage) -> OverviewPage:
         today=comparison.so_far(coverage, timezone.now(), form.opening) if is_live else None,
         numbers=sorted(rows, key=_most_lost_first),
         sparks=counts.offered_by_day(coverage, _four_weeks(form.opening)),
-        left_out=_left_out(coverage, rows, form.period),
     )
 
 
@@ -150,22 +148,6 @@ def _attention_to(found: Silence | Below | Arrival, address: str) -> Attention:
         return Attention(found.says, f"{reverse('number', args=[found.number.pk])}?{days}#service-level")
     href = f"{address}#n-{found.number.pk}"
     return Attention(found.says, href, found.advice if isinstance(found, Arrival) else "")
-
-
-def _left_out(coverage: Coverage, rows: list[Row], period: Period) -> list[str]:
-    return [
-        gettext("%(number)s (missing: %(posts)s)") % {"number": row.number.name, "posts": ", ".join(posts)}
-        for row in rows
-        if row.offered and row.number and (posts := _missing_posts(coverage, row.number, period))
-    ]
-
-
-def _missing_posts(coverage: Coverage, number: DestinationNumber, period: Period) -> list[str]:
-    """Return the labels of the posts without which figures of a number are not measured in a period."""
-    shown, end = coverage.shown(number), period.end
-    lacking = [key for key in counts.OF_PAGES if (moment := shown[key]) is not None and moment >= end]
-    missing = dict.fromkeys(post for key in lacking for post in coverage.missing(number, key, end))
-    return [str(post.label) for post in missing]
 
 
 def _most_lost_first(row: Row) -> tuple[float, int, str]:

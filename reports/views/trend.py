@@ -90,6 +90,11 @@ class TrendPage(PeriodPage):
         """The figures of time steps that are counts."""
         return ["offered", *(key for key, _label in self.outcomes)]
 
+    @property
+    def columns(self) -> list[str]:
+        """The figures of time steps."""
+        return [*self.counts, *self.means]
+
     @cached_property
     def busiest(self) -> Row | None:
         """The time step with the most calls, if there is more than one."""

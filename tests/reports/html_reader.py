@@ -130,7 +130,8 @@ class Page(HTMLParser):
             self._row = []
         elif tag in {"th", "td"} and self._row is not None:
             self._cell = Cell()
-            self._row.append(self._cell)
+            # A cell over several figures stands for each of them.
+            self._row += [self._cell] * (int(said["colspan"]) if "data-from" in said else 1)
         elif tag == "a":
             self._read_link(said)
         elif tag == "polyline" and self._cell is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -129,7 +129,7 @@ class NumberReading:
     @cached_property
     def row(self) -> Row:
         """The totals as the row of the number."""
-        return Row(self.totals.offered, self.totals.cells, self.number, self.totals.bucket, self.totals.counted)
+        return replace(self.totals, number=self.number)
 
     @cached_property
     def compared(self) -> Compared | None:
