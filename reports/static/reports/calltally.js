@@ -83,7 +83,7 @@
     document.hidden ||
     live.querySelector("details.menu[open]") !== null ||
     // The sentence above #live is refreshed with it.
-    document.querySelector("main .explained:hover, main .explained:focus-within") !== null;
+    document.querySelector("main .explained:not(.is-closed):is(:hover, :focus-within)") !== null;
   let kept = null;
 
   /* After an error the next retry waits twice as long, and at least as long as the server asks for. */

@@ -1,0 +1,203 @@
+"""Tables are sorted by their heads, heads and names stay in view, columns are chosen; refreshes keep all of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from reports import periods
+from reports.counting import rollups
+from tests.factories import PASSWORD, make_number, make_staff, take
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FULL = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+LOST = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END")
+BOXES_OFF = {"initiate_forward": "off", "forward_answer": "off"}
+STEPS = "/reports/when/"
+REFRESH = (
+    "() => htmx.ajax('GET', location.search, {target: '#live', select: '#live', swap: 'outerHTML', source: '#live'})"
+)
+TOP = "element => Math.round(element.getBoundingClientRect().top)"
+LEFT = "element => Math.round(element.getBoundingClientRect().left)"
+
+
+def two_days():
+    """Return the filter of yesterday and today, for calls of the last minutes at any time of day."""
+    return f"from={periods.today() - periods.DAY}&to={periods.today()}"
+
+
+def take_calls(number, answered, lost, wait_s=10):
+    """Receive calls of some minutes ago, each of which is answered after `wait_s` or lost."""
+    at = timezone.now() - timedelta(minutes=10)
+    for n, kinds in enumerate([FULL] * answered + [LOST] * lost):
+        for kind in kinds:
+            moment = at + timedelta(seconds=wait_s if kind in {"FORWARD_ANSWER", "CALL_END"} else 0)
+            uuid = f"{number.pk}-{n}"
+            take(number, kind, moment, call_uuid=uuid, correlation_id=uuid)
+
+
+@pytest.fixture
+def numbers():
+    make_staff("admin")
+    numbers = {
+        "Anton": make_number(label="Anton"),
+        "Berta": make_number("+4922155400301", label="Berta"),
+        "Caesar": make_number("+4922155400302", label="Caesar"),
+        "Dora": make_number("+4922155400303", label="Dora", **BOXES_OFF),
+    }
+    take_calls(numbers["Anton"], answered=2, lost=10, wait_s=9)
+    take_calls(numbers["Berta"], answered=11, lost=1, wait_s=100)
+    take_calls(numbers["Caesar"], answered=1, lost=2, wait_s=99)
+    take_calls(numbers["Dora"], answered=0, lost=1)
+    rollups.recount_changed(wait=True)
+    return numbers
+
+
+@pytest.fixture
+def overview(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD)
+    page.goto(f"{live_server.url}/reports/?{two_days()}")
+    return page
+
+
+def head(page, name):
+    return page.locator("#t-numbers").get_by_role("columnheader", name=name, exact=True)
+
+
+def click(page, name):
+    head(page, name).locator("button").click()
+
+
+def names(page):
+    return [name.partition("\n")[0] for name in page.locator("#t-numbers tbody th").all_inner_texts()]
+
+
+def refresh(page):
+    """Replace #live as it does itself every ten seconds."""
+    with page.expect_response("**/reports/**"):
+        page.evaluate(REFRESH)
+    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+
+
+def test_rows_are_sorted_by_a_head_and_what_has_no_value_is_last(overview):
+    page = overview
+    assert names(page) == ["Anton", "Caesar", "Berta", "Dora"]  # most lost first
+    expect(head(page, "Lost")).to_have_attribute("aria-sort", "descending")
+
+    click(page, "Answered")
+    assert names(page) == ["Berta", "Anton", "Caesar", "Dora"]  # 11, 2, 1 as numbers
+    click(page, "Answered")
+    assert names(page) == ["Caesar", "Anton", "Berta", "Dora"]
+    expect(head(page, "Answered")).to_have_attribute("aria-sort", "ascending")
+    assert page.locator("#t-numbers [aria-sort]").count() == 1
+    click(page, "Waiting time")
+    assert names(page) == ["Berta", "Caesar", "Anton", "Dora"]  # 1:40 min is more than 99 s
+    click(page, "Number")
+    assert names(page) == ["Anton", "Berta", "Caesar", "Dora"]
+    assert page.locator("#t-numbers tfoot th").inner_text() == "All 4 numbers"
+    assert head(page, "28 days").locator("button").count() == 0
+
+
+def test_the_keyboard_sorts_and_a_refresh_keeps_order_and_focus(overview):
+    page = overview
+    button = head(page, "Answered").locator("button")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert names(page)[0] == "Berta"
+    page.keyboard.press("Space")
+    assert names(page)[0] == "Caesar"
+    expect(button).to_be_focused()
+
+    page.locator("#t-numbers").evaluate("table => { table.dataset.before = ''; }")
+    refresh(page)
+
+    assert page.locator("#t-numbers[data-before]").count() == 0
+    assert names(page)[0] == "Caesar"
+    expect(head(page, "Answered")).to_have_attribute("aria-sort", "ascending")
+    expect(head(page, "Answered").locator("button")).to_be_focused()
+    page.reload()
+    assert names(page)[0] == "Caesar"
+    assert "calltally-sort" in page.evaluate("() => JSON.stringify(sessionStorage)")
+
+
+def test_a_head_without_a_definition_keeps_the_focus_too(overview):
+    page = overview
+    head(page, "Number").locator("button").focus()
+    page.keyboard.press("Enter")
+    refresh(page)
+    expect(head(page, "Number").locator("button")).to_be_focused()
+
+
+def test_columns_are_chosen_and_kept(overview):
+    page = overview
+    shown = "heads => heads.filter((head) => head.checkVisibility()).map((head) => head.innerText.trim())"
+    heads = page.locator("#t-numbers thead th")
+    at_first = ["Number", "28 days", "Calls", "Answered", "Lost", "Service level", "Waiting time"]
+    assert [name.rstrip("↓\u00a0") for name in heads.evaluate_all(shown)] == at_first
+    assert page.locator("#t-numbers tbody td[data-from]").get_attribute("colspan") == "4"
+
+    page.locator("#columns summary").click()
+    page.get_by_label("Short call").check()
+    page.get_by_label("28 days").uncheck()
+    page.get_by_label("Answered", exact=True).uncheck()
+    page.keyboard.press("Escape")
+    chosen = ["Number", "Calls", "Lost", "Service level", "Waiting time", "Short call"]
+    for again in (lambda: None, lambda: refresh(page), page.reload):
+        again()
+        assert [name.rstrip("↓\u00a0") for name in heads.evaluate_all(shown)] == chosen
+        # The cell of a number that is not measured ends where the figures of forwards end.
+        edge = "cell => Math.round(cell.getBoundingClientRect().right)"
+        spanning = page.locator("#t-numbers tbody td[data-from]")
+        assert spanning.evaluate(edge) == head(page, "Waiting time").evaluate(edge)
+
+    page.emulate_media(media="print")
+    assert [name.rstrip("↓\u00a0") for name in heads.evaluate_all(shown)] == chosen
+    expect(page.locator("#columns")).not_to_be_visible()
+    assert (
+        page.locator("#t-numbers [aria-sort] button").evaluate("b => getComputedStyle(b, '::after').content") == "none"
+    )
+
+
+def test_heads_stay_at_the_top_while_the_page_scrolls(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD, width=1440, height=500)
+    page.goto(f"{live_server.url}/reports/?{two_days()}")
+    page.locator("#t-numbers tfoot").evaluate("foot => foot.scrollIntoView({block: 'start', behavior: 'instant'})")
+
+    page.evaluate("() => scrollBy({top: -80, behavior: 'instant'})")
+
+    assert head(page, "Lost").evaluate(TOP) == 0
+    page.evaluate("() => document.documentElement.style.setProperty('--sticky-top', '40px')")
+    assert head(page, "Lost").evaluate(TOP) == 40
+    box = page.locator(".table-responsive:has(#t-numbers)")
+    assert box.get_attribute("tabindex") is None  # nothing to scroll, so it is not a stop of the keyboard
+
+
+def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD, width=390, height=844)
+    page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
+    box = page.locator(".table-responsive:has(#t-intervals)")
+    assert box.get_attribute("tabindex") == "0"
+    name, cell = page.locator("#t-intervals tbody th").first, page.locator("#t-intervals tbody td").first
+    before = name.evaluate(LEFT), cell.evaluate(LEFT)
+
+    box.evaluate("box => { box.scrollLeft = 100; }")
+
+    assert (name.evaluate(LEFT), cell.evaluate(LEFT)) == (before[0], before[1] - 100)
+
+
+def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD)
+    page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
+    page.wait_for_selector("#t-intervals thead button.sort")
+    rows = page.locator("#t-intervals tbody th")
+    in_order = rows.all_inner_texts()
+    calls, start = (page.locator("#t-intervals thead th button").filter(has_text=name) for name in ("Calls", "From"))
+
+    calls.click()
+    start.click()
+
+    assert rows.all_inner_texts() == in_order
+    start.click()
+    assert rows.all_inner_texts() == in_order[::-1]
