@@ -109,6 +109,28 @@ def compared(period: Period, preset: Preset | None, now: datetime) -> Comparison
     return Comparison(current_part, before.of_days(before.first, last, until_then))
 
 
+def compared_a_year_ago(period: Period, preset: Preset | None, now: datetime) -> Comparison | None:
+    """Return a period and the same one a year ago; None if no part of it is over.
+
+    Months are compared with the same days of the same months, others with the same weekdays of 52 weeks before. A
+    period that includes today ends as for `compared`."""
+    days = compared(period, preset, now)
+    if days is None:
+        return None
+    current_part = days.now
+    if _is_of_months(period, preset):
+        first = _first_of_month(current_part.first, -12)
+        ends = _first_of_month(current_part.last, -11) - DAY
+        is_whole = (current_part.last + DAY).day == 1 and not current_part.until
+        last = ends if is_whole else (_same_day(current_part.last, -12) or ends)
+    else:
+        gap = 52 * periods.WEEK
+        first, last = current_part.first - gap, current_part.last - gap
+    start = periods.day_start(current_part.last)
+    until = current_part.until and periods.same_hours(start, current_part.until, last)[1]
+    return Comparison(current_part, current_part.of_days(first, last, until))
+
+
 def step(period: Period, preset: Preset | None, today: date, direction: int) -> Period:
     """Return the previous (-1) or next (1) period: months for whole months, else as many days."""
     return _shifted(period, preset, today, direction)

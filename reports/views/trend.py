@@ -1,4 +1,4 @@
-"""The page Trend: the time steps of a period, one after another."""
+"""The page Trend: the figures of a period and of another one, and its time steps one after another."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from reports import periods
-from reports.figures.cells import Row
+from reports.figures.cells import Cell, Row
 from reports.figures.coverage import Coverage
+from reports.figures.definitions import FIGURES, Kind
+from reports.filters import presets
+from reports.filters.presets import Comparison
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Period
-from reports.queries import counts, hours_of_week
+from reports.queries import comparison, counts, hours_of_week
+from reports.queries.comparison import Compared, Pair
+from reports.templatetags.formats import EN_DASH, clock, shown
+from reports.views.readable import Readable
 from reports.views.shared import (
     CHART_HEADINGS,
     PeriodPage,
@@ -39,20 +47,100 @@ STEPS = {
     Grain.QUARTER_HOUR: _("15 min"),
 }
 
+COMPARED = ("offered", "answered", "lost", "reached", "service_level", "time_to_answer")
+
+
+class Other(models.TextChoices):
+    """What a period is compared with. The values are those of the query string."""
+
+    PREVIOUS = "previous", _("Previous period")
+    A_YEAR_AGO = "year", _("A year ago")
+    NONE = "none", _("Nothing")
+
 
 @require_safe
 @login_required
 @personal
 def trend(request: HttpRequest) -> HttpResponse:
     """Show the time steps of the period."""
-    form = read_report(request, unbounded=True)
-    return page_of(request, "reports/trend.html", build_trend_page(form), form.choices, form.question)
+    other = next((one for one in Other if one.value == request.GET.get("compare")), Other.PREVIOUS)
+    form = read_report(request, unbounded=True, kept=[("compare", other.value)] * (other != Other.PREVIOUS))
+    return page_of(request, "reports/trend.html", build_trend_page(form, other), form.choices, form.question)
+
+
+@dataclass(frozen=True)
+class ChangedFigure(Readable):
+    """A figure of the period, and for the same numbers in both periods."""
+
+    key: str
+    now: Cell
+    # None if the period is not compared.
+    pair: Pair | None
+
+    @property
+    def kind(self) -> Kind:
+        return FIGURES[self.key].kind
+
+    @property
+    def label(self) -> Any:
+        return FIGURES[self.key].label
+
+    @property
+    def change(self) -> str:
+        """How it has changed, in words; blank if there is nothing to compare."""
+        if self.pair is None or self.pair.now is None or self.pair.then is None:
+            return ""
+        return in_words(self.kind, self.pair.now, self.pair.then)
+
+    @property
+    def then(self) -> str:
+        """Its value in the other period; a dash if there is nothing to compare."""
+        return EN_DASH if self.pair is None or self.pair.then is None else shown(self.pair.then, self.kind)
+
+    @property
+    def note(self) -> str:
+        """What is compared, if that is not all that the figure of the period covers."""
+        pair = self.pair
+        if pair is None or pair.now is None or pair.then is None or pair.now == self.now.value:
+            return ""
+        parts = {"n": pair.numbers, "all": pair.of_numbers, "now": shown(pair.now, self.kind)}
+        if pair.numbers == pair.of_numbers:
+            return gettext("compared: %(now)s") % parts
+        return gettext("compared: %(now)s, of %(n)d of %(all)d numbers (measured in both periods)") % parts
+
+
+def in_words(kind: Kind, now: float, then: float) -> str:
+    """Return a change in words: of a count in percent, of a share in points, of a time in minutes and seconds."""
+    if kind == "share":
+        points = round(now * 100) - round(then * 100)
+        more = ngettext("%(n)d point more", "%(n)d points more", abs(points))
+        less = ngettext("%(n)d point less", "%(n)d points less", abs(points))
+        return (more if points > 0 else less) % {"n": abs(points)} if points else gettext("no change")
+    difference = round(now) - round(then)
+    if not difference:
+        return gettext("no change")
+    if kind == "seconds":
+        words = gettext("%(time)s longer") if difference > 0 else gettext("%(time)s shorter")
+        return words % {"time": clock(abs(difference))}
+    more = ngettext("%(n)s more", "%(n)s more", abs(difference))
+    less = ngettext("%(n)s fewer", "%(n)s fewer", abs(difference))
+    many = shown(abs(difference), "count")
+    if not then:
+        return more % {"n": many}
+    words = gettext("%(change)s (%(percent)s %%)")
+    percent = round(difference / then * 100)
+    return words % {
+        "change": (more if difference > 0 else less) % {"n": many},
+        "percent": f"{percent:+d}".replace("-", "−"),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrendPage(PeriodPage):
-    """Show the time steps of the period."""
+    """Show the figures of the period and of another one, and the time steps of the period."""
 
+    other: Other
+    compared: Compared | None
     grain: Grain
     # The days whose time steps are listed, and their totals.
     listed: Period
@@ -60,6 +148,20 @@ class TrendPage(PeriodPage):
     steps: Sequence[Row]
 
     means: ClassVar = ("service_level", "time_to_answer", "ring", "talk")
+
+    @property
+    def others(self) -> list[tuple[Other, str]]:
+        """What the period can be compared with, with the query that does."""
+        return [
+            (other, self.form.query_with(kept=[("compare", other.value)] * (other != Other.PREVIOUS)))
+            for other in Other
+        ]
+
+    @cached_property
+    def changes(self) -> list[ChangedFigure]:
+        return [
+            ChangedFigure(key, self.now[key], self.compared.pair(key) if self.compared else None) for key in COMPARED
+        ]
 
     @property
     def grains(self) -> list[tuple[Grain, Any, str]]:
@@ -105,7 +207,7 @@ class TrendPage(PeriodPage):
         return self.form.query_with(period=self.listed, by=self.grain)
 
 
-def build_trend_page(form: ReportForm) -> TrendPage:
+def build_trend_page(form: ReportForm, other: Other) -> TrendPage:
     """Build the page. For longer periods, time steps within a day are listed for the last day only."""
     grain, coverage = form.grain, Coverage.read(form.numbers)
     of_day = grain not in periods.OF_DAYS and form.period.length > 1
@@ -118,11 +220,20 @@ def build_trend_page(form: ReportForm) -> TrendPage:
         now=totals,
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
+        other=other,
+        compared=comparison.compare(coverage, days, None, COMPARED) if (days := _days(form, other)) else None,
         grain=grain,
         listed=listed,
         sum=of_listed,
         steps=steps if grain in periods.OF_DAYS else _without_empty_ends(steps),
     )
+
+
+def _days(form: ReportForm, other: Other) -> Comparison | None:
+    """Return what is compared; None for nothing, or if no part of the period is over."""
+    if other == Other.A_YEAR_AGO:
+        return presets.compared_a_year_ago(form.period, form.chosen_preset, timezone.now())
+    return form.compared if other == Other.PREVIOUS else None
 
 
 def _without_empty_ends(rows: list[Row]) -> list[Row]:

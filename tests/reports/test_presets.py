@@ -12,8 +12,8 @@ from reports.periods import Opening, Period
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def at(month: int, day: int, hour: int, minute: int = 0) -> datetime:
-    return datetime(2026, month, day, hour, minute, tzinfo=BERLIN)
+def at(month: int, day: int, hour: int, minute: int = 0, *, year: int = 2026) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=BERLIN)
 
 
 def days(first: str, last: str, until: datetime | None = None) -> Period:
@@ -117,3 +117,45 @@ def test_presets_end_yesterday_on_every_day_of_a_year(preset):
         period = preset.period(today)
         assert period.last < today
         assert preset is Preset.LAST_MONTH or period.last == today - presets.DAY
+
+
+@pytest.mark.parametrize(
+    ("period", "preset", "now", "side", "then"),
+    [
+        # The same weekdays: 52 weeks before.
+        (
+            days("2026-11-21", "2026-11-27"), Preset.WEEK, at(11, 28, 8),
+            days("2026-11-21", "2026-11-27"), days("2025-11-22", "2025-11-28"),
+        ),
+        (
+            days("2026-11-28", "2026-11-28"), Preset.TODAY, at(11, 28, 11, 52),
+            days("2026-11-28", "2026-11-28", at(11, 28, 11, 45)),
+            days("2025-11-29", "2025-11-29", at(11, 29, 11, 45, year=2025)),
+        ),
+        # The same months.
+        (
+            days("2026-10-01", "2026-10-31"), Preset.LAST_MONTH, at(11, 28, 8),
+            days("2026-10-01", "2026-10-31"), days("2025-10-01", "2025-10-31"),
+        ),
+        (
+            days("2026-11-01", "2026-11-27"), Preset.THIS_MONTH, at(11, 28, 8),
+            days("2026-11-01", "2026-11-27"), days("2025-11-01", "2025-11-27"),
+        ),
+        (
+            days("2025-01-01", "2025-02-28"), None, at(11, 28, 8),
+            days("2025-01-01", "2025-02-28"), days("2024-01-01", "2024-02-29"),
+        ),
+        (
+            days("2024-02-01", "2024-02-29"), None, at(11, 28, 8),
+            days("2024-02-01", "2024-02-29"), days("2023-02-01", "2023-02-28"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_year_ago_are_the_same_months_or_the_same_weekdays(period, preset, now, side, then):
+    assert presets.compared_a_year_ago(period, preset, now) == presets.Comparison(side, then)
+    inside = Period(period.first, period.last, Opening.INSIDE)
+    assert presets.compared_a_year_ago(inside, preset, now).then.opening == Opening.INSIDE
+
+
+def test_today_has_nothing_to_compare_with_a_year_ago_in_its_first_quarter_hour():
+    assert presets.compared_a_year_ago(days("2026-11-28", "2026-11-28"), Preset.TODAY, at(11, 28, 0, 14)) is None

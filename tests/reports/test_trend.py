@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 
 from calls.models import DestinationNumber
+from reports import periods
 from reports.counting import rollups
+from reports.views import trend
 from tests.factories import make_number, make_staff, take
 from tests.reports.html_reader import Page
 
@@ -86,3 +88,81 @@ def test_half_hours_are_downloaded_too(staff):
         "2026-10-19T09:00:00+02:00",
         "2026-10-19T09:30:00+02:00",
     ]
+
+
+# --- The comparison ----------------------------------------------------------------------------
+
+WEEK = "from=2026-10-26&to=2026-11-01"
+
+
+@pytest.fixture
+def two_weeks(staff: Client) -> Client:
+    """Who also sees one call of the week after: answered, to the first number."""
+    call(DestinationNumber.objects.get(label="Hotline"), 26, 9, 0, answered=True)
+    rollups.recount_changed(wait=True)
+    return staff
+
+
+def changes(page: Page) -> dict[str, tuple[str, ...]]:
+    """Return what the table of figures says of each figure, without its name."""
+    return {
+        row["Figure"].text: tuple(cell.text for cell in list(row.values())[1:]) for row in page.table("t-changes").rows
+    }
+
+
+def test_a_period_is_compared_with_the_previous_one(two_weeks):
+    page = shown(two_weeks, WEEK)
+
+    assert changes(page) == {
+        "Calls": ("1", "4", "3 fewer (−75 %)"),
+        "Answered": ("1", "2", "1 fewer (−50 %)"),
+        "Lost": ("0", "2", "2 fewer (−100 %)"),
+        "Reached": ("100 %", "50 %", "50 points more"),
+        "Service level": ("100 %", "50 %", "50 points more"),
+        "Waiting time": ("9 s", "9 s", "no change"),
+    }
+
+
+def test_with_nothing_the_table_has_the_period_alone(two_weeks):
+    page = shown(two_weeks, f"{WEEK}&compare=none")
+
+    assert page.table("t-changes").headers == ["Figure", "This period"]
+    assert changes(page)["Calls"] == ("1",)
+
+
+def test_what_is_compared_stays_while_the_time_steps_change(two_weeks):
+    html = two_weeks.get(f"/reports/trend/?{WEEK}&compare=year&by=day").content.decode()
+
+    assert re.search(r'href="[^"]+compare=year" id="by-month"', html)
+    assert re.search(r'href="[^"]+compare=year"[^>]* id="preset-1"', html)
+    assert "compared with Mon 27 Oct – Sun 2 Nov 2025" in html
+    # Nothing was known of the year before.
+    assert set(changes(Page("", html)).values()) >= {("1", "–", "–")}
+
+
+def test_two_months_are_compared_by_one_preset(staff, monkeypatch):
+    monkeypatch.setattr(periods, "today", lambda: date(2026, 11, 20))
+
+    page = staff.get("/reports/trend/?period=last-month").context["page"]
+
+    assert (page.compared.days.now.label, page.compared.days.then.label) == (
+        "Thu 1 – Sat 31 Oct 2026",
+        "Tue 1 – Wed 30 Sep 2026",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "then", "words"),
+    [
+        ("count", 1_250, 250, "1,000 more (+400 %)"),
+        ("count", 3, 0, "3 more"),
+        ("count", 5, 5, "no change"),
+        ("share", 0.81, 0.8, "1 point more"),
+        ("share", 0.7, 0.8, "10 points less"),
+        ("share", 0.801, 0.8, "no change"),
+        ("seconds", 200.0, 80.0, "2:00 min longer"),
+        ("seconds", 20.0, 24.6, "5 s shorter"),
+    ],
+)
+def test_a_change_is_put_into_words(kind, now, then, words):
+    assert trend.in_words(kind, now, then) == words
