@@ -78,10 +78,10 @@ def test_the_menu_works_by_keyboard_alone(live_server, sign_in):
 def test_the_side_bar_lists_the_same_pages(live_server, sign_in):
     furnish()
     page = sign_in("admin", PASSWORD, width=1440)
-    side = names_of(page.locator(".sidebar a:not(.brand)"))
+    side = names_of(page.locator(".sidebar > a:not(.brand)"))
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator(".bottom-bar summary").click()
-    assert names_of(page.locator(".bottom-bar .menu-panel a")) == side
+    assert names_of(page.locator(".bottom-bar .menu-panel nav a")) == side
     assert page.locator(".bottom-bar [aria-current=page]").inner_text().strip() == "Overview"
 
 
@@ -101,5 +101,5 @@ def test_my_calls_is_in_the_navigation_of_people_for_whom_calls_ring(live_server
     rings.team.add(User.objects.get(username="manager"))
     page.reload()
 
-    assert names_of(links)[0] == "My calls"
+    assert "My calls" in names_of(links)
     assert page.locator(".account").get_by_role("link", name="My calls").count() == 0
