@@ -40,7 +40,7 @@ from reports.templatetags.links import report_url
 from reports.templatetags.marks import spark, term
 
 if TYPE_CHECKING:
-    from reports.views.busy_hours import MapCell
+    from reports.views.week_map import MapCell
 
 register = template.Library()
 

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from calls.models import Right
-from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
-from reports.figures.definitions import LISTED_AS
 from reports.filters.report_filter import ReportForm
-from reports.periods import Opening
-from reports.queries import counts, hours_of_week
-from reports.queries.hours_of_week import HourOfWeek, Shown, Week
-from reports.views.readable import Readable
-from reports.views.shared import (
-    PeriodPage,
-    last_day_with_calls,
-    page_of,
-    personal,
-    read_report,
-)
-
-# The figures that the map can show.
-SHOWN = {
-    Shown.OFFERED: _("Calls"),
-    Shown.REACHED: _("Reached (%)"),
-    Shown.MISSED: _("Not answered"),
-    Shown.LOST: _("Lost"),
-}
-# The figure whose calls a cell of the map leads to.
-MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "missed", Shown.LOST: "lost"}
+from reports.queries import counts
+from reports.queries.hours_of_week import HourOfWeek, Shown
+from reports.views.shared import last_day_with_calls, page_of, personal, read_report
+from reports.views.week_map import WeekMapPage, read_map, shown_by
 
 
 @require_safe
@@ -49,55 +23,14 @@ MAPPED = {Shown.OFFERED: "offered", Shown.REACHED: "answered", Shown.MISSED: "mi
 @personal
 def busy_hours(request: HttpRequest) -> HttpResponse:
     """Show the hours of the week of the period."""
-    shown = next((choice for choice in Shown if choice.value == request.GET.get("show")), Shown.OFFERED)
+    shown = shown_by(request)
     form = read_report(request, kept=[("show", shown.value)])
     return page_of(request, "reports/busy_hours.html", build_busy_hours_page(form, shown), form.choices, form.question)
 
 
-@dataclass(frozen=True)
-class MapCell(Readable):
-    """An hour of the week on the map: its text, its shade, and the filters that list its calls."""
-
-    cell: HourOfWeek
-    step: int
-    calls: int | None
-    text: str
-    title: str
-    query: str
-
-    @property
-    def is_short(self) -> bool:
-        """Whether too few people were there to answer."""
-        return self.cell.is_short
-
-
-@dataclass(frozen=True)
-class MapRow(Readable):
-    """A weekday on the map, or the whole week."""
-
-    name: Any
-    cells: Sequence[MapCell]
-    sum: MapCell
-
-
 @dataclass(frozen=True, kw_only=True)
-class BusyHoursPage(PeriodPage):
+class BusyHoursPage(WeekMapPage):
     """Show the hours of the week of the period."""
-
-    week: Week
-    # The figure on the map.
-    shown: Shown
-    map: Sequence[MapRow]
-
-    @property
-    def shows(self) -> list[tuple[Shown, Any, str]]:
-        """The figures to choose from for the map, with the query that shows each."""
-        return [(choice, SHOWN[choice], self.form.query_with(kept=[("show", choice.value)])) for choice in Shown]
-
-    @cached_property
-    def figure(self) -> str:
-        """The figure whose calls a cell of the map leads to."""
-        return MAPPED[self.shown]
 
     @cached_property
     def busiest(self) -> HourOfWeek | None:
@@ -116,62 +49,11 @@ def build_busy_hours_page(form: ReportForm, shown: Shown) -> BusyHoursPage:
     """Build the page; `shown` is the figure on its map."""
     coverage = Coverage.read(form.numbers)
     totals = counts.totals(coverage, form.period)
-    week = hours_of_week.of_week(coverage, form.period, totals, timezone.now())
     return BusyHoursPage(
         zone=settings.TIME_ZONE,
         form=form,
         now=totals,
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
-        week=week,
-        shown=shown,
-        map=_map(week, shown, form, totals),
+        **read_map(form, coverage, totals, shown),
     )
-
-
-def _map(week: Week, shown: Shown, form: ReportForm, totals: Row) -> list[MapRow]:
-    """Return the rows of the map: texts, shades, and the addresses of calls."""
-    most = week.most(shown)
-    covered = totals[shown.value]
-    # If the figure does not cover all numbers or all of the time.
-    measured = [("measured", shown.value)] if covered.left_out or covered.since else []
-    lists_calls = form.rights.may_each(Right.CALLS, form.numbers)
-
-    def cell(hour: HourOfWeek) -> MapCell:
-        text, title = _words_of(hour, shown)
-        query = _query_of(hour, shown, form, measured) if lists_calls else ""
-        return MapCell(hour, hours_of_week.step(hour, shown, most), hour.calls(shown), text, title, query)
-
-    return [
-        MapRow(hours_of_week.WEEKDAYS[weekday - 1], [cell(hour) for hour in hours], cell(week.of_days[weekday]))
-        for weekday, hours in week.rows
-    ] + [MapRow(_("Week"), [cell(week.of_hours[hour]) for hour in week.hours], cell(week.whole))]
-
-
-def _words_of(one: HourOfWeek, shown: Shown) -> tuple[str, str]:
-    """Return the text of a cell and its title."""
-    if one.calls(shown) is None:
-        return "–", gettext("not measured")
-    if not one.times and not one.offered:
-        return "", gettext("This hour did not occur in the period")
-    if shown is Shown.REACHED:
-        share = one.reached
-        text = "–" if share is None else f"{round(share * 100)}"
-        return text, gettext("%(n)d of %(all)d calls") % {"n": one.answered or 0, "all": one.wanted or 0}
-    mean = one.mean(shown) or 0.0
-    text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
-    # Of a weekday as a whole, days are counted instead of hours.
-    title = gettext("Calls: %(n)d, days: %(times)d") if one.hour < 0 else gettext("Calls: %(n)d, hours: %(times)d")
-    return text, title % {"n": one.calls(shown) or 0, "times": one.times}
-
-
-def _query_of(hour: HourOfWeek, shown: Shown, form: ReportForm, measured: list[tuple[str, str]]) -> str:
-    """Return the query string that lists exactly the calls of a cell; blank if there are none."""
-    if not hour.calls(shown):
-        return ""
-    pairs = [("from", form.period.first.isoformat()), ("to", form.period.last.isoformat())]
-    pairs += [("weekday", str(hour.weekday))] * bool(hour.weekday) + [("hour", str(hour.hour))] * (hour.hour >= 0)
-    pairs += [("number", number.e164) for number in form.selected]
-    if form.opening != Opening.ALL:
-        pairs.append(("opening", form.opening.value))
-    return urlencode([*pairs, *LISTED_AS[MAPPED[shown]], *measured])

@@ -13,6 +13,7 @@ from reports.periods import today
 from tests.browser.axe import VENDOR, findings
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, post, post_body, take
+from tests.reports.helpers import tabs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +39,7 @@ def addresses():
         "/reports/",
         "/reports/?from=2001-01-01&to=2001-01-02",
         "/reports/?from=never",
-        f"/reports/numbers/{hotline.pk}/?from={today()}&to={today()}&by=hour",
+        *(f"{tab}?from={today()}&to={today()}&by=hour" for tab in tabs_of(hotline)),
         f"/reports/numbers/{quiet.pk}/",
         "/reports/calls/",
         "/reports/calls/?from=never",

@@ -31,7 +31,7 @@ def test_the_curve_of_waiting_times_has_a_step_for_each_second(live_server, sign
     rollups.recount_changed(wait=True)
     make_staff("admin")
     page = sign_in("admin", PASSWORD)
-    page.goto(f"{live_server.url}/reports/numbers/{number.pk}/")
+    page.goto(f"{live_server.url}/reports/numbers/{number.pk}/waiting/")
     page.wait_for_selector("html[data-ready]")
 
     (points,) = page.evaluate(DRAWN, "curve")["sets"]

@@ -10,6 +10,7 @@ from calls.models import Call
 from reports.counting import rollups
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.reports.helpers import tabs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,7 +77,7 @@ def test_no_page_is_wider_than_the_window(live_server, sign_in, number, width):
     for address in (
         "/reports/",
         "/reports/?from=never",  # opens the days' menu
-        f"/reports/numbers/{number.pk}/",
+        *tabs_of(number),
         "/reports/calls/",
         f"/reports/calls/{call.pk}/",
         "/accounts/password_change/",
@@ -155,7 +156,7 @@ def test_phones_can_download_too(live_server, sign_in, number):
     for address, files in (
         # Those with single calls have the page that asks for a reason, too.
         ("/reports/", 4),
-        (f"/reports/numbers/{number.pk}/", 6),
+        (f"/reports/numbers/{number.pk}/", 3),
         ("/reports/busy-hours/", 1),
         ("/reports/trend/", 2),
         ("/reports/calls/", 2),

@@ -18,6 +18,7 @@ from reports import periods
 from reports.counting import rollups
 from reports.filters import presets
 from reports.filters.calls_by_course import OutcomeFilter
+from reports.views.number.base import ALL_PARTS, TABS
 from tests.factories import PASSWORD, expire, make_number, make_staff, make_user, take
 from tests.reports.html_reader import Page
 
@@ -66,7 +67,8 @@ def signed_in(user: User) -> Client:
 
 def pages_of_reports() -> Iterator[str]:
     """Yield the address of every report page in the URL configuration."""
-    arguments = {"number": lambda: [DestinationNumber.objects.first().pk], "call": lambda: [Call.objects.first().pk]}
+    arguments = dict.fromkeys((*TABS, ALL_PARTS), lambda: [DestinationNumber.objects.first().pk])
+    arguments["call"] = lambda: [Call.objects.first().pk]
     for pattern in get_resolver("reports.urls").url_patterns:
         assert isinstance(pattern, URLPattern)
         name = str(pattern.name)

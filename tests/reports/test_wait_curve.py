@@ -89,7 +89,7 @@ def call(number, name, wait_s=None, *, at=TEN, ends=True):
 def page_of(client, number):
     client.force_login(make_staff())
     roll_up()
-    return html_reader.page(client, f"/reports/numbers/{number.pk}/?from={DAY}&to={DAY}")
+    return html_reader.page(client, f"/reports/numbers/{number.pk}/waiting/?from={DAY}&to={DAY}")
 
 
 def test_at_the_limit_the_curve_is_the_service_level(client):

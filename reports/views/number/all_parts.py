@@ -37,7 +37,7 @@ class AllPartsPage(NumberPage):
     data: DataPage
 
     name = ALL_PARTS
-    files = "counts blocks times peaks coverage calls planner"
+    files = "counts blocks times week peaks coverage calls planner"
 
 
 def build_all_parts(reading: NumberReading) -> AllPartsPage:

@@ -104,11 +104,12 @@ class NumberPage(PeriodPage):
 
     @property
     def calls_query(self) -> str:
-        return f"{self.form.query}&{urlencode({'number': self.number.e164})}"
+        return f"{self.form.query_with(kept=[])}&{urlencode({'number': self.number.e164})}"
 
     @property
     def download_query(self) -> str:
-        return f"{self.form.download_query}&{urlencode({'number': self.number.e164})}"
+        query = self.form.query_with(by=self.form.grain, kept=[])
+        return f"{query}&{urlencode({'number': self.number.e164})}"
 
     @property
     def grain_queries(self) -> list[tuple[Grain, str]]:

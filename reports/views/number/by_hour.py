@@ -14,25 +14,29 @@ from calls.models import RequestType
 from reports import periods
 from reports.queries import concurrent_calls
 from reports.queries.concurrent_calls import Peak
+from reports.queries.hours_of_week import Shown
 from reports.views.number.base import NumberPage, NumberReading, read_number, tab_of
 from reports.views.shared import personal
+from reports.views.week_map import WeekMapPage, read_map, shown_by
 
 
 @require_safe
 @login_required
 @personal
 def by_hour(request: HttpRequest, pk: int) -> HttpResponse:
-    return tab_of(request, "by_hour.html", build_by_hour(read_number(request, pk)))
+    shown = shown_by(request)
+    reading = read_number(request, pk, kept=[("show", shown.value)] if shown is not Shown.OFFERED else [])
+    return tab_of(request, "by_hour.html", build_by_hour(reading, shown))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ByHourPage(NumberPage):
+class ByHourPage(NumberPage, WeekMapPage):
     """When calls came, and how many at the same time."""
 
     at_once: Sequence[Peak]
 
     name = "number_by_hour"
-    files = "peaks counts calls planner"
+    files = "week peaks counts calls planner"
 
     @cached_property
     def most_at_once(self) -> Peak | None:
@@ -43,10 +47,11 @@ class ByHourPage(NumberPage):
         return self.coverage.arrives_from(self.number, RequestType.CALL_END) <= self.period.start
 
 
-def build_by_hour(reading: NumberReading) -> ByHourPage:
-    """Build the tab."""
-    period = reading.form.period
-    buckets = periods.buckets(period, reading.form.grain)
+def build_by_hour(reading: NumberReading, shown: Shown = Shown.OFFERED) -> ByHourPage:
+    """Build the tab; `shown` is the figure on the map."""
+    form, coverage = reading.form, reading.coverage
     return ByHourPage(
-        **reading.of_every_tab, at_once=concurrent_calls.peaks_by_bucket(reading.coverage, period, buckets)
+        **reading.of_every_tab,
+        **read_map(form, coverage, reading.totals, shown, reading.number),
+        at_once=concurrent_calls.peaks_by_bucket(coverage, form.period, periods.buckets(form.period, form.grain)),
     )

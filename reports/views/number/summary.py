@@ -29,7 +29,7 @@ class SummaryPage(LevelPage, ReportPage):
     """How the period went, in a few figures."""
 
     name = "number"
-    files = "counts calls planner"
+    files = "counts calls"
 
 
 def build_summary(reading: NumberReading) -> SummaryPage:

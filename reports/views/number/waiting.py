@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from reports.figures.cells import Cell, CellState, Row
@@ -18,6 +17,7 @@ from reports.figures.definitions import FIGURES
 from reports.queries import durations
 from reports.queries.comparison import Compared
 from reports.queries.durations import Times, TimesClass
+from reports.queries.wait_curve import ClassOnCurve, WaitCurve
 from reports.views.number.base import NumberReading, read_number, tab_of
 from reports.views.number.level import Level, LevelPage
 from reports.views.shared import personal
@@ -93,16 +93,14 @@ class WaitingPage(LevelPage):
     def classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
         return _classes(self.durations, [column.key for column in self.classed], durations.BOUNDS)
 
+    @cached_property
+    def wait_curve(self) -> WaitCurve:
+        return WaitCurve.read(self.number, self.durations["time_to_answer"], self.now)
+
     @property
-    def lines(self) -> list[dict[str, str | float]]:
-        """The lines in the chart of waiting times: median, 90th percentile, and the number's limit."""
-        waits = self.durations["time_to_answer"]
-        named = [
-            (gettext("half within %(seconds)d s"), waits.median),
-            (gettext("9 in 10 within %(seconds)d s"), waits.ninetieth),
-            (gettext("limit %(seconds)d s"), self.number.service_level_s),
-        ]
-        return [{"name": name % {"seconds": s}, "at": durations.place(s)} for name, s in named if s is not None]
+    def wait_rows(self) -> list[tuple[TimesClass, list[ClassedCalls], ClassOnCurve]]:
+        """The rows of the table of classes, each with what it has of the curve of waiting times."""
+        return [(one, kinds, self.wait_curve.of(one)) for one, kinds in self.classes]
 
     @property
     def talk_classes(self) -> list[tuple[TimesClass, list[ClassedCalls]]]:
