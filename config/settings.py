@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded, mail_settings
+from config import embedded, mail_settings, settings_menu
 from config.live_origins import live_origins
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -159,6 +159,10 @@ TEMPLATES = [
         },
     }
 ]
+
+# The menu of the admin, which pages call Settings; and what its pages have around them, as reports have it.
+SETTINGS_MENU = settings_menu.GROUPS
+FRAME_OF_SETTINGS = "reports.views.shared.frame_of"
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Ten failures lock a name from one network for 15 minutes; a successful sign-in resets the count. A device in which the

@@ -210,7 +210,8 @@ NEED = {
     "admin/contacts/contact/import/<uuid:upload>/refused/": ("contacts/contact", "a"),
 }
 LEADS_TO_ITS_ROW = "admin/calls/senderpolicy/"
-APP_PAGE = "admin/^(?P<app_label>auth|accounts|calls|contacts|reports|live)/$"  # asked for `calls`
+# Leads to the menu of all settings; asked for `calls`.
+APP_PAGE = "admin/^(?P<app_label>auth|accounts|calls|contacts|reports|live)/$"
 VIEW_ON_SITE = "admin/r/<path:content_type_id>/<path:object_id>/"  # asked for a call
 
 
@@ -248,7 +249,7 @@ def in_admin(address, name):
     if address == VIEW_ON_SITE:
         return "->" if PEOPLE[name].has("calls") else "404"
     if address == APP_PAGE:
-        return "200" if any(may(name, table, "vacd") for table in SHOWN_BY if "calls/" in table) else "404"
+        return "->" if any(may(name, table, "vacd") for table in SHOWN_BY if "calls/" in table) else "404"
     if address in OLD_ADDRESSES:
         return "->"
     table, letters = NEEDS_OF_TABLES[address]

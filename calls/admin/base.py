@@ -28,9 +28,6 @@ from calls.kept_searches import LONGEST_SEARCH, TooManySearches, keep_search, ke
 from calls.masking import masked
 from calls.models import DestinationNumber, NumberAccess, Right
 
-admin.site.site_title = admin.site.site_header = "Calltally"
-admin.site.index_title = _("Numbers, keys and calls")
-
 MOST_AT_ONCE = 100
 
 

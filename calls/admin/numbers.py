@@ -196,6 +196,9 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
                     kwargs["max_value"] = min(kwargs.get("max_value", validator.limit_value), validator.limit_value)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [] if obj is None else super().get_inlines(request, obj)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # Calls belong to the number: a number with calls cannot become another number.
         return ["e164"] if obj is not None and obj.calls.exists() else []

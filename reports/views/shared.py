@@ -202,14 +202,21 @@ def page_of(
     question: str = "",
 ) -> HttpResponse:
     """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
-    user, rights = request.user, Rights.of(request.user)
+    context = {"page": page, "question": question, **frame_of(request.user, choices)}
+    return render(request, template, context)
+
+
+def frame_of(user: Any, choices: Sequence[DestinationNumber] | None = None) -> dict[str, Any]:
+    """Return what the frame of a page shows to a person: the navigation, and who they are.
+
+    `choices` are all numbers that they may see, if already read."""
+    rights = Rights.of(user)
+    if choices is None:
+        choices = list(DestinationNumber.objects.visible_to(user))
     pinned = pins.pinned(user, choices)
-    navigation = pinned or (choices if len(choices) <= NUMBERS_IN_NAVIGATION else [])
-    context = {
-        "page": page,
-        "navigation": navigation,
+    return {
+        "navigation": pinned or (choices if len(choices) <= NUMBERS_IN_NAVIGATION else []),
         "choices": choices,
-        "question": question,
         "opens_admin": permissions.opens_admin(user),
         "administers": permissions.may_administer(user),
         "opens_contacts": permissions.opens_contacts(user),
@@ -219,7 +226,6 @@ def page_of(
         "sees_all_numbers": rights.everywhere(Right.FIGURES),
         "sees_calls": rights.anywhere(Right.CALLS),
     }
-    return render(request, template, context)
 
 
 def read_report(

@@ -76,10 +76,17 @@ NO_PAGES = (
     ),
 )
 FILES = (".csv", ".xlsx")
-# Admin pages with a template or form of ours; the others are Django's own.
+# Admin pages with a template or form of ours, and one of each kind of Django's own, which are in our frame.
 OURS_IN_ADMIN = {
     "admin/": "admin/",
     "admin/login/": "",  # replaced by the reports' sign-in
+    "admin/calls/destinationnumber/": "admin/calls/destinationnumber/",
+    "admin/calls/destinationnumber/<path:object_id>/history/": "admin/calls/destinationnumber/{hotline}/history/",
+    "admin/calls/openinghours/<path:object_id>/delete/": "admin/calls/openinghours/{hours}/delete/",
+    "admin/calls/call/": "admin/calls/call/",
+    "admin/calls/refusedpost/": "admin/calls/refusedpost/",
+    "admin/contacts/linktemplate/<path:object_id>/delete/": "admin/contacts/linktemplate/{link}/delete/",
+    "admin/auth/group/add/": "admin/auth/group/add/",
     "admin/calls/destinationnumber/add/": "admin/calls/destinationnumber/add/",
     "admin/calls/destinationnumber/<path:object_id>/change/": "admin/calls/destinationnumber/{hotline}/change/",
     "admin/calls/destinationnumber/keys/issue/": "admin/calls/destinationnumber/keys/issue/?number={hotline}",

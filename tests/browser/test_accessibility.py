@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from calls.models import Call
+from calls.models import Call, OpeningHours
 from reports.counting import rollups
 from reports.periods import today
 from tests.browser.axe import VENDOR, findings
@@ -35,7 +35,23 @@ def addresses():
     rollups.recount_changed(wait=True)
     call, odd = (Call.objects.get(destination_number=hotline, call_uuid=uuid) for uuid in ("a0", "a3"))
     assert post(Client(), post_body("CALL_START", "+4940555555", "not-a-key-of-it")).status_code == 403
+    hours = OpeningHours.objects.create(name="Office hours")
+    settings = [
+        "",
+        "calls/destinationnumber/",
+        "calls/destinationnumber/add/",
+        f"calls/destinationnumber/{hotline.pk}/change/",
+        f"calls/destinationnumber/{hotline.pk}/history/",
+        f"calls/destinationnumber/keys/issue/?number={hotline.pk}",
+        f"calls/openinghours/{hours.pk}/delete/",
+        "calls/call/",
+        f"calls/call/{call.pk}/change/",
+        "calls/refusedpost/",
+        "accounts/auditentry/",
+        "auth/user/add/",
+    ]
     return [
+        *(f"/admin/{address}" for address in settings),
         "/reports/",
         "/reports/?from=2001-01-01&to=2001-01-02",
         "/reports/?from=never",
