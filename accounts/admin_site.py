@@ -21,6 +21,8 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from accounts.moments import NOTHING
+
 
 @dataclass(frozen=True)
 class MenuEntry:
@@ -41,6 +43,7 @@ class MenuGroup:
 class CalltallySite(admin.AdminSite):
     site_title = site_header = "Calltally"
     index_title = _("Settings")
+    empty_value_display = NOTHING
     enable_nav_sidebar = False  # its place is taken by the menu
 
     def get_urls(self) -> list[URLPattern | URLResolver]:

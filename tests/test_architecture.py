@@ -27,7 +27,16 @@ LAYERS = {
         {"audit.entries", "audit.verification"},
         {"models", "guessable_words", "audit.actors", "audit.actions", "audit.chain"},
         {"browsers", "session_store"},
-        {"deleting", "folding", "rewording", "addresses", "spreadsheets", "session_messages", "password_forms"},
+        {
+            "deleting",
+            "folding",
+            "rewording",
+            "addresses",
+            "spreadsheets",
+            "session_messages",
+            "password_forms",
+            "moments",
+        },
     ],
     "calls": [
         {"urls", "middleware"},

@@ -14,9 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -26,6 +24,7 @@ from accounts.audit.actors import ITSELF
 from accounts.audit.downloads import Download, Pieces
 from accounts.audit.model_admin import AuditedAdmin
 from accounts.models import AuditEntry
+from accounts.moments import NOTHING, exactly
 from accounts.spreadsheets import FORMULA
 
 # Who is no person: the value in the address, and the condition.
@@ -36,7 +35,7 @@ NO_PERSON: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 # Kinds of objects that are no models, and boxes.
 OTHER_KINDS = {"download": _("download"), "command": _("command")}
-BOXES: dict[bool | None, Any] = {True: _("yes"), False: _("no"), None: "-"}
+BOXES: dict[bool | None, Any] = {True: _("yes"), False: _("no"), None: NOTHING}
 COLUMNS = (
     *("position", "at", "actor_id", "actor", "address", "action", "object_type", "object_id", "object"),
     *("before", "after", "rows", "bytes", "reason", "carried", "key_id", "previous", "checksum"),
@@ -128,11 +127,11 @@ class AuditEntryAdmin(AuditedAdmin):
 
     @admin.display(description=_("time"))
     def moment(self, entry: AuditEntry) -> str:
-        return date_format(timezone.localtime(entry.at), "j M Y, H:i:s")
+        return exactly(entry.at)
 
     @admin.display(description=_("person"))
     def who(self, entry: AuditEntry) -> str:
-        return entry.actor or "-"
+        return entry.actor or NOTHING
 
     @admin.display(description=_("action"))
     def done(self, entry: AuditEntry) -> str:
@@ -140,7 +139,7 @@ class AuditEntryAdmin(AuditedAdmin):
 
     @admin.display(description=_("object"))
     def about(self, entry: AuditEntry) -> str:
-        return " ".join(part for part in (_kind(entry), entry.object or entry.object_id) if part) or "-"
+        return " ".join(part for part in (_kind(entry), entry.object or entry.object_id) if part) or NOTHING
 
     @admin.display(description=_("before"))
     def was(self, entry: AuditEntry) -> str:
@@ -171,7 +170,7 @@ def _lines(entry: AuditEntry, values: dict[str, Any] | None) -> str:
     model, rest = _model_of(entry), dict(values or {})
     fields = [field for field in model._meta.fields if field.name in rest] if model else []
     named = [(str(field.verbose_name), rest.pop(field.name)) for field in fields] + list(rest.items())
-    return "\n".join(f"{name}: {_in_words(value)}" for name, value in named) or "-"
+    return "\n".join(f"{name}: {_in_words(value)}" for name, value in named) or NOTHING
 
 
 def _in_words(value: Any) -> str:

@@ -70,7 +70,7 @@ class Granted:
             texts.append(gettext("%(name)s: %(rights)s removed") % {"name": name, "rights": in_words(removed)})
         if after.rights and after.until != self.until:
             if after.until:
-                day = date_format(after.until, "j M Y")
+                day = date_format(after.until)
                 texts.append(gettext("%(name)s: until %(day)s") % {"name": name, "day": day})
             else:
                 texts.append(gettext("%(name)s: without end") % {"name": name})
@@ -187,7 +187,7 @@ class Row:
             return gettext("%(number)s: the last day is in the past.") % named
         last_day = min(self.last_days[right] for right in self.after.rights)
         if self.after.last_day > last_day:
-            named["day"] = date_format(last_day, "j M Y")
+            named["day"] = date_format(last_day)
             return gettext("%(number)s: your own access ends on %(day)s. Enter this day or an earlier one.") % named
         return ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,8 +14,6 @@ from django.core.paginator import Paginator
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -214,8 +211,3 @@ def let_creator_see(user: Any, number: DestinationNumber) -> None:
 def shown_caller(number: str) -> str:
     """Return a caller for a page, masked."""
     return masked(number) or gettext("withheld")
-
-
-def exactly(moment: datetime | None) -> str:
-    """Return a moment to the second, in the reports' time zone."""
-    return "-" if moment is None else date_format(timezone.localtime(moment), "j M Y, H:i:s")

@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.moments import exactly
 from calls import posts, search
 from calls.access import Rights
-from calls.admin.base import PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly
+from calls.admin.base import PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin
 from calls.masking import masked_as_received, masked_payload, variables_of_callers
 from calls.models import Call, CallEvent, RequestType, Right
 

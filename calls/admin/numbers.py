@@ -19,9 +19,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import WordedHistoryAdmin
+from accounts.moments import to_the_minute
 from calls import phones, search_keys
 from calls.admin import access
-from calls.admin.base import VisibleAdmin, exactly, let_creator_see, may_issue_keys, with_query
+from calls.admin.base import VisibleAdmin, let_creator_see, may_issue_keys, with_query
 from calls.admin.key_pages import KeyPages
 from calls.models import BOXES, AccessKey, Call, DestinationNumber, NumberAccess
 
@@ -172,7 +173,7 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
 
     @admin.display(description=_("last call"), ordering="last_call_at")
     def last_call_at(self, number: Any) -> str:
-        return exactly(number.last_call_at)
+        return to_the_minute(number.last_call_at)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import DATE_SCRIPTS
 from accounts.audit.model_admin import AuditedAdmin
+from accounts.moments import NOTHING
 from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening_hours import Spans
@@ -201,7 +202,7 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
 
     @admin.display(description=_("public holidays"), ordering="state")
     def state_name(self, hours: OpeningHours) -> str:
-        return hours.get_state_display() or "-"
+        return hours.get_state_display() or NOTHING
 
     @admin.display(description=_("hours"))
     def week(self, hours: OpeningHours) -> str:
@@ -212,7 +213,7 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
         names = [number.name for number in hours.numbers.all()]
         named = ", ".join(names[:MOST_NAMED])
         if len(names) <= MOST_NAMED:
-            return named or "-"
+            return named or NOTHING
         return gettext("%(names)s and %(more)d more") % {"names": named, "more": len(names) - MOST_NAMED}
 
     @admin.display(description=_("next public holidays"))

@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
+from accounts.moments import NOTHING, exactly
 from calls import access_keys, phones, posts
 from calls.access import Rights
-from calls.admin.base import ReadOnlyAdmin, exactly, let_creator_see, may_issue_keys
+from calls.admin.base import ReadOnlyAdmin, let_creator_see, may_issue_keys
 from calls.ingest import intake, replay
 from calls.masking import masked_payload, variables_of_callers
 from calls.models import DestinationNumber, Reason, RefusedPost, Right, SenderPolicy
@@ -235,7 +236,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("number"))
     def number(self, post: RefusedPost) -> str:
-        return phones.readable(post.destination_number) if post.destination_number else "-"
+        return phones.readable(post.destination_number) if post.destination_number else NOTHING
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         term = search_term.strip()

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.moments import NOTHING
 from calls import phones, search_keys
 from calls.admin.base import PostedSearchAdmin
 from contacts import importing, matching
@@ -147,7 +148,7 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
 
     @admin.display(description=_("company"))
     def company_name(self, contact: Contact) -> str:
-        return contact.company or "-"
+        return contact.company or NOTHING
 
     @admin.display(description=_("phone numbers"))
     def listed_numbers(self, contact: Contact) -> str:
@@ -156,4 +157,4 @@ class ContactAdmin(ImportPages, PostedSearchAdmin, WordedHistoryAdmin, OfferedFi
         shown = ", ".join(numbers[:MOST_NUMBERS])
         if more > 0:
             return gettext("%(numbers)s and %(n)d more") % {"numbers": shown, "n": more}
-        return shown or "-"
+        return shown or NOTHING

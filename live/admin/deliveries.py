@@ -16,8 +16,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import confirming
+from accounts.moments import NOTHING, exactly
 from calls import showing
-from calls.admin.base import ReadOnlyAdmin, VisibleAdmin, exactly
+from calls.admin.base import ReadOnlyAdmin, VisibleAdmin
 from calls.models import Right
 from live import endpoint_rights
 from live.dispatch import stored
@@ -88,11 +89,11 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("next try"))
     def next_try(self, delivery: Delivery) -> str:
-        return exactly(delivery.next_at) if delivery.state == State.WAITING else "-"
+        return exactly(delivery.next_at) if delivery.state == State.WAITING else NOTHING
 
     @admin.display(description=_("took"))
     def took(self, delivery: Delivery) -> str:
-        return "-" if delivery.took_ms is None else gettext("%(ms)d ms") % {"ms": delivery.took_ms}
+        return NOTHING if delivery.took_ms is None else gettext("%(ms)d ms") % {"ms": delivery.took_ms}
 
     @admin.display(description=_("call"))
     def call(self, delivery: Delivery) -> str:

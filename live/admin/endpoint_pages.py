@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from calls.admin.base import exactly
+from accounts.moments import exactly
 from live import endpoint_secrets
 from live.admin.endpoint_forms import ResendForm, SwitchOnForm
 from live.dispatch import formats, made_up, stored

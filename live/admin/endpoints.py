@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import history
 from accounts.admin_base import LockedDeleteAdmin, NoRelatedButtonsAdmin, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.confirming_admin import ConfirmingAdmin
-from calls.admin.base import exactly
+from accounts.moments import NOTHING, exactly
 from live import endpoint_rights
 from live.admin.endpoint_forms import MEANT_FOR, EndpointForm
 from live.admin.endpoint_pages import EndpointPages
@@ -177,7 +177,7 @@ class EndpointAdmin(
     @admin.display(description=_("failing since"))
     def failing(self, endpoint: Endpoint) -> str:
         if endpoint.failing_since is None:
-            return "-"
+            return NOTHING
         values = {"moment": exactly(endpoint.failing_since), "why": endpoint.last_failure}
         return gettext("%(moment)s. The last failure: %(why)s") % values
 

@@ -18,9 +18,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.downloads import Download
+from accounts.moments import exactly
 from calls import posts, search
 from calls.access import Rights
-from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, exactly, shown_caller
+from calls.admin.base import NumberFilter, PostedSearchAdmin, ReadOnlyAdmin, VisibleAdmin, shown_caller
 from calls.admin.events import Mask
 from calls.kept_searches import kept_search
 from calls.masking import masked_as_received

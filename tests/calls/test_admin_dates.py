@@ -124,3 +124,13 @@ def test_saving_an_unchanged_form_changes_no_time(staff):
 
     user.refresh_from_db()
     assert (user.last_login, user.date_joined) == (AT, AT)
+
+
+def test_lists_write_moments_to_the_minute_and_what_is_missing_as_a_dash(staff):
+    number = make_number(label="Hotline")
+    list_of_numbers = reverse("admin:calls_destinationnumber_changelist")
+    assert '<td class="field-last_call_at">–</td>' in staff.get(list_of_numbers).content.decode()
+
+    take(number, "CALL_START", AT)
+
+    assert '<td class="field-last_call_at">28 Nov 2026, 14:05</td>' in staff.get(list_of_numbers).content.decode()
