@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminRadioSelect
 from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError
@@ -37,6 +38,22 @@ class NumberForm(forms.ModelForm):
         model = DestinationNumber
         fields = "__all__"  # noqa: DJ007 (the admin's fieldsets name them)
         help_texts = {request_type.lower(): box for request_type, box in BOXES.items()}
+
+
+class NewNumberForm(NumberForm):
+    """Asks who answers as a choice of two, and for the rest only whom it concerns."""
+
+    expects_forward = forms.BooleanField(
+        label=_("Who answers"),
+        required=False,
+        initial=True,
+        widget=AdminRadioSelect(
+            choices=[
+                (True, _("People: the calls are forwarded to them")),
+                (False, _("Announcement only: the calls count as handled automatically")),
+            ]
+        ),
+    )
 
 
 class HasLiveKey(admin.SimpleListFilter):
@@ -106,35 +123,14 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
     search_fields = ["search_key", "e164", "customer_number"]
     search_help_text = _("Name, number in any spelling, or customer number")
     inlines = [KeysOfNumber]
-    fieldsets = [
-        (None, {"fields": ["e164", "label", "customer_number"]}),
-        (
-            _("Evaluation of calls"),
-            {
-                "fields": [
-                    "expects_forward",
-                    "short_call_s",
-                    ("service_level_s", "service_level_aim"),
-                    "silent_after_h",
-                    "opening_hours",
-                ],
-                "description": _(
-                    "After a change, all calls of the number are counted again. The target alone changes no counts."
-                ),
-            },
+    boxes: ClassVar = {
+        "fields": [request_type.lower() for request_type in BOXES],
+        "description": _(
+            "Each of the five messages has a box of its own in the routing plan. With “automatic”, figures "
+            "are measured from the first message of that type. With “off”, figures that need it are shown "
+            "as not measured."
         ),
-        (
-            _("Notifications (boxes) in TENIOS"),
-            {
-                "fields": [request_type.lower() for request_type in BOXES],
-                "description": _(
-                    "Each of the five messages has a box of its own in the routing plan. With “automatic”, figures "
-                    "are measured from the first message of that type. With “off”, figures that need it are shown "
-                    "as not measured."
-                ),
-            },
-        ),
-    ]
+    }
 
     def get_queryset(self, request: HttpRequest) -> Any:
         live = (
@@ -197,6 +193,31 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
                     kwargs["max_value"] = min(kwargs.get("max_value", validator.limit_value), validator.limit_value)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **({"form": NewNumberForm} if obj is None else {}), **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask four things about a new number; the rest has defaults, in a folded section."""
+        judging = ["short_call_s", "service_level_s", "service_level_aim", "silent_after_h"]
+        if obj is None:
+            folded = {"classes": ["collapse"]}
+            return [
+                (None, {"fields": ["e164", "label", "expects_forward", "opening_hours"]}),
+                (_("More settings"), {"fields": ["customer_number", *judging], **folded}),
+                (_("Notifications (boxes) in TENIOS"), self.boxes | folded),
+            ]
+        evaluation = {
+            "fields": ["expects_forward", *judging, "opening_hours"],
+            "description": _(
+                "After a change, all calls of the number are counted again. The target alone changes no counts."
+            ),
+        }
+        return [
+            (None, {"fields": ["e164", "label", "customer_number"]}),
+            (_("Evaluation of calls"), evaluation),
+            (_("Notifications (boxes) in TENIOS"), self.boxes),
+        ]
+
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         return [] if obj is None else super().get_inlines(request, obj)
 
@@ -210,6 +231,8 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
             let_creator_see(request.user, obj)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        if context["original"] is None:
+            context |= {"show_save_and_add_another": False, "show_save_and_continue": False}  # the key comes next
         context["shows_people"] = context["original"] is not None and access.may_view_access(request)
         if context["shows_people"]:
             context["people"] = access.people_of(context["original"])

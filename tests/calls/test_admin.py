@@ -67,6 +67,24 @@ def test_a_number_is_added_in_any_spelling_and_redirects_to_its_key(staff, spell
     assert answer["Location"] == f"{ISSUE}?number={number.pk}"
 
 
+def test_four_things_are_asked_about_a_new_number_and_the_rest_is_folded(staff):
+    page = staff.get(NUMBERS + "add/")
+
+    asked, *others = page.context["adminform"]
+    assert asked.fields == ["e164", "label", "expects_forward", "opening_hours"]
+    assert others
+    assert all(fieldset.is_collapsible for fieldset in others)
+    steps = re.findall(r"<li (aria-current=\"step\")?>([^<]+)</li>", page.content.decode())
+    assert steps == [('aria-current="step"', "Number"), ("", "Key"), ("", "Enter the key in TENIOS")]
+
+
+@pytest.mark.parametrize(("who", "expects_forward"), [("True", True), ("False", False)])
+def test_who_answers_a_new_number_is_chosen(staff, who, expects_forward):
+    staff.post(NUMBERS + "add/", SETTINGS | {"e164": E164, "expects_forward": who, "_save": "Save"})
+
+    assert DestinationNumber.objects.get().expects_forward is expects_forward
+
+
 @pytest.mark.parametrize("text", [*UNREAD, "Hotline", "+49 221 4710300 4710300 4710300"])
 def test_an_invalid_number_is_refused_with_one_message_that_says_what_to_type(staff, text):
     page = staff.post(NUMBERS + "add/", SETTINGS | {"e164": text, "_save": "Save"})
