@@ -6,7 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminRadioSelect
 from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -15,17 +15,21 @@ from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, 
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import WordedHistoryAdmin
 from accounts.moments import to_the_minute
-from calls import phones, search_keys
+from calls import phones, recounting, search_keys
 from calls.admin import access
 from calls.admin.base import VisibleAdmin, let_creator_see, may_issue_keys, with_query
 from calls.admin.key_pages import KeyPages
 from calls.models import BOXES, AccessKey, Call, DestinationNumber, NumberAccess
+
+# The fields of a form that decide how calls are counted.
+JUDGING = {name.removesuffix("_id") for name in DestinationNumber.JUDGING}
 
 
 class NumberForm(forms.ModelForm):
@@ -208,9 +212,7 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
             ]
         evaluation = {
             "fields": ["expects_forward", *judging, "opening_hours"],
-            "description": _(
-                "After a change, all calls of the number are counted again. The target alone changes no counts."
-            ),
+            "description": SimpleLazyObject(lambda: recounting.before_a_change([obj.pk])),
         }
         return [
             (None, {"fields": ["e164", "label", "customer_number"]}),
@@ -229,6 +231,8 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
         super().save_model(request, obj, form, change)
         if not change:
             let_creator_see(request.user, obj)
+        elif {*form.changed_data} & JUDGING and (said := recounting.after_a_change([obj.pk])):
+            self.message_user(request, said, messages.INFO)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         if context["original"] is None:

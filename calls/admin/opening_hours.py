@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Prefetch
@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.formats import date_format
+from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin_base import DATE_SCRIPTS
 from accounts.audit.model_admin import AuditedAdmin
 from accounts.moments import NOTHING
+from calls import recounting
 from calls.admin.base import SearchKeyAdmin
 from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
 from calls.opening_hours import Spans
@@ -176,7 +178,7 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ["name", "state", "next_holidays"] if obj and obj.state else ["name", "state"]
-        description = _("After a change of hours, all calls of the numbers with these hours are counted again.")
+        description = SimpleLazyObject(lambda: recounting.before_a_change(_numbers_with(obj))) if obj else None
         return [(None, {"fields": fields, "description": description})]
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
@@ -195,6 +197,8 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
         after = hours.get().schedule()
         if "state" in form.changed_data or (before.weekly, before.days) != (after.weekly, after.days):
             form.instance.log_history()
+            if said := recounting.after_a_change(_numbers_with(form.instance)):
+                self.message_user(request, said, messages.INFO)
 
     @admin.display(description=_("name"), ordering="search_key")
     def named(self, hours: OpeningHours) -> str:
@@ -223,3 +227,7 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
         rest = date(today.year + 1, 12, 31) - today
         holidays = hours.schedule().next_holidays(today, rest.days)
         return format_html_join("", "{} {}<br>", [(date_format(day, "D j M Y"), name) for day, name in holidays])
+
+
+def _numbers_with(hours: OpeningHours) -> list[int]:
+    return list(hours.numbers.order_by().values_list("pk", flat=True))
