@@ -194,6 +194,7 @@ NEED = {
     "admin/auth/user/<id>/second-factor/": ("auth/user", "c"),
     "admin/calls/destinationnumber/keys/issue/": ("calls/destinationnumber", "c"),
     "admin/calls/destinationnumber/keys/rotate/": ("calls/destinationnumber", "c"),
+    "admin/calls/destinationnumber/keys/test/": ("calls/destinationnumber", "c"),
     "admin/calls/accesskey/revoke/": ("calls/destinationnumber", "c"),
     "admin/calls/refusedpost/<int:pk>/mend/": ("calls/destinationnumber", "c"),
     "admin/contacts/lookup/<int:lookup>/try/": ("contacts/lookup", "c"),

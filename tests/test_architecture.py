@@ -42,7 +42,7 @@ LAYERS = {
         {"urls", "middleware"},
         {"views", "health", "tasks", "admin", "management", "apps", "templatetags"},
         {"notices", "lost_access"},
-        {"simulator", "recounting", "access_keys", "search", "rereading", "showing", "audited_access"},
+        {"simulator", "key_check", "recounting", "access_keys", "search", "rereading", "showing", "audited_access"},
         {"masking"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},

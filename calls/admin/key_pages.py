@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.admin_base import DATE_SCRIPTS
-from calls import access_keys, keys
+from calls import access_keys, key_check, keys
 from calls.admin.base import MOST_AT_ONCE, ids_of, may_issue_keys, posts_address, with_query
 from calls.models import BOXES, AccessKey, DestinationNumber
 
@@ -88,8 +88,18 @@ class RotateKeyForm(KeyForm):
         )
 
 
+class KeyCheckForm(forms.Form):
+    access_key = forms.CharField(
+        label=_("Key as it is entered in TENIOS"),
+        max_length=500,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "class": "vTextField"}
+        ),
+    )
+
+
 class KeyPages(admin.ModelAdmin):
-    """The part of the numbers' admin that issues and rotates keys."""
+    """The part of the numbers' admin that issues, rotates and tests keys."""
 
     actions = ["issue_keys", "rotate_keys"]
 
@@ -100,6 +110,7 @@ class KeyPages(admin.ModelAdmin):
         return [
             path("keys/issue/", self.admin_site.admin_view(self.issue_view), name="calls_destinationnumber_issue"),
             path("keys/rotate/", self.admin_site.admin_view(self.rotate_view), name="calls_destinationnumber_rotate"),
+            path("keys/test/", self.admin_site.admin_view(self.test_view), name="calls_destinationnumber_test"),
             *super().get_urls(),
         ]
 
@@ -133,6 +144,28 @@ class KeyPages(admin.ModelAdmin):
             _("Replace access keys"),
             lambda last4: f"Replaced the access keys with the one ending in {last4}.",
         )
+
+    @method_decorator(sensitive_post_parameters("access_key"))
+    def test_view(self, request: HttpRequest) -> HttpResponse:
+        """Say whether messages with a key are accepted for a number. Nothing is sent, stored or counted."""
+        if not may_issue_keys(request):
+            raise PermissionDenied
+        number = DestinationNumber.objects.visible_to(request.user).filter(pk__in=ids_of(request, "number")[:1]).first()
+        if number is None:
+            self.message_user(request, gettext("Select a number first."), messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:calls_destinationnumber_changelist"))
+        form = KeyCheckForm(request.POST or None)
+        check = key_check.check_key(number, form.cleaned_data["access_key"], request.user) if form.is_valid() else None
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": gettext("Test a key of %(number)s") % {"number": number},
+            "number": number,
+            "form": KeyCheckForm() if check else form,  # a key is never sent back to the browser
+            "check": check,
+            "keys": number.access_keys.order_by("-created_at", "-pk"),
+            "address": posts_address(request),
+        }
+        return TemplateResponse(request, "admin/calls/destinationnumber/test_key.html", context)
 
     def _key_view(
         self, request: HttpRequest, form_class: type[KeyForm], title: Any, log_message: Callable[[str], str]

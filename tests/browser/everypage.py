@@ -91,6 +91,7 @@ OURS_IN_ADMIN = {
     "admin/calls/destinationnumber/<path:object_id>/change/": "admin/calls/destinationnumber/{hotline}/change/",
     "admin/calls/destinationnumber/keys/issue/": "admin/calls/destinationnumber/keys/issue/?number={hotline}",
     "admin/calls/destinationnumber/keys/rotate/": "admin/calls/destinationnumber/keys/rotate/?number={hotline}",
+    "admin/calls/destinationnumber/keys/test/": "admin/calls/destinationnumber/keys/test/?number={hotline}",
     "admin/calls/accesskey/<path:object_id>/change/": "admin/calls/accesskey/{key}/change/",
     "admin/calls/accesskey/revoke/": "admin/calls/accesskey/revoke/?key={key}",
     "admin/calls/call/<path:object_id>/change/": "admin/calls/call/{call}/change/",
