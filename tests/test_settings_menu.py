@@ -83,12 +83,13 @@ def test_the_side_bar_is_that_of_reports_with_the_numbers_that_a_person_sees(cli
     give(user, own, "calls")
     client.force_login(user)
 
-    of_settings, _current = links_of(client.get("/admin/calls/openinghours/"), "Main")
-    of_reports, _current = links_of(client.get(reverse("definitions")), "Main")
+    of_settings, current = links_of(client.get("/admin/calls/openinghours/"), "Main")
+    of_reports, _current = links_of(client.get(reverse("glossary")), "Main")
 
     assert "Hotline" in of_settings
     assert list(of_settings) == list(of_reports)
     assert "Shop" not in of_settings
+    assert current == ["Settings"]
 
 
 def test_people_without_any_number_or_permission_get_the_frame(client):

@@ -42,7 +42,8 @@ def shared():
     """Return the templates around and over pages, which those of the admin have, too."""
     live = [ROOT / "templates" / "live" / name for name in ("_late.html", "_note_form.html", "_ringing.html")]
     names = ("_logo.html", "_navigation.html", "_account.html")
-    return [*live, *(ROOT / "templates" / "reports" / name for name in names), ROOT / "templates" / "_session_end.html"]
+    bars = [ROOT / "templates" / f"{name}.html" for name in ("_session_end", "_top_bar", "_side_bar", "_bottom_bar")]
+    return [*live, *(ROOT / "templates" / "reports" / name for name in names), *bars]
 
 
 def both_sheets():
