@@ -93,20 +93,31 @@ class ChangedFigure(Readable):
         return in_words(self.kind, self.pair.now, self.pair.then)
 
     @property
-    def then(self) -> str:
-        """Its value in the other period; a dash if there is nothing to compare."""
-        return EN_DASH if self.pair is None or self.pair.then is None else shown(self.pair.then, self.kind)
+    def is_partial(self) -> bool:
+        """Whether not all that the figure of the period covers is compared."""
+        pair = self.pair
+        return pair is not None and pair.then is not None and pair.now != self.now.value
 
     @property
-    def note(self) -> str:
-        """What is compared, if that is not all that the figure of the period covers."""
-        pair = self.pair
-        if pair is None or pair.now is None or pair.then is None or pair.now == self.now.value:
+    def compared(self) -> str:
+        """Its value as far as it is compared; a dash if there is nothing to compare."""
+        return _value(self.pair and self.pair.now, self.kind)
+
+    @property
+    def then(self) -> str:
+        """The same in the other period."""
+        return _value(self.pair and self.pair.then, self.kind)
+
+    @property
+    def numbers(self) -> str:
+        """How many numbers are compared, if not all."""
+        if self.pair is None or self.pair.then is None or self.pair.numbers == self.pair.of_numbers:
             return ""
-        parts = {"n": pair.numbers, "all": pair.of_numbers, "now": shown(pair.now, self.kind)}
-        if pair.numbers == pair.of_numbers:
-            return gettext("compared: %(now)s") % parts
-        return gettext("compared: %(now)s, of %(n)d of %(all)d numbers (measured in both periods)") % parts
+        return gettext("%(n)d of %(all)d numbers") % {"n": self.pair.numbers, "all": self.pair.of_numbers}
+
+
+def _value(value: float | None, kind: Kind) -> str:
+    return EN_DASH if value is None else shown(value, kind)
 
 
 def in_words(kind: Kind, now: float, then: float) -> str:
@@ -162,6 +173,11 @@ class TrendPage(PeriodPage):
         return [
             ChangedFigure(key, self.now[key], self.compared.pair(key) if self.compared else None) for key in COMPARED
         ]
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether not all that a figure covers is compared."""
+        return any(figure.is_partial for figure in self.changes)
 
     @property
     def grains(self) -> list[tuple[Grain, Any, str]]:

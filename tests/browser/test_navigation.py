@@ -82,7 +82,7 @@ def test_the_side_bar_lists_the_same_pages(live_server, sign_in):
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator(".bottom-bar summary").click()
     assert names_of(page.locator(".bottom-bar .menu-panel nav a")) == side
-    assert page.locator(".bottom-bar [aria-current=page]").inner_text().strip() == "Overview"
+    assert page.locator(".bottom-bar > [aria-current=page]").inner_text().strip() == "Overview"
 
 
 @pytest.mark.parametrize("width", [390, 1440])

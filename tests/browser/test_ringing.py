@@ -322,7 +322,7 @@ def test_on_a_phone_my_calls_is_in_the_bottom_bar_and_its_table_fills_the_width(
     expect(page.locator(CARD)).to_contain_text("Call ended")
 
     page.locator(".bottom-bar").get_by_role("link", name="My calls").click()
-    expect(page.locator(".bottom-bar [aria-current=page]")).to_have_text("My calls")
+    expect(page.locator(".bottom-bar > [aria-current=page]")).to_have_text("My calls")
     expect(page.locator("#last-calls [data-note] form")).not_to_have_count(0)
     filled = page.locator("#last-calls table").evaluate(
         """(table) => [...table.rows[1].cells].reduce((sum, cell) => sum + cell.offsetWidth, 0) / table.offsetWidth"""

@@ -123,6 +123,17 @@ def test_a_period_is_compared_with_the_previous_one(two_weeks):
     }
 
 
+def test_only_numbers_that_are_measured_in_both_periods_are_compared(two_weeks):
+    call(make_number("+4969123456", label="Frankfurt"), 27, 9, 0, answered=True)
+    rollups.recount_changed(wait=True)
+
+    page = shown(two_weeks, WEEK)
+
+    assert page.table("t-changes").headers == ["Figure", "This period", "Of these, compared", "Before", "Change"]
+    assert changes(page)["Calls"] == ("2", "1", "4", "3 fewer (−75 %)")
+    assert "2 of 3 numbers" in two_weeks.get(f"/reports/trend/?{WEEK}").content.decode()
+
+
 def test_with_nothing_the_table_has_the_period_alone(two_weeks):
     page = shown(two_weeks, f"{WEEK}&compare=none")
 
