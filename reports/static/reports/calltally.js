@@ -78,6 +78,15 @@
     }
   });
 
+  /* --- how high the bar of filters is: heads of tables stick below it --- */
+  const measureBar = () => {
+    const bar = document.getElementById("filters");
+    const root = document.documentElement.style;
+    if (bar) root.setProperty("--sticky-top", `${bar.offsetHeight}px`);
+    else root.removeProperty("--sticky-top");
+  };
+  addEventListener("resize", measureBar);
+
   /* --- #live refreshes itself while its period includes today --- */
   const busy = (live) =>
     document.hidden ||
@@ -164,6 +173,7 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
+    measureBar();
     if (!kept) {
       closeOnPhone(document);
       focusAfterRemoving(event.detail.requestConfig?.elt);
@@ -184,5 +194,6 @@
   });
 
   start(document);
+  measureBar();
   closeOnPhone(document);
 })();
