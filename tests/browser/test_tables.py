@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FULL = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
 LOST = ("CALL_START", "BLOCK_END", "INITIATE_FORWARD", "CALL_END")
 BOXES_OFF = {"initiate_forward": "off", "forward_answer": "off"}
-STEPS = "/reports/when/"
+STEPS = "/reports/trend/"
 REFRESH = (
     "() => htmx.ajax('GET', location.search, {target: '#live', select: '#live', swap: 'outerHTML', source: '#live'})"
 )
@@ -167,19 +167,31 @@ def test_heads_stay_at_the_top_while_the_page_scrolls(live_server, sign_in, numb
 
     page.evaluate("() => scrollBy({top: -80, behavior: 'instant'})")
 
-    assert head(page, "Lost").evaluate(TOP) == 0
-    page.evaluate("() => document.documentElement.style.setProperty('--sticky-top', '40px')")
-    assert head(page, "Lost").evaluate(TOP) == 40
+    # Below the filters, which stay at the top as well.
+    bar = page.locator("#filters").evaluate("bar => bar.getBoundingClientRect().bottom")
+    assert bar > 0
+    assert head(page, "Lost").evaluate(TOP) == bar
     box = page.locator(".table-responsive:has(#t-numbers)")
     assert box.get_attribute("tabindex") is None  # nothing to scroll, so it is not a stop of the keyboard
+
+
+def test_the_head_of_a_wide_table_stays_above_its_first_row(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD, width=390, height=500)
+    page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
+    rows = page.locator("#t-steps tr")
+
+    page.evaluate("() => scrollTo({top: document.body.scrollHeight, behavior: 'instant'})")
+
+    below = rows.nth(0).locator("th").first.evaluate("head => head.getBoundingClientRect().bottom")
+    assert rows.nth(1).evaluate(TOP) >= below - 1
 
 
 def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, numbers):
     page = sign_in("admin", PASSWORD, width=390, height=844)
     page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
-    box = page.locator(".table-responsive:has(#t-intervals)")
+    box = page.locator(".table-responsive:has(#t-steps)")
     assert box.get_attribute("tabindex") == "0"
-    name, cell = page.locator("#t-intervals tbody th").first, page.locator("#t-intervals tbody td").first
+    name, cell = page.locator("#t-steps tbody th").first, page.locator("#t-steps tbody td").first
     before = name.evaluate(LEFT), cell.evaluate(LEFT)
 
     box.evaluate("box => { box.scrollLeft = 100; }")
@@ -190,10 +202,10 @@ def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, nu
 def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers):
     page = sign_in("admin", PASSWORD)
     page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
-    page.wait_for_selector("#t-intervals thead button.sort")
-    rows = page.locator("#t-intervals tbody th")
+    page.wait_for_selector("#t-steps thead button.sort")
+    rows = page.locator("#t-steps tbody th")
     in_order = rows.all_inner_texts()
-    calls, start = (page.locator("#t-intervals thead th button").filter(has_text=name) for name in ("Calls", "From"))
+    calls, start = (page.locator("#t-steps thead th button").filter(has_text=name) for name in ("Calls", "From"))
 
     calls.click()
     start.click()
