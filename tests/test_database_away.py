@@ -139,7 +139,7 @@ def test_an_error_of_ours_is_500(staff, monkeypatch):
     def fail(*_):
         raise ProgrammingError("ours")
 
-    monkeypatch.setattr("reports.views.definitions.page_of", fail)
+    monkeypatch.setattr("reports.views.glossary.page_of", fail)
     answer = staff.get("/reports/glossary/")
     assert answer.status_code == 500
     assert "Retry-After" not in answer.headers
