@@ -20,6 +20,7 @@ REFRESH = (
     "() => htmx.ajax('GET', location.search, {target: '#live', select: '#live', swap: 'outerHTML', source: '#live'})"
 )
 TOP = "element => Math.round(element.getBoundingClientRect().top)"
+DRAWN = "() => Chart.getChart(document.querySelector('canvas')).data.labels.join()"
 LEFT = "element => Math.round(element.getBoundingClientRect().left)"
 
 
@@ -202,12 +203,19 @@ def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, nu
 def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers):
     page = sign_in("admin", PASSWORD)
     page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
-    page.wait_for_selector("#t-steps thead button.sort")
+    page.wait_for_selector("html[data-ready]")
     rows = page.locator("#t-steps tbody th")
     in_order = rows.all_inner_texts()
     calls, start = (page.locator("#t-steps thead th button").filter(has_text=name) for name in ("Calls", "From"))
+    drawn = page.evaluate(DRAWN)
 
-    calls.click()
+    orders = []
+    for _turn in ("descending", "ascending"):
+        calls.click()
+        orders.append(rows.all_inner_texts())
+        page.evaluate("() => document.dispatchEvent(new Event('calltally:theme'))")  # draws the chart again
+        assert page.evaluate(DRAWN) == drawn  # in the order of time
+    assert in_order[::-1] in orders
     start.click()
 
     assert rows.all_inner_texts() == in_order

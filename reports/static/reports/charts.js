@@ -58,7 +58,8 @@
   /* The series of a table: one for each header with data-series. A cell without data-v is a gap. */
   const read = (table) => {
     const headers = [...table.tHead.rows[0].cells].filter((header) => header.dataset.series);
-    const rows = [...table.tBodies[0].rows];
+    // People may have sorted the rows; tables.js notes their places. Where it has not, all are equal.
+    const rows = [...table.tBodies[0].rows].sort((a, b) => (a.dataset.at ?? 0) - (b.dataset.at ?? 0));
     const value = (cell) => (cell.dataset.v === undefined || cell.dataset.v === "" ? null : Number(cell.dataset.v));
     return {
       labels: rows.map((row) => row.cells[0].dataset.label || row.cells[0].textContent.trim()),

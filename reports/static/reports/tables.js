@@ -84,7 +84,10 @@
   /* Sort by a column; what has no value is last in both directions. */
   const sort = (table, head, direction) => {
     const body = table.tBodies[0];
-    if (!orders.has(table)) orders.set(table, [...body.rows]);
+    if (!orders.has(table)) {
+      orders.set(table, [...body.rows]);
+      orders.get(table).forEach((row, place) => { row.dataset.at = place; }); // for a chart of this table
+    }
     const turn = direction === "descending" ? -1 : 1;
     const columns = table.tHead.rows[0].cells.length;
     const rows = orders.get(table).map((row, place) => ({
