@@ -23,17 +23,24 @@ register = template.Library()
 
 @register.inclusion_tag("reports/_gaps.html", takes_context=True)
 def gaps(
-    context: template.Context, name: str, total: Row, keys: str | Sequence[str], rows: Iterable[Row] | str = ()
+    context: template.Context,
+    name: str,
+    total: Row,
+    keys: str | Sequence[str],
+    rows: Iterable[Row] | str = (),
+    *,
+    is_note: bool = False,
 ) -> dict[str, Any]:
     """What the figures `keys` of a row do not cover; nothing if they cover all its calls. `name` makes the id unique.
 
-    `rows` are the rows of its numbers if the page has them."""
+    `rows` are the rows of its numbers if the page has them. With `is_note` it is all that is below a table."""
     known = () if isinstance(rows, str) else rows
     found = find_gaps(total, keys.split() if isinstance(keys, str) else keys, known)
     if found is None:
         return {}
     return {
         "name": name,
+        "is_note": is_note,
         "covered": [_covered(group) for group in found.covered] if len(found.coverage) > 1 else [],
         "gaps": [_gap(context, gap, found) for gap in found.gaps],
     }

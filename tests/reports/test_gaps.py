@@ -95,7 +95,7 @@ def test_time_steps_of_a_single_number_say_since_when_it_is_measured(staff):
 
     html = staff.get(f"{STEPS}?from={DAY}&to={DAY}").content.decode()
 
-    said = words(html.partition('<p class="gaps">')[2].partition("</p>")[0])
+    said = words(html.partition('class="gaps">')[2].partition("</div>")[0])
     assert said.startswith("Hotline: Answered, Not answered")
     assert said.endswith("Talk time measured since Tue 15 Sep 2026, 12:00.")
     steps = html.partition('id="t-steps"')[2].partition("</tbody>")[0].partition("<tbody>")[2]
