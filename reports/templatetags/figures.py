@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django import template
 from django.conf import settings
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -307,22 +307,3 @@ def _signed(difference: int) -> str:
 @register.filter
 def of(row: Row, key: str) -> Cell:
     return row[key]
-
-
-@register.simple_tag(takes_context=True)
-def open_or_unknown(context: template.Context, row: Row, place: str) -> SafeString:
-    """Calls in progress and calls with unknown end, each with its link; 0 if there are none."""
-    going, unknown = row["in_progress"], row["end_unknown"]
-    if not going.is_measured or not unknown.is_measured:
-        return cell(context, "in_progress", going, row, "count", place)
-    if not going.value and not unknown.value:
-        return cell(context, "in_progress", going, row, "count", place)
-    parts = []
-    if going.value:
-        parts.append(cell(context, "in_progress", going, row, "count", place))
-    if unknown.value:
-        parts.append(cell(context, "end_unknown", unknown, row, "count", place))
-    words = [_("ongoing")] * bool(going.value) + [_("unknown")] * bool(unknown.value)
-    return format_html_join(
-        "", '<span class="d-block">{} <span class="beside-count wide">{}</span></span>', zip(parts, words, strict=True)
-    )

@@ -32,7 +32,6 @@ from reports.templatetags.figures import (
     links_of,
     list_of_calls,
     listed,
-    open_or_unknown,
     share_of,
 )
 from reports.templatetags.formats import clock_of, grouped, plain, shown
@@ -162,7 +161,7 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
         written = [f"{_CELLS['offered']}{writer.figure(row, 'offered', place)}</td>", _without_people(context, row)]
         keys, place = [key for key in _CHOSEN if key not in _OF_PEOPLE], ""
     for key in keys:
-        text = open_or_unknown(context, row, place) if key == "in_progress" else writer.figure(row, key, place)
+        text = _open_or_unknown(writer, row, place) if key == "in_progress" else writer.figure(row, key, place)
         if key == "answered":
             text = f"{text} {share_of(row, key)}"
         elif key == "service_level" and row.number is not None and row[key].value is not None:
@@ -170,6 +169,21 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
             text = f"{text}{_limit(get_language(), row.number.service_level_s, target)}"
         written.append(f"{_CELLS[key]}{text}</td>")
     return SafeString("".join(written))  # cells are safe
+
+
+def _open_or_unknown(writer: _RowWriter, row: Row, place: str) -> str:
+    """Return calls in progress and calls with unknown end, each with its link; 0 if there are none."""
+    going, unknown = row["in_progress"], row["end_unknown"]
+    if not going.is_measured or not unknown.is_measured or not (going.value or unknown.value):
+        return writer.figure(row, "in_progress", place)
+    words = {"in_progress": _("ongoing"), "end_unknown": _("unknown")}
+    written = [
+        f'<span class="d-block">{writer.figure(row, key, place)} '
+        f'<span class="beside-count wide">{escape(word)}</span></span>'
+        for key, word in words.items()
+        if row[key].value
+    ]
+    return "".join(written)
 
 
 @lru_cache(maxsize=256)
