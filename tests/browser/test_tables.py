@@ -161,7 +161,7 @@ def test_columns_are_chosen_and_kept(overview):
     )
 
 
-def test_heads_stay_at_the_top_while_the_page_scrolls(live_server, sign_in, numbers):
+def test_heads_stay_below_the_filters_while_the_page_scrolls(live_server, sign_in, numbers):
     page = sign_in("admin", PASSWORD, width=1440, height=500)
     page.goto(f"{live_server.url}/reports/?{two_days()}")
     page.locator("#t-numbers tfoot").evaluate("foot => foot.scrollIntoView({block: 'start', behavior: 'instant'})")
@@ -221,3 +221,15 @@ def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbe
     assert rows.all_inner_texts() == in_order
     start.click()
     assert rows.all_inner_texts() == in_order[::-1]
+
+
+def test_paper_shows_the_columns_that_a_phone_hides(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD, width=390, height=844)
+    page.goto(f"{live_server.url}/reports/?{two_days()}")
+    spanning = page.locator("#t-numbers tbody td[data-from]")
+    expect(spanning).to_have_attribute("colspan", "1")
+
+    page.emulate_media(media="print")
+
+    expect(spanning).to_have_attribute("colspan", "4")
+    expect(page.locator("#t-numbers thead .col-answered")).to_be_visible()

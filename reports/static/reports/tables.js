@@ -40,7 +40,14 @@
     }
   };
 
+  /* Heads stay below the bar of filters, which has one line or two, and on phones may not stay itself. */
+  const keepBelow = (bar) => {
+    const height = bar && getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+    document.documentElement.style.setProperty("--sticky-top", `${height}px`);
+  };
+
   const sizes = new ResizeObserver((changes) => {
+    for (const { target } of changes) if (target.matches(".filters")) keepBelow(target);
     for (const box of new Set(changes.map(({ target }) => target.closest(".table-responsive")))) if (box) fit(box);
   });
 
@@ -150,6 +157,9 @@
   const start = () => {
     choose();
     sizes.disconnect(); // what a swap has replaced is no longer watched
+    const bar = document.querySelector(".filters");
+    keepBelow(bar);
+    if (bar) sizes.observe(bar);
     for (const table of document.querySelectorAll("table[data-sorts]")) if (!orders.has(table)) prepare(table);
     for (const box of document.querySelectorAll(".table-responsive")) {
       fit(box);
@@ -163,6 +173,8 @@
   document.addEventListener("htmx:beforeSwap", () => {
     closed = [...document.querySelectorAll("th .explained.is-closed .tip")].map((tip) => tip.id);
   });
+  // Paper shows columns that a phone hides.
+  matchMedia("print").addEventListener("change", () => document.querySelectorAll(".table-responsive").forEach(fit));
   document.addEventListener("htmx:afterSwap", () => {
     start();
     for (const id of closed) document.getElementById(id)?.closest(".explained").classList.add("is-closed");
