@@ -30,7 +30,7 @@ Numbers = Iterable[DestinationNumber] | Coverage
 # The figures that every page of counts shows; the page of forwards has its own.
 OF_CALLS = ("offered", *CALL_FIGURES)
 OF_PAGES = (*OF_CALLS, *BLOCK_FIGURES)
-OF_CHART = ("offered", *OUTCOMES)
+OF_CHART = ("offered", *OUTCOMES, "lost")
 _OFFERED = ("offered",)
 _BY_NUMBER = ("bucket", "destination_number_id")
 

@@ -23,6 +23,7 @@ from reports.figures.definitions import FIGURES, TABLE_OF_NUMBERS
 from reports.periods import Opening, Period
 from reports.queries.forwards import Forwards
 from reports.queries.service_level import is_reached
+from reports.templatetags.charts import UNCLASSIFIED, charted_cell
 from reports.templatetags.figures import (
     NIL,
     WANTED,
@@ -34,7 +35,7 @@ from reports.templatetags.figures import (
     listed,
     share_of,
 )
-from reports.templatetags.formats import clock_of, grouped, plain, shown
+from reports.templatetags.formats import clock_of, grouped, shown
 from reports.templatetags.links import report_url
 from reports.templatetags.marks import spark, term
 
@@ -253,14 +254,7 @@ def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
     if bucket is None:
         raise ValueError("the row is of no time step")
     # Without a place, because `gaps` beside the table explains what is not measured, instead of each of many rows.
-    written = [writer.figures(row, ["offered"], "")]
-    written += [
-        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, "")}</td>'
-        for key, _label in page.outcomes
-    ]
-    if page.unclassified:
-        unclassified = listed(context, "unclassified", row.unclassified, row["offered"], row)
-        written.append(f'<td class="num" data-v="{plain(row.unclassified)}">{unclassified}</td>')
+    written = [writer.figures(row, ["offered"], ""), _outcome_cells(context, row)]
     written.append(writer.figures(row, page.means, ""))
     label = clock_of(bucket.start) if clock else bucket.label
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(label)}</th>'
@@ -270,20 +264,22 @@ def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
 @register.simple_tag(takes_context=True)
 def charted_row(context: template.Context, row: Row) -> SafeString:
     """The row of a time step under the chart of calls, with plain numbers for the chart."""
-    page, writer = context["page"], _RowWriter.of(context)
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
-    written = [
-        f'<td class="num" data-v="{plain(row[key].value)}">{writer.figure(row, key, "")}</td>'
-        for key, _label in page.outcomes
-    ]
-    if page.unclassified:
-        unclassified = listed(context, "unclassified", row.unclassified, row["offered"], row)
-        written.append(f'<td class="num" data-v="{plain(row.unclassified)}">{unclassified}</td>')
-    written.append(f'<td class="num">{writer.figure(row, "offered", "")}</td>')
+    cells = f"{_outcome_cells(context, row)}{_RowWriter.of(context).figures(row, ['offered'], '')}"
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(bucket.label)}</th>'
-    return SafeString(f"<tr>{heading}{''.join(written)}</tr>\n")  # all of it is escaped
+    return SafeString(f"<tr>{heading}{cells}</tr>\n")  # all of it is escaped
+
+
+def _outcome_cells(context: template.Context, row: Row) -> str:
+    """Return the cells of a row's outcomes, which charts read."""
+    page, writer = context["page"], _RowWriter.of(context)
+    written = [charted_cell(context, row, key, writer.figure(row, key, "")) for key, _label in page.outcomes]
+    if page.unclassified:
+        unclassified = listed(context, UNCLASSIFIED, row.unclassified, row["offered"], row)
+        written.append(charted_cell(context, row, UNCLASSIFIED, unclassified))
+    return "".join(written)
 
 
 # --- Hours of the week -------------------------------------------------------------------------

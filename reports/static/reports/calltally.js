@@ -58,12 +58,6 @@
     }
   });
 
-  /* --- phones: long tables start closed, so that the next panel is near --- */
-  const closeOnPhone = (part) => {
-    if (!matchMedia("(max-width: 760px)").matches) return;
-    for (const table of part.querySelectorAll("details.table-fold[data-phone-closed]")) table.open = false;
-  };
-
   /* --- printing: every table open --- */
   addEventListener("beforeprint", () => {
     for (const table of document.querySelectorAll("details.table-fold:not([open])")) {
@@ -77,15 +71,6 @@
       delete table.dataset.openedToPrint;
     }
   });
-
-  /* --- how high the bar of filters is: heads of tables stick below it --- */
-  const measureBar = () => {
-    const bar = document.getElementById("filters");
-    const root = document.documentElement.style;
-    if (bar) root.setProperty("--sticky-top", `${bar.offsetHeight}px`);
-    else root.removeProperty("--sticky-top");
-  };
-  addEventListener("resize", measureBar);
 
   /* --- #live refreshes itself while its period includes today --- */
   const busy = (live) =>
@@ -173,9 +158,7 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
-    measureBar();
     if (!kept) {
-      closeOnPhone(document);
       focusAfterRemoving(event.detail.requestConfig?.elt);
       return;
     }
@@ -194,6 +177,4 @@
   });
 
   start(document);
-  measureBar();
-  closeOnPhone(document);
 })();

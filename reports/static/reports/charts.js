@@ -11,8 +11,14 @@
     defaults.animation = false;
     defaults.maintainAspectRatio = false;
     defaults.plugins.legend.display = false;
-    defaults.plugins.tooltip.backgroundColor = colour("--text");
-    defaults.plugins.tooltip.titleColor = defaults.plugins.tooltip.bodyColor = colour("--card");
+    defaults.interaction = { mode: "index", intersect: false };
+    Object.assign(defaults.plugins.tooltip, {
+      backgroundColor: colour("--text"),
+      multiKeyBackground: "transparent",
+      titleColor: colour("--card"),
+      bodyColor: colour("--card"),
+      footerColor: colour("--card"),
+    });
   };
 
   /* --- a pattern for each colour, so that outcomes do not depend on colour alone --- */
@@ -28,48 +34,77 @@
     return pen.createPattern(canvas, "repeat");
   };
 
+  // In the order in which they are stacked.
   const paint = {
     answered: () => colour("--answered"),
-    missed: () => colour("--missed"),
-    abandoned: () => tile(colour("--abandoned"), (pen) => {
-      for (const offset of [-8, 0, 8]) {
-        pen.beginPath();
-        pen.moveTo(offset, 8);
-        pen.lineTo(offset + 8, 0);
-        pen.stroke();
-      }
-    }),
+    lost: () => colour("--missed"),
     served_in_plan: () => tile(colour("--served_in_plan"), (pen) => {
       pen.fillRect(0, 2, 8, 1.4);
       pen.fillRect(0, 6, 8, 1.4);
     }),
-    short: () => tile(colour("--short"), (pen) => {
+    other: () => tile(colour("--short"), (pen) => {
       pen.beginPath();
       pen.arc(4, 4, 1.5, 0, 7);
       pen.fill();
     }),
-    // Not filled: only the border has the colour.
-    in_progress: () => colour("--card"),
-    unclassified: () => colour("--card"),
-    end_unknown: () => tile(colour("--end_unknown"), (pen) => pen.strokeRect(0, 0, 8, 8)),
   };
-  const frames = { in_progress: "--in_progress", unclassified: "--line-strong" };
 
-  /* The series of a table: one for each header with data-series. A cell without data-v is a gap. */
+  /* The series of a table. A header with data-series names the series of its column; columns of the same series are
+     added up. A cell without data-v is a gap. */
   const read = (table) => {
-    const headers = [...table.tHead.rows[0].cells].filter((header) => header.dataset.series);
     // People may have sorted the rows; tables.js notes their places. Where it has not, all are equal.
     const rows = [...table.tBodies[0].rows].sort((a, b) => (a.dataset.at ?? 0) - (b.dataset.at ?? 0));
     const value = (cell) => (cell.dataset.v === undefined || cell.dataset.v === "" ? null : Number(cell.dataset.v));
+    const series = new Map();
+    for (const { dataset, cellIndex } of table.tHead.rows[0].cells) {
+      if (!dataset.series) continue;
+      if (!series.has(dataset.series)) {
+        series.set(dataset.series, { key: dataset.series, name: dataset.seriesName || dataset.name, parts: [] });
+      }
+      const cells = rows.map((row) => row.cells[cellIndex]);
+      series.get(dataset.series).parts.push({ name: dataset.name, cells, values: cells.map(value) });
+    }
+    const sum = (values) => (values.every((one) => one === null) ? null : values.reduce((all, one) => all + one, 0));
     return {
       labels: rows.map((row) => row.cells[0].dataset.label || row.cells[0].textContent.trim()),
-      series: headers.map((header) => ({
-        key: header.dataset.series,
-        name: header.dataset.name,
-        values: rows.map((row) => value(row.cells[header.cellIndex])),
+      names: rows.map((row) => row.cells[0].textContent.trim()),
+      series: [...series.values()].map((one) => ({
+        ...one,
+        values: rows.map((_row, i) => sum(one.parts.map((part) => part.values[i]))),
       })),
     };
   };
+
+  /* The address of the calls of a series in a row: its own, or that of its only cell with calls. Else there is none. */
+  const addressOf = (series, i) => {
+    const cells = series.parts.map((part) => part.cells[i]);
+    const own = cells.find((cell) => cell.dataset.href);
+    if (own) return own.dataset.href;
+    const links = cells.filter((cell) => Number(cell.dataset.v)).map((cell) => cell.querySelector("a[data-figure]"));
+    return links.length === 1 && links[0] ? links[0].href : "";
+  };
+
+  /* A click on a bar, or a part of it, leads to its calls. Without a mouse the first tap only shows the column. */
+  const leading = (series) => {
+    const hit = (event, chart) => {
+      const [bar] = chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, false);
+      return bar ? { column: bar.index, href: addressOf(series[bar.datasetIndex], bar.index) } : { href: "" };
+    };
+    let tapped = null;
+    return {
+      onHover: (event, _bars, chart) => { chart.canvas.style.cursor = hit(event, chart).href ? "pointer" : ""; },
+      onClick: (event, _bars, chart) => {
+        const { column, href } = hit(event, chart);
+        const isFirst = matchMedia("(hover: none)").matches && tapped !== column;
+        tapped = column;
+        if (!href || isFirst) return;
+        if (event.native.ctrlKey || event.native.metaKey) open(href, "_blank", "noopener");
+        else location.assign(href);
+      },
+    };
+  };
+
+  const inWords = (value) => (value === null ? "–" : value.toLocaleString(language));
 
   /* Move labels apart so that none overlap, and keep the last above the axis. */
   const spread = (labels, gap, bottom) => {
@@ -87,44 +122,22 @@
     return Math.ceil(Math.max(0, ...series.map((one) => pen.measureText(one.name).width)));
   };
 
-  const barEnd = (bar) => ({ x: bar.x + bar.width / 2, y: (bar.y + bar.base) / 2 });
-
-  /* Totals above the bars, names of outcomes beside the last bar. */
-  const directLabels = {
-    id: "directLabels",
-    afterDatasetsDraw(chart, _, options) {
-      const { ctx: pen, chartArea: area, data } = chart;
+  /* Totals above the columns. */
+  const totals = {
+    id: "totals",
+    afterDatasetsDraw(chart) {
+      const { ctx: pen, data } = chart;
       pen.save();
       pen.font = labelFont();
       pen.textBaseline = "middle";
+      pen.textAlign = "center";
       pen.fillStyle = colour("--text");
-      if (options.totals) {
-        pen.textAlign = "center";
-        data.labels.forEach((_label, i) => {
-          const total = data.datasets.reduce((sum, dataset) => sum + (dataset.data[i] || 0), 0);
-          if (!total) return;
-          const x = chart.getDatasetMeta(0).data[i].x;
-          pen.fillText(total.toLocaleString(language), x, chart.scales.y.getPixelForValue(total) - 9);
-        });
-      }
-      if (options.names) {
-        const last = data.labels.length - 1;
-        const labels = data.datasets
-          .map((dataset, i) => ({ dataset, bar: chart.getDatasetMeta(i).data[last] }))
-          .filter(({ dataset, bar }) => bar && dataset.data.some(Boolean))
-          .map(({ dataset, bar }) => ({ ...barEnd(bar), from: barEnd(bar).y, text: dataset.label }))
-          .reverse(); // the last series is at the top, also if bars have no height
-        spread(labels, 16, area.bottom - 4);
-        pen.textAlign = "left";
-        pen.strokeStyle = colour("--line-strong");
-        for (const label of labels) {
-          pen.beginPath();
-          pen.moveTo(label.x + 3, label.from);
-          pen.lineTo(label.x + 12, label.y);
-          pen.stroke();
-          pen.fillText(label.text, label.x + 15, label.y);
-        }
-      }
+      data.labels.forEach((_label, i) => {
+        const total = data.datasets.reduce((sum, dataset) => sum + (dataset.data[i] || 0), 0);
+        if (!total) return;
+        const x = chart.getDatasetMeta(0).data[i].x;
+        pen.fillText(total.toLocaleString(language), x, chart.scales.y.getPixelForValue(total) - 9);
+      });
       pen.restore();
     },
   };
@@ -152,15 +165,36 @@
     },
   });
 
+  /* The whole column: each series, what it is made of, and the total. */
+  const columnTip = (table, names, series) => {
+    const total = [...table.tHead.rows[0].cells].find((header) => header.dataset.total)?.dataset.total;
+    return {
+      itemSort: (a, b) => b.datasetIndex - a.datasetIndex,
+      callbacks: {
+        title: ([item]) => names[item.dataIndex],
+        label: ({ datasetIndex, dataIndex }) => {
+          const { name, values, parts } = series[datasetIndex];
+          const more = parts.length > 1 ? parts.map((part) => `   ${part.name}: ${inWords(part.values[dataIndex])}`) : [];
+          return [`${name}: ${inWords(values[dataIndex])}`, ...more];
+        },
+        footer: (items) => (total ? `${total}: ${inWords(items.reduce((sum, item) => sum + (item.raw || 0), 0))}` : ""),
+      },
+    };
+  };
+
   const stacked = (table, narrow) => {
-    const { labels, series } = read(table);
+    const { labels, names, series: found } = read(table);
+    const used = found.filter((one) => one.values.some(Boolean));
+    const series = Object.keys(paint).flatMap((key) => used.filter((one) => one.key === key));
     const few = labels.length <= (narrow ? 7 : 16);
-    const datasets = series.map((one) => ({
+    const fills = series.map((one) => paint[one.key]());
+    const datasets = series.map((one, i) => ({
       label: one.name,
       data: one.values,
-      backgroundColor: (paint[one.key] || paint.unclassified)(),
-      borderColor: colour(frames[one.key] || "--card"),
-      borderWidth: one.key in frames ? 1.5 : { top: 1.5 },
+      backgroundColor: fills[i],
+      hoverBackgroundColor: fills[i],
+      borderColor: colour("--card"),
+      borderWidth: { top: 1.5 },
       borderSkipped: false,
       stack: "calls",
       barPercentage: 0.72,
@@ -171,11 +205,12 @@
       type: "bar",
       data: { labels, datasets },
       options: {
-        layout: { padding: { right: narrow ? 4 : widthOf(series.filter((one) => one.values.some(Boolean))) + 18, top: 18 } },
+        layout: { padding: { right: 4, top: 18 } },
         scales: axes({ stacked: true }),
-        plugins: { directLabels: { totals: few, names: !narrow } },
+        plugins: { tooltip: columnTip(table, names, series) },
+        ...leading(series),
       },
-      plugins: [directLabels],
+      plugins: few ? [totals] : [],
     };
   };
 
@@ -223,7 +258,7 @@
   };
 
   const bars = (table) => {
-    const { labels, series } = read(table);
+    const { labels, names, series } = read(table);
     return {
       type: "bar",
       data: {
@@ -236,7 +271,12 @@
           maxBarThickness: 60,
         })),
       },
-      options: { layout: { padding: { top: 4, right: 8 } }, scales: axes() },
+      options: {
+        layout: { padding: { top: 4, right: 8 } },
+        scales: axes(),
+        plugins: { tooltip: { callbacks: { title: ([item]) => names[item.dataIndex] } } },
+        ...leading(series),
+      },
     };
   };
 
@@ -321,7 +361,15 @@
           stepped: true,
         }],
       },
-      options: { layout: { padding: { right: widthOf(ends) + 12, top: 20 } }, scales },
+      options: {
+        layout: { padding: { right: widthOf(ends) + 12, top: 20 } },
+        scales,
+        interaction: { mode: "nearest", axis: "x", intersect: false },
+        plugins: { tooltip: { callbacks: {
+          title: ([item]) => `${item.parsed.x.toLocaleString(language)} s`,
+          label: (item) => `${header.dataset.name}: ${item.parsed.y.toLocaleString(language)} %`,
+        } } },
+      },
       plugins: [endNames(ends), curveMarks(marks, points)],
     };
   };
