@@ -24,16 +24,21 @@ from reports.queries.runs import runs_of_hours
 
 # A share of fewer calls says little. An hour is short of staff if fewer callers than this share were reached.
 LEAST_WANTED, REACHED_AIM = 30, 0.8
+HOUR = 60  # minutes
 STEPS = 8  # shades of blue, without the one for 0
+# An hour with fewer calls than this is paler than its average alone would be.
+LEAST_CALLS = 5
+# The strongest shade stands for this share of callers who were not reached, or more.
+WORST_SHARE = 0.5
 
 
 class Shown(StrEnum):
-    """The figure that the map shows. The values are those of the query string."""
+    """The figure that the map shows, in the order of the page. The values are those of the query string."""
 
-    OFFERED = "offered"
-    REACHED = "reached"
-    MISSED = "missed"
     LOST = "lost"
+    MISSED = "missed"
+    REACHED = "reached"
+    OFFERED = "offered"
 
 
 ON_WEEKDAYS = (
@@ -140,16 +145,23 @@ class Week:
         return max((cell for cell in self.cells if cell.is_short), key=lambda cell: cell.lost or 0, default=None)
 
     def most(self, shown: Shown) -> float:
-        """Return the value of the darkest cell: the largest average, or 1 for a share."""
-        if shown is Shown.REACHED:
-            return 1.0
+        """Return the largest average of an hour."""
         return max((cell.mean(shown) or 0.0 for cell in self.cells), default=0.0)
 
 
 def step(cell: HourOfWeek, shown: Shown, most: float) -> int:
-    """Return the shade of a cell: 0 for no calls, then 1 to 8; `most` is the value of the darkest."""
-    value = cell.reached if shown is Shown.REACHED else cell.mean(shown)
-    return 0 if not value or not most else min(STEPS, 1 + int(value / most * (STEPS - 0.001)))
+    """Return the shade of a cell: 0 for none, then 1 to 8 for more trouble, or more calls.
+
+    Counts are shaded by their average per hour, compared with `most`, and shares by the callers who were not reached.
+    Few calls are paler: in proportion below 5 calls, of a share below 30."""
+    if shown is Shown.REACHED:
+        wanted = cell.wanted or 0
+        not_reached = 0.0 if cell.reached is None else 1 - cell.reached
+        strength = min(1.0, not_reached / WORST_SHARE) * min(1.0, wanted / LEAST_WANTED)
+    else:
+        calls, mean = cell.calls(shown) or 0, cell.mean(shown) or 0.0
+        strength = mean / most * min(1.0, calls / LEAST_CALLS) if most else 0.0
+    return min(STEPS, 1 + int(strength * STEPS)) if strength else 0
 
 
 def of_week(coverage: Coverage, period: Period, totals: Row, now: datetime) -> Week:
@@ -269,3 +281,21 @@ def last_day(period: Period, now: datetime) -> Period:
     """Return the last day of a period that has already begun."""
     last = max(period.first, min(period.last, periods.day_of(now)))
     return period.of_days(last, last)
+
+
+def closed_hours(coverage: Coverage, period: Period) -> frozenset[tuple[int, int]]:
+    """Return the hours of the week in which none of the numbers was open on any day of the period.
+
+    Empty if one of them has no opening hours, because it is always open."""
+    schedules = counts.schedules(coverage)
+    if not schedules or len(schedules) < len(coverage):
+        return frozenset()
+    distinct_schedules = set(schedules.values())
+    spans = {
+        (day.isoweekday(), span) for day in period.days for each in distinct_schedules for span in each.spans_on(day)
+    }
+    is_open = {
+        (weekday, hour) for weekday, (opens, closes) in spans for hour in range(opens // HOUR, (closes - 1) // HOUR + 1)
+    }
+    weekdays = {day.isoweekday() for day in period.days}
+    return frozenset((weekday, hour) for weekday in weekdays for hour in range(24)) - is_open

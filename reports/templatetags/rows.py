@@ -292,6 +292,8 @@ def map_cell(context: template.Context, one: MapCell, is_sum: bool) -> SafeStrin
     text = str(escape(one.text))
     if is_short:
         text += f'<span class="visually-hidden"> {escape(_("too few people"))}</span>'
+    if one.is_closed:
+        text += f'<span class="visually-hidden"> {escape(_("closed"))}</span>'
     title = escape(one.title)
     if one.query:
         href = escape(f"{list_of_calls()}?{one.query}")
@@ -304,9 +306,8 @@ def map_cell(context: template.Context, one: MapCell, is_sum: bool) -> SafeStrin
         return SafeString(f'<td class="sum">{text}</td>\n')
     if not one.text:
         return SafeString(f"<td>{text}</td>\n")
-    if is_short:
-        return SafeString(f'<td class="heat-{step} short-staffed">{text}</td>\n')
-    return SafeString(f'<td class="heat-{step}">{text}</td>\n')
+    marks = f"{' short-staffed' * is_short}{' closed' * one.is_closed}"
+    return SafeString(f'<td class="heat-{step}{marks}">{text}</td>\n')
 
 
 # --- The same days of the weeks before ---------------------------------------------------------

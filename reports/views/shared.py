@@ -346,3 +346,9 @@ def waited(call: Any, outcome: str, coverage: Coverage) -> Cell:
     if call.waited is None or since is None or call.first_post_at < since:
         return Cell(None, CellState.NOT_MEASURED)
     return Cell(call.waited.total_seconds())
+
+
+def without_empty_ends(rows: list[Row]) -> list[Row]:
+    """Return the rows from the first to the last with calls."""
+    with_calls = [n for n, row in enumerate(rows) if row.offered]
+    return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []

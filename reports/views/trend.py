@@ -36,6 +36,7 @@ from reports.views.shared import (
     personal,
     read_report,
     shown_outcomes,
+    without_empty_ends,
 )
 
 STEPS = {
@@ -241,7 +242,7 @@ def build_trend_page(form: ReportForm, other: Other) -> TrendPage:
         grain=grain,
         listed=listed,
         sum=of_listed,
-        steps=steps if grain in periods.OF_DAYS else _without_empty_ends(steps),
+        steps=steps if grain in periods.OF_DAYS else without_empty_ends(steps),
     )
 
 
@@ -250,9 +251,3 @@ def _days(form: ReportForm, other: Other) -> Comparison | None:
     if other == Other.A_YEAR_AGO:
         return presets.compared_a_year_ago(form.period, form.chosen_preset, timezone.now())
     return form.compared if other == Other.PREVIOUS else None
-
-
-def _without_empty_ends(rows: list[Row]) -> list[Row]:
-    """Return the rows from the first to the last with calls."""
-    with_calls = [n for n, row in enumerate(rows) if row.offered]
-    return rows[with_calls[0] : with_calls[-1] + 1] if with_calls else []

@@ -2,17 +2,19 @@
 
 import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from calls.models import OpeningHours
 from reports.counting import rollups
 from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import counts, hours_of_week
 from reports.queries.hours_of_week import Shown
 from tests.factories import make_number, make_staff, make_user, take
+from tests.reports import html_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,6 +111,57 @@ def test_too_few_people_are_shown_from_thirty_callers_on():
     assert hours_of_week.step(at(week, 1, 9), Shown.OFFERED, week.most(Shown.OFFERED)) == hours_of_week.STEPS
 
 
+@pytest.mark.parametrize(
+    ("shown", "hour", "most", "step"),
+    [
+        (Shown.LOST, {"lost": 0}, 2.0, 0),
+        (Shown.LOST, {"lost": 10, "times": 5}, 2.0, 8),
+        (Shown.LOST, {"lost": 10, "times": 10}, 2.0, 5),
+        (Shown.LOST, {"lost": 1, "times": 1}, 1.0, 2),  # the most per hour, but only one call
+        (Shown.OFFERED, {"offered": 4, "times": 1}, 4.0, 7),
+        (Shown.REACHED, {"answered": 30, "wanted": 30}, 1.0, 0),
+        (Shown.REACHED, {"answered": 15, "wanted": 30}, 1.0, 8),
+        (Shown.REACHED, {"answered": 0, "wanted": 40}, 1.0, 8),
+        (Shown.REACHED, {"answered": 24, "wanted": 30}, 1.0, 4),
+        (Shown.REACHED, {"answered": 0, "wanted": 3}, 1.0, 1),  # nobody was reached, but of three
+        (Shown.REACHED, {}, 1.0, 0),
+    ],
+)
+def test_trouble_is_strong_and_few_calls_are_pale(shown, hour, most, step):
+    of_week = hours_of_week.HourOfWeek(1, 9, **{"times": 1, **hour})
+    assert hours_of_week.step(of_week, shown, most) == step
+
+
+def open_on_weekdays(name="Office", opens_at=time(9), closes_at=time(16, 30)):
+    hours = OpeningHours.objects.create(name=name)
+    for weekday in range(1, 6):
+        hours.weekly.create(weekday=weekday, opens_at=opens_at, closes_at=closes_at)
+    return hours
+
+
+def test_hours_are_closed_if_no_number_is_open_in_them_on_any_day():
+    early = open_on_weekdays("Early", time(8), time(12))
+    numbers = [
+        make_number(opening_hours=open_on_weekdays()),
+        make_number("+4930123456", opening_hours=early),
+    ]
+    # One Monday is open later.
+    early.days.create(day=datetime(2026, 10, 26).date(), opens_at=time(18), closes_at=time(19))  # noqa: DTZ001
+
+    closed = hours_of_week.closed_hours(Coverage.read(numbers), OCTOBER)
+
+    assert {hour for weekday, hour in closed if weekday == 2} == {*range(8), *range(17, 24)}
+    assert {hour for weekday, hour in closed if weekday == 1} == {*range(8), 17, *range(19, 24)}
+    assert {hour for weekday, hour in closed if weekday == 7} == set(range(24))
+
+
+def test_beside_a_number_that_is_always_open_no_hour_is_closed():
+    numbers = [make_number(opening_hours=open_on_weekdays()), make_number("+4930123456")]
+
+    assert not hours_of_week.closed_hours(Coverage.read(numbers), OCTOBER)
+    assert not hours_of_week.closed_hours(Coverage.read(numbers[1:]), OCTOBER)
+
+
 def test_what_is_not_measured_is_none_and_never_zero():
     number = make_number(forward_answer="off")
     call(number, local(19, 9))
@@ -152,7 +205,7 @@ def test_every_cell_leads_to_exactly_its_calls(client, traffic, show):
 
 def test_the_map_adds_up_to_the_calls_of_the_period(client, traffic):
     client.force_login(make_staff())
-    shown = page(client)
+    shown = page(client, "&show=offered")
     table = shown[shown.index('id="t-map"') : shown.index("</tbody>", shown.index('id="t-map"'))]
     cells = re.findall(r'weekday=(\d)&amp;hour=(\d+)[^"]*"[^>]*data-calls="(\d+)"', table)
 
@@ -166,7 +219,61 @@ def test_the_map_adds_up_to_the_calls_of_the_period(client, traffic):
 def test_managers_see_only_the_hours_of_their_numbers(client, traffic):
     client.force_login(make_user(numbers=[traffic[1]]))
 
-    assert sum(map(int, re.findall(r'weekday=\d&amp;hour=\d+[^"]*"[^>]*data-calls="(\d+)"', page(client)))) == 1
+    assert (
+        sum(
+            map(int, re.findall(r'weekday=\d&amp;hour=\d+[^"]*"[^>]*data-calls="(\d+)"', page(client, "&show=offered")))
+        )
+        == 1
+    )
+
+
+def current_figure(shown):
+    (current,) = re.findall(r'id="show-(\w+)" aria-current="true"', shown)
+    return current
+
+
+def test_the_map_opens_with_lost_calls(client, traffic):
+    client.force_login(make_staff())
+
+    assert current_figure(page(client)) == "lost"
+    assert current_figure(page(client, "&show=offered")) == "offered"
+
+
+def test_the_map_opens_with_calls_if_lost_ones_are_not_measured(client):
+    call(make_number(forward_answer="off"), local(19, 9))
+    rollups.recount_changed(wait=True)
+    client.force_login(make_staff())
+
+    assert current_figure(page(client)) == "offered"
+
+
+def test_hours_outside_opening_hours_are_marked_with_words(client):
+    number = make_number(opening_hours=open_on_weekdays())
+    call(number, local(19, 7, 30))
+    call(number, local(19, 9, 30))
+    rollups.recount_changed(wait=True)
+    client.force_login(make_staff())
+
+    shown = page(client)
+
+    (early, monday) = re.findall(r'<td class="(heat-[^"]*)"><a [^>]*title="([^"]*)"[^>]*>([^\n]*)</td>', shown)
+    assert early[:2] == ("heat-2 closed", "Calls: 1, hours: 2. Outside opening hours")
+    assert '<span class="visually-hidden"> closed</span>' in early[2]
+    assert monday[:2] == ("heat-2", "Calls: 1, hours: 2")
+    assert "Hatched hours are outside the opening hours" in shown
+    assert "Hatched hours" not in page(client, "&opening=outside")
+
+
+def test_a_single_day_has_a_list_of_its_hours(client, traffic):
+    client.force_login(make_staff())
+
+    answer = client.get("/reports/busy-hours/?from=2026-10-19&to=2026-10-19")
+    shown = html_reader.Page("", answer.content.decode())
+
+    assert [[cell.text for cell in row] for row in shown.table("t-hours").body] == [["09:00", "3", "2", "1", "67 %"]]
+    assert [cell.text for cell in shown.table("t-hours").foot[0]] == ["All", "3", "2", "1", "67 %"]
+    assert shown.lead == ("Most calls came in the hour from 09:00. Most calls were lost in the hour from 09:00.")
+    assert not [table for table in shown.tables if table.name == "t-map"]
 
 
 def test_a_period_without_calls_leads_to_the_last_day_that_has_some(client, traffic):

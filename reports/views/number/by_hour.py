@@ -25,7 +25,7 @@ from reports.views.week_map import WeekMapPage, read_map, shown_by
 @personal
 def by_hour(request: HttpRequest, pk: int) -> HttpResponse:
     shown = shown_by(request)
-    reading = read_number(request, pk, kept=[("show", shown.value)] if shown is not Shown.OFFERED else [])
+    reading = read_number(request, pk, kept=[("show", shown.value)] if shown else [])
     return tab_of(request, "by_hour.html", build_by_hour(reading, shown))
 
 
@@ -47,7 +47,7 @@ class ByHourPage(NumberPage, WeekMapPage):
         return self.coverage.arrives_from(self.number, RequestType.CALL_END) <= self.period.start
 
 
-def build_by_hour(reading: NumberReading, shown: Shown = Shown.OFFERED) -> ByHourPage:
+def build_by_hour(reading: NumberReading, shown: Shown | None = None) -> ByHourPage:
     """Build the tab; `shown` is the figure on the map."""
     form, coverage = reading.form, reading.coverage
     return ByHourPage(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import and_in_full
 from tests.reports import expected
-from tests.reports.assertions import Period, query, read
+from tests.reports.assertions import Period, hold_row, query, read
 from tests.reports.expected import LOST, OUTCOMES, Figure, figure
 from tests.reports.html_reader import Cell, Page
 from tests.reports.scenario import PEOPLE, Line, Scripted
@@ -32,7 +32,24 @@ pytestmark = pytest.mark.django_db
 def test_the_hours_of_the_week_are_correct(month, who, period, show):
     page = read(month, who, f"/reports/busy-hours/?{query(period, show=show)}", period)
 
-    hold_map(page, PEOPLE[who], period, show)
+    if period[0] == period[1]:
+        hold_hours(page, PEOPLE[who], period)
+    else:
+        hold_map(page, PEOPLE[who], period, show)
+
+
+def hold_hours(page: Page, lines: Sequence[Line], period: Period) -> None:
+    """Check the hours of a single day, from the first with calls to the last."""
+    pieces = expected.cut(*period, "hour")
+    busy = [n for n, piece in enumerate(pieces) if expected.offered(lines, piece)]
+    table = page.table("t-hours")
+    assert table.headers == ["Local hour", "Calls", "Answered", "Lost", "Reached"]
+    for row, piece in zip(table.rows, pieces[busy[0] : busy[-1] + 1], strict=True):
+        assert row["Local hour"].text == piece.clock
+        hold_row(row, lines, piece, (page.address, piece))
+    hold_row(table.total, lines, expected.days(*period), (page.address, "total"))
+    most = max(pieces, key=lambda piece: len(expected.offered(lines, piece)))
+    assert page.lead.startswith(f"Most calls came in the hour from {most.clock}.")
 
 
 def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> None:
@@ -44,10 +61,10 @@ def hold_map(page: Page, lines: Sequence[Line], period: Period, show: str) -> No
     days_of = Counter(at.isoweekday() for at in {at.date(): at for at in began}.values())
     hours = range(min(call.hour for call in calls), max(call.hour for call in calls) + 1)
     table = page.table("t-map")
-    assert table.headers == ["Local hour", *(f"{hour:02}" for hour in hours), "Day"]
-    every = [*range(1, 8), 0]
-    for weekday, row in zip(every, [*table.body, *table.foot], strict=True):
-        for hour, cell in zip([*hours, None], row[1:], strict=True):
+    assert table.headers == ["Local hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Week"]
+    assert [row[0].text for row in [*table.body, *table.foot]] == [*(f"{hour:02}:00" for hour in hours), "Day"]
+    for hour, row in zip([*hours, None], [*table.body, *table.foot], strict=True):
+        for weekday, cell in zip([*range(1, 8), 0], row[1:], strict=True):
             here = [
                 call for call in calls if weekday in {0, call.day.isoweekday()} and (hour is None or hour == call.hour)
             ]
@@ -73,6 +90,7 @@ def hold_hour(cell: Cell, here: list[Scripted], times: tuple[int, str], whole: F
     if not occurred:
         assert (cell.text, cell.title, cell.links, here) == ("", "This hour did not occur in the period", [], []), where
         return
+    words = cell.title.removesuffix(". Outside opening hours")  # which tests/reports/test_busy_hours.py checks
     known = [call for call in here if expected.is_measured(call, whole.key)]
     if whole.key == "reached":
         count = sum(call.outcome == "answered" for call in known)
@@ -84,6 +102,6 @@ def hold_hour(cell: Cell, here: list[Scripted], times: tuple[int, str], whole: F
         mean = count / occurred if occurred else 0
         text = "0" if not mean else "<1" if mean < 1 else str(int(mean + 0.5))
         title = f"Calls: {count}, {unit}: {occurred}"
-    assert (cell.text, cell.title) == (text, title), where
+    assert (cell.text, words) == (text, title), where
     led = "answered" if whole.key == "reached" else whole.key
     assert [(link.figure, link.calls) for link in cell.links] == [(led, count)] * bool(count), where
