@@ -102,12 +102,12 @@ class WaitCurve:
     @property
     def marks(self) -> dict[str, Any]:
         """What the chart draws besides the curve, each with its name."""
-        named = [(_("half within %(seconds)d s"), 0.5), (_("9 in 10 within %(seconds)d s"), 0.9)]
+        named = [(_("Half within %(seconds)d s"), 0.5), (_("9 in 10 within %(seconds)d s"), 0.9)]
         dots = [(name, seconds) for name, share in named if (seconds := self.times.within(share)) is not None]
         return {
             "end": self.end,
             "step": self.step,
-            "limit": {"x": self.limit_s, "name": _("limit %(seconds)d s") % {"seconds": self.limit_s}},
+            "limit": {"x": self.limit_s, "name": _("Limit %(seconds)d s") % {"seconds": self.limit_s}},
             "target": self._target,
             "dots": [
                 {"x": seconds, "y": round(self._share_within(seconds) * 100, 1), "name": name % {"seconds": seconds}}
@@ -120,4 +120,4 @@ class WaitCurve:
         # The target is a share of answered and lost calls, so it has no place on a curve of answered calls only.
         if self.target is None or not self.includes_lost:
             return None
-        return {"y": self.target, "name": _("target %(percent)d %%") % {"percent": self.target}}
+        return {"y": self.target, "name": _("Target %(percent)d %%") % {"percent": self.target}}

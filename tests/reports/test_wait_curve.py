@@ -61,7 +61,7 @@ def test_the_axis_has_twice_the_limit_and_nearly_all_calls(seconds, limit_s, end
 
 
 def test_the_target_is_drawn_only_beside_a_curve_that_includes_lost_calls():
-    assert curve_of([5], target=80).marks["target"] == {"y": 80, "name": "target 80 %"}
+    assert curve_of([5], target=80).marks["target"] == {"y": 80, "name": "Target 80 %"}
     assert curve_of([5]).marks["target"] is None
     assert curve_of([5], lost=None, target=80).marks["target"] is None
 
@@ -69,10 +69,10 @@ def test_the_target_is_drawn_only_beside_a_curve_that_includes_lost_calls():
 def test_half_and_9_in_10_are_points_of_the_curve():
     curve = curve_of([3, 6, 9, 12], lost=4)
     assert curve.marks["dots"] == [
-        {"x": 6, "y": 25.0, "name": "half within 6 s"},
+        {"x": 6, "y": 25.0, "name": "Half within 6 s"},
         {"x": 12, "y": 50.0, "name": "9 in 10 within 12 s"},
     ]
-    assert curve.marks["limit"] == {"x": 20, "name": "limit 20 s"}
+    assert curve.marks["limit"] == {"x": 20, "name": "Limit 20 s"}
 
 
 # --- On the page -------------------------------------------------------------------------------
