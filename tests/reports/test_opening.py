@@ -123,11 +123,11 @@ def test_a_download_names_its_opening(client, week):
 
 
 def test_the_heat_map_averages_over_open_hours(client, week):
-    page = client.get(f"/reports/busy-hours/?{WEEK}&opening=inside").content.decode()
+    page = client.get(f"/reports/busy-hours/?{WEEK}&show=offered&opening=inside").content.decode()
     # Tuesday at 8:00: one call in one such hour. No calls inside at 7:00, so the map begins at 8:00.
-    assert '<th scope="col">07</th>' not in page
+    assert '<th scope="row">07:00</th>' not in page
     assert 'title="Calls: 1, hours: 1"' in page
-    outside = client.get(f"/reports/busy-hours/?{WEEK}&opening=outside").content.decode()
+    outside = client.get(f"/reports/busy-hours/?{WEEK}&show=offered&opening=outside").content.decode()
     links = re.findall(r'href="(/reports/calls/\?[^"]+)" title="Calls: 1, hours: 1"', outside)
     assert {name for link in links for name in listed(client, link.replace("&amp;", "&"))} <= OUTSIDE
     assert links

@@ -71,11 +71,12 @@ def test_the_chart_reads_the_outcomes_from_the_table(staff):
     html = staff.get("/reports/trend/?from=2026-10-19&to=2026-10-20&by=day").content.decode()
 
     assert 'data-chart="stacked" data-table="t-steps"' in html
-    series = re.findall(r'data-series="(\w+)"', html)
-    assert {"answered", "missed"} <= {*series}
+    columns = re.findall(r'data-series="(\w+)" data-series-name="[^"]+" data-name="([^"]+)"', html)
+    assert {("answered", "Answered"), ("lost", "Not answered"), ("lost", "Hung up before ringing")} <= {*columns}
+    names = [name for _series, name in columns]
     rows = html[html.index("<tbody>", html.index('id="t-steps"')) : html.index("<tfoot>")].split("<tr>")[1:]
-    values = [dict(zip(series, re.findall(r'data-v="(\d*)"', row), strict=True)) for row in rows]
-    assert [(row["answered"], row["missed"]) for row in values] == [("2", "1"), ("0", "1")]
+    values = [dict(zip(names, re.findall(r'data-v="(\d*)"', row), strict=True)) for row in rows]
+    assert [(row["Answered"], row["Not answered"]) for row in values] == [("2", "1"), ("0", "1")]
     assert [re.findall(r'data-label="([^"]+)"', row) for row in rows] == [["Mon 19"], ["Tue 20"]]
 
 
