@@ -7,10 +7,10 @@ import pytest
 
 from reports import periods
 from reports.figures.coverage import Coverage
-from reports.queries import durations, service_level
+from reports.queries import completeness, durations, service_level
 from tests.factories import make_number, make_staff, make_user, take
 from tests.reports import html_reader
-from tests.reports.helpers import roll_up
+from tests.reports.helpers import NUMBER_TABS, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -257,6 +257,91 @@ def test_a_longer_period_is_not_compared_with_weekdays(client, number):
     page = page_of(client, number, "comparison/", DAY - timedelta(days=7))
     assert not [table for table in page.tables if table.name == "t-weeks"]
     assert "usual" not in page_of(client, number, first=DAY - timedelta(days=7)).figures["Calls"].compared
+
+
+# --- Tabs ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", NUMBER_TABS)
+def test_each_tab_links_to_the_others_with_the_filters(client, number, tab):
+    call(number, "a", TEN, 5)
+    roll_up()
+    client.force_login(make_staff())
+
+    html = client.get(f"/reports/numbers/{number.pk}/{tab}?from={DAY}&to={DAY}&by=quarter-hour&opening=outside")
+
+    nav = html.content.decode().partition('<nav class="tabs')[2].partition("</nav>")[0]
+    links = re.findall(r'<a href="([^"]*)" id="[^"]*"( aria-current="page")?>', nav)
+    wanted = f"?from={DAY}&amp;to={DAY}&amp;opening=outside&amp;by=quarter-hour"
+    assert [href for href, _current in links] == [
+        f"/reports/numbers/{number.pk}/{name}{wanted}" for name in NUMBER_TABS[:-1]
+    ]
+    current = [href for href, is_current in links if is_current]
+    assert current == [f"/reports/numbers/{number.pk}/{tab}{wanted}"] * (tab != "all/")
+    assert (f"/reports/numbers/{number.pk}/all/{wanted}" in html.content.decode()) is (tab != "all/")
+
+
+@pytest.mark.parametrize("tab", NUMBER_TABS)
+def test_a_tab_of_a_period_without_calls_says_so(client, number, tab):
+    call(number, "a", TEN, 5)
+    roll_up()
+    client.force_login(make_staff())
+    html = client.get(f"/reports/numbers/{number.pk}/{tab}?from={DAY + timedelta(days=1)}&to={DAY + timedelta(days=1)}")
+    assert "No calls on Wed 4 Mar 2026." in html.content.decode()
+    assert ("Show that day" in html.content.decode()) is (tab != "data/")
+
+
+def test_incomplete_days_are_listed_with_what_is_missing(client, number):
+    start, end = TEN - timedelta(days=2), TEN + timedelta(days=1)
+    call(number, "complete", start, 5)
+    take(number, "BLOCK_END SAY", start + timedelta(seconds=2), call_uuid="complete", correlation_id="complete")
+    for n in range(3):
+        # Neither the start nor the end of these calls came.
+        take(number, "BLOCK_END SAY", TEN + timedelta(minutes=n), call_uuid=f"{n}", correlation_id=f"{n}")
+    call(number, "later", end, 5)
+    take(number, "BLOCK_END SAY", end + timedelta(seconds=2), call_uuid="later", correlation_id="later")
+    roll_up()
+    page = page_of(client, number, "data/", DAY - timedelta(days=2), DAY + timedelta(days=1))
+    days = completeness.read([number], periods.Period(DAY - timedelta(days=2), DAY + timedelta(days=1))).days[number]
+    (incomplete,) = [day for day in days if day.state is completeness.State.INCOMPLETE]
+    assert incomplete.day == DAY
+    (row,) = page.table("t-incomplete").rows
+    assert row["Incomplete day"].text == "Tue 3 Mar 2026"
+    assert row["Missing"].text == ", ".join(str(post.label) for post in incomplete.missing)
+
+
+def test_the_settings_of_a_number_are_said_in_words(client, number):
+    number.service_level_s, number.service_level_aim, number.short_call_s, number.silent_after_h = 40, 85, 0, 1
+    number.save()
+    client.force_login(make_user(numbers=[number]))
+    html = " ".join(client.get(f"/reports/numbers/{number.pk}/data/").content.decode().split())
+    for sentence in (
+        "Calls go to people.",
+        "A call counts as answered in time within 40 seconds. The target is 85 % of calls.",
+        "No call counts as a short call.",
+        "A call is closed when no message about it has arrived for 1 hour.",
+        "Always open.",
+        "Your administrator can change it",
+    ):
+        assert sentence in html
+    assert "/admin/" not in html
+    client.force_login(make_staff())
+    change = f'href="/admin/calls/destinationnumber/{number.pk}/change/"'
+    settings = client.get(f"/reports/numbers/{number.pk}/data/").content.decode().partition('id="h-settings"')[2]
+    assert change in settings
+
+
+def test_the_map_of_a_number_shows_the_figure_that_is_asked_for_and_leads_to_its_calls(client, number):
+    other = make_number("+4922155400301", label="Sales")
+    call(number, "answered", TEN, 5)
+    call(number, "missed", TEN)
+    call(other, "of another", TEN)
+    roll_up()
+    page = page_of(client, number, "by-hour/", show="lost")
+    led = [link.href for link in page.links if link.table == "t-map"]
+    assert led
+    assert {(link.figure, link.calls) for link in page.links if link.table == "t-map"} == {("lost", 1)}
+    assert [uuids(client, href) for href in led] == [["missed"]] * len(led)
 
 
 # --- Below the target ------------------------------------------------------------------------------

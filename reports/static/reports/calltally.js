@@ -58,6 +58,14 @@
     }
   });
 
+  /* --- tabs: the current one is in view where their row scrolls --- */
+  const showCurrentTab = () => {
+    const tab = document.querySelector(".tabs [aria-current]");
+    if (!tab) return;
+    const row = tab.parentElement, { left, width } = tab.getBoundingClientRect();
+    row.scrollLeft += left - row.getBoundingClientRect().left - (row.clientWidth - width) / 2;
+  };
+
   /* --- printing: every table open --- */
   addEventListener("beforeprint", () => {
     for (const table of document.querySelectorAll("details.table-fold:not([open])")) {
@@ -159,6 +167,7 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
     if (!kept) {
+      showCurrentTab();
       focusAfterRemoving(event.detail.requestConfig?.elt);
       return;
     }
@@ -177,4 +186,5 @@
   });
 
   start(document);
+  showCurrentTab();
 })();

@@ -11,13 +11,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from calls.models import DestinationNumber
 from reports import periods
+from reports.counting.outcomes import Outcome
 from reports.figures.cells import Cell, CellState, Row
+from reports.figures.coverage import Coverage
 from reports.figures.definitions import FIGURES
 from reports.queries import comparison, counts
 from reports.queries.comparison import Pair
 from reports.views.number.base import NumberPage, NumberReading, read_number, tab_of
-from reports.views.number.summary import outcomes_of
 from reports.views.shared import personal
 
 LONGEST_OF_WEEKS = 7
@@ -74,7 +76,7 @@ class ComparisonPage(NumberPage):
 
     @cached_property
     def week_keys(self) -> list[str]:
-        return ["offered", *outcomes_of(self.coverage, self.number), "service_level", "time_to_answer"]
+        return ["offered", *_outcomes_of(self.coverage, self.number), "service_level", "time_to_answer"]
 
     @cached_property
     def weeks_sum(self) -> dict[str, Cell]:
@@ -94,6 +96,13 @@ def build_comparison(reading: NumberReading) -> ComparisonPage:
             else _whole_weeks(reading)
         ),
     )
+
+
+def _outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
+    """Return the four main outcomes of a number, with or without forwards."""
+    if coverage.applies(destination_number, Outcome.ANSWERED):
+        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
+    return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]
 
 
 def _whole_weeks(reading: NumberReading) -> list[Row]:

@@ -1,9 +1,11 @@
-"""The tab Data and settings: which messages arrive, how the number is set, and the lead time of rings."""
+"""The tab Data and settings: whether data are complete, which messages arrive, and how the number is set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -13,9 +15,14 @@ from django.views.decorators.http import require_safe
 from calls.models import BOXES, DestinationNumber, RequestType
 from reports.counting import measured
 from reports.figures.coverage import Coverage
+from reports.queries import completeness
+from reports.queries.completeness import NumberDay, State
 from reports.views.number.base import NumberPage, NumberReading, read_number, tab_of
 from reports.views.readable import Readable
 from reports.views.shared import personal
+
+# The incomplete days that are listed.
+MOST_DAYS = 10
 
 
 @require_safe
@@ -41,8 +48,29 @@ class PostOfNumber(Readable):
 class DataPage(NumberPage):
     """What the figures of a number rest on."""
 
+    # Whether the data are complete, day by day.
+    days: Sequence[NumberDay]
+
     name = "number_data"
     files = "coverage counts calls"
+
+    @cached_property
+    def complete(self) -> int:
+        """The days with calls on which nothing is known to be missing."""
+        return sum(day.state is State.COMPLETE for day in self.days)
+
+    @cached_property
+    def incomplete(self) -> list[NumberDay]:
+        """The days on which something is missing, latest first."""
+        return [day for day in reversed(self.days) if day.state is State.INCOMPLETE]
+
+    @property
+    def listed_days(self) -> list[NumberDay]:
+        return self.incomplete[:MOST_DAYS]
+
+    @property
+    def more_days(self) -> int:
+        return len(self.incomplete) - len(self.listed_days)
 
     @property
     def posts(self) -> list[PostOfNumber]:
@@ -51,7 +79,8 @@ class DataPage(NumberPage):
 
 def build_data(reading: NumberReading) -> DataPage:
     """Build the tab."""
-    return DataPage(**reading.of_every_tab)
+    days = completeness.read(reading.coverage, reading.form.period).days[reading.number]
+    return DataPage(**reading.of_every_tab, days=days)
 
 
 def _posts(destination_number: DestinationNumber, coverage: Coverage) -> list[PostOfNumber]:

@@ -8,9 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from calls.models import DestinationNumber
-from reports.counting.outcomes import Outcome
-from reports.figures.coverage import Coverage
 from reports.views.headline import headline, headline_keys
 from reports.views.number.base import NumberReading, read_number, tab_of
 from reports.views.number.level import LevelPage
@@ -41,10 +38,3 @@ def build_summary(reading: NumberReading) -> SummaryPage:
         compared=reading.compared,
         buckets=reading.buckets,
     )
-
-
-def outcomes_of(coverage: Coverage, destination_number: DestinationNumber) -> list[str]:
-    """Return the four main outcomes of a number, with or without forwards."""
-    if coverage.applies(destination_number, Outcome.ANSWERED):
-        return [Outcome.ANSWERED, Outcome.MISSED, Outcome.ABANDONED, Outcome.SHORT]
-    return [Outcome.SERVED_IN_PLAN, Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN]

@@ -1,4 +1,4 @@
-"""The page of a number shows its figures of the scripted month, and only those who may see it get it."""
+"""The tabs of a number show its figures of the scripted month, and only those who may see it get it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from tests.reports.assertions import (
     OUTCOME_OF_FIGURE,
     TIMES,
     Period,
+    compared,
     compared_days,
     hold_blocks,
+    hold_cell,
     hold_chart,
     hold_figures,
     hold_row,
@@ -44,25 +46,60 @@ pytestmark = pytest.mark.django_db
         (FORWARDS_DAY, ""),
     ],
 )
-def test_the_page_of_a_number_is_correct(month, line, period, by):
+def test_the_tabs_of_a_number_are_correct(month, line, period, by):
     who = "mona" if line in PEOPLE["mona"] else "milan"
     whole, then = expected.days(*period), compared_days(period)[1]
+    grain = by or ("hour" if period[0] == period[1] else "day")
 
-    page = read(month, who, f"/reports/numbers/{month.numbers[line]}/?{query(period, by=by)}", period)
+    def tab(name: str) -> Page:
+        page = read(month, who, f"/reports/numbers/{month.numbers[line]}/{name}?{query(period, by=by)}", period)
+        hold_sentence(page, [line], period)
+        return page
 
-    hold_sentence(page, [line], period)
-    keys = ["answered", "missed", "abandoned", "service_level", "time_to_answer"]
+    summary, waiting, everything = tab(""), tab("waiting/"), tab("all/")
+    keys = ["reached", "lost", "service_level", "time_to_answer", "offered", "answered"]
     if not line.expects_forward:
-        keys = ["served_in_plan", "short", "in_progress", "end_unknown", "talk"]
-    hold_figures(page, ["offered", *keys], [line], period)
-    hold_chart(page, [line], period, by or ("hour" if period[0] == period[1] else "day"))
-    hold_blocks(page, [line], period)
-    hold_times(page, line, whole, then)
-    hold_levels(page, line, period, by)
-    hold_peaks(page, line, period, by)
-    hold_weeks(page, line, period)
-    hold_service_level(page, line, whole)
-    hold_boxes(page, line)
+        keys = ["offered", "served_in_plan", "short", "in_progress", "end_unknown", "talk"]
+    for page in (summary, everything):
+        hold_figures(page, keys, [line], period)
+        hold_chart(page, [line], period, grain)
+    for page in (summary, waiting, everything):
+        hold_service_level(page, line, whole)
+    for page in (waiting, everything):
+        hold_times(page, line, whole, then)
+        hold_levels(page, line, period, by)
+    for page in (tab("by-hour/"), everything):
+        hold_peaks(page, line, period, by)
+        hold_hours(page, line, whole)
+    for page in (tab("forwarding/"), everything):
+        hold_blocks(page, [line], period)
+    for page in (tab("comparison/"), everything):
+        hold_previous(page, line, period)
+        hold_weeks(page, line, period)
+    for page in (tab("data/"), everything):
+        hold_boxes(page, line)
+
+
+def hold_hours(page: Page, line: Line, whole: Stretch) -> None:
+    """Check that the hours of the week lead to all offered calls, each once."""
+    (week,) = [row for row in page.table("t-map").foot if row[0].text == "Week"]
+    offered = len(expected.offered([line], whole))
+    assert sum(link.calls for cell in week[1:-1] for link in cell.links) == offered, page.address
+    assert [link.calls for link in week[-1].links] == [offered] * bool(offered), page.address
+
+
+def hold_previous(page: Page, line: Line, period: Period) -> None:
+    """Check each figure in both periods, and its change."""
+    days = compared_days(period)
+    applying = [key for key in KEYS.values() if any(figure([line], part, key).why != "does not apply" for part in days)]
+    table = page.table("t-previous")
+    assert {KEYS[row["Figure"].text] for row in table.rows} == set(applying), page.address
+    for cells in table.body:
+        key = KEYS[cells[0].text]
+        for cell, part in zip(cells[1:3], days, strict=True):
+            hold_cell(cell, figure([line], part, key), (page.address, key, part))
+        words = compared([line], days, key)[0].removeprefix("vs. previous period: ")
+        assert cells[3].text == (words.split(", ")[1] if ", " in words else "–"), (page.address, key)
 
 
 def hold_service_level(page: Page, line: Line, whole: Stretch) -> None:
