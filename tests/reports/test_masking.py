@@ -12,7 +12,7 @@ from calls.models import Call, Right
 from reports.queries import forwards
 from tests.conftest import and_in_full
 from tests.factories import give, make_number, make_user, take
-from tests.reports.helpers import NUMBER_TABS, listed, roll_up
+from tests.reports.helpers import listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,7 +80,7 @@ def text_of(answer):
 def everything(client, numbers):
     """Return what a person sees by address: all pages, all calls, all files; also how each was answered."""
     pages = [*("", "when/", "forwards/", "calls/", "coverage/", "definitions/")]
-    pages += [f"numbers/{number.pk}/{tab}" for number in numbers.values() for tab in NUMBER_TABS]
+    pages += [f"numbers/{number.pk}/{tab}" for number in numbers.values() for tab in ("", "all/")]
     pages += [f"calls/{pk}/" for pk in Call.objects.values_list("pk", flat=True)]
     pages += [f"{kind}.{ending}" for kind in KINDS for ending in ("csv", "xlsx")] + ["planner.csv"]
     chosen = [f"&number=%2B{number.e164[1:]}" for number in numbers.values()]
