@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -23,11 +24,19 @@ Pairs = list[tuple[str, str]]
 Kind = TypeVar("Kind", bound="Filter")
 
 
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the query string of the page without it."""
+
+    label: str
+    query_without: str
+
+
 class Filter:
     """One filter of calls. It is made for each request, empty, and then parsed.
 
-    `label` is for the sentence above the list, `sheet_label` for a workbook under `heading`, and `chip_label` for the
-    chip that removes it. Each is blank if the filter is not set."""
+    `label` says it in words, `sheet_label` in a workbook under `heading`, and `chip_label` on the chip that removes it.
+    Each is blank if the filter is not set."""
 
     names: ClassVar[tuple[str, ...]]
     # The heading of its row in a workbook's list of filters. Filters with the same heading share a row; blank: no row.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,7 +13,7 @@ from django.http import QueryDict
 from calls.models import Call
 from reports import periods
 from reports.filters import session_filter
-from reports.filters.base import Filter, FilterForm, Pairs
+from reports.filters.base import Chip, Filter, FilterForm, Pairs
 from reports.filters.calls_by_course import (
     BlockFilter,
     CallbackFilter,
@@ -74,28 +73,10 @@ def _ordered(*first: type[Filter], last: Kinds = ()) -> Kinds:
 # `first` and `last`.
 PARSED = _ordered(DaysFilter, WeeksFilter, last=(ServiceLevelFilter, AtOnceFilter, SearchFilter))
 POSTED = _ordered(DaysFilter, MomentsFilter, WeekdayFilter, HourFilter, OpeningFilter)
-IN_A_SENTENCE = _ordered(
-    OutcomeFilter,
-    CallbackFilter,
-    FlagFilter,
-    DaysFilter,
-    OpeningFilter,
-    WeekdayFilter,
-    DurationFilter,
-    DestinationFilter,
-)
 ON_A_SHEET = _ordered(
     DaysFilter, NumberFilter, OpeningFilter, OutcomeFilter, BlockFilter, DestinationFilter, DurationFilter
 )
 CHIPS = _ordered(SearchFilter, BlockFilter, DurationFilter, DestinationFilter)
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A filter that is set, and the query string of the list without it."""
-
-    label: str
-    query_without: str
 
 
 class CallFilter(FilterForm):
@@ -175,13 +156,6 @@ class CallFilter(FilterForm):
         """The selected days; None if the first or the last is not set."""
         first, last = listed_days(self)
         return Period(first, last, self[OpeningFilter].opening) if first and last and not self.errors else None
-
-    def sentence(self) -> list[str]:
-        """Return the labels of the filters that are set."""
-        parts: dict[str, list[str]] = {}
-        for call_filter in self.filters(IN_A_SENTENCE):
-            parts.setdefault(str(call_filter.heading), []).append(call_filter.label())
-        return [label for labels in parts.values() for label in labels if label]
 
     def sheet_rows(self) -> list[tuple[str, str]]:
         """Return headings and labels of the filters for the second sheet of a workbook, without the search."""

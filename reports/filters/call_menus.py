@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
 
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets
+from reports.filters.base import Chip, Filter
 from reports.filters.call_filter import CallFilter
-from reports.filters.calls_by_course import NumberFilter
+from reports.filters.calls_by_course import CallbackFilter, FlagFilter, NumberFilter, OutcomeFilter
 from reports.filters.calls_by_time import AtOnceFilter, DaysFilter, MomentsFilter, OpeningFilter, WeeksFilter
 from reports.filters.presets import Preset
-from reports.filters.report_filter import PresetLink
-from reports.filters.session_filter import DAYS, EVERY_DAY
+from reports.filters.report_filter import MOST_CHIPS_OF_NUMBERS, PresetLink
+from reports.filters.session_filter import DAYS, EVERY_DAY, FORGET
 from reports.periods import Opening, Period
 
 # Filters by time other than whole days.
@@ -116,6 +120,52 @@ class CallMenus:
     def beside_numbers(self) -> list[tuple[str, str]]:
         """The hidden fields of the form for numbers."""
         return self.asked.pairs(NumberFilter)
+
+    @property
+    def query_to_reset(self) -> str:
+        """The query string of the list of all calls."""
+        return urlencode([("period", FORGET)])
+
+    def chips(self) -> list[Chip]:
+        """Return a chip for each filter that is set."""
+        return self._chips(str(self.preset.label) if self.preset else self.asked[DaysFilter].label())
+
+    def in_words(self) -> str:
+        """Return all that is set, with the days of a named period; blank for all calls."""
+        return "; ".join(chip.label for chip in self._chips(self.asked[DaysFilter].label()))
+
+    def _chips(self, days: str) -> list[Chip]:
+        asked, chips = self.asked, []
+        if days:
+            chips.append(Chip(days, self._without_days()))
+        if len(self.selected) > MOST_CHIPS_OF_NUMBERS:
+            words = _("%(n)d of %(all)d numbers") % {"n": len(self.selected), "all": len(self.choices)}
+            chips.append(Chip(words, self._with(NumberFilter)))
+        else:
+            for number in self.selected:
+                others = [other for other in self.selected if other != number]
+                chips.append(Chip(number.name, self._with(NumberFilter, NumberFilter.query_of(others))))
+        if self.opening != Opening.ALL:
+            chips.append(Chip(str(self.opening.label), self._with(OpeningFilter)))
+        if asked[OutcomeFilter].are_lost:
+            chips.append(Chip(asked[OutcomeFilter].label(), self._with(OutcomeFilter)))
+        for kind in (FlagFilter,) if asked[OutcomeFilter].are_lost else (OutcomeFilter, FlagFilter):
+            for value, label, is_chosen in asked[kind].options():
+                if is_chosen:
+                    others = [pair for pair in asked[kind].to_query() if pair[1] != value]
+                    chips.append(Chip(label, self._with(kind, others)))
+        if asked[CallbackFilter].are_left_out:
+            chips.append(Chip(_("Without callbacks"), self._with(CallbackFilter)))
+        return [*chips, *(Chip(chip.label, chip.query_without or self.query_to_reset) for chip in asked.chips())]
+
+    def _without_days(self) -> str:
+        """Return the query string for every day; that of a reset if no other filter is set."""
+        rest = self.asked.pairs(DaysFilter, WeeksFilter)
+        return urlencode([*DaysFilter.query_of(named=EVERY_DAY), *rest]) if rest else self.query_to_reset
+
+    def _with(self, kind: type[Filter], pairs: Sequence[tuple[str, str]] = ()) -> str:
+        """Return the query string with other pairs of one filter; that of a reset if no filter is left."""
+        return urlencode([*self.asked.pairs(kind), *pairs]) or self.query_to_reset
 
     def _of(self, period: Period, preset: Preset | None = None) -> str:
         days = DaysFilter.query_of(period.first, period.last, preset.value if preset else DAYS)

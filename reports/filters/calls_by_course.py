@@ -54,9 +54,6 @@ class NumberFilter(Filter):
     def to_query(self) -> Pairs:
         return self.query_of(self.asked.numbers)
 
-    def label(self) -> str:
-        return ", ".join(number.name for number in self.asked.numbers)
-
     def sheet_label(self) -> str:
         return ", ".join(str(number) for number in self.asked.numbers) or _("All numbers you have access to")
 
@@ -79,9 +76,13 @@ class OutcomeFilter(ChoicesFilter):
     def labels(self) -> dict[str, Any]:
         return {**dict(Outcome.choices), **outcomes.MORE_OUTCOMES}
 
+    @property
+    def are_lost(self) -> bool:
+        """Whether exactly the lost calls are asked for."""
+        return sorted(self.chosen) == sorted(outcome for _name, outcome in FIGURES["lost"].listed_as)
+
     def label(self) -> str:
-        is_lost = sorted(self.chosen) == sorted(outcome for _name, outcome in FIGURES["lost"].listed_as)
-        return str(FIGURES["lost"].label) if is_lost else self.sheet_label()
+        return str(FIGURES["lost"].label) if self.are_lost else self.sheet_label()
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if not self.chosen:
@@ -103,9 +104,6 @@ class FlagFilter(ChoicesFilter):
             "weak": _("Uncertain match"),
             "odd": _("Unusual data"),
         }
-
-    def label(self) -> str:
-        return self.sheet_label()
 
     def apply(self, calls: CallQuerySet) -> CallQuerySet:
         if "weak" in self.chosen:
@@ -133,10 +131,6 @@ class CallbackFilter(Filter):
 
     def to_query(self) -> Pairs:
         return self.query_of() if self.are_left_out else []
-
-    def label(self) -> str:
-        """Say that they are left out, where the outcomes asked for do not say so already."""
-        return _("Without callbacks") if self.are_left_out and not self.asked[OutcomeFilter].chosen else ""
 
     def sheet_label(self) -> str:
         return _("Not included") if self.are_left_out else ""

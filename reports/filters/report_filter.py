@@ -16,7 +16,7 @@ from calls.access import Rights
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets, session_filter
-from reports.filters.base import Pairs
+from reports.filters.base import Chip, Pairs
 from reports.filters.calls_by_course import NumberFilter
 from reports.filters.calls_by_time import DaysFilter, OpeningFilter
 from reports.filters.presets import Comparison, Preset
@@ -45,14 +45,6 @@ class PresetLink:
     @property
     def label(self) -> str:
         return str(self.preset.label)
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A filter that is set, and the query string of the page without it."""
-
-    label: str
-    query_without: str
 
 
 class ReportForm:

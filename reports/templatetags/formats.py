@@ -12,7 +12,6 @@ from django.utils.dateformat import format as formatted
 from django.utils.formats import get_format, localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import phones, posts
@@ -20,8 +19,6 @@ from calls.masking import masked
 from calls.models import Call
 from reports import periods
 from reports.figures.block_types import block_label
-from reports.filters import call_filter
-from reports.filters.search import SearchFilter
 
 register = template.Library()
 
@@ -175,25 +172,3 @@ def exact_seconds(span: Any) -> str:
     """A gap between posts, under 100 s to a tenth of a second."""
     total = span.total_seconds()
     return f"{total:.1f} s" if total < 100 else clock(total)
-
-
-def list_in_words(asked: call_filter.CallFilter) -> str:
-    """What a list of calls is of, in a few words; blank for all calls."""
-    search = asked[SearchFilter].readable
-    filters = [_("“%(search)s”") % {"search": search}] if search else []
-    return "; ".join([*filters, *asked.sentence()])
-
-
-@register.simple_tag
-def filter_in_words(asked: call_filter.CallFilter) -> str:
-    """What a list of calls is of; blank if it is of all calls."""
-    search, filters = asked[SearchFilter].readable, "; ".join(asked.sentence())
-    if search and filters:
-        words = _("Calls that match “%(search)s”. Filters: %(filters)s.")
-    elif search:
-        words = _("Calls that match “%(search)s”.")
-    elif filters:
-        words = _("Filters: %(filters)s.")
-    else:
-        return ""
-    return words % {"search": search, "filters": filters}

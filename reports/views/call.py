@@ -25,12 +25,13 @@ from contacts.matching import NOT_IDENTIFIED
 from contacts.typed_numbers import Typed
 from reports.figures.coverage import Coverage
 from reports.filters.call_filter import CallFilter
+from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import MOST_COUNTED, PlaceInList, place_in_list
 from reports.queries import call_timeline, known_callers
 from reports.queries import calls as call_queries
 from reports.queries.call_timeline import Happening, Remark, ScaleBar
 from reports.queries.known_callers import KnownCaller
-from reports.templatetags.formats import caller, list_in_words
+from reports.templatetags.formats import caller
 from reports.views.call_notes import NoteForm, Notes, begun_note, build_notes, post_note
 from reports.views.call_sentence import Tried, sentences
 from reports.views.call_tiles import Tile, tiles_of
@@ -194,7 +195,7 @@ def build_call_page(
         typed=found.typed,
         links=known_callers.links_of(shown_call, found, is_shown=shown.is_shown) if knows_callers else [],
         notes=build_notes(shown_call, call_filter.user, of_caller, posted, callers=shown.is_shown),
-        list_in_words=list_in_words(call_filter) if place else "",
+        list_in_words=CallMenus(call_filter).in_words() if place else "",
         list_query=call_filter.query(),
         place=place,
         previous=previous,

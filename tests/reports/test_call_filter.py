@@ -1,13 +1,14 @@
 """Each filter of calls: what it reads from a query string, and how it writes it back."""
 
 from datetime import date
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from reports.filters.call_filter import FILTERS, CallFilter
+from reports.filters.call_menus import CallMenus
 from reports.filters.calls_by_course import (
     BlockFilter,
     CallbackFilter,
@@ -121,6 +122,32 @@ def test_filters_shown_nowhere_else_have_a_chip_that_removes_them(kind):
     assert all(chip.label for chip in chips)
 
 
+@pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
+def test_each_filter_that_is_set_has_a_chip_that_removes_it(kind):
+    make_number_with_destinations()
+    pairs, needed = ASKED[kind]
+
+    chips = CallMenus(asked([*needed, *pairs])).chips()
+
+    wanted = {*pairs, *needed}
+    removed = [wanted - set(parse_qsl(chip.query_without)) for chip in chips]
+    assert all(removed)
+    assert set().union(*removed) == wanted
+    if kind in {OutcomeFilter, FlagFilter}:
+        assert removed == [{pair} for pair in pairs]
+    # The session's question is not added to what is left.
+    assert all(chip.query_without for chip in chips)
+
+
+def test_lost_calls_have_one_chip():
+    make_number()
+    chips = CallMenus(asked([("outcome", "missed"), ("outcome", "abandoned"), ("callbacks", "no")])).chips()
+    assert [(chip.label, chip.query_without) for chip in chips] == [
+        ("Lost", "callbacks=no"),
+        ("Without callbacks", "outcome=missed&outcome=abandoned"),
+    ]
+
+
 @pytest.mark.parametrize("text", ["SIP_USER:1001", "1001", "+492212345678", "a" * 16, "…"])
 def test_a_destination_that_is_no_token_is_refused_and_written_into_no_address(text):
     make_number_with_destinations()
@@ -138,5 +165,5 @@ def test_a_destination_is_found_among_those_of_the_numbers_that_are_listed():
     of_anna = ("tried", forwards.token("SIP_USER:1001"))
 
     assert asked([of_anna]).errors == {}
-    assert "Tried at 1001" in asked([*NUMBER, of_anna]).sentence()
+    assert "Tried at 1001" in [chip.label for chip in asked([*NUMBER, of_anna]).chips()]
     assert "do not have" in asked([("number", other.e164), of_anna]).errors["tried"]

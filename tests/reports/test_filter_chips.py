@@ -114,7 +114,7 @@ def test_the_last_chip_resets_the_filters_for_the_next_visit(numbers, manager):
     assert 'id="reset"' not in html
 
 
-@pytest.mark.parametrize("page", ["", "trend/", "busy-hours/", "forwards/", "numbers/"])
+@pytest.mark.parametrize("page", ["", "trend/", "busy-hours/", "forwards/", "numbers/", "calls/"])
 def test_every_report_shows_what_is_set(numbers, manager, page):
     client = Client()
     client.force_login(manager)
