@@ -117,7 +117,7 @@ def _text(silences: list[Silence]) -> str:
     )
     if settings.PUBLIC_URL:
         parts.append(
-            gettext("Data quality of your numbers: %(url)s") % {"url": settings.PUBLIC_URL + reverse("coverage")}
+            gettext("Data quality of your numbers: %(url)s") % {"url": settings.PUBLIC_URL + reverse("data_quality")}
         )
     parts.append(gettext("You get one mail each time a number stops receiving calls."))
     return "\n\n".join(parts) + "\n"

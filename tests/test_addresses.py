@@ -58,7 +58,7 @@ reports/calls/                  sign-in some-calls
 reports/calls/whole/            sign-in figures export callers
 reports/calls/<int:pk>/         sign-in calls
 reports/system/                 sign-in system
-reports/coverage/               sign-in
+reports/data-quality/           sign-in
 reports/glossary/               sign-in
 reports/forwards/               sign-in
 reports/forwards.csv            sign-in figures people
@@ -109,6 +109,7 @@ OTHERS = """
                                  ->         ->         ->
 reports/when/                    ->         ->         ->
 reports/definitions/             ->         ->         ->
+reports/coverage/                ->         ->         ->
 ^tenios/posts/?$                 405        405        405
 healthz                          200        200        200
 api/contacts/<str:source>/<path:external_id>  401  401     401

@@ -141,7 +141,7 @@ LAYERS = {
         {"queries.runs"},
         {"figures.gaps"},
         {"figures.cells"},
-        {"figures.coverage", "figures.counted", "queries.pins"},
+        {"figures.coverage", "figures.counted", "figures.completeness", "queries.pins"},
         {"models"},
         {"filters.presets", "filters.session_filter", "filters.readers"},
         {"figures.differences"},

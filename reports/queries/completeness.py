@@ -1,20 +1,13 @@
 """Are the data of these numbers complete? For each number and local day, judged from counts.
 
-A day of a number is
+- *incomplete*: calls came, but a message that they imply did not: the start, the end and the blocks of calls, the
+  forwarding of answered ones, answers that the weeks before predict. Or no call came although at least 8 were expected.
+- *complete*: calls came, and nothing of this is known.
+- *no calls*: none came, and none had to be expected. On a day that opening hours close, none has to be.
+- *not set up*: no message had ever come for the number by the end of the day.
 
-- **incomplete** if calls came, but a message that they imply did not come for all of them: the start, the end and the
-  blocks of a call, the forwarding of an answered call, and answers where the weeks before predict them. It is also
-  incomplete if no call came although at least 8 were expected (*silent*), by the four same weekdays before;
-- **complete** if calls came and nothing of this is known to be missing;
-- **no calls** if none came, and none had to be expected;
-- **not set up** if no message had ever come for the number by the end of the day.
-
-A box that is set to off is not expected. One call in twenty may lack its message, because a single lost message changes
-no figure visibly. Days on which all hours are closed by the number's opening hours are never silent. Opening hours do
-not matter otherwise: whole days are judged. Counts do not say of every call which messages came, so three things are
-not seen: a silence that began and ended within one day, blocks or answers that are absent for part of a day and then
-come again, and a missing end of calls that were forwarded but not answered, while the ends of others come.
-Contradictory calls change no figure, so they do not make a day incomplete."""
+A box that is set to off is not expected. One call of a day, or one in twenty, may lack a message, unless all do.
+docs/figures.md, *Complete data*, has the rules for each message, and what counts cannot show."""
 
 from __future__ import annotations
 
@@ -22,18 +15,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from calls.models import Arrives, DestinationNumber, RequestType
 from reports import periods
 from reports.counting.measured import BITS
+from reports.figures.completeness import Completeness, NumberDay, State
 from reports.figures.coverage import Coverage
 from reports.periods import Period
 from reports.queries import counts, post_arrivals
@@ -63,126 +54,13 @@ GROUP BY 1, 2
 """
 
 
-class State(Enum):
-    """Whether a number's data are complete."""
-
-    COMPLETE = "complete"
-    INCOMPLETE = "incomplete"
-    NO_CALLS = "no_calls"
-    NOT_SET_UP = "not_set_up"
-
-    do_not_call_in_templates = True
-
-    @property
-    def label(self) -> str:
-        return {
-            State.COMPLETE: _("complete"),
-            State.INCOMPLETE: _("incomplete"),
-            State.NO_CALLS: _("no calls"),
-            State.NOT_SET_UP: _("not set up"),
-        }[self]
-
-
-class NumberDay(NamedTuple):
-    """One local day of one number."""
-
-    day: date
-    state: State
-    # The messages that are missing for calls of this day.
-    missing: tuple[RequestType, ...] = ()
-    is_silent: bool = False
-
-    @property
-    def says(self) -> str:
-        """The day and its state in words, with the reason if it is incomplete."""
-        about = {"day": periods.day_label(self.day), "posts": ", ".join(str(post.label) for post in self.missing)}
-        if self.state is State.COMPLETE:
-            return _("%(day)s: complete") % about
-        if self.state is State.NO_CALLS:
-            return _("%(day)s: no calls") % about
-        if self.state is State.NOT_SET_UP:
-            return _("%(day)s: not set up") % about
-        if self.is_silent:
-            return _("%(day)s: incomplete, no calls although calls were expected") % about
-        return _("%(day)s: incomplete, missing: %(posts)s") % about
-
-
-@dataclass(frozen=True)
-class Completeness:
-    """Whether the data of some numbers are complete in a period: number by number, day by day."""
-
-    period: Period
-    days: Mapping[DestinationNumber, Sequence[NumberDay]]
-
-    @cached_property
-    def states(self) -> dict[DestinationNumber, State]:
-        """The state of each number over the whole period: incomplete if one day is."""
-        return {number: _together(days) for number, days in self.days.items()}
-
-    @cached_property
-    def incomplete(self) -> list[DestinationNumber]:
-        return [number for number, state in self.states.items() if state is State.INCOMPLETE]
-
-    @cached_property
-    def numbers(self) -> int:
-        """How many numbers are judged: all that are set up, also those without calls."""
-        return sum(state is not State.NOT_SET_UP for state in self.states.values())
-
-    @property
-    def complete(self) -> int:
-        """How many of them lack nothing. No calls, where none were expected, is complete."""
-        return self.numbers - len(self.incomplete)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is known to be missing. False if no number is set up."""
-        return bool(self.numbers) and not self.incomplete
-
-    @property
-    def says(self) -> str:
-        """The whole as a short sentence; blank if no number is set up."""
-        if not self.numbers:
-            return ""
-        yesterday = periods.today() - periods.DAY
-        about = {"complete": self.complete, "n": self.numbers, "days": self.period.label}
-        if self.period.first == self.period.last == yesterday:
-            words = (
-                ngettext(
-                    "Complete for yesterday, %(complete)d of %(n)d number",
-                    "Complete for yesterday, %(complete)d of %(n)d numbers",
-                    self.numbers,
-                )
-                if self.is_complete
-                else ngettext(
-                    "Incomplete for yesterday: %(complete)d of %(n)d number is complete",
-                    "Incomplete for yesterday: %(complete)d of %(n)d numbers are complete",
-                    self.numbers,
-                )
-            )
-        else:
-            words = (
-                ngettext(
-                    "Complete for %(days)s, %(complete)d of %(n)d number",
-                    "Complete for %(days)s, %(complete)d of %(n)d numbers",
-                    self.numbers,
-                )
-                if self.is_complete
-                else ngettext(
-                    "Incomplete for %(days)s: %(complete)d of %(n)d number is complete",
-                    "Incomplete for %(days)s: %(complete)d of %(n)d numbers are complete",
-                    self.numbers,
-                )
-            )
-        return words % about
-
-
 def read(
     numbers: Iterable[DestinationNumber] | Coverage, period: Period, silences: Sequence[Silence] | None = None
 ) -> Completeness:
     """Return whether the data of these numbers are complete on each day of a period, in two statements.
 
     `silences` are the `post_arrivals.silent` of these numbers; if they are not passed, a third statement reads them.
-    Days with a silence to judge need two or three more, whatever the number of numbers. Whole days are judged, also if
+    Silences and messages that stopped need a few more, whatever the number of numbers. Whole days are judged, also if
     the period is about opening hours; of today, what is over so far. A day after today is a day without calls."""
     numbers = list(dict.fromkeys(numbers))
     now = timezone.now()
@@ -190,13 +68,19 @@ def read(
         silences = post_arrivals.silent(numbers, now)
     counted, posts = _read(numbers, period)
     quiet = _Quiet.of(numbers, period, silences, counted, now)
+    stopped = _stopped(numbers, counted, posts, now)
     return Completeness(
         period,
-        {number: _Judge(number, counted[number.pk], posts[number.pk], quiet, now).days(period) for number in numbers},
+        {
+            number: _Judge(number, counted[number.pk], posts[number.pk], stopped, quiet, now).days(period)
+            for number in numbers
+        },
     )
 
 
 _Posts = Mapping[str, tuple[datetime, datetime | None]]
+# The first day on which messages of a number that stopped are missing, by id and kind.
+_Stopped = Mapping[tuple[int, RequestType], date]
 
 
 class _Counted(NamedTuple):
@@ -292,7 +176,7 @@ class _Quiet:
             for day in {periods.day_of(since), periods.day_of(now)}
             if day in period and (number_id, day) not in days
         ]
-        usual_of_rests = post_arrivals.usual_between(rests)
+        usual_of_rests = post_arrivals.calls_between(rests, range(1, WEEKS + 1))
         days |= {
             (number_id, periods.day_of(start))
             for (number_id, start, _end), usual in zip(rests, usual_of_rests, strict=True)
@@ -308,6 +192,7 @@ class _Judge:
     number: DestinationNumber
     counted: _ByDay
     posts: _Posts
+    stopped: _Stopped
     quiet: _Quiet
     now: datetime
 
@@ -337,7 +222,8 @@ class _Judge:
         if post == FORWARD_ANSWER:
             return self._lacks_answers(day, of_day)
         before_first: int = getattr(of_day, post.lower())
-        if _too_many(before_first, of_day.offered) or self._has_stopped(post, day, of_day):
+        has_stopped = self.stopped.get((self.number.pk, post), date.max) <= day
+        if _too_many(before_first, of_day.offered) or has_stopped:
             return True
         if post == BLOCK_END:
             return not of_day.blocks and of_day.offered >= LEAST_USUAL
@@ -345,29 +231,10 @@ class _Judge:
             return self._lacks_ends(day, of_day)
         return _too_many(of_day.answered - of_day.answered_after_start, of_day.answered)
 
-    def _has_stopped(self, post: RequestType, day: date, of_day: _Counted) -> bool:
-        """Return whether a message came last on this day or before, although calls came on later days."""
-        last = self.posts.get(post, (None, None))[1]
-        if last is None or day < periods.day_of(last):
-            return False
-        later = sum(
-            counts_of.offered - counts_of.in_progress
-            for other, counts_of in self.counted.items()
-            if other > periods.day_of(last) and (post != CALL_END or self._ends_are_due(other))
-        )
-        if day == periods.day_of(self.now) and post == CALL_END:
-            return False
-        # A call may have no block that ended, but not eight in a row.
-        return later >= (LEAST_USUAL if post == BLOCK_END else 1)
-
-    def _ends_are_due(self, day: date) -> bool:
-        """Return whether all calls of a day would be closed by now."""
-        return self.now >= periods.day_start(day + periods.DAY) + timedelta(hours=self.number.silent_after_h)
-
     def _lacks_ends(self, day: date, of_day: _Counted) -> bool:
         # Forwarded calls without an answer or an end count as missed, so nothing is known of them.
         known = of_day.offered - of_day.in_progress - of_day.missed
-        going_on = of_day.answered - of_day.talk_calls if self._ends_are_due(day) else 0
+        going_on = of_day.answered - of_day.talk_calls if _ends_are_due(self.number, day, self.now) else 0
         return _too_many(of_day.end_unknown + going_on, known)
 
     @staticmethod
@@ -386,13 +253,38 @@ class _Judge:
         return bool(offered) and of_day.missed * answered / offered >= LEAST_USUAL
 
 
+def _stopped(
+    numbers: Sequence[DestinationNumber],
+    counted: Mapping[int, _ByDay],
+    posts: Mapping[int, _Posts],
+    now: datetime,
+) -> _Stopped:
+    """Return since which day messages of each call are missing, because none came in later calls."""
+    spans = {}
+    for number in numbers:
+        for post in _OF_EACH_CALL:
+            last = posts[number.pk].get(post, (None, None))[1]
+            if last is None:
+                continue
+            later = sum(
+                of_day.offered - of_day.in_progress
+                for day, of_day in counted[number.pk].items()
+                if day > periods.day_of(last) and (post != CALL_END or _ends_are_due(number, day, now))
+            )
+            # A call may have no block that ended, but not eight in a row.
+            if later >= (LEAST_USUAL if post == BLOCK_END else 1):
+                spans[number.pk, post] = (number.pk, last, periods.day_start(periods.day_of(last) + periods.DAY))
+    calls = post_arrivals.calls_between(list(spans.values()))
+    return {
+        place: periods.day_of(last) if later_that_day else periods.day_of(last) + periods.DAY
+        for (place, (_id, last, _end)), later_that_day in zip(spans.items(), calls, strict=True)
+    }
+
+
+def _ends_are_due(number: DestinationNumber, day: date, now: datetime) -> bool:
+    """Return whether all calls of a day would be closed by now."""
+    return now >= periods.day_start(day + periods.DAY) + timedelta(hours=number.silent_after_h)
+
+
 def _too_many(lacking: int, of: int) -> bool:
-    return lacking > TOLERATED * of
-
-
-def _together(days: Sequence[NumberDay]) -> State:
-    states = {day.state for day in days}
-    for state in (State.INCOMPLETE, State.COMPLETE, State.NO_CALLS):
-        if state in states:
-            return state
-    return State.NOT_SET_UP
+    return lacking > 0 and (lacking == of or lacking > max(1, TOLERATED * of))

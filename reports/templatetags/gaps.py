@@ -65,7 +65,7 @@ def _gap(context: template.Context, gap: Gap, found: Gaps) -> SafeString:
         words = _("%(number)s: not measured, missing: %(posts)s")
         if names_figures:
             words = _("%(number)s: %(figures)s not measured, missing: %(posts)s")
-    href = report_url(context, "coverage", place=f"n-{gap.number.pk}")
+    href = report_url(context, "data_quality", place=f"n-{gap.number.pk}")
     return _filled(
         words,
         number=format_html('<a href="{}">{}</a>', href, gap.number.name),

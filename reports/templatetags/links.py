@@ -99,6 +99,6 @@ def _address(name: str, *args: object) -> str:
 
 @register.simple_tag(takes_context=True)
 def to_coverage(context: template.Context, number: DestinationNumber | None = None) -> SafeString:
-    """A link to the page Coverage, after the reason why something is not measured."""
-    href = report_url(context, "coverage", place=f"n-{number.pk}" if number else "")
+    """A link to the page Data quality, after the reason why something is not measured."""
+    href = report_url(context, "data_quality", place=f"n-{number.pk}" if number else "")
     return format_html(' <a href="{}">{}</a>', href, _("Data quality"))

@@ -1,7 +1,8 @@
-"""Icons, swatches of outcomes, terms with their definition, sparklines, marks of posts."""
+"""Icons, swatches of outcomes, terms with their definition, sparklines, strips of days, marks of posts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from django import template
@@ -9,9 +10,12 @@ from django.templatetags.static import static
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from reports import periods
 from reports.counting import outcomes
 from reports.counting.outcomes import Outcome
+from reports.figures.completeness import MOST_DAYS, NumberDay, State
 from reports.figures.definitions import FIGURES
 
 register = template.Library()
@@ -86,6 +90,54 @@ def spark(days: dict[int, list[int]], number_id: int) -> SafeString:
     last = f"{height - values[-1] / most * height:.1f}"
     # The words are escaped; the rest are numbers. Not by format_html, which takes several times as long.
     return SafeString(_SPARKLINE.format(words=escape(words), points=points, x=f"{width:.1f}", y=last))
+
+
+# Height and top of the bar of a day by its state; a day before the number was set up has none.
+_BARS = {State.COMPLETE: (4, 12), State.INCOMPLETE: (0, 16), State.NO_CALLS: (13, 3)}
+
+
+@register.simple_tag
+def day_strip(days: Sequence[NumberDay]) -> SafeString:
+    """Whether each day of a number is complete: a bar for each, with a text for screen readers."""
+    words = escape(_days_in_words(days))
+    bars = {
+        state.value: "".join(f"M{6 * n} {top}h5v{height}h-5z" for n, day in enumerate(days) if day.state is state)
+        for state, (top, height) in _BARS.items()
+    }
+    paths = "".join(f'<path class="day-{state}" d="{path}"/>' for state, path in bars.items() if path)
+    return SafeString(  # the words are escaped; the rest are ours
+        f'<svg class="day-strip" viewBox="0 0 {6 * len(days) - 1} 16" role="img" aria-label="{words}">'
+        f"<title>{words}</title>{paths}</svg>"
+    )
+
+
+@register.simple_tag
+@cache
+def day_swatch(state: str) -> SafeString:
+    """A bar of the strip, for its key."""
+    top, height = _BARS[State(state)]
+    return format_html(
+        '<svg class="day-swatch" viewBox="0 0 5 16" aria-hidden="true"><path class="day-{}" d="M0 {}h5v{}h-5z"/></svg>',
+        state,
+        top,
+        height,
+    )
+
+
+def _days_in_words(days: Sequence[NumberDay]) -> str:
+    incomplete = [periods.day_label(day.day) for day in days if day.state is State.INCOMPLETE]
+    if incomplete:
+        # Further days are listed where the number is described.
+        if len(incomplete) > MOST_DAYS:
+            about = {"n": len(incomplete), "day": incomplete[-1]}
+            return _("incomplete on %(n)d days, last on %(day)s") % about
+        return _("incomplete on %(days)s") % {"days": ", ".join(incomplete)}
+    complete = sum(day.state is State.COMPLETE for day in days)
+    if not complete:
+        return State.NOT_SET_UP.label if all(day.state is State.NOT_SET_UP for day in days) else _("no calls")
+    return ngettext("complete on %(n)d day with calls", "complete on all %(n)d days with calls", complete) % {
+        "n": complete
+    }
 
 
 @cache

@@ -220,7 +220,7 @@ def _without_people(context: template.Context, row: Row) -> str:
         '<span class="second-line hide-phone">{}{}</span></td>',
         len(_OF_PEOPLE),
         len(("name", "days", "offered")),
-        report_url(context, "coverage", place=f"n-{number.pk}"),
+        report_url(context, "data_quality", place=f"n-{number.pk}"),
         _("not measured"),
         words,
         settings,

@@ -130,7 +130,7 @@ def _attention(everything: Coverage, question: str) -> list[Attention]:
     """Return what needs attention, whatever the filters: silent numbers, missed service levels, missing posts.
 
     Links carry `question`, except those of a service level, which have its own days."""
-    address = session_filter.carry(reverse("coverage"), question)
+    address = session_filter.carry(reverse("data_quality"), question)
     silent = post_arrivals.silent(everything.numbers, timezone.now())
     lacking = post_arrivals.needing_somebody(everything.numbers)
     found: list[Silence | Below | Arrival] = [*silent, *service_level.below(everything), *lacking]

@@ -199,7 +199,7 @@ def pages(user: Any) -> dict[str, str]:
         "Trend, by month": f"/reports/trend/?{year}&by=month",
         "Trend, by day": f"/reports/trend/?{year}&by=day",
         "Forwards": f"/reports/forwards/?{year}",
-        "Coverage": "/reports/coverage/",
+        "Data quality": "/reports/data-quality/",
     }
 
 

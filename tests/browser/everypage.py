@@ -48,7 +48,7 @@ COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") 
 # Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),
-    *("reports/when/", "reports/definitions/"),
+    *("reports/when/", "reports/definitions/", "reports/coverage/"),
     *("live/state", "live/shown", "live/profile", "live/test", "live/note", "live/lead-time/<int:pk>/"),
     *("live/board/state", "live/board/key", "accounts/sessions/left"),
     "api/contacts/<str:source>/<path:external_id>",

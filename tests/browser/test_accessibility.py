@@ -71,7 +71,7 @@ def addresses():
         "/reports/forwards/",
         "/reports/forwards/?from=2001-01-01&to=2001-01-02",
         "/reports/?opening=inside",
-        "/reports/coverage/",
+        "/reports/data-quality/",
         "/reports/glossary/",
         "/reports/system/",
         "/accounts/password_change/",

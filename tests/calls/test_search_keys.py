@@ -163,7 +163,7 @@ def test_choices_of_the_admin_are_in_the_order_of_a_german_dictionary(staff):
     assert re.findall(r"<option value=\"\d+\"[^>]*>([^<]+)<", menu) == [*IN_ORDER]
 
 
-@pytest.mark.parametrize("address", ["/reports/calls/", "/reports/coverage/"])
+@pytest.mark.parametrize("address", ["/reports/calls/", "/reports/data-quality/"])
 def test_pages_list_numbers_in_the_order_of_a_german_dictionary(staff, address):
     make_all()
     page = unescape(staff.get(address).content.decode())

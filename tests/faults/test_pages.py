@@ -34,7 +34,7 @@ PATHS = [
     "/reports/busy-hours/",
     "/reports/trend/",
     "/reports/calls/",
-    "/reports/coverage/",
+    "/reports/data-quality/",
     "/admin/calls/call/",
     "/accounts/login/",
 ]

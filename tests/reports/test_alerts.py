@@ -81,7 +81,7 @@ def test_each_gets_one_mail_about_the_numbers_that_they_may_see(mailoutbox, sett
     assert "No calls received since " in of_bert.body
     assert "calls were expected since then." in of_bert.body
     assert "Call the number" in of_bert.body
-    assert "https://calls.example.com/reports/coverage/" in of_bert.body
+    assert "https://calls.example.com/reports/data-quality/" in of_bert.body
     assert "Hamburg" not in of_bert.body
     assert "17012345678" not in of_bert.body  # the caller
 

@@ -7,13 +7,13 @@ import pytest
 from django.utils import timezone
 
 from calls.ingest import silent_calls
-from calls.models import OpeningHours
+from calls.models import OpeningHours, RequestType
 from reports import periods
 from reports.counting import rollups
+from reports.figures.completeness import NumberDay, State, reasons
 from reports.models import DayCounts, QuarterHourCounts
 from reports.periods import Period
 from reports.queries import completeness
-from reports.queries.completeness import State
 from tests.factories import make_number, take
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,16 +104,25 @@ def test_starts_that_stopped_are_missing_also_without_answers():
     calls(number, TUESDAY, "BLOCK_END", "INITIATE_FORWARD", "CALL_END")
 
     assert state(number).missing == ("CALL_START",)
+    # No call came on that day after the last start.
+    assert state(number, TUESDAY - periods.DAY).state is State.COMPLETE
 
 
 @pytest.mark.parametrize(
-    ("lacking", "expected"), [(1, State.COMPLETE), (2, State.INCOMPLETE)], ids=["one of twenty", "two of twenty"]
+    ("lacking", "of", "expected"),
+    [
+        (1, 10, State.COMPLETE),
+        (2, 40, State.COMPLETE),
+        (2, 39, State.INCOMPLETE),
+        (2, 2, State.INCOMPLETE),
+        (1, 1, State.INCOMPLETE),
+    ],
 )
-def test_one_call_in_twenty_may_lack_a_message(lacking, expected):
+def test_a_message_may_be_lost_for_one_call_or_one_in_twenty_unless_it_is_for_all(lacking, of, expected):
     number = make_number()
-    for minute in range(20):
-        kinds = [kind for kind in ANSWERED if kind != "CALL_START" or not 5 <= minute < 5 + lacking]
-        call(number, at(TUESDAY, 9, minute), *kinds)
+    call(number, at(TUESDAY - periods.DAY, 9), *ANSWERED)
+    for minute in range(of):
+        call(number, at(TUESDAY, 9, minute), *(ANSWERED if minute >= lacking else ANSWERED[1:]))
 
     assert state(number).state is expected
 
@@ -152,7 +161,6 @@ def test_a_number_silent_for_a_day_is_incomplete():
 
     found = state(number)
     assert (found.state, found.is_silent) == (State.INCOMPLETE, True)
-    assert found.says == "Tue 24 Nov: incomplete, no calls although calls were expected"
     assert state(quiet).state is State.NO_CALLS
 
 
@@ -193,7 +201,9 @@ def test_a_day_on_which_the_clock_changes_is_a_whole_local_day(day, monkeypatch)
     number = make_number()
     call(number, at(day - periods.DAY, 23, 59), *ANSWERED)
     calls(number, day, *ANSWERED, hours=[0, 1, 4, 22])
-    call(number, at(day, 23, 59), *ANSWERED[:-1])  # the one without an end is of this day, not of the next
+    # Those without an end are of this day, not of the next.
+    call(number, at(day, 23, 58), *ANSWERED[:-1])
+    call(number, at(day, 23, 59), *ANSWERED[:-1])
     silent_calls.close_silent_calls()
 
     found = [state(number, day + n * periods.DAY).state for n in (-2, -1, 0, 1)]
@@ -201,18 +211,31 @@ def test_a_day_on_which_the_clock_changes_is_a_whole_local_day(day, monkeypatch)
     assert found == [State.NOT_SET_UP, State.COMPLETE, State.INCOMPLETE, State.NO_CALLS]
 
 
+def test_each_reason_is_said_once_with_its_days():
+    days = [TUESDAY - n * periods.DAY for n in range(7, -1, -1)]
+    found = [
+        *(NumberDay(day, State.INCOMPLETE, (RequestType.CALL_END,)) for day in days[:6]),
+        NumberDay(days[6], State.COMPLETE),
+        NumberDay(days[7], State.INCOMPLETE, (), is_silent=True),
+    ]
+
+    assert reasons(found) == [
+        "No calls on Tue 24 Nov, although calls were expected.",
+        "Missing on 6 days, last on Sun 22 Nov: Call ended.",
+    ]
+    assert reasons(found[4:7]) == ["Missing on Sat 21 Nov, Sun 22 Nov: Call ended."]
+
+
 def test_ends_are_not_missed_while_calls_may_go_on(monkeypatch):
     number = make_number(silent_after_h=4)
-    call(number, at(TUESDAY, 23, 30), *ANSWERED[:-1])
+    call(number, at(TUESDAY, 9), *ANSWERED)
+    for minute in (30, 31, 32):
+        call(number, at(TUESDAY, 23, minute), *ANSWERED[:-1])
 
     monkeypatch.setattr(timezone, "now", lambda: at(TUESDAY + periods.DAY, 0, 10))
-    assert "CALL_END" not in [str(post) for post in completeness_of_known_ends(number).missing]
-
-
-def completeness_of_known_ends(number):
-    """The state of Tuesday where an earlier call ended, so that the end is known to arrive."""
-    calls(number, TUESDAY, *ANSWERED, hours=[9])
-    return state(number)
+    assert state(number).state is State.COMPLETE
+    monkeypatch.setattr(timezone, "now", lambda: at(TUESDAY + periods.DAY, 4))
+    assert state(number).missing == ("CALL_END",)
 
 
 def test_the_whole_says_how_many_numbers_are_complete():

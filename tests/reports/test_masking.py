@@ -79,8 +79,8 @@ def text_of(answer):
 
 def everything(client, numbers):
     """Return what a person sees by address: all pages, all calls, all files; also how each was answered."""
-    pages = [*("", "when/", "forwards/", "calls/", "coverage/", "definitions/")]
-    pages += [f"numbers/{number.pk}/{tab}" for number in numbers.values() for tab in ("", "all/")]
+    pages = [*("", "busy-hours/", "trend/", "numbers/", "forwards/", "calls/", "data-quality/", "glossary/")]
+    pages += [f"numbers/{number.pk}/{tab}" for number in numbers.values() for tab in NUMBER_TABS]
     pages += [f"calls/{pk}/" for pk in Call.objects.values_list("pk", flat=True)]
     pages += [f"{kind}.{ending}" for kind in KINDS for ending in ("csv", "xlsx")] + ["planner.csv"]
     chosen = [f"&number=%2B{number.e164[1:]}" for number in numbers.values()]

@@ -64,7 +64,7 @@ def test_every_page_is_a_frozen_dataclass(client, settings, tmp_path):
         "trend",
         "numbers",
         "forwards",
-        "coverage",
+        "data_quality",
         "glossary",
         "system",
         "file",

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES = (
     *("/reports/", "/reports/calls/", "/reports/forwards/", "/reports/busy-hours/", "/reports/trend/"),
-    *("/reports/numbers/", "/reports/coverage/"),
+    *("/reports/numbers/", "/reports/data-quality/"),
 )
 
 
@@ -165,14 +165,14 @@ def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
     number = make_number()
     counted(number, "CALL_START", "CALL_END")
     sign_in(client, make_user(numbers=[number]))
-    there = f'<a href="/reports/coverage/#n-{number.pk}">Data quality</a>'
+    there = f'<a href="/reports/data-quality/#n-{number.pk}">Data quality</a>'
     html = client.get(f"/reports/numbers/{number.pk}/all/").content.decode()
     tips = re.findall(r'<span class="tip" role="tooltip" id="tip-nm-[^>]*>(.*?)</span></span>', html)
     assert len(tips) > 5
     assert all(there in tip for tip in tips)
     assert html.count(there) > len(tips)  # the service level, the blocks
-    assert f'id="n-{number.pk}"' in client.get("/reports/coverage/").content.decode()
-    assert '<a href="/reports/coverage/">Data quality</a>' in client.get("/reports/trend/").content.decode()
+    assert f'id="n-{number.pk}"' in client.get("/reports/data-quality/").content.decode()
+    assert '<a href="/reports/data-quality/">Data quality</a>' in client.get("/reports/trend/").content.decode()
 
 
 def test_a_target_that_is_met_exactly_is_reached(client):
@@ -261,7 +261,7 @@ def test_no_page_of_counts_reads_calls_or_their_posts(client, settings):
     for page in (
         *("/reports/", *tabs_of(number), "/reports/busy-hours/", "/reports/trend/?by=day"),
         "/reports/numbers/",
-        *("/reports/forwards/", "/reports/coverage/", "/reports/glossary/"),
+        *("/reports/forwards/", "/reports/data-quality/", "/reports/glossary/"),
     ):
         with CaptureQueriesContext(connection) as asked:
             assert client.get(page).status_code == 200

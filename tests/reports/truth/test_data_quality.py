@@ -28,7 +28,7 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
     monkeypatch.setattr(timezone, "now", lambda: now)
     silences = {line.label: words for line in PEOPLE[who] if (words := silence_of(line, now))}
 
-    page = html_reader.page(month.clients[who], "/reports/coverage/")
+    page = html_reader.page(month.clients[who], "/reports/data-quality/")
     overview = html_reader.page(month.clients[who], f"/reports/?{query(MONTH)}")
 
     incomplete = "1 number sends incomplete data." if len(silences) == 1 else f"{len(silences)} numbers send incomplete"
