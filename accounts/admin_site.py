@@ -4,6 +4,7 @@ Its address that leads from an id to a page is as closed as the pages of the adm
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ class CalltallySite(admin.AdminSite):
         """Return the groups of the menu with the entries that the person may open."""
         listed = {model["model"]._meta.label_lower: model for app in available_apps for model in app["models"]}
 
-        def entries(wanted: list[Any]) -> Any:
+        def entries(wanted: Any) -> Iterator[MenuEntry]:
             for entry in wanted:
                 if isinstance(entry, tuple):
                     yield MenuEntry(str(entry[1]), reverse(entry[0]))
@@ -78,7 +79,7 @@ class CalltallySite(admin.AdminSite):
         groups = [MenuGroup(str(name), list(entries(wanted))) for name, wanted in settings.SETTINGS_MENU]
         return [group for group in groups if group.entries]
 
-    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """Redirect to the menu, which has no parts for single apps."""
         super().app_index(request, app_label, extra_context)  # Http404 for those who may open nothing of the app
         return redirect("admin:index")

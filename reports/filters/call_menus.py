@@ -143,8 +143,8 @@ class CallMenus:
             chips.append(Chip(words, self._with(NumberFilter)))
         else:
             for number in self.selected:
-                others = [other for other in self.selected if other != number]
-                chips.append(Chip(number.name, self._with(NumberFilter, NumberFilter.query_of(others))))
+                other_numbers = [other for other in self.selected if other != number]
+                chips.append(Chip(number.name, self._with(NumberFilter, NumberFilter.query_of(other_numbers))))
         if self.opening != Opening.ALL:
             chips.append(Chip(str(self.opening.label), self._with(OpeningFilter)))
         if asked[OutcomeFilter].are_lost:

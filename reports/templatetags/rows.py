@@ -131,7 +131,7 @@ def column_choices() -> SafeString:
     return SafeString(
         "".join(
             f'<label class="choice"><input type="checkbox" id="col-{key}"{" checked" * (key in at_first)}> '
-            f"<span>{escape(labels[key])}</span></label>\n"
+            f"<span>{escape(str(labels[key]))}</span></label>\n"
             for key in ("days", *_CHOSEN)
         )
     )  # all of it is escaped

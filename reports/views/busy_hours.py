@@ -35,11 +35,11 @@ class BusyHoursPage(WeekMapPage):
 
     @cached_property
     def busiest(self) -> HourOfWeek | None:
-        return self.week and self.week.busiest()
+        return self.week.busiest() if self.week else None
 
     @cached_property
     def worst(self) -> HourOfWeek | None:
-        return self.week and self.week.worst()
+        return self.week.worst() if self.week else None
 
     @cached_property
     def busiest_of_day(self) -> Row | None:

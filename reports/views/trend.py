@@ -102,12 +102,12 @@ class ChangedFigure(Readable):
     @property
     def compared(self) -> str:
         """Its value as far as it is compared; a dash if there is nothing to compare."""
-        return _value(self.pair and self.pair.now, self.kind)
+        return _value(self.pair.now if self.pair else None, self.kind)
 
     @property
     def then(self) -> str:
         """The same in the other period."""
-        return _value(self.pair and self.pair.then, self.kind)
+        return _value(self.pair.then if self.pair else None, self.kind)
 
     @property
     def numbers(self) -> str:

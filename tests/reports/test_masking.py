@@ -12,7 +12,7 @@ from calls.models import Call, Right
 from reports.queries import forwards
 from tests.conftest import and_in_full
 from tests.factories import give, make_number, make_user, take
-from tests.reports.helpers import listed, roll_up
+from tests.reports.helpers import NUMBER_TABS, listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

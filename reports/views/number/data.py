@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 
 from calls.models import BOXES, DestinationNumber, RequestType
 from reports.counting import measured
+from reports.figures.completeness import NumberDay, State
 from reports.figures.coverage import Coverage
 from reports.queries import completeness
-from reports.queries.completeness import NumberDay, State
 from reports.views.number.base import NumberPage, NumberReading, read_number, tab_of
 from reports.views.readable import Readable
 from reports.views.shared import personal
