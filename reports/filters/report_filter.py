@@ -63,15 +63,18 @@ class ReportForm:
         is_recalled: bool = False,
         kept: Sequence[tuple[str, str]] = (),
         number: DestinationNumber | None = None,
+        default: Preset = Preset.WEEK,
     ) -> None:
         """Read the query string.
 
         `unbounded` allows any grain for any period. If the query `is_recalled` from the session, numbers that the user
         may no longer see are left out. `kept` is added to every query string. `number` is the number of the page, whose
-        links still carry the numbers that are selected elsewhere."""
+        links still carry the numbers that are selected elsewhere. `default` is the period if none is asked for; another
+        than the seven days of all reports goes along with links to other pages."""
         self.errors: dict[str, str] = {}
         self.unbounded = download or unbounded
         self.kept = kept
+        self.default = default
         self.is_asked = session_filter.is_asked(query)
         self.rights = Rights.of(user)
         # All numbers that the user may see, to choose from.
@@ -139,8 +142,9 @@ class ReportForm:
 
     @property
     def question(self) -> str:
-        """The period, numbers and hours as links to other pages carry them; blank if none were chosen."""
-        if not self.is_asked or self.errors:
+        """The period, numbers and hours as links to other pages carry them; blank if these have the same without it."""
+        is_own_default = self.default is not Preset.WEEK and self.chosen_preset is self.default
+        if not (self.is_asked or is_own_default) or self.errors:
             return ""
         return urlencode([*self._days(self.period, self.chosen_preset), *self._numbers_and_hours()])
 
@@ -266,10 +270,10 @@ class ReportForm:
         return first, last
 
     def _default_days(self, number: DestinationNumber | None) -> tuple[date, date]:
-        """Return the seven days up to yesterday; today if no call came before it, so that first calls are shown."""
+        """Return the default period; today if no call came before it, so that first calls are shown."""
         today = periods.today()
         is_new = not counts.has_calls_before([number] if number else self.choices, today)
-        period = (Preset.TODAY if is_new else Preset.WEEK).period(today)
+        period = (Preset.TODAY if is_new else self.default).period(today)
         return period.first, period.last
 
     def _read_grain(self, text: str) -> Grain | None:

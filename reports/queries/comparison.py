@@ -175,14 +175,21 @@ def so_far(coverage: Coverage, now: datetime, opening: Opening = Opening.ALL) ->
     today = day_so_far(now, opening)
     if today is None:
         return None
-    row = counts.totals(coverage, today)
-    weeks = same_days_before(coverage, today, periods.USUAL_WEEKS)
+    days = [*_same_days_before(coverage, today, periods.USUAL_WEEKS), today]
+    *weeks, row = counts.of_each(coverage, days, HEADLINE)
     return {
         "until": today.end,
         "weekday": WEEKDAYS[today.first.weekday()],
         "row": row,
         "figures": [
-            {"key": key, "kind": FIGURES[key].kind, "now": row[key], "usual": usual_of(weeks, key)} for key in HEADLINE
+            {
+                "key": key,
+                "label": FIGURES[key].label,
+                "kind": FIGURES[key].kind,
+                "now": row[key],
+                "usual": usual_of(weeks, key),
+            }
+            for key in HEADLINE
         ],
         "weeks": len(weeks),
     }

@@ -89,6 +89,11 @@ class HeadlineFigure(Readable):
         return None
 
     @property
+    def judged_by_usual(self) -> Pair | None:
+        """The pair that is put into words, if it is of what is usual."""
+        return self.judged if self.judged is self.usual_pair else None
+
+    @property
     def judgement(self) -> str:
         """The comparison in words, such as *23 % more than usual*; blank if there is nothing to compare."""
         pair = self.judged

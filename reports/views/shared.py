@@ -72,8 +72,6 @@ class Page(Readable):
 class PeriodPage(Page):
     """A page about the calls of a period. Its builder reads the database; properties only derive."""
 
-    how_reached: ClassVar = _("How we calculate this")
-
     form: ReportForm
     # The totals of the period.
     now: Row
@@ -162,6 +160,11 @@ class ReportPage(PeriodPage):
     @property
     def chart_heading(self) -> Any:
         return CHART_HEADINGS[self.form.grain]
+
+    @cached_property
+    def usual_weeks(self) -> int:
+        """The number of weeks before that most headline figures are compared with; 0 if none is."""
+        return max((pair.periods for figure in self.figures if (pair := figure.judged_by_usual)), default=0)
 
     @cached_property
     def compared_numbers(self) -> str:

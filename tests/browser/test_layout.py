@@ -64,6 +64,7 @@ def number():
 def test_tables_fit_a_small_laptop(live_server, sign_in, number):
     page = sign_in("admin", PASSWORD, width=1280, height=800)
     assert page.locator("#t-numbers").evaluate(SCROLLS) == 0
+    page.locator("#blocks > summary").click()
     assert page.locator("#t-blocks").evaluate(SCROLLS) == 0
     page.goto(f"{live_server.url}/reports/calls/")
     assert page.locator("#t-list").evaluate(SCROLLS) == 0
@@ -125,16 +126,36 @@ def test_counts_refresh_themselves_unless_a_definition_is_open(sign_in, open_win
     take_call(number, 1)
 
     # The sentence stands outside of what renews itself, and is renewed with it.
-    page.get_by_role("button", name="How we calculate this").focus()
+    page.get_by_role("button", name="Reached").focus()
     page.clock.run_for(11_000)
     page.wait_for_load_state("networkidle")
-    expect(page.locator("#sentence .tip")).to_be_visible()
+    expect(page.locator(".figure-tiles .tip").first).to_be_visible()
     expect(sentence).to_contain_text("1 call")
 
     page.evaluate("document.activeElement.blur()")
     with page.expect_response("**/reports/**"):
         page.clock.run_for(11_000)
     expect(sentence).to_contain_text("2 calls")
+
+
+def test_what_is_unfolded_and_focused_stays_so_when_counts_refresh(sign_in, open_window):
+    number = make_number(label="Hotline", managers=[make_user("manager")])
+    take_call(number)
+    page = open_window()
+    page.clock.install()
+    sign_in("manager", PASSWORD, page)
+    blocks = page.locator("#blocks")
+    expect(blocks).not_to_have_attribute("open", "")
+    blocks.locator("summary").focus()
+    page.keyboard.press("Enter")
+    take_call(number, 1)
+
+    with page.expect_response("**/reports/**"):
+        page.clock.run_for(11_000)
+
+    expect(page.locator("#sentence")).to_contain_text("2 calls")
+    expect(blocks).to_have_attribute("open", "")
+    expect(blocks.locator("summary")).to_be_focused()
 
 
 def test_prints_show_every_column_in_light_colours_with_zone_and_time(live_server, sign_in, number):

@@ -20,6 +20,8 @@ VOID = frozenset(
 # Classes of text in a cell beside its figure: explanations, and text for screen readers.
 ASIDE = frozenset({"tip", "visually-hidden", "second-line"})
 SMALL = frozenset({"beside-count"})
+# The classes or ids of elements with sentences.
+SAID = ("lead", "formula", "happened", "note", "callout", "notices", "compared", "today-strip", "complete")
 # The classes of the texts of a Tile.
 TILE = ("figure-value", "small", "figure-note", "figure-target", "figure-part", "tip-line")
 
@@ -96,9 +98,13 @@ class Page(HTMLParser):
         self.links: list[Link] = []
         # The headline figures by label.
         self.figures: dict[str, Tile] = {}
+        # Today so far: label to the figure, and what is usual.
+        self.today: dict[str, list[Cell]] = {}
         self.addresses: list[str] = []
         # Sentences, by the class or id of their element.
-        self.said = dict.fromkeys(("lead", "formula", "happened", "note", "callout", "notices", "compared"), "")
+        self.said = dict.fromkeys(
+            ("lead", "formula", "happened", "note", "callout", "notices", "compared", "today-strip", "complete"), ""
+        )
         # For each open tag: its classes, and all tags, classes and ids around it.
         self._open: list[tuple[str, frozenset[str], frozenset[str]]] = []
         self._table: Table | None = None
@@ -132,6 +138,8 @@ class Page(HTMLParser):
             self._cell = Cell()
             # A cell over several figures stands for each of them.
             self._row += [self._cell] * (int(said["colspan"]) if "data-from" in said else 1)
+        elif tag in {"dt", "dd"} and "today-strip" in self._around:
+            self._cell = Cell()
         elif tag == "a":
             self._read_link(said)
         elif tag == "polyline" and self._cell is not None:
@@ -170,6 +178,13 @@ class Page(HTMLParser):
                 break
         if tag in {"th", "td"} and self._cell is not None:
             self._cell.text, self._cell.small = _tidy(self._cell.text), _tidy(self._cell.small)
+            self._cell = None
+        elif tag in {"dt", "dd"} and self._cell is not None:
+            self._cell.text = _tidy(self._cell.text)
+            if tag == "dt":
+                self.today[self._cell.text] = []
+            else:
+                list(self.today.values())[-1].append(self._cell)
             self._cell = None
         elif tag == "tr" and self._row is not None and self._table is not None:
             if self._part == "thead":

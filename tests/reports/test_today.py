@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from reports import periods
 from reports.counting import rollups
@@ -83,12 +84,25 @@ def test_the_same_hours_are_those_on_the_clock():
     assert periods.same_hours(at(TODAY, 0), at(TODAY + timedelta(days=1), 0), summer)[1] == at(date(2026, 10, 22), 0)
 
 
-def test_the_overview_shows_it_while_the_period_includes_today(client):
+def test_the_overview_shows_it_beside_periods_that_end_yesterday(client, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: at(TODAY, 9, 44))
     number = make_number()
-    call(number, datetime.now(UTC) - timedelta(hours=2))
+    call(number, at(TODAY - periods.DAY, 9))
     rollups.recount_changed(wait=True)
     client.force_login(make_staff())
 
-    assert 'id="t-today"' in client.get("/reports/").content.decode() or datetime.now(BERLIN).hour == 0
-    long_ago = client.get("/reports/?from=2026-01-01&to=2026-01-02").content.decode()
-    assert 'id="t-today"' not in long_ago
+    def is_shown(query):
+        return 'id="h-today"' in client.get(f"/reports/?{query}").content.decode()
+
+    assert is_shown("period=yesterday")
+    assert is_shown("period=7-days")
+    assert not is_shown("from=2026-01-01&to=2026-01-02")
+    # Without calls today there are no headline figures of today.
+    assert not is_shown("period=today")
+    call(number, at(TODAY - periods.WEEK, 9))
+    rollups.recount_changed(wait=True)
+    assert is_shown("period=today")
+    # With calls these say the same.
+    call(number, at(TODAY, 9))
+    rollups.recount_changed(wait=True)
+    assert not is_shown("period=today")

@@ -68,7 +68,7 @@
 
   /* --- printing: every table open --- */
   addEventListener("beforeprint", () => {
-    for (const table of document.querySelectorAll("details.table-fold:not([open])")) {
+    for (const table of document.querySelectorAll("details:is(.table-fold, .panel-fold):not([open])")) {
       table.open = true;
       table.dataset.openedToPrint = "1";
     }

@@ -36,7 +36,8 @@ def test_coverage_shows_which_posts_came_and_which_numbers_are_silent(month, mon
     assert page.said["callout"].count("no calls received since") == len(silences)
     for words in silences.values():
         assert words in page.said["callout"]
-        assert words in overview.said["notices"]
+    # The overview names the three with most expected calls.
+    assert sum(words in overview.said["notices"] for words in silences.values()) == min(3, len(silences))
     for line in PEOPLE[who]:
         table = page.table(f"posts-{month.numbers[line]}")
         for kind in KINDS:

@@ -111,17 +111,17 @@ def test_today_so_far_and_the_four_weeks_before_are_correct(month, monkeypatch, 
         if before >= first_day(lines)
     ]
 
-    page = read(month, who, f"/reports/?{query((day, day, opening))}", (day, day, opening))
+    yesterday = (day - DAY, day - DAY, opening)
+    page = read(month, who, f"/reports/?{query(yesterday)}", yesterday)
 
-    today = page.table("t-today")
-    assert today.headers[0] == f"Until {Stretch(until, until).clock}"
+    assert page.said["today-strip"].startswith(f"Today until {Stretch(until, until).clock} ")
     shown = ["reached", "lost", "service_level", "time_to_answer", "offered", "answered"]
-    assert [KEYS[row[today.headers[0]].text] for row in today.rows] == shown
-    for key, row in zip(shown, today.rows, strict=True):
-        hold_cell(row["Today"], figure(lines, so_far, key), (page.address, key))
-        assert row["Usual"].text == usual_of(lines, weeks, key), (page.address, key)
+    assert [KEYS[label] for label in page.today] == shown
+    for key, (today, usual) in zip(shown, page.today.values(), strict=True):
+        hold_cell(today, figure(lines, so_far, key), (page.address, key))
+        assert usual.text == f"usual: {usual_of(lines, weeks, key)}", (page.address, key)
     days = [day - n * DAY for n in range(28, 0, -1)]
-    for line in lines if expected.offered(lines, expected.days(day, day, opening)) else ():
+    for line in lines if expected.offered(lines, expected.days(*yesterday)) else ():
         calls = [len(expected.offered([line], expected.days(day, day, opening))) for day in days]
         cell = page.table("t-numbers").named(line.label)["28 days"]
         assert cell.title == f"{min(calls)} to {max(calls)} calls a day, {calls[-1]} on the last day", page.address
