@@ -66,7 +66,7 @@ def test_three_lines_are_shown_and_more_lead_to_data_quality(client):
     assert [line.text.partition(":")[0] for line in attention.lines] == ["Plan 0", "Plan 1", "Plan 2"]
     assert (attention.things, attention.more) == (5, 2)
     assert "Needs attention (5)" in html
-    assert '<a href="/reports/coverage/?' in html.partition("Plan 2")[2].partition("2 more</a>")[0]
+    assert '<a href="/reports/data-quality/?' in html.partition("Plan 2")[2].partition("2 more</a>")[0]
 
 
 def test_callers_come_before_messages_and_what_is_to_be_set_up_comes_last(client):
