@@ -335,7 +335,7 @@ def test_the_map_of_a_number_shows_the_figure_that_is_asked_for_and_leads_to_its
     call(number, "missed", TEN)
     call(other, "of another", TEN)
     roll_up()
-    page = page_of(client, number, "by-hour/", show="lost")
+    page = page_of(client, number, "by-hour/", DAY - timedelta(days=1), show="lost")
     led = [link.href for link in page.links if link.table == "t-map"]
     assert led
     assert {(link.figure, link.calls) for link in page.links if link.table == "t-map"} == {("lost", 1)}

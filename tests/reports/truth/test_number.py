@@ -51,8 +51,9 @@ def test_the_tabs_of_a_number_are_correct(month, line, period, by):
     whole, then = expected.days(*period), compared_days(period)[1]
     grain = by or ("hour" if period[0] == period[1] else "day")
 
-    def tab(name: str) -> Page:
-        page = read(month, who, f"/reports/numbers/{month.numbers[line]}/{name}?{query(period, by=by)}", period)
+    def tab(name: str, **more: str) -> Page:
+        asked = query(period, by=by, **more)
+        page = read(month, who, f"/reports/numbers/{month.numbers[line]}/{name}?{asked}", period)
         hold_sentence(page, [line], period)
         return page
 
@@ -68,9 +69,10 @@ def test_the_tabs_of_a_number_are_correct(month, line, period, by):
     for page in (waiting, everything):
         hold_times(page, line, whole, then)
         hold_levels(page, line, period, by)
-    for page in (tab("by-hour/"), everything):
+    by_hour = tab("by-hour/", show="offered")
+    hold_hours(by_hour, line, period)
+    for page in (by_hour, everything):
         hold_peaks(page, line, period, by)
-        hold_hours(page, line, whole)
     for page in (tab("forwarding/"), everything):
         hold_blocks(page, [line], period)
     for page in (tab("comparison/"), everything):
@@ -80,12 +82,15 @@ def test_the_tabs_of_a_number_are_correct(month, line, period, by):
         hold_boxes(page, line)
 
 
-def hold_hours(page: Page, line: Line, whole: Stretch) -> None:
-    """Check that the hours of the week lead to all offered calls, each once."""
-    (week,) = [row for row in page.table("t-map").foot if row[0].text == "Week"]
-    offered = len(expected.offered([line], whole))
-    assert sum(link.calls for cell in week[1:-1] for link in cell.links) == offered, page.address
-    assert [link.calls for link in week[-1].links] == [offered] * bool(offered), page.address
+def hold_hours(page: Page, line: Line, period: Period) -> None:
+    """Check that the hours of the week lead to all offered calls, each once; or those of a single day."""
+    if period[0] == period[1]:
+        hold_row(page.table("t-hours").total, [line], expected.days(*period), page.address)
+        return
+    offered, table = len(expected.offered([line], expected.days(*period))), page.table("t-map")
+    led = [[link.calls for link in cell.links] for row in table.body for cell in row[1:-1]]
+    assert sum(map(sum, led)) == offered, page.address
+    assert [link.calls for link in table.foot[0][-1].links] == [offered] * bool(offered), page.address
 
 
 def hold_previous(page: Page, line: Line, period: Period) -> None:
