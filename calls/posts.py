@@ -76,6 +76,12 @@ class CallPost:
     flags: list[str] = field(default_factory=list)
 
 
+def sample(e164: str) -> dict[str, Any]:
+    """Return a post to try the endpoint with, in which a person replaces the key."""
+    variables = {"destination_number": e164, "call_uuid": "my-first-call", "caller_id_number": "+491713920042"}
+    return {"requestType": "CALL_START", "customerNumber": 200000, "accessKey": "YOUR-KEY", "variables": variables}
+
+
 def new_ingest_id(received_at: datetime) -> uuid.UUID:
     """Return a version-7 UUID (RFC 9562), which sorts by time of receipt to the microsecond."""
     milliseconds, microseconds = divmod(round(received_at.timestamp() * 1_000_000), 1000)

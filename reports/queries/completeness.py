@@ -273,11 +273,13 @@ def _stopped(
             )
             # A call may have no block that ended, but not eight in a row.
             if later >= (LEAST_USUAL if post == BLOCK_END else 1):
-                spans[number.pk, post] = (number.pk, last, periods.day_start(periods.day_of(last) + periods.DAY))
+                # The calls of the quarter-hour itself may have it.
+                after = periods.quarter_hour_of(last) + periods.QUARTER_HOUR
+                spans[number.pk, post] = (number.pk, after, periods.day_start(periods.day_of(last) + periods.DAY))
     calls = post_arrivals.calls_between(list(spans.values()))
     return {
-        place: periods.day_of(last) if later_that_day else periods.day_of(last) + periods.DAY
-        for (place, (_id, last, _end)), later_that_day in zip(spans.items(), calls, strict=True)
+        place: periods.day_of(end) - (periods.DAY if later_that_day else timedelta())
+        for (place, (_id, _after, end)), later_that_day in zip(spans.items(), calls, strict=True)
     }
 
 

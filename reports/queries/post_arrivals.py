@@ -61,11 +61,11 @@ WHERE (number.call_start <> 'off' AND (
     OR posts.call_end IS NULL AND coalesce(posts.call_start, posts.block_end) IS NOT NULL))
   OR (number.initiate_forward <> 'off' AND forward IS NULL AND (
     answer IS NOT NULL
-    OR EXISTS (SELECT FROM reports_monthblockcounts WHERE destination_number_id = id AND block_type = 'BRIDGE')))
+    OR EXISTS (SELECT FROM reports_monthblockcounts WHERE destination_number_id = posts.id AND block_type = 'BRIDGE')))
   OR last_at IS NOT NULL AND (
     SELECT coalesce(sum(offered), 0) FROM generate_series(1, %(weeks)s) AS week JOIN LATERAL (
       SELECT offered FROM reports_quarterhourcounts
-      WHERE destination_number_id = id
+      WHERE destination_number_id = posts.id
         AND quarter_hour >= greatest(last_at, %(earliest)s) - week * interval '7 days'
         AND quarter_hour < %(now)s - week * interval '7 days'
       OFFSET 0
@@ -286,7 +286,7 @@ def silent(numbers: Sequence[DestinationNumber], now: datetime) -> list[Silence]
 def calls_between(spans: Sequence[tuple[int, datetime, datetime]], weeks: Sequence[int] = (0,)) -> list[float]:
     """Return, for spans of numbers (id, start, end), the average number of calls in the same hours `weeks` before.
 
-    The quarter-hour in which a span begins is left out, unless it begins with it."""
+    Spans begin and end with quarter-hours; one that begins within one leaves it out."""
     if not spans:
         return []
     ids, starts, ends = zip(*spans, strict=True)

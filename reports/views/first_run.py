@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from calls import posts
 from calls.access import Rights
 from calls.models import BOXES, AccessKey, DestinationNumber, RefusedPost, RequestType, Right
 from reports import permissions
@@ -127,9 +128,7 @@ def build_first_run_page(choices: Sequence[DestinationNumber], user: Any, here_u
 
 
 def _commands(address: str, e164: str) -> list[Command]:
-    variables = {"destination_number": e164, "call_uuid": "my-first-call", "caller_id_number": "+491713920042"}
-    post = {"requestType": "CALL_START", "customerNumber": 200000, "accessKey": "YOUR-KEY", "variables": variables}
-    body, kind = json.dumps(post, ensure_ascii=False), "Content-Type: application/json"
+    body, kind = json.dumps(posts.sample(e164), ensure_ascii=False), "Content-Type: application/json"
     in_quotes = body.replace('"', '\\"')
     return [
         Command("linux", _("macOS and Linux"), f"curl -sS {address} \\\n  -H '{kind}' \\\n  -d '{body}'"),

@@ -192,5 +192,5 @@ def test_data_quality_needs_no_query_per_number(client, django_assert_max_num_qu
         call(make_number(f"+4922155400{n:03}"), "CALL_START", "CALL_END", uuid=f"u{n}")
     client.force_login(make_staff())
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         client.get("/reports/data-quality/")
