@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -38,14 +39,14 @@ def manager(numbers: list[DestinationNumber]) -> User:
 def chips(manager: User) -> Callable[..., dict[str, str]]:
     """What returns the chips of a query string, each with what removes it."""
 
-    def chips(query: str, **options: object) -> dict[str, str]:
+    def chips(query: str, **options: Any) -> dict[str, str]:
         form = ReportForm(QueryDict(query), manager, **options)
         return {chip.label: chip.query_without for chip in form.chips()}
 
     return chips
 
 
-def day(ago: int) -> object:
+def day(ago: int) -> date:
     return periods.today() - timedelta(days=ago)
 
 
