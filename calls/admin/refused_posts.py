@@ -23,98 +23,10 @@ from accounts.moments import NOTHING, exactly
 from calls import access_keys, phones, posts
 from calls.access import Rights
 from calls.admin.base import ReadOnlyAdmin, let_creator_see, may_issue_keys
+from calls.admin.refused_advice import WHY, advice_on, count_for, groups_for, label_of_fix, may_fix, numbers_meant_by
 from calls.ingest import intake, replay
 from calls.masking import masked_payload, variables_of_callers
 from calls.models import DestinationNumber, Reason, RefusedPost, Right, SenderPolicy
-
-# What each reason means.
-WHY = {
-    Reason.UNKNOWN_NUMBER: _("The number in this message has not been added to Calltally."),
-    Reason.UNKNOWN_KEY: _("The number is known, but the access key in this message belongs to no number."),
-    Reason.KEY_OVER: _("The access key belongs to this number, but had expired, was revoked or was not yet valid."),
-    Reason.KEY_OF_ANOTHER: _("The access key belongs to another number."),
-    Reason.NO_KEY: _("The message has no access key."),
-    Reason.NO_NUMBER: _("The message has no number, and its access key is used for several numbers."),
-    Reason.FOREIGN_ADDRESS: _("The message came from an address that is not in the list of sender addresses."),
-    Reason.BAD_POST: _("The message has no requestType or no variables."),
-    Reason.BAD_JSON: _("The message is not valid JSON."),
-    Reason.TOO_LARGE: _("The message is larger than 64 KiB."),
-    Reason.MEDIA_TYPE: _("The message was not sent as JSON, or it was compressed."),
-}
-# What the fix page does about each reason that can be fixed from here.
-FIXES = {
-    Reason.UNKNOWN_NUMBER: _("Add number and accept its key"),
-    Reason.UNKNOWN_KEY: _("Accept the key for this number"),
-    Reason.KEY_OF_ANOTHER: _("Accept the key for this number"),
-    Reason.KEY_OVER: _("Keep this key for 14 more days"),
-    Reason.FOREIGN_ADDRESS: _("Add address to the list"),
-}
-# What to do about each reason.
-ADVICE = {
-    Reason.UNKNOWN_NUMBER: _("If this is your number, check its digits and add it. Otherwise no action is needed."),
-    Reason.UNKNOWN_KEY: _(
-        "If the message is from TENIOS, accept its key, or enter this number's key in TENIOS in each of the five boxes."
-    ),
-    Reason.KEY_OVER: _(
-        "Keep this key for 14 more days, and enter the newest key in TENIOS within that time. A revoked key cannot be "
-        "used again. Create a new one instead."
-    ),
-    Reason.KEY_OF_ANOTHER: _(
-        "If both numbers use this key, accept it for this number too. If not, enter this number's key in TENIOS."
-    ),
-    Reason.FOREIGN_ADDRESS: _(
-        "If TENIOS sends from this address, add it to the list. If Calltally is behind a proxy, first check that this "
-        "is not the proxy's address."
-    ),
-    Reason.NO_KEY: _("Enter the number's access key in TENIOS in each of the five boxes."),
-    Reason.NO_NUMBER: _("Let TENIOS send destination_number, or create a separate key for each number."),
-    Reason.BAD_POST: _("TENIOS sends both with every call. Check who else sends to this address."),
-    Reason.BAD_JSON: _("Check whether a proxy changes the messages, and who else sends to this address."),
-    Reason.TOO_LARGE: _("Use fewer variables in the routing plan."),
-    Reason.MEDIA_TYPE: _(
-        "TENIOS sends application/json. Check whether a proxy changes the messages, and who else sends to this address."
-    ),
-}
-
-
-NO_NUMBER = _("This is not a complete phone number, so it cannot be added. Correct the number in TENIOS.")
-
-
-def can_be_added(post: RefusedPost) -> bool:
-    """Return whether the number that a post names is valid and could be added."""
-    return phones.e164(post.destination_number) == post.destination_number
-
-
-def advice_on(post: RefusedPost) -> Any:
-    """Return the text that says what to do about a refused post."""
-    return NO_NUMBER if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post) else ADVICE[Reason(post.reason)]
-
-
-def label_of_fix(post: RefusedPost) -> Any:
-    """Return the label of the fix that is offered for a refused post; None if there is none."""
-    if post.replayed_at is not None or (post.reason == Reason.FOREIGN_ADDRESS and post.address is None):
-        return None
-    if post.reason == Reason.UNKNOWN_NUMBER and not can_be_added(post):
-        return None
-    return FIXES.get(Reason(post.reason))
-
-
-# What a fix needs beside the permission to issue keys: it may also add an address or a number.
-FURTHER = {Reason.FOREIGN_ADDRESS: "calls.change_senderpolicy", Reason.UNKNOWN_NUMBER: "calls.add_destinationnumber"}
-
-
-def may_fix(request: HttpRequest, post: RefusedPost, *, is_meant: bool = False) -> bool:
-    """Return whether the user may apply the fix that is offered for a post; with `is_meant`, whether they may count it
-    for a number that exists."""
-    further = None if is_meant else FURTHER.get(Reason(post.reason))
-    return may_issue_keys(request) and (further is None or request.user.has_perm(further))
-
-
-def numbers_meant_by(post: RefusedPost, user: Any) -> list[DestinationNumber]:
-    """Return the numbers of this user that a post for an unknown number may mean."""
-    if post.reason != Reason.UNKNOWN_NUMBER or post.replayed_at is not None or not post.can_be_replayed:
-        return []
-    return DestinationNumber.objects.visible_to(user).meant_by(post.destination_number)
 
 
 def content_for(user: Any, post: RefusedPost) -> str:
@@ -126,10 +38,6 @@ def content_for(user: Any, post: RefusedPost) -> str:
     people = rights.may(Right.PEOPLE, number) if number else rights.everywhere(Right.PEOPLE)
     variables = variables_of_callers(number.pk) if number else frozenset()
     return masked_payload(post.body, callers=False, people=people, variables=variables)
-
-
-def count_for(number: DestinationNumber) -> str:
-    return gettext("Count as messages for %(number)s") % {"number": number}
 
 
 class ReplayedFilter(admin.SimpleListFilter):
@@ -286,6 +194,11 @@ class RefusedPostAdmin(ReadOnlyAdmin):
                 result.refused,
             )
             self.message_user(request, text % {"posts": result.refused}, messages.WARNING)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show above the messages what has to be done about them, once for each reason and number."""
+        groups = [] if request.GET else groups_for(request, self.get_queryset(request))
+        return super().changelist_view(request, {**(extra_context or {}), "groups": groups})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         post: RefusedPost = context["original"]

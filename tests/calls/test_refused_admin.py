@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls import posts, views
-from calls.admin.refused_posts import ADVICE, NO_NUMBER, WHY
+from calls.admin.refused_advice import ADVICE, NO_NUMBER, WHY
 from calls.ingest import refused_posts
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
 from tests.calls.refused import OTHER, STRANGER, TENIOS, send, set_policy, settled, start
-from tests.factories import ACCESS_KEY, E164, make_key, make_number, make_staff, make_user, post_body
+from tests.factories import ACCESS_KEY, E164, allow, make_key, make_number, make_staff, make_user, post_body
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_intake")]
 
@@ -53,6 +53,64 @@ def test_staff_see_a_notice_and_add_the_number_with_the_key_of_its_posts(staff):
     assert CallEvent.objects.count() == 2
     assert send(staff, start(call_uuid="new")).status_code == 200
     assert "rejected" not in staff.get("/reports/").content.decode()
+
+
+def groups_on(client, query=""):
+    """Return the HTML of what is to be done above the list of rejected messages; blank if it is not there."""
+    html = client.get(f"/admin/calls/refusedpost/{query}").content.decode()
+    return html.partition('class="module refused-groups"')[2].partition("</section>")[0]
+
+
+def test_the_list_says_once_for_each_reason_and_number_what_to_do(staff, number):
+    for n in range(3):
+        send(staff, start(OTHER, call_uuid=f"c{n}"))
+    send(staff, start(E164, "not-a-key"))
+    settled()
+
+    html = groups_on(staff)
+
+    assert html.count("<article>") == 2
+    assert "3 messages" in re.sub(r"\s+", " ", html)
+    assert str(WHY[Reason.UNKNOWN_KEY]) in unescape(html)
+    assert str(ADVICE[Reason.UNKNOWN_NUMBER]) in unescape(html)
+    [address] = re.findall(r'href="(\?[^"]*unknown_number[^"]*)"', html)
+    listed = staff.get(f"/admin/calls/refusedpost/{unescape(address)}").content.decode()
+    assert listed.count("field-received") == 3
+    assert not groups_on(staff, unescape(address))
+
+
+def test_what_to_do_is_gone_when_the_messages_are_counted(staff):
+    send(staff, start())
+    row = settled().get()
+    assert f"/admin/calls/refusedpost/{row.pk}/mend/" in groups_on(staff)
+
+    apply_fix(staff, row, label="Hotline")
+
+    assert not groups_on(staff)
+
+
+def test_a_number_that_may_be_meant_is_offered_before_a_new_one_is_added(staff, number):
+    send(staff, start("+494922155400300"))
+    row = settled().get()
+
+    html = groups_on(staff)
+
+    meant, add = html.index(f"/{row.pk}/mend/?number={number.pk}"), html.index(f'/{row.pk}/mend/"')
+    assert "Did you mean this number?" in html
+    assert meant < add
+
+
+def test_people_who_may_only_look_are_offered_no_fix(client):
+    user = make_user("anna", is_staff=True)
+    allow(user, "calls.view_refusedpost")
+    client.force_login(user)
+    send(client, start())
+    settled()
+
+    html = groups_on(client)
+
+    assert "unknown number" in html
+    assert "/mend/" not in html
 
 
 def test_an_expired_key_is_extended_by_two_weeks(staff, number):
@@ -209,7 +267,7 @@ def test_the_existing_number_is_offered_for_a_misread_one(staff, named, stored):
         in " ".join(page.split())
     )
     assert "Count as messages for Hotline (+49 221 55400300)…" in page
-    assert "Shop" not in page
+    assert "Shop" not in page.partition('id="content-main"')[2]  # it is in the navigation
     if "Add number" in page:
         assert page.index("Count as messages for Hotline") < page.index("Add number")
 
