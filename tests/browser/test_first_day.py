@@ -55,7 +55,7 @@ def test_from_an_empty_installation_to_a_counted_call_and_its_csv(live_server, s
     expect(manager.locator("#t-numbers tbody tr")).to_have_count(1)
     with manager.expect_download() as download:
         manager.locator("#export summary").click()
-        manager.get_by_role("link", name="Counts", exact=True).click()
+        manager.locator("#export").get_by_role("link", name="CSV", exact=True).first.click()
     download.value.save_as(tmp_path / "counts.csv")
     with (tmp_path / "counts.csv").open() as file:
         rows = list(csv.DictReader(file))
