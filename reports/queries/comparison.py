@@ -100,6 +100,16 @@ def compare(
     return Compared(coverage, days, rows, counts.by_number(coverage, days.then, keys))
 
 
+def compare_with_usual(
+    coverage: Coverage, days: Comparison, known_rows: Sequence[Row] | None, keys: tuple[str, ...], weeks: int
+) -> tuple[Compared, list[Week]]:
+    """Return the results of `compare` and `weeks_before`, the days before read by one statement."""
+    before = _same_days_before(coverage, days.now, weeks) if weeks else []
+    *of_weeks, (_all, then) = counts.together_and_by_number_of_each(coverage, [*before, days.then], keys)
+    rows = counts.by_number(coverage, days.now, keys) if known_rows is None else known_rows
+    return Compared(coverage, days, rows, then), [Week(*of_week) for of_week in reversed(of_weeks)]
+
+
 def _whole(key: str, rows: Sequence[Row]) -> int:
     return sum(row.counted.get(key, NOTHING).whole for row in rows)
 

@@ -49,12 +49,12 @@ class Attention(Readable):
 def read_attention(everything: Coverage, silences: Sequence[Silence], question: str, user: Any) -> Attention:
     """Return what needs attention, whatever the filters: silent numbers, missed service levels, missing posts.
 
-    For people who administer, one last line has what is to be set up. Links carry `question`, except those of a service
-    level, which have its own days."""
+    For people who open the admin, one last line has what they may set up or fix there. Links carry `question`, except
+    those of a service level, which have its own days."""
     address = session_filter.carry(reverse("data_quality"), question)
     lacking = post_arrivals.needing_somebody(everything.numbers)
     found: list[Silence | Below | Arrival] = [*silences, *service_level.below(everything), *lacking]
-    to_set_up = notices.for_user(user) if permissions.may_administer(user) else []
+    to_set_up = notices.for_user(user) if permissions.opens_admin(user) else []
     shown = found[: MOST_LINES - bool(to_set_up)]
     rest = found[len(shown) :]
     lines = [_line(one, address) for one in shown]

@@ -29,12 +29,11 @@ from reports.views.headline import WITHOUT_FORWARDS, headline, headline_keys
 from reports.views.shared import (
     BlocksPage,
     ReportPage,
-    compared_with,
+    compared_with_usual,
     last_day_with_calls,
     page_of,
     personal,
     read_report,
-    weeks_before,
 )
 
 # Until then people ask how yesterday went.
@@ -98,7 +97,7 @@ def build_overview_page(form: ReportForm, everything: Coverage, user: Any) -> Ov
     silences = post_arrivals.silent(everything.numbers, timezone.now())
     totals, rows = counts.together_and_by_number(coverage, form.period, keys_of_numbers=_OF_NUMBERS)
     keys = headline_keys(coverage)
-    compared = compared_with(form, coverage, rows, keys)
+    compared, weeks = compared_with_usual(form, coverage, rows, keys)
     today = periods.today()
     # Presets end yesterday, so today is shown beside them.
     is_live = form.period.first <= today and form.period.last >= today - periods.DAY
@@ -109,7 +108,7 @@ def build_overview_page(form: ReportForm, everything: Coverage, user: Any) -> Ov
         now=totals,
         counted_at=counts.counted_at(),
         last_day=last_day_with_calls(form, coverage, totals),
-        figures=headline(totals, rows, compared, weeks_before(form, coverage, keys), keys),
+        figures=headline(totals, rows, compared, weeks, keys),
         compared=compared,
         buckets=counts.by_bucket(coverage, form.period, form.grain, counts.OF_CHART),
         blocks=counts.blocks(coverage, form.period, totals),

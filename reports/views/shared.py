@@ -320,6 +320,17 @@ def compared_with(
     return comparison.compare(coverage, days, rows if days.now == form.period else None, keys)
 
 
+def compared_with_usual(
+    form: ReportForm, coverage: Coverage, rows: Sequence[Row], keys: tuple[str, ...]
+) -> tuple[Compared | None, list[Week]]:
+    """Return the results of `compared_with` and `weeks_before`, by fewer statements."""
+    days = form.compared
+    if days is None:
+        return None, []
+    weeks = periods.USUAL_WEEKS if form.period.length <= 7 else 0
+    return comparison.compare_with_usual(coverage, days, rows if days.now == form.period else None, keys, weeks)
+
+
 def weeks_before(form: ReportForm, coverage: Coverage, keys: tuple[str, ...] = counts.OF_CALLS) -> list[Week]:
     """Return the same weekdays in the weeks before, up to the current time if the period includes today.
 

@@ -288,7 +288,8 @@ def test_notices_of_rejected_messages_name_no_number_that_may_not_be_seen(client
     give(operator, hotline)
     client.force_login(operator)
 
-    overview = page(client, "/reports/")
-    assert f"1 message for {hotline.readable} was rejected." in overview
-    assert f"1 message for {phones.readable('+4940555555')} was rejected." in overview
-    assert shop.readable not in overview
+    overview, settings = page(client, "/reports/"), page(client, "/admin/")
+    assert "2 things to set up." in overview
+    assert f"1 message for {hotline.readable} was rejected." in settings
+    assert f"1 message for {phones.readable('+4940555555')} was rejected." in settings
+    assert shop.readable not in overview + settings

@@ -66,6 +66,12 @@
     row.scrollLeft += left - row.getBoundingClientRect().left - (row.clientWidth - width) / 2;
   };
 
+  /* --- phones: some panels start closed, so that the next one is near --- */
+  const closeOnPhone = (part) => {
+    if (!matchMedia("(max-width: 760px)").matches) return;
+    for (const panel of part.querySelectorAll("details[data-phone-closed]")) panel.open = false;
+  };
+
   /* --- printing: every table open --- */
   addEventListener("beforeprint", () => {
     for (const table of document.querySelectorAll("details:is(.table-fold, .panel-fold):not([open])")) {
@@ -167,6 +173,7 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
     if (!kept) {
+      closeOnPhone(document);
       showCurrentTab();
       focusAfterRemoving(event.detail.requestConfig?.elt);
       return;
@@ -186,5 +193,6 @@
   });
 
   start(document);
+  closeOnPhone(document);
   showCurrentTab();
 })();
