@@ -49,7 +49,7 @@ def data_table(content: str, label: str, name: str = "", classes: str = "", *, s
 
 # Places in which each figure that is not measured explains itself: tiles, and tables with a row for each figure.
 TILE = "fig"
-_EACH_EXPLAINED = frozenset({TILE, "tm", "tmb", "today"})
+_EACH_EXPLAINED = frozenset({TILE, "tm", "tmb", "today", "pvn", "pvt"})
 
 NIL, ZERO = SafeString('<span class="no-value">–</span>'), SafeString('<span class="zero">0</span>')
 
