@@ -10,7 +10,7 @@ from calls.ingest import silent_calls
 from reports.counting.outcomes import Outcome
 from reports.templatetags import charts
 from tests.factories import make_number, make_staff, make_user
-from tests.reports.helpers import DAY, NOON, OTHER, call, listed, roll_up
+from tests.reports.helpers import ALL_ON, DAY, NOON, OTHER, call, listed, roll_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,7 +66,7 @@ def test_without_the_right_to_see_calls_a_chart_leads_nowhere(client, number, ad
 
 def test_a_chart_leads_to_lost_calls_only_if_they_are_what_it_adds_up(client, number):
     # Of the other number, calls that were not answered are known, but not those that hung up before ringing.
-    other = make_number(OTHER, call_end="off")
+    other = make_number(OTHER, **{**ALL_ON, "call_end": "off"})
     call(other, "other", NOON + timedelta(minutes=30), S=0, F=1)
     silent_calls.close_silent_calls()  # without an end it counts as not answered
     roll_up()
