@@ -11,7 +11,7 @@ FAULTS = """() => {
     // Names in the side bar end in dots, and what is for screen readers alone has no room.
     const CUT_ON_PURPOSE = ".visually-hidden, .sidebar .number-link, .skip-link, svg, select, input, textarea," +
         " .selector button, .selector-filter";
-    for (const one of document.querySelectorAll("main details:not(.menu), #content details")) one.open = true;
+    for (const one of document.querySelectorAll("main details:not(.menu)")) one.open = true;
     const root = document.documentElement, faults = [];
     const paper = matchMedia("print").matches;
     if (root.scrollWidth > root.clientWidth) {
