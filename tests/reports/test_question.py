@@ -29,7 +29,7 @@ FULL = ("CALL_START", "BLOCK_END SAY", "INITIATE_FORWARD", "FORWARD_ANSWER", "CA
 NO_PAGES = {
     *("home", "login", "logout", "password_change", "password_change_done", "invitation", "invitation_accepted"),
     *("new_file", "file", "download_file", "session_left"),
-    *("when", "definitions"),  # addresses of earlier versions, which lead on
+    *("when", "definitions", "coverage"),  # addresses of earlier versions, which lead on
 }
 NAMES = {"from", "to", "period", "number", "opening"}
 
