@@ -96,7 +96,8 @@ def hold_hours(page: Page, line: Line, period: Period) -> None:
 def hold_previous(page: Page, line: Line, period: Period) -> None:
     """Check each figure in both periods, and its change."""
     days = compared_days(period)
-    applying = [key for key in KEYS.values() if any(figure([line], part, key).why != "does not apply" for part in days)]
+    keys = [key for key in KEYS.values() if key in expected.RESTS_ON]
+    applying = [key for key in keys if any(figure([line], part, key).why != "does not apply" for part in days)]
     table = page.table("t-previous")
     assert {KEYS[row["Figure"].text] for row in table.rows} == set(applying), page.address
     for cells in table.body:
