@@ -306,8 +306,13 @@ def map_cell(context: template.Context, one: MapCell, is_sum: bool) -> SafeStrin
         return SafeString(f'<td class="sum">{text}</td>\n')
     if not one.text:
         return SafeString(f"<td>{text}</td>\n")
-    marks = f"{' short-staffed' * is_short}{' closed' * one.is_closed}"
-    return SafeString(f'<td class="heat-{step}{marks}">{text}</td>\n')
+    if is_short and one.is_closed:
+        return SafeString(f'<td class="heat-{step} short-staffed closed">{text}</td>\n')
+    if is_short:
+        return SafeString(f'<td class="heat-{step} short-staffed">{text}</td>\n')
+    if one.is_closed:
+        return SafeString(f'<td class="heat-{step} closed">{text}</td>\n')
+    return SafeString(f'<td class="heat-{step}">{text}</td>\n')
 
 
 # --- The same days of the weeks before ---------------------------------------------------------

@@ -109,7 +109,7 @@ def read(month: Month, who: str, address: str, period: Period) -> Page:
     for table in page.tables:
         if (
             "data-table" in table.classes
-            and table.name not in {"t-previous", "t-times", "t-peaks"}  # a peak is not a sum
+            and table.name not in {"t-changes", "t-previous", "t-times", "t-peaks"}  # figures down, or peaks
             and any(cell.links for row in table.body for cell in row)
         ):
             hold_total(table)

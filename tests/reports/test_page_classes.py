@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 from datetime import timedelta
 
 import pytest
@@ -30,7 +31,8 @@ def views():
 def addresses():
     """Return the addresses of all pages by name, without files and redirects."""
     call, workbook = Call.objects.get(), Workbook.objects.get()
-    arguments = {"number": call.destination_number.pk, "call": call.pk, "file": workbook.pk}
+    arguments = {"call": call.pk, "file": workbook.pk}
+    arguments |= {name: call.destination_number.pk for name in views() if re.match(r"number(_|$)", name)}
     by_name = {}
     for pattern in urls.urlpatterns:
         address = str(pattern.pattern)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.reports import expected
-from tests.reports.assertions import hold_columns, hold_row, query, read
+from tests.reports.assertions import KEYS, figure, hold_cell, hold_columns, hold_row, query, read
 from tests.reports.scenario import PEOPLE
 from tests.reports.truth.periods import EVERYBODY, FORWARDS_DAY, INSIDE, MONTH, OUTSIDE, THE_LONG_DAY, WEEK
 
@@ -47,3 +47,6 @@ def test_the_time_steps_are_correct(month, who, period, by):
         if not by_days:
             assert row["From"].text == piece.clock
     hold_row(table.total, lines, expected.days(*listed), (page.address, "total"))
+    for row in page.table("t-changes").rows:
+        key = KEYS[row["Figure"].text]
+        hold_cell(row["This period"], figure(lines, whole, key), (page.address, key))
