@@ -126,6 +126,7 @@ def test_saving_an_unchanged_form_changes_no_time(staff):
     assert (user.last_login, user.date_joined) == (AT, AT)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_lists_write_moments_to_the_minute_and_what_is_missing_as_a_dash(staff):
     number = make_number(label="Hotline")
     list_of_numbers = reverse("admin:calls_destinationnumber_changelist")
