@@ -53,7 +53,7 @@ def page_of(client, uuid):
 
 def callers(client):
     """Return the text of the cells of callers in the list, by the name of the number; newest call first."""
-    rows = re.findall(r"<tr>(.*?)</tr>", client.get("/reports/calls/").content.decode(), re.DOTALL)[1:]
+    rows = re.findall(r'<tr id="call-[^>]*>(.*?)</tr>', client.get("/reports/calls/").content.decode(), re.DOTALL)
     cells = [re.findall(r'<td class="(?:hide-phone number|caller)">(.*?)</td>', row, re.DOTALL) for row in rows]
     texts = [[" ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split()) for cell in row] for row in cells]
     return {name: [caller for number, caller in texts if number == name] for name in ("Hotline", "Shop")}
@@ -80,7 +80,7 @@ def test_several_contacts_of_a_number_are_counted(client, sales):
 
 
 def test_the_list_reads_contacts_by_one_query(client, sales, django_assert_num_queries, django_assert_max_num_queries):
-    with django_assert_max_num_queries(10) as one:
+    with django_assert_max_num_queries(11) as one:
         client.get("/reports/calls/")
     for n in range(10):
         take(make_number(f"+492215540041{n}"), "CALL_START", NOON, call_uuid=f"x{n}", caller_id_number=f"{MOBILE}{n}")

@@ -29,7 +29,7 @@ def test_cells_have_the_types_of_what_they_hold(client):
     client.force_login(make_staff())
 
     answer = client.get(f"/reports/counts.xlsx?from={DAY}&to={DAY}&by=hour")
-    assert answer["Content-Disposition"] == f'attachment; filename="counts-{DAY}.xlsx"'
+    assert answer["Content-Disposition"] == f'attachment; filename="counts-by-hour-{DAY}.xlsx"'
     assert "no-store" in answer["Cache-Control"]
     (header, row), about = sheets(answer)
 
