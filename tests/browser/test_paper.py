@@ -20,7 +20,8 @@ LEFT_OUT = (
     " .payload, .reveal, details.table-fold > summary, script, style, select, textarea,"
     # Parts of Django's admin.
     " #header, #nav-sidebar, .toggle-nav-sidebar, .breadcrumbs, .object-tools, .submit-row, .skip-to-content-link,"
-    " .datetimeshortcuts, .add-row, .inline-deletelink, .empty-form, .selector button"
+    " .datetimeshortcuts, .add-row, .inline-deletelink, .empty-form, .selector button,"
+    " .settings-menu, .settings-add"
 )
 WORDS_ON_SCREEN = """leftOut => {
     const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

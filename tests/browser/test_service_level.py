@@ -32,7 +32,8 @@ def test_the_link_of_a_missed_target_leads_to_the_service_level(live_server, sig
     page.wait_for_selector("html[data-ready]")
     heading = page.get_by_role("heading", name="Service level")
     expect(heading).to_be_in_viewport()
-    assert heading.evaluate(IN_SIGHT)
+    # The browser goes on until all above has its height.
+    page.wait_for_function(IN_SIGHT, arg=heading.element_handle())
     expect(page.locator("#service-level .formula")).to_be_in_viewport()
 
 
