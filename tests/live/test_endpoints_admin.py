@@ -146,7 +146,11 @@ def test_a_system_gets_no_more_than_who_sets_it_up_may_see(client, operator, num
 
 
 def test_an_endpoint_of_a_number_that_one_does_not_see_does_not_exist(client, operator, numbers):
-    hidden = [make_endpoint("All"), make_endpoint("Both", *numbers), make_endpoint("Sales only", numbers[1])]
+    hidden = [
+        make_endpoint("Of every number"),
+        make_endpoint("Both", *numbers),
+        make_endpoint("Sales only", numbers[1]),
+    ]
     for endpoint in hidden:
         assert endpoint.name not in text_of(client.get(PAGES))
         for page in ("change", "delete", "history"):
@@ -222,9 +226,10 @@ def test_deleting_an_endpoint_deletes_its_deliveries(client, operator, numbers):
     assert not Endpoint.objects.exists()
 
 
-def test_the_admin_has_a_heading_that_fits_endpoints_and_rings(client):
+def test_the_settings_list_endpoints_among_the_connections(client):
     client.force_login(make_superuser())
-    assert "Calls in progress" in text_of(client.get("/admin/"))
+    group = text_of(client.get("/admin/")).partition("Connections")[2].partition("Problems")[0]
+    assert "Endpoints" in group
 
 
 def test_the_update_lets_operators_run_endpoints_unless_their_group_was_changed():
