@@ -72,7 +72,7 @@ class CalltallySite(admin.AdminSite):
             for entry in wanted:
                 if isinstance(entry, tuple):
                     yield MenuEntry(str(entry[1]), reverse(entry[0]))
-                elif (model := listed.get(entry)) and (url := model["admin_url"]):
+                elif (model := listed.get(entry)) and (url := model["admin_url"] or model["add_url"]):
                     is_current = request.path.startswith(url)
                     yield MenuEntry(str(model["name"]), url, model["add_url"] or "", is_current)
 

@@ -26,7 +26,7 @@ from calls import phones, recounting, search_keys
 from calls.admin import access
 from calls.admin.base import VisibleAdmin, let_creator_see, may_issue_keys, with_query
 from calls.admin.key_pages import KeyPages
-from calls.models import BOXES, AccessKey, Call, DestinationNumber, NumberAccess
+from calls.models import BOXES, AccessKey, Call, DestinationNumber
 
 # The fields of a form that decide how calls are counted.
 JUDGING = {name.removesuffix("_id") for name in DestinationNumber.JUDGING}
@@ -265,9 +265,10 @@ class DestinationNumberAdmin(VisibleAdmin, WordedHistoryAdmin, KeyPages):
                 for number in with_calls
             ]
             return [str(number) for number in with_calls], {}, set(), protected
-        _related, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        # Access is deleted with its number as well. Its rows name people that others may not see.
-        counts.pop(str(NumberAccess._meta.verbose_name_plural), None)
+        _related, counted, lacking, protected = super().get_deleted_objects(objs, request)
+        # Access and pins are deleted with a number as well. They would tell of people that others may not see.
+        told = {str(model._meta.verbose_name_plural) for model in (DestinationNumber, AccessKey)}
+        counts = {name: n for name, n in counted.items() if str(name) in told}
         # Keys cannot be deleted on their own, but they are deleted with their number.
         return [str(number) for number in objs], counts, lacking - {AccessKey._meta.verbose_name}, protected
 

@@ -152,9 +152,8 @@ class RefusedGroup:
     def query(self) -> str:
         """The query string of the list of these posts."""
         filters = {"state": "waiting", "reason__exact": self.newest.reason}
-        if self.newest.destination_number:
-            filters["destination_number"] = self.newest.destination_number
-        return urlencode(filters)
+        filters["destination_number"] = self.newest.destination_number
+        return urlencode(filters | ({"address": self.address} if self.address else {}))
 
 
 def groups_for(request: HttpRequest, posts: QuerySet) -> list[RefusedGroup]:
@@ -167,13 +166,13 @@ def groups_for(request: HttpRequest, posts: QuerySet) -> list[RefusedGroup]:
         .order_by("-last", "-newest")
     )
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in found:
+    for row in found.iterator():
         address = row["address"] if row["reason"] == Reason.FOREIGN_ADDRESS else ""
-        group = groups.setdefault((row["reason"], row["destination_number"], address), row | {"messages": 0})
-        group["messages"] += row["messages"]
-        if len(groups) > MOST_GROUPS:
-            groups.popitem()
-            break
+        key = (row["reason"], row["destination_number"], address or "")
+        # Older rows of a group may follow, so all are read.
+        if key in groups or len(groups) < MOST_GROUPS:
+            group = groups.setdefault(key, row | {"messages": 0})
+            group["messages"] += row["messages"]
     newest = RefusedPost.objects.in_bulk([group["newest"] for group in groups.values()])
     return [_group(request, newest[group["newest"]], group) for group in groups.values() if group["newest"] in newest]
 

@@ -156,7 +156,7 @@ class RefusedPostAdmin(ReadOnlyAdmin):
         return queryset.filter(condition), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "destination_number" or super().lookup_allowed(lookup, value, request)
+        return lookup in {"destination_number", "address"} or super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[URLPattern]:
         return [

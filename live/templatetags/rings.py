@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
 from contacts.models import NoteResult
@@ -18,5 +20,8 @@ def note_results() -> list[tuple[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def calls_ring(context: template.Context) -> bool:
-    """Whether calls ring for the person who reads the page."""
-    return people.is_connected(context.get("user"))
+    """Whether calls ring for the person who reads the page. It is read once a page."""
+    kept: Any = context.render_context
+    if calls_ring not in kept:
+        kept[calls_ring] = people.is_connected(context.get("user"))
+    return bool(kept[calls_ring])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
 from calls.models import DestinationNumber
 from reports.models import PinnedNumber
 
@@ -21,11 +24,14 @@ def pinned(user: Any, choices: Sequence[DestinationNumber]) -> list[DestinationN
 
 def pin(user: Any, number: DestinationNumber, choices: Sequence[DestinationNumber]) -> bool:
     """Pin a number. Return whether it is pinned: it is not if the person sees MOST_PINS pinned numbers already."""
-    already = pinned(user, choices)
-    if number not in already and len(already) >= MOST_PINS:
-        return False
-    PinnedNumber.objects.get_or_create(user=user, destination_number=number)
-    return True
+    with transaction.atomic():
+        # Two requests at once would each find room for the last one.
+        get_user_model().objects.select_for_update().only("pk").get(pk=user.pk)
+        already = pinned(user, choices)
+        if number not in already and len(already) >= MOST_PINS:
+            return False
+        PinnedNumber.objects.get_or_create(user=user, destination_number=number)
+        return True
 
 
 def unpin(user: Any, number: DestinationNumber) -> None:

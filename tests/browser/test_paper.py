@@ -21,7 +21,7 @@ LEFT_OUT = (
     # Parts of Django's admin.
     " #header, #nav-sidebar, .toggle-nav-sidebar, .breadcrumbs, .object-tools, .submit-row, .skip-to-content-link,"
     " .datetimeshortcuts, .add-row, .inline-deletelink, .empty-form, .selector button,"
-    " .settings-menu, .settings-add"
+    " .settings-menu, .settings-add, .sortoptions, #changelist-filter-extra-actions"
 )
 WORDS_ON_SCREEN = """leftOut => {
     const texts = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
         (1, "less than a minute"),
         (500_000, "less than a minute"),
         (500_001, "about 2 minutes"),
-        (1_700_000, "about 3 minutes"),
-        (recounting.MOST_CALLS, "more than 17 minutes"),
+        (recounting.MOST_CALLS - 1, "about 2 minutes"),
+        (recounting.MOST_CALLS, "more than 2 minutes"),
     ],
 )
 def test_the_time_to_count_again_grows_with_the_calls(calls, words):
@@ -73,6 +73,17 @@ def test_calls_of_today_that_go_on_are_no_history_that_is_counted_again(client):
     client.force_login(make_staff())
     number = make_number()
     take(number, "CALL_START", timezone.now())
+
+    assert BEFORE in text_of(client.get(f"{NUMBERS}{number.pk}/change/"))
+
+
+def test_a_late_message_is_no_history_that_is_counted_again(client):
+    client.force_login(make_staff())
+    number = make_number()
+    for days in (30, 20):
+        take(number, "CALL_START", timezone.now() - timedelta(days=days), call_uuid=f"c{days}")
+    rollups.recount_changed(wait=True)
+    take(number, "CALL_END", timezone.now() - timedelta(days=20), call_uuid="c20")
 
     assert BEFORE in text_of(client.get(f"{NUMBERS}{number.pk}/change/"))
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls import posts, views
-from calls.admin.refused_advice import ADVICE, NO_NUMBER, WHY
+from calls.admin.refused_advice import ADVICE, MOST_GROUPS, NO_NUMBER, WHY
 from calls.ingest import refused_posts
 from calls.models import AccessKey, Call, CallEvent, DestinationNumber, Reason, RefusedPost, SenderPolicy
 from tests.calls.refused import OTHER, STRANGER, TENIOS, send, set_policy, settled, start
@@ -77,6 +77,41 @@ def test_the_list_says_once_for_each_reason_and_number_what_to_do(staff, number)
     listed = staff.get(f"/admin/calls/refusedpost/{unescape(address)}").content.decode()
     assert listed.count("field-received") == 3
     assert not groups_on(staff, unescape(address))
+
+
+def copy_of(row, **changes):
+    """Store another rejected message that differs in this."""
+    row.pk, row.digest = None, f"{RefusedPost.objects.count():064}"
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+
+
+def test_older_messages_of_other_senders_belong_to_their_group(staff):
+    send(staff, start())
+    row, now = settled().get(), timezone.now()
+    for n in range(12):
+        other = f"+4930555{n:04}"
+        copy_of(row, destination_number=other, last_received_at=now - timedelta(hours=1 + n))
+    copy_of(row, destination_number=E164, address="192.0.2.77", count=500, last_received_at=now - timedelta(days=9))
+
+    html = re.sub(r"\s+", " ", groups_on(staff))
+
+    assert html.count("<article>") == MOST_GROUPS
+    assert "501 messages" in html
+
+
+def test_messages_without_a_number_are_listed_without_those_that_have_one(staff, number):
+    send(staff, start(key="a-key-nobody-knows"))
+    row = settled().get()
+    copy_of(row, destination_number="")
+
+    html = groups_on(staff)
+
+    for address in re.findall(r'href="(\?[^"]*unknown_key[^"]*)"', html):
+        listed = staff.get(f"/admin/calls/refusedpost/{unescape(address)}").content.decode()
+        assert listed.count("field-received") == 1
+    assert html.count("<article>") == 2
 
 
 def test_what_to_do_is_gone_when_the_messages_are_counted(staff):

@@ -7,16 +7,19 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from calls.models import DestinationNumber
 from reports.counting import rollups
 from reports.models import PinnedNumber
+from reports.queries import pins
 from reports.queries.pins import MOST_PINS
 from tests.factories import expire, make_number, make_staff, make_user, take
 from tests.reports.helpers import ALL_ON
 from tests.reports.html_reader import Page
+from tests.transactions import run_until_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,3 +174,17 @@ def test_pins_go_with_the_person_and_the_number(client, manager, numbers):
     spare.delete()
 
     assert not PinnedNumber.objects.exists()
+
+
+def test_requests_at_the_same_time_cannot_pin_too_many(client, manager, numbers):
+    for n in range(MOST_PINS - 1):
+        number = make_number(f"+49305550{n:03}", managers=[manager])
+        PinnedNumber.objects.create(user=manager, destination_number=number)
+    choices = list(DestinationNumber.objects.visible_to(manager))
+
+    with transaction.atomic():
+        assert pins.pin(manager, numbers[0], choices)
+        second = run_until_it_waits(lambda: pins.pin(manager, numbers[1], choices))
+    second.join()
+
+    assert PinnedNumber.objects.filter(user=manager).count() == MOST_PINS

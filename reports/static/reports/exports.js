@@ -11,7 +11,12 @@
     if (event.target.id === "export-step") setStep(event.target);
   });
 
-  const start = () => document.getElementById("export-step")?.closest("[hidden]")?.removeAttribute("hidden");
+  const start = () => {
+    const select = document.getElementById("export-step");
+    if (!select) return;
+    select.closest(".export-step").hidden = false;
+    setStep(select); // a browser may have kept another choice than the links have
+  };
   document.addEventListener("htmx:afterSwap", start);
   start();
 })();
