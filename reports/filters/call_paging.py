@@ -57,19 +57,24 @@ def page_of_calls(calls: QuerySet[Call], parameters: QueryDict, query: Callable[
 class PlaceInList:
     """Where a call stands in a list, newest first, and the query string of the page of the list that shows it.
 
-    Calls are counted up to MOST_COUNTED; `place` and `total` are None beyond."""
+    Calls are counted up to MOST_COUNTED; `place` and `total` are None beyond. A call that is not in the list, such as a
+    call in progress that has ended since, has calls beside it by time, but no place."""
 
     newer: int | None
     older: int | None
     place: int | None
     total: int | None
     page: str
+    is_listed: bool = True
 
 
 def place_in_list(calls: QuerySet[Call], at: datetime, pk: int, query: Callable[..., str]) -> PlaceInList:
-    """Return the place of the call with this start and id among calls, by two queries that stop at MOST_COUNTED.
+    """Return the place of the call with this start and id among calls.
+
+    One query says whether it is one of them, and two that stop at MOST_COUNTED find those beside it.
 
     `query` returns the query string of the list with `before` added."""
+    is_listed = calls.filter(pk=pk).exists()
     newer = list(call_queries.later(calls, at, pk).values_list("first_post_at", "pk")[: MOST_COUNTED + 1])
     before = len(newer)
     # At least one, which is the next call.
@@ -81,9 +86,10 @@ def place_in_list(calls: QuerySet[Call], at: datetime, pk: int, query: Callable[
     return PlaceInList(
         newer=newer[0][1] if newer else None,
         older=older[0] if older else None,
-        place=before + 1 if before < MOST_COUNTED else None,
-        total=total if total <= MOST_COUNTED else None,
+        place=before + 1 if is_listed and before < MOST_COUNTED else None,
+        total=total if is_listed and total <= MOST_COUNTED else None,
         page=query(before=_cursor(*newer[last])) if before >= CALLS_ON_A_PAGE else query(),
+        is_listed=is_listed,
     )
 
 

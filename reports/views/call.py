@@ -100,8 +100,8 @@ class CallPage(Page):
 
     @property
     def place_in_words(self) -> str:
-        """Its place in the list: `4 of 34`; blank without a list."""
-        if self.place is None:
+        """Its place in the list: `4 of 34`; blank without a list, and if the list does not have the call."""
+        if self.place is None or not self.place.is_listed:
             return ""
         most = localize(MOST_COUNTED)
         if self.place.place is None:

@@ -207,6 +207,19 @@ def test_places_are_counted_up_to_a_thousand(client, number):
     assert client.get(f"{calls[0].get_absolute_url()}?period=all").context["page"].place_in_words == "1 of 1,000"
 
 
+def test_a_call_that_its_list_does_not_have_says_no_place_and_keeps_the_calls_beside_it(client, number):
+    later, call, earlier = bare_calls(number, 3)
+    Call.objects.filter(pk=call.pk).update(ended_at=call.last_post_at)
+    sign_in(client, number)
+    page = client.get(f"{call.get_absolute_url()}?outcome=in_progress").context["page"]
+    assert (page.previous, page.following, page.place_in_words) == (later.pk, earlier.pk, "")
+    answer = client.get(f"{call.get_absolute_url()}?outcome=answered&from=2026-09-15&to=2026-09-15")
+    assert answer.context["page"].place_in_words == ""
+    assert f'href="/reports/calls/?from=2026-09-15&amp;to=2026-09-15&amp;outcome=answered#call-{call.pk}"' in (
+        answer.content.decode()
+    )
+
+
 def test_without_a_list_the_previous_call_is_the_one_before_it_of_its_number(client, number):
     later, call, earlier = bare_calls(number, 3)
     page = sign_in(client, number).get(call.get_absolute_url()).context["page"]
