@@ -165,11 +165,11 @@ class CallFilter(FilterForm):
                 rows.setdefault(heading, []).extend([label] if label else [])
         return [(heading, ", ".join(labels)) for heading, labels in rows.items() if labels]
 
-    def chips(self) -> list[Chip]:
+    def chips(self, *without: type[Filter]) -> list[Chip]:
         """Return a chip for each filter that neither the form nor the menus show."""
         shared: dict[str, list[Filter]] = {}
         for call_filter in self.filters(CHIPS):
-            if call_filter.chip:
+            if call_filter.chip and type(call_filter) not in without:
                 shared.setdefault(call_filter.chip, []).append(call_filter)
         labelled = [(self._chip_label(filters), filters) for filters in shared.values()]
         return [Chip(label, self.query(*map(type, filters))) for label, filters in labelled if label]

@@ -17,6 +17,7 @@ from reports.filters.calls_by_course import CallbackFilter, FlagFilter, NumberFi
 from reports.filters.calls_by_time import AtOnceFilter, DaysFilter, MomentsFilter, OpeningFilter, WeeksFilter
 from reports.filters.presets import Preset
 from reports.filters.report_filter import MOST_CHIPS_OF_NUMBERS, PresetLink
+from reports.filters.search import SearchFilter
 from reports.filters.session_filter import DAYS, EVERY_DAY, FORGET
 from reports.periods import Opening, Period
 
@@ -131,10 +132,13 @@ class CallMenus:
         return self._chips(str(self.preset.label) if self.preset else self.asked[DaysFilter].label())
 
     def in_words(self) -> str:
-        """Return all that is set, with the days of a named period; blank for all calls."""
-        return "; ".join(chip.label for chip in self._chips(self.asked[DaysFilter].label()))
+        """Return all that is set, with the days of a named period; blank for all calls.
 
-    def _chips(self, days: str) -> list[Chip]:
+        Of a search it only says that there is one: a searched caller would be shown whole beside masked ones."""
+        labels = [chip.label for chip in self._chips(self.asked[DaysFilter].label(), SearchFilter)]
+        return "; ".join([*labels, _("Search")] if self.asked[SearchFilter].text else labels)
+
+    def _chips(self, days: str, *without: type[Filter]) -> list[Chip]:
         asked, chips = self.asked, []
         if days:
             chips.append(Chip(days, self._without_days()))
@@ -156,7 +160,10 @@ class CallMenus:
                     chips.append(Chip(label, self._with(kind, others)))
         if asked[CallbackFilter].are_left_out:
             chips.append(Chip(_("Without callbacks"), self._with(CallbackFilter)))
-        return [*chips, *(Chip(chip.label, chip.query_without or self.query_to_reset) for chip in asked.chips())]
+        return [
+            *chips,
+            *(Chip(chip.label, chip.query_without or self.query_to_reset) for chip in asked.chips(*without)),
+        ]
 
     def _without_days(self) -> str:
         """Return the query string for every day; that of a reset if no other filter is set."""

@@ -97,6 +97,24 @@ def test_a_search_stays_within_the_numbers_that_a_person_may_see(client, number)
         assert callers_on(page_of(client, text)) == ["+491713911111"]
 
 
+@pytest.mark.parametrize("text", ["0171 3912345", "2345"])
+def test_the_page_of_a_call_and_the_print_of_the_list_do_not_name_what_was_searched(client, number, text):
+    client.force_login(make_staff())
+    listed = page_of(client, text)
+    html = listed.content.decode()
+    # On the list it is in its field.
+    assert f'value="{text}"' in html
+    assert '<span class="only-print">Filters: Search.</span>' in html
+    [row] = listed.context["page"].rows
+
+    answer = client.get(f"{row.call.get_absolute_url()}?{listed.context['page'].list_query}")
+
+    assert answer.context["page"].list_in_words == "Search"
+    html = answer.content.decode()
+    assert "/ <bdi>Search</bdi>" in html
+    assert not any(part in html for part in ("3912345", "391 2345", "“2345”"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
