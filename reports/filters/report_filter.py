@@ -170,17 +170,20 @@ class ReportForm:
         by = [("by", str(self.by))] if self.by else []
         return urlencode([("period", FORGET), *by, *self.kept])
 
-    def chips(self) -> list[Chip]:
-        """Return a chip for each filter that is set: days other than those of a first visit, numbers, opening hours."""
+    def chips(self, *, numbers: bool = True) -> list[Chip]:
+        """Return a chip for each filter that is set: days other than those of a first visit, numbers, opening hours.
+
+        Without `numbers`, those of a page that shows all numbers, whichever are selected."""
         chips = []
         if self._names_days and self.preset is not Preset.WEEK:
             chips.append(Chip(str(self.preset.label) if self.preset else self.period.label, self._without_days()))
-        if len(self.selected) > MOST_CHIPS_OF_NUMBERS:
-            words = _("%(n)d of %(all)d numbers") % {"n": len(self.selected), "all": len(self.choices)}
+        selected = self.selected if numbers else []
+        if len(selected) > MOST_CHIPS_OF_NUMBERS:
+            words = _("%(n)d of %(all)d numbers") % {"n": len(selected), "all": len(self.choices)}
             chips.append(Chip(words, self.query_of_all_numbers))
         else:
-            for number in self.selected:
-                others = [other for other in self.selected if other != number]
+            for number in selected:
+                others = [other for other in selected if other != number]
                 chips.append(Chip(number.name, self.query_with(numbers=others)))
         if self.opening != Opening.ALL:
             chips.append(Chip(str(self.opening.label), self.query_with(opening=Opening.ALL)))

@@ -21,6 +21,7 @@ from reports import permissions
 from reports.counting.outcomes import Outcome
 from reports.figures.cells import Cell
 from reports.filters import session_filter
+from reports.filters.base import Chip
 from reports.filters.call_filter import CallFilter
 from reports.filters.call_menus import CallMenus
 from reports.filters.call_paging import PageOfCalls, page_of_calls
@@ -73,6 +74,11 @@ class CallsPage(Page):
     # A search that was refused, and why; blank otherwise.
     refused_search: str = ""
     why_refused: str = ""
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are set."""
+        return self.form.chips()
 
     @property
     def search(self) -> SearchFilter:

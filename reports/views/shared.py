@@ -23,6 +23,7 @@ from reports.figures.cells import Blocks, Cell, CellState, Row
 from reports.figures.coverage import Coverage
 from reports.figures.definitions import WAITED_AS
 from reports.filters import session_filter
+from reports.filters.base import Chip
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
@@ -85,6 +86,11 @@ class PeriodPage(Page):
     @property
     def period(self) -> Period:
         return self.form.period
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are set and apply to the page."""
+        return self.form.chips(numbers=self.has_number_filter)
 
     @property
     def chosen(self) -> Sequence[DestinationNumber]:

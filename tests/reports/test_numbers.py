@@ -88,6 +88,22 @@ def test_numbers_selected_on_other_pages_do_not_shorten_the_list(client, manager
     assert client.get("/reports/").context["page"].form.selected == [numbers[0]]
 
 
+def test_numbers_selected_on_other_pages_have_no_chip_where_all_are_listed(client, manager, numbers):
+    selected = f"number={numbers[0].e164[1:]}"
+    assert "Remove filter: Hotline Köln" in client.get(f"/reports/busy-hours/?{selected}").content.decode()
+
+    for query in ("", selected):
+        html = client.get(f"{ADDRESS}?{query}").content.decode()
+        assert "Remove filter" not in html
+        assert 'id="reset"' not in html
+    html = client.get(f"{ADDRESS}?period=yesterday&{selected}").content.decode()
+    assert re.findall('Remove filter: ([^"]*)', html) == ["Yesterday"]
+    # Without that chip, the numbers are still selected.
+    [href] = re.findall(r'href="\?([^"]*)" id="chip-1"', html)
+    client.get(f"{ADDRESS}?{href}")
+    assert client.get("/reports/").context["page"].form.selected == [numbers[0]]
+
+
 @pytest.mark.parametrize(
     ("term", "found"),
     [
