@@ -35,7 +35,7 @@ from reports.templatetags.figures import (
     listed,
     share_of,
 )
-from reports.templatetags.formats import clock_of, grouped, shown
+from reports.templatetags.formats import clock_of, grouped, plain, shown
 from reports.templatetags.links import report_url
 from reports.templatetags.marks import spark, term
 
@@ -162,7 +162,10 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
         written = [f"{_CELLS['offered']}{writer.figure(row, 'offered', place)}</td>", _without_people(context, row)]
         keys, place = [key for key in _CHOSEN if key not in _OF_PEOPLE], ""
     for key in keys:
-        text = _open_or_unknown(writer, row, place) if key == "in_progress" else writer.figure(row, key, place)
+        if key == "in_progress":
+            written.append(_open_or_unknown(writer, row, place))
+            continue
+        text = writer.figure(row, key, place)
         if key == "answered":
             text = f"{text} {share_of(row, key)}"
         elif key == "service_level" and row.number is not None and row[key].value is not None:
@@ -173,10 +176,12 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
 
 
 def _open_or_unknown(writer: _RowWriter, row: Row, place: str) -> str:
-    """Return calls in progress and calls with unknown end, each with its link; 0 if there are none."""
+    """Return the cell of calls in progress and calls with unknown end, each with its link; 0 if there are none.
+
+    tables.js sorts by their sum in `data-v`."""
     going, unknown = row["in_progress"], row["end_unknown"]
     if not going.is_measured or not unknown.is_measured or not (going.value or unknown.value):
-        return writer.figure(row, "in_progress", place)
+        return f"{_CELLS['in_progress']}{writer.figure(row, 'in_progress', place)}</td>"
     words = {"in_progress": _("ongoing"), "end_unknown": _("unknown")}
     written = [
         f'<span class="d-block">{writer.figure(row, key, place)} '
@@ -184,7 +189,8 @@ def _open_or_unknown(writer: _RowWriter, row: Row, place: str) -> str:
         for key, word in words.items()
         if row[key].value
     ]
-    return "".join(written)
+    total = plain((going.value or 0) + (unknown.value or 0))
+    return f'<td class="num col-in_progress" data-v="{total}">{"".join(written)}</td>'
 
 
 @lru_cache(maxsize=256)

@@ -6,9 +6,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from calls.ingest import silent_calls
 from reports import periods
 from reports.counting import rollups
-from tests.factories import PASSWORD, make_number, make_staff, take
+from tests.factories import PASSWORD, make_number, make_staff, make_user, take
+from tests.reports.helpers import ALL_ON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,6 +101,30 @@ def test_rows_are_sorted_by_a_head_and_what_has_no_value_is_last(overview):
     assert names(page) == ["Anton", "Berta", "Caesar", "Dora"]
     assert page.locator("#t-numbers tfoot th").inner_text() == "All 4 numbers"
     assert head(page, "28 days").locator("button").count() == 0
+
+
+def test_ongoing_and_unknown_calls_are_sorted_by_their_sum_without_links_too(live_server, sign_in):
+    numbers = [make_number(label="Anton", **ALL_ON), make_number(OTHER, label="Berta", **ALL_ON)]
+    for n in range(2):
+        call(numbers[1], f"unknown {n}", timezone.now() - timedelta(days=1), S=0)
+    silent_calls.close_silent_calls()
+    for number, ongoing in zip(numbers, (2, 1), strict=True):
+        for n in range(ongoing):
+            call(number, f"ongoing {number.pk} {n}", timezone.now() - timedelta(minutes=5), S=0)
+    rollups.recount_changed(wait=True)
+    make_user("mona", numbers=numbers, rights=["figures"])
+    page = sign_in("mona", PASSWORD)
+    page.goto(f"{live_server.url}/reports/?{two_days()}")
+    page.locator("#columns summary").click()
+    page.get_by_label("Ongoing or unknown").check()
+    page.keyboard.press("Escape")
+
+    click(page, "Ongoing or unknown")
+
+    assert page.locator("#t-numbers tbody [data-calls]").count() == 0
+    cells = page.locator("#t-numbers tbody .col-in_progress").all_inner_texts()
+    assert [text.split() for text in cells] == [["1", "ongoing", "2", "unknown"], ["2", "ongoing"]]
+    assert names(page) == ["Berta", "Anton"]
 
 
 def test_the_keyboard_sorts_and_a_refresh_keeps_order_and_focus(overview):
