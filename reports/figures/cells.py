@@ -97,6 +97,14 @@ class Row:
     def lost(self) -> Cell:
         return self.cells["lost"]
 
+    @property
+    def lost_is_sum(self) -> bool:
+        """Whether lost calls are those that were not answered and that hung up before ringing.
+
+        They are fewer if these two are also measured for calls for which lost calls are not."""
+        missed, abandoned = self.cells["missed"].value, self.cells["abandoned"].value
+        return missed is not None and abandoned is not None and missed + abandoned == self.lost.value
+
     def share(self, key: str) -> float | None:
         """Return an outcome as a share of offered calls; None if it is not measured or there are no calls."""
         value = self.cells[key].value

@@ -37,33 +37,41 @@ SERIES = (
     Series("served_in_plan", Outcome.SERVED_IN_PLAN.label, Outcome.SERVED_IN_PLAN, (Outcome.SERVED_IN_PLAN,)),
     Series("other", _("Other"), Outcome.SHORT, (Outcome.SHORT, Outcome.IN_PROGRESS, Outcome.END_UNKNOWN, UNCLASSIFIED)),
 )
-_SERIES_OF = {str(column): series for series in SERIES for column in series.columns}
+# Instead of the lost calls, where these are not the sum of the two.
+_PARTS_OF_LOST = tuple(Series(part.value, part.label, part, (part,)) for part in (Outcome.MISSED, Outcome.ABANDONED))
+SERIES_WITHOUT_LOST = tuple(
+    part for series in SERIES for part in (_PARTS_OF_LOST if series.key == "lost" else (series,))
+)
+
+
+def series_of(totals: Row | None) -> tuple[Series, ...]:
+    """Return the series of a table with these totals, if it has any."""
+    return SERIES if totals is None or totals.lost_is_sum else SERIES_WITHOUT_LOST
 
 
 @register.simple_tag
-def charted(column: str, name: object) -> SafeString:
-    """The attributes of a column's heading: its series, and the names of both."""
-    series = _SERIES_OF[column]
+def charted(column: str, name: object, totals: Row | None = None) -> SafeString:
+    """The attributes of a column's heading: its series, and the names of both. `totals` are those of the table."""
+    (series,) = (series for series in series_of(totals) if column in series.columns)
     return format_html('data-series="{}" data-series-name="{}" data-name="{}"', series.key, series.label, name)
 
 
 @register.simple_tag
 def chart_legend(totals: Row) -> SafeString:
     """The legend of a chart: the series that have calls."""
-    shown = (series for series in SERIES if any(_calls(totals, column) for column in series.columns))
+    shown = (series for series in series_of(totals) if any(_calls(totals, column) for column in series.columns))
     items = format_html_join("", "<li>{}{}</li>", ((swatch(str(series.swatch)), series.label) for series in shown))
     return format_html('<ul class="chart-legend">{}</ul>', items)
 
 
-def charted_cell(context: template.Context, row: Row, column: str, text: str) -> str:
-    """Return the cell of a column with its number for the chart; `text` is safe.
+def charted_cell(context: template.Context, row: Row, column: str, text: str, totals: Row) -> str:
+    """Return the cell of a column with its number for the chart; `text` is safe, `totals` are those of the table.
 
-    The first cell of lost calls also has the address of all of them, if it lists exactly what the chart adds up."""
+    The first cell of lost calls also has the address of all of them, if the chart adds up exactly these."""
     href = ""
-    if column == Outcome.MISSED and row["missed"].value and row["abandoned"].value:
-        lost = row["lost"]
-        if lost.value == row["missed"].value + row["abandoned"].value:
-            href = calls_url(context, "lost", lost, row)
+    is_both = column == Outcome.MISSED and row["missed"].value and row["abandoned"].value
+    if is_both and row.lost_is_sum and totals.lost_is_sum:
+        href = calls_url(context, "lost", row.lost, row)
     address = f' data-href="{escape(href)}"' if href else ""
     return f'<td class="num" data-v="{plain(_calls(row, column))}"{address}>{text}</td>'
 

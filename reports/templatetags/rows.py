@@ -251,16 +251,16 @@ def number_choices(choices: Sequence[DestinationNumber], selected: Sequence[Dest
 
 
 @register.simple_tag(takes_context=True)
-def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
+def step_row(context: template.Context, row: Row, totals: Row, *, clock: bool) -> SafeString:
     """The row of a time step on the page Trend, named by the time of day if `clock` is set.
 
-    The outcomes are also plain numbers for the chart."""
+    The outcomes are also plain numbers for the chart. `totals` are those of the table."""
     page, writer = context["page"], _RowWriter.of(context)
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
     # Without a place, because `gaps` beside the table explains what is not measured, instead of each of many rows.
-    written = [writer.figures(row, ["offered"], ""), _outcome_cells(context, row)]
+    written = [writer.figures(row, ["offered"], ""), _outcome_cells(context, row, totals)]
     written.append(writer.figures(row, page.means, ""))
     label = clock_of(bucket.start) if clock else bucket.label
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(label)}</th>'
@@ -268,23 +268,23 @@ def step_row(context: template.Context, row: Row, *, clock: bool) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def charted_row(context: template.Context, row: Row) -> SafeString:
-    """The row of a time step under the chart of calls, with plain numbers for the chart."""
+def charted_row(context: template.Context, row: Row, totals: Row) -> SafeString:
+    """The row of a time step under the chart of calls, with plain numbers for the chart. `totals` are the table's."""
     bucket = row.bucket
     if bucket is None:
         raise ValueError("the row is of no time step")
-    cells = f"{_outcome_cells(context, row)}{_RowWriter.of(context).figures(row, ['offered'], '')}"
+    cells = f"{_outcome_cells(context, row, totals)}{_RowWriter.of(context).figures(row, ['offered'], '')}"
     heading = f'<th scope="row" data-label="{escape(bucket.tick)}">{escape(bucket.label)}</th>'
     return SafeString(f"<tr>{heading}{cells}</tr>\n")  # all of it is escaped
 
 
-def _outcome_cells(context: template.Context, row: Row) -> str:
+def _outcome_cells(context: template.Context, row: Row, totals: Row) -> str:
     """Return the cells of a row's outcomes, which charts read."""
     page, writer = context["page"], _RowWriter.of(context)
-    written = [charted_cell(context, row, key, writer.figure(row, key, "")) for key, _label in page.outcomes]
+    written = [charted_cell(context, row, key, writer.figure(row, key, ""), totals) for key, _label in page.outcomes]
     if page.unclassified:
         unclassified = listed(context, UNCLASSIFIED, row.unclassified, row["offered"], row)
-        written.append(charted_cell(context, row, UNCLASSIFIED, unclassified))
+        written.append(charted_cell(context, row, UNCLASSIFIED, unclassified, totals))
     return "".join(written)
 
 

@@ -21,7 +21,7 @@ from reports.views.readable import Readable
 # The figures of numbers that handle all calls automatically.
 WITHOUT_FORWARDS = ("offered", "served_in_plan", "short", "in_progress", "end_unknown", "talk")
 OUTCOME_KEYS = frozenset(Outcome.values)
-_PARTS = {"lost": (Outcome.MISSED.value, Outcome.ABANDONED.value)}
+_PARTS_OF_LOST = (Outcome.MISSED.value, Outcome.ABANDONED.value)
 
 # By kind: more, and less.
 _THAN_USUAL: dict[Kind, tuple[Any, Any]] = {
@@ -133,7 +133,7 @@ def headline(
             pair=compared.pair(key) if compared else None,
             usual_pair=compared.usual(key, weeks) if compared else None,
             usual=comparison.usual_of(together, key),
-            parts=[Part(part, totals[part]) for part in _PARTS.get(key, ()) if totals[key].is_measured],
+            parts=[Part(part, totals[part]) for part in _PARTS_OF_LOST if key == "lost" and totals.lost_is_sum],
             target=service_level.target_in_words(rows) if key == "service_level" else "",
         )
         for key in map(str, keys)

@@ -10,6 +10,7 @@ from reports import periods
 from reports.counting import rollups
 from tests.browser.everypage import COMPLETE
 from tests.factories import PASSWORD, make_number, make_staff, take
+from tests.reports.helpers import ALL_ON, OTHER, call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,6 +93,27 @@ def test_the_chart_of_calls_adds_up_the_columns_of_its_table(live_server, sign_i
 
     assert {name: data[0] for name, data in drawn.items()} == {"Answered": 3, "Lost": 4, "Other": 1}
     assert page.locator(".chart-legend li").all_inner_texts() == list(drawn)
+
+
+def test_the_chart_does_not_draw_as_lost_what_is_not_counted_as_lost(live_server, sign_in):
+    # Of the second number it is not known who answered, only who hung up before ringing.
+    number, other = make_number(**ALL_ON), make_number(OTHER, **ALL_ON | {"forward_answer": "off"})
+    at = timezone.now() - timedelta(days=2)
+    for n in range(2):
+        call(number, f"missed {n}", at, S=0, F=1, E=60)
+    for n in range(5):
+        call(other, f"hung up {n}", at, S=0, E=60)
+    rollups.recount_changed(wait=True)
+    make_staff("admin")
+
+    page = opened(sign_in, live_server, f"/reports/?from={at.astimezone(periods.zone()):%Y-%m-%d}")
+
+    drawn = page.evaluate(DRAWN, "stacked")
+    assert {name: data[0] for name, data in drawn.items()} == {"Not answered": 2, "Hung up before ringing": 5}
+    assert page.locator(".chart-legend li").all_inner_texts() == list(drawn)
+    page.locator("canvas[data-chart=stacked]").click(position=page.evaluate(PART, ["Hung up before ringing", 0]))
+    page.wait_for_url("**/reports/calls/**outcome=abandoned**")
+    expect(page.locator("#t-list tbody tr")).to_have_count(5)
 
 
 def test_a_column_is_explained_and_a_click_on_a_part_leads_to_its_calls(live_server, sign_in, calls):

@@ -337,7 +337,9 @@ def hold_figures(page: Page, keys: Sequence[str], lines: Sequence[Line], period:
         # All numbers of the month have the same target.
         has_target = key == "service_level" and any(figure([line], whole, key).value is not None for line in lines)
         assert tile.target == "target: 80 %" * has_target, (page.address, key)
-        parts = [figure(lines, whole, part) for part in LOST] if key == "lost" and not wanted.why else []
+        parts = [figure(lines, whole, part) for part in LOST] if key == "lost" else []
+        if any(part.why for part in parts) or sum(part.value or 0 for part in parts) != wanted.value:
+            parts = []  # what is measured for other calls than the figure is not shown as a part of it
         assert tile.parts == " ".join(f"{LABELS[part.key]} {part.words}" for part in parts), (page.address, key)
         words, numbers, of = compared(lines, days, key)
         assert tile.compared == usual(lines, period, key) + words, (page.address, key)

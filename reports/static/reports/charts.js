@@ -38,6 +38,15 @@
   const paint = {
     answered: () => colour("--answered"),
     lost: () => colour("--missed"),
+    missed: () => colour("--missed"),
+    abandoned: () => tile(colour("--abandoned"), (pen) => {
+      pen.beginPath();
+      for (const from of [-9, -1, 7]) {
+        pen.moveTo(from, 9);
+        pen.lineTo(from + 10, -1);
+      }
+      pen.stroke();
+    }),
     served_in_plan: () => tile(colour("--served_in_plan"), (pen) => {
       pen.fillRect(0, 2, 8, 1.4);
       pen.fillRect(0, 6, 8, 1.4);
