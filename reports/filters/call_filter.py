@@ -141,8 +141,10 @@ class CallFilter(FilterForm):
 
     @property
     def question_to_remember(self) -> str:
-        """The question to keep for another day: a named period is then relative to that day."""
+        """The question to keep for another day: a named period is then relative to that day. Days only if chosen."""
         asked = self[DaysFilter]
+        if not asked.are_kept:
+            return urlencode([pair for pair in parse_qsl(self.question) if pair[0] not in DaysFilter.names])
         if asked.named not in Preset.values:
             return self.question
         days = Preset(asked.named).period(periods.today())

@@ -129,7 +129,8 @@ class CallMenus:
 
     def chips(self) -> list[Chip]:
         """Return a chip for each filter that is set."""
-        return self._chips(str(self.preset.label) if self.preset else self.asked[DaysFilter].label())
+        days = self.asked[DaysFilter]
+        return self._chips((str(self.preset.label) if self.preset else days.label()) if days.are_kept else "")
 
     def in_words(self) -> str:
         """Return all that is set, with the days of a named period; blank for all calls.

@@ -15,7 +15,7 @@ from reports import periods
 from reports.filters.base import ChoicesFilter, Filter, FilterForm, Pairs
 from reports.filters.presets import Preset
 from reports.filters.readers import read_choice, read_day, read_moment, read_opening
-from reports.filters.session_filter import DAYS, EVERY_DAY
+from reports.filters.session_filter import DAYS, EVERY_DAY, NOT_KEPT
 from reports.periods import USUAL_WEEKS, Opening, Period
 from reports.queries import calls as call_queries
 from reports.queries import concurrent_calls
@@ -29,16 +29,21 @@ MOMENTS = "moments"
 class DaysFilter(Filter):
     """Calls from the first to the last day, or in a named period."""
 
-    names = ("from", "to", "period")
+    names = ("from", "to", "period", "kept")
     heading = PERIOD
     first: date | None = None
     last: date | None = None
     named = ""
+    # Whether they are a choice, which the session keeps; otherwise they are the default of a page that linked here.
+    are_kept = True
 
     @classmethod
-    def query_of(cls, first: date | None = None, last: date | None = None, named: str = "") -> Pairs:
+    def query_of(
+        cls, first: date | None = None, last: date | None = None, named: str = "", *, are_kept: bool = True
+    ) -> Pairs:
         """Return the pairs of the query string for days and a named period."""
-        texts = (first.isoformat() if first else "", last.isoformat() if last else "", named)
+        kept = "" if are_kept else NOT_KEPT
+        texts = (first.isoformat() if first else "", last.isoformat() if last else "", named, kept)
         return [(name, text) for name, text in zip(cls.names, texts, strict=True) if text]
 
     def parse(self, query: QueryDict) -> None:
@@ -50,11 +55,12 @@ class DaysFilter(Filter):
         if self.named in Preset.values and not (self.first or self.last or errors):
             period = Preset(self.named).period(periods.today())
             self.first, self.last = period.first, period.last
+        self.are_kept = not (self.first or self.last) or query.get("kept") != NOT_KEPT
         if self.first and self.last and self.first > self.last:
             errors["from"] = _("The first day is after the last day. Swap them, or choose other days.")
 
     def to_query(self) -> Pairs:
-        return self.query_of(self.first, self.last, self.named)
+        return self.query_of(self.first, self.last, self.named, are_kept=self.are_kept)
 
     def label(self) -> str:
         """Return the days; blank if times are set, because they are shown instead."""

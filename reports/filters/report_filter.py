@@ -1,4 +1,4 @@
-"""Reads a report's filters from a query string: `from`, `to`, `period`, `number`, `by`, `opening`."""
+"""Reads a report's filters from a query string: `from`, `to`, `period`, `kept`, `number`, `by`, `opening`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reports.filters.calls_by_course import NumberFilter
 from reports.filters.calls_by_time import DaysFilter, OpeningFilter
 from reports.filters.presets import Comparison, Preset
 from reports.filters.readers import read_choices, read_day, read_numbers, read_opening
-from reports.filters.session_filter import DAYS, FORGET
+from reports.filters.session_filter import DAYS, FORGET, NOT_KEPT
 from reports.periods import Grain, Opening, Period
 from reports.queries import counts
 
@@ -90,6 +90,11 @@ class ReportForm:
         self._names_days = any(query.get(name, "").strip() for name in ("from", "to", "period"))
         if preset != DAYS and self.chosen_preset is None:
             self.chosen_preset = presets.matching(self.period, periods.today())
+        # Whether the days are a choice. Those of this or another page's own default go along in links, marked as such.
+        if self._names_days:
+            self.are_days_kept = query.get("kept") != NOT_KEPT
+        else:
+            self.are_days_kept = default is Preset.WEEK or self.chosen_preset is not default
         self.by = self._read_grain(query.get("by", "").strip())
         self.grain = self.by or (Grain.DAY if download else self._usual_grain())
 
@@ -124,9 +129,7 @@ class ReportForm:
         preset: Preset | None = None,
     ) -> str:
         """Return the query string of these filters, with the given ones replaced."""
-        if preset is None and period is None:
-            preset = self.chosen_preset
-        pairs = self._days(period or self.period, preset)
+        pairs = self._own_days if preset is None and period is None else self._days(period or self.period, preset)
         pairs += NumberFilter.query_of(self.selected if numbers is None else numbers)
         if by or self.by:
             pairs.append(("by", str(by or self.by)))
@@ -137,20 +140,26 @@ class ReportForm:
     def _days(period: Period, preset: Preset | None) -> Pairs:
         return DaysFilter.query_of(period.first, period.last, preset.value if preset else "")
 
+    @property
+    def _own_days(self) -> Pairs:
+        preset = self.chosen_preset.value if self.chosen_preset else ""
+        return DaysFilter.query_of(self.period.first, self.period.last, preset, are_kept=self.are_days_kept)
+
     def _numbers_and_hours(self) -> Pairs:
         return [*NumberFilter.query_of(self.asked_numbers), *OpeningFilter.query_of(self.opening)]
 
     @property
     def question(self) -> str:
         """The period, numbers and hours as links to other pages carry them; blank if these have the same without it."""
-        is_own_default = self.default is not Preset.WEEK and self.chosen_preset is self.default
-        if not (self.is_asked or is_own_default) or self.errors:
+        if (self.are_days_kept and not self.is_asked) or self.errors:
             return ""
-        return urlencode([*self._days(self.period, self.chosen_preset), *self._numbers_and_hours()])
+        return urlencode([*self._own_days, *self._numbers_and_hours()])
 
     @property
     def question_to_remember(self) -> str:
-        """The question to keep for another day: a named period is then relative to that day."""
+        """The question to keep for another day: a named period is then relative to that day. Days only if chosen."""
+        if not self.are_days_kept:
+            return urlencode(self._numbers_and_hours())
         preset = self.chosen_preset
         days = [("period", preset.value)] if preset else self._days(self.period, None)
         return urlencode([*days, *self._numbers_and_hours()])
@@ -175,7 +184,7 @@ class ReportForm:
 
         Without `numbers`, those of a page that shows all numbers, whichever are selected."""
         chips = []
-        if self._names_days and self.preset is not Preset.WEEK:
+        if self._names_days and self.are_days_kept and self.preset is not Preset.WEEK:
             chips.append(Chip(str(self.preset.label) if self.preset else self.period.label, self._without_days()))
         selected = self.selected if numbers else []
         if len(selected) > MOST_CHIPS_OF_NUMBERS:
@@ -200,7 +209,7 @@ class ReportForm:
     def beside_days(self) -> list[tuple[str, str]]:
         """The hidden fields of the form for custom days."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
-        return [("period", DAYS), *(pair for pair in pairs if pair[0] not in {"from", "to", "period"})]
+        return [("period", DAYS), *(pair for pair in pairs if pair[0] not in DaysFilter.names)]
 
     @property
     def beside_numbers(self) -> list[tuple[str, str]]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, QueryDict
 
-NAMES = ("from", "to", "period", "number", "opening")
+NAMES = ("from", "to", "period", "kept", "number", "opening")
 # Values of `period` other than presets: custom days; every day (lists of calls); reset the question.
 DAYS, EVERY_DAY, FORGET = "days", "all", "default"
+# The value of `kept` with days that nobody chose: links carry the default of a page, but the session does not keep it.
+NOT_KEPT = "no"
 KEPT_AS = "question"
 
 

@@ -22,8 +22,8 @@ from reports.views.readable import Readable
 # Counting this many calls takes some milliseconds.
 MOST_COUNTED = 10_000
 # Names of filters of which counts know, and of those by which calls are found in the order of an index.
-_OF_COUNTS = {"from", "to", "period", "number", "opening", "outcome", "callbacks"}
-_OF_AN_INDEX = {"from", "to", "period", "start", "end", "number", "callbacks"}
+_OF_COUNTS = {"from", "to", "period", "kept", "number", "opening", "outcome", "callbacks"}
+_OF_AN_INDEX = {"from", "to", "period", "kept", "start", "end", "number", "callbacks"}
 
 
 @dataclass(frozen=True)
