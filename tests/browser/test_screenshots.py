@@ -98,7 +98,7 @@ def test_pages_full_of_calls(live_server, sign_in, picture, capsys):
         picture(page, "forwards", f"/reports/forwards/?{week}")
         picture(page, "calls", f"/reports/calls/?{week}&outcome=missed")
         picture(page, "call", f"/reports/calls/{call.pk}/")
-        picture(page, "coverage", "/reports/data-quality/")
+        picture(page, "data-quality", "/reports/data-quality/")
         picture(page, "glossary", "/reports/glossary/")
         picture(page, "system", "/reports/system/")
         if scheme == "light":
