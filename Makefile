@@ -15,7 +15,7 @@ ARGS ?=
 # Programs in Node that receive what is sent to other systems.
 NODE := tests/live/formats/node
 
-.PHONY: run demo receivers test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest lint flaws bom format screenshots pictures
+.PHONY: run demo receivers test test-all test-faults test-deploy bench bench-pages bench-access bench-exports bench-contacts bench-live bench-dispatch bench-rest bench-tasks lint flaws bom format screenshots pictures
 
 run: $(VENV)/installed
 	@$(IN_VENV) manage.py quickstart
@@ -77,6 +77,11 @@ bench-dispatch: $(VENV)/installed-dev
 # How much memory and processor time all of `make run` needs while nothing happens. Needs Linux; takes about five minutes.
 bench-rest: $(VENV)/installed-dev
 	@$(IN_VENV) -m tests.benchmarks.rest $(ARGS)
+
+# What a person has to do for an answer: clicks, seconds and heights of pages, with the traffic of `make demo`. Needs
+# Chromium; takes about four minutes.
+bench-tasks: $(VENV)/installed-dev
+	@$(IN_VENV) -m tests.benchmarks.tasks $(ARGS)
 
 # Pictures of every page in four window sizes, written to var/screenshots, which is not committed. Needs Chromium.
 screenshots: $(VENV)/installed-dev

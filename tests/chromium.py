@@ -17,6 +17,10 @@ ARGUMENTS = [
     "--font-render-hinting=none",
 ]
 
+# What a page requests by itself is there, and its charts are drawn.
+COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") &&
+    (!document.querySelector("canvas") || document.documentElement.matches("[data-ready]"))"""
+
 
 def find_browser() -> str | None:
     """Return the path of a Chromium on this machine."""

@@ -41,10 +41,6 @@ ANSWERED = ("CALL_START", "BLOCK_END QUEUE", "INITIATE_FORWARD {0}", "FORWARD_AN
 LOST = ("CALL_START", f"BLOCK_END {WITHOUT_A_GAP}", "INITIATE_FORWARD {0}", "CALL_END")
 DESTINATIONS = ("+492212345678", "+492212345679", LONG, WITHOUT_A_GAP, "sip:reception@example.com", "7001")
 
-# What a page requests by itself is there, and its charts are drawn.
-COMPLETE = """() => !document.querySelector("[hx-trigger=load], .htmx-request") &&
-    (!document.querySelector("canvas") || document.documentElement.matches("[data-ready]"))"""
-
 # Not pages: they take posts, are read by programs, are files, redirect, or only accept POST.
 NO_PAGES = (
     *("^tenios/posts/?$", "healthz", "metrics", "", "accounts/logout/"),

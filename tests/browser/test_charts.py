@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from reports import periods
 from reports.counting import rollups
-from tests.browser.everypage import COMPLETE
+from tests.chromium import COMPLETE
 from tests.factories import PASSWORD, make_number, make_staff, take
 from tests.reports.helpers import ALL_ON, OTHER, call
 

@@ -5,8 +5,9 @@ from functools import partial
 import pytest
 from django.template.loader import render_to_string
 
-from tests.browser.everypage import COMPLETE, MANAGER, STAFF, error_pages, furnish
+from tests.browser.everypage import MANAGER, STAFF, error_pages, furnish
 from tests.browser.fitting import PAPERS, WINDOWS, faults
+from tests.chromium import COMPLETE
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD
 

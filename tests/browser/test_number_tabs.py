@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.everypage import COMPLETE, STAFF, furnish
+from tests.browser.everypage import STAFF, furnish
+from tests.chromium import COMPLETE
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)

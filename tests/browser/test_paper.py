@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.browser.everypage import COMPLETE, STAFF, furnish
+from tests.browser.everypage import STAFF, furnish
+from tests.chromium import COMPLETE
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from calls.models import Call, DestinationNumber
 from reports.periods import today
-from tests.browser.everypage import COMPLETE
+from tests.chromium import COMPLETE
 from tests.factories import PASSWORD, make_staff, make_user
 from tests.pictures import LARGEST_PICTURE, pictures_shown
 
