@@ -211,7 +211,8 @@ def furnish() -> Installation:
     wide = make_number("+4922155400302", label=WITHOUT_A_GAP, managers=[manager])
     quiet = make_number("+4922155400301", label="Without forwards", initiate_forward="off", expects_forward=False)
     new = make_number("+4922155400303", label="Nothing has come yet")
-    morning = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0)
+    # Of the local day, so that yesterday has calls, also shortly after midnight.
+    morning = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
     for n in range(72):
         # Three calls on each of the last 19 days; in the last week enough that the hotline misses its target.
         at = morning - timedelta(days=1 + n % (19 if n < 57 else 7), minutes=7 * n)
