@@ -48,6 +48,8 @@ def choose_period(page, name):
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_chosen_period_is_carried_to_other_pages_and_kept(live_server, sign_in, numbers, width):
     page = sign_in("manager", PASSWORD, width=width, height=900)
+    # The overview would open with yesterday before noon.
+    page.goto(f"{live_server.url}/reports/?period=7-days")
     expect_period(page, "7 days")
 
     choose_period(page, "Yesterday")
