@@ -32,46 +32,6 @@ SELECT destination_number_id FROM reports_firstpost
 WHERE destination_number_id = ANY(%s) AND request_type = ANY(%s)
 GROUP BY 1 HAVING count(last_received_at) = %s AND max(last_received_at) - min(last_received_at) <= %s
 """
-# How many numbers need somebody: `needing_somebody` and `silent` in one statement, for every page.
-TROUBLED = """
-WITH posts AS (
-  SELECT destination_number_id AS id,
-    min(received_at) FILTER (WHERE request_type = 'CALL_START') AS call_start,
-    min(received_at) FILTER (WHERE request_type = 'BLOCK_END') AS block_end,
-    min(received_at) FILTER (WHERE request_type = 'INITIATE_FORWARD') AS forward,
-    min(received_at) FILTER (WHERE request_type = 'FORWARD_ANSWER') AS answer,
-    min(received_at) FILTER (WHERE request_type = 'CALL_END') AS call_end,
-    max(last_received_at) FILTER (WHERE request_type = 'CALL_START') AS last_start,
-    max(last_received_at) FILTER (WHERE request_type = 'BLOCK_END') AS last_block,
-    max(last_received_at) FILTER (WHERE request_type = 'CALL_END') AS last_end,
-    min(received_at) FILTER (WHERE request_type = ANY(%(posts)s)) AS first,
-    max(last_received_at) FILTER (WHERE request_type = ANY(%(posts)s)) AS newest,
-    max(last_received_at) AS last_at
-  FROM reports_firstpost WHERE destination_number_id = ANY(%(ids)s) GROUP BY 1
-)
-SELECT count(*) FROM posts JOIN calls_destinationnumber AS number USING (id)
-WHERE (number.call_start <> 'off' AND (
-    newest - last_start > %(stopped)s
-    OR posts.call_start IS NULL AND first IS NOT NULL))
-  OR (number.block_end <> 'off' AND (
-    newest - last_block > %(stopped)s
-    OR posts.block_end IS NULL AND first IS NOT NULL))
-  OR (number.call_end <> 'off' AND (
-    newest - last_end > %(stopped)s
-    OR posts.call_end IS NULL AND coalesce(posts.call_start, posts.block_end) IS NOT NULL))
-  OR (number.initiate_forward <> 'off' AND forward IS NULL AND (
-    answer IS NOT NULL
-    OR EXISTS (SELECT FROM reports_monthblockcounts WHERE destination_number_id = posts.id AND block_type = 'BRIDGE')))
-  OR last_at IS NOT NULL AND (
-    SELECT coalesce(sum(offered), 0) FROM generate_series(1, %(weeks)s) AS week JOIN LATERAL (
-      SELECT offered FROM reports_quarterhourcounts
-      WHERE destination_number_id = posts.id
-        AND quarter_hour >= greatest(last_at, %(earliest)s) - week * interval '7 days'
-        AND quarter_hour < %(now)s - week * interval '7 days'
-      OFFSET 0
-    ) AS counts ON true
-  ) >= %(usual)s * %(weeks)s
-"""
 # Numbers whose routing plan forwards, according to its blocks.
 BRIDGES = """
 SELECT DISTINCT destination_number_id FROM reports_monthblockcounts
@@ -216,23 +176,6 @@ def needing_somebody(numbers: Sequence[DestinationNumber]) -> list[Arrival]:
         complete = {number_id for (number_id,) in cursor.fetchall()}
     arrivals = of_numbers([number for number in numbers if number.pk not in complete])
     return [arrival for of_number in arrivals.values() for arrival in of_number if arrival.needs_somebody]
-
-
-def troubled(numbers: Sequence[DestinationNumber], now: datetime) -> int:
-    """Return how many numbers are silent or lack a post: those that *Data quality* shows first."""
-    parameters: dict[str, Any] = {
-        "ids": [number.pk for number in numbers],
-        "posts": RequestType.values,
-        "stopped": STOPPED_AFTER,
-        "weeks": WEEKS,
-        "usual": LEAST_USUAL,
-        "now": now,
-        "earliest": now - LONGEST_SILENCE,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(TROUBLED, parameters)
-        count: int = cursor.fetchone()[0]
-    return count
 
 
 def _arrivals(

@@ -27,6 +27,12 @@ def call(number, *kinds, at=None, uuid="a"):
     rollups.recount_changed(wait=True)
 
 
+def troubled(numbers):
+    """Return how many numbers lack a message or are silent."""
+    found = [*post_arrivals.needing_somebody(numbers), *post_arrivals.silent(numbers, timezone.now())]
+    return len({one.number for one in found})
+
+
 def states(number):
     return {arrival.post.value: arrival.state for arrival in post_arrivals.of_numbers([number])[number]}
 
@@ -52,7 +58,7 @@ def test_a_post_is_missing_only_if_other_posts_imply_it(kinds, missing):
     by_post = states(number)
 
     assert {post for post, state in by_post.items() if state is State.MISSING} == missing
-    assert post_arrivals.troubled([number], timezone.now()) == bool(missing)
+    assert troubled([number]) == bool(missing)
     came = {kind.split()[0] for kind in kinds}
     assert {post for post, state in by_post.items() if state is State.ARRIVES} == came
 
@@ -62,7 +68,7 @@ def test_a_box_set_to_off_needs_no_fix():
     call(number, "CALL_START", "CALL_END")
 
     assert states(number)["BLOCK_END"] is State.OFF
-    assert post_arrivals.troubled([number], timezone.now()) == 0
+    assert troubled([number]) == 0
 
 
 def test_a_post_that_no_longer_arrives_while_others_do_has_stopped():
@@ -74,7 +80,7 @@ def test_a_post_that_no_longer_arrives_while_others_do_has_stopped():
 
     assert (one.post, one.state) == (RequestType.CALL_END, State.STOPPED)
     assert "from TENIOS since" in one.says
-    assert post_arrivals.troubled([number], timezone.now()) == 1
+    assert troubled([number]) == 1
     assert one.advice == "Tick the box “at the end of the plan” in the routing plan of +49 221 55400300 in TENIOS."
 
 
@@ -100,12 +106,12 @@ def test_a_number_is_silent_if_its_own_weeks_predict_calls():
     assert 12 <= silence.usual <= 20
     assert "Busy: no calls received since" in silence.says
     # Each lacks a box, too; a number is counted once, and only those that are asked for.
-    assert post_arrivals.troubled([busy, quiet], timezone.now()) == 2
+    assert troubled([busy, quiet]) == 2
     for number in (busy, quiet):
         number.block_end = number.call_end = "off"
         number.save()
-    assert post_arrivals.troubled([busy, quiet], timezone.now()) == 1
-    assert post_arrivals.troubled([quiet], timezone.now()) == 0
+    assert troubled([busy, quiet]) == 1
+    assert troubled([quiet]) == 0
     call(busy, "CALL_START", at=timezone.now(), uuid="again")
     assert not post_arrivals.silent([busy, quiet], timezone.now())
 
