@@ -91,6 +91,15 @@ def report_url(context: template.Context, name: str, *args: object, place: str =
     return session_filter.carry(f"{_address(name, *args)}{place and f'#{place}'}", context.get("question") or "")
 
 
+@register.simple_tag(takes_context=True)
+def once(context: template.Context, name: str) -> SafeString:
+    """Include a template that a page has twice, and render it once. It must have no ids."""
+    kept: Any = context.render_context.dicts[0]
+    if (once, name) not in kept:
+        kept[once, name] = context.template.engine.get_template(name).render(context)
+    return SafeString(kept[once, name])
+
+
 # Cached, because a page links to each of many numbers.
 @lru_cache(maxsize=4096)
 def _address(name: str, *args: object) -> str:
