@@ -15,7 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import add
 from typing import NamedTuple
 
 from django.db import connection
@@ -39,7 +40,7 @@ _OF_EACH_CALL = (CALL_START, BLOCK_END, CALL_END)
 # By number and day: calls, those before the first message of a kind, and what says that a message is missing.
 DAYS = f"""
 SELECT destination_number_id, day, sum(offered)::int AS offered,
-  {", ".join(f"sum(offered) FILTER (WHERE measured & {BITS[post]} = 0)::int" for post in _OF_EACH_CALL)},
+  {", ".join(f"sum(CASE WHEN measured & {BITS[post]} = 0 THEN offered ELSE 0 END)::int" for post in _OF_EACH_CALL)},
   sum(answered)::int AS answered, sum(answered_after_start)::int AS answered_after_start,
   sum(ring_calls)::int AS ring_calls, sum(talk_calls)::int AS talk_calls, sum(missed)::int AS missed,
   sum(short)::int AS short, sum(in_progress)::int AS in_progress, sum(end_unknown)::int AS end_unknown,
@@ -106,8 +107,10 @@ _NOTHING = _Counted()
 _ByDay = dict[date, _Counted]
 
 
-def _same_weekdays(day: date) -> list[date]:
-    return [day - week * periods.WEEK for week in range(1, WEEKS + 1)]
+# Cached: each number asks for the same days.
+@lru_cache(maxsize=1024)
+def _same_weekdays(day: date) -> tuple[date, ...]:
+    return tuple(day - week * periods.WEEK for week in range(1, WEEKS + 1))
 
 
 def _read(
@@ -123,9 +126,9 @@ def _read(
     with connection.cursor() as cursor:
         cursor.execute(DAYS, {"ids": ids, "days": sorted(days), "judged": period.days})
         for number_id, day, *values in cursor.fetchall():
-            of_day = _Counted(*(value or 0 for value in values))
+            of_day = _Counted._make(values)
             known = counted[number_id].get(day)
-            both = _Counted(*map(sum, zip(known, of_day, strict=True))) if known else of_day
+            both = _Counted._make(map(add, known, of_day)) if known else of_day
             counted[number_id][day] = both
         cursor.execute(LAST_POSTS, [ids])
         for number_id, request_type, first, last in cursor.fetchall():
@@ -266,16 +269,17 @@ def _stopped(
             last = posts[number.pk].get(post, (None, None))[1]
             if last is None:
                 continue
+            last_day = periods.day_of(last)
             later = sum(
                 of_day.offered - of_day.in_progress
                 for day, of_day in counted[number.pk].items()
-                if day > periods.day_of(last) and (post != CALL_END or _ends_are_due(number, day, now))
+                if day > last_day and (post != CALL_END or _ends_are_due(number, day, now))
             )
             # A call may have no block that ended, but not eight in a row.
             if later >= (LEAST_USUAL if post == BLOCK_END else 1):
                 # The calls of the quarter-hour itself may have it.
                 after = periods.quarter_hour_of(last) + periods.QUARTER_HOUR
-                spans[number.pk, post] = (number.pk, after, periods.day_start(periods.day_of(last) + periods.DAY))
+                spans[number.pk, post] = (number.pk, after, periods.day_start(last_day + periods.DAY))
     calls = post_arrivals.calls_between(list(spans.values()))
     return {
         place: periods.day_of(end) - (periods.DAY if later_that_day else timedelta())

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, QuerySet
 
-from calls.models import DestinationNumber
+from calls.models import DestinationNumber, OpeningHours
 from calls.opening_hours import Schedule
 from reports import periods
 from reports.counting import count_tables
@@ -237,7 +237,12 @@ def _days(numbers: Numbers, opening: Opening) -> QuerySet[DayCounts]:
 
 def schedules(numbers: Numbers) -> dict[int, Schedule]:
     """Return the opening hours of the numbers that have any, by id of the number."""
-    return DestinationNumber.objects.filter(pk__any_of=[number.pk for number in numbers]).schedules()
+    hours_of = {number.pk: number.opening_hours_id for number in numbers if number.opening_hours_id}
+    if not hours_of:
+        return {}
+    hours = OpeningHours.objects.filter(pk__any_of=list(set(hours_of.values()))).prefetch_related("weekly", "days")
+    schedules = {each.pk: each.schedule() for each in hours}
+    return {number_id: schedules[hours_id] for number_id, hours_id in hours_of.items() if hours_id in schedules}
 
 
 def counted_at() -> datetime | None:
