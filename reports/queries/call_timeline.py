@@ -142,7 +142,7 @@ def request_type_label(request_type: str) -> str:
 def _in_words(event: CallEvent, forwards: int, names: Sequence[str], *, people: bool) -> tuple[str, str, str]:
     """Return heading, detail and TENIOS' own name of an event; the destination and names only if `people` are shown."""
     kind = event.request_type
-    destination = labelled(names, event.destination) if names else event.destination
+    destination = labelled(names, event.destination)
     if kind == RequestType.BLOCK_END:
         return _("%(block)s ended") % {"block": block_label(event.block_type)}, "", event.block_type
     type_of_destination = event.destination_type and type_label(event.destination_type)

@@ -255,3 +255,15 @@ def test_a_caller_is_dialled_and_copied_only_where_it_is_shown_whole(client, num
     shown = show_caller(client, call).content.decode()
     assert f'href="tel:{call.caller_id_number}"' in shown
     assert 'data-copy="whole-caller"' in shown
+
+
+def test_phone_numbers_that_a_call_was_forwarded_to_are_written_as_elsewhere(client, number):
+    answered = [(2, "INITIATE_FORWARD +491713920011"), (12, "FORWARD_ANSWER +491713920011")]
+    call = receive(number, [(0, "CALL_START"), *answered, (30, "CALL_END")])
+
+    response = sign_in(client, number, Right.PEOPLE).get(call.get_absolute_url()).content.decode()
+    happened = response.partition("What happened")[2].partition("Technical details")[0]
+
+    assert "Forwarding 1 to +49 171 3920011" in happened
+    assert "+49 171 3920011 answered" in happened
+    assert "+491713920011" not in happened
