@@ -73,3 +73,18 @@ def test_a_removed_filter_leaves_the_focus_at_the_next(live_server, sign_in, num
     expect(page.locator("#filters summary").first).to_be_focused()
     page.go_back()
     expect(chips).to_have_count(3)
+
+
+@pytest.mark.parametrize("width", [360, 390, 720])
+def test_on_a_phone_each_menu_says_what_is_chosen(live_server, sign_in, numbers, width):
+    page = sign_in("admin", PASSWORD, width=width, height=844)
+    page.goto(f"{live_server.url}/reports/?period=28-days")
+    summaries = page.locator("#filters summary")
+    words = ["28 days", "All 3 numbers", "All hours"]
+
+    shown = [summary.inner_text().rpartition(":")[2].split() for summary in summaries.all()]
+    assert [" ".join(parts) for parts in shown] == words
+    cut = "summaries => summaries.filter(summary => summary.scrollWidth > summary.clientWidth).length"
+    assert summaries.evaluate_all(cut) == 0
+    # A menu is recognised by its arrow.
+    expect(page.locator("#which-numbers summary .icon:visible, #which-hours summary .icon:visible")).to_have_count(2)
