@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -37,8 +38,16 @@ class GivingAdmin(WordedHistoryAdmin):
         if db_field.remote_field.model is Permission:
             kwargs["queryset"] = giving.givable_permissions(request.user)
         elif db_field.remote_field.model is Group:
-            kwargs["queryset"] = giving.givable_groups(request.user)
+            kwargs["queryset"] = giving.givable_groups(request.user).order_by("name")
+            kwargs["widget"] = forms.CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.remote_field and db_field.remote_field.model is Group:
+            # A group has a page of its own.
+            field.widget.can_add_related = False
+        return field
 
     def sees(self, request: HttpRequest, model: str, pk: Any) -> bool:
         if model == Group._meta.label_lower:
@@ -78,6 +87,15 @@ class PersonAdmin(
 
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "has_second_factor")
     form = UserForm
+    fieldsets = (
+        (None, {"fields": ("username", "first_name", "last_name", "email", "is_active")}),
+        (_("What the person may do"), {"fields": ("groups", "is_staff", "is_superuser")}),
+        # Below the access to numbers.
+        (_("Single permissions"), {"classes": ("collapse",), "fields": ("user_permissions",)}),
+        (_("Sign-in and dates"), {"classes": ("collapse",), "fields": ("password", "last_login", "date_joined")}),
+    )
+    # Groups are few, and have boxes.
+    filter_horizontal = ("user_permissions",)
     add_form = NewUserForm
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -103,6 +103,15 @@ class NewUserForm(GuardedForm, AdminUserCreationForm):
 
 class UserForm(GuardedForm, UserChangeForm):
     """The form that changes a user. Groups and permissions that it does not offer stay as they are."""
+
+    class Meta(UserChangeForm.Meta):
+        labels: ClassVar = {"is_active": _("May sign in"), "is_staff": _("May open the settings")}
+        help_texts: ClassVar = {
+            "is_active": _("People who leave are not deleted but may no longer sign in."),
+            "is_staff": _("What they may see and change there is what their groups allow."),
+            "groups": "",
+            "user_permissions": _("In addition to those of the groups."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
