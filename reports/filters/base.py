@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import QueryDict
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from calls.access import Rights
 from calls.models import DestinationNumber, Right
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 Pairs = list[tuple[str, str]]
+# Up to this many selected numbers have a chip each; more share one.
+MOST_CHIPS_OF_NUMBERS = 3
 Kind = TypeVar("Kind", bound="Filter")
 
 
@@ -30,6 +33,19 @@ class Chip:
 
     label: str
     query_without: str
+
+
+def chips_of_numbers(
+    selected: Sequence[DestinationNumber],
+    choices: Sequence[DestinationNumber],
+    query_of: Callable[[Sequence[DestinationNumber]], str],
+) -> list[Chip]:
+    """Return a chip for each selected number, or one for all if they are many.
+
+    `query_of` returns the query string of the page with other numbers."""
+    if len(selected) > MOST_CHIPS_OF_NUMBERS:
+        return [Chip(_("%(n)d of %(all)d numbers") % {"n": len(selected), "all": len(choices)}, query_of([]))]
+    return [Chip(number.name, query_of([other for other in selected if other != number])) for number in selected]
 
 
 class Filter:

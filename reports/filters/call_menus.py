@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets
-from reports.filters.base import Chip, Filter
+from reports.filters.base import Chip, Filter, chips_of_numbers
 from reports.filters.call_filter import CallFilter
 from reports.filters.calls_by_course import CallbackFilter, FlagFilter, NumberFilter, OutcomeFilter
 from reports.filters.calls_by_time import AtOnceFilter, DaysFilter, MomentsFilter, OpeningFilter, WeeksFilter
 from reports.filters.presets import Preset
-from reports.filters.report_filter import MOST_CHIPS_OF_NUMBERS, PresetLink
+from reports.filters.report_filter import PresetLink
 from reports.filters.search import SearchFilter
 from reports.filters.session_filter import DAYS, EVERY_DAY, FORGET
 from reports.periods import Opening, Period
@@ -143,13 +143,9 @@ class CallMenus:
         asked, chips = self.asked, []
         if days:
             chips.append(Chip(days, self._without_days()))
-        if len(self.selected) > MOST_CHIPS_OF_NUMBERS:
-            words = _("%(n)d of %(all)d numbers") % {"n": len(self.selected), "all": len(self.choices)}
-            chips.append(Chip(words, self._with(NumberFilter)))
-        else:
-            for number in self.selected:
-                other_numbers = [other for other in self.selected if other != number]
-                chips.append(Chip(number.name, self._with(NumberFilter, NumberFilter.query_of(other_numbers))))
+        chips += chips_of_numbers(
+            self.selected, self.choices, lambda others: self._with(NumberFilter, NumberFilter.query_of(others))
+        )
         if self.opening != Opening.ALL:
             chips.append(Chip(str(self.opening.label), self._with(OpeningFilter)))
         if asked[OutcomeFilter].are_lost:

@@ -16,7 +16,7 @@ from calls.access import Rights
 from calls.models import DestinationNumber
 from reports import periods
 from reports.filters import presets, session_filter
-from reports.filters.base import Chip, Pairs
+from reports.filters.base import Chip, Pairs, chips_of_numbers
 from reports.filters.calls_by_course import NumberFilter
 from reports.filters.calls_by_time import DaysFilter, OpeningFilter
 from reports.filters.presets import Comparison, Preset
@@ -30,8 +30,6 @@ LONGEST_DAYS = 3 * 366
 # The longest periods that pages show by quarter-hour, half-hour and hour; downloads have no such limit.
 LONGEST_DAYS_BY_QUARTER_HOUR = 31
 LONGEST_DAYS_BY_HOUR = 92
-# Up to this many selected numbers have a chip each; more share one.
-MOST_CHIPS_OF_NUMBERS = 3
 
 
 @dataclass(frozen=True)
@@ -187,13 +185,7 @@ class ReportForm:
         if self._names_days and self.are_days_kept and self.preset is not Preset.WEEK:
             chips.append(Chip(str(self.preset.label) if self.preset else self.period.label, self._without_days()))
         selected = self.selected if numbers else []
-        if len(selected) > MOST_CHIPS_OF_NUMBERS:
-            words = _("%(n)d of %(all)d numbers") % {"n": len(selected), "all": len(self.choices)}
-            chips.append(Chip(words, self.query_of_all_numbers))
-        else:
-            for number in selected:
-                others = [other for other in selected if other != number]
-                chips.append(Chip(number.name, self.query_with(numbers=others)))
+        chips += chips_of_numbers(selected, self.choices, lambda others: self.query_with(numbers=others))
         if self.opening != Opening.ALL:
             chips.append(Chip(str(self.opening.label), self.query_with(opening=Opening.ALL)))
         return chips

@@ -16,6 +16,7 @@ from django.utils import timezone
 from calls.models import Call, DestinationNumber, Right
 from reports import periods
 from reports.counting import rollups
+from reports.models import RollUp
 from reports.periods import Grain
 from tests.factories import PASSWORD, make_number, make_staff, make_user, take
 from tests.owner import as_owner
@@ -228,6 +229,19 @@ def test_an_empty_period_leads_to_the_last_day_with_calls(client):
         assert "No calls in this period" in answer.content.decode()
         onward = answer.context["page"].last_day_query
         assert ">1</a> call</b>" in client.get(f"{page}?{onward}").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/reports/", "/reports/trend/", "/reports/busy-hours/", "/reports/forwards/"])
+def test_pages_say_that_counting_is_behind(client, path):
+    number = make_number(label="Hotline")
+    counted(number, "CALL_START", "INITIATE_FORWARD", "FORWARD_ANSWER", "CALL_END")
+    sign_in(client, make_user(numbers=[number]))
+    assert "Updated " in client.get(path).content.decode()
+
+    RollUp.objects.update(counted_at=timezone.now() - timedelta(hours=2))
+
+    said = " ".join(client.get(path).content.decode().split())
+    assert "Last updated 2 hours ago. Counting is stopped or delayed. Calls are stored and will be counted." in said
 
 
 def test_an_invalid_filter_shows_an_error(client):
