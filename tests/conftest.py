@@ -220,6 +220,14 @@ def _close_writer(django_db_setup):
 
 
 @pytest.fixture(autouse=True)
+def _nothing_kept():
+    """Begin each test without what a process knows for a minute."""
+    from reports.queries import trouble
+
+    trouble.forget()
+
+
+@pytest.fixture(autouse=True)
 def _patient_intake(request, monkeypatch):
     """Let the intake wait for a database that a busy machine has stopped for a while. Otherwise posts that a test needs
     in the database would go to the spool after 0.75 seconds."""

@@ -118,7 +118,7 @@ LAYERS = {
         {"exports.file_store"},
         {"filters.call_filter", "filters.report_filter"},
         {"filters.calls_by_time", "filters.calls_by_course", "filters.search", "filters.call_paging"},
-        {"queries.wait_curve"},
+        {"queries.wait_curve", "queries.trouble"},
         {
             "filters.base",
             "queries.calls",

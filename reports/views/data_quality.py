@@ -43,7 +43,9 @@ LETTERS = {
 def data_quality(request: HttpRequest) -> HttpResponse:
     choices = list(DestinationNumber.objects.visible_to(request.user))
     question = passed_on(request)
-    return page_of(request, "reports/data_quality.html", build_data_quality_page(choices, question), choices, question)
+    page = build_data_quality_page(choices, question)
+    # The page says what is so now, and so does the navigation beside it.
+    return page_of(request, "reports/data_quality.html", page, choices, question, troubled=page.needing)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from reports.filters.base import Chip
 from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from reports.periods import Grain, Opening, Period
-from reports.queries import comparison, counts, pins
+from reports.queries import comparison, counts, pins, trouble
 from reports.queries.comparison import Compared, Week
 from reports.views.headline import HeadlineFigure
 from reports.views.readable import Readable
@@ -209,16 +209,22 @@ def page_of(
     page: Page,
     choices: Sequence[DestinationNumber],
     question: str = "",
+    *,
+    troubled: int | None = None,
 ) -> HttpResponse:
-    """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry."""
-    context = {"page": page, "question": question, **frame_of(request.user, choices)}
+    """Render a page. `choices` are all numbers that the user may see, `question` is what its links to reports carry.
+
+    `troubled` is how many of the numbers have trouble now, if the page has read that."""
+    context = {"page": page, "question": question, **frame_of(request.user, choices, troubled)}
     return render(request, template, context)
 
 
-def frame_of(user: Any, choices: Sequence[DestinationNumber] | None = None) -> dict[str, Any]:
+def frame_of(
+    user: Any, choices: Sequence[DestinationNumber] | None = None, troubled: int | None = None
+) -> dict[str, Any]:
     """Return what the frame of a page shows to a person: the navigation, and who they are.
 
-    `choices` are all numbers that they may see, if already read."""
+    `choices` are all numbers that they may see, and `troubled` how many of them have trouble, if already read."""
     rights = Rights.of(user)
     if choices is None:
         choices = list(DestinationNumber.objects.visible_to(user))
@@ -226,6 +232,8 @@ def frame_of(user: Any, choices: Sequence[DestinationNumber] | None = None) -> d
     return {
         "navigation": pinned or (choices if len(choices) <= NUMBERS_IN_NAVIGATION else []),
         "choices": choices,
+        # How many of them have trouble, beside Data quality.
+        "troubled": trouble.count_troubled(choices) if troubled is None else troubled,
         "opens_admin": permissions.opens_admin(user),
         "administers": permissions.may_administer(user),
         "opens_contacts": permissions.opens_contacts(user),
