@@ -11,16 +11,14 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from calls import phones, posts
+from calls import phone_patterns, phones, posts
 
 HIDDEN = "•••"
 DIGITS_HIDDEN = 3
 # Shown for a withheld caller whose text is not one of the usual words, because it may contain a name.
 WITHHELD = "anonymous"
 
-# A phone number somewhere in a text: at least seven digits of any script, with at most three other characters between
-# two of them.
-_NUMBER = re.compile(rf"\+?\d(?:[\W_]{{0,3}}\d){{{phones.FEWEST_DIGITS - 1},}}")
+_NUMBER = re.compile(phone_patterns.NUMBER)
 _USER = re.compile(r"""([^@<>:;"'\s]+)@""")  # of a SIP address
 
 
@@ -53,7 +51,8 @@ def masked_in_files(number: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Return a text that a person wrote, with every phone number in it hidden."""
+    """Return a text that a person wrote, with every phone number in it hidden, and what may be one: at least seven
+    digits with at most three other signs between two of them. Dates, times and amounts are not hidden."""
     return _NUMBER.sub(HIDDEN, text)
 
 
@@ -65,16 +64,16 @@ def names_caller(text: str, caller: str) -> bool:
 
 
 def names_caller_sql(text: str, caller: str) -> str:
-    """Return the SQL of `names_caller`, for ASCII digits."""
+    """Return the SQL of `names_caller`, for texts that are not part of an address."""
     last = f"right(translate({caller}, '+', ''), {phones.FEWEST_DIGITS})"
-    digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
+    in_ascii = f"translate({text}, '{phone_patterns.FOREIGN_DIGITS}', '{phone_patterns.IN_ASCII}')"
+    digits = f"regexp_replace({in_ascii}, '[^0-9]', '', 'g')"
     return f"(length({caller}) >= {phones.FEWEST_DIGITS} AND position({last} IN {digits}) > 0)"
 
 
 def masked_text_sql(column: str) -> str:
     """Return the SQL of `masked_text` for a text column."""
-    number = rf"\+?\d(?:[^[:alnum:]]{{0,3}}\d){{{phones.FEWEST_DIGITS - 1},}}"
-    return f"regexp_replace({column}, '{number}', '{HIDDEN}', 'g')"
+    return f"regexp_replace({column}, '{phone_patterns.NUMBER}', '{HIDDEN}', 'g')"
 
 
 def masked_sql(column: str) -> str:
@@ -220,7 +219,7 @@ class _Mask:
     def _text(self, text: str) -> str:
         if self._reveals(text):
             return HIDDEN
-        return text if self._callers else _NUMBER.sub(HIDDEN, text)
+        return text if self._callers else masked_text(text)
 
     def _reveals(self, text: str) -> bool:
         """Return whether a text contains a hidden caller or destination in any spelling."""

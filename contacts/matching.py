@@ -61,7 +61,8 @@ def without_caller(found: Identified, caller: str) -> Identified:
     caller's number, it is hidden there too."""
 
     def hidden(text: str) -> str:
-        return masked_text(text) if names_caller(text, caller) else text
+        shown = masked_text(text) if names_caller(text, caller) else text
+        return HIDDEN if names_caller(shown, caller) else shown  # the digits of a date or an amount
 
     def contact(known: KnownContact) -> KnownContact:
         url = "" if names_caller(known.url, caller) else known.url

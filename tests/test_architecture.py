@@ -44,6 +44,7 @@ LAYERS = {
         {"notices", "lost_access"},
         {"simulator", "key_check", "recounting", "access_keys", "search", "rereading", "showing", "audited_access"},
         {"masking"},
+        {"phone_patterns"},
         {"ingest.intake", "ingest.drain", "ingest.replay"},
         {"ingest.writer", "ingest.spool", "ingest.key_cache", "ingest.sender_policy", "ingest.post_log"},
         {"ingest.refused_posts"},

@@ -3,7 +3,7 @@ are named, and by `whole` whether callers are written whole; if not, phone numbe
 
 from __future__ import annotations
 
-from calls.masking import masked_text_sql, names_caller_sql
+from calls.masking import HIDDEN, masked_text_sql, names_caller_sql
 from contacts.matching import SHORTEST_COMPANY
 from contacts.typed_numbers import CONTACTS_OF_CUSTOMER, TYPED_LAST
 from reports.exports.csv_cells import safe
@@ -41,6 +41,9 @@ JOIN_NOTES = """LEFT JOIN LATERAL (
   ORDER BY written_at DESC, id DESC LIMIT 1
 ) AS note ON true"""
 _NAMES = "coalesce(typed.names, known.names)"
+# Digits that are left are those of a date or an amount.
+_MASKED_NAMES = masked_text_sql(_NAMES)
 COLUMNS = f"""CASE WHEN number.whole OR NOT {names_caller_sql(_NAMES, "call.caller_id_number")} THEN {safe(_NAMES)}
-    ELSE {safe(masked_text_sql(_NAMES))} END AS caller_contact, nullif(note.result, '') AS note_result,
+    WHEN {names_caller_sql(_MASKED_NAMES, "call.caller_id_number")} THEN '{HIDDEN}'
+    ELSE {safe(_MASKED_NAMES)} END AS caller_contact, nullif(note.result, '') AS note_result,
   CASE WHEN number.whole THEN {safe("note.text")} ELSE {safe(masked_text_sql("note.text"))} END AS note"""

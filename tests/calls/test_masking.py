@@ -9,7 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calls import phones
-from calls.masking import HIDDEN, masked, masked_as_received, masked_in_files, masked_payload, masked_sql
+from calls.masking import (
+    HIDDEN,
+    masked,
+    masked_as_received,
+    masked_in_files,
+    masked_payload,
+    masked_sql,
+    masked_text,
+    masked_text_sql,
+    names_caller,
+    names_caller_sql,
+)
 from tests.factories import post_body
 
 CALLER, DESK, DIALLED = "+4917012345678", "+492212345678", "+4922155400300"
@@ -93,6 +104,103 @@ def test_sql_masks_as_python_does(texts):
 )
 def test_a_caller_as_received_is_masked_in_any_spelling_and_withheld_stays_withheld(received, shown):
     assert masked_as_received(received) == shown
+
+
+# --- Texts that people wrote -------------------------------------------------------------------------
+
+KEPT = [
+    "14.09.2026",
+    "14.09.26 08:00",
+    "14.9.2026, 8:05:30",
+    "14.09. 10:00",
+    "14.09.2026 – 21.09.2026",
+    "14.09.–21.09.2026",
+    "2026-09-14",
+    "2026-09-14 08:00:00.123456",
+    "2026-09-14T08:00:00+02:00",
+    "14/09/2026",
+    "14-09-2026",
+    "29.02.2028",
+    "08:00-17:30",
+    "12.345,67 €",
+    "€ 1.234.567",
+    "12345,67\u00a0EUR",
+    "14.09.2026\u202f08:00",
+    "123456",
+]
+HIDDEN_WHOLE = [
+    "01701234567",
+    "+49 (0) 171/234 56 78",
+    "+49\u00a0171\u2009234\u202f5678",
+    "0171-2345678",
+    "(0171) 2345678",
+    "01 02 03 04 05",
+    "01.02.03.04.05",
+    "０１７１２３４５６７８",
+    "٠١٧١٢٣٤٥٦٧٨",
+    "𝟎𝟏𝟕𝟏𝟐𝟑𝟒𝟓𝟔𝟕",
+    "0171_234_5678",
+    "0171\u200b2345678",
+    "12345678",
+    "20260914",
+    "12.345,67",
+    "1.234.567",
+    "01.09.2026 12",
+    "01.09.2026 12345",
+    "01.09.20261",
+    "31.02.2026",
+    "31.04.2026 08:00",
+    "2026-02-30",
+    "1.09.2026 25:00",
+    "14.09.2026 0171 2345678",
+    "0171 2345678, 14.09.2026",
+    "12.345,67 € 0171 2345678",
+    "+14.09.2026",
+    "14.٠9.2026",
+]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_dates_times_and_amounts_are_not_hidden(text):
+    assert masked_text(text) == text
+    assert masked_text(f"Call back: {text}.") == f"Call back: {text}."
+
+
+@pytest.mark.parametrize("text", HIDDEN_WHOLE)
+def test_what_may_be_a_phone_number_is_hidden(text):
+    assert "".join(re.findall(r"\d", masked_text(text))) == ""
+    assert masked_text(f"of {text} too").startswith("of ")
+
+
+PIECES = st.sampled_from(
+    [
+        *KEPT,
+        *HIDDEN_WHOLE,
+        *" +-–/().,:;_€²ßдéT\n'\\",
+        "\u00a0",
+        "\u2009",
+        "\u200b",
+        "e\u0301",
+        "EUR",
+        "1",
+        "٣",
+        "９",
+        "𝟗",
+    ]
+)
+WRITTEN = st.one_of(st.lists(PIECES, max_size=6).map("".join), st.text("0123459.:-/ ,€+", max_size=25), STORED)
+
+
+@pytest.mark.django_db
+@given(st.lists(WRITTEN, max_size=50))
+@example([*KEPT, *HIDDEN_WHOLE])
+def test_sql_hides_numbers_in_texts_as_python_does(texts):
+    caller = "+4915117112345678"
+    with connection.cursor() as cursor:
+        rows = "unnest(%s::text[]) WITH ORDINALITY AS texts (written, place)"
+        said = names_caller_sql("written", f"'{caller}'")
+        cursor.execute(f"SELECT {masked_text_sql('written')}, {said} FROM {rows} ORDER BY place", [texts])
+        assert cursor.fetchall() == [(masked_text(text), names_caller(text, caller)) for text in texts]
 
 
 # --- Payloads --------------------------------------------------------------------------------------
