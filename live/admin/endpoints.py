@@ -118,6 +118,10 @@ class EndpointAdmin(
         if form.is_narrower:
             stored.narrow(form.instance)
 
+    def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
+        stored.hold_additions()
+        super().delete_model(request, obj)
+
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """Secrets are named as such, and what they are nowhere."""
         message: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from live.models import CallerShown, Delivery, Endpoint, Format, State
+from live.models import CallerShown, Delivery, DispatchCursor, Endpoint, Format, State
 
 # Failed ones are kept longer, because they can still be sent.
 KEPT_FOR, FAILED_KEPT_FOR = timedelta(days=7), timedelta(days=30)
@@ -87,9 +87,15 @@ def gets_less(before: str, after: str) -> bool:
     return _AS_MUCH.index(CallerShown(after)) < _AS_MUCH.index(CallerShown(before))
 
 
+def hold_additions() -> None:
+    """Have no deliveries added until the transaction ends; wait for those that are being added."""
+    list(DispatchCursor.objects.select_for_update())
+
+
 @transaction.atomic
 def narrow(endpoint: Endpoint) -> None:
     """Have nothing sent any more that was written when the endpoint got more of calls than now."""
+    hold_additions()
     drop_waiting(endpoint)
     endpoint.resend_from = timezone.now()
     endpoint.save(update_fields=["resend_from"])

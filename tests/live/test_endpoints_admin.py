@@ -1,6 +1,7 @@
 """The admin pages of endpoints: who sets up which, what they ask, and that no address and no secret is shown."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from importlib import import_module
 
@@ -8,13 +9,15 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
-from live.dispatch import formats
-from live.models import Endpoint, State
-from tests.factories import give, make_number, make_superuser, make_user
+from live.dispatch import formats, outbox
+from live.models import Delivery, Endpoint, State
+from tests.factories import give, make_number, make_superuser, make_user, take
 from tests.live.endpoints import make_delivery, make_endpoint
 from tests.live.plain_format import PLAIN_FORMATS
+from tests.transactions import run_until_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -224,6 +227,41 @@ def test_deleting_an_endpoint_deletes_its_deliveries(client, operator, numbers):
     assert "Deliveries: 1" in page
     assert client.post(f"{PAGES}{endpoint.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Endpoint.objects.exists()
+
+
+@pytest.fixture
+def adds(numbers):
+    """An endpoint that is on, a message for it, and a function that does something while deliveries are added."""
+    since = timezone.now() - timedelta(days=1)
+    endpoint = make_endpoint("ERP", numbers[0], is_on=True, on_since=since, caller="whole", events=EVERY_EVENT)
+    outbox.fill()
+    take(numbers[0], "CALL_START", timezone.now(), call_uuid="a")
+
+    def meanwhile(task):
+        with transaction.atomic():
+            assert outbox.fill().deliveries == 1
+            thread = run_until_it_waits(task)
+        thread.join()
+        return endpoint
+
+    return meanwhile, endpoint
+
+
+def test_an_endpoint_is_deleted_while_deliveries_are_added_and_neither_fails(client, operator, adds):
+    meanwhile, endpoint = adds
+    answers = []
+    meanwhile(lambda: answers.append(client.post(f"{PAGES}{endpoint.pk}/delete/", {"post": "yes"}).status_code))
+    assert answers == [302]
+    assert not Delivery.objects.exists()
+    assert not Endpoint.objects.exists()
+
+
+def test_what_is_being_added_for_more_is_not_sent_either(client, operator, numbers, adds):
+    meanwhile, endpoint = adds
+    values = fields(numbers[0], name="ERP", address="", events=EVERY_EVENT, caller="none")
+    meanwhile(lambda: client.post(f"{PAGES}{endpoint.pk}/change/", values))
+    endpoint.refresh_from_db()
+    assert (endpoint.caller, Delivery.objects.get().state) == ("none", State.SKIPPED)
 
 
 def test_the_settings_list_endpoints_among_the_connections(client):
