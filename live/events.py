@@ -66,7 +66,7 @@ class Live:
     def watcher(self) -> Watcher:
         """Return the watcher, which is started in the loop that serves."""
         if self._watcher is None:
-            self._watcher = Watcher(self._hub, asyncio.get_running_loop())
+            self._watcher = Watcher(self._hub, self._boards, asyncio.get_running_loop())
             self._watcher.start()
         return self._watcher
 

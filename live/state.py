@@ -50,6 +50,10 @@ class LiveState:
         return sum(process.streams for process in self.processes)
 
     @property
+    def boards(self) -> int:
+        return sum(process.boards for process in self.processes)
+
+    @property
     def delay_p99_ms(self) -> float | None:
         """How long messages were stored before rings were made of them, at 99 %; None if none came."""
         delays = [process.delay_p99_ms for process in self.processes if process.delay_p99_ms is not None]
@@ -62,7 +66,20 @@ class LiveState:
 
 def findings() -> list[Finding]:
     """Return the lines of the page System status."""
-    state, name = LiveState.read(), gettext("Calls that ring")
+    state = LiveState.read()
+    return [*_ring_lines(state), *_board_lines(state)]
+
+
+def _board_lines(state: LiveState) -> list[Finding]:
+    """Without a process the line of calls that ring says what to do, where calls are to be shown at all."""
+    if not state.processes:
+        return []
+    says = ngettext("%(n)d live board is open.", "%(n)d live boards are open.", state.boards) % {"n": state.boards}
+    return [Finding(gettext("Live board"), True, says)]
+
+
+def _ring_lines(state: LiveState) -> list[Finding]:
+    name = gettext("Calls that ring")
     if not state.people:
         return [Finding(name, True, gettext("No people are named at destinations or in teams, so no calls are shown."))]
     if state.is_missing:
@@ -123,6 +140,7 @@ def gauges() -> Iterator[GaugeMetricFamily]:
         "people": ("People who answer at a destination or are in a team.", state.people),
         "processes": ("Live processes that run.", len(state.processes)),
         "streams": ("Browsers that are connected to them.", state.streams),
+        "boards": ("Live boards that are open, of people and of screens.", state.boards),
     }
     if state.processes:
         offsets = [abs(process.clock_offset_s) for process in state.processes]

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
 
@@ -42,8 +42,9 @@ DELAYS_KEPT = 1000
 class Watcher:
     """Watches the database for the streams of a hub, in a thread of its own, until it is stopped."""
 
-    def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
-        self._hub, self._loop = hub, loop
+    def __init__(self, hub: Hub, boards: Sized, loop: asyncio.AbstractEventLoop) -> None:
+        """Of the `boards` it only notes how many there are."""
+        self._hub, self._boards, self._loop = hub, boards, loop
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -185,6 +186,7 @@ class Watcher:
             LiveProcess.objects.filter(pk=process.pk).update(
                 seen_at=Now(),
                 streams=len(self._hub),
+                boards=len(self._boards),
                 delay_p50_ms=p50,
                 delay_p99_ms=p99,
                 clock_offset_s=(here - database_time).total_seconds(),

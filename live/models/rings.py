@@ -209,7 +209,9 @@ class LiveProcess(models.Model):
     name = models.TextField(unique=True)  # host and process id
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
+    # Open pages to which rings are sent, and open live boards, of people and of screens.
     streams = models.PositiveIntegerField(default=0)
+    boards = models.PositiveIntegerField(default=0, db_default=0)
     # How long the newest event had been stored when it was read, at the median and at 99 %.
     delay_p50_ms = models.FloatField(null=True)
     delay_p99_ms = models.FloatField(null=True)

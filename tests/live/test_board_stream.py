@@ -13,15 +13,16 @@ from django.test import Client
 from django.utils import timezone
 
 from calls.models import Call, DestinationNumber, Right
+from live import watcher
 from live.board import caster, figures, messages, rules
 from live.board.figures import BoardFigures
 from live.board.rules import State
-from live.models import BoardKey
+from live.models import BoardKey, LiveProcess
 from tests.conftest import and_in_full
 from tests.factories import PASSWORD, give, make_board_key, make_number, make_user, take, take_back
 from tests.live import boards
 from tests.live.boards import ON
-from tests.live.streams import in_thread, run, session_of, stream
+from tests.live.streams import in_thread, run, session_of, stream, until
 from tests.owner import as_owner
 from tests.totp import set_up, sign_in
 
@@ -90,6 +91,20 @@ def test_a_person_sees_their_numbers_as_they_change_although_no_call_rings_for_t
             await in_thread(post, own, "CALL_END")
             row = (await rows_of(browser))[own.name]
             assert (row["ringing"], row["wait"]) == (0, "")
+
+    run(test)
+
+
+def test_open_boards_of_people_and_of_screens_are_noted_until_they_end(numbers, monkeypatch):
+    monkeypatch.setattr(watcher, "RENEW_EVERY_S", 0.0)
+    session, cookie = session_of(make_user("anna", numbers=numbers)), screen(make_board_key(*numbers))
+
+    async def test(live):
+        async with stream(live, session, query="board=1"):
+            async with stream(live, query="board=1&kiosk=1", cookie=cookie):
+                await until(LiveProcess.objects.filter(boards=2, streams=0).exists)
+            await until(LiveProcess.objects.filter(boards=1).exists)
+        await until(LiveProcess.objects.filter(boards=0).exists)
 
     run(test)
 

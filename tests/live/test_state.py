@@ -125,10 +125,11 @@ def test_system_metrics_and_checks_say_whether_calls_are_shown(client, number):
     map_to(make_user("anna"), "1001")
     assert "No live process is running" in client.get(system).content.decode()
     assert [warning.id for warning in state.check(databases=["default"])] == ["calltally.W037"]
-    process = LiveProcess.objects.create(name="web-1 4711", streams=3, delay_p50_ms=30.0, delay_p99_ms=80.0)
+    process = LiveProcess.objects.create(name="web-1 4711", streams=3, boards=2, delay_p50_ms=30.0, delay_p99_ms=80.0)
     page = client.get(system).content.decode()
     assert "3 browsers are connected." in page
     assert "99 were read within 80 ms" in page
+    assert "2 live boards are open." in page
     assert state.check(databases=["default"]) == []
     assert state.check in checks.registry.registry.deployment_checks
     LiveProcess.objects.filter(pk=process.pk).update(clock_offset_s=-7)
@@ -137,6 +138,7 @@ def test_system_metrics_and_checks_say_whether_calls_are_shown(client, number):
     metrics = client.get("/metrics", headers={"host": "10.0.0.1:8000"}).content.decode()
     assert "calltally_live_streams 3.0" in metrics
     assert "calltally_live_people 1.0" in metrics
+    assert "calltally_live_boards 2.0" in metrics
 
 
 def test_an_answered_call_whose_end_did_not_arrive_is_no_longer_shown_as_going_on(client, number, anna):
