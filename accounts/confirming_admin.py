@@ -1,4 +1,4 @@
-"""Pages of the admin on which people confirm who they are before they change accounts."""
+"""Pages of the admin on which people confirm who they are before they change accounts, keys, or what is sent where."""
 
 from __future__ import annotations
 

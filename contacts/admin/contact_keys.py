@@ -10,13 +10,14 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.confirming_admin import ConfirmingAdmin
 from calls.admin.issued_keys import IssuedKeyAdmin
 from contacts import contact_keys
 from contacts.models import ContactKey
 
 
 @admin.register(ContactKey)
-class ContactKeyAdmin(IssuedKeyAdmin):
+class ContactKeyAdmin(ConfirmingAdmin, IssuedKeyAdmin):
     """The keys; requests with one that was revoked are refused from then on."""
 
     audited_fields = ("name", "source", "last4")

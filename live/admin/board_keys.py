@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import DATE_SCRIPTS, NoRelatedButtonsAdmin
+from accounts.confirming_admin import ConfirmingAdmin
 from calls.access import Rights
 from calls.admin.issued_keys import IssuedKeyAdmin
 from calls.models import DestinationNumber, Right
@@ -47,7 +48,7 @@ class BoardKeyForm(forms.ModelForm):
 
 
 @admin.register(BoardKey)
-class BoardKeyAdmin(NoRelatedButtonsAdmin, IssuedKeyAdmin):
+class BoardKeyAdmin(ConfirmingAdmin, NoRelatedButtonsAdmin, IssuedKeyAdmin):
     """The keys; screens with one that was revoked end within half a minute."""
 
     form = BoardKeyForm

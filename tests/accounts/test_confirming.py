@@ -14,7 +14,9 @@ from django.test import Client
 
 from accounts import second_factor
 from accounts.models import SignedInSession
+from contacts.models import ContactKey
 from live import watcher
+from live.models import BoardKey
 from tests.factories import PASSWORD, make_staff, make_superuser, make_user
 from tests.live.rings import map_to
 from tests.live.streams import in_thread, run, stream
@@ -220,6 +222,23 @@ def test_lists_histories_and_people_who_only_look_are_not_asked(anna, editor):
     age(viewer)
 
     assert viewer.get(f"{USERS}{anna.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize(("key", "model"), [("live/boardkey", BoardKey), ("contacts/contactkey", ContactKey)])
+def test_pages_of_keys_that_sign_in_for_nobody_ask_too_before_one_is_made_or_revoked(key, model):
+    permissions = [f"{key.replace('/', f'.{action}_')}" for action in ("view", "change")]
+    make_staff("operator", permissions=permissions)
+    browser, of_keys = signed_in("operator"), f"/admin/{key}/"
+    row = model.objects.create(name="Wall", fingerprint="f", last4="1234")
+    asking = [f"{of_keys}add/", f"{of_keys}{row.pk}/revoke/"]
+    assert [browser.get(page).status_code for page in asking] == [200] * len(asking)
+    age(browser, 31 * 60)
+
+    assert [asked_at(browser.get(page)) for page in asking] == [(BY_PASSWORD, page) for page in asking]
+    assert browser.get(of_keys).status_code == 200
+    assert asked_at(browser.post(asking[0], {"name": "Other"})) == (BY_PASSWORD, asking[0])
+    assert asked_at(browser.post(asking[1])) == (BY_PASSWORD, asking[1])
+    assert model.objects.get().revoked_at is None
 
 
 def test_what_a_page_sends_after_that_is_not_saved_which_is_said(anna, editor):
