@@ -15,7 +15,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
+from django.db import transaction
 
+from config import unsaid
 from config.services import address, needs_no_factor
 
 FIRST_NUMBER = "+4922155400300"
@@ -71,23 +73,34 @@ def second_factor_lines() -> list[str]:
 
 
 def make_superuser() -> str:
-    """Create a superuser if there is none. Return how to sign in; a generated password is never shown again."""
+    """Create a superuser if there is none. Return how to sign in; a generated password is never shown again.
+
+    If the start that generated it ended before it was printed, it is replaced."""
     users = get_user_model().objects
     asked_for = os.environ.get("DJANGO_SUPERUSER_USERNAME")
     username = asked_for or "admin"
     known = users.filter(is_superuser=True)
     if asked_for:
         known = users.filter(username=asked_for)
-    if user := known.order_by("pk").first():
+    user = known.order_by("pk").first()
+    is_unsaid = user is not None and user.last_login is None and unsaid.is_unsaid(settings.HOME, user.password)
+    if user is not None and not is_unsaid:
         name = user.get_username()
         again = shlex.join([".venv/bin/python", "manage.py", "changepassword", name])
         return f"{name}, with its password (to set a new one: `{again}`)"
     given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
     password = given or secrets.token_urlsafe(12)
-    users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)
+    with transaction.atomic():
+        if user is None:
+            user = users.create_superuser(username, os.environ.get("DJANGO_SUPERUSER_EMAIL", ""), password)
+        else:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        if not given:
+            unsaid.keep_password(settings.HOME, user.password)
     if given:
-        return f"{username}, with the password of DJANGO_SUPERUSER_PASSWORD"
-    return f"{username}   Password: {password}   (shown only now)"
+        return f"{user.get_username()}, with the password of DJANGO_SUPERUSER_PASSWORD"
+    return f"{user.get_username()}   Password: {password}   (shown only now)"
 
 
 def first_number() -> tuple[str, str | None]:

@@ -19,7 +19,7 @@ from typing import ClassVar
 import psycopg
 import pytest
 
-from config import embedded, supervisor
+from config import embedded, supervisor, unsaid
 from config.embedded import Server, command_line
 from config.management.commands import quickstart
 from config.management.commands.quickstart import environment_of, is_up
@@ -65,11 +65,11 @@ def manage(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProc
 class Start:
     """A running `manage.py quickstart`."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, **more: str) -> None:
         self.home = home
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, "quickstart"],
-            env=environment(home, PORT=str(port)),
+            env=environment(home, PORT=str(port), **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -305,6 +305,40 @@ def test_ctrl_c_ends_an_update_of_the_tables(server, held, tmp_path):
         assert process.stdout.read().splitlines() == ["Starting …", "Stopped."]
     assert process.returncode == 0
     assert gone(int(line.partition(" ")[0]))
+
+
+def test_what_an_update_changes_for_whom_is_said_by_the_next_start_if_it_was_ended(server, tmp_path):
+    home, port = tmp_path / "other", str(free_port())
+    home.mkdir()
+    database = {"DATABASE_URL": server.url, "SECRET_KEY": "s" * 50, "ACCESS_KEY_PEPPER": "p" * 50}
+    assert manage(home, "migrate", "calls", "0007", **database).returncode == 0
+    assert manage(home, "migrate", "auth", **database).returncode == 0
+    with psycopg.connect(server.url, autocommit=True) as watching, psycopg.connect(server.url) as reader:
+        watching.execute(
+            "INSERT INTO auth_user (username, password, first_name, last_name, email, is_staff, is_superuser, "
+            "is_active, date_joined) VALUES ('operator', '!', '', '', '', true, false, true, now())"
+        )
+        reader.execute("SELECT FROM auth_user")  # in the way of a later step
+        process = subprocess.Popen(
+            [sys.executable, MANAGE, "quickstart"],
+            env=environment(home, PORT=port, **database),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert embedded.wait_until(lambda: watching.execute(WAITING).fetchone() == (1,), 60)
+            process.send_signal(signal.SIGINT)
+            assert "operator" not in process.stdout.read()
+
+    said = manage(home, "prepare_start", port, **database).stdout
+    assert said.count("Keep every number with every right as rows of access") == 1
+    assert "operator" in said
+    assert stat.S_IMODE((home / unsaid.UPDATE).stat().st_mode) == 0o600
+    start = Start(home, int(port), **database)
+    start.stop(signal.SIGINT)
+    assert "Keep every number with every right as rows of access" in start.said
+    assert re.search(r"admin +Password: \S{12,}", start.said)
+    assert not (home / unsaid.UPDATE).exists()
 
 
 def test_an_update_of_the_tables_that_fails_says_why(server, tmp_path):

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
-from config import first_start
+from config import first_start, unsaid
 
 
 class Command(BaseCommand):
@@ -20,7 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("port", type=int, help="of the web server")
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
+        with unsaid.keeping_output(settings.HOME):
+            call_command("migrate", verbosity=0, interactive=False)
         first_start.collect_static()
         import_string("live.dispatch.wanted.mark")()
-        self.stdout.write(first_start.greeting(port))
+        self.stdout.write(unsaid.output(settings.HOME) + first_start.greeting(port))

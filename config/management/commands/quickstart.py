@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from config import embedded
+from config import embedded, unsaid
 from config.embedded import EmbeddedError, Server
 from config.services import HOST, address, needs_no_factor, preparation_of, services
 from config.supervisor import Child, Database, Task, note, stop_all, stop_left_over
@@ -91,6 +91,7 @@ class Command(BaseCommand):
             note(settings.HOME / "processes", children)
             wait_until_up(children, port)
             self.say(hello)
+            unsaid.forget(settings.HOME)
             if demo:
                 traffic = [sys.executable, "-u", str(settings.BASE_DIR / "manage.py"), "demo", "--url", address(port)]
                 children.append(Child("demo", traffic, None))
