@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calls import phones
+from calls.access import Right, Rights
 from contacts.models import AgentDestination, name_of
 
 # On pages; files have all.
@@ -122,6 +123,20 @@ def nameable_by(editor: Any) -> QuerySet[User]:
     """Return the users that a person may name as agents. Only superusers see superusers."""
     users = User.objects.filter(is_active=True)
     return users if editor.is_superuser else users.filter(is_superuser=False)
+
+
+def why_not_join(editor: Any, number: Any = None) -> str:
+    """Return why a person may not add themselves to those who are shown calls while they ring, in the team of a number,
+    or at a destination, for all numbers of which they see destinations; blank if they may.
+
+    People there see whole callers without any right, so nobody may take that who does not have it."""
+    rights = Rights.of(editor)
+    if number is not None:
+        may = rights.may(Right.CALLERS, number)
+    else:
+        callers, people = rights.numbers(Right.CALLERS), rights.numbers(Right.PEOPLE)
+        may = callers is None or (people is not None and people <= callers)
+    return "" if may else _("People who are added see who calls. Ask a colleague to add you.")
 
 
 def rows_of(destination: str, destination_type: str) -> list[AgentDestination]:

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import history
 from accounts.admin_base import NoRelatedButtonsAdmin, WordedHistoryAdmin
-from calls.access import Right, Rights
 from calls.admin.base import VisibleAdmin
 from contacts import agents
 from contacts.models import name_of
@@ -49,9 +48,8 @@ class NumberRingsForm(forms.ModelForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         number = cleaned.get("destination_number") or self.instance.destination_number_id
         joins = self.editor in cleaned.get("team", ()) and self.editor not in self.before
-        if joins and number and not Rights.of(self.editor).may(Right.CALLERS, number):
-            text = gettext("People in the team see who calls. Ask somebody else to add you.")
-            self.add_error("team", text)
+        if joins and number and (why_not := agents.why_not_join(self.editor, number)):
+            self.add_error("team", why_not)
         return cleaned
 
     def changes(self) -> list[dict[str, Any]]:

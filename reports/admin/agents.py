@@ -28,7 +28,6 @@ from accounts.admin_base import DATE_SCRIPTS
 from accounts.audit.actions import Action
 from accounts.audit.entries import Subject, write
 from accounts.audit.model_admin import AuditedAdmin
-from calls.access import Right, Rights
 from contacts import agents
 from contacts.models import AgentDestination, name_of
 from reports.queries import destinations
@@ -69,8 +68,8 @@ class AgentForm(forms.Form):
         """Ask whether others go on answering there: to replace them must be chosen. Refuse editors who add themselves
         to see callers that they may not see otherwise."""
         person = self.users.get(self.cleaned_data.get("person", ""))
-        if person and person == self._editor and not self._may_see_callers():
-            self.add_error("person", gettext("Who answers there sees who calls. Ask somebody else to add you."))
+        if person and person == self._editor and (why_not := agents.why_not_join(person)):
+            self.add_error("person", why_not)
         if person and "from_day" in self.cleaned_data and not self.cleaned_data.get("joins"):
             answering = agents.answering_on(self.cleaned_data["from_day"], self._shown.turns)
             if {user.pk for user in answering} - {person.pk}:
@@ -79,12 +78,6 @@ class AgentForm(forms.Form):
                     "joins", gettext("Choose whether those before go on answering there: %(names)s.") % {"names": names}
                 )
         return self.cleaned_data
-
-    def _may_see_callers(self) -> bool:
-        """Return whether the editor may see the callers of all numbers of which they see destinations."""
-        rights = Rights.of(self._editor)
-        callers, people = rights.numbers(Right.CALLERS), rights.numbers(Right.PEOPLE)
-        return callers is None or (people is not None and people <= callers)
 
     def save(self) -> list[str]:
         """Store it; return in words what changed."""

@@ -236,3 +236,16 @@ def test_the_list_needs_the_same_number_of_queries_for_any_number_of_people(
     map_to(make_user("carla"), "1002")
     with django_assert_num_queries(len(few)):
         client.get(AGENTS)
+
+
+def test_editors_add_themselves_only_where_they_may_see_callers(client, operator, numbers):
+    page, myself = page_of("1002"), {"person": operator.pk, "from_day": "2026-01-01"}
+    assert "Ask a colleague to add you." in text_of(client.post(page, myself))
+    assert not AgentDestination.objects.exists()
+
+    give(operator, numbers[0], "calls", "people", "callers")
+    give(operator, numbers[1], "people")
+    assert "Ask a colleague to add you." in text_of(client.post(page, myself))
+    give(operator, numbers[1], "calls", "people", "callers")
+    assert client.post(page, myself).status_code == 302
+    assert AgentDestination.objects.get().user == operator

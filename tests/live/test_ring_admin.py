@@ -135,7 +135,7 @@ def test_the_update_lets_operators_change_rings_unless_their_group_was_changed()
 def test_editors_add_themselves_only_where_they_may_see_callers(client, operator, numbers):
     hotline, _sales = numbers
     refused = client.post(f"{RINGS}add/", form_of(hotline, team=[operator.pk]))
-    assert "Ask somebody else to add you." in text_of(refused)
+    assert "Ask a colleague to add you." in text_of(refused)
     assert not NumberRings.objects.exists()
 
     give(operator, hotline, "calls", "callers")
