@@ -54,6 +54,11 @@ class KindFilter(admin.SimpleListFilter):
         return queryset.filter(kind=chosen) if chosen in dict(self.lookup_choices) else queryset
 
 
+def _asked(reason: str, error: str = "") -> dict[str, Any]:
+    """Return what the field for the reason shows."""
+    return {"reason": reason, "error": error, "longest_reason": showing.LONGEST_REASON}
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
     """Deliveries of calls that one sees. What was sent is shown to people who see destinations. Where it may contain a
@@ -182,8 +187,7 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
             "delivery": sent,
             "confirm": confirm,
             "back": back,
-            "longest_reason": showing.LONGEST_REASON,
-            "reason": showing.kept_reason(request.session, request.path),
+            "asked": _asked(showing.kept_reason(request.session, request.path)),
         }
         if request.method == "POST":
             context |= self._shown(request, sent)
@@ -194,7 +198,7 @@ class DeliveryAdmin(VisibleAdmin, ReadOnlyAdmin):
         try:
             showing.show(sent.event.call, request.user, reason)
         except showing.NotShown as error:
-            return {"reason": reason, "error": str(error)}
+            return {"asked": _asked(reason, str(error))}
         showing.forget_reason(request.session)
         return {"is_shown": True}
 
