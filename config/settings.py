@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded, mail_settings, settings_menu
+from config import beat_schedule, embedded, mail_settings, settings_menu
 from config.live_origins import live_origins
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -356,13 +356,6 @@ OUTGOING_LOOPBACK = DEBUG
 # Read only by the migration that turns managers into rows of access.
 FORWARDS_FOR_MANAGERS = env.bool("FORWARDS_FOR_MANAGERS", default=False)
 TELL_SILENCES_EVERY_S = env.int("TELL_SILENCES_EVERY_S", default=300)
-ADD_UP_DURATIONS_EVERY_S = 600
-CLEAR_SESSIONS_EVERY_S = END_OLD_SESSIONS_EVERY_S = 3600
-REDACT_REFUSED_POSTS_EVERY_S = CLEAR_UPLOADS_EVERY_S = DELETE_OLD_RINGS_EVERY_S = 3600
-DELETE_OLD_DELIVERIES_EVERY_S, TELL_SWITCHED_OFF_EVERY_S = 3600, 300
-KEEP_AUDIT_EVERY_S = 3600
-START_WORKBOOKS_EVERY_S = 2
-CLEAR_WORKBOOKS_EVERY_S = CLEAR_LOOKUP_ANSWERS_EVERY_S = 300
 
 BROKER = HOME / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
@@ -383,93 +376,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # A workbook takes minutes and must not hold a thread of the worker that counts.
 CELERY_TASK_ROUTES = {"reports.tasks.make_workbooks": {"queue": "files"}}
-CELERY_BEAT_SCHEDULE = {
-    "roll-up": {
-        "task": "reports.tasks.roll_up",
-        "schedule": ROLL_UP_EVERY_S,
-        "options": {"expires": ROLL_UP_EVERY_S},
-    },
-    "add-up-durations": {
-        "task": "reports.tasks.add_up_durations",
-        "schedule": ADD_UP_DURATIONS_EVERY_S,
-        "options": {"expires": ADD_UP_DURATIONS_EVERY_S},
-    },
-    "reunite-calls": {
-        "task": "calls.tasks.reunite_calls",
-        "schedule": ROLL_UP_EVERY_S,
-        "options": {"expires": ROLL_UP_EVERY_S},
-    },
-    "close-silent-calls": {
-        "task": "calls.tasks.close_silent_calls",
-        "schedule": CLOSE_SILENT_CALLS_EVERY_S,
-        "options": {"expires": CLOSE_SILENT_CALLS_EVERY_S},
-    },
-    "tell-silences": {
-        "task": "reports.tasks.tell_silences",
-        "schedule": TELL_SILENCES_EVERY_S,
-        "options": {"expires": TELL_SILENCES_EVERY_S},
-    },
-    "start-workbooks": {
-        "task": "reports.tasks.start_workbooks",
-        "schedule": START_WORKBOOKS_EVERY_S,
-        "options": {"expires": START_WORKBOOKS_EVERY_S},
-    },
-    "delete-old-rings": {
-        "task": "live.tasks.delete_old_rings",
-        "schedule": DELETE_OLD_RINGS_EVERY_S,
-        "options": {"expires": DELETE_OLD_RINGS_EVERY_S},
-    },
-    "delete-old-deliveries": {
-        "task": "live.tasks.delete_old_deliveries",
-        "schedule": DELETE_OLD_DELIVERIES_EVERY_S,
-        "options": {"expires": DELETE_OLD_DELIVERIES_EVERY_S},
-    },
-    "tell-switched-off": {
-        "task": "live.tasks.tell_switched_off",
-        "schedule": TELL_SWITCHED_OFF_EVERY_S,
-        "options": {"expires": TELL_SWITCHED_OFF_EVERY_S},
-    },
-    "clear-workbooks": {
-        "task": "reports.tasks.clear_workbooks",
-        "schedule": CLEAR_WORKBOOKS_EVERY_S,
-        "options": {"expires": CLEAR_WORKBOOKS_EVERY_S},
-    },
-    "redact-refused-posts": {
-        "task": "calls.tasks.redact_refused_posts",
-        "schedule": REDACT_REFUSED_POSTS_EVERY_S,
-        "options": {"expires": REDACT_REFUSED_POSTS_EVERY_S},
-    },
-    "clear-uploads": {
-        "task": "contacts.tasks.clear_uploads",
-        "schedule": CLEAR_UPLOADS_EVERY_S,
-        "options": {"expires": CLEAR_UPLOADS_EVERY_S},
-    },
-    "clear-lookup-answers": {
-        "task": "contacts.tasks.clear_lookup_answers",
-        "schedule": CLEAR_LOOKUP_ANSWERS_EVERY_S,
-        "options": {"expires": CLEAR_LOOKUP_ANSWERS_EVERY_S},
-    },
-    "end-old-sessions": {
-        "task": "accounts.tasks.end_old_sessions",
-        "schedule": END_OLD_SESSIONS_EVERY_S,
-        "options": {"expires": END_OLD_SESSIONS_EVERY_S},
-    },
-    "end-sessions-of-ended-access": {
-        "task": "calls.tasks.end_sessions_of_ended_access",
-        "schedule": END_OLD_SESSIONS_EVERY_S,
-        "options": {"expires": END_OLD_SESSIONS_EVERY_S},
-    },
-    "clear-sessions": {
-        "task": "config.tasks.clear_sessions",
-        "schedule": CLEAR_SESSIONS_EVERY_S,
-        "options": {"expires": CLEAR_SESSIONS_EVERY_S},
-    },
-    "keep-audit": {
-        "task": "accounts.tasks.keep_audit",
-        "schedule": KEEP_AUDIT_EVERY_S,
-        "options": {"expires": KEEP_AUDIT_EVERY_S},
-    },
-}
+CELERY_BEAT_SCHEDULE = beat_schedule.make(
+    roll_up_s=ROLL_UP_EVERY_S, close_silent_calls_s=CLOSE_SILENT_CALLS_EVERY_S, tell_silences_s=TELL_SILENCES_EVERY_S
+)
 
 # --- Logs ------------------------------------------------------------------------------------
 
