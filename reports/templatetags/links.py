@@ -96,7 +96,8 @@ def once(context: template.Context, name: str) -> SafeString:
     """Include a template that a page has twice, and render it once. It must have no ids."""
     kept: Any = context.render_context.dicts[0]
     if (once, name) not in kept:
-        kept[once, name] = context.template.engine.get_template(name).render(context)
+        page: Any = context.template  # set while it is rendered
+        kept[once, name] = page.engine.get_template(name).render(context)
     return SafeString(kept[once, name])
 
 
