@@ -137,6 +137,18 @@ def test_files_name_contacts_where_callers_may_be_seen_and_never_as_formulas(cli
     }
 
 
+def test_a_name_with_a_date_that_has_the_digits_of_the_caller_is_hidden_on_pages_and_in_files(client, sales, called):
+    birthday, other = "+493014092026", "+493014092027"
+    for caller in (birthday, other):
+        take(called[0], "CALL_START", NOON + timedelta(hours=1), call_uuid=caller, caller_id_number=caller)
+        make_contact("Since 14.09.2026", caller)
+    rows = csv.DictReader(io.StringIO(client.get(f"/reports/calls.csv?{DAY}").getvalue().decode()))
+    named = {row["call_uuid"]: row["caller_contact"] for row in rows}
+    assert (named[birthday], named[other]) == ("•••", "Since 14.09.2026")
+    for uuid, is_named in ((birthday, False), (other, True)):
+        assert ("Since 14.09.2026" in text_of(page_of(client, uuid))) == is_named
+
+
 def test_the_files_find_the_same_contacts_as_the_pages(client, sales):
     """The exact number before the company, the longest company before a shorter one."""
     make_contact("Direct", EXTENSION)
