@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.fields import ArrayField
@@ -28,6 +29,25 @@ def changeable(page: Any, request: HttpRequest, object_id: str) -> Any:
     if found is None:
         raise Http404
     return found
+
+
+class _LabelledFields(forms.BaseInlineFormSet):
+    """A formset whose fields have labels that only screen readers read."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            if not field.widget.is_hidden:
+                field.widget.attrs.setdefault("aria-label", field.label)
+
+
+class LabelledInline(admin.TabularInline):
+    """A table of rows in a form. Its headings stand above the fields, which screen readers do not read as labels; so
+    each field has one of its own."""
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        return type(formset.__name__, (_LabelledFields, formset), {})
 
 
 class FoldedList(ChangeList):

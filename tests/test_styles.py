@@ -15,7 +15,7 @@ BY_HTMX = {"htmx-request"}
 # Django's admin names the element of each field after the field.
 BY_DJANGO = "field-"
 # Django's code gives these, beside its templates.
-BY_CODE = {"errorlist", "sorted"}
+BY_CODE = {"errorlist", "sorted", "vTextField"}
 # Replaces the parts that a template or a format string fills in.
 FILLED_IN = "\0"
 
@@ -83,6 +83,13 @@ def in_scripts(scripts):
     return {name for script in scripts for name in given.findall(script.read_text(encoding="utf-8"))}
 
 
+def in_fieldsets():
+    """Return the classes that pages of the admin give to their fieldsets."""
+    modules = [path for app in ("accounts", "calls", "contacts", "live") for path in (ROOT / app).rglob("admin/*.py")]
+    listed = re.compile(r'"classes": \["([\w-]+)"\]')
+    return {name for module in modules for name in listed.findall(module.read_text(encoding="utf-8"))}
+
+
 def beginnings(names):
     """Return the beginnings of classes that are put together at run time."""
     prefixes = {name.partition(FILLED_IN)[0] for name in names if FILLED_IN in name}
@@ -101,6 +108,7 @@ def test_no_rule_of_the_admin_is_unused():
     files = [*DJANGO_ADMIN.glob("templates/**/*.html"), *DJANGO_ADMIN.glob("static/**/*.js")]
     words = {word for file in files for word in re.findall(r"[\w-]+", file.read_text(encoding="utf-8"))}
     given = in_templates([*admin_templates(), *shared()]) | in_scripts(ADMIN_STATIC.glob("*.js")) | words | BY_CODE
+    given |= in_fieldsets()
     unused = {name for name in with_rules(admin_sheets()) - given if not name.startswith(BY_DJANGO)}
     assert not unused, f"rules for classes that the admin does not have: {sorted(unused)}"
 

@@ -14,28 +14,27 @@ from django.db import models
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.formats import date_format
 from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_base import DATE_SCRIPTS
+from accounts.admin_base import DATE_SCRIPTS, LabelledInline
 from accounts.audit.model_admin import AuditedAdmin
 from accounts.moments import NOTHING
 from calls import recounting
 from calls.admin.base import SearchKeyAdmin
-from calls.models import DestinationNumber, OpeningHours, SingleDay, WeeklyHours
+from calls.admin.week_fields import DAYS, WeekForm, clock
+from calls.models import DestinationNumber, OpeningHours, SingleDay
 from calls.opening_hours import Spans
 
+_HOW_TO_WRITE = _(
+    "From and to for each day, such as 08:00–18:00; several with a comma. Blank if closed; 24:00 is midnight."
+)
 # At most this many numbers are named in a row of the list; the others are counted.
 MOST_NAMED = 3
-
-
-def clock(minute: int) -> str:
-    """Return a minute of the day as HH:MM; the end of the day is 24:00."""
-    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def in_words(weekly: Mapping[int, Spans]) -> str:
@@ -49,8 +48,8 @@ def in_words(weekly: Mapping[int, Spans]) -> str:
     return ", ".join(parts) or gettext("closed all week")
 
 
-def error_in_lines(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
-    """Return an error message about the lines of a day; empty if they are consistent."""
+def error_in_lines(day: str, lines: Iterable[SingleDay]) -> str:
+    """Return an error message about the lines of a single day; empty if they are consistent."""
     closed, spans = 0, []
     for line in lines:
         if line.opens_at is None:
@@ -70,46 +69,30 @@ def error_in_lines(day: str, lines: Iterable[WeeklyHours | SingleDay]) -> str:
     return ""
 
 
-class LinesFormSet(forms.BaseInlineFormSet):
+class SingleDaysFormSet(forms.BaseInlineFormSet):
     """Refuses lines of one day that overlap."""
-
-    # The name of the field that holds the day of a line.
-    day_field: str
 
     def clean(self) -> None:
         super().clean()
         if any(self.errors):
             return  # errors of a line are shown beside it
-        lines: dict[Any, list[Any]] = {}
+        lines: dict[date, list[SingleDay]] = {}
         for form in self.forms:
-            day = form.cleaned_data.get(self.day_field)
+            day = form.cleaned_data.get("day")
             if day is not None and form not in self.deleted_forms:
                 lines.setdefault(day, []).append(form.instance)
-        messages = [error_in_lines(self.name_of(day), lines[day]) for day in sorted(lines)]
+        messages = [error_in_lines(date_format(day), lines[day]) for day in sorted(lines)]
         if any(messages):
             raise ValidationError([message for message in messages if message])
 
-    def name_of(self, day: Any) -> str:
-        raise NotImplementedError
 
+class SingleDays(LabelledInline):
+    """Single days of opening hours. Users who may change opening hours may change them."""
 
-class WeeklyFormSet(LinesFormSet):
-    day_field = "weekday"
-
-    def name_of(self, day: int) -> str:
-        return str(WEEKDAYS[day - 1])
-
-
-class SingleDaysFormSet(LinesFormSet):
-    day_field = "day"
-
-    def name_of(self, day: date) -> str:
-        return date_format(day)
-
-
-class Lines(admin.TabularInline):
-    """Lines of opening hours. Users who may change opening hours may change their lines."""
-
+    model = SingleDay
+    formset = SingleDaysFormSet
+    extra = 1
+    verbose_name_plural = _("single days (instead of public holidays and weekly hours)")
     # As pages write times. A browser's time input shows 08:00 AM if it is set to American English; the admin's widget
     # shows seconds.
     formfield_overrides = {models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"size": 6})}}
@@ -126,30 +109,15 @@ class Lines(admin.TabularInline):
     has_delete_permission = has_change_permission
 
 
-class WeeklyLines(Lines):
-    model = WeeklyHours
-    formset = WeeklyFormSet
-    verbose_name_plural = _("weekly hours (one line for each opening period)")
-
-    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
-        return 1 if obj else 7
-
-
-class SingleDays(Lines):
-    model = SingleDay
-    formset = SingleDaysFormSet
-    extra = 1
-    verbose_name_plural = _("single days (instead of public holidays and weekly hours)")
-
-
 @admin.register(OpeningHours)
 class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
     audited_fields = ("name", "state")
     audited_by_name = True
     list_display = ["named", "state_name", "week", "used_by"]
     search_fields = ["search_key"]
-    inlines = [WeeklyLines, SingleDays]
-    readonly_fields = ["next_holidays"]
+    form = WeekForm
+    inlines = [SingleDays]
+    readonly_fields = ["next_holidays", "week"]
 
     class Media:
         js = DATE_SCRIPTS
@@ -177,23 +145,28 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
         return to_delete, counts, lacking, protected
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = ["name", "state", "next_holidays"] if obj and obj.state else ["name", "state"]
         description = SimpleLazyObject(lambda: recounting.before_a_change(_numbers_with(obj))) if obj else None
-        return [(None, {"fields": fields, "description": description})]
-
-    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
-        """Offer a line for every weekday of new opening hours; lines without times are not saved."""
-        kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
-        if isinstance(inline, WeeklyLines) and not obj.pk:
-            kwargs["initial"] = [{"weekday": weekday} for weekday in range(1, 8)]
-        return kwargs
+        may_change = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        week = (
+            {"fields": [*DAYS.values()], "classes": ["week"], "description": _HOW_TO_WRITE}
+            if may_change
+            else {"fields": ["week"]}
+        )
+        holidays = ["state", "next_holidays"] if obj and obj.state else ["state"]
+        return [
+            (None, {"fields": ["name"], "description": description}),
+            (_("Week"), week),
+            (None, {"fields": holidays}),
+        ]
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save the lines. If they change when the numbers are open, have the history counted again, once."""
         # Read from the database both times: the instance may hold cached lines.
         hours = OpeningHours.objects.filter(pk=form.instance.pk)
-        before = hours.get().schedule()
+        # Of two people who save at once, the second replaces the hours of the first.
+        before = hours.select_for_update().get().schedule()
         super().save_related(request, form, formsets, change)
+        form.save_week()
         after = hours.get().schedule()
         if "state" in form.changed_data or (before.weekly, before.days) != (after.weekly, after.days):
             form.instance.log_history()

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin_base import OfferedFiltersAdmin, WordedHistoryAdmin
+from accounts.admin_base import LabelledInline, OfferedFiltersAdmin, WordedHistoryAdmin
 from accounts.moments import NOTHING
 from calls import phones, search_keys
 from calls.admin.base import PostedSearchAdmin
@@ -65,7 +65,7 @@ class NumberFormSet(forms.BaseInlineFormSet):
             taken.add(number)
 
 
-class Numbers(admin.TabularInline):
+class Numbers(LabelledInline):
     """The phone numbers of a contact. Who may change contacts may change their numbers."""
 
     model = ContactNumber

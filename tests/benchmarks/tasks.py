@@ -109,12 +109,7 @@ def give_four_numbers(hand: Hand) -> None:
 def open_on_weekdays(hand: Hand) -> None:
     hand.click(".settings-add[href='/admin/calls/openinghours/add/']")
     hand.type("#id_name", "Office")
-    for day in range(5):
-        if not hand.page.locator(f"#id_weekly-{day}-weekday").count():
-            hand.click("#weekly-group .add-row a")
-        hand.choose(f"#id_weekly-{day}-weekday", str(day + 1))
-        hand.type(f"#id_weekly-{day}-opens_at", "08:00")
-        hand.type(f"#id_weekly-{day}-closes_at", "17:00")
+    hand.click(".week-presets [data-days='5'][data-hours='08:00–18:00']")
     hand.click("[name=_save]")
     hand.see(".messagelist .success")
 

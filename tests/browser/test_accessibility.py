@@ -43,6 +43,8 @@ def addresses():
         f"calls/destinationnumber/{hotline.pk}/change/",
         f"calls/destinationnumber/{hotline.pk}/history/",
         f"calls/destinationnumber/keys/issue/?number={hotline.pk}",
+        "calls/openinghours/add/",
+        f"calls/openinghours/{hours.pk}/change/",
         f"calls/openinghours/{hours.pk}/delete/",
         "calls/call/",
         f"calls/call/{call.pk}/change/",

@@ -94,7 +94,7 @@ def test_histories_show_dates_in_the_format_of_the_pages(staff):
     "typed", ["24 Dec 2026", "24 December 2026", "24.12.2026", "24.12.26", "2026-12-24", "4 Jan 2027", "04 Jan 2027"]
 )
 def test_a_date_is_accepted_as_shown_and_in_common_spellings(staff, typed):
-    form = {"name": "Office hours", "state": "", "weekly-TOTAL_FORMS": 0, "weekly-INITIAL_FORMS": 0}
+    form = {"name": "Office hours", "state": ""}
     form |= {"days-TOTAL_FORMS": 1, "days-INITIAL_FORMS": 0, "days-0-day": typed}
     assert staff.post("/admin/calls/openinghours/add/", form).status_code == 302
 
@@ -107,7 +107,7 @@ def test_a_date_is_accepted_as_shown_and_in_common_spellings(staff, typed):
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["12/24/2026", "24/12/2026", "04/03/2026"])
 def test_a_date_with_ambiguous_day_and_month_is_refused(staff, typed):
-    form = {"name": "Office hours", "state": "", "weekly-TOTAL_FORMS": 0, "weekly-INITIAL_FORMS": 0}
+    form = {"name": "Office hours", "state": ""}
     form |= {"days-TOTAL_FORMS": 1, "days-INITIAL_FORMS": 0, "days-0-day": typed}
     assert "Enter a valid date." in staff.post("/admin/calls/openinghours/add/", form).content.decode()
 

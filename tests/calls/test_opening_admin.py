@@ -1,5 +1,6 @@
 """Opening hours in the admin, through its pages."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
 
@@ -8,12 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from calls.admin.week_fields import day_in_words
 from calls.models import ChangedQuarterHour, OpeningHours
 from tests.factories import make_number, make_staff, take
 
 HOURS = "/admin/calls/openinghours/"
 NUMBERS = "/admin/calls/destinationnumber/"
-WEEK = [(weekday, "08:00", "18:00") for weekday in range(1, 6)]
+WEEK = dict.fromkeys(range(1, 6), "08:00–18:00")
 
 
 @pytest.fixture
@@ -40,29 +42,23 @@ def called(hours):
 
 
 def filled(hours=None, *, name="Office hours", state="NW", week=None, days=None, deleted=()):
-    """Return the fields of the form of opening hours: weekly lines and single days.
+    """Return the fields of the form of opening hours: a text for each weekday, and lines of single days.
 
     Lines of existing hours come first, in the order of their ids; the names in `deleted` are ticked."""
-    form = {"name": name, "state": state, "_save": "Save"}
-    here = {"weekly": [], "days": []}
-    if hours:
-        here = {"weekly": list(hours.weekly.order_by("pk")), "days": list(hours.days.order_by("pk"))}
+    here = list(hours.days.order_by("pk")) if hours else []
     if week is None:
-        week = [(line.weekday, f"{line.opens_at:%H:%M}", f"{line.closes_at:%H:%M}") for line in here["weekly"]]
+        week = {weekday: day_in_words(spans) for weekday, spans in hours.schedule().weekly.items()}
     if days is None:
         days = [
-            (line.day, *(f"{time:%H:%M}" if time else "" for time in (line.opens_at, line.closes_at)))
-            for line in here["days"]
+            (line.day, *(f"{time:%H:%M}" if time else "" for time in (line.opens_at, line.closes_at))) for line in here
         ]
-    for prefix, day, lines in (("weekly", "weekday", week), ("days", "day", days)):
-        form |= {f"{prefix}-TOTAL_FORMS": len(lines), f"{prefix}-INITIAL_FORMS": len(here[prefix])}
-        for at, line in enumerate(lines):
-            form |= {
-                f"{prefix}-{at}-{field}": text for field, text in zip((day, "opens_at", "closes_at"), line, strict=True)
-            }
-        for at, line in enumerate(here[prefix]):
-            form |= {f"{prefix}-{at}-id": line.pk, f"{prefix}-{at}-opening_hours": hours.pk}
-    return form | {f"{line}-DELETE": "on" for line in deleted}
+    form = {"name": name, "state": state, "days-TOTAL_FORMS": len(days), "days-INITIAL_FORMS": len(here)}
+    form |= {f"weekday_{weekday}": week.get(weekday, "") for weekday in range(1, 8)}
+    for at, line in enumerate(days):
+        form |= {f"days-{at}-{field}": text for field, text in zip(("day", "opens_at", "closes_at"), line, strict=True)}
+    for at, line in enumerate(here):
+        form |= {f"days-{at}-id": line.pk, f"days-{at}-opening_hours": hours.pk}
+    return form | {f"{line}-DELETE": "on" for line in deleted} | {"_save": "Save"}
 
 
 def change(staff, hours, **answers):
@@ -72,8 +68,7 @@ def change(staff, hours, **answers):
 
 def test_hours_are_added_with_their_week_and_single_days(staff):
     days = [("2026-12-24", "", ""), ("2026-12-31", "08:00", "12:00"), ("2026-12-31", "13:00", "00:00")]
-    week = [*WEEK, (6, "", ""), (7, "", "")]  # lines that are offered for every weekday and left without times
-    answer = staff.post(HOURS + "add/", filled(week=week, days=days))
+    answer = staff.post(HOURS + "add/", filled(week=WEEK, days=days))
 
     assert answer.status_code == 302
     hours = OpeningHours.objects.get()
@@ -82,24 +77,26 @@ def test_hours_are_added_with_their_week_and_single_days(staff):
     assert hours.schedule().days == {date(2026, 12, 24): (), date(2026, 12, 31): ((480, 720), (780, 1440))}
 
 
-def test_new_hours_offer_a_line_for_every_weekday(staff):
-    page = staff.get(HOURS + "add/").content.decode()
+def test_the_form_has_a_field_for_each_weekday_with_its_hours(staff, hours):
+    hours.weekly.create(weekday=1, opens_at=time(13), closes_at=time(0))
+    page = staff.get(f"{HOURS}{hours.pk}/change/").content.decode()
 
-    assert 'name="weekly-TOTAL_FORMS" value="7"' in page
-    assert all(f'<option value="{weekday}" selected>' in page for weekday in range(1, 8))
+    fields = dict(re.findall(r'<input type="text" name="weekday_(\d)"([^>]*)>', page))
+    assert sorted(fields) == list("1234567")
+    assert 'value="08:00–12:00, 13:00–24:00"' in fields["1"]
+    assert not [weekday for weekday, field in fields.items() if "value=" in field and weekday != "1"]
 
 
 @pytest.mark.parametrize(
     ("weekly", "words"),
     [
-        ([], "closed all week"),
-        ([*WEEK, (6, "09:00", "13:00")], "Mon–Fri 08:00–18:00, Sat 09:00–13:00"),
-        ([(2, "13:00", "00:00"), (2, "08:00", "12:00"), (4, "08:00", "18:00")], None),
-        ([(weekday, "00:00", "00:00") for weekday in range(1, 8)], "Mon–Sun 00:00–24:00"),
+        ({}, "closed all week"),
+        (WEEK | {6: "09:00–13:00"}, "Mon–Fri 08:00–18:00, Sat 09:00–13:00"),
+        ({2: "13:00–24:00, 08:00–12:00", 4: "8-18"}, "Tue 08:00–12:00 + 13:00–24:00, Thu 08:00–18:00"),
+        (dict.fromkeys(range(1, 8), "00:00–24:00"), "Mon–Sun 00:00–24:00"),
     ],
 )
 def test_the_list_shows_hours_as_text(staff, weekly, words):
-    words = words or "Tue 08:00–12:00 + 13:00–24:00, Thu 08:00–18:00"
     staff.post(HOURS + "add/", filled(week=weekly))
     assert words in staff.get(HOURS).content.decode()
 
@@ -109,6 +106,8 @@ def test_the_list_names_state_and_the_first_numbers_of_each_hours(staff, hours, 
         make_number(f"+492215540030{at}", label=f"Hotline {at}", opening_hours=hours)
     for at in range(5):
         OpeningHours.objects.create(name=f"Other {at}")
+
+    staff.get(HOURS)  # what the menu shows is read once a minute
 
     with django_assert_max_num_queries(16):
         page = staff.get(HOURS).content.decode()
@@ -132,14 +131,17 @@ def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ({"week": [(1, "08:00", "12:00"), (1, "11:00", "14:00")]}, "Monday is entered twice from 11:00 to 12:00"),
-        ({"week": [(7, "20:00", "00:00"), (7, "23:00", "23:30")]}, "Sunday is entered twice from 23:00 to 23:30"),
+        ({"week": {1: "08:00–12:00, 11:00–14:00"}}, "11:00 to 12:00 is entered twice."),
+        ({"week": {7: "20:00–24:00, 23:00–23:30"}}, "23:00 to 23:30 is entered twice."),
         (
-            {"week": [(1, "18:00", "08:00")]},
-            "08:00 is not later than 18:00. For hours past midnight, enter two lines.",
+            {"week": {1: "18:00–08:00"}},
+            "08:00 is not later than 18:00. Hours past midnight go on in the field of the next day.",
         ),
-        ({"week": [(1, "08:10", "12:00")]}, "Enter a time on the quarter-hour, such as 08:15."),
-        ({"week": [(1, "08:00", "")]}, "This field is required."),
+        ({"week": {1: "08:10–12:00"}}, "Enter a time on the quarter-hour, such as 08:15."),
+        ({"week": {1: "08:00"}}, "“08:00” is not a time from and to. Write for example 08:00–12:00, 13:00–18:00."),
+        ({"week": {3: "8 to 25:00"}}, "“25:00” is not a time. Write for example 08:00."),
+        ({"week": {3: "8-9," * 60}}, "Enter at most 200 characters."),
+        ({"week": {3: "morning–noon"}}, "“morning” is not a time. Write for example 08:00."),
         ({"days": [("2026-12-24", "08:00", "")]}, "Enter both times, or leave both blank if closed all day."),
         ({"days": [("2026-12-24", "", ""), ("2026-12-24", "", "")]}, "24 Dec 2026 is entered twice as closed"),
         (
@@ -153,7 +155,7 @@ def test_the_next_public_holidays_are_those_of_the_state(staff, hours):
     ],
 )
 def test_invalid_hours_are_refused_with_a_message(staff, lines, said):
-    page = staff.post(HOURS + "add/", filled(**{"week": [], "days": []} | lines))
+    page = staff.post(HOURS + "add/", filled(**{"week": {}, "days": []} | lines))
 
     assert page.status_code == 200
     assert said in unescape(page.content.decode())
@@ -161,14 +163,37 @@ def test_invalid_hours_are_refused_with_a_message(staff, lines, said):
 
 
 def test_a_name_is_unique(staff, hours):
-    page = staff.post(HOURS + "add/", filled(week=[], days=[]))
+    page = staff.post(HOURS + "add/", filled(week={}, days=[]))
     assert "Opening hours with this name already exist." in page.content.decode()
 
 
-def test_adjacent_lines_do_not_overlap_and_a_deleted_line_does_not_count(staff, hours):
-    week = [(1, "08:00", "12:00"), (1, "07:00", "09:00"), (1, "09:00", "12:00")]
-    change(staff, hours, week=week, deleted=["weekly-0"])
-    assert hours.weekly.count() == 2
+@pytest.mark.parametrize(
+    ("written", "spans"),
+    [
+        ("8-12, 13-18", ((480, 720), (780, 1080))),
+        ("13.00 – 18.00; 08.00 – 12.00", ((480, 720), (780, 1080))),
+        ("8 bis 12 und 13 bis 18 Uhr", ((480, 720), (780, 1080))),
+        ("0830 to 1745", ((510, 1065),)),
+        ("8h-9h30", ((480, 570),)),
+        ("08:00–12:00, 12:00–18:00", ((480, 720), (720, 1080))),
+        ("22:00–0:00", ((1320, 1440),)),
+        ("0–24", ((0, 1440),)),
+        ("closed", ()),
+        ("Geschlossen", ()),
+        (" – ", ()),
+    ],
+)
+def test_hours_are_read_as_people_write_them(staff, hours, written, spans):
+    change(staff, hours, week={1: written})
+    assert hours.schedule().weekly == ({1: spans} if spans else {})
+
+
+def test_refused_hours_stay_in_the_form_as_they_were_written(staff, hours):
+    form = filled(hours, week={1: "8-12", 2: "9 – 25 Uhr"})
+    page = unescape(staff.post(f"{HOURS}{hours.pk}/change/", form).content.decode())
+    assert 'value="8-12"' in page
+    assert 'value="9 – 25 Uhr"' in page
+    assert hours.schedule().weekly == {1: ((480, 720),)}
 
 
 # --- Recounts --------------------------------------------------------------------------------------
@@ -179,13 +204,13 @@ def test_adjacent_lines_do_not_overlap_and_a_deleted_line_does_not_count(staff, 
     "answers",
     [
         {"state": "BE"},
-        {"week": [(1, "08:00", "13:00")]},
-        {"week": [(1, "08:00", "12:00"), (2, "08:00", "12:00")]},
-        {"deleted": ["weekly-0"]},
+        {"week": {1: "08:00–13:00"}},
+        {"week": {1: "08:00–12:00", 2: "08:00–12:00"}},
+        {"week": {}},
         {"days": [("2026-12-24", "08:00", "12:00")]},
         {"days": [("2026-12-24", "", ""), ("2026-12-31", "", "")]},
         {"deleted": ["days-0"]},
-        {"state": "", "week": [(3, "08:00", "12:00")], "deleted": ["days-0"]},
+        {"state": "", "week": {3: "08:00–12:00"}, "deleted": ["days-0"]},
     ],
 )
 def test_a_change_of_hours_counts_their_numbers_again_once(staff, hours, called, answers):
@@ -219,11 +244,14 @@ def test_a_change_of_shared_hours_logs_all_histories_in_one_statement(staff, hou
 
 @pytest.mark.django_db(transaction=True)
 def test_a_change_of_name_or_note_causes_no_recount(staff, hours, called):
-    form = filled(hours, name="Office") | {"days-0-note": "Christmas Eve"}
+    hours.weekly.create(weekday=1, opens_at=time(13), closes_at=time(18))
+    lines = set(hours.weekly.values_list("pk", flat=True))
+    form = filled(hours, name="Office", week={1: "13–18, 8–12"}) | {"days-0-note": "Christmas Eve"}
     assert staff.post(f"{HOURS}{hours.pk}/change/", form).status_code == 302
 
     hours.refresh_from_db()
     assert (hours.name, hours.days.get().note) == ("Office", "Christmas Eve")
+    assert set(hours.weekly.values_list("pk", flat=True)) == lines
     assert not ChangedQuarterHour.objects.exists()
 
 
@@ -256,11 +284,12 @@ def test_hours_of_a_number_cannot_be_deleted(staff, hours):
 
 def test_permissions_for_hours_apply_to_their_lines(client, hours):
     client.force_login(make_staff("keeper", permissions=["calls.change_openinghours"]))
-    change(client, hours, week=[(1, "08:00", "13:00")])
+    change(client, hours, week={1: "08:00–13:00"})
     assert hours.schedule().weekly == {1: ((480, 780),)}
 
     client.force_login(make_staff("reader", permissions=["calls.view_openinghours"]))
     page = client.get(reverse("admin:calls_openinghours_change", args=[hours.pk])).content.decode()
     assert "24 Dec 2026" in page
-    assert 'name="weekly-0-opens_at"' not in page
+    assert "Mon 08:00–13:00" in page
+    assert 'name="weekday_1"' not in page
     assert client.post(f"{HOURS}{hours.pk}/change/", filled(hours, name="Mine")).status_code == 403
