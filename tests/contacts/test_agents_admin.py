@@ -229,6 +229,7 @@ def test_nobody_answers_from_a_day_on(client, operator, anna):
 def test_the_list_needs_the_same_number_of_queries_for_any_number_of_people(
     client, operator, anna, django_assert_num_queries, django_assert_max_num_queries
 ):
+    client.get(AGENTS)  # what the navigation says is read once a minute
     with django_assert_max_num_queries(12) as few:
         client.get(AGENTS)
     map_to(anna, "1001")

@@ -80,6 +80,7 @@ def test_several_contacts_of_a_number_are_counted(client, sales):
 
 
 def test_the_list_reads_contacts_by_one_query(client, sales, django_assert_num_queries, django_assert_max_num_queries):
+    client.get("/reports/calls/")  # what the navigation says is read once a minute
     with django_assert_max_num_queries(11) as one:
         client.get("/reports/calls/")
     for n in range(10):
