@@ -165,14 +165,28 @@ def cells_of_number(context: template.Context, row: Row, place: str) -> SafeStri
         if key == "in_progress":
             written.append(_open_or_unknown(writer, row, place))
             continue
-        text = writer.figure(row, key, place)
+        text = _figure_of_number(writer, row, key, place)
         if key == "answered":
             text = f"{text} {share_of(row, key)}"
-        elif key == "service_level" and row.number is not None and row[key].value is not None:
-            target = row.number.service_level_aim if is_reached(row.number, row[key].value) is False else None
-            text = f"{text}{_limit(get_language(), row.number.service_level_s, target)}"
         written.append(f"{_CELLS[key]}{text}</td>")
     return SafeString("".join(written))  # cells are safe
+
+
+@register.simple_tag(takes_context=True)
+def figures_of_number(context: template.Context, row: Row, keys: Sequence[str]) -> SafeString:
+    """The cells of some figures of a number in a table beside which `gaps` explains what is not measured."""
+    writer = _RowWriter.of(context)
+    written = (f'<td class="num">{_figure_of_number(writer, row, key, "")}</td>' for key in keys)
+    return SafeString("".join(written))  # cells are safe
+
+
+def _figure_of_number(writer: _RowWriter, row: Row, key: str, place: str) -> str:
+    """Return a figure of a number or of a sum; a service level of a number with its limit, and its target if missed."""
+    text = writer.figure(row, key, place)
+    if key != "service_level" or row.number is None or row[key].value is None:
+        return text
+    target = row.number.service_level_aim if is_reached(row.number, row[key].value) is False else None
+    return f"{text}{_limit(get_language(), row.number.service_level_s, target)}"
 
 
 def _open_or_unknown(writer: _RowWriter, row: Row, place: str) -> str:
@@ -241,7 +255,8 @@ def number_choices(choices: Sequence[DestinationNumber], selected: Sequence[Dest
         checked = " checked" * (number.pk in chosen)
         second = f'<span class="second-line">{escape(number.readable)}</span>' if number.label else ""
         written.append(
-            f'<label class="choice"><input type="checkbox" name="number" value="{escape(number.e164)}"{checked}> '
+            f'<label class="choice"><input type="checkbox" id="with-{number.pk}" name="number" '
+            f'value="{escape(number.e164)}"{checked}> '
             f"<span>{escape(number.name)}{second}</span></label>\n"
         )
     return SafeString("".join(written))  # all of it is escaped

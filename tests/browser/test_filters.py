@@ -88,3 +88,28 @@ def test_on_a_phone_each_menu_says_what_is_chosen(live_server, sign_in, numbers,
     assert summaries.evaluate_all(cut) == 0
     # A menu is recognised by its arrow.
     expect(page.locator("#which-numbers summary .icon:visible, #which-hours summary .icon:visible")).to_have_count(2)
+
+
+def test_numbers_are_applied_as_they_are_ticked(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD, width=1440, height=900)
+    page.goto(f"{live_server.url}/reports/?period=28-days")
+    menu = page.locator("#which-numbers")
+    menu.locator("summary").press("Enter")
+    expect(menu.get_by_role("button", name="Show")).to_be_hidden()
+    for n, chips in ((1, ["28 days", "Number 1"]), (2, ["28 days", "Number 1", "Number 2"])):
+        box = menu.get_by_role("checkbox", name=f"Number {n}")
+        box.press("Space")
+        expect(page.locator("#set-filters .chip")).to_have_text(chips)
+        expect(menu).to_have_attribute("open", "")
+        expect(box).to_be_focused()
+        expect(box).to_be_checked()
+
+    page.keyboard.press("Escape")
+    expect(menu.locator("summary")).to_be_focused()
+    expect(menu.locator("summary")).to_have_text("2 of 3 numbers")
+    page.go_back()
+    expect(page.locator("#set-filters .chip")).to_have_text(["28 days", "Number 1"])
+    page.reload()
+    menu.locator("summary").click()
+    menu.get_by_role("checkbox", name="Number 1").uncheck()
+    expect(page.locator("#set-filters .chip")).to_have_text(["28 days"])

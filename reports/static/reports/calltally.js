@@ -28,9 +28,25 @@
     }
   });
 
-  /* --- buttons that need this script: hidden without it --- */
+  /* --- buttons that need this script are hidden without it, and the other way round --- */
   const start = (part) => {
     for (const button of part.querySelectorAll("[data-copy], [data-show-password]")) button.hidden = false;
+    for (const button of part.querySelectorAll("[data-without-script]")) button.hidden = true;
+  };
+
+  /* --- a menu of boxes applies each of them at once, and stays open for the next --- */
+  document.addEventListener("change", (event) => {
+    event.target.closest("[data-at-once]")?.requestSubmit();
+  });
+  let stays = null;
+  const stayOpen = () => {
+    const menu = stays && document.getElementById(stays.id);
+    if (menu) {
+      menu.open = true;
+      menu.querySelector(".choice-list").scrollTop = stays.scrolled;
+      document.getElementById(stays.focus)?.focus({ preventScroll: true });
+    }
+    stays = null;
   };
 
   document.addEventListener("click", async (event) => {
@@ -146,6 +162,8 @@
     // A definition may have been opened during the request.
     if (elt?.id === "live" && busy(elt)) event.detail.shouldSwap = false;
     kept = null;
+    const menu = elt?.matches("[data-at-once]") && elt.closest("details[open]");
+    stays = menu && { id: menu.id, scrolled: menu.querySelector(".choice-list").scrollTop, focus: document.activeElement.id };
     if (elt?.matches("[data-waits]") && saysTheSame(elt, event.detail.xhr.responseText)) {
       event.detail.shouldSwap = false; // do not disturb a text selection
     }
@@ -172,6 +190,7 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     start(document);
+    stayOpen();
     if (!kept) {
       closeOnPhone(document);
       showCurrentTab();
