@@ -149,6 +149,40 @@ def test_the_keyboard_sorts_and_a_refresh_keeps_order_and_focus(overview):
     assert "calltally-sort" in page.evaluate("() => JSON.stringify(sessionStorage)")
 
 
+def test_order_and_columns_hold_on_a_page_whose_storage_is_forbidden(overview):
+    page = overview
+    page.add_init_script(
+        """for (const storage of ["localStorage", "sessionStorage"]) {
+            Object.defineProperty(window, storage, { get() { throw new DOMException("no", "SecurityError"); } });
+        }"""
+    )
+    page.reload()
+    click(page, "Number")
+    page.locator("#columns summary").click()
+    page.get_by_label("28 days").uncheck()
+    page.keyboard.press("Escape")
+    refresh(page)
+    assert names(page) == ["Anton", "Berta", "Caesar", "Dora"]
+    expect(head(page, "28 days")).not_to_be_visible()
+
+
+def test_all_numbers_are_sorted_and_a_missed_target_is_named(live_server, sign_in, numbers):
+    page = sign_in("admin", PASSWORD)
+    page.goto(f"{live_server.url}/reports/numbers/?{two_days()}")
+    table = page.locator("#t-all-numbers")
+    row_heads = table.locator("tbody th a")
+    table.get_by_role("columnheader", name="Calls", exact=True).locator("button").click()
+    assert row_heads.all_inner_texts()[-1] == "Dora"
+    table.get_by_role("columnheader", name="Number", exact=True).locator("button").click()
+    assert row_heads.all_inner_texts() == ["Anton", "Berta", "Caesar", "Dora"]
+    expect(table.get_by_role("row", name="Berta")).to_contain_text("in 20 s, target 80 %")
+    expect(page.locator("#gaps-all-numbers")).to_contain_text("Lost and Service level cover 3 of 4 numbers in full.")
+
+    table.get_by_role("row", name="Caesar").get_by_role("button", name="Pin").click()
+    expect(table.get_by_role("row", name="Caesar").get_by_role("button", name="Unpin")).to_be_focused()
+    assert row_heads.all_inner_texts() == ["Anton", "Berta", "Caesar", "Dora"]
+
+
 def test_a_head_without_a_definition_keeps_the_focus_too(overview):
     page = overview
     head(page, "Number").locator("button").focus()

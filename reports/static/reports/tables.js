@@ -1,18 +1,22 @@
 /* Tables: heads that stay in view, rows to sort, and columns to choose. Without this script tables are as the server
    wrote them. base.html loads it before calltally.js, which finds the focus again in tables that are sorted already. */
 (() => {
+  // Storage may be forbidden or full; then what was chosen holds until the next page.
+  const unkept = new Map();
   const remembered = (storage, key) => {
+    if (unkept.has(key)) return unkept.get(key);
     try {
       return JSON.parse(window[storage].getItem(key));
     } catch {
-      return null; // storage may be forbidden
+      return null;
     }
   };
   const remember = (storage, key, value) => {
+    unkept.delete(key);
     try {
       window[storage].setItem(key, JSON.stringify(value));
     } catch {
-      /* kept until the next page */
+      unkept.set(key, value);
     }
   };
 
@@ -106,7 +110,9 @@
       if (a.value === null || b.value === null) return (a.value === null) - (b.value === null) || a.place - b.place;
       return turn * compare(a.value, b.value) || a.place - b.place;
     });
+    const focused = body.contains(document.activeElement) && document.activeElement; // which moving rows takes away
     body.append(...rows.map(({ row }) => row));
+    if (focused) focused.focus({ preventScroll: true });
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", direction);
   };
