@@ -24,7 +24,7 @@ from reports.filters.calls_by_time import DaysFilter, MomentsFilter
 from reports.periods import Opening
 from reports.queries.comparison import Pair
 from reports.queries.concurrent_calls import Peak
-from reports.templatetags.formats import EN_DASH, shown
+from reports.templatetags.formats import EN_DASH, seconds, shown
 from reports.templatetags.links import to_coverage
 
 register = template.Library()
@@ -272,6 +272,12 @@ def usual(value: float | None, kind: str) -> str:
     if value is None:
         return EN_DASH
     return shown(round(value) if kind == "count" else value, kind)
+
+
+@register.simple_tag
+def within(time_s: int | None, figure_cell: Cell) -> str:
+    """The time within which a share of calls lies; a dash if the figure is not measured."""
+    return seconds(time_s) if figure_cell.is_measured else NIL
 
 
 @register.simple_tag
