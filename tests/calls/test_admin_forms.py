@@ -57,17 +57,14 @@ def number(**answers):
     return NUMBER, form | {"access_keys-TOTAL_FORMS": 0, "access_keys-INITIAL_FORMS": 0} | answers
 
 
-def hours(*, week=None, day=None, **answers):
-    """Return address and fields of the form of new opening hours, with a weekly line or a single day."""
-    form = {"name": "Other", "state": ""} | answers
-    for prefix, line in (("weekly", week), ("days", day)):
-        form |= {f"{prefix}-TOTAL_FORMS": int(line is not None), f"{prefix}-INITIAL_FORMS": 0}
-        form |= {f"{prefix}-0-{name}": text for name, text in (line or {}).items()}
-    return HOURS, form
+def hours(*, day=None, **answers):
+    """Return address and fields of the form of new opening hours, with a single day if given."""
+    form = {"name": "Other", "state": "", "days-TOTAL_FORMS": int(day is not None), "days-INITIAL_FORMS": 0}
+    return HOURS, form | {f"days-0-{name}": text for name, text in (day or {}).items()} | answers
 
 
-def week(**line):
-    return hours(week={"weekday": 1, "opens_at": "08:00", "closes_at": "12:00"} | line)
+def week(written):
+    return hours(weekday_1=written)
 
 
 def day(**line):
@@ -105,6 +102,7 @@ def between(least, most):
 ARRIVES = ("call_start", "block_end", "initiate_forward", "forward_answer", "call_end")
 NO_NUMBER = "“{}” is not a phone number. Enter it in the form 0221 4710300 or +49 221 4710300."
 BOTH_TIMES = "Enter both times, or leave both blank if closed all day."
+EARLY_IN_WEEK = "08:00 is not later than 12:00. Hours past midnight go on in the field of the next day."
 EARLY = "08:00 is not later than 12:00. For hours past midnight, enter two lines."
 TENIOS = "Enter at least one address. TENIOS sends from 80.239.139.193."
 NUL = "Null characters are not allowed."
@@ -149,16 +147,13 @@ CASES = [
     ("OpeningHours.name required", hours(name=" "), REQUIRED),
     ("OpeningHours.name max_length", hours(name="x" * 101), at_most(100, 101)),
     ("OpeningHours.state choice", hours(state="XX"), CHOICE.format("XX")),
-    ("WeeklyHours.weekly_hours_weekday", week(weekday=8), CHOICE.format("8")),
-    ("WeeklyHours.weekly_hours_in_order", week(opens_at="12:00", closes_at="08:00"), EARLY),
-    ("WeeklyHours.weekly_hours_in_order", week(opens_at="12:00", closes_at="12:00"), None),
-    ("WeeklyHours.weekday required", week(weekday=""), REQUIRED),
-    ("WeeklyHours.weekday choice", week(weekday="Monday"), CHOICE.format("Monday")),
-    ("WeeklyHours.opens_at required", week(opens_at=""), REQUIRED),
-    ("WeeklyHours.opens_at validate_quarter_hour", week(opens_at="08:10"), QUARTER),
-    ("WeeklyHours.opens_at validate_quarter_hour", week(opens_at="8 o'clock"), "Enter a valid time."),
-    ("WeeklyHours.closes_at required", week(closes_at=""), REQUIRED),
-    ("WeeklyHours.closes_at validate_quarter_hour", week(closes_at="12:10"), QUARTER),
+    ("week in order", week("12:00–08:00"), EARLY_IN_WEEK),
+    ("week in order", week("12–12"), None),
+    ("week hours", week("8"), "“8” is not a time from and to. Write for example 08:00–12:00, 13:00–18:00."),
+    ("week time", week("8–late"), "“late” is not a time. Write for example 08:00."),
+    ("week quarter-hour", week("08:10–12:00"), QUARTER),
+    ("week entered twice", week("8–12, 10–11"), "10:00 to 11:00 is entered twice."),
+    ("week max_length", week("8-9, " * 50), "Enter at most 200 characters."),
     ("SingleDay.single_day_in_order", day(opens_at="12:00", closes_at="08:00"), EARLY),
     ("SingleDay.single_day_in_order", day(closes_at=""), BOTH_TIMES),
     ("SingleDay.single_day_in_order", day(opens_at=""), BOTH_TIMES),
