@@ -227,7 +227,7 @@ def _tried(events: Sequence[Happening]) -> Tried:
         for event in events
         if event.request_type == RequestType.INITIATE_FORWARD
     }
-    return Tried(len(names), list(names.values()))
+    return Tried(list(names.values()))
 
 
 def _answered_by(events: Sequence[Happening]) -> str:

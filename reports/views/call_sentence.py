@@ -20,24 +20,22 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Tried:
-    """The destinations that a call was forwarded to: how many, and their names where the person may know them."""
+    """The names of the destinations that a call was forwarded to, blank where they are hidden.
 
-    destinations: int
+    How many of them were different is hidden with them."""
+
     names: Sequence[str] = ()
 
     def in_words(self) -> str:
-        """Return them as a part of a sentence; blank if none is known."""
-        named = [name for name in self.names if name]
-        if not self.destinations or len(named) < self.destinations:
-            words = ngettext("%(n)d destination", "%(n)d destinations", self.destinations)
-            return words % {"n": self.destinations} if self.destinations else ""
-        if len(named) == 1:
-            return named[0]
-        rest = len(named) - MOST_NAMED
+        """Return them as a part of a sentence; blank if there are none, or if they are hidden."""
+        if not self.names or not all(self.names):
+            return ""
+        *first, last = self.names
+        rest = len(self.names) - MOST_NAMED
         if rest > 0:
             words = ngettext("%(names)s and %(n)d more", "%(names)s and %(n)d more", rest)
-            return words % {"names": ", ".join(named[:MOST_NAMED]), "n": rest}
-        return _("%(names)s and %(last)s") % {"names": ", ".join(named[:-1]), "last": named[-1]}
+            return words % {"names": ", ".join(self.names[:MOST_NAMED]), "n": rest}
+        return _("%(names)s and %(last)s") % {"names": ", ".join(first), "last": last} if first else last
 
 
 def sentences(call: Any, outcome: str, waited: Cell, tried: Tried, answered_by: str) -> list[str]:
@@ -107,9 +105,15 @@ def _answered(who: str, wait: str, talk: str) -> str:
 
 
 def _missed(tried: Tried, who: str, wait: str, ring: str) -> str:
-    parts, n = {"who": who, "wait": wait, "ring": ring}, tried.destinations
+    parts, n = {"who": who, "wait": wait, "ring": ring}, len(tried.names)
     if not who:
-        return (_("Not answered. The caller waited %(wait)s.") if wait else _("Not answered.")) % parts
+        hidden = {
+            (True, True): _("Not answered. The caller waited %(wait)s; it rang for %(ring)s."),
+            (True, False): _("Not answered. The caller waited %(wait)s."),
+            (False, True): _("Not answered. It rang for %(ring)s."),
+            (False, False): _("Not answered."),
+        }
+        return hidden[bool(wait), bool(ring)] % parts
     if wait and ring:
         words = ngettext(
             "Not answered. The caller waited %(wait)s; %(who)s rang for %(ring)s.",
@@ -151,7 +155,7 @@ def _ongoing(call: Any, tried: Tried, who: str) -> str:
     if not who:
         return _("Ongoing since %(moment)s.") % parts
     words = ngettext(
-        "Ongoing since %(moment)s. %(who)s rang.", "Ongoing since %(moment)s. %(who)s rang.", tried.destinations
+        "Ongoing since %(moment)s. %(who)s rang.", "Ongoing since %(moment)s. %(who)s rang.", len(tried.names)
     )
     return words % parts
 

@@ -147,10 +147,11 @@ def test_an_outcome_that_is_not_measured_names_the_box_to_tick(client, number):
     assert "The box “when a forward is answered” is set to off" in page.lead
 
 
-def test_destinations_are_counted_where_they_may_not_be_named(client, number):
+def test_destinations_are_neither_named_nor_counted_where_they_are_hidden(client, number):
     answer = sign_in(client, number).get(receive(number, THREE_TRIED).get_absolute_url())
     html = answer.content.decode()
-    assert "The caller waited 17 s; 3 destinations rang for 14 s." in html
+    assert "Not answered. The caller waited 17 s; it rang for 14 s." in html
+    assert "destinations rang" not in html
     assert not re.search("200[123]", html)
 
 
