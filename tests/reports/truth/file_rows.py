@@ -11,8 +11,9 @@ from itertools import product
 from typing import Any
 
 from tests.reports import expected, scenario
-from tests.reports.assertions import TIMES, Period
+from tests.reports.assertions import TIMES
 from tests.reports.expected import LOST, OUTCOMES, figure, most_at_once
+from tests.reports.expected_comparisons import Period
 from tests.reports.scenario import ANSWER, BERLIN, END, FORWARD, TYPES, Line, Scripted
 from tests.reports.truth.durations import CLASSES, seconds_of
 from tests.reports.truth.periods import hours_asked_for

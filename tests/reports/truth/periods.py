@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from tests.reports import expected, scenario
-from tests.reports.assertions import Period
+from tests.reports.expected_comparisons import Period
 from tests.reports.scenario import BERLIN, FIRST, LAST, LONG_DAY, PEOPLE, Line
 
 MONTH = (FIRST, LAST)

@@ -9,8 +9,9 @@ import pytest
 
 from tests.conftest import and_in_full
 from tests.reports import expected
-from tests.reports.assertions import Period, hold_row, query, read
+from tests.reports.assertions import hold_row, query, read
 from tests.reports.expected import LOST, OUTCOMES, Figure, figure
+from tests.reports.expected_comparisons import Period
 from tests.reports.html_reader import Cell, Page
 from tests.reports.scenario import PEOPLE, Line, Scripted
 from tests.reports.truth.periods import (

@@ -12,9 +12,6 @@ from tests.reports.assertions import (
     KEYS,
     OUTCOME_OF_FIGURE,
     TIMES,
-    Period,
-    compared,
-    compared_days,
     hold_blocks,
     hold_cell,
     hold_chart,
@@ -23,9 +20,9 @@ from tests.reports.assertions import (
     hold_sentence,
     query,
     read,
-    weeks_before,
 )
 from tests.reports.expected import Figure, Stretch, figure, most_at_once
+from tests.reports.expected_comparisons import Period, compared, compared_days, weeks_before
 from tests.reports.html_reader import Cell, Page
 from tests.reports.scenario import BERLIN, KINDS, LINES, NEVER, PEOPLE, Line
 from tests.reports.truth.durations import CLASSES, seconds_of

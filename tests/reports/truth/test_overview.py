@@ -12,7 +12,6 @@ from tests.conftest import and_in_full
 from tests.reports import expected
 from tests.reports.assertions import (
     KEYS,
-    first_day,
     hold_blocks,
     hold_cell,
     hold_chart,
@@ -22,9 +21,9 @@ from tests.reports.assertions import (
     query,
     read,
     share,
-    usual_of,
 )
 from tests.reports.expected import Stretch, figure
+from tests.reports.expected_comparisons import first_day, usual_of
 from tests.reports.html_reader import Table
 from tests.reports.scenario import BERLIN, DAY, FIRST, HOTLINE, LAST, LATECOMER, LINES, LONG_DAY, PEOPLE, Line, local
 from tests.reports.truth.periods import BLOCKS_DAY, EVERYBODY, FORWARDS_DAY, INSIDE, MONTH, OUTSIDE, THE_LONG_DAY, WEEK
