@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.template import engines
-from django.template.base import Lexer, TokenType
+from django.template.base import Lexer, Origin, TokenType
+
+from config.templates import Loader
 
 ROOT = Path(__file__).parent.parent
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -88,3 +90,24 @@ def test_names_of_our_tags_and_filters_are_unique():
     for names in ([library.tags for library in ours], [library.filters for library in ours]):
         every = [name for library in names for name in library]
         assert len(every) == len(set(every))
+
+
+@each_template
+def test_what_keeps_its_blanks_is_on_one_line(path):
+    """Templates are loaded without the indentation of their lines."""
+    broken = re.findall(r"<(pre|textarea)\b(?:(?!</\1>).)*$", path.read_text(), re.MULTILINE)
+    assert broken == []
+
+
+def test_pages_are_loaded_without_indentation_and_with_all_their_lines():
+    path = ROOT / "templates" / "reports" / "calls.html"
+    loaded = engines["django"].engine.get_template("reports/calls.html").source
+    assert loaded.splitlines() == [line.lstrip(" ") for line in path.read_text().splitlines()]
+
+
+def test_text_that_is_no_page_keeps_its_indentation(tmp_path):
+    for name in ("a.html", "a.txt"):
+        (tmp_path / name).write_text("- one\n  - two\n")
+    loader = Loader(engines["django"].engine, [tmp_path])
+    contents = [loader.get_contents(Origin(str(tmp_path / name), loader=loader)) for name in ("a.html", "a.txt")]
+    assert contents == ["- one\n- two\n", "- one\n  - two\n"]
