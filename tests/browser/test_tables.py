@@ -260,13 +260,17 @@ def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, nu
     assert (name.evaluate(LEFT), cell.evaluate(LEFT)) == (before[0], before[1] - 100)
 
 
-def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers):
+@pytest.mark.parametrize(("address", "table", "steps"), [(STEPS, "t-steps", "From"), ("/reports/", "t-calls", "Day")])
+def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers, address, table, steps):
     page = sign_in("admin", PASSWORD)
-    page.goto(f"{live_server.url}{STEPS}?{two_days()}&by=day")
+    page.goto(f"{live_server.url}{address}?{two_days()}&by=day")
     page.wait_for_selector("html[data-ready]")
-    rows = page.locator("#t-steps tbody th")
+    page.locator(f"#{table}").evaluate(
+        "table => { const fold = table.closest('details'); if (fold) fold.open = true; }"
+    )
+    rows = page.locator(f"#{table} tbody th")
     in_order = rows.all_inner_texts()
-    calls, start = (page.locator("#t-steps thead th button").filter(has_text=name) for name in ("Calls", "From"))
+    calls, start = (page.locator(f"#{table} thead th button").filter(has_text=name) for name in ("Calls", steps))
     drawn = page.evaluate(DRAWN)
 
     orders = []
