@@ -58,7 +58,7 @@ def duration_in_words(calls: int) -> str:
 def before_a_change(numbers: Collection[int]) -> str:
     """Return what a form says of a change: that one is still being counted, or how long the next one takes."""
     if is_waiting(numbers):
-        return gettext("All calls are being counted again right now. When that is done, this page no longer says so.")
+        return gettext("All calls are being counted again right now. When that is done, this note is gone.")
     calls = stored_calls(numbers)
     if not calls:
         return gettext("There are no calls yet that would have to be counted again after a change.")

@@ -26,7 +26,7 @@ from accounts.audit.model_admin import AuditedAdmin
 from accounts.moments import NOTHING
 from calls import recounting
 from calls.admin.base import SearchKeyAdmin
-from calls.admin.week_fields import DAYS, WeekForm, clock
+from calls.admin.week_fields import DAYS, ClockField, WeekForm, clock
 from calls.models import DestinationNumber, OpeningHours, SingleDay
 from calls.opening_hours import Spans
 
@@ -95,7 +95,9 @@ class SingleDays(LabelledInline):
     verbose_name_plural = _("single days (instead of public holidays and weekly hours)")
     # As pages write times. A browser's time input shows 08:00 AM if it is set to American English; the admin's widget
     # shows seconds.
-    formfield_overrides = {models.TimeField: {"widget": forms.TimeInput(format="%H:%M", attrs={"size": 6})}}
+    formfield_overrides = {
+        models.TimeField: {"form_class": ClockField, "widget": forms.TimeInput(format="%H:%M", attrs={"size": 6})}
+    }
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("calls.view_openinghours") or self.has_change_permission(request, obj)
@@ -163,7 +165,7 @@ class OpeningHoursAdmin(SearchKeyAdmin, AuditedAdmin):
         """Save the lines. If they change when the numbers are open, have the history counted again, once."""
         # Read from the database both times: the instance may hold cached lines.
         hours = OpeningHours.objects.filter(pk=form.instance.pk)
-        # Of two people who save at once, the second replaces the hours of the first.
+        # Two people who save at once do so one after the other.
         before = hours.select_for_update().get().schedule()
         super().save_related(request, form, formsets, change)
         form.save_week()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +25,7 @@ DAYS = {weekday: f"weekday_{weekday}" for weekday in range(1, 8)}
 _CLOSED = {"", "-", "–", "closed", "geschlossen", "zu"}
 _BETWEEN_SPANS = re.compile(r"[,;+&/]|\b(?:and|und)\b", re.IGNORECASE)
 _SPAN = re.compile(r"(\S+?)\s*(?:[-–—]|\bto\b|\bbis\b)\s*(\S+)", re.IGNORECASE)
-_TIME = re.compile(r"(\d{1,2})(?:[:.h]?(\d\d))?h?", re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{1,2})(?:[:.h]?([0-9]{2}))?h?", re.IGNORECASE)
 _NOISE = re.compile(r"\b(?:o'clock|uhr)\b", re.IGNORECASE)
 
 
@@ -42,10 +43,13 @@ def read_day(text: str) -> Spans:
     """Return the hours that a person wrote for a day, in minutes and in order; none if closed.
 
     Raise ValidationError, in words about what was written, for anything that is not hours of one day."""
-    text = _NOISE.sub(" ", text).strip()
-    if text.casefold() in _CLOSED:
+    written = _NOISE.sub(" ", text).strip()
+    if written.casefold() in _CLOSED:
         return ()
-    spans = sorted(_read_span(part.strip()) for part in _BETWEEN_SPANS.split(text))
+    parts = [part.strip() for part in _BETWEEN_SPANS.split(written)]
+    spans = sorted(_read_span(part) for part in filter(None, parts))
+    if not spans:
+        raise ValidationError(_not_hours(text.strip()))
     for (_opens, closes), (opens, next_closes) in pairwise(spans):
         if opens < closes:
             twice = {"from": clock(opens), "to": clock(min(closes, next_closes))}
@@ -56,11 +60,8 @@ def read_day(text: str) -> Spans:
 def _read_span(text: str) -> tuple[int, int]:
     found = _SPAN.fullmatch(text)
     if not found:
-        raise ValidationError(
-            gettext("“%(text)s” is not a time from and to. Write for example 08:00–12:00, 13:00–18:00.")
-            % {"text": text}
-        )
-    opens, closes = (_read_time(part) for part in found.groups())
+        raise ValidationError(_not_hours(text))
+    opens, closes = (read_time(part) for part in found.groups())
     closes = closes or DAY_ENDS
     if opens >= closes:
         words = gettext("%(to)s is not later than %(from)s. Hours past midnight go on in the field of the next day.")
@@ -68,7 +69,13 @@ def _read_span(text: str) -> tuple[int, int]:
     return opens, closes
 
 
-def _read_time(text: str) -> int:
+def _not_hours(text: str) -> str:
+    words = gettext("“%(text)s” is not a time from and to. Write for example 08:00–12:00, 13:00–18:00.")
+    return words % {"text": text}
+
+
+def read_time(text: str) -> int:
+    """Return the minute of the day that a person wrote. Raise ValidationError if it is not on the quarter-hour."""
     found = _TIME.fullmatch(text)
     hour, minute = (int(part or 0) for part in found.groups()) if found else (DAY_ENDS, 0)
     if minute > 59 or hour * 60 + minute > DAY_ENDS:
@@ -80,11 +87,21 @@ def _read_time(text: str) -> int:
     return hour * 60 + minute
 
 
+class ClockField(forms.TimeField):
+    """A time of day as it is written in the week; 24:00 is 00:00, the end of the day."""
+
+    def to_python(self, value: Any) -> time | None:
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        minute = read_time(value.strip())
+        return time(minute % DAY_ENDS // 60, minute % 60)
+
+
 class WeekdayField(forms.CharField):
     """The hours of a weekday. Its value is `Spans`."""
 
     def __init__(self, weekday: int) -> None:
-        super().__init__(label=WEEKDAYS[weekday - 1], required=False, max_length=LONGEST)
+        super().__init__(label=WEEKDAYS[weekday - 1], required=False, max_length=LONGEST, show_hidden_initial=True)
         self.widget.attrs |= {"data-weekday": weekday, "autocomplete": "off", "placeholder": _("closed"), "size": 34}
 
     def to_python(self, value: Any) -> Any:
@@ -125,10 +142,14 @@ class WeekForm(forms.ModelForm):
                 self.initial[name] = weekly.get(weekday, ())
 
     def save_week(self) -> None:
-        """Store the hours of the week; lines that stay as they are are not touched."""
-        wanted = {(weekday, *span) for weekday, name in DAYS.items() for span in self.cleaned_data.get(name, ())}
-        stored = {line.pk: (line.weekday, *line.span) for line in self.instance.weekly.all()}
-        self.instance.weekly.filter(pk__in=[pk for pk, span in stored.items() if span not in wanted]).delete()
+        """Store the hours of the days that were changed. Hours that somebody else has saved meanwhile for other days
+        stay; the caller holds the lock of the opening hours."""
+        changed = [weekday for weekday, name in DAYS.items() if name in self.changed_data]
+        wanted = {(weekday, *span) for weekday in changed for span in self.cleaned_data[DAYS[weekday]]}
+        # Not what was read before the lock.
+        lines = WeeklyHours.objects.filter(opening_hours=self.instance, weekday__in=changed)
+        stored = {line.pk: (line.weekday, *line.span) for line in lines}
+        lines.filter(pk__in=[pk for pk, span in stored.items() if span not in wanted]).delete()
         WeeklyHours.objects.bulk_create(
             WeeklyHours(
                 opening_hours=self.instance,

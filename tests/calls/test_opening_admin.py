@@ -1,11 +1,14 @@
 """Opening hours in the admin, through its pages."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -53,7 +56,10 @@ def filled(hours=None, *, name="Office hours", state="NW", week=None, days=None,
             (line.day, *(f"{time:%H:%M}" if time else "" for time in (line.opens_at, line.closes_at))) for line in here
         ]
     form = {"name": name, "state": state, "days-TOTAL_FORMS": len(days), "days-INITIAL_FORMS": len(here)}
-    form |= {f"weekday_{weekday}": week.get(weekday, "") for weekday in range(1, 8)}
+    shown = hours.schedule().weekly if hours else {}
+    for weekday in range(1, 8):
+        form[f"weekday_{weekday}"] = week.get(weekday, "")
+        form[f"initial-weekday_{weekday}"] = day_in_words(shown.get(weekday, ()))
     for at, line in enumerate(days):
         form |= {f"days-{at}-{field}": text for field, text in zip(("day", "opens_at", "closes_at"), line, strict=True)}
     for at, line in enumerate(here):
@@ -178,6 +184,7 @@ def test_a_name_is_unique(staff, hours):
         ("08:00–12:00, 12:00–18:00", ((480, 720), (720, 1080))),
         ("22:00–0:00", ((1320, 1440),)),
         ("0–24", ((0, 1440),)),
+        ("8-12,", ((480, 720),)),
         ("closed", ()),
         ("Geschlossen", ()),
         (" – ", ()),
@@ -186,6 +193,42 @@ def test_a_name_is_unique(staff, hours):
 def test_hours_are_read_as_people_write_them(staff, hours, written, spans):
     change(staff, hours, week={1: written})
     assert hours.schedule().weekly == ({1: spans} if spans else {})
+
+
+def test_what_another_person_saved_meanwhile_for_other_days_stays(staff, hours):
+    mine, theirs = filled(hours, week={1: "08:00–12:00", 2: "9–10"}), filled(hours, week={1: "10–11"})
+    for form in (theirs, mine):
+        assert staff.post(f"{HOURS}{hours.pk}/change/", form).status_code == 302
+    assert hours.schedule().weekly == {1: ((600, 660),), 2: ((540, 600),)}
+
+
+def test_a_form_that_lacks_days_leaves_them(staff, hours):
+    form = {name: text for name, text in filled(hours, name="Other").items() if "weekday_" not in name}
+    assert staff.post(f"{HOURS}{hours.pk}/change/", form).status_code == 302
+    assert hours.schedule().weekly == {1: ((480, 720),)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_saving_twice_at_once_stores_hours_once(hours):
+    make_staff("admin")
+
+    def save(written):
+        client = Client()
+        client.force_login(User.objects.get(username="admin"))
+        change(client, hours, week={1: written, 2: "08:00–18:00"})
+        connection.close()
+
+    for turn in range(4):
+        hours.weekly.all().delete()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(save, ["08:00–18:00", "08:00–18:00" if turn % 2 else "09:00–17:00"]))
+        assert hours.weekly.count() == 2
+        assert hours.schedule().weekly[2] == ((480, 1080),)
+
+
+def test_single_days_are_written_as_the_week_is(staff, hours):
+    change(staff, hours, days=[("2026-12-24", "8", "12:30"), ("2026-12-31", "08:00", "24:00")])
+    assert hours.schedule().days == {date(2026, 12, 24): ((480, 750),), date(2026, 12, 31): ((480, 1440),)}
 
 
 def test_refused_hours_stay_in_the_form_as_they_were_written(staff, hours):

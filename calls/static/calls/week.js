@@ -1,21 +1,33 @@
 // The week in the form of opening hours: fills it, copies a day to others, and draws each day from 0 to 24 h. It reads
-// hours only to draw them and to write them as the server does; the server decides what is valid.
+// hours exactly as the server does (week_fields.py), and leaves as it is what the server would refuse.
 "use strict";
 
 const DAY_ENDS = 24 * 60;
-const TIME = String.raw`(\d{1,2})(?:[:.h]?(\d\d))?h?`;
-const SPAN = new RegExp(String.raw`${TIME}\s*(?:[-–—]|\bto\b|\bbis\b)\s*${TIME}`, "gi");
-const BETWEEN = /^[\s,;+&/]*(?:(?:and|und|uhr|o'clock)[\s,;+&/]*)*$/i;
+const CLOSED = ["", "-", "–", "closed", "geschlossen", "zu"];
+const NOISE = /\b(?:o'clock|uhr)\b/gi;
+const BETWEEN_SPANS = /[,;+&/]|\b(?:and|und)\b/i;
+const SPAN = /^(\S+?)\s*(?:[-–—]|\bto\b|\bbis\b)\s*(\S+)$/i;
+const TIME = /^([0-9]{1,2})(?:[:.h]?([0-9]{2}))?h?$/i;
 
-// The spans of a day in minutes, and whether the text holds nothing else.
+// The minute of the day; NaN if it is none that can be counted by.
+function readTime(text) {
+  const [, hour, minute = 0] = TIME.exec(text) || [null, NaN];
+  const at = Number(hour) * 60 + Number(minute);
+  return Number(minute) > 59 || at > DAY_ENDS || at % 15 ? NaN : at;
+}
+
+// The spans of a day in minutes and in order; null if the server would refuse the text.
 function readDay(text) {
-  const spans = [...text.matchAll(SPAN)].map(([, ...parts]) => {
-    const [hour, minute, toHour, toMinute] = parts.map((part) => Number(part || 0));
-    return [hour * 60 + minute, toHour * 60 + toMinute || DAY_ENDS];
+  const written = text.replace(NOISE, " ").trim();
+  if (CLOSED.includes(written.toLowerCase())) return [];
+  const parts = written.split(BETWEEN_SPANS).map((part) => part.trim()).filter(Boolean);
+  const spans = parts.map((part) => {
+    const [opens, closes] = (SPAN.exec(part) || []).slice(1).map(readTime);
+    return [opens, closes || (closes === 0 ? DAY_ENDS : NaN)];
   });
-  const isWhole =
-    spans.every(([opens, closes]) => opens < closes && closes <= DAY_ENDS) && BETWEEN.test(text.replace(SPAN, ","));
-  return { spans: spans.sort((one, other) => one[0] - other[0]), isWhole };
+  spans.sort((one, other) => one[0] - other[0]);
+  const isRead = spans.length && spans.every(([opens, closes], at) => opens < closes && !(opens < spans[at - 1]?.[1]));
+  return isRead ? spans : null;
 }
 
 function clock(minute) {
@@ -30,8 +42,8 @@ function svg(name, attributes) {
 
 function draw(strip, text) {
   strip.replaceChildren(svg("rect", { class: "closed", width: DAY_ENDS, height: 16 }));
-  for (const [opens, closes] of readDay(text).spans) {
-    if (opens < closes) strip.append(svg("rect", { class: "open", x: opens, width: closes - opens, height: 16 }));
+  for (const [opens, closes] of readDay(text) ?? []) {
+    strip.append(svg("rect", { class: "open", x: opens, width: closes - opens, height: 16 }));
   }
   for (const hour of [6, 12, 18]) {
     strip.append(svg("line", { x1: hour * 60, x2: hour * 60, y1: 0, y2: 16, "vector-effect": "non-scaling-stroke" }));
@@ -48,13 +60,13 @@ if (tools && fields.length) {
   const nameOf = (field) => document.querySelector(`label[for="${field.id}"]`).textContent.replace(/:\s*$/, "").trim();
   const put = (field, text) => {
     field.value = text;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
   };
 
   fields[0].closest(".form-row").before(presets);
   for (const button of presets.querySelectorAll("[data-days]")) {
     button.addEventListener("click", () => {
-      fields.forEach((field, at) => put(field, at < Number(button.dataset.days) ? button.dataset.hours : ""));
+      for (const field of fields.slice(0, Number(button.dataset.days))) put(field, button.dataset.hours);
       said.textContent = `${said.dataset.filled} ${button.textContent.trim()}`;
     });
   }
@@ -86,8 +98,11 @@ if (tools && fields.length) {
     draw(strip, field.value);
     field.addEventListener("input", () => draw(strip, field.value));
     field.addEventListener("change", () => {
-      const { spans, isWhole } = readDay(field.value);
-      if (spans.length && isWhole) field.value = spans.map((span) => span.map(clock).join("–")).join(", ");
+      const spans = readDay(field.value);
+      if (spans?.length) field.value = spans.map((span) => span.map(clock).join("–")).join(", ");
+      if (spans) field.removeAttribute("aria-invalid");
+      else field.setAttribute("aria-invalid", "true");
     });
   }
+  fields.find((field) => field.closest(".form-row").matches(".errors"))?.focus();
 }
