@@ -106,11 +106,12 @@ class CallMenus:
         if self.opening == Opening.ALL and not any(number.opening_hours_id for number in self.asked.choices):
             return []
         rest = self.asked.pairs(OpeningFilter)
-        return [(opening, urlencode([*rest, *OpeningFilter.query_of(opening)])) for opening in Opening]
+        queries = ((opening, urlencode([*rest, *OpeningFilter.query_of(opening)])) for opening in Opening)
+        return [(opening, query or self.query_to_reset) for opening, query in queries]
 
     @property
     def query_of_all_numbers(self) -> str:
-        return self.asked.query(NumberFilter)
+        return self.asked.query(NumberFilter) or self.query_to_reset
 
     @property
     def beside_days(self) -> list[tuple[str, str]]:
@@ -119,8 +120,8 @@ class CallMenus:
 
     @property
     def beside_numbers(self) -> list[tuple[str, str]]:
-        """The hidden fields of the form for numbers."""
-        return self.asked.pairs(NumberFilter)
+        """The hidden fields of the form for numbers. With none of them and no number, the kept filters would apply."""
+        return self.asked.pairs(NumberFilter) or [("period", FORGET)]
 
     @property
     def query_to_reset(self) -> str:

@@ -114,18 +114,31 @@ def compared_a_year_ago(period: Period, preset: Preset | None, now: datetime) ->
 
     Months are compared with the same days of the same months, others with the same weekdays of 52 weeks before. A
     period that includes today ends as for `compared`."""
+    if not _is_of_months(period, preset):
+        return compared_weeks_ago(52, period, preset, now)
     days = compared(period, preset, now)
     if days is None:
         return None
     current_part = days.now
-    if _is_of_months(period, preset):
-        first = _first_of_month(current_part.first, -12)
-        ends = _first_of_month(current_part.last, -11) - DAY
-        is_whole = (current_part.last + DAY).day == 1 and not current_part.until
-        last = ends if is_whole else (_same_day(current_part.last, -12) or ends)
-    else:
-        gap = 52 * periods.WEEK
-        first, last = current_part.first - gap, current_part.last - gap
+    ends = _first_of_month(current_part.last, -11) - DAY
+    is_whole = (current_part.last + DAY).day == 1 and not current_part.until
+    last = ends if is_whole else (_same_day(current_part.last, -12) or ends)
+    return _from(current_part, _first_of_month(current_part.first, -12), last)
+
+
+def compared_weeks_ago(weeks: int, period: Period, preset: Preset | None, now: datetime) -> Comparison | None:
+    """Return a period and the same weekdays so many weeks ago; None if no part of it is over.
+
+    A period that includes today ends as for `compared`."""
+    days = compared(period, preset, now)
+    if days is None:
+        return None
+    gap = weeks * periods.WEEK
+    return _from(days.now, days.now.first - gap, days.now.last - gap)
+
+
+def _from(current_part: Period, first: date, last: date) -> Comparison:
+    """Return what is compared with the days from `first` to `last`, which end at the same time of day."""
     start = periods.day_start(current_part.last)
     until = current_part.until and periods.same_hours(start, current_part.until, last)[1]
     return Comparison(current_part, current_part.of_days(first, last, until))

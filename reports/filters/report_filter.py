@@ -182,7 +182,7 @@ class ReportForm:
 
         Without `numbers`, those of a page that shows all numbers, whichever are selected."""
         chips = []
-        if self._names_days and self.are_days_kept and self.preset is not Preset.WEEK:
+        if self._names_days and self.are_days_kept and self.preset not in (Preset.WEEK, self.default):
             chips.append(Chip(str(self.preset.label) if self.preset else self.period.label, self._without_days()))
         selected = self.selected if numbers else []
         chips += chips_of_numbers(selected, self.choices, lambda others: self.query_with(numbers=others))

@@ -14,6 +14,7 @@ from django.test import Client
 from calls.models import DestinationNumber, OpeningHours
 from reports import periods
 from reports.counting import rollups
+from reports.filters.presets import Preset
 from reports.filters.report_filter import ReportForm
 from tests.factories import make_number, make_user, take
 
@@ -62,6 +63,7 @@ def test_without_a_choice_there_are_no_chips(chips):
     assert chips("") == {}
     # Those are the days of a first visit.
     assert chips("period=7-days") == {}
+    assert chips("period=yesterday", default=Preset.YESTERDAY) == {}
 
 
 def test_each_filter_has_a_chip_that_removes_just_this_one(numbers, manager, chips):
@@ -120,8 +122,8 @@ def test_every_report_shows_what_is_set(numbers, manager, page):
     client = Client()
     client.force_login(manager)
 
-    html = client.get(f"/reports/{page}?period=yesterday&opening=inside").content.decode()
+    html = client.get(f"/reports/{page}?period=28-days&opening=inside").content.decode()
 
-    assert 'aria-label="Remove filter: Yesterday"' in html
+    assert 'aria-label="Remove filter: 28 days"' in html
     assert 'aria-label="Remove filter: During opening hours"' in html
     assert html.count('id="reset"') == 1

@@ -35,8 +35,19 @@
   };
 
   /* --- a menu of boxes applies each of them at once, and stays open for the next --- */
+  const NEXT_TICK_MS = 250;
+  let ticked = 0;
   document.addEventListener("change", (event) => {
-    event.target.closest("[data-at-once]")?.requestSubmit();
+    const form = event.target.closest("[data-at-once]");
+    if (!form) return;
+    clearTimeout(ticked);
+    ticked = setTimeout(() => {
+      ticked = 0;
+      form.requestSubmit();
+    }, NEXT_TICK_MS);
+  });
+  document.addEventListener("htmx:sendError", ({ detail }) => {
+    if (detail.elt.matches("[data-at-once]")) detail.elt.reset(); // the boxes are those of the page again
   });
   let stays = null;
   const stayOpen = () => {
@@ -74,8 +85,9 @@
     }
   });
 
-  /* --- tabs: the current one is in view where their row scrolls --- */
-  const showCurrentTab = () => {
+  /* --- the current entry of the navigation, and the current tab, are in view where these scroll --- */
+  const showCurrent = () => {
+    document.querySelector("#side [aria-current]")?.scrollIntoView({ block: "nearest" });
     const tab = document.querySelector(".tabs [aria-current]");
     if (!tab) return;
     const row = tab.parentElement, { left, width } = tab.getBoundingClientRect();
@@ -142,6 +154,11 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { elt, target } = event.detail.requestConfig ? event.detail.requestConfig : event.detail;
+    // A refresh of what was replaced meanwhile, or an answer that the next tick makes out of date.
+    if ((elt?.id === "live" && !elt.isConnected) || (elt?.matches("[data-at-once]") && ticked)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
     // The answer is the sign-in page, because the session has ended (session-end.js goes there), or the second factor's.
     if (event.detail.xhr.responseURL.includes("/accounts/")) {
       event.detail.shouldSwap = false;
@@ -193,7 +210,7 @@
     stayOpen();
     if (!kept) {
       closeOnPhone(document);
-      showCurrentTab();
+      showCurrent();
       focusAfterRemoving(event.detail.requestConfig?.elt);
       return;
     }
@@ -213,5 +230,5 @@
 
   start(document);
   closeOnPhone(document);
-  showCurrentTab();
+  showCurrent();
 })();
