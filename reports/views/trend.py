@@ -54,6 +54,7 @@ COMPARED = ("offered", "answered", "lost", "reached", "service_level", "time_to_
 class Other(models.TextChoices):
     """What a period is compared with. The values are those of the query string."""
 
+    WEEK_BEFORE = "week", _("A week before")
     PREVIOUS = "previous", _("Previous period")
     A_YEAR_AGO = "year", _("A year ago")
     NONE = "none", _("Nothing")
@@ -64,9 +65,9 @@ class Other(models.TextChoices):
 @personal
 def trend(request: HttpRequest) -> HttpResponse:
     """Show the time steps of the period."""
-    other = next((one for one in Other if one.value == request.GET.get("compare")), Other.PREVIOUS)
-    form = read_report(request, unbounded=True, kept=[("compare", other.value)] * (other != Other.PREVIOUS))
-    return page_of(request, "reports/trend.html", build_trend_page(form, other), form.choices, form.question)
+    asked = next((one for one in Other if one.value == request.GET.get("compare")), None)
+    form = read_report(request, unbounded=True, kept=[("compare", asked.value)] if asked else [])
+    return page_of(request, "reports/trend.html", build_trend_page(form, asked), form.choices, form.question)
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,11 @@ class TrendPage(PeriodPage):
     @property
     def others(self) -> list[tuple[Other, str]]:
         """What the period can be compared with, with the query that does."""
+        usual = _usual_other(self.period)
         return [
-            (other, self.form.query_with(kept=[("compare", other.value)] * (other != Other.PREVIOUS)))
+            (other, self.form.query_with(kept=[("compare", other.value)] if other != usual else []))
             for other in Other
+            if other != Other.WEEK_BEFORE or usual == other
         ]
 
     @cached_property
@@ -224,9 +227,13 @@ class TrendPage(PeriodPage):
         return self.form.query_with(period=self.listed, by=self.grain)
 
 
-def build_trend_page(form: ReportForm, other: Other) -> TrendPage:
-    """Build the page. For longer periods, time steps within a day are listed for the last day only."""
+def build_trend_page(form: ReportForm, asked: Other | None) -> TrendPage:
+    """Build the page. For longer periods, time steps within a day are listed for the last day only.
+
+    `asked` is what the period is compared with, None for what is usual."""
     grain, coverage = form.grain, Coverage.read(form.numbers)
+    usual = _usual_other(form.period)
+    other = usual if asked is None or (asked == Other.WEEK_BEFORE != usual) else asked
     of_day = grain not in periods.OF_DAYS and form.period.length > 1
     listed = hours_of_week.last_day(form.period, timezone.now()) if of_day else form.period
     of_listed, steps = counts.together_and_by_bucket(coverage, listed, grain)
@@ -246,8 +253,16 @@ def build_trend_page(form: ReportForm, other: Other) -> TrendPage:
     )
 
 
+def _usual_other(period: Period) -> Other:
+    """Return what a period is compared with at first: a single day with the same weekday, since a Sunday before a
+    Monday says nothing."""
+    return Other.WEEK_BEFORE if period.length == 1 else Other.PREVIOUS
+
+
 def _days(form: ReportForm, other: Other) -> Comparison | None:
     """Return what is compared; None for nothing, or if no part of the period is over."""
     if other == Other.A_YEAR_AGO:
         return presets.compared_a_year_ago(form.period, form.chosen_preset, timezone.now())
+    if other == Other.WEEK_BEFORE:
+        return presets.compared_weeks_ago(1, form.period, form.chosen_preset, timezone.now())
     return form.compared if other == Other.PREVIOUS else None
