@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from reports import periods
-from reports.counting.outcomes import NOT_MEASURED, Outcome
+from reports.counting.outcomes import IS_OFFERED, NOT_MEASURED, Outcome
 from reports.figures.cells import Row
 from reports.figures.coverage import Coverage
 from reports.filters.call_filter import CallFilter
@@ -28,10 +30,13 @@ _OF_AN_INDEX = {"from", "to", "period", "kept", "start", "end", "number", "callb
 
 @dataclass(frozen=True)
 class Total(Readable):
-    """The number of calls of a list. With `is_more` there are more than that; it is None if not counted."""
+    """The number of calls of a list. With `is_more` there are more than that; it is None if not counted.
+
+    Of these, `callbacks` are callbacks, which figures do not count; 0 for a list of calls of one outcome."""
 
     calls: int | None
     is_more: bool = False
+    callbacks: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,20 @@ def _by_outcome(row: Row) -> dict[str, int]:
 
 
 def _total(call_filter: CallFilter, listed: PageOfCalls, row: Row | None, by_outcome: dict[str, int]) -> Total:
+    mixed = not call_filter[OutcomeFilter].chosen
     if not listed.newer and not listed.older:
-        return Total(len(listed.calls))
+        callbacks = sum(bool(call.callback_id) for call in listed.calls) if mixed else 0
+        return Total(len(listed.calls), callbacks=callbacks)
     if row is not None and (total := _from_counts(call_filter, row, by_outcome)) is not None:
         # Calls of the last seconds are not counted yet.
         return Total(total if total > len(listed.calls) else None)
     if not {name for name, _value in call_filter.pairs()} <= _OF_AN_INDEX:
         return Total(None)
-    calls = call_filter.calls()[: MOST_COUNTED + 1].count()
-    return Total(min(calls, MOST_COUNTED), is_more=calls > MOST_COUNTED)
+    found = call_filter.calls().values("pk", "callback_id")[: MOST_COUNTED + 1]
+    counted = found.aggregate(calls=Count("pk"), callbacks=Count("pk", filter=~IS_OFFERED))
+    if counted["calls"] > MOST_COUNTED:
+        return Total(MOST_COUNTED, is_more=True)
+    return Total(counted["calls"], callbacks=counted["callbacks"] if mixed else 0)
 
 
 def _from_counts(call_filter: CallFilter, row: Row, by_outcome: dict[str, int]) -> int | None:
