@@ -21,7 +21,7 @@ GUARDED = ("username", "email", "is_active", "is_staff", "is_superuser", "groups
 # What the history says of a box that was ticked, and of one that was cleared.
 BOXES = {
     "is_active": (_("Enabled"), _("Disabled")),
-    "is_staff": (_("May open the admin"), _("May no longer open the admin")),
+    "is_staff": (_("May open the settings"), _("May no longer open the admin")),
     "is_superuser": ("", _("Is no superuser any more")),
 }
 LISTS = {

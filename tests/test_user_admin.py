@@ -298,7 +298,7 @@ def test_the_history_says_by_name_what_changed(client):
     page_of(client, person, username=person.username, is_staff="on", groups=[group.pk], **dates_of(person))
 
     words = text_of(client.get(f"{USERS}{person.pk}/history/"))
-    for said in ("Disabled", "May open the admin", "Added to the group operators"):
+    for said in ("Disabled", "May open the settings", "Added to the group operators"):
         assert said in words
 
 

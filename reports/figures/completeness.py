@@ -81,6 +81,11 @@ class Completeness:
         """Whether nothing is known to be missing. False if no number is set up."""
         return bool(self.numbers) and not self.incomplete
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether none of the days has begun."""
+        return self.period.first > periods.today()
+
     def of_last_day(self) -> Completeness:
         """Return the last day of the period by itself."""
         last = self.period.of_days(self.period.last, self.period.last)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -49,11 +48,11 @@ def is_reached(number: DestinationNumber, service_level: float | None) -> bool |
 
 
 def points_short(number: DestinationNumber, service_level: float | None) -> float | None:
-    """Return percentage points below target, rounded up to 0.1. None if reached or unknown."""
+    """Return percentage points below target, rounded to 0.1, and at least 0.1. None if reached or unknown."""
     if is_reached(number, service_level) is not False:
         return None
     short = (number.service_level_aim or 0) - (service_level or 0) * 100
-    return max(0.1, ceil(round(short * 10, 6)) / 10)
+    return max(0.1, round(short, 1))
 
 
 def callers_short(number: DestinationNumber, in_time: int | None, whole: int | None) -> int | None:

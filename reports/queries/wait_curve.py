@@ -102,7 +102,10 @@ class WaitCurve:
     @property
     def marks(self) -> dict[str, Any]:
         """What the chart draws besides the curve, each with its name."""
-        named = [(_("Half within %(seconds)d s"), 0.5), (_("9 in 10 within %(seconds)d s"), 0.9)]
+        named = [
+            (_("Half of the answered within %(seconds)d s"), 0.5),
+            (_("9 in 10 of them within %(seconds)d s"), 0.9),
+        ]
         dots = [(name, seconds) for name, share in named if (seconds := self.times.within(share)) is not None]
         return {
             "end": self.end,

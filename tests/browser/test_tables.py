@@ -260,8 +260,9 @@ def test_names_stay_while_a_wide_table_scrolls_sideways(live_server, sign_in, nu
     assert (name.evaluate(LEFT), cell.evaluate(LEFT)) == (before[0], before[1] - 100)
 
 
-@pytest.mark.parametrize(("address", "table", "steps"), [(STEPS, "t-steps", "From"), ("/reports/", "t-calls", "Day")])
-def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers, address, table, steps):
+@pytest.mark.parametrize("where", [(STEPS, "t-steps", "From"), ("/reports/", "t-calls", "Day")])
+def test_time_steps_are_sorted_and_put_back_in_order(live_server, sign_in, numbers, where):
+    address, table, steps = where
     page = sign_in("admin", PASSWORD)
     page.goto(f"{live_server.url}{address}?{two_days()}&by=day")
     page.wait_for_selector("html[data-ready]")

@@ -69,8 +69,8 @@ def test_the_target_is_drawn_only_beside_a_curve_that_includes_lost_calls():
 def test_half_and_9_in_10_are_points_of_the_curve():
     curve = curve_of([3, 6, 9, 12], lost=4)
     assert curve.marks["dots"] == [
-        {"x": 6, "y": 25.0, "name": "Half within 6 s"},
-        {"x": 12, "y": 50.0, "name": "9 in 10 within 12 s"},
+        {"x": 6, "y": 25.0, "name": "Half of the answered within 6 s"},
+        {"x": 12, "y": 50.0, "name": "9 in 10 of them within 12 s"},
     ]
     assert curve.marks["limit"] == {"x": 20, "name": "Limit 20 s"}
 

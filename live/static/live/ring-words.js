@@ -12,7 +12,7 @@ const ringWords = ringTab && (() => {
   const firstOf = (ring) => linksOf(ring)[0] || { label: text("open"), url: root.dataset.pageUrl, target: "" };
 
   const callerOf = (ring) => ring.contact?.name || (ring.caller.is_withheld ? text("withheld") : ring.caller.text);
-  const calledOf = (ring, words = "called") => {
+  const calledOf = (ring, words = ring.state === "ringing" ? "called" : "rang") => {
     const values = { caller: callerOf(ring), number: ring.number.name, destination: ring.destination };
     return text(ring.destination ? `${words}-at` : words, values);
   };

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +19,7 @@ from reports.queries.comparison import Compared
 from reports.queries.durations import Times, TimesClass
 from reports.queries.wait_curve import ClassOnCurve, WaitCurve
 from reports.views.number.base import NumberReading, read_number, tab_of
-from reports.views.number.level import Level, LevelPage
+from reports.views.number.level import LEAST_CALLS, Level, LevelPage
 from reports.views.shared import personal
 
 # The kinds of time in the table of classes.
@@ -73,11 +73,17 @@ class WaitingPage(LevelPage):
     times: Sequence[TimeRow]
 
     name = "number_waiting"
+    least_drawn: ClassVar = LEAST_CALLS
     files = "times counts calls"
 
     @cached_property
     def levels(self) -> list[Level]:
         return [Level(row, row["service_level"]) for row in self.buckets]
+
+    @property
+    def leaves_out_few(self) -> bool:
+        """Whether the chart leaves out time steps of fewer than `least_drawn` calls."""
+        return any(level.whole and level.drawn is None for level in self.levels)
 
     @cached_property
     def classed(self) -> list[ClassedColumn]:
