@@ -332,15 +332,15 @@ def test_a_list_says_how_many_calls_it_has(client):
 
     said = "54 calls, newest first. 1 of them is a callback, which figures do not count."
     assert lead_of(client.get(CALLS)) == said
-    bare_call(number, NOON + timedelta(days=1), 998, callback_id="c-2").save()
-    day = f"{NOON.date() + timedelta(days=1)}"
-    assert lead_of(client.get(CALLS, {"from": day, "to": day})).startswith("1 call. 1 of them is a callback")
-    Call.objects.get(callback_id="c-2").delete()
     assert lead_of(client.get(CALLS, {"callbacks": "no"})).startswith("53 calls, newest first. Filters:")
     assert lead_of(client.get(CALLS, {"outcome": "callback"})).startswith("1 call.")
     assert "50 of 54 calls." in " ".join(client.get(CALLS).content.decode().split())
     # Counting these would read every call.
     assert lead_of(client.get(CALLS, {"callbacks": "no", "weekday": "1"})).startswith("Newest first.")
+
+    bare_call(number, NOON + timedelta(days=1), 998, callback_id="c-2").save()
+    day = f"{NOON.date() + timedelta(days=1)}"
+    assert lead_of(client.get(CALLS, {"from": day, "to": day})).startswith("1 call. 1 of them is a callback")
 
 
 def test_more_calls_than_are_counted_are_said_to_be_more(client):
