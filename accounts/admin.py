@@ -28,7 +28,7 @@ from accounts.inviting_admin import InvitingAdmin
 from accounts.models import AuditEntry, GivenPassword, SignedInSession
 from accounts.second_factor_admin import SecondFactorAdmin, SecondFactorFilter
 from accounts.sessions_admin import SessionsAdmin
-from accounts.user_admin_forms import NewUserForm, UserForm, changes_of_list
+from accounts.user_admin_forms import LABELS, NewUserForm, UserForm, changes_of_list
 
 
 class GivingAdmin(WordedHistoryAdmin):
@@ -72,6 +72,14 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(groups=self.value())
 
 
+class WordedFilter(admin.BooleanFieldListFilter):
+    """A filter named as the box on the page of a user is."""
+
+    def __init__(self, *args: Any, field_path: str, **kwargs: Any) -> None:
+        super().__init__(*args, field_path=field_path, **kwargs)
+        self.title = LABELS[field_path]
+
+
 class PersonAdmin(
     ConfirmingAdmin,
     InvitingAdmin,
@@ -85,7 +93,7 @@ class PersonAdmin(
 ):
     """Django's admin of users. Only superusers see superusers, and no page makes one."""
 
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "has_second_factor")
+    list_display = ("username", "email", "first_name", "last_name", "opens_settings", "has_second_factor")
     form = UserForm
     fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email", "is_active")}),
@@ -114,7 +122,11 @@ class PersonAdmin(
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         fields = ["is_staff", "is_superuser", "is_active"]
         offered = [name for name in fields if name != "is_superuser" or request.user.is_superuser]
-        return [*offered, SecondFactorFilter, GroupFilter]
+        return [*((name, WordedFilter) for name in offered), SecondFactorFilter, GroupFilter]
+
+    @admin.display(description=LABELS["is_staff"], boolean=True, ordering="is_staff")
+    def opens_settings(self, person: User) -> bool:
+        return person.is_staff
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out the box that makes a superuser, which only the command line does; it stays to take that away. Leave

@@ -18,10 +18,12 @@ from accounts.invitations import days_valid
 
 # What a user is called, and what they may do. Where the form has no such field, it is not the editor's to change.
 GUARDED = ("username", "email", "is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+# What Django calls them, in the words of our pages.
+LABELS = {"is_active": _("May sign in"), "is_staff": _("May open the settings"), "is_superuser": _("Superuser")}
 # What the history says of a box that was ticked, and of one that was cleared.
 BOXES = {
     "is_active": (_("Enabled"), _("Disabled")),
-    "is_staff": (_("May open the settings"), _("May no longer open the admin")),
+    "is_staff": (_("May open the settings"), _("May no longer open the settings")),
     "is_superuser": ("", _("Is no superuser any more")),
 }
 LISTS = {
@@ -105,7 +107,7 @@ class UserForm(GuardedForm, UserChangeForm):
     """The form that changes a user. Groups and permissions that it does not offer stay as they are."""
 
     class Meta(UserChangeForm.Meta):
-        labels: ClassVar = {"is_active": _("May sign in"), "is_staff": _("May open the settings")}
+        labels: ClassVar = LABELS
         help_texts: ClassVar = {
             "is_active": _("People who leave are not deleted but may no longer sign in."),
             "is_staff": _("What they may see and change there is what their groups allow."),

@@ -212,6 +212,13 @@ def test_who_has_more_is_disabled_but_not_enabled(client, user_admin):
     assert not person.is_active
 
 
+def test_the_list_uses_the_words_of_the_form(client, user_admin):
+    page = text_of(client.get(USERS))
+    assert "By May sign in" in page
+    assert page.count("May open the settings") >= 2  # a column and a filter
+    assert "taff status" not in page
+
+
 @pytest.mark.parametrize(
     "query", ["is_superuser__exact=1", "groups__id__exact=1", "password__startswith=p", "user_permissions__id__exact=1"]
 )

@@ -198,7 +198,8 @@ class RefusedPostAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show above the messages what has to be done about them, once for each reason and number."""
         groups = [] if request.GET else groups_for(request, self.get_queryset(request))
-        return super().changelist_view(request, {**(extra_context or {}), "groups": groups})
+        is_empty = not request.GET and not groups and not self.get_queryset(request).exists()
+        return super().changelist_view(request, {**(extra_context or {}), "groups": groups, "is_empty": is_empty})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         post: RefusedPost = context["original"]

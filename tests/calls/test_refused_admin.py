@@ -55,6 +55,13 @@ def test_staff_see_a_notice_and_add_the_number_with_the_key_of_its_posts(staff):
     assert "rejected" not in staff.get("/reports/").content.decode()
 
 
+def test_an_empty_list_says_that_there_is_nothing_to_do(staff):
+    page = staff.get("/admin/calls/refusedpost/").content.decode()
+    assert "No message from TENIOS was rejected. There is nothing to do." in page
+    assert 'id="changelist"' not in page
+    assert 'id="changelist"' in staff.get("/admin/calls/refusedpost/?state=waiting").content.decode()
+
+
 def groups_on(client, query=""):
     """Return the HTML of what is to be done above the list of rejected messages; blank if it is not there."""
     html = client.get(f"/admin/calls/refusedpost/{query}").content.decode()

@@ -9,6 +9,7 @@ import pytest
 from calls.models import Call, DestinationNumber, Right
 from contacts.models import CallNote
 from reports.filters.call_paging import CALLS_ON_A_PAGE, MOST_COUNTED
+from reports.templatetags.formats import day
 from tests.factories import OF_MANAGERS, give, make_number, make_user, take
 from tests.reports import html_reader
 from tests.reports.helpers import ALL_ON, confirm, show_caller
@@ -145,6 +146,16 @@ def test_an_outcome_that_is_not_measured_names_the_box_to_tick(client, number):
 
     assert page.lead.startswith("The outcome is not measured")
     assert "The box “when a forward is answered” is set to off" in page.lead
+
+
+def test_the_day_of_a_call_is_named_once_on_the_way_to_it(client, number):
+    call = receive(number, [(0, "CALL_START"), (9, "CALL_END")])
+    of_call = day(call.first_post_at)
+    sign_in(client, number)
+    for query in ("", f"?from={NOON.date()}&to={NOON.date()}", "?period=all"):
+        html = client.get(call.get_absolute_url() + query).content.decode()
+        way = re.sub(r"<[^>]+>", " ", html.partition('id="to-list"')[2].partition("<h1")[0])
+        assert way.count(of_call) == 1, query
 
 
 def test_destinations_are_neither_named_nor_counted_where_they_are_hidden(client, number):

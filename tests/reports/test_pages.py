@@ -160,6 +160,7 @@ def test_figures_of_forwards_do_not_apply_where_none_is_expected(client):
     html = sign_in(client, make_staff()).get(f"/reports/numbers/{number.pk}/waiting/").content.decode()
     assert "Not applicable" in html
     assert "not measured" not in html.partition('id="h-level"')[2].partition('id="h-times"')[0]
+    assert "target:" not in html
 
 
 def test_whatever_is_not_measured_leads_to_which_posts_arrive(client):
