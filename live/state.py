@@ -92,7 +92,7 @@ def _ring_lines(state: LiveState) -> list[Finding]:
     ) % {"n": state.streams}
     delay = state.delay_p99_ms
     if delay is not None:
-        took = gettext("Of 100 messages, 99 were read within %(ms)d ms of their receipt.") % {"ms": delay}
+        took = gettext("Of 100 messages, 99 were read within %(time)s of their receipt.") % {"time": _in_words(delay)}
         says = sentences(says, took)
     advice = gettext("The database or the machine is too busy. Stop what else runs there, or use a faster one.")
     lines = [Finding(name, delay is None or delay <= SLOW_MS, says, advice)]
@@ -102,6 +102,12 @@ def _ring_lines(state: LiveState) -> list[Finding]:
         advice = gettext("Messages seem to be late or early there. Synchronise the clocks of all hosts (NTP).")
         lines.append(Finding(gettext("Clock"), False, said, advice))
     return lines
+
+
+def _in_words(delay_ms: float) -> str:
+    if delay_ms < 1000:
+        return gettext("%(ms)d ms") % {"ms": delay_ms}
+    return gettext("%(seconds).1f s") % {"seconds": delay_ms / 1000}
 
 
 def lookup_findings() -> list[Finding]:

@@ -112,6 +112,7 @@ class Finding:
     says: str
     advice: str = ""  # what to do if it is not well
     address: str = ""  # the page where to do it
+    is_set_up: bool = True  # False for a part that is not needed and not used
 
 
 # Lines of the page System status and metrics of apps that build on this one; they append theirs when they are ready.
@@ -290,7 +291,7 @@ def _mail_line() -> Finding:
     says = gettext(
         "Mail is not set up. Only the pages show that a number receives no calls. Set EMAIL_URL to send mail."
     )
-    return Finding(name, True, says)
+    return Finding(name, True, says, is_set_up=False)
 
 
 def moment(of: datetime | None) -> str:

@@ -130,6 +130,9 @@ def test_system_metrics_and_checks_say_whether_calls_are_shown(client, number):
     assert "3 browsers are connected." in page
     assert "99 were read within 80 ms" in page
     assert "2 live boards are open." in page
+    LiveProcess.objects.filter(pk=process.pk).update(delay_p99_ms=9884.0)
+    assert "99 were read within 9.9 s" in client.get(system).content.decode()
+    LiveProcess.objects.filter(pk=process.pk).update(delay_p99_ms=80.0)
     assert state.check(databases=["default"]) == []
     assert state.check in checks.registry.registry.deployment_checks
     LiveProcess.objects.filter(pk=process.pk).update(clock_offset_s=-7)
