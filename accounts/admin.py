@@ -75,9 +75,9 @@ class GroupFilter(admin.SimpleListFilter):
 class WordedFilter(admin.BooleanFieldListFilter):
     """A filter named as the box on the page of a user is."""
 
-    def __init__(self, *args: Any, field_path: str, **kwargs: Any) -> None:
-        super().__init__(*args, field_path=field_path, **kwargs)
-        self.title = LABELS[field_path]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = LABELS[self.field_path]
 
 
 class PersonAdmin(
