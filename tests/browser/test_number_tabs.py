@@ -20,7 +20,7 @@ MEASURED = """() => {
         && one.compareDocumentPosition(table) & Node.DOCUMENT_POSITION_FOLLOWING);
     return {
         height: document.documentElement.scrollHeight,
-        figure: document.querySelector(".figure-value").getBoundingClientRect().top,
+        figure: document.querySelector(".figure-value")?.getBoundingClientRect().top,
         before: before.length,
     };
 }"""
@@ -84,4 +84,22 @@ def test_the_summary_is_short(live_server, sign_in):
     assert measured["before"] <= 60
 
     page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(MEASURED)["figure"] < 400
+
+
+def test_few_controls_come_before_the_first_table_of_each_report(live_server, sign_in):
+    installation = furnish()
+    page = sign_in(STAFF, PASSWORD, width=1440)
+    names, week = installation.names, installation.names["week"]
+    reports = ("", "busy-hours/", "trend/", "forwards/", "calls/", "numbers/", "data-quality/", "glossary/")
+    addresses = [*reports, *(f"numbers/{names['hotline']}/{tab}" for tab in ("waiting/", "by-hour/", "comparison/"))]
+    before = {}
+    for address in addresses:
+        page.goto(f"{live_server.url}/reports/{address}?{week}")
+        page.wait_for_function(COMPLETE)
+        before[address] = page.evaluate(MEASURED)["before"]
+    assert {address: count for address, count in before.items() if count > 60} == {}
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{live_server.url}/reports/?{week}")
     assert page.evaluate(MEASURED)["figure"] < 400
