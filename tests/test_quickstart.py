@@ -335,10 +335,10 @@ def test_what_an_update_changes_for_whom_is_said_by_the_next_start_if_it_was_end
     assert "operator" in said
     assert stat.S_IMODE((home / unsaid.UPDATE).stat().st_mode) == 0o600
     start = Start(home, int(port), **database)
+    assert embedded.wait_until(lambda: not (home / unsaid.UPDATE).exists(), 60)
     start.stop(signal.SIGINT)
     assert "Keep every number with every right as rows of access" in start.said
     assert re.search(r"admin +Password: \S{12,}", start.said)
-    assert not (home / unsaid.UPDATE).exists()
 
 
 def test_an_update_of_the_tables_that_fails_says_why(server, tmp_path):

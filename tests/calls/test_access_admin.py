@@ -54,9 +54,8 @@ def address_of(person):
 
 def boxes(page):
     """Return whether each box of access is ticked and whether it can be changed, by its name."""
-    found = re.findall(r'<input type="checkbox" name="access-(\w+-\w+)"[^>]*?>', page.content.decode())
-    inputs = re.findall(r'(<input type="checkbox" name="access-\w+-\w+"[^>]*?>)', page.content.decode())
-    return {name: (" checked" in html, " disabled" not in html) for name, html in zip(found, inputs, strict=True)}
+    found = re.findall(r'<input type="checkbox" name="access-(\w+-\w+)"([^>]*)>', page.content.decode())
+    return {name: ("checked" in rest.split(), "disabled" not in rest.split()) for name, rest in found}
 
 
 def form_of(client, person):
@@ -65,10 +64,10 @@ def form_of(client, person):
     sent = {"first_name": person.first_name, "last_name": person.last_name}
     for field in re.findall(r"<input [^>]*>", html):
         attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', field))
-        if "name" not in attributes or " disabled" in field or attributes["name"] == "csrfmiddlewaretoken":
+        if "name" not in attributes or re.search(r"\sdisabled\b", field) or attributes["name"] == "csrfmiddlewaretoken":
             continue
         if attributes.get("type") == "checkbox":
-            if " checked" in field:
+            if re.search(r"\schecked\b", field):
                 sent[attributes["name"]] = "on"
         elif attributes.get("type") not in {"submit", "radio"}:
             sent[attributes["name"]] = unescape(attributes.get("value", ""))
